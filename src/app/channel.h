@@ -1,0 +1,52 @@
+#ifndef APP_CHANNEL_H
+#define APP_CHANNEL_H
+
+/*
+ * What the working process and its keeper say to each other, over a pair of sockets, in
+ * messages of one size. The working process asks for what must outlive it, and gets descriptors; then it
+ * says that it is ready, and from then on only the keeper speaks.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/addr.h"
+#include "limits.h"
+
+enum channel_word {
+	CHANNEL_LISTEN, /* ask: `count` listening sockets on `addr` */
+	CHANNEL_LOCK,	/* ask: the lock of the directory `path` */
+	CHANNEL_READY,	/* tell: it serves */
+	CHANNEL_STOP,	/* keeper: drain and end; a second time: end now */
+};
+
+struct channel_message {
+	uint32_t word; /* enum channel_word */
+	uint32_t count;
+	struct addr addr;
+	char path[1024];
+};
+
+struct channel_answer {
+	int32_t error; /* errno; 0: the descriptors come with it */
+};
+
+/* The two ends: close-on-exec, blocking. False with errno. */
+bool channel_open(int ends[2]);
+
+/* --- the working process --- */
+
+/* Gets `count` descriptors, at most WORKERS_MAX, owned by the caller. An errno, or 0. */
+int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsigned count);
+/* False when the keeper has gone. */
+bool channel_tell(int fd, enum channel_word word);
+
+/* --- the keeper --- */
+
+/* False at the other side's end. */
+bool channel_hear(int fd, struct channel_message *m);
+/* Descriptors are borrowed. */
+void channel_answer(int fd, int error, const int *descriptors, unsigned count);
+
+#endif

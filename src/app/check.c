@@ -1,0 +1,76 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/command.h"
+#include "control/compile.h"
+
+/* Builds what a run would build, for one worker, and throws it away: certificates show only then. */
+static void try_to_compile(struct config *config)
+{
+	struct tls_library *libraries[2] = { tls_library_open(), tls_library_open() };
+	struct nodes nodes;
+	nodes_open(&nodes, config);
+	const struct plan *plan = plan_compile(
+		&(struct compile){ .config = config, .nodes = &nodes, .worker_n = 1,
+				   .libraries = libraries },
+		&config->complaints);
+	if (plan)
+		plan_free(plan);
+	nodes_close(&nodes);
+	tls_library_close(libraries[0]);
+	tls_library_close(libraries[1]);
+}
+
+static void print_json(const struct complaints *c)
+{
+	json_t *errors = json_array();
+	for (size_t i = 0; i < c->n; i++) {
+		size_t line, column;
+		complaint_place(c, c->list[i].at, &line, &column);
+		json_array_append_new(errors, json_pack("{s:s,s:I,s:I,s:s}", "file", c->file, "line",
+							(json_int_t)line, "column", (json_int_t)column,
+							"message", c->list[i].message));
+	}
+	json_t *all = json_pack("{s:b,s:o}", "ok", c->n == 0, "errors", errors);
+	json_dumpf(all, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(all);
+}
+
+static void print_text(struct config *config, const char *path)
+{
+	size_t n = config->complaints.n + config->complaints.more;
+	complaints_print(&config->complaints, stderr);
+	if (n)
+		fprintf(stderr, "\n%zu error%s.\n", n, n == 1 ? "" : "s");
+	else
+		printf("%s is good.\n", path);
+}
+
+int command_check(const struct command *c, int argc, char **argv)
+{
+	const char *path = NULL, *output = NULL;
+	bool json;
+	const struct command_option options[] = { { 'c', "config", &path, NULL },
+						  { 'o', "output", &output, NULL } };
+	int code, operands = command_options(c, argc, argv, options, 2, &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!path)
+		return command_misused(c, "-c FILE is missing: the configuration");
+	if (!command_wants_json(c, output, &json))
+		return EXIT_USAGE;
+	struct config *config = config_open(path);
+	if (config->complaints.n == 0)
+		try_to_compile(config);
+	bool good = config->complaints.n == 0;
+	if (json)
+		print_json(&config->complaints);
+	else
+		print_text(config, path);
+	config_close(config);
+	return good ? EXIT_OK : EXIT_NO;
+}

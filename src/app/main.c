@@ -1,0 +1,100 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "app/client.h"
+#include "app/command.h"
+#include "app/work.h"
+#include "control/suggest.h"
+
+static const struct command commands[] = {
+	{ "init", "[DIR]", "Makes a certificate and a configuration to start from.",
+	  "DIR is . unless it is given. Nothing that is there already is overwritten.\n", command_init },
+	{ "check", "-c FILE [-o text|json]", "Looks whether a configuration is good, and says what is not.",
+	  "  -c, --config FILE   the configuration\n"
+	  "  -o, --output FORM   text (default) or json\n"
+	  "\nReads the certificates that it names; opens no port. Exit code 0: good, 1: not.\n",
+	  command_check },
+	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
+	  "  -c, --config FILE   the configuration\n"
+	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts them.\n",
+	  command_run },
+	{ "status", "[--watch] [-c FILE | --socket PATH] [-o text|json]",
+	  "Shows weights, requests, latency, and the health of each node.",
+	  CLIENT_HELP "      --watch         again each second\n", command_status },
+	{ "weights",
+	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [-c FILE | --socket PATH] [-o text|json]",
+	  "Shows the weights, or sets them: 0 to 999 each.",
+	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n"
+		      "      --if-epoch N    only if nobody has changed them since epoch N\n"
+		      "\nReturns when every worker uses the new weights: no later request is decided by the\n"
+		      "old ones. Exit code 4: they are set, but a worker has not said that it uses them.\n",
+	  command_weights },
+	{ "rollback", "[--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	  "Sends all traffic to the source again, at once.",
+	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n"
+		      "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
+	  command_rollback },
+};
+#define COMMAND_N (sizeof commands / sizeof commands[0])
+
+static int print_usage(FILE *to, int code)
+{
+	fprintf(to, "crossfade %s: moves live HTTP traffic from one cluster to another, and back.\n\n"
+		    "usage: crossfade COMMAND [ARGUMENTS]\n\n",
+		CROSSFADE_VERSION);
+	for (size_t i = 0; i < COMMAND_N; i++)
+		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\n`crossfade COMMAND --help` tells more; `crossfade --version` the version.\n"
+		    "Exit codes: 0 ok, 1 no, 2 usage, 3 cannot reach the balancer,\n"
+		    "            4 done but not acknowledged by every worker.\n");
+	return code;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_N; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static int complain_about_unknown(const char *name)
+{
+	struct suggestion near;
+	suggest_open(&near, name);
+	for (size_t i = 0; i < COMMAND_N; i++)
+		suggest_consider(&near, commands[i].name);
+	fprintf(stderr, "crossfade: there is no command '%s'", name);
+	if (near.word)
+		fprintf(stderr, "; did you mean '%s'?", near.word);
+	fprintf(stderr, "\nTry `crossfade --help`.\n");
+	return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *c = argc > 2 ? find_command(argv[2]) : NULL;
+	if (argc > 2 && !c)
+		return complain_about_unknown(argv[2]);
+	if (!c)
+		return print_usage(stdout, EXIT_OK);
+	command_print_help(c);
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return print_usage(stderr, EXIT_USAGE);
+	const char *name = argv[1];
+	if (!strcmp(name, "--version") || !strcmp(name, "version")) {
+		printf("crossfade %s\n", CROSSFADE_VERSION);
+		return EXIT_OK;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
+		return help(argc, argv);
+	if (!strcmp(name, WORK_COMMAND))
+		return work_main(argc - 1, argv + 1);
+	const struct command *c = find_command(name);
+	return c ? c->run(c, argc - 1, argv + 1) : complain_about_unknown(name);
+}

@@ -1,0 +1,59 @@
+#include "app/weights_text.h"
+
+#include <stdio.h>
+
+#include "app/command.h"
+#include "app/paint.h"
+#include "limits.h"
+
+static json_int_t integer(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name));
+}
+
+static void print_pair(const json_t *weights)
+{
+	json_int_t source = integer(weights, "source"), target = integer(weights, "target");
+	double sum = source + target > 0 ? (double)(source + target) : 1;
+	printf("source %lld (%.4g %%), target %lld (%.4g %%)", (long long)source,
+	       100 * (double)source / sum, (long long)target, 100 * (double)target / sum);
+}
+
+void weights_text_share(const json_t *j)
+{
+	print_pair(json_object_get(j, "weights"));
+}
+
+static void print_late(const json_t *late)
+{
+	size_t i;
+	const json_t *one;
+	printf("%sNot acknowledged within %d s by", paint(PAINT_RED), ACKNOWLEDGE_TIMEOUT_MS / 1000);
+	json_array_foreach(late, i, one)
+		printf("%s worker %lld of process %lld", i ? "," : "",
+		       (long long)integer(one, "worker"), (long long)integer(one, "pid"));
+	printf(".%s The change stands; look at `crossfade status`.\n", paint(PAINT_NONE));
+}
+
+int weights_text_change(const json_t *j)
+{
+	long long before = (long long)integer(j, "in_flight_before");
+	int acknowledged = json_is_true(json_object_get(j, "acknowledged"));
+	printf("now     ");
+	weights_text_share(j);
+	printf("   epoch %lld\nbefore  ", (long long)integer(j, "epoch"));
+	print_pair(json_object_get(j, "before"));
+	putchar('\n');
+	if (acknowledged)
+		printf("%sEvery worker uses it.%s\n", paint(PAINT_GREEN), paint(PAINT_NONE));
+	else
+		print_late(json_object_get(j, "late"));
+	if (before)
+		printf("%lld request%s decided before %s still on %s way.\n", before,
+		       before == 1 ? "" : "s", before == 1 ? "is" : "are", before == 1 ? "its" : "their");
+	if (!json_is_true(json_object_get(j, "saved")))
+		printf("%sIt could not be saved; that is tried again until it works.%s Until then a restart "
+		       "of the machine would forget it.\n",
+		       paint(PAINT_RED), paint(PAINT_NONE));
+	return acknowledged ? EXIT_OK : EXIT_UNACKNOWLEDGED;
+}

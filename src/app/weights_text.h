@@ -1,0 +1,14 @@
+#ifndef APP_WEIGHTS_TEXT_H
+#define APP_WEIGHTS_TEXT_H
+
+/* What came of a change of the weights, for a person. */
+
+#include <jansson.h>
+
+/* "source 90 (90.0 %), target 10 (10.0 %)"; `j` is {"weights":{...},...}. */
+void weights_text_share(const json_t *j);
+
+/* All that the answer to a change says. Returns EXIT_OK or EXIT_UNACKNOWLEDGED. */
+int weights_text_change(const json_t *j);
+
+#endif

@@ -1,0 +1,289 @@
+#include "app/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/channel.h"
+#include "app/command.h"
+#include "app/worker_threads.h"
+#include "base/bug.h"
+#include "base/log.h"
+#include "control/control.h"
+
+struct work {
+	const char *config_path;
+	int channel, board_fd, tickets_fd;
+	pid_t keeper;
+	struct config *config;
+	struct board *board;
+	const struct ticket_keys *tickets;
+	struct control *control;
+	struct worker_threads threads;
+	/* What the keeper says, once we serve. */
+	struct sock *keeper_sock;
+	struct io_op listen_to_keeper;
+	size_t heard_bytes;
+};
+
+/* --- becoming a working process --- */
+
+/* A keeper that died before the signal was set is seen by our having another parent. */
+static void die_with_keeper(pid_t keeper)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		_exit(EXIT_NO);
+}
+
+/* The keeper hears signals and says what they mean: `kill` by name must not skip the drain. */
+static void leave_signals_to_keeper(void)
+{
+	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+		signal(theirs[i], SIG_IGN);
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+		log_line(LOG_WARN, "cannot raise the limit of open files: %s", strerror(errno));
+}
+
+static void *map(int fd, size_t bytes, int protection)
+{
+	void *memory = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+	close(fd);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static bool map_shared(struct work *w)
+{
+	w->board = map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
+	w->tickets = map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
+	if (w->board && w->tickets && board_fits(w->board))
+		return true;
+	log_line(LOG_ERROR, "the keeper's shared memory cannot be used: %s", strerror(errno));
+	return false;
+}
+
+static bool read_arguments(struct work *w, int argc, char **argv)
+{
+	if (argc != 6)
+		return false;
+	w->config_path = argv[1];
+	w->channel = atoi(argv[2]);
+	w->board_fd = atoi(argv[3]);
+	w->tickets_fd = atoi(argv[4]);
+	w->keeper = (pid_t)atol(argv[5]);
+	return w->channel > 2 && w->board_fd > 2 && w->tickets_fd > 2 && w->keeper > 0 &&
+	       fcntl(w->channel, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* --- what the configuration asks for --- */
+
+static bool read_config(struct work *w)
+{
+	w->config = config_open(w->config_path);
+	if (w->config->complaints.n == 0)
+		return true;
+	complaints_print(&w->config->complaints, stderr);
+	return false;
+}
+
+/* The descriptor stays open, and the lock with it, until we and the keeper have both gone. */
+static bool lock_state(struct work *w)
+{
+	struct channel_message ask = { .word = CHANNEL_LOCK };
+	const char *state = w->config->state;
+	int lock;
+	if (mkdir(state, 0700) < 0 && errno != EEXIST) {
+		log_line(LOG_ERROR, "cannot make the state directory %s: %s", state, strerror(errno));
+		return false;
+	}
+	int error = ENAMETOOLONG;
+	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", state) < sizeof ask.path)
+		error = channel_ask(w->channel, &ask, &lock, 1);
+	if (error == EWOULDBLOCK)
+		log_line(LOG_ERROR, "another balancer is running on the state directory %s", state);
+	else if (error)
+		log_line(LOG_ERROR, "cannot lock the state directory %s: %s", state, strerror(error));
+	return error == 0;
+}
+
+static bool open_control(struct work *w)
+{
+	char error[WEIGHTS_TEXT_BYTES];
+	w->control = control_open(w->config, w->board, w->tickets, error);
+	if (w->control)
+		return true;
+	complaints_print(&w->config->complaints, stderr);
+	if (error[0])
+		log_line(LOG_ERROR, "%s", error);
+	return false;
+}
+
+/* --- sockets --- */
+
+static const char *hint(int error)
+{
+	if (error == EACCES)
+		return " (a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE)";
+	if (error == EADDRINUSE)
+		return " (another program, or another balancer, listens there)";
+	return error == EADDRNOTAVAIL ? " (no interface of this machine has this address)" : "";
+}
+
+static bool ask_for_sockets(struct work *w, const struct config_address *a, unsigned count, int *to)
+{
+	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = a->addr };
+	int error = channel_ask(w->channel, &ask, to, count);
+	if (error)
+		complain(&w->config->complaints, a->at, "address: cannot listen on %s: %s%s", a->text,
+			 strerror(error), hint(error));
+	return error == 0;
+}
+
+/* In the order of the plan's listeners; see compile.h. sockets[worker * listener_n + listener] */
+static int *open_sockets(struct work *w)
+{
+	size_t listener_n = publisher_newest(&w->control->publisher)->listener_n, i = 0;
+	unsigned worker_n = w->control->worker_n;
+	int *sockets = calloc(listener_n * worker_n, sizeof *sockets), of_one[WORKERS_MAX];
+	must(sockets);
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		for (const struct config_address *a = w->config->listeners.kinds[k].addresses; a;
+		     a = a->next, i++) {
+			if (!ask_for_sockets(w, a, worker_n, of_one))
+				continue;
+			for (unsigned worker = 0; worker < worker_n; worker++)
+				sockets[worker * listener_n + i] = of_one[worker];
+		}
+	if (w->config->complaints.n == 0)
+		return sockets;
+	complaints_print(&w->config->complaints, stderr);
+	free(sockets);
+	return NULL;
+}
+
+/* --- serving --- */
+
+static void heard(struct io_op *op)
+{
+	struct work *w = list_entry(op, struct work, listen_to_keeper);
+	if (op->result <= 0)
+		return;
+	block_drop(op->block);
+	size_t before = w->heard_bytes / sizeof(struct channel_message);
+	w->heard_bytes += (size_t)op->result;
+	/* From now on its only word is CHANNEL_STOP. */
+	for (size_t n = w->heard_bytes / sizeof(struct channel_message); n > before; n--)
+		control_stop(w->control);
+	io_recv(w->control->loop.io, op, w->keeper_sock, BLOCK_SMALL);
+}
+
+static void listen_to_keeper(struct work *w)
+{
+	struct io *io = w->control->loop.io;
+	w->keeper_sock = io_adopt(io, w->channel);
+	io_op_init(&w->listen_to_keeper, heard);
+	io_recv(io, &w->listen_to_keeper, w->keeper_sock, BLOCK_SMALL);
+}
+
+static void stop_listening_to_keeper(struct work *w)
+{
+	io_cancel(w->control->loop.io, &w->listen_to_keeper);
+	while (io_op_busy(&w->listen_to_keeper))
+		control_turn(w->control);
+	io_close(w->control->loop.io, w->keeper_sock, false);
+}
+
+static void say_serving(const struct work *w)
+{
+	const struct board_values v = board_read(w->board);
+	log_line(LOG_INFO, "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
+		 CROSSFADE_VERSION, w->control->worker_n, w->threads.backend, v.weights[ARM_SOURCE],
+		 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
+	for (int arm = 0; arm < ARMS; arm++)
+		if (!w->config->clusters[arm].verify)
+			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",
+				 arm_name((enum arm)arm));
+}
+
+static bool attach_control(struct work *w)
+{
+	int fds[LISTENERS_MAX];
+	size_t n = 0;
+	char error[WEIGHTS_TEXT_BYTES];
+	for (const struct config_address *a = w->config->admin.addresses; a && n < LISTENERS_MAX;
+	     a = a->next)
+		n += ask_for_sockets(w, a, 1, &fds[n]);
+	if (w->config->complaints.n) {
+		complaints_print(&w->config->complaints, stderr);
+		return false;
+	}
+	if (control_attach(w->control, fds, n, error))
+		return true;
+	log_line(LOG_ERROR, "%s", error);
+	return false;
+}
+
+static bool start_serving(struct work *w)
+{
+	int *sockets = open_sockets(w);
+	if (!sockets || !attach_control(w))
+		return false;
+	int error = worker_threads_start(&w->threads, w->control, sockets);
+	free(sockets);
+	if (error)
+		log_line(LOG_ERROR, "cannot start the workers%s: %s",
+			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));
+	w->control->backend = w->threads.backend;
+	return error == 0;
+}
+
+static void serve(struct work *w)
+{
+	say_serving(w);
+	channel_tell(w->channel, CHANNEL_READY);
+	listen_to_keeper(w);
+	while (!control_is_over(w->control))
+		control_turn(w->control);
+	stop_listening_to_keeper(w);
+	worker_threads_join(&w->threads);
+	control_close(w->control);
+	config_close(w->config);
+	log_line(LOG_INFO, "stopped");
+}
+
+int work_main(int argc, char **argv)
+{
+	struct work w = { 0 };
+	prctl(PR_SET_NAME, "crossfade");
+	if (!read_arguments(&w, argc, argv)) {
+		fprintf(stderr, "crossfade " WORK_COMMAND ": is started by `crossfade run` only\n");
+		return EXIT_USAGE;
+	}
+	die_with_keeper(w.keeper);
+	leave_signals_to_keeper();
+	raise_descriptor_limit();
+	if (!map_shared(&w) || !read_config(&w) || !lock_state(&w) || !open_control(&w))
+		return EXIT_NO;
+	/* With threads under way there is no tearing down: the process ends, and all with it. */
+	if (!start_serving(&w))
+		_exit(EXIT_NO);
+	serve(&w);
+	return EXIT_OK;
+}

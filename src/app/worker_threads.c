@@ -1,0 +1,156 @@
+#include "app/worker_threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/log.h"
+
+struct worker_thread {
+	pthread_t id;
+	struct control *control;
+	unsigned number;
+	const int *sockets; /* of this worker; moved in */
+	enum config_io wanted;
+	struct start *start;
+	struct bufs bufs;
+	struct io *io;
+	const char *backend;
+};
+
+/* Where threads say how their beginning went. */
+struct start {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned said;
+	int error;
+};
+
+static void say_started(struct start *s, int error)
+{
+	pthread_mutex_lock(&s->lock);
+	s->said++;
+	if (error && !s->error)
+		s->error = error;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void await_started(struct start *s, unsigned n)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->said < n)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- in the thread --- */
+
+/* With a worker for each core, each has its own: its caches are warm and its sockets stay there. */
+static void pin_to_core(unsigned number, unsigned worker_n)
+{
+	cpu_set_t cores, one;
+	if (sched_getaffinity(0, sizeof cores, &cores) < 0 || (unsigned)CPU_COUNT(&cores) != worker_n)
+		return;
+	unsigned seen = 0;
+	for (int core = 0; core < CPU_SETSIZE; core++) {
+		if (!CPU_ISSET(core, &cores) || seen++ != number)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(core, &one);
+		/* Only speed is lost without it. */
+		(void)sched_setaffinity(0, sizeof one, &one);
+		return;
+	}
+}
+
+static struct io *open_io(struct worker_thread *t)
+{
+	struct io *io = NULL;
+	if (t->wanted != CONFIG_IO_EPOLL)
+		io = io_uring_open(&t->bufs);
+	if (!io && t->wanted == CONFIG_IO_AUTO && t->number == 0)
+		log_line(LOG_WARN, "io_uring is not to be had here (%s): epoll is used", strerror(errno));
+	if (!io && t->wanted != CONFIG_IO_URING)
+		io = io_epoll_open(&t->bufs);
+	return io;
+}
+
+static void serve(struct worker_thread *t)
+{
+	struct worker_config config = control_worker(t->control, t->number);
+	config.io = t->io;
+	config.bufs = &t->bufs;
+	struct worker *w = worker_open(&config);
+	size_t listener_n = publisher_newest(&t->control->publisher)->listener_n;
+	for (size_t i = 0; i < listener_n; i++)
+		worker_listen(w, io_adopt(t->io, t->sockets[i]), (uint32_t)i);
+	t->backend = t->io->verbs->name;
+	control_worker_up(t->control, t->number, t->io);
+	say_started(t->start, 0);
+	while (!worker_is_over(w))
+		worker_turn(w, UINT64_MAX);
+	worker_close(w);
+	control_worker_over(t->control, t->number);
+	io_free(t->io);
+	bufs_close(&t->bufs);
+}
+
+static void *run(void *argument)
+{
+	struct worker_thread *t = argument;
+	char name[16];
+	snprintf(name, sizeof name, "worker %u", t->number);
+	pthread_setname_np(pthread_self(), name);
+	pin_to_core(t->number, t->control->worker_n);
+	tls_library_enter(t->control->libraries[t->number]);
+	bufs_open(&t->bufs);
+	t->io = open_io(t);
+	if (t->io)
+		serve(t);
+	else
+		say_started(t->start, errno ? errno : ENOSYS);
+	return NULL;
+}
+
+/* --- outside --- */
+
+
+int worker_threads_start(struct worker_threads *threads, struct control *c, const int *sockets)
+{
+	struct start start = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
+	size_t listener_n = publisher_newest(&c->publisher)->listener_n;
+	*threads = (struct worker_threads){ .n = c->worker_n };
+	threads->list = calloc(c->worker_n, sizeof *threads->list);
+	must(threads->list);
+	for (unsigned i = 0; i < c->worker_n; i++) {
+		struct worker_thread *t = &threads->list[i];
+		t->control = c;
+		t->number = i;
+		t->sockets = sockets + i * listener_n;
+		t->wanted = (enum config_io)c->config->io;
+		t->start = &start;
+		int error = pthread_create(&t->id, NULL, run, t);
+		if (error) {
+			await_started(&start, i);
+			return error;
+		}
+	}
+	await_started(&start, c->worker_n);
+	if (start.error)
+		return start.error;
+	threads->backend = threads->list[0].backend;
+	return 0;
+}
+
+void worker_threads_join(struct worker_threads *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		pthread_join(t->list[i].id, NULL);
+	free(t->list);
+}

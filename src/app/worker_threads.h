@@ -1,0 +1,23 @@
+#ifndef APP_WORKER_THREADS_H
+#define APP_WORKER_THREADS_H
+
+/* The threads of a process's workers: each opens its io, serves, and ends when it was told to. */
+
+#include "control/control.h"
+
+struct worker_threads {
+	struct worker_thread *list; /* owned */
+	unsigned n;
+	const char *backend; /* "io_uring" or "epoll": what they run on */
+};
+
+/*
+ * Starts one for each worker of `c`, and waits until all serve. sockets[worker * listener_n +
+ * listener] are moved in. Zero, or an errno when a thread or its io could not be had: the process
+ * is of no use then and must exit.
+ */
+int worker_threads_start(struct worker_threads *t, struct control *c, const int *sockets);
+/* After all workers are over. */
+void worker_threads_join(struct worker_threads *t);
+
+#endif

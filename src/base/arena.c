@@ -1,0 +1,88 @@
+#include "base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	void *unused;
+};
+
+struct arena_large {
+	struct arena_large *next;
+	size_t bytes;
+};
+
+static size_t rounded(size_t bytes)
+{
+	return (bytes + 7) & ~(size_t)7;
+}
+
+void arena_open(struct arena *a, struct slab *chunks)
+{
+	must(chunks->object_bytes >= 512);
+	*a = (struct arena){ .chunks = chunks };
+}
+
+void arena_close(struct arena *a)
+{
+	while (a->newest) {
+		struct arena_chunk *c = a->newest;
+		a->newest = c->next;
+		slab_give(a->chunks, c);
+	}
+	while (a->large) {
+		struct arena_large *l = a->large;
+		a->large = l->next;
+		free(l);
+	}
+	a->at = a->end = NULL;
+	a->large_bytes = 0;
+}
+
+static void *take_large(struct arena *a, size_t bytes)
+{
+	struct arena_large *l = malloc(sizeof *l + bytes);
+	must(l);
+	*l = (struct arena_large){ .next = a->large, .bytes = bytes };
+	a->large = l;
+	a->large_bytes += bytes;
+	return l + 1;
+}
+
+static void add_chunk(struct arena *a)
+{
+	struct arena_chunk *c = slab_take(a->chunks);
+	c->next = a->newest;
+	a->newest = c;
+	a->at = (char *)(c + 1);
+	a->end = (char *)c + a->chunks->object_bytes;
+}
+
+void *arena_take(struct arena *a, size_t bytes)
+{
+	bytes = rounded(bytes);
+	if (bytes > a->chunks->object_bytes - sizeof(struct arena_chunk))
+		return take_large(a, bytes);
+	if (bytes > (size_t)(a->end - a->at))
+		add_chunk(a);
+	void *piece = a->at;
+	a->at += bytes;
+	return piece;
+}
+
+void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t bytes)
+{
+	must(bytes >= old_bytes);
+	size_t more = rounded(bytes) - rounded(old_bytes);
+	if (old && (char *)old + rounded(old_bytes) == a->at && more <= (size_t)(a->end - a->at)) {
+		a->at += more;
+		return old;
+	}
+	void *piece = arena_take(a, bytes);
+	if (old_bytes)
+		memcpy(piece, old, old_bytes);
+	return piece;
+}

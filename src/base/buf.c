@@ -1,0 +1,228 @@
+#include "base/buf.h"
+
+#include "base/bug.h"
+#include "limits.h"
+
+static const size_t class_bytes[BLOCK_CLASSES] = {
+	[BLOCK_SMALL] = BLOCK_SMALL_BYTES,
+	[BLOCK_LARGE] = BLOCK_LARGE_BYTES,
+};
+
+void bufs_open(struct bufs *b)
+{
+	*b = (struct bufs){ .bytes_out = 0 };
+	slab_open(&b->blocks[BLOCK_SMALL], BLOCK_SMALL_BYTES, 32);
+	slab_open(&b->blocks[BLOCK_LARGE], sizeof(struct block) + BLOCK_LARGE_BYTES, 1);
+	slab_open(&b->slices, sizeof(struct slice), 256);
+}
+
+void bufs_close(struct bufs *b)
+{
+	must(b->bytes_out == 0);
+	for (int i = 0; i < BLOCK_CLASSES; i++)
+		slab_close(&b->blocks[i]);
+	slab_close(&b->slices);
+}
+
+struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget)
+{
+	struct block *k = slab_take(&b->blocks[class]);
+	size_t size = class == BLOCK_SMALL ? class_bytes[class] - sizeof *k : class_bytes[class];
+	k->bufs = b;
+	k->budget = budget;
+	k->refs = 1;
+	k->size = (uint32_t)size;
+	k->class = class;
+	b->bytes_out += size;
+	if (budget)
+		budget->used += size;
+	return k;
+}
+
+void block_charge(struct block *k, struct budget *budget)
+{
+	if (k->budget)
+		k->budget->used -= k->size;
+	k->budget = budget;
+	if (budget)
+		budget->used += k->size;
+}
+
+void block_drop(struct block *k)
+{
+	must(k->refs > 0);
+	if (--k->refs)
+		return;
+	struct bufs *b = k->bufs;
+	must(b->bytes_out >= k->size);
+	b->bytes_out -= k->size;
+	block_charge(k, NULL);
+	slab_give(&b->blocks[k->class], k);
+}
+
+static void append(struct chain *c, struct slice *s)
+{
+	s->next = NULL;
+	if (c->last)
+		c->last->next = s;
+	else
+		c->first = s;
+	c->last = s;
+	c->bytes += s->n;
+}
+
+static void free_slice(struct slice *s)
+{
+	struct bufs *b = s->block->bufs;
+	block_drop(s->block);
+	slab_give(&b->slices, s);
+}
+
+void chain_add(struct chain *c, struct block *k, uint8_t *at, size_t n)
+{
+	must(at >= k->data && at + n <= k->data + k->size);
+	if (!n) {
+		block_drop(k);
+		return;
+	}
+	struct slice *s = slab_take(&k->bufs->slices);
+	*s = (struct slice){ .block = k, .at = at, .n = (uint32_t)n };
+	append(c, s);
+}
+
+/* Free bytes behind the last slice, in a block that nobody else looks at. */
+static size_t tail_room(const struct chain *c)
+{
+	const struct slice *s = c->last;
+	if (!s || s->block->refs != 1)
+		return 0;
+	return (size_t)(s->block->data + s->block->size - (s->at + s->n));
+}
+
+uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room)
+{
+	size_t have = tail_room(c);
+	if (have < least || have == 0) {
+		bool small = least <= class_bytes[BLOCK_SMALL] - sizeof(struct block);
+		struct block *k = block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, NULL);
+		must(least <= k->size);
+		struct slice *s = slab_take(&b->slices);
+		*s = (struct slice){ .block = k, .at = k->data, .n = 0 };
+		append(c, s);
+		have = k->size;
+	}
+	*room = have;
+	return c->last->at + c->last->n;
+}
+
+void chain_extend(struct chain *c, size_t n)
+{
+	must(n <= tail_room(c));
+	c->last->n += (uint32_t)n;
+	c->bytes += n;
+}
+
+void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n)
+{
+	const uint8_t *at = from;
+	while (n) {
+		size_t room;
+		uint8_t *to = chain_room(c, b, 1, &room);
+		size_t now = n < room ? n : room;
+		memcpy(to, at, now);
+		chain_extend(c, now);
+		at += now;
+		n -= now;
+	}
+}
+
+void chain_move(struct chain *to, struct chain *from)
+{
+	if (!from->first)
+		return;
+	if (to->last)
+		to->last->next = from->first;
+	else
+		to->first = from->first;
+	to->last = from->last;
+	to->bytes += from->bytes;
+	*from = (struct chain){ 0 };
+}
+
+static struct slice *take_first(struct chain *c)
+{
+	struct slice *s = c->first;
+	c->first = s->next;
+	if (!c->first)
+		c->last = NULL;
+	c->bytes -= s->n;
+	return s;
+}
+
+void chain_move_some(struct chain *to, struct chain *from, size_t n)
+{
+	must(n <= from->bytes);
+	while (n && n >= from->first->n) {
+		struct slice *s = take_first(from);
+		n -= s->n;
+		append(to, s);
+	}
+	if (!n)
+		return;
+	struct slice *s = from->first;
+	block_hold(s->block);
+	chain_add(to, s->block, s->at, n);
+	s->at += n;
+	s->n -= (uint32_t)n;
+	from->bytes -= n;
+}
+
+void chain_skip(struct chain *c, size_t n)
+{
+	must(n <= c->bytes);
+	while (n && n >= c->first->n) {
+		struct slice *s = take_first(c);
+		n -= s->n;
+		free_slice(s);
+	}
+	if (n) {
+		c->first->at += n;
+		c->first->n -= (uint32_t)n;
+		c->bytes -= n;
+	}
+}
+
+void chain_drop(struct chain *c)
+{
+	while (c->first)
+		free_slice(take_first(c));
+}
+
+void chain_peek(const struct chain *c, void *to, size_t n)
+{
+	must(n <= c->bytes);
+	uint8_t *out = to;
+	for (const struct slice *s = c->first; n; s = s->next) {
+		size_t now = n < s->n ? n : s->n;
+		memcpy(out, s->at, now);
+		out += now;
+		n -= now;
+	}
+}
+
+uint8_t *chain_pull(struct chain *c, size_t n)
+{
+	must(n <= c->bytes && n <= BLOCK_LARGE_BYTES);
+	if (!n || c->first->n >= n)
+		return n ? c->first->at : NULL;
+	struct bufs *b = c->first->block->bufs;
+	bool small = n <= class_bytes[BLOCK_SMALL] - sizeof(struct block);
+	struct block *k = block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, c->first->block->budget);
+	chain_peek(c, k->data, n);
+	chain_skip(c, n);
+	struct chain whole = { 0 };
+	chain_add(&whole, k, k->data, n);
+	chain_move(&whole, c);
+	*c = whole;
+	return c->first->at;
+}

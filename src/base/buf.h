@@ -1,0 +1,110 @@
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+/*
+ * Bytes on their way through a worker. A *block* is memory that a receive fills once; *slices* are
+ * counted references to parts of blocks; a *chain* is a queue of slices. Moving a body from one
+ * wire to the other moves slices: no byte of it is copied. Everything belongs to one worker and to
+ * its one thread.
+ *
+ * A block is charged to a *budget* while it is out, so that one party's stalled bytes cannot use up
+ * the memory of all.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slab.h"
+#include "base/span.h"
+
+enum block_class {
+	BLOCK_SMALL, /* BLOCK_SMALL_BYTES: heads, small bodies */
+	BLOCK_LARGE, /* BLOCK_LARGE_BYTES: transfers */
+	BLOCK_CLASSES,
+};
+
+struct budget {
+	size_t used, max; /* bytes of blocks that are out */
+};
+
+struct bufs;
+
+struct block {
+	struct bufs *bufs;     /* where it goes back to */
+	struct budget *budget; /* borrowed; NULL: charged to nobody */
+	uint32_t refs;
+	uint32_t size; /* bytes at data */
+	uint8_t class;
+	uint8_t data[];
+};
+
+struct slice {
+	struct slice *next;
+	struct block *block; /* one reference, owned */
+	uint8_t *at;
+	uint32_t n; /* > 0 while it is in a chain */
+};
+
+struct chain {
+	struct slice *first, *last;
+	size_t bytes;
+};
+
+struct bufs {
+	struct slab blocks[BLOCK_CLASSES];
+	struct slab slices;
+	size_t bytes_out; /* sizes of all blocks that are out */
+};
+
+void bufs_open(struct bufs *b);
+/* All blocks and slices must be back. */
+void bufs_close(struct bufs *b);
+
+/* A block with one reference. `budget` may be NULL; being over it is the caller's business. */
+struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget);
+/* Charges `budget` instead of what was charged before: a ring's block, once it is filled. */
+void block_charge(struct block *k, struct budget *budget);
+void block_drop(struct block *k /* one reference moved in */);
+
+static inline bool budget_spent(const struct budget *b)
+{
+	return b->used >= b->max;
+}
+
+static inline void block_hold(struct block *k)
+{
+	k->refs++;
+}
+
+static inline bool chain_empty(const struct chain *c)
+{
+	return !c->first;
+}
+
+/* Appends `n` bytes at `at`, inside `k`, whose one reference is moved in. n = 0 just drops it. */
+void chain_add(struct chain *c, struct block *k, uint8_t *at, size_t n);
+/* Appends a copy. The last block's free end is used when it is ours alone; else blocks are taken. */
+void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n);
+/* Room for at least `least` contiguous bytes behind the last slice: write there, then extend. */
+uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room);
+void chain_extend(struct chain *c, size_t n);
+/* Appends all of `from`, which is empty afterwards. */
+void chain_move(struct chain *to, struct chain *from);
+/* Appends the first `n` bytes of `from`; the slice at the border is shared, not copied. */
+void chain_move_some(struct chain *to, struct chain *from, size_t n);
+/* Drops the first `n` bytes; n <= c->bytes. */
+void chain_skip(struct chain *c, size_t n);
+void chain_drop(struct chain *c);
+/* Makes the first `n` bytes contiguous and returns them; n <= c->bytes, n <= BLOCK_LARGE_BYTES. */
+uint8_t *chain_pull(struct chain *c, size_t n);
+/* The first slice's bytes; empty when the chain is. */
+static inline struct span chain_front(const struct chain *c)
+{
+	return c->first ? (struct span){ (const char *)c->first->at, c->first->n }
+			: (struct span){ NULL, 0 };
+}
+/* Copies the first n bytes out, n <= c->bytes; the chain stays as it is. */
+void chain_peek(const struct chain *c, void *to, size_t n);
+
+#endif

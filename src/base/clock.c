@@ -1,0 +1,33 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static uint64_t read_ns(clockid_t id)
+{
+	struct timespec t;
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_wall_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}
+
+void clock_text(uint64_t wall_ns, char text[CLOCK_TEXT_BYTES])
+{
+	time_t s = (time_t)(wall_ns / 1000000000u);
+	struct tm t;
+	gmtime_r(&s, &t);
+	char wide[64];
+	snprintf(wide, sizeof wide, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", t.tm_year + 1900,
+		 t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+		 (unsigned)(wall_ns / 1000000u % 1000u));
+	snprintf(text, CLOCK_TEXT_BYTES, "%.24s", wide);
+}

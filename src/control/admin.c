@@ -1,0 +1,305 @@
+#include "control/admin.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/bug.h"
+#include "control/control.h"
+#include "control/metrics.h"
+#include "control/status.h"
+#include "control/weights_json.h"
+
+#define JSON SPAN("application/json")
+#define PLAIN SPAN("text/plain; charset=utf-8")
+
+static struct control *control_of(const struct call *c)
+{
+	const struct admin *a = c->service->owner;
+	return a->control;
+}
+
+/* --- answers --- */
+
+static void answer_json(struct call *c, unsigned status, json_t *j /* moved in */)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	must(text);
+	size_t n = strlen(text);
+	text[n++] = '\n'; /* in place of the NUL */
+	call_text(c, status, JSON, (struct span){ text, n });
+	free(text);
+}
+
+static void answer_error(struct call *c, unsigned status, const char *word, const char *message)
+{
+	answer_json(c, status, json_pack("{s:s,s:i,s:s}", "error", word, "status", (int)status,
+					 "message", message));
+}
+
+static void add_etag(struct msg *head, uint64_t epoch)
+{
+	char tag[32];
+	int n = snprintf(tag, sizeof tag, "\"%llu\"", (unsigned long long)epoch);
+	msg_add(head, NAME_ETAG, (struct span){ tag, (size_t)n });
+}
+
+static void answer_weights(struct call *c, unsigned status, uint64_t epoch, json_t *j /* moved in */)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	must(text);
+	size_t n = strlen(text);
+	text[n++] = '\n';
+	add_etag(call_head(c, status, JSON), epoch);
+	call_answer(c, (struct span){ text, n });
+	free(text);
+}
+
+/* --- seeing --- */
+
+static void serve_status(struct call *c)
+{
+	answer_json(c, 200, status_json(control_of(c)));
+}
+
+static void serve_metrics(struct call *c)
+{
+	struct control *control = control_of(c);
+	char *text;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	must(to);
+	metrics_write(&(struct metrics_facts){ .counters = control->counters,
+					       .worker_n = control->worker_n,
+					       .plan = publisher_newest(&control->publisher),
+					       .nodes = &control->nodes,
+					       .values = board_read(control->board),
+					       .backend = control->backend,
+					       .started_wall_ns = control->started_wall_ns,
+					       .unsaved = control->weights.unsaved != 0 },
+		      to);
+	fclose(to);
+	call_text(c, 200, SPAN(METRICS_TYPE), (struct span){ text, n });
+	free(text);
+}
+
+static void serve_health(struct call *c)
+{
+	call_text(c, 200, PLAIN, SPAN("ok\n"));
+}
+
+static void serve_ready(struct call *c)
+{
+	if (control_of(c)->state == CONTROL_SERVING)
+		call_text(c, 200, PLAIN, SPAN("ready\n"));
+	else
+		call_text(c, 503, PLAIN, SPAN("draining\n"));
+}
+
+/* --- weights --- */
+
+static void serve_weights(struct call *c)
+{
+	struct control *control = control_of(c);
+	struct board_values v = board_read(control->board);
+	answer_weights(c, 200, v.epoch, weights_json(v.weights, v.epoch, !control->weights.unsaved));
+}
+
+static void change_is_done(struct weights_change *w);
+
+static struct weights_change *change_new(struct call *c)
+{
+	struct weights_change *w = calloc(1, sizeof *w);
+	must(w);
+	w->done = change_is_done;
+	w->caller = c;
+	return w;
+}
+
+static void change_is_done(struct weights_change *w)
+{
+	struct call *c = w->caller;
+	c->user = NULL;
+	answer_weights(c, w->verdict == WEIGHTS_ACKNOWLEDGED ? 200 : 202, w->to.epoch,
+		       weights_json_change(w));
+	free(w);
+}
+
+/* The client has gone; its change goes on. */
+static void gone(struct call *c)
+{
+	if (!c->user)
+		return;
+	weights_forget(c->user);
+	free(c->user);
+	c->user = NULL;
+}
+
+static void refuse_change(struct call *c, const struct weights_change *w)
+{
+	char text[WEIGHTS_TEXT_BYTES];
+	switch (w->verdict) {
+	case WEIGHTS_ZERO:
+		answer_error(c, 400, "both_zero", "both weights are 0: nobody would be served");
+		break;
+	case WEIGHTS_STALE:
+		snprintf(text, sizeof text, "the epoch is %llu, not %llu: somebody was faster",
+			 (unsigned long long)w->from.epoch, (unsigned long long)w->if_epoch);
+		answer_error(c, 412, "epoch_differs", text);
+		break;
+	case WEIGHTS_UNSAVED:
+		snprintf(text, sizeof text,
+			 "nothing was changed, for the state cannot be saved: %s (a rollback works all the "
+			 "same)",
+			 strerror(w->error));
+		answer_error(c, 500, "state_unsaved", text);
+		break;
+	case WEIGHTS_ACKNOWLEDGED:
+	case WEIGHTS_LATE:
+	case WEIGHTS_WAITING:
+		must(!"a change that stands is not refused");
+	}
+}
+
+/* Who asks: as it says itself, and from where when that is not this machine's owner. */
+static void complete_who(const struct call *c, struct weights_change *w)
+{
+	char said[WEIGHTS_TEXT_BYTES], peer[ADDR_TEXT_BYTES];
+	addr_text(&c->peer, peer);
+	memcpy(said, w->who, sizeof said);
+	if (c->local)
+		snprintf(w->who, sizeof w->who, "%.190s", said[0] ? said : "local");
+	else
+		snprintf(w->who, sizeof w->who, "%.190s%s%s", said, said[0] ? " from " : "", peer);
+}
+
+static void begin_change(struct call *c, struct weights_change *w /* moved in */)
+{
+	complete_who(c, w);
+	if (weights_set(&control_of(c)->weights, w) == WEIGHTS_WAITING) {
+		c->user = w;
+		return;
+	}
+	refuse_change(c, w);
+	free(w);
+}
+
+/* If-Match: "7", 7 or *: RFC 9110, 13.1.1. 0: whatever it is. */
+static bool read_if_match(struct call *c, uint64_t *epoch)
+{
+	struct span value = msg_value(c->request, NAME_IF_MATCH);
+	unsigned long long n;
+	*epoch = 0;
+	if (!value.at || span_is(value, SPAN("*")))
+		return true;
+	if (value.n >= 2 && value.at[0] == '"' && value.at[value.n - 1] == '"')
+		value = (struct span){ value.at + 1, value.n - 2 };
+	if (!span_to_u64(value, INT64_MAX, &n) || n == 0)
+		return false;
+	*epoch = n;
+	return true;
+}
+
+static void serve_change(struct call *c)
+{
+	char error[WEIGHTS_TEXT_BYTES];
+	struct weights_change *w = change_new(c);
+	if (!read_if_match(c, &w->if_epoch))
+		answer_error(c, 400, "bad_if_match", "If-Match is not an epoch, as \"7\"");
+	else if (!weights_json_read(c->body, w, error))
+		answer_error(c, 400, "bad_request", error);
+	else {
+		begin_change(c, w);
+		return;
+	}
+	free(w);
+}
+
+static void serve_rollback(struct call *c)
+{
+	char error[WEIGHTS_TEXT_BYTES];
+	struct weights_change *w = change_new(c);
+	w->at_once = true;
+	w->weights[ARM_SOURCE] = 1;
+	if (weights_json_read_rollback(c->body, w, error)) {
+		begin_change(c, w);
+		return;
+	}
+	answer_error(c, 400, "bad_request", error);
+	free(w);
+}
+
+/* --- routes --- */
+
+static const struct route_row {
+	struct span path;
+	enum method method;
+	bool open; /* without the token */
+	void (*serve)(struct call *c);
+} rows[] = {
+	{ SPAN("/v1/status"), METHOD_GET, false, serve_status },
+	{ SPAN("/v1/weights"), METHOD_GET, false, serve_weights },
+	{ SPAN("/v1/weights"), METHOD_PUT, false, serve_change },
+	{ SPAN("/v1/rollback"), METHOD_POST, false, serve_rollback },
+	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },
+	{ SPAN("/healthz"), METHOD_GET, true, serve_health },
+	{ SPAN("/readyz"), METHOD_GET, true, serve_ready },
+};
+
+static bool has_token(const struct call *c)
+{
+	const struct admin *a = c->service->owner;
+	struct span value = msg_value(c->request, NAME_AUTHORIZATION);
+	static const char scheme[] = "Bearer ";
+	if (c->local)
+		return true;
+	if (value.n < sizeof scheme - 1 || strncasecmp(value.at, scheme, sizeof scheme - 1))
+		return false;
+	value = (struct span){ value.at + sizeof scheme - 1, value.n - (sizeof scheme - 1) };
+	return a->token[0] && token_is(a->token, span_trim(value));
+}
+
+static void refuse_stranger(struct call *c)
+{
+	msg_add_named(call_head(c, 401, JSON), SPAN("WWW-Authenticate"), SPAN("Bearer"));
+	call_answer(c, SPAN("{\"error\":\"no_token\",\"status\":401,\"message\":\"Authorization: Bearer "
+			    "and the text of admin.token in the state directory are expected.\"}\n"));
+}
+
+/* GET's row serves HEAD too: the body is left out behind it. */
+static bool takes(const struct route_row *r, enum method method)
+{
+	return r->method == method || (r->method == METHOD_GET && method == METHOD_HEAD);
+}
+
+static void serve(struct call *c)
+{
+	const struct route_row *path = NULL, *row = NULL;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !row; i++) {
+		if (!span_is(rows[i].path, c->path))
+			continue;
+		path = &rows[i];
+		if (takes(path, (enum method)c->request->method))
+			row = path;
+	}
+	if (!(row && row->open) && !has_token(c))
+		refuse_stranger(c);
+	else if (row)
+		row->serve(c);
+	else
+		call_error(c, path ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND);
+}
+
+static const struct service_user user = { serve, gone };
+
+void admin_open(struct admin *a, struct control *control, struct loop *loop)
+{
+	*a = (struct admin){ .control = control };
+	service_open(&a->service, loop, &user, a, ADMIN_BODY_BYTES);
+}
+
+void admin_close(struct admin *a)
+{
+	service_close(&a->service);
+}

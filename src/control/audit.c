@@ -1,0 +1,76 @@
+#include "control/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+bool audit_open(struct audit *a, const char *directory)
+{
+	char path[4096];
+	if ((size_t)snprintf(path, sizeof path, "%s/audit.jsonl", directory) >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	a->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return a->fd >= 0;
+}
+
+void audit_close(struct audit *a)
+{
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
+}
+
+static json_t *weights_json(const uint32_t weights[ARMS])
+{
+	return json_pack("{s:i,s:i}", "source", (int)weights[ARM_SOURCE], "target",
+			 (int)weights[ARM_TARGET]);
+}
+
+static char *entry_line(const struct audit_entry *e)
+{
+	char when[CLOCK_TEXT_BYTES];
+	clock_text(e->to.wall_ns, when);
+	json_t *j = json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b}", "when", when, "who", e->who, "from",
+			      weights_json(e->from.weights), "to", weights_json(e->to.weights), "epoch",
+			      (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
+	return text;
+}
+
+static bool append_line(int fd, const char *text)
+{
+	struct stat before;
+	char *line = NULL;
+	int n = asprintf(&line, "%s\n", text);
+	if (n < 0 || fstat(fd, &before) < 0)
+		return false;
+	ssize_t done = write(fd, line, (size_t)n);
+	free(line);
+	if (done == n)
+		return fdatasync(fd) == 0;
+	int why = done < 0 ? errno : ENOSPC;
+	if (done > 0 && ftruncate(fd, before.st_size) < 0)
+		why = errno;
+	errno = why;
+	return false;
+}
+
+bool audit_append(struct audit *a, const struct audit_entry *e)
+{
+	char *text = entry_line(e);
+	if (!text) {
+		errno = EILSEQ; /* `who` or `why` is not UTF-8 */
+		return false;
+	}
+	bool good = append_line(a->fd, text);
+	free(text);
+	return good;
+}

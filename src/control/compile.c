@@ -1,0 +1,274 @@
+#include "control/compile.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/bug.h"
+
+/* TLS contexts of one kind: one for each worker and one for control. */
+struct contexts {
+	XXH128_hash_t made_of; /* all that they depend on */
+	struct tls_context **list;
+	unsigned n;
+};
+
+/* A plan with what only control needs of it. */
+struct compiled {
+	struct plan plan;
+	struct contexts front, back[ARMS];
+	struct slab chunks;
+	struct arena arena; /* holds all of the plan but the pins */
+};
+
+static const struct compiled *compiled_of(const struct plan *p)
+{
+	return (const struct compiled *)((const char *)p - offsetof(struct compiled, plan));
+}
+
+static void *take(struct compiled *d, size_t n, size_t bytes)
+{
+	void *memory = arena_take(&d->arena, n * bytes);
+	memset(memory, 0, n * bytes);
+	return memory;
+}
+
+/* --- TLS contexts --- */
+
+static XXH128_hash_t digest(const char *first, const char *second, unsigned number)
+{
+	XXH3_state_t *state = XXH3_createState();
+	if (!state || XXH3_128bits_reset(state) == XXH_ERROR)
+		abort();
+	XXH3_128bits_update(state, &number, sizeof number);
+	if (first)
+		XXH3_128bits_update(state, first, strlen(first) + 1);
+	if (second)
+		XXH3_128bits_update(state, second, strlen(second) + 1);
+	XXH128_hash_t hash = XXH3_128bits_digest(state);
+	XXH3_freeState(state);
+	return hash;
+}
+
+static bool contexts_reuse(struct contexts *to, const struct contexts *from)
+{
+	if (!from || !from->list || from->n != to->n || !XXH128_isEqual(from->made_of, to->made_of))
+		return false;
+	for (unsigned i = 0; i < to->n; i++) {
+		to->list[i] = from->list[i];
+		tls_context_hold(to->list[i]);
+	}
+	return true;
+}
+
+static void contexts_drop(struct contexts *s)
+{
+	for (unsigned i = 0; s->list && i < s->n; i++)
+		if (s->list[i])
+			tls_context_drop(s->list[i]);
+}
+
+static void contexts_prepare(struct compiled *d, struct contexts *s, XXH128_hash_t made_of)
+{
+	s->n = d->plan.worker_n + 1;
+	s->made_of = made_of;
+	s->list = take(d, s->n, sizeof(struct tls_context *));
+}
+
+static void compile_front_tls(struct compiled *d, const struct compile *c, struct complaints *to)
+{
+	const struct config_tls *t = &c->config->tls;
+	struct tls_server_config how = {
+		.certificate = t->certificate.text,
+		.key = t->key.text,
+		.policy = (enum tls_policy)t->policy,
+		.tickets = c->tickets,
+	};
+	char error[TLS_ERROR_BYTES];
+	contexts_prepare(d, &d->front, digest(how.certificate, how.key, t->policy));
+	if (contexts_reuse(&d->front, c->previous ? &compiled_of(c->previous)->front : NULL))
+		return;
+	for (unsigned i = 0; i < d->front.n; i++) {
+		d->front.list[i] = tls_server_open(c->libraries[i], &how, error);
+		if (!d->front.list[i]) {
+			complain(to, t->certificate.at, "tls: %s", error);
+			return;
+		}
+	}
+}
+
+static void compile_back_tls(struct compiled *d, const struct compile *c, enum arm arm,
+			     struct complaints *to)
+{
+	const struct config_cluster *from = &c->config->clusters[arm];
+	struct contexts *s = &d->back[arm];
+	struct tls_client_config how = { .ca = from->ca.text, .verify = from->verify };
+	char error[TLS_ERROR_BYTES];
+	contexts_prepare(d, s, digest(how.ca, NULL, how.verify));
+	if (contexts_reuse(s, c->previous ? &compiled_of(c->previous)->back[arm] : NULL))
+		return;
+	for (unsigned i = 0; i < s->n; i++) {
+		s->list[i] = tls_client_open(c->libraries[i], &how, error);
+		if (!s->list[i]) {
+			complain(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s",
+				 from->ca.path ? "ca" : arm_name(arm), error);
+			return;
+		}
+	}
+}
+
+/* --- listeners --- */
+
+static const struct route routes[LISTENER_KINDS] = {
+	[LISTENER_WEIGHTED] = { .weighted = true },
+	[LISTENER_SOURCE] = { .arm = ARM_SOURCE },
+	[LISTENER_TARGET] = { .arm = ARM_TARGET },
+};
+
+static bool speaks_tls(const struct config *c)
+{
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		if (c->listeners.kinds[k].head.at != NOWHERE && c->listeners.kinds[k].tls)
+			return true;
+	return false;
+}
+
+/* Each address is a listener of its own in the plan: it has its own port to tell of. */
+static void compile_listener(struct compiled *d, const struct config *c, enum config_listener_kind k,
+			     const struct config_address *a)
+{
+	struct plan *p = &d->plan;
+	struct listener *l = &p->listeners[p->listener_n];
+	*l = (struct listener){
+		.number = (uint32_t)p->listener_n++,
+		.name = listener_name(k),
+		.route = routes[k],
+		.policy = { c->timeouts.head_ms, c->timeouts.idle_ms, c->timeouts.keep_alive_ms,
+			    c->timeouts.tunnel_ms },
+		.forwarded = (enum forwarded)c->listeners.kinds[k].forwarded,
+		.trace = (enum trace)c->listeners.kinds[k].trace,
+		.port = addr_port(&a->addr),
+		.tls = c->listeners.kinds[k].tls ? d->front.list : NULL,
+	};
+}
+
+static void compile_listeners(struct compiled *d, const struct config *c, struct complaints *to)
+{
+	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		for (const struct config_address *a = c->listeners.kinds[k].addresses; a; a = a->next) {
+			if (d->plan.listener_n == LISTENERS_MAX) {
+				complain(to, a->at, "address: all listeners together have more than %d",
+					 LISTENERS_MAX);
+				return;
+			}
+			compile_listener(d, c, (enum config_listener_kind)k, a);
+		}
+}
+
+/* --- clusters --- */
+
+static void compile_node(struct compiled *d, const struct node_record *r, struct node *n)
+{
+	struct addr *addresses = take(d, r->address_n + 1, sizeof *addresses);
+	memcpy(addresses, r->addresses, r->address_n * sizeof *addresses);
+	*n = (struct node){
+		.state = &r->state,
+		.name = r->name,
+		.server_name = r->host,
+		.tls = r->tls,
+		.addresses = addresses,
+		.address_n = r->address_n,
+		.awaited = r->awaited,
+	};
+}
+
+static bool any_node_speaks_tls(const struct config_cluster *c)
+{
+	for (const struct config_node *n = c->nodes; n; n = n->next)
+		if (n->tls)
+			return true;
+	return false;
+}
+
+static void compile_cluster(struct compiled *d, const struct compile *c, enum arm arm,
+			    struct complaints *to)
+{
+	const struct config_cluster *from = &c->config->clusters[arm];
+	size_t node_n = 0;
+	for (const struct config_node *n = from->nodes; n; n = n->next)
+		node_n++;
+	struct node *nodes = take(d, node_n, sizeof *nodes), *at = nodes;
+	for (const struct config_node *n = from->nodes; n; n = n->next) {
+		const struct node_record *r = nodes_find(c->nodes, arm, n);
+		must(r);
+		compile_node(d, r, at++);
+	}
+	if (any_node_speaks_tls(from))
+		compile_back_tls(d, c, arm, to);
+	d->plan.clusters[arm] = (struct cluster){
+		.name = arm_name(arm),
+		.arm = arm,
+		.balance = (enum balance)from->balance,
+		.host = from->host.policy,
+		.host_name = from->host.name,
+		.nodes = nodes,
+		.node_n = node_n,
+		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
+			    from->timeouts.tunnel_ms },
+		.tls = d->back[arm].list,
+	};
+}
+
+/* --- the plan --- */
+
+static struct plan_pins *pins_new(unsigned n)
+{
+	struct plan_pins *pins = aligned_alloc(_Alignof(struct plan_pins), n * sizeof *pins);
+	if (!pins)
+		abort();
+	memset(pins, 0, n * sizeof *pins);
+	return pins;
+}
+
+const struct plan *plan_compile(const struct compile *c, struct complaints *complaints)
+{
+	size_t before = complaints->n;
+	struct compiled *d = calloc(1, sizeof *d);
+	if (!d)
+		abort();
+	slab_open(&d->chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&d->arena, &d->chunks);
+	d->plan.number = c->previous ? c->previous->number + 1 : 1;
+	d->plan.worker_n = c->worker_n;
+	d->plan.pins = pins_new(c->worker_n);
+	if (speaks_tls(c->config))
+		compile_front_tls(d, c, complaints);
+	compile_listeners(d, c->config, complaints);
+	for (int arm = 0; arm < ARMS; arm++)
+		compile_cluster(d, c, (enum arm)arm, complaints);
+	if (complaints->n == before)
+		return &d->plan;
+	plan_free(&d->plan);
+	return NULL;
+}
+
+unsigned plan_pinned(const struct plan *p)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->worker_n; i++)
+		n += atomic_load_explicit(&p->pins[i].n, memory_order_acquire);
+	return n;
+}
+
+void plan_free(const struct plan *p)
+{
+	struct compiled *d = (struct compiled *)(uintptr_t)compiled_of(p);
+	must(plan_pinned(p) == 0);
+	contexts_drop(&d->front);
+	for (int arm = 0; arm < ARMS; arm++)
+		contexts_drop(&d->back[arm]);
+	free(d->plan.pins);
+	arena_close(&d->arena);
+	slab_close(&d->chunks);
+	free(d);
+}

@@ -1,0 +1,32 @@
+#ifndef CONTROL_COMPILE_H
+#define CONTROL_COMPILE_H
+
+/*
+ * Makes a plan of a configuration and of what is known about the nodes. TLS contexts are built for
+ * each worker in its own library; those whose certificate, policy and trust are the previous plan's
+ * are taken over from it.
+ */
+
+#include "control/config.h"
+#include "control/nodes.h"
+
+struct compile {
+	const struct config *config; /* borrowed for the plan's life: names point into it */
+	const struct nodes *nodes;   /* borrowed for the plan's life: states */
+	unsigned worker_n;
+	/* One for each worker, and behind them control's own, for health checks. */
+	struct tls_library *const *libraries;
+	const struct ticket_keys *tickets; /* borrowed for the plan's life; may be NULL */
+	const struct plan *previous;	   /* NULL: there is none */
+};
+
+/* NULL, and complaints at the places in question, when a certificate or its key is no good. */
+const struct plan *plan_compile(const struct compile *c, struct complaints *complaints);
+
+/* No worker may use it any more: see publish.h. */
+void plan_free(const struct plan *p);
+
+/* How many pins the workers hold on it. */
+unsigned plan_pinned(const struct plan *p);
+
+#endif

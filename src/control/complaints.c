@@ -1,0 +1,116 @@
+#include "control/complaints.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+void complaints_open(struct complaints *c, const char *file, struct span text)
+{
+	*c = (struct complaints){ .file = file, .text = text };
+}
+
+void complaints_close(struct complaints *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free(c->list[i].message);
+	c->n = c->more = 0;
+}
+
+void complain(struct complaints *c, size_t at, const char *format, ...)
+{
+	if (c->n == COMPLAINTS_MAX) {
+		c->more++;
+		return;
+	}
+	va_list args;
+	va_start(args, format);
+	char *message;
+	if (vasprintf(&message, format, args) < 0)
+		abort();
+	va_end(args);
+	c->list[c->n++] = (struct complaint){ at, message };
+}
+
+static bool begins_a_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+static size_t line_start(struct span text, size_t at)
+{
+	while (at > 0 && text.at[at - 1] != '\n')
+		at--;
+	return at;
+}
+
+void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column)
+{
+	*line = *column = 0;
+	if (at == NOWHERE)
+		return;
+	at = at < c->text.n ? at : c->text.n;
+	size_t start = line_start(c->text, at);
+	*line = *column = 1;
+	for (size_t i = 0; i < start; i++)
+		*line += c->text.at[i] == '\n';
+	for (size_t i = start; i < at; i++)
+		*column += begins_a_character(c->text.at[i]);
+}
+
+/* What a terminal must not get from a file: control characters are shown as '?'. */
+static void print_line(struct span line, FILE *to)
+{
+	for (size_t i = 0; i < line.n; i++) {
+		unsigned char byte = (unsigned char)line.at[i];
+		putc(byte == '\t' || (byte >= ' ' && byte != 0x7f) ? byte : '?', to);
+	}
+}
+
+/* The caret's line repeats the tabs of the text's, so that it stands right however wide they are. */
+static void print_caret(struct span before, FILE *to)
+{
+	for (size_t i = 0; i < before.n; i++)
+		if (before.at[i] == '\t')
+			putc('\t', to);
+		else if (begins_a_character(before.at[i]))
+			putc(' ', to);
+	fputs("^\n", to);
+}
+
+static void print_excerpt(const struct complaints *c, size_t at, FILE *to)
+{
+	at = at < c->text.n ? at : c->text.n;
+	size_t start = line_start(c->text, at);
+	const char *from = c->text.at + start;
+	const char *end = memchr(from, '\n', c->text.n - start);
+	struct span line = { from, end ? (size_t)(end - from) : c->text.n - start };
+	if (line.n && line.at[line.n - 1] == '\r')
+		line.n--;
+	fputs("    ", to);
+	print_line(line, to);
+	fputs("\n    ", to);
+	print_caret((struct span){ from, at - start }, to);
+}
+
+static int in_text_order(const void *a, const void *b)
+{
+	const struct complaint *x = a, *y = b;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+void complaints_print(struct complaints *c, FILE *to)
+{
+	qsort(c->list, c->n, sizeof c->list[0], in_text_order);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct complaint *one = &c->list[i];
+		size_t line, column;
+		complaint_place(c, one->at, &line, &column);
+		if (one->at == NOWHERE) {
+			fprintf(to, "%s: %s\n", c->file, one->message);
+			continue;
+		}
+		fprintf(to, "%s:%zu:%zu: %s\n", c->file, line, column, one->message);
+		print_excerpt(c, one->at, to);
+	}
+	if (c->more)
+		fprintf(to, "%s: and %zu more\n", c->file, c->more);
+}

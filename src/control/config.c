@@ -1,0 +1,301 @@
+#include "control/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "base/bug.h"
+#include "control/config_types.h"
+#include "control/text_file.h"
+#include "limits.h"
+
+/*
+ * The tables. A row is a key: its name, its type, where it goes, its default and its bounds. What
+ * later versions know is named too, so that whoever reads their manual gets a clear word.
+ */
+
+#define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])
+#define LATER(word)                                                                                \
+	{                                                                                          \
+		.name = (word), .type = &key_later                                                 \
+	}
+#define SECOND 1000u
+#define HOUR (3600 * SECOND)
+#define DAY (24 * HOUR)
+
+static const char *const off_on[] = { "off", "on", NULL };
+static const char *const forwarded_words[] = { "append", "preserve", "remove", NULL };
+static const char *const trace_words[] = { "make", "keep", NULL };
+static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
+static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
+static const char *const policy_words[] = {
+	[TLS_POLICY_1_2] = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+	[TLS_POLICY_1_3] = "ELBSecurityPolicy-TLS13-1-3-2021-06",
+	[TLS_POLICIES] = NULL,
+};
+
+const char *listener_name(enum config_listener_kind k)
+{
+	static const char *const names[] = { "weighted", "source", "target" };
+	must(k < LISTENER_KINDS);
+	return names[k];
+}
+
+const char *arm_name(enum arm a)
+{
+	static const char *const names[] = { "source", "target" };
+	must(a < ARMS);
+	return names[a];
+}
+
+/* --- listeners --- */
+
+#define AT(member) .offset = offsetof(struct config_listener, member)
+static const struct key listener_keys[] = {
+	{ "address", &key_addresses, AT(addresses), .missing = "an address and port, as 0.0.0.0:443" },
+	{ "tls", &key_choice, AT(tls), .preset = true, .words = off_on },
+	{ "forwarded", &key_choice, AT(forwarded), .preset = FORWARDED_APPEND,
+	  .words = forwarded_words },
+	{ "trace", &key_choice, AT(trace), .preset = TRACE_MAKE, .words = trace_words },
+	LATER("allow"), LATER("trust"), LATER("health"), LATER("connections"), LATER("proxy_protocol"),
+	LATER("sticky"), LATER("override"), LATER("certificates"), LATER("timeouts"),
+};
+#undef AT
+static const struct section listener_section = { KEYS(listener_keys) };
+
+static void check_listeners(struct binder *b, const void *to)
+{
+	const struct config_listeners *l = to;
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		if (l->kinds[k].head.at != NOWHERE)
+			return;
+	complain(b->complaints, l->head.at, "listeners: there is none: weighted, source or target");
+}
+
+#define LISTENER(word, kind)                                                                       \
+	{                                                                                          \
+		.name = (word), .type = &key_section, .section = &listener_section,                \
+		.offset = offsetof(struct config_listeners, kinds[kind])                           \
+	}
+static const struct key listeners_keys[] = {
+	LISTENER("weighted", LISTENER_WEIGHTED),
+	LISTENER("source", LISTENER_SOURCE),
+	LISTENER("target", LISTENER_TARGET),
+};
+static const struct section listeners_section = { KEYS(listeners_keys), check_listeners };
+
+/* --- TLS --- */
+
+#define AT(member) .offset = offsetof(struct config_tls, member)
+static const struct key tls_keys[] = {
+	{ "certificate", &key_file, AT(certificate), .missing = "a file of PEM, the leaf first" },
+	{ "key", &key_file, AT(key), .missing = "a file of PEM with the private key" },
+	{ "policy", &key_choice, AT(policy), .preset = TLS_POLICY_1_2, .words = policy_words },
+	LATER("certificates"),
+};
+#undef AT
+static const struct section tls_section = { KEYS(tls_keys) };
+
+/* --- clusters --- */
+
+#define AT(member) .offset = offsetof(struct config_health, member)
+static const struct key health_keys[] = {
+	{ "path", &key_request_path, AT(path), .text = "/" },
+	{ "interval", &key_duration, AT(interval_ms), HEALTH_INTERVAL_MS, 100, HOUR },
+	{ "timeout", &key_duration, AT(timeout_ms), HEALTH_TIMEOUT_MS, 10, 600 * SECOND },
+	{ "passes", &key_integer, AT(passes), HEALTH_PASSES, 1, 100 },
+	{ "failures", &key_integer, AT(failures), HEALTH_FAILURES, 1, 100 },
+	{ "expected", &key_statuses, AT(expected) },
+	LATER("authorization"), LATER("body"),
+};
+#undef AT
+static const struct section health_section = { KEYS(health_keys) };
+
+#define AT(member) .offset = offsetof(struct config_cluster_timeouts, member)
+static const struct key cluster_timeouts_keys[] = {
+	{ "connect", &key_duration, AT(connect_ms), CONNECT_TIMEOUT_MS, 10, 600 * SECOND },
+	{ "idle", &key_duration, AT(idle_ms), IDLE_TIMEOUT_MS, 100, DAY },
+	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
+};
+#undef AT
+static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys) };
+
+static void check_cluster(struct binder *b, const void *to)
+{
+	const struct config_cluster *c = to;
+	bool tls = false;
+	for (const struct config_node *n = c->nodes; n; n = n->next)
+		tls |= n->tls;
+	if (c->ca.path && !c->verify)
+		complain(b->complaints, c->ca.at, "ca: says whom to trust, and verify: off trusts anybody");
+	else if (c->ca.path && !tls)
+		complain(b->complaints, c->ca.at, "ca: is of no use: no node is https");
+}
+
+#define AT(member) .offset = offsetof(struct config_cluster, member)
+static const struct key cluster_keys[] = {
+	{ "nodes", &key_nodes, AT(nodes), .missing = "a list of URLs, as [ https://es-1:9200 ]" },
+	{ "ca", &key_file, AT(ca) },
+	{ "verify", &key_choice, AT(verify), .preset = true, .words = off_on },
+	{ "host", &key_host, AT(host) },
+	{ "balance", &key_choice, AT(balance), .preset = BALANCE_LEAST_OUTSTANDING,
+	  .words = balance_words },
+	{ "health", &key_section, AT(health), .section = &health_section },
+	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
+	LATER("authorization"), LATER("headers"), LATER("connections"), LATER("sticky"), LATER("retry"),
+};
+#undef AT
+static const struct section cluster_section = { KEYS(cluster_keys), check_cluster };
+
+/* --- the rest --- */
+
+static void check_weights(struct binder *b, const void *to)
+{
+	const struct config_weights *w = to;
+	if (w->arms[ARM_SOURCE] == 0 && w->arms[ARM_TARGET] == 0)
+		complain(b->complaints, w->head.at, "weights: both are 0, so that nobody would be served");
+}
+
+#define AT(member) .offset = offsetof(struct config_weights, member)
+static const struct key weights_keys[] = {
+	{ "source", &key_integer, AT(arms[ARM_SOURCE]), 1, 0, WEIGHT_MAX, .missing = "0 to 999" },
+	{ "target", &key_integer, AT(arms[ARM_TARGET]), 0, 0, WEIGHT_MAX, .missing = "0 to 999" },
+};
+#undef AT
+static const struct section weights_section = { KEYS(weights_keys), check_weights };
+
+#define AT(member) .offset = offsetof(struct config_timeouts, member)
+static const struct key timeouts_keys[] = {
+	{ "head", &key_duration, AT(head_ms), HEAD_TIMEOUT_MS, 100, HOUR },
+	{ "idle", &key_duration, AT(idle_ms), IDLE_TIMEOUT_MS, 100, DAY },
+	{ "keep_alive", &key_duration, AT(keep_alive_ms), CLIENT_KEEP_ALIVE_MS, 100, 7 * DAY },
+	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
+	{ "drain", &key_duration, AT(drain_ms), STOP_DRAIN_MS, 0, DAY },
+};
+#undef AT
+static const struct section timeouts_section = { KEYS(timeouts_keys) };
+
+#define AT(member) .offset = offsetof(struct config_admin, member)
+static const struct key admin_keys[] = {
+	{ "address", &key_addresses, AT(addresses) },
+	{ "socket", &key_path, AT(socket) },
+	LATER("token"),
+};
+#undef AT
+static const struct section admin_section = { KEYS(admin_keys) };
+
+static void check_root(struct binder *b, const void *to)
+{
+	const struct config *c = to;
+	for (int k = 0; k < LISTENER_KINDS; k++) {
+		const struct config_listener *l = &c->listeners.kinds[k];
+		if (l->head.at == NOWHERE || !l->tls || c->tls.head.at != NOWHERE)
+			continue;
+		complain(b->complaints, l->head.at,
+			 "listener %s speaks TLS, and there is no section 'tls' with a certificate and "
+			 "its key (or say tls: off here)",
+			 listener_name(k));
+	}
+}
+
+#define AT(member) .offset = offsetof(struct config, member)
+static const struct key root_keys[] = {
+	{ "listeners", &key_section, AT(listeners), .section = &listeners_section,
+	  .missing = "where clients connect: weighted, source, target" },
+	{ "tls", &key_section, AT(tls), .section = &tls_section },
+	{ "source", &key_section, AT(clusters[ARM_SOURCE]), .section = &cluster_section,
+	  .missing = "the cluster that traffic comes from" },
+	{ "target", &key_section, AT(clusters[ARM_TARGET]), .section = &cluster_section,
+	  .missing = "the cluster that traffic goes to" },
+	{ "weights", &key_section, AT(weights), .section = &weights_section },
+	{ "timeouts", &key_section, AT(timeouts), .section = &timeouts_section },
+	{ "admin", &key_section, AT(admin), .section = &admin_section },
+	{ "workers", &key_workers, AT(workers) },
+	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
+	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
+	LATER("profile"), LATER("capture"), LATER("sticky"), LATER("access_log"), LATER("routes"),
+	LATER("cutover"), LATER("replay"),
+};
+#undef AT
+static const struct section root_section = { KEYS(root_keys), check_root };
+
+/* --- reading --- */
+
+static const char *directory_of(const char *path, struct arena *arena)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return "";
+	size_t n = slash == path ? 1 : (size_t)(slash - path);
+	char *directory = arena_take(arena, n + 1);
+	memcpy(directory, path, n);
+	directory[n] = 0;
+	return directory;
+}
+
+static struct config *config_new(const char *name)
+{
+	struct config *c = calloc(1, sizeof *c);
+	if (!c)
+		abort();
+	slab_open(&c->chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&c->arena, &c->chunks);
+	struct binder b = { &c->arena, NULL, "" };
+	complaints_open(&c->complaints, key_copy(&b, span_of(name)), SPAN(""));
+	return c;
+}
+
+/* The socket stands beside the state unless it is said where. */
+static void place_socket(struct config *c)
+{
+	size_t bytes = strlen(c->state) + sizeof "/admin.sock";
+	if (!c->admin.socket) {
+		char *path = arena_take(&c->arena, bytes);
+		snprintf(path, bytes, "%s/admin.sock", c->state);
+		c->admin.socket = path;
+	}
+	if (strlen(c->admin.socket) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+		complain(&c->complaints, c->admin.head.at,
+			 "admin: the socket's path %s is longer than %zu bytes; set admin.socket",
+			 c->admin.socket, sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+}
+
+static void config_bind(struct config *c, const char *directory, struct span text)
+{
+	c->complaints.text = text;
+	struct yaml *root = yaml_read(&c->arena, &c->complaints);
+	if (!root)
+		return;
+	struct binder b = { &c->arena, &c->complaints, directory };
+	keys_bind(&b, &root_section, root, c);
+	if (c->state)
+		place_socket(c);
+}
+
+struct config *config_open_text(const char *name, const char *directory, struct span text)
+{
+	struct config *c = config_new(name);
+	struct binder b = { &c->arena, NULL, "" };
+	const char *copy = key_copy(&b, text);
+	config_bind(c, key_copy(&b, span_of(directory)), (struct span){ copy, text.n });
+	return c;
+}
+
+struct config *config_open(const char *path)
+{
+	struct config *c = config_new(path);
+	struct span text;
+	if (text_file_read(path, &c->arena, &text))
+		config_bind(c, directory_of(path, &c->arena), text);
+	else
+		complain(&c->complaints, NOWHERE, "cannot be read: %s", strerror(errno));
+	return c;
+}
+
+void config_close(struct config *c)
+{
+	complaints_close(&c->complaints);
+	arena_close(&c->arena);
+	slab_close(&c->chunks);
+	free(c);
+}

@@ -1,0 +1,135 @@
+#ifndef CONTROL_CONFIG_H
+#define CONTROL_CONFIG_H
+
+/*
+ * A configuration as it is written: read whole, with defaults filled in and every complaint
+ * collected. It holds texts and numbers only; compile.h makes a plan of it. All of it is freed at
+ * once.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "control/complaints.h"
+#include "control/keys.h"
+#include "io/addr.h"
+#include "proxy/plan.h"
+
+struct config_address {
+	struct addr addr;
+	const char *text; /* as it was written */
+	size_t at;
+	struct config_address *next;
+};
+
+struct config_listener {
+	struct section_head head; /* NOWHERE: there is no such listener */
+	struct config_address *addresses;
+	uint32_t tls;		/* bool */
+	uint32_t forwarded;	/* enum forwarded */
+	uint32_t trace;		/* enum trace */
+};
+
+struct config_node {
+	const char *name;	/* what its Host would be: "es-1:9200" */
+	const char *host;	/* a name, or a literal address without brackets */
+	uint16_t port;
+	bool tls;
+	bool literal;		/* `addr` is set, and nothing is to be resolved */
+	struct addr addr;
+	size_t at;
+	struct config_node *next;
+};
+
+struct config_host {
+	enum host_policy policy;
+	const char *name; /* HOST_NAME */
+};
+
+struct config_statuses {
+	uint16_t least, most;
+};
+
+struct config_health {
+	struct section_head head;
+	const char *path;
+	uint32_t interval_ms, timeout_ms, passes, failures;
+	struct config_statuses expected;
+};
+
+struct config_cluster_timeouts {
+	struct section_head head;
+	uint32_t connect_ms, idle_ms, tunnel_ms;
+};
+
+struct config_cluster {
+	struct section_head head;
+	struct config_node *nodes;
+	struct key_file_value ca; /* path NULL: the system's trust store */
+	uint32_t verify;	  /* bool */
+	uint32_t balance;	  /* enum balance */
+	struct config_host host;
+	struct config_health health;
+	struct config_cluster_timeouts timeouts;
+};
+
+struct config_tls {
+	struct section_head head;
+	struct key_file_value certificate, key;
+	uint32_t policy; /* enum tls_policy */
+};
+
+struct config_weights {
+	struct section_head head;
+	uint32_t arms[ARMS];
+};
+
+struct config_timeouts {
+	struct section_head head;
+	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms;
+};
+
+struct config_admin {
+	struct section_head head;
+	struct config_address *addresses; /* NULL: none */
+	const char *socket;
+};
+
+enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };
+
+struct config_listeners {
+	struct section_head head;
+	struct config_listener kinds[LISTENER_KINDS];
+};
+
+enum config_io { CONFIG_IO_AUTO, CONFIG_IO_URING, CONFIG_IO_EPOLL };
+
+struct config {
+	struct section_head head;
+	struct config_listeners listeners;
+	struct config_tls tls;
+	struct config_cluster clusters[ARMS];
+	struct config_weights weights;
+	struct config_timeouts timeouts;
+	struct config_admin admin;
+	uint32_t workers; /* 0: one for each core */
+	uint32_t io;	  /* enum config_io */
+	const char *state;
+
+	struct complaints complaints; /* none: it is good as far as it shows */
+	struct slab chunks;
+	struct arena arena;
+};
+
+/* Reads a file. Never NULL: look at the complaints. */
+struct config *config_open(const char *path);
+/* The same of a text; relative paths in it begin at `directory`. `name` is for complaints. */
+struct config *config_open_text(const char *name, const char *directory, struct span text);
+void config_close(struct config *c);
+
+/* "weighted", "source", "target"; "source", "target". */
+const char *listener_name(enum config_listener_kind k);
+const char *arm_name(enum arm a);
+
+#endif

@@ -1,0 +1,304 @@
+#include "control/config_types.h"
+
+#include "control/config.h"
+#include "limits.h"
+
+/* A name as it stands in DNS and in Host: RFC 1123, 2.1, and the underscore that people use. */
+static bool is_host_name(struct span s)
+{
+	if (!s.n || s.n > 253 || s.at[0] == '-' || s.at[0] == '.')
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.at[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return true;
+}
+
+/* Cuts "host:port", "[v6]:port", "host". False when it is neither; `port` is empty without one. */
+static bool split_authority(struct span s, struct span *host, struct span *port)
+{
+	const char *close = s.n && s.at[0] == '[' ? memchr(s.at, ']', s.n) : NULL;
+	if (s.n && s.at[0] == '[' && !close)
+		return false;
+	const char *from = close ? close + 1 : s.at;
+	const char *colon = memchr(from, ':', s.n - (size_t)(from - s.at));
+	if (close && colon != from && from != s.at + s.n)
+		return false;
+	size_t host_n = colon ? (size_t)(colon - s.at) : s.n;
+	*host = close ? (struct span){ s.at + 1, (size_t)(close - s.at) - 1 }
+		      : (struct span){ s.at, host_n };
+	*port = colon ? (struct span){ colon + 1, s.n - host_n - 1 } : (struct span){ NULL, 0 };
+	return !colon || port->n;
+}
+
+/* --- addresses --- */
+
+static void bind_address(struct binder *b, const struct key *k, const struct yaml *y,
+			 struct config_address **end)
+{
+	struct span host, port;
+	unsigned long long number;
+	if (!key_is_scalar(b, k, y))
+		return;
+	if (!split_authority(span_of(y->text), &host, &port) || !port.n) {
+		complain(b->complaints, y->at,
+			 "%s: '%s' is not an address and a port, as 0.0.0.0:443 or [::]:443", k->name,
+			 y->text);
+		return;
+	}
+	if (!span_to_u64(port, 65535, &number) || number == 0) {
+		complain(b->complaints, y->at, "%s: the port '%.*s' is not from 1 to 65535", k->name,
+			 (int)port.n, port.at);
+		return;
+	}
+	struct config_address *a = arena_take(b->arena, sizeof *a);
+	*a = (struct config_address){ .text = y->text, .at = y->at };
+	if (addr_parse(host, (uint16_t)number, &a->addr))
+		*end = a;
+	else
+		complain(b->complaints, y->at,
+			 "%s: '%.*s' is not an IPv4 or IPv6 address; listening needs one, not a name",
+			 k->name, (int)host.n, host.at);
+}
+
+static void append_address(struct binder *b, const struct key *k, const struct yaml *y,
+			   struct config_address **first)
+{
+	struct config_address **end = first;
+	while (*end)
+		end = &(*end)->next;
+	bind_address(b, k, y, end);
+	for (struct config_address *a = *first; *end && a != *end; a = a->next)
+		if (addr_is(&a->addr, &(*end)->addr)) {
+			complain(b->complaints, y->at, "%s: %s stands here twice", k->name, y->text);
+			return;
+		}
+}
+
+static void addresses_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_address **first = to;
+	if (y->kind != YAML_LIST) {
+		append_address(b, k, y, first);
+		return;
+	}
+	for (const struct yaml *item = y->first; item; item = item->next)
+		append_address(b, k, item, first);
+	if (!y->first)
+		complain(b->complaints, y->at, "%s: the list is empty", k->name);
+}
+
+static void addresses_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_address **)to = NULL;
+}
+
+const struct key_type key_addresses = { addresses_bind, addresses_preset };
+
+/* --- nodes --- */
+
+static bool starts_with(struct span *s, const char *word)
+{
+	size_t n = strlen(word);
+	if (s->n < n || strncasecmp(s->at, word, n))
+		return false;
+	*s = (struct span){ s->at + n, s->n - n };
+	return true;
+}
+
+/* What is wrong with the URL, in words; NULL: nothing. */
+static const char *read_url(struct binder *b, struct span url, struct config_node *n)
+{
+	n->tls = starts_with(&url, "https://");
+	if (!n->tls && !starts_with(&url, "http://"))
+		return "it does not begin with http:// or https://";
+	if (memchr(url.at, '@', url.n))
+		return "a password does not belong in a URL";
+	if (url.n && url.at[url.n - 1] == '/')
+		url.n--;
+	if (memchr(url.at, '/', url.n) || memchr(url.at, '?', url.n) || memchr(url.at, '#', url.n))
+		return "a path is not possible here: requests keep their own";
+	struct span host, port;
+	unsigned long long number = n->tls ? 443 : 80;
+	if (!split_authority(url, &host, &port))
+		return "after the scheme, a host and a port are expected";
+	if (port.n && (!span_to_u64(port, 65535, &number) || number == 0))
+		return "the port is not from 1 to 65535";
+	n->port = (uint16_t)number;
+	n->literal = addr_parse(host, n->port, &n->addr);
+	if (!n->literal && (url.at[0] == '[' || !is_host_name(host)))
+		return "the host is neither a name nor an address";
+	n->host = key_copy(b, host);
+	/* Host carries no port that the scheme implies: RFC 9110, 4.2.3. */
+	n->name = key_copy(b, number == (n->tls ? 443 : 80) ? (struct span){ url.at, url.n - (port.n ? port.n + 1 : 0) } : url);
+	return NULL;
+}
+
+static void append_node(struct binder *b, const struct key *k, const struct yaml *y,
+			struct config_node **first)
+{
+	if (!key_is_scalar(b, k, y))
+		return;
+	struct config_node *n = arena_take(b->arena, sizeof *n);
+	*n = (struct config_node){ .at = y->at };
+	const char *wrong = read_url(b, span_of(y->text), n);
+	if (wrong) {
+		complain(b->complaints, y->at, "%s: '%s' is not a node, as https://es-1:9200: %s",
+			 k->name, y->text, wrong);
+		return;
+	}
+	struct config_node **end = first;
+	for (; *end; end = &(*end)->next)
+		if (!strcasecmp((*end)->host, n->host) && (*end)->port == n->port) {
+			complain(b->complaints, y->at, "%s: %s stands here twice", k->name, y->text);
+			return;
+		}
+	*end = n;
+}
+
+static void nodes_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	if (y->kind != YAML_LIST) {
+		complain(b->complaints, y->at, "%s: is %s; a list of URLs is expected, as [ %s ]", k->name,
+			 yaml_kind_word(y->kind),
+			 y->kind == YAML_SCALAR && *y->text ? y->text : "https://es-1:9200");
+		return;
+	}
+	size_t n = 0;
+	for (const struct yaml *item = y->first; item; item = item->next, n++)
+		if (n < NODES_MAX / ARMS)
+			append_node(b, k, item, to);
+	if (n == 0)
+		complain(b->complaints, y->at, "%s: the list is empty", k->name);
+	if (n > NODES_MAX / ARMS)
+		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
+			 NODES_MAX / ARMS);
+}
+
+static void nodes_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_node **)to = NULL;
+}
+
+const struct key_type key_nodes = { nodes_bind, nodes_preset };
+
+/* --- host --- */
+
+static void host_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_host *h = to;
+	struct span host, port;
+	struct addr literal;
+	if (!key_is_scalar(b, k, y))
+		return;
+	if (!strcmp(y->text, "preserve"))
+		h->policy = HOST_PRESERVE;
+	else if (!strcmp(y->text, "node"))
+		h->policy = HOST_NODE;
+	else if (split_authority(span_of(y->text), &host, &port) &&
+		 (is_host_name(host) || addr_parse(host, 0, &literal)))
+		*h = (struct config_host){ HOST_NAME, y->text };
+	else
+		complain(b->complaints, y->at, "%s: '%s' is not preserve, node, or a host's name",
+			 k->name, y->text);
+}
+
+static void host_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_host *)to = (struct config_host){ HOST_PRESERVE, NULL };
+}
+
+const struct key_type key_host = { host_bind, host_preset };
+
+/* --- health --- */
+
+static bool read_status(struct span s, uint16_t *status)
+{
+	unsigned long long n;
+	if (s.n != 3 || !span_to_u64(s, 599, &n) || n < 200)
+		return false;
+	*status = (uint16_t)n;
+	return true;
+}
+
+static void statuses_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_statuses *s = to;
+	if (!key_is_scalar(b, k, y))
+		return;
+	const char *dash = strchr(y->text, '-');
+	struct span least = { y->text, dash ? (size_t)(dash - y->text) : strlen(y->text) };
+	struct span most = dash ? span_of(dash + 1) : least;
+	struct config_statuses read;
+	if (!read_status(least, &read.least) || !read_status(most, &read.most) ||
+	    read.least > read.most)
+		complain(b->complaints, y->at,
+			 "%s: '%s' is not a status or a range of them from 200 to 599, as 200-499",
+			 k->name, y->text);
+	else
+		*s = read;
+}
+
+static void statuses_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_statuses *)to = (struct config_statuses){ 200, 499 };
+}
+
+const struct key_type key_statuses = { statuses_bind, statuses_preset };
+
+static void request_path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	if (!key_is_scalar(b, k, y))
+		return;
+	for (const char *c = y->text; *c; c++)
+		if (*c <= ' ' || *c > '~' || *c == '#') {
+			complain(b->complaints, y->at,
+				 "%s: '%s' holds what a path cannot hold: write it %%-encoded", k->name,
+				 y->text);
+			return;
+		}
+	if (y->text[0] != '/')
+		complain(b->complaints, y->at, "%s: '%s' does not begin with /", k->name, y->text);
+	else if (strlen(y->text) > REQUEST_LINE_BYTES / 4)
+		complain(b->complaints, y->at, "%s: is longer than %d bytes", k->name,
+			 REQUEST_LINE_BYTES / 4);
+	else
+		*(const char **)to = y->text;
+}
+
+static void request_path_preset(const struct key *k, void *to)
+{
+	*(const char **)to = k->text;
+}
+
+const struct key_type key_request_path = { request_path_bind, request_path_preset };
+
+/* --- workers --- */
+
+static void workers_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	unsigned long long n;
+	if (!key_is_scalar(b, k, y))
+		return;
+	if (!strcmp(y->text, "auto"))
+		*(uint32_t *)to = 0;
+	else if (span_to_u64(span_of(y->text), WORKERS_MAX, &n) && n > 0)
+		*(uint32_t *)to = (uint32_t)n;
+	else
+		complain(b->complaints, y->at, "%s: '%s' is not auto or a number from 1 to %d", k->name,
+			 y->text, WORKERS_MAX);
+}
+
+static void workers_preset(const struct key *k, void *to)
+{
+	*(uint32_t *)to = k->preset;
+}
+
+const struct key_type key_workers = { workers_bind, workers_preset };

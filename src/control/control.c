@@ -1,0 +1,308 @@
+#include "control/control.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/local_socket.h"
+
+unsigned control_worker_count(const struct config *c)
+{
+	cpu_set_t cores;
+	if (c->workers)
+		return c->workers;
+	if (sched_getaffinity(0, sizeof cores, &cores) < 0)
+		return 1;
+	unsigned n = (unsigned)CPU_COUNT(&cores);
+	return n < WORKERS_MAX ? n : WORKERS_MAX;
+}
+
+/* --- opening --- */
+
+static void *allocate(size_t n, size_t alignment, size_t bytes)
+{
+	size_t whole = (n * bytes + alignment - 1) / alignment * alignment;
+	void *memory = aligned_alloc(alignment, whole);
+	if (!memory)
+		abort();
+	memset(memory, 0, whole);
+	return memory;
+}
+
+static void open_libraries(struct control *c)
+{
+	c->libraries = allocate(c->worker_n + 1, 64, sizeof(struct tls_library *));
+	for (unsigned i = 0; i <= c->worker_n; i++) {
+		c->libraries[i] = tls_library_open();
+		must(c->libraries[i]);
+	}
+}
+
+static const struct plan *compile_plan(struct control *c, struct complaints *complaints,
+				       const struct plan *previous)
+{
+	struct compile how = {
+		.config = c->config,
+		.nodes = &c->nodes,
+		.worker_n = c->worker_n,
+		.libraries = c->libraries,
+		.tickets = c->tickets,
+		.previous = previous,
+	};
+	return plan_compile(&how, complaints);
+}
+
+static bool take_slots(struct control *c)
+{
+	for (unsigned i = 0; i < c->worker_n; i++) {
+		c->slots[i] = board_take_slot(c->board, (uint32_t)getpid(), i);
+		if (!c->slots[i])
+			return false;
+	}
+	return true;
+}
+
+static bool open_parts(struct control *c, struct config *config, char error[WEIGHTS_TEXT_BYTES])
+{
+	const struct plan *first = compile_plan(c, &config->complaints, NULL);
+	if (!first)
+		return false;
+	publisher_open(&c->publisher, c->workers, c->worker_n, first);
+	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
+		return false;
+	if (take_slots(c))
+		return true;
+	snprintf(error, WEIGHTS_TEXT_BYTES, "the board has no room for %u more workers", c->worker_n);
+	return false;
+}
+
+struct control *control_open(struct config *config, struct board *board,
+			     const struct ticket_keys *tickets, char error[WEIGHTS_TEXT_BYTES])
+{
+	struct control *c = allocate(1, 64, sizeof *c);
+	error[0] = 0;
+	c->config = config;
+	c->board = board;
+	c->tickets = tickets;
+	c->worker_n = control_worker_count(config);
+	c->started_wall_ns = clock_wall_ns();
+	c->workers = allocate(c->worker_n, 64, sizeof *c->workers);
+	c->slots = allocate(c->worker_n, 64, sizeof(struct board_slot *));
+	c->counters = allocate(c->worker_n, 64, sizeof *c->counters);
+	c->weights.state.fd = c->weights.audit.fd = -1;
+	open_libraries(c);
+	nodes_open(&c->nodes, config);
+	if (open_parts(c, config, error))
+		return c;
+	control_close(c);
+	return NULL;
+}
+
+void control_close(struct control *c)
+{
+	must(atomic_load(&c->running) == 0);
+	if (c->attached) {
+		timer_clear(&c->drain);
+		names_close(&c->names);
+		health_close(&c->health);
+		admin_close(&c->admin);
+		loop_close(&c->loop);
+		unlink(c->config->admin.socket);
+	}
+	for (unsigned i = 0; i < c->worker_n; i++)
+		if (c->slots[i])
+			board_give_slot(c->slots[i]);
+	weights_close(&c->weights);
+	publisher_close(&c->publisher);
+	nodes_close(&c->nodes);
+	for (unsigned i = 0; i <= c->worker_n; i++)
+		tls_library_close(c->libraries[i]);
+	free(c->libraries);
+	free(c->counters);
+	free(c->slots);
+	free(c->workers);
+	free(c);
+}
+
+static void wake_workers(void *waker)
+{
+	struct control *c = waker;
+	publisher_wake(&c->publisher);
+}
+
+static void drain_is_over(struct timer *t)
+{
+	struct control *c = list_entry(t, struct control, drain);
+	log_line(LOG_WARN, "stop: the drain time is over; what is left is cut");
+	control_stop(c);
+}
+
+/* The directory of a socket is made when its own parent is there: /run/crossfade. */
+static void make_directory_of(const char *path)
+{
+	char directory[4096];
+	const char *slash = strrchr(path, '/');
+	if (!slash || slash == path)
+		return;
+	snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+	(void)mkdir(directory, 0755);
+}
+
+static bool open_admin(struct control *c, const int *admin_fds, size_t admin_n,
+		       char error[WEIGHTS_TEXT_BYTES])
+{
+	const char *socket = c->config->admin.socket;
+	bool made;
+	if (!token_take(c->config->state, c->admin.token, &made)) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot read or make %.150s/" TOKEN_FILE ": %s",
+			 c->config->state, strerror(errno));
+		return false;
+	}
+	make_directory_of(socket);
+	int fd = local_socket_listen(socket);
+	if (fd < 0) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot listen on the admin socket %s: %s%s", socket,
+			 strerror(errno),
+			 errno == EADDRINUSE ? " (another balancer answers there)" : "");
+		return false;
+	}
+	service_listen(&c->admin.service, fd, true, NULL);
+	for (size_t i = 0; i < admin_n; i++)
+		service_listen(&c->admin.service, admin_fds[i], false, NULL);
+	return true;
+}
+
+/* On the resolver's thread. */
+static void names_have_news(void *hearer)
+{
+	struct control *c = hearer;
+	atomic_store(&c->names_news, true);
+	io_wake(c->loop.io);
+}
+
+bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
+		    char error[WEIGHTS_TEXT_BYTES])
+{
+	tls_library_enter(c->libraries[c->worker_n]);
+	if (!loop_open(&c->loop)) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot open epoll: %s", strerror(errno));
+		return false;
+	}
+	c->attached = true;
+	timer_init(&c->drain, drain_is_over);
+	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
+	admin_open(&c->admin, c, &c->loop);
+	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
+	if (!names_open(&c->names, &c->nodes, names_have_news, c)) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s", strerror(errno));
+		return false;
+	}
+	return open_admin(c, admin_fds, admin_n, error);
+}
+
+/* --- workers --- */
+
+struct worker_config control_worker(struct control *c, unsigned number)
+{
+	must(number < c->worker_n);
+	return (struct worker_config){
+		.number = number,
+		.board = c->board,
+		.slot = c->slots[number],
+		.door = &c->workers[number].door,
+		.counters = &c->counters[number],
+		.seed = clock_wall_ns() ^ ((uint64_t)getpid() << 40) ^ ((uint64_t)number << 56),
+	};
+}
+
+void control_worker_up(struct control *c, unsigned number, struct io *io)
+{
+	atomic_fetch_add(&c->running, 1);
+	publish_worker_io(&c->workers[number], io);
+}
+
+void control_worker_over(struct control *c, unsigned number)
+{
+	publish_worker_io(&c->workers[number], NULL);
+	atomic_fetch_sub(&c->running, 1);
+	io_wake(c->loop.io);
+}
+
+/* --- turning --- */
+
+/* The configuration is the same, so that certificates cannot be wrong now. */
+static void renew_plan(struct control *c)
+{
+	struct complaints none;
+	complaints_open(&none, "", SPAN(""));
+	const struct plan *plan = compile_plan(c, &none, publisher_newest(&c->publisher));
+	must(plan);
+	c->plan_is_old = !publish(&c->publisher, plan);
+	if (c->plan_is_old)
+		plan_free(plan); /* too many are in use: with the next turn */
+}
+
+static void look_at_names(struct control *c)
+{
+	if (atomic_exchange(&c->names_news, false))
+		c->plan_is_old |= names_take(&c->names);
+	if (c->plan_is_old)
+		renew_plan(c);
+}
+
+/* The last to go is what tells how the others go. */
+static void stop_own(struct control *c)
+{
+	health_stop(&c->health);
+	service_stop(&c->admin.service);
+}
+
+void control_turn(struct control *c)
+{
+	loop_turn(&c->loop);
+	look_at_names(c);
+	publisher_sweep(&c->publisher);
+	if (c->state != CONTROL_SERVING && atomic_load(&c->running) == 0)
+		stop_own(c);
+}
+
+static void tell_workers(struct control *c, size_t door_member)
+{
+	for (unsigned i = 0; i < c->worker_n; i++) {
+		atomic_bool *said = (atomic_bool *)((char *)&c->workers[i].door + door_member);
+		atomic_store_explicit(said, true, memory_order_release);
+	}
+	publisher_wake(&c->publisher);
+}
+
+void control_stop(struct control *c)
+{
+	switch (c->state) {
+	case CONTROL_SERVING:
+		c->state = CONTROL_DRAINING;
+		timer_set(&c->loop.wheel, &c->drain,
+			  c->loop.wheel.now_ms + c->config->timeouts.drain_ms);
+		tell_workers(c, offsetof(struct worker_door, stopping));
+		break;
+	case CONTROL_DRAINING:
+		c->state = CONTROL_ABORTING;
+		timer_clear(&c->drain);
+		tell_workers(c, offsetof(struct worker_door, aborting));
+		break;
+	case CONTROL_ABORTING:
+		break;
+	}
+}
+
+bool control_is_over(const struct control *c)
+{
+	return c->state != CONTROL_SERVING && atomic_load(&c->running) == 0 &&
+	       service_is_stopped(&c->admin.service);
+}

@@ -1,0 +1,77 @@
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+/*
+ * What watches over the workers of a process: it compiles their plan, publishes it, changes their
+ * weights, and stops them. It lives on a thread of its own and never touches a request.
+ */
+
+#include "control/admin.h"
+#include "control/health.h"
+#include "control/loop.h"
+#include "control/names.h"
+#include "control/publish.h"
+#include "control/weights.h"
+#include "proxy/counters.h"
+
+enum control_state { CONTROL_SERVING, CONTROL_DRAINING, CONTROL_ABORTING };
+
+struct control {
+	const struct config *config; /* borrowed */
+	struct board *board;	     /* borrowed */
+	const struct ticket_keys *tickets; /* borrowed */
+	unsigned worker_n;
+	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
+	struct nodes nodes;
+	struct publish_worker *workers; /* owned */
+	struct board_slot **slots;	/* owned */
+	struct counters *counters;	/* owned: one for each worker */
+	struct publisher publisher;
+	struct weights weights;
+	struct loop loop;
+	struct admin admin;
+	struct health health;
+	struct names names;
+	atomic_bool names_news; /* the resolver has found something */
+	bool plan_is_old;	/* nodes have other addresses than the newest plan says */
+	const char *backend; /* what the workers' io is called */
+	struct timer drain;
+	_Atomic unsigned running; /* workers that are not over */
+	enum control_state state;
+	uint64_t started_wall_ns;
+	bool attached; /* the loop is open */
+};
+
+/*
+ * Compiles the first plan and opens the state. NULL after complaints, or with `error` set. The
+ * configuration must outlive it.
+ */
+struct control *control_open(struct config *config, struct board *board,
+			     const struct ticket_keys *tickets, char error[WEIGHTS_TEXT_BYTES]);
+/* All workers must be over. */
+void control_close(struct control *c);
+
+/*
+ * Opens the loop and the admin API, on the thread that will turn it. `admin_fds` are the listening
+ * sockets of admin.address, moved in. False: `error` is set.
+ */
+bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
+		    char error[WEIGHTS_TEXT_BYTES]);
+
+/* What the worker of that number is opened with; its thread opens io and bufs itself. */
+struct worker_config control_worker(struct control *c, unsigned number);
+/* On the worker's thread: `io` may be woken from now on; and is not any more, for the worker is over. */
+void control_worker_up(struct control *c, unsigned number, struct io *io);
+void control_worker_over(struct control *c, unsigned number);
+
+void control_turn(struct control *c);
+
+/* Drains, at most timeouts.drain; then, or when called again, what is left is cut. */
+void control_stop(struct control *c);
+/* Every worker is over, and so are control's own connections. */
+bool control_is_over(const struct control *c);
+
+/* How many workers a configuration asks for: workers: N, or the cores that we may use. */
+unsigned control_worker_count(const struct config *c);
+
+#endif

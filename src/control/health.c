@@ -1,0 +1,287 @@
+#include "control/health.h"
+
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/log.h"
+
+/* While a name is being looked up for the first time. */
+#define AWAITED_PAUSE_MS 50
+
+enum probe_state {
+	PROBE_RESTING, /* the timer begins the next */
+	PROBE_ASKING,  /* the timer is its timeout */
+	PROBE_ENDED,   /* until the end of the turn */
+	PROBE_STOPPED,
+};
+
+struct probe {
+	struct health *health;
+	struct node_record *node;
+	const struct config_health *how;
+	enum probe_state state;
+	struct timer timer;
+	struct list link; /* in health->ended */
+	struct stream stream;
+	struct arena arena;
+	struct h1_back *back; /* NULL: none, or it is lost */
+	struct back_policy policy;
+	size_t next_address;
+	uint64_t began_ms;
+	bool judged; /* the status has come; what follows changes nothing */
+	unsigned passes, failures; /* in a row */
+};
+
+/* --- what a check says --- */
+
+static void set_health(struct probe *p, bool healthy)
+{
+	struct node_record *n = p->node;
+	if (node_is_healthy(n) == healthy)
+		return;
+	atomic_store_explicit(&n->state.healthy, healthy, memory_order_relaxed);
+	if (healthy)
+		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm), n->name,
+			 p->passes);
+	else
+		log_line(LOG_WARN, "%s: node %s is taken out: %u checks failed: %s", arm_name(n->arm),
+			 n->name, p->failures, n->check);
+}
+
+static void passed(struct probe *p)
+{
+	p->failures = 0;
+	if (++p->passes >= p->how->passes)
+		set_health(p, true);
+}
+
+static void failed(struct probe *p)
+{
+	p->passes = 0;
+	if (++p->failures >= p->how->failures)
+		set_health(p, false);
+}
+
+static void end(struct probe *p)
+{
+	if (p->state != PROBE_ASKING)
+		return;
+	p->state = PROBE_ENDED;
+	timer_clear(&p->timer);
+	list_add_tail(&p->health->ended, &p->link);
+}
+
+static void judge(struct probe *p, unsigned status)
+{
+	snprintf(p->node->check, sizeof p->node->check, "%u in %llu ms", status,
+		 (unsigned long long)(p->health->loop->wheel.now_ms - p->began_ms));
+	if (status >= p->how->expected.least && status <= p->how->expected.most)
+		passed(p);
+	else
+		failed(p);
+}
+
+static void condemn(struct probe *p, enum err why)
+{
+	snprintf(p->node->check, sizeof p->node->check, "%s", err_word(why));
+	failed(p);
+}
+
+/* --- as a party to the stream --- */
+
+static void answered_head(struct stream *to, struct msg *m, bool last)
+{
+	struct probe *p = list_entry(to, struct probe, stream);
+	if (m->status < 200)
+		return;
+	judge(p, m->status);
+	p->judged = true;
+	if (last)
+		end(p);
+}
+
+/*
+ * The body is of no interest; but a node whose connection is reset in the midst of it would complain.
+ * One that is larger than what was granted at first ends by the timeout.
+ */
+static void answered_data(struct stream *to, struct chain *c, bool last)
+{
+	chain_drop(c);
+	if (last)
+		end(list_entry(to, struct probe, stream));
+}
+
+static void answered_trailers(struct stream *to, struct msg *m)
+{
+	(void)m;
+	end(list_entry(to, struct probe, stream));
+}
+
+static void answered_grant(struct stream *to, size_t bytes)
+{
+	(void)to, (void)bytes;
+}
+
+static void answered_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct probe *p = list_entry(to, struct probe, stream);
+	if (way == STREAM_STOP || p->state != PROBE_ASKING)
+		return;
+	if (!p->judged)
+		condemn(p, why);
+	if (stream_sends(to))
+		stream_abort(to->peer, STREAM_RESET, why);
+	end(p);
+}
+
+static const struct stream_verbs verbs = {
+	.head = answered_head,
+	.data = answered_data,
+	.trailers = answered_trailers,
+	.grant = answered_grant,
+	.abort = answered_abort,
+};
+
+static void break_off(struct probe *p, enum err why)
+{
+	if (stream_sends(&p->stream))
+		stream_abort(p->stream.peer, STREAM_RESET, why);
+	if (stream_receives(&p->stream))
+		stream_abort(p->stream.peer, STREAM_STOP, why);
+}
+
+/* --- its connection --- */
+
+static void back_is_idle(struct h1_back *b)
+{
+	(void)b; /* it is closed at the end of the turn */
+}
+
+static void back_is_lost(struct h1_back *b, enum err why)
+{
+	struct probe *p = b->owner;
+	(void)why;
+	p->back = NULL;
+}
+
+static const struct h1_back_user back_user = { back_is_idle, back_is_lost };
+
+static struct msg *make_request(struct probe *p)
+{
+	const struct config_host *host = &p->health->config->clusters[p->node->arm].host;
+	struct msg *m = arena_take(&p->arena, sizeof *m);
+	msg_open(m, &p->arena, MSG_REQUEST);
+	msg_set_request(m, SPAN("GET"), span_of(p->how->path));
+	msg_add(m, NAME_HOST, span_of(host->policy == HOST_NAME ? host->name : p->node->name));
+	msg_add(m, NAME_USER_AGENT, SPAN("crossfade/" CROSSFADE_VERSION " health check"));
+	return m;
+}
+
+static void ask(struct probe *p, const struct addr *to)
+{
+	struct loop *loop = p->health->loop;
+	const struct plan *plan = publisher_newest(p->health->publisher);
+	const struct cluster *cluster = &plan->clusters[p->node->arm];
+	struct tls_context *tls = p->node->tls ? cluster->tls[plan->worker_n] : NULL;
+	p->state = PROBE_ASKING;
+	p->judged = false;
+	p->began_ms = loop->wheel.now_ms;
+	timer_set(&loop->wheel, &p->timer, p->began_ms + p->how->timeout_ms);
+	arena_open(&p->arena, &p->health->chunks);
+	stream_init(&p->stream, &verbs, "health");
+	p->back = h1_back_connect(&loop->backs, &back_user, &p->policy, p, to, tls, p->node->host,
+				  &loop->budget);
+	h1_back_take(p->back, &p->stream, &p->arena);
+	stream_head(p->stream.peer, make_request(p), true);
+	if (stream_sends(p->stream.peer))
+		stream_grant(p->stream.peer, STREAM_CREDIT_BYTES);
+}
+
+/* --- time --- */
+
+static void rest(struct probe *p, uint64_t until_ms)
+{
+	struct wheel *wheel = &p->health->loop->wheel;
+	p->state = PROBE_RESTING;
+	timer_set(wheel, &p->timer, until_ms > wheel->now_ms ? until_ms : wheel->now_ms + 1);
+}
+
+static void timer_fired(struct timer *t)
+{
+	struct probe *p = list_entry(t, struct probe, timer);
+	struct node_record *n = p->node;
+	if (p->state == PROBE_ASKING) {
+		if (!p->judged)
+			condemn(p, ERR_ANSWER_TIMEOUT);
+		break_off(p, ERR_ANSWER_TIMEOUT);
+		end(p);
+	} else if (n->address_n > 0) {
+		/* Each of a name's addresses has its turn. */
+		ask(p, &n->addresses[p->next_address++ % n->address_n]);
+	} else {
+		snprintf(n->check, sizeof n->check, "its name is not resolved");
+		rest(p, p->health->loop->wheel.now_ms +
+				(n->awaited ? AWAITED_PAUSE_MS : p->how->interval_ms));
+	}
+}
+
+static void sweep(struct loop_sweep *s)
+{
+	struct health *h = list_entry(s, struct health, sweep);
+	for (struct list *at; (at = list_take_first(&h->ended));) {
+		struct probe *p = list_entry(at, struct probe, link);
+		if (p->back)
+			h1_back_close(p->back);
+		p->back = NULL;
+		arena_close(&p->arena);
+		if (p->state == PROBE_ENDED)
+			rest(p, p->began_ms + p->how->interval_ms);
+	}
+}
+
+/* --- a life --- */
+
+static void probe_open(struct probe *p, struct health *h, struct node_record *n)
+{
+	p->health = h;
+	p->node = n;
+	p->how = &h->config->clusters[n->arm].health;
+	p->policy = (struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
+	timer_init(&p->timer, timer_fired);
+	list_init(&p->link);
+	rest(p, 0);
+}
+
+void health_open(struct health *h, struct loop *loop, const struct config *config,
+		 const struct nodes *nodes, const struct publisher *publisher)
+{
+	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher, .n = nodes->n };
+	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
+	list_init(&h->ended);
+	loop_add_sweep(loop, &h->sweep, sweep);
+	h->probes = calloc(h->n, sizeof *h->probes);
+	must(h->probes || !h->n);
+	for (size_t i = 0; i < h->n; i++)
+		probe_open(&h->probes[i], h, nodes->list[i]);
+}
+
+void health_stop(struct health *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct probe *p = &h->probes[i];
+		timer_clear(&p->timer);
+		if (p->state == PROBE_ASKING) {
+			break_off(p, ERR_STOPPING);
+			end(p);
+		}
+		p->state = PROBE_STOPPED;
+	}
+}
+
+void health_close(struct health *h)
+{
+	sweep(&h->sweep);
+	list_remove(&h->sweep.link);
+	slab_close(&h->chunks);
+	free(h->probes);
+}

@@ -1,0 +1,33 @@
+#ifndef CONTROL_HEALTH_H
+#define CONTROL_HEALTH_H
+
+/*
+ * Asks each node now and then whether it is well, off the hot path: a request on a connection of its
+ * own. A node that fails a few times in a row is taken out, one that passes a few times is taken
+ * back; a new one counts as well until then.
+ */
+
+#include "control/loop.h"
+#include "control/publish.h"
+
+struct probe;
+
+struct health {
+	struct loop *loop;		   /* borrowed */
+	const struct config *config;	   /* borrowed */
+	const struct publisher *publisher; /* borrowed: TLS contexts are the plan's */
+	struct probe *probes;		   /* owned: one for each node */
+	size_t n;
+	struct slab chunks;
+	struct list ended; /* of this turn */
+	struct loop_sweep sweep;
+};
+
+/* The first checks begin at once. */
+void health_open(struct health *h, struct loop *loop, const struct config *config,
+		 const struct nodes *nodes, const struct publisher *publisher);
+/* Breaks off what is under way; some turns later the loop is quiet. */
+void health_stop(struct health *h);
+void health_close(struct health *h);
+
+#endif

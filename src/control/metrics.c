@@ -1,0 +1,220 @@
+#include "control/metrics.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+#define SUM(f, member) metrics_sum((f)->counters, (f)->worker_n, offsetof(struct counters, member))
+
+uint64_t metrics_sum(const struct counters *counters, unsigned worker_n, size_t offset)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < worker_n; i++)
+		sum += counter_read((const counter *)((const char *)&counters[i] + offset));
+	return sum;
+}
+
+static void family(FILE *to, const char *name, const char *type, const char *help)
+{
+	fprintf(to, "# HELP crossfade_%s %s\n# TYPE crossfade_%s %s\n", name, help, name, type);
+}
+
+static void number(FILE *to, const char *name, unsigned long long n)
+{
+	fprintf(to, "crossfade_%s %llu\n", name, n);
+}
+
+/* Names of nodes come from the configuration: host names and ports, nothing to escape. */
+static void labelled(FILE *to, const char *name, const char *label, const char *value,
+		     unsigned long long n)
+{
+	fprintf(to, "crossfade_%s{%s=\"%s\"} %llu\n", name, label, value, n);
+}
+
+static const char *cluster_label(int arm)
+{
+	return arm == ARM_NONE ? "none" : arm_name((enum arm)arm);
+}
+
+/* A listener with several addresses stands in the plan several times, under one name. */
+static bool is_first_of_name(const struct plan *p, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(p->listeners[k].name, p->listeners[i].name))
+			return false;
+	return true;
+}
+
+/* `stride` bytes lie between the members of two listeners. */
+static uint64_t sum_of_name(const struct metrics_facts *f, const char *name, size_t offset,
+			    size_t stride)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < f->plan->listener_n; i++) {
+		const struct listener *l = &f->plan->listeners[i];
+		if (!strcmp(l->name, name))
+			sum += metrics_sum(f->counters, f->worker_n, offset + l->number * stride);
+	}
+	return sum;
+}
+
+/* --- shapes of metrics.def --- */
+
+static void by_listener(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	for (size_t i = 0; i < f->plan->listener_n; i++) {
+		const char *listener = f->plan->listeners[i].name;
+		if (is_first_of_name(f->plan, i))
+			labelled(to, name, "listener", listener,
+				 sum_of_name(f, listener, offset, sizeof(counter)));
+	}
+}
+
+static void by_cluster(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		labelled(to, name, "cluster", cluster_label(arm),
+			 metrics_sum(f->counters, f->worker_n, offset + (size_t)arm * sizeof(counter)));
+}
+
+static void by_reason(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	for (int e = ERR_NONE + 1; e < ERRS; e++) {
+		uint64_t n = metrics_sum(f->counters, f->worker_n,
+					 offset + (size_t)e * sizeof(counter));
+		if (n)
+			labelled(to, name, "reason", err_word((enum err)e), n);
+	}
+}
+
+static void single(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	number(to, name, metrics_sum(f->counters, f->worker_n, offset));
+}
+
+static void write_table(const struct metrics_facts *f, FILE *to)
+{
+#define ROW(shape, name, type, member, help)                                                       \
+	family(to, #name, #type, help);                                                            \
+	shape(f, to, #name, offsetof(struct counters, member));
+#define BY_LISTENER(name, type, member, help) ROW(by_listener, name, type, member, help)
+#define BY_CLUSTER(name, type, member, help) ROW(by_cluster, name, type, member, help)
+#define BY_REASON(name, type, member, help) ROW(by_reason, name, type, member, help)
+#define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
+#include "control/metrics.def"
+#undef SINGLE
+#undef BY_REASON
+#undef BY_CLUSTER
+#undef BY_LISTENER
+#undef ROW
+}
+
+/* --- the others --- */
+
+static const char *const classes[STATUS_CLASSES] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
+
+/* What is usual is there from the beginning, so that a rate over it is right from the first request. */
+static bool is_usual(const struct listener *l, int arm, int class)
+{
+	return class >= 2 && arm != ARM_NONE && (l->route.weighted || (int)l->route.arm == arm);
+}
+
+static void write_requests_of(const struct metrics_facts *f, FILE *to, const struct listener *l)
+{
+	for (int arm = 0; arm <= ARM_NONE; arm++)
+		for (int class = 0; class < STATUS_CLASSES; class++) {
+			uint64_t n = sum_of_name(f, l->name, offsetof(struct counters, requests[0][arm][class]),
+						 sizeof f->counters->requests[0]);
+			if (n || is_usual(l, arm, class))
+				fprintf(to,
+					"crossfade_requests_total{listener=\"%s\",cluster=\"%s\","
+					"class=\"%s\"} %llu\n",
+					l->name, cluster_label(arm), classes[class],
+					(unsigned long long)n);
+		}
+}
+
+static void write_requests(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "requests_total", "counter", "Requests by listener, cluster and class of status.");
+	for (size_t i = 0; i < f->plan->listener_n; i++)
+		if (is_first_of_name(f->plan, i))
+			write_requests_of(f, to, &f->plan->listeners[i]);
+}
+
+static void write_latency_of(const struct metrics_facts *f, FILE *to, int arm)
+{
+	static const char name[] = "crossfade_request_duration_seconds";
+	uint64_t sum = 0;
+	for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
+		uint64_t bound_us = latency_bound_us(b);
+		sum += metrics_sum(f->counters, f->worker_n,
+				   offsetof(struct counters, latency[arm].buckets[b]));
+		if (bound_us != UINT64_MAX)
+			fprintf(to, "%s_bucket{cluster=\"%s\",le=\"%.6g\"} %llu\n", name,
+				cluster_label(arm), (double)bound_us / 1e6, (unsigned long long)sum);
+	}
+	fprintf(to, "%s_bucket{cluster=\"%s\",le=\"+Inf\"} %llu\n", name, cluster_label(arm),
+		(unsigned long long)sum);
+	fprintf(to, "%s_sum{cluster=\"%s\"} %.6f\n", name, cluster_label(arm),
+		(double)SUM(f, latency[arm].sum_us) / 1e6);
+	fprintf(to, "%s_count{cluster=\"%s\"} %llu\n", name, cluster_label(arm),
+		(unsigned long long)sum);
+}
+
+static void write_latency(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "request_duration_seconds", "histogram",
+	       "From the head of a request to the end of its answer.");
+	for (int arm = 0; arm < ARMS; arm++)
+		write_latency_of(f, to, arm);
+}
+
+static void write_weights(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "weight", "gauge", "The weights in force.");
+	for (int arm = 0; arm < ARMS; arm++)
+		labelled(to, "weight", "cluster", cluster_label(arm), f->values.weights[arm]);
+	family(to, "weights_epoch", "gauge", "Counts the changes of the weights.");
+	number(to, "weights_epoch", f->values.epoch);
+	family(to, "weights_unsaved", "gauge", "1 while the weights in force are not on the disk.");
+	number(to, "weights_unsaved", f->unsaved);
+}
+
+static void write_nodes(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "node_healthy", "gauge", "1 while a node passes its checks.");
+	for (size_t i = 0; i < f->nodes->n; i++) {
+		const struct node_record *n = f->nodes->list[i];
+		fprintf(to, "crossfade_node_healthy{cluster=\"%s\",node=\"%s\"} %d\n",
+			cluster_label((int)n->arm), n->name, node_is_healthy(n));
+	}
+	family(to, "node_addresses", "gauge", "Addresses that a node's name stands for.");
+	for (size_t i = 0; i < f->nodes->n; i++) {
+		const struct node_record *n = f->nodes->list[i];
+		fprintf(to, "crossfade_node_addresses{cluster=\"%s\",node=\"%s\"} %zu\n",
+			cluster_label((int)n->arm), n->name, n->address_n);
+	}
+}
+
+static void write_facts(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "build_info", "gauge", "The version that runs.");
+	labelled(to, "build_info", "version", CROSSFADE_VERSION, 1);
+	family(to, "io_info", "gauge", "What the workers get their input and output by.");
+	labelled(to, "io_info", "backend", f->backend, 1);
+	family(to, "start_time_seconds", "gauge", "When the working process started, since 1970.");
+	fprintf(to, "crossfade_start_time_seconds %.3f\n", (double)f->started_wall_ns / 1e9);
+	family(to, "workers", "gauge", "Workers that serve.");
+	number(to, "workers", f->worker_n);
+}
+
+void metrics_write(const struct metrics_facts *f, FILE *to)
+{
+	write_facts(f, to);
+	write_requests(f, to);
+	write_latency(f, to);
+	write_table(f, to);
+	write_weights(f, to);
+	write_nodes(f, to);
+}

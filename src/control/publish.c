@@ -1,0 +1,78 @@
+#include "control/publish.h"
+
+void publisher_open(struct publisher *p, struct publish_worker *workers, unsigned worker_n,
+		    const struct plan *first)
+{
+	*p = (struct publisher){ .workers = workers, .worker_n = worker_n };
+	for (unsigned i = 0; i < worker_n; i++)
+		pthread_mutex_init(&workers[i].io_lock, NULL);
+	must(publish(p, first));
+}
+
+void publisher_close(struct publisher *p)
+{
+	for (size_t i = 0; i < p->plan_n; i++)
+		plan_free(p->plans[i]);
+	for (unsigned i = 0; i < p->worker_n; i++)
+		pthread_mutex_destroy(&p->workers[i].io_lock);
+	p->plan_n = p->worker_n = 0;
+}
+
+const struct plan *publisher_newest(const struct publisher *p)
+{
+	must(p->plan_n > 0);
+	return p->plans[p->plan_n - 1];
+}
+
+void publish_worker_io(struct publish_worker *w, struct io *io)
+{
+	pthread_mutex_lock(&w->io_lock);
+	w->io = io;
+	pthread_mutex_unlock(&w->io_lock);
+}
+
+void publisher_wake(struct publisher *p)
+{
+	for (unsigned i = 0; i < p->worker_n; i++) {
+		struct publish_worker *w = &p->workers[i];
+		pthread_mutex_lock(&w->io_lock);
+		if (w->io)
+			io_wake(w->io);
+		pthread_mutex_unlock(&w->io_lock);
+	}
+}
+
+bool publish(struct publisher *p, const struct plan *plan)
+{
+	publisher_sweep(p);
+	if (p->plan_n == PLANS_MAX)
+		return false;
+	p->plans[p->plan_n++] = plan;
+	for (unsigned i = 0; i < p->worker_n; i++)
+		atomic_store_explicit(&p->workers[i].door.plan, plan, memory_order_release);
+	publisher_wake(p);
+	return true;
+}
+
+/* Workers only ever move on to newer plans, so one that has is never seen at an older one again. */
+static bool is_in_use(const struct publisher *p, const struct plan *plan)
+{
+	for (unsigned i = 0; i < p->worker_n; i++) {
+		const struct plan *adopted =
+			atomic_load_explicit(&p->workers[i].door.adopted, memory_order_acquire);
+		if (!adopted || adopted->number <= plan->number)
+			return true;
+	}
+	return plan_pinned(plan) > 0;
+}
+
+void publisher_sweep(struct publisher *p)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < p->plan_n; i++)
+		if (i + 1 == p->plan_n || is_in_use(p, p->plans[i]))
+			p->plans[kept++] = p->plans[i];
+		else
+			plan_free(p->plans[i]);
+	p->plan_n = kept;
+}

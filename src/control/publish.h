@@ -1,0 +1,49 @@
+#ifndef CONTROL_PUBLISH_H
+#define CONTROL_PUBLISH_H
+
+/*
+ * Gives plans to workers and takes them back. A plan is freed when every worker has adopted a newer
+ * one and none of them holds a pin on it.
+ */
+
+#include <pthread.h>
+
+#include "control/compile.h"
+#include "proxy/worker.h"
+
+/* Plans that draining exchanges may still hold; a change that finds no room waits. */
+#define PLANS_MAX 64
+
+struct publish_worker {
+	struct worker_door door;
+	pthread_mutex_t io_lock; /* taken when a worker comes and goes, and to wake it */
+	struct io *io;		 /* borrowed; NULL: its thread does not serve */
+};
+
+struct publisher {
+	struct publish_worker *workers; /* borrowed */
+	unsigned worker_n;
+	const struct plan *plans[PLANS_MAX]; /* owned; the newest is last */
+	size_t plan_n;
+};
+
+/* `first`, moved in, stands in every door afterwards. */
+void publisher_open(struct publisher *p, struct publish_worker *workers, unsigned worker_n,
+		    const struct plan *first);
+/* All workers must be closed. */
+void publisher_close(struct publisher *p);
+
+const struct plan *publisher_newest(const struct publisher *p);
+
+/* False, and nothing is done, when PLANS_MAX of them are still in use. The plan is moved in. */
+bool publish(struct publisher *p, const struct plan *plan);
+/* Frees what nobody uses; call it now and then. */
+void publisher_sweep(struct publisher *p);
+
+/* On a worker's thread: `io` can be woken from now on; NULL: and is not any more. */
+void publish_worker_io(struct publish_worker *w, struct io *io);
+
+/* Every worker looks at its door and at the board soon. */
+void publisher_wake(struct publisher *p);
+
+#endif

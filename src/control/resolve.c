@@ -1,0 +1,267 @@
+#include "control/resolve.h"
+
+#include <ares.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+
+/* A server gets 2 s, and is asked twice. */
+#define SERVER_TIMEOUT_MS 2000
+#define TRIES 2
+
+/* What a look-up found, until it is taken. */
+struct finding {
+	enum resolved what;
+	struct addr addresses[RESOLVE_ADDRESSES];
+	size_t n;
+	const char *why;
+};
+
+struct lookup {
+	struct resolver *resolver;
+	size_t number;
+	bool asking;
+	uint64_t due_ms, pause_ms;
+	struct finding finding; /* under the resolver's lock */
+};
+
+struct resolver {
+	struct resolver_config config;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	ares_channel channel;
+	bool channel_open;
+	int stop; /* an eventfd */
+	struct lookup *lookups;
+	size_t asking_n;
+};
+
+static uint64_t now_ms(void)
+{
+	return clock_monotonic_ns() / 1000000;
+}
+
+/* --- answers --- */
+
+static uint64_t between(uint64_t least, uint64_t n, uint64_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
+
+static bool take_address(const struct ares_addrinfo_node *n, struct addr *a)
+{
+	memset(a, 0, sizeof *a);
+	if (n->ai_family == AF_INET && n->ai_addrlen >= sizeof a->v4)
+		memcpy(&a->v4, n->ai_addr, sizeof a->v4);
+	else if (n->ai_family == AF_INET6 && n->ai_addrlen >= sizeof a->v6)
+		memcpy(&a->v6, n->ai_addr, sizeof a->v6);
+	else
+		return false;
+	return true;
+}
+
+static struct finding read_answer(const struct ares_addrinfo *info, uint64_t *ttl_ms)
+{
+	struct finding f = { .what = RESOLVED };
+	*ttl_ms = RESOLVE_MOST_MS;
+	for (const struct ares_addrinfo_node *n = info->nodes; n && f.n < RESOLVE_ADDRESSES;
+	     n = n->ai_next) {
+		if (!take_address(n, &f.addresses[f.n]))
+			continue;
+		f.n++;
+		*ttl_ms = between(RESOLVE_LEAST_MS, (uint64_t)(n->ai_ttl < 0 ? 0 : n->ai_ttl) * 1000,
+				  *ttl_ms);
+	}
+	if (!f.n)
+		f = (struct finding){ .what = RESOLVE_FAILED, .why = "it has no address" };
+	return f;
+}
+
+static void looked_up(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct lookup *l = arg;
+	struct resolver *r = l->resolver;
+	struct finding f = { .what = RESOLVE_FAILED, .why = ares_strerror(status) };
+	(void)timeouts;
+	l->asking = false;
+	r->asking_n--;
+	if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED)
+		return;
+	uint64_t wait_ms;
+	if (status == ARES_SUCCESS)
+		f = read_answer(info, &wait_ms);
+	if (info)
+		ares_freeaddrinfo(info);
+	if (f.what == RESOLVED) {
+		l->pause_ms = RESOLVE_LEAST_MS;
+	} else {
+		wait_ms = l->pause_ms;
+		l->pause_ms = between(RESOLVE_LEAST_MS, l->pause_ms * 2, RESOLVE_MOST_MS);
+	}
+	l->due_ms = now_ms() + wait_ms;
+	pthread_mutex_lock(&r->lock);
+	l->finding = f;
+	pthread_mutex_unlock(&r->lock);
+	r->config.news(r->config.hearer);
+}
+
+/* --- questions --- */
+
+/* Opened anew when nothing is under way: so it reads /etc/resolv.conf as that is now. */
+static bool renew_channel(struct resolver *r)
+{
+	struct ares_options options = { .timeout = SERVER_TIMEOUT_MS, .tries = TRIES };
+	if (r->channel_open)
+		ares_destroy(r->channel);
+	r->channel_open = ares_init_options(&r->channel, &options,
+					    ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) == ARES_SUCCESS;
+	if (r->channel_open && r->config.servers)
+		must(ares_set_servers_ports_csv(r->channel, r->config.servers) == ARES_SUCCESS);
+	return r->channel_open;
+}
+
+static void look_up(struct resolver *r, struct lookup *l)
+{
+	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+					     .ai_flags = ARES_AI_NOSORT };
+	if (r->asking_n == 0 && !renew_channel(r)) {
+		l->due_ms = now_ms() + RESOLVE_LEAST_MS;
+		return;
+	}
+	l->asking = true;
+	r->asking_n++;
+	ares_getaddrinfo(r->channel, r->config.names[l->number], NULL, &hints, looked_up, l);
+}
+
+static void ask_what_is_due(struct resolver *r)
+{
+	for (size_t i = 0; i < r->config.n; i++)
+		if (!r->lookups[i].asking && now_ms() >= r->lookups[i].due_ms)
+			look_up(r, &r->lookups[i]);
+}
+
+static int until_next(const struct resolver *r)
+{
+	uint64_t now = now_ms(), due = now + RESOLVE_MOST_MS;
+	for (size_t i = 0; i < r->config.n; i++)
+		if (!r->lookups[i].asking && r->lookups[i].due_ms < due)
+			due = r->lookups[i].due_ms;
+	struct timeval most = { .tv_sec = (time_t)((due > now ? due - now : 0) / 1000),
+				.tv_usec = (suseconds_t)((due > now ? due - now : 0) % 1000 * 1000) };
+	struct timeval own, *least = &most;
+	if (r->asking_n)
+		least = ares_timeout(r->channel, &most, &own);
+	return (int)(least->tv_sec * 1000 + (least->tv_usec + 999) / 1000);
+}
+
+/* --- the thread --- */
+
+static nfds_t poll_list(struct resolver *r, struct pollfd fds[ARES_GETSOCK_MAXNUM + 1])
+{
+	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+	nfds_t n = 0;
+	fds[n++] = (struct pollfd){ .fd = r->stop, .events = POLLIN };
+	if (!r->asking_n)
+		return n;
+	int which = ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
+	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+		short events = (short)((ARES_GETSOCK_READABLE(which, i) ? POLLIN : 0) |
+				       (ARES_GETSOCK_WRITABLE(which, i) ? POLLOUT : 0));
+		if (events)
+			fds[n++] = (struct pollfd){ .fd = sockets[i], .events = events };
+	}
+	return n;
+}
+
+static void process(struct resolver *r, const struct pollfd *fds, nfds_t n)
+{
+	for (nfds_t i = 1; i < n; i++)
+		ares_process_fd(r->channel,
+				fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? fds[i].fd : ARES_SOCKET_BAD,
+				fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
+	if (r->asking_n)
+		ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+static void *run(void *arg)
+{
+	struct resolver *r = arg;
+	struct pollfd fds[ARES_GETSOCK_MAXNUM + 1];
+	pthread_setname_np(pthread_self(), "resolver");
+	for (;;) {
+		ask_what_is_due(r);
+		nfds_t n = poll_list(r, fds);
+		if (poll(fds, n, until_next(r)) < 0 && errno != EINTR)
+			must(!"poll");
+		if (fds[0].revents)
+			return NULL;
+		process(r, fds, n);
+	}
+}
+
+/* --- a life --- */
+
+static void resolver_free(struct resolver *r)
+{
+	if (r->channel_open)
+		ares_destroy(r->channel);
+	if (r->stop >= 0)
+		close(r->stop);
+	pthread_mutex_destroy(&r->lock);
+	free(r->lookups);
+	free(r);
+	ares_library_cleanup();
+}
+
+struct resolver *resolver_open(const struct resolver_config *c)
+{
+	struct resolver *r = calloc(1, sizeof *r);
+	must(r && ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+	r->config = *c;
+	pthread_mutex_init(&r->lock, NULL);
+	r->lookups = calloc(c->n + 1, sizeof *r->lookups);
+	must(r->lookups);
+	for (size_t i = 0; i < c->n; i++) {
+		r->lookups[i].resolver = r;
+		r->lookups[i].number = i;
+		r->lookups[i].pause_ms = RESOLVE_LEAST_MS;
+	}
+	r->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int error = r->stop < 0 ? errno : pthread_create(&r->thread, NULL, run, r);
+	if (!error)
+		return r;
+	resolver_free(r);
+	errno = error;
+	return NULL;
+}
+
+void resolver_close(struct resolver *r)
+{
+	must(eventfd_write(r->stop, 1) == 0);
+	pthread_join(r->thread, NULL);
+	resolver_free(r);
+}
+
+enum resolved resolver_take(struct resolver *r, size_t i, struct addr addresses[RESOLVE_ADDRESSES],
+			    size_t *address_n, const char **why)
+{
+	must(i < r->config.n);
+	struct finding *f = &r->lookups[i].finding;
+	pthread_mutex_lock(&r->lock);
+	enum resolved what = f->what;
+	memcpy(addresses, f->addresses, f->n * sizeof *addresses);
+	*address_n = f->n;
+	*why = f->why;
+	f->what = RESOLVED_NOTHING_NEW;
+	pthread_mutex_unlock(&r->lock);
+	return what;
+}

@@ -1,0 +1,324 @@
+#include "control/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+
+/* After an accept failed for want of descriptors. */
+#define ACCEPT_PAUSE_MS 100
+
+struct service_listener {
+	struct service *service;
+	struct sock *sock; /* owned; NULL: closed */
+	struct io_op accept;
+	struct timer pause;
+	struct tls_context *tls; /* borrowed */
+	bool local;
+	struct list link;
+};
+
+static const struct front_policy policy = {
+	.head_ms = HEAD_TIMEOUT_MS,
+	.idle_ms = IDLE_TIMEOUT_MS,
+	.keep_alive_ms = CLIENT_KEEP_ALIVE_MS,
+	.tunnel_idle_ms = TUNNEL_IDLE_TIMEOUT_MS,
+};
+
+/* --- a call's end --- */
+
+static void end_if_over(struct call *c)
+{
+	if (c->state == CALL_ENDED || c->state == CALL_SERVING || !stream_over(&c->stream))
+		return;
+	c->state = CALL_ENDED;
+	reply_stop(&c->reply);
+	list_remove(&c->link);
+	list_add_tail(&c->service->ended, &c->link);
+}
+
+static void sweep(struct loop_sweep *l)
+{
+	struct service *s = list_entry(l, struct service, sweep);
+	for (struct list *at; (at = list_take_first(&s->ended));) {
+		struct call *c = list_entry(at, struct call, link);
+		chain_drop(&c->chain);
+		free(c->body_memory);
+		arena_close(&c->arena);
+		slab_give(&s->calls, c);
+	}
+}
+
+/* --- answering --- */
+
+struct msg *call_head(struct call *c, unsigned status, struct span type)
+{
+	must(c->state == CALL_SERVING || c->state == CALL_READING);
+	c->answer = arena_take(&c->arena, sizeof *c->answer);
+	msg_open(c->answer, &c->arena, MSG_ANSWER);
+	msg_set_status(c->answer, status, status_reason(status));
+	msg_add(c->answer, NAME_CONTENT_TYPE, type);
+	return c->answer;
+}
+
+static bool is_head_only(const struct call *c)
+{
+	return c->request && c->request->method == METHOD_HEAD;
+}
+
+/* What of the request is still to come is of no use any more. */
+static void after_answer(struct call *c)
+{
+	if (stream_receives(&c->stream))
+		stream_abort(c->stream.peer, STREAM_STOP, ERR_NONE);
+	end_if_over(c);
+}
+
+void call_answer(struct call *c, struct span body)
+{
+	struct chain bytes = { 0 };
+	must(c->answer);
+	c->state = CALL_ANSWERING;
+	chain_copy_in(&bytes, &c->service->loop->bufs, body.at, body.n);
+	reply_start(&c->reply, c->stream.peer, c->answer, &bytes, is_head_only(c));
+	after_answer(c);
+}
+
+void call_text(struct call *c, unsigned status, struct span type, struct span body)
+{
+	call_head(c, status, type);
+	call_answer(c, body);
+}
+
+void call_error(struct call *c, enum err why)
+{
+	must(c->state == CALL_SERVING || c->state == CALL_READING);
+	c->state = CALL_ANSWERING;
+	reply_error(&c->reply, c->stream.peer, &c->arena, &c->service->loop->bufs, why,
+		    is_head_only(c));
+	after_answer(c);
+}
+
+/* --- the request --- */
+
+static void split_target(struct call *c)
+{
+	struct span target = msg_target(c->request);
+	const char *mark = memchr(target.at, '?', target.n);
+	size_t path_n = mark ? (size_t)(mark - target.at) : target.n;
+	c->path = (struct span){ target.at, path_n };
+	c->query = mark ? (struct span){ mark + 1, target.n - path_n - 1 } : (struct span){ "", 0 };
+}
+
+static void request_is_whole(struct call *c)
+{
+	size_t n = c->chain.bytes;
+	c->body_memory = malloc(n + 1);
+	must(c->body_memory);
+	chain_peek(&c->chain, c->body_memory, n);
+	chain_drop(&c->chain);
+	c->body_memory[n] = 0;
+	c->body = (struct span){ c->body_memory, n };
+	c->state = CALL_SERVING;
+	c->service->user->serve(c);
+}
+
+static void say_continue(struct call *c)
+{
+	struct msg *m = arena_take(&c->arena, sizeof *m);
+	msg_open(m, &c->arena, MSG_ANSWER);
+	msg_set_status(m, 100, status_reason(100));
+	stream_head(c->stream.peer, m, false);
+}
+
+static void asked_head(struct stream *to, struct msg *m, bool end)
+{
+	struct call *c = list_entry(to, struct call, stream);
+	c->request = m;
+	split_target(c);
+	if (end) {
+		request_is_whole(c);
+		return;
+	}
+	if (m->tunnel || (m->body == BODY_LENGTH && m->length > c->service->body_bytes_max)) {
+		call_error(c, m->tunnel ? ERR_NOT_FOUND : ERR_BODY_SIZE);
+		return;
+	}
+	if (m->expects)
+		say_continue(c);
+	stream_grant(to->peer, STREAM_CREDIT_BYTES);
+}
+
+static void asked_data(struct stream *to, struct chain *more, bool end)
+{
+	struct call *c = list_entry(to, struct call, stream);
+	size_t n = more->bytes;
+	chain_move(&c->chain, more);
+	if (c->state != CALL_READING)
+		chain_drop(&c->chain);
+	else if (c->chain.bytes > c->service->body_bytes_max)
+		call_error(c, ERR_BODY_SIZE);
+	else if (end)
+		request_is_whole(c);
+	else if (n)
+		stream_grant(to->peer, n);
+	end_if_over(c);
+}
+
+static void asked_trailers(struct stream *to, struct msg *m)
+{
+	struct call *c = list_entry(to, struct call, stream);
+	(void)m;
+	if (c->state == CALL_READING)
+		request_is_whole(c);
+	end_if_over(c);
+}
+
+static void asked_grant(struct stream *to, size_t bytes)
+{
+	struct call *c = list_entry(to, struct call, stream);
+	(void)bytes;
+	if (c->state == CALL_ANSWERING)
+		reply_go_on(&c->reply);
+	end_if_over(c);
+}
+
+static void asked_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct call *c = list_entry(to, struct call, stream);
+	if (way == STREAM_RESET && c->state == CALL_READING && stream_sends(to)) {
+		call_error(c, err_status(why) ? why : ERR_CUT_REQUEST);
+		return;
+	}
+	if (c->state == CALL_SERVING && way == STREAM_STOP) {
+		c->state = CALL_ANSWERING;
+		c->service->user->gone(c);
+	}
+	if (stream_receives(to) && way == STREAM_STOP)
+		stream_abort(to->peer, STREAM_STOP, why);
+	end_if_over(c);
+}
+
+static const struct stream_verbs verbs = {
+	.head = asked_head,
+	.data = asked_data,
+	.trailers = asked_trailers,
+	.grant = asked_grant,
+	.abort = asked_abort,
+};
+
+static struct arena *open_call(const struct front_facts *facts, struct stream *front)
+{
+	const struct service_listener *l = facts->listener;
+	struct service *s = l->service;
+	struct call *c = slab_take(&s->calls);
+	memset(c, 0, sizeof *c);
+	c->service = s;
+	c->local = l->local;
+	c->peer = facts->peer;
+	stream_init(&c->stream, &verbs, "service");
+	arena_open(&c->arena, &s->chunks);
+	list_init(&c->link);
+	list_add_tail(&s->open, &c->link);
+	stream_join(&c->stream, front);
+	return &c->arena;
+}
+
+static void connection_gone(const struct front_facts *facts)
+{
+	(void)facts;
+}
+
+static const struct front_user front_user = { open_call, connection_gone };
+
+/* --- listening --- */
+
+static void close_listener(struct service_listener *l)
+{
+	timer_clear(&l->pause);
+	list_remove(&l->link);
+	io_close(l->service->loop->io, l->sock, false);
+	free(l);
+}
+
+static void accepted(struct io_op *op)
+{
+	struct service_listener *l = list_entry(op, struct service_listener, accept);
+	struct loop *loop = l->service->loop;
+	int result = op->result;
+	if (loop->fronts.stopping) {
+		if (result >= 0)
+			io_close(loop->io, op->sock, true);
+		close_listener(l);
+		return;
+	}
+	if (result >= 0)
+		h1_front_open(&loop->fronts, &front_user, &policy, l, op->sock, l->tls, &loop->budget);
+	if (result >= 0 || result == -ECONNABORTED)
+		io_accept(loop->io, op, l->sock);
+	else
+		timer_set(&loop->wheel, &l->pause, loop->wheel.now_ms + ACCEPT_PAUSE_MS);
+}
+
+static void pause_is_over(struct timer *t)
+{
+	struct service_listener *l = list_entry(t, struct service_listener, pause);
+	io_accept(l->service->loop->io, &l->accept, l->sock);
+}
+
+void service_listen(struct service *s, int fd, bool local, struct tls_context *tls)
+{
+	struct service_listener *l = calloc(1, sizeof *l);
+	must(l);
+	l->service = s;
+	l->local = local;
+	l->tls = tls;
+	timer_init(&l->pause, pause_is_over);
+	io_op_init(&l->accept, accepted);
+	list_init(&l->link);
+	list_add_tail(&s->listeners, &l->link);
+	l->sock = io_adopt(s->loop->io, fd);
+	io_accept(s->loop->io, &l->accept, l->sock);
+}
+
+/* --- a life --- */
+
+void service_open(struct service *s, struct loop *loop, const struct service_user *user, void *owner,
+		  size_t body_bytes_max)
+{
+	*s = (struct service){ .loop = loop, .user = user, .owner = owner,
+			       .body_bytes_max = body_bytes_max };
+	slab_open(&s->calls, sizeof(struct call), 16);
+	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 8);
+	list_init(&s->open);
+	list_init(&s->ended);
+	list_init(&s->listeners);
+	loop_add_sweep(loop, &s->sweep, sweep);
+}
+
+void service_stop(struct service *s)
+{
+	h1_fronts_stop(&s->loop->fronts);
+	h1_fronts_abort(&s->loop->fronts);
+	list_each_safe(at, &s->listeners) {
+		struct service_listener *l = list_entry(at, struct service_listener, link);
+		if (io_op_busy(&l->accept))
+			io_cancel(s->loop->io, &l->accept);
+		else
+			close_listener(l);
+	}
+}
+
+bool service_is_stopped(const struct service *s)
+{
+	return list_empty(&s->listeners) && loop_is_quiet(s->loop);
+}
+
+void service_close(struct service *s)
+{
+	must(service_is_stopped(s) && list_empty(&s->open));
+	sweep(&s->sweep);
+	list_remove(&s->sweep.link);
+	slab_close(&s->chunks);
+	slab_close(&s->calls);
+}

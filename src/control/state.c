@@ -1,0 +1,149 @@
+#include "control/state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define SLOTS 2
+
+struct slot {
+	char magic[16];
+	uint32_t version;
+	uint32_t weights[ARMS];
+	uint32_t unused;
+	uint64_t epoch;
+	uint64_t wall_ns;
+	uint64_t checksum; /* XXH3 of all before it */
+};
+static_assert(sizeof(struct slot) == 56, "the layout on disk has no holes");
+
+static const char magic[16] = "crossfade state";
+
+static uint64_t checksum(const struct slot *s)
+{
+	return XXH3_64bits(s, offsetof(struct slot, checksum));
+}
+
+static struct slot slot_make(const struct state_values *v)
+{
+	struct slot s = {
+		.version = 1,
+		.weights = { v->weights[ARM_SOURCE], v->weights[ARM_TARGET] },
+		.epoch = v->epoch,
+		.wall_ns = v->wall_ns,
+	};
+	memcpy(s.magic, magic, sizeof magic);
+	s.checksum = checksum(&s);
+	return s;
+}
+
+static bool slot_is_good(const struct slot *s)
+{
+	return !memcmp(s->magic, magic, sizeof magic) && s->version == 1 &&
+	       s->checksum == checksum(s) && s->epoch > 0 && s->weights[ARM_SOURCE] <= WEIGHT_MAX &&
+	       s->weights[ARM_TARGET] <= WEIGHT_MAX &&
+	       (s->weights[ARM_SOURCE] || s->weights[ARM_TARGET]);
+}
+
+static bool is_blank(const struct slot *s)
+{
+	static const struct slot blank;
+	return !memcmp(s, &blank, sizeof blank);
+}
+
+/* Writes every block once: a file system may promise space that it does not have at the first write. */
+static bool preallocate(int fd)
+{
+	static const char zeros[STATE_SLOT_BYTES];
+	off_t have = lseek(fd, 0, SEEK_END);
+	if (have < 0)
+		return false;
+	for (off_t at = have / STATE_SLOT_BYTES * STATE_SLOT_BYTES; at < SLOTS * STATE_SLOT_BYTES;
+	     at += STATE_SLOT_BYTES) {
+		/* A slot that was cut short keeps its beginning: it may be the good one. */
+		size_t there = at < have ? (size_t)(have - at) : 0;
+		ssize_t n = pwrite(fd, zeros, sizeof zeros - there, at + (off_t)there);
+		if (n >= 0 && (size_t)n < sizeof zeros - there)
+			errno = ENOSPC;
+		if (n < 0 || (size_t)n < sizeof zeros - there)
+			return false;
+	}
+	return have >= SLOTS * STATE_SLOT_BYTES || fsync(fd) == 0;
+}
+
+static bool sync_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool good = fsync(fd) == 0;
+	close(fd);
+	return good;
+}
+
+static bool read_slots(struct state *s, struct state_values *kept, bool *damaged)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot slot = { 0 };
+		if (pread(s->fd, &slot, sizeof slot, i * STATE_SLOT_BYTES) < 0)
+			return false;
+		*damaged |= !is_blank(&slot) && !slot_is_good(&slot);
+		if (!slot_is_good(&slot) || slot.epoch <= kept->epoch)
+			continue;
+		*kept = (struct state_values){ slot.epoch, { slot.weights[0], slot.weights[1] },
+					       slot.wall_ns };
+		s->next = 1 - i;
+	}
+	*damaged &= kept->epoch == 0;
+	return true;
+}
+
+bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged)
+{
+	char path[4096];
+	*s = (struct state){ .fd = -1 };
+	*kept = (struct state_values){ 0 };
+	*damaged = false;
+	if ((size_t)snprintf(path, sizeof path, "%s/weights", directory) >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->fd < 0)
+		return false;
+	if (preallocate(s->fd) && sync_directory(directory) && read_slots(s, kept, damaged))
+		return true;
+	int why = errno;
+	state_close(s);
+	errno = why;
+	return false;
+}
+
+void state_close(struct state *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+bool state_save(struct state *s, const struct state_values *v)
+{
+	struct slot slot = slot_make(v);
+	ssize_t n = pwrite(s->fd, &slot, sizeof slot, s->next * STATE_SLOT_BYTES);
+	if (n >= 0 && n < (ssize_t)sizeof slot)
+		errno = EIO;
+	if (n == (ssize_t)sizeof slot && fdatasync(s->fd) == 0) {
+		s->next = 1 - s->next;
+		return true;
+	}
+	/* What was refused must not come back after a restart, should it have reached the disk. */
+	static const struct slot blank;
+	int why = errno;
+	(void)!pwrite(s->fd, &blank, sizeof blank, s->next * STATE_SLOT_BYTES);
+	errno = why;
+	return false;
+}

@@ -1,0 +1,40 @@
+#ifndef CONTROL_STATE_H
+#define CONTROL_STATE_H
+
+/*
+ * The weights on disk. The file holds two slots that are overwritten in turns and synced, so that a
+ * write that is torn leaves the one before it; and its blocks are there from the beginning, so that a
+ * full disk is no reason not to go back.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/plan.h"
+
+/* Apart, so that no sector and no page holds both. */
+#define STATE_SLOT_BYTES 4096
+
+struct state_values {
+	uint64_t epoch; /* 0: none */
+	uint32_t weights[ARMS];
+	uint64_t wall_ns; /* of the change */
+};
+
+struct state {
+	int fd;
+	unsigned next; /* the slot to overwrite: never the newest good one */
+};
+
+/*
+ * Opens, or makes, the file `weights` in `directory`; `kept` gets what it holds, epoch 0 when that is
+ * nothing. False with errno. `damaged`: it holds something, and no slot of it is good.
+ */
+bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged);
+void state_close(struct state *s);
+
+/* True when it is on the disk. False with errno: what was kept before is still good. */
+bool state_save(struct state *s, const struct state_values *v);
+
+#endif

@@ -1,0 +1,149 @@
+#include "control/status.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "control/metrics.h"
+#include "control/weights_json.h"
+
+#define SUM(c, member) metrics_sum((c)->counters, (c)->worker_n, offsetof(struct counters, member))
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *addresses_json(const struct addr *addresses, size_t n)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < n; i++) {
+		char text[ADDR_TEXT_BYTES];
+		addr_text(&addresses[i], text);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+/* --- listeners --- */
+
+static json_t *listener_json(const struct control *c, const struct listener *l,
+			     const struct config_address *a)
+{
+	size_t connections = offsetof(struct counters, connections_open[0]) + l->number * sizeof(counter);
+	uint64_t requests = 0;
+	for (int arm = 0; arm <= ARM_NONE; arm++)
+		for (int class = 0; class < STATUS_CLASSES; class++)
+			requests += metrics_sum(c->counters, c->worker_n,
+						offsetof(struct counters, requests[0][arm][class]) +
+							l->number * sizeof c->counters->requests[0]);
+	return json_pack("{s:s,s:s,s:b,s:o,s:o}", "name", l->name, "address", a->text, "tls",
+			 l->tls != NULL, "connections",
+			 integer(metrics_sum(c->counters, c->worker_n, connections)), "requests",
+			 integer(requests));
+}
+
+/* The plan's listeners are the configuration's addresses, in their order. */
+static json_t *listeners_json(const struct control *c)
+{
+	const struct plan *p = publisher_newest(&c->publisher);
+	json_t *list = json_array();
+	size_t i = 0;
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		for (const struct config_address *a = c->config->listeners.kinds[k].addresses; a;
+		     a = a->next)
+			json_array_append_new(list, listener_json(c, &p->listeners[i++], a));
+	return list;
+}
+
+/* --- clusters --- */
+
+/* The upper bound of the bucket in which the share of requests ends, in milliseconds. */
+static json_t *latency_ms(const struct control *c, int arm, double share)
+{
+	uint64_t all = 0, seen = 0;
+	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
+		all += SUM(c, latency[arm].buckets[b]);
+	if (!all)
+		return json_null();
+	for (unsigned b = 0; b < LATENCY_BUCKETS - 1; b++) {
+		seen += SUM(c, latency[arm].buckets[b]);
+		if ((double)seen >= share * (double)all)
+			return json_real((double)latency_bound_us(b) / 1000);
+	}
+	return json_real((double)latency_bound_us(LATENCY_BUCKETS - 2) / 1000);
+}
+
+static uint64_t requests_of(const struct control *c, int arm, int class)
+{
+	uint64_t n = 0;
+	for (unsigned l = 0; l < LISTENERS_MAX; l++)
+		n += SUM(c, requests[l][arm][class]);
+	return n;
+}
+
+static json_t *requests_json(const struct control *c, int arm)
+{
+	static const char *const names[STATUS_CLASSES] = { "unanswered", "1xx", "2xx", "3xx", "4xx",
+							   "5xx" };
+	json_t *j = json_object();
+	uint64_t all = 0;
+	for (int class = 0; class < STATUS_CLASSES; class++)
+		all += requests_of(c, arm, class);
+	json_object_set_new(j, "all", integer(all));
+	for (int class = 0; class < STATUS_CLASSES; class++)
+		json_object_set_new(j, names[class], integer(requests_of(c, arm, class)));
+	return j;
+}
+
+static json_t *nodes_json(const struct control *c, int arm)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < c->nodes.n; i++) {
+		const struct node_record *n = c->nodes.list[i];
+		if ((int)n->arm == arm)
+			json_array_append_new(
+				list, json_pack("{s:s,s:b,s:o,s:s}", "name", n->name, "healthy",
+						node_is_healthy(n), "addresses",
+						addresses_json(n->addresses, n->address_n), "check",
+						n->check));
+	}
+	return list;
+}
+
+static json_t *cluster_json(const struct control *c, int arm, uint32_t weight)
+{
+	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o}", "name", arm_name((enum arm)arm),
+			 "weight", (int)weight, "requests", requests_json(c, arm), "in_flight",
+			 integer(SUM(c, in_flight[arm])), "connections", integer(SUM(c, back_open[arm])),
+			 "latency_ms", "p50", latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95),
+			 "p99", latency_ms(c, arm, 0.99), "nodes", nodes_json(c, arm));
+}
+
+static json_t *clusters_json(const struct control *c, const struct board_values *v)
+{
+	json_t *list = json_array();
+	for (int arm = 0; arm < ARMS; arm++)
+		json_array_append_new(list, cluster_json(c, arm, v->weights[arm]));
+	return list;
+}
+
+/* --- the whole --- */
+
+json_t *status_json(const struct control *c)
+{
+	struct board_values v = board_read(c->board);
+	char started[CLOCK_TEXT_BYTES];
+	clock_text(c->started_wall_ns, started);
+	json_t *j = weights_json(v.weights, v.epoch, !c->weights.unsaved);
+	uint64_t up_s = (clock_wall_ns() - c->started_wall_ns) / 1000000000u;
+	json_t *rest = json_pack("{s:s,s:s,s:i,s:s,s:o,s:i,s:s,s:s,s:o,s:o,s:o}", "state",
+				 c->state == CONTROL_SERVING ? "serving" : "draining", "version",
+				 CROSSFADE_VERSION, "pid", (int)getpid(), "started", started,
+				 "up_seconds", integer(up_s), "workers", (int)c->worker_n, "io",
+				 c->backend, "configuration", c->config->complaints.file, "listeners",
+				 listeners_json(c), "clusters", clusters_json(c, &v),
+				 "answers_here", requests_json(c, ARM_NONE));
+	json_object_update(j, rest);
+	json_decref(rest);
+	return j;
+}

@@ -1,0 +1,263 @@
+#include "control/weights.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "limits.h"
+
+/* A save that failed is tried again after 100 ms, then twice that, up to 5 s. */
+#define SAVE_PAUSE_MS 100
+#define SAVE_PAUSE_MAX_MS 5000
+/* Workers acknowledge within a turn: looking begins at 1 ms. */
+#define LOOK_PAUSE_MAX_MS 32
+
+static struct state_values values_of(const struct board_values *b, uint64_t wall_ns)
+{
+	return (struct state_values){ b->epoch, { b->weights[0], b->weights[1] }, wall_ns };
+}
+
+static void publish_values(struct weights *w, const struct state_values *v)
+{
+	struct board_values b = { v->epoch, { v->weights[0], v->weights[1] } };
+	board_publish(w->board, &b);
+	w->changed_wall_ns = v->wall_ns;
+}
+
+/* --- opening --- */
+
+static void say_difference(const struct state_values *kept, const uint32_t initial[ARMS])
+{
+	if (!memcmp(kept->weights, initial, sizeof kept->weights))
+		return;
+	log_line(LOG_WARN,
+		 "weights: the configuration says source %u, target %u; the kept state, source %u, "
+		 "target %u (epoch %llu), holds: change it with `crossfade weights`",
+		 initial[ARM_SOURCE], initial[ARM_TARGET], kept->weights[ARM_SOURCE],
+		 kept->weights[ARM_TARGET], (unsigned long long)kept->epoch);
+}
+
+/* The greater epoch of board and file; the other one learns of it. */
+static bool settle(struct weights *w, struct state_values kept, const uint32_t initial[ARMS])
+{
+	struct board_values b = board_read(w->board);
+	struct state_values now = kept;
+	if (b.epoch == 0 && kept.epoch == 0)
+		now = (struct state_values){ 1, { initial[0], initial[1] }, clock_wall_ns() };
+	else if (b.epoch > kept.epoch)
+		now = values_of(&b, clock_wall_ns());
+	if (now.epoch > 1 || kept.epoch > 0)
+		say_difference(&now, initial);
+	if (now.epoch > kept.epoch && !state_save(&w->state, &now)) {
+		/* The board has it: better served by these weights than not at all. */
+		if (b.epoch == 0)
+			return false;
+		w->unsaved = errno;
+	}
+	w->changed_wall_ns = now.wall_ns;
+	if (now.epoch > b.epoch)
+		publish_values(w, &now);
+	return true;
+}
+
+bool weights_open(struct weights *w, struct board *board, const char *directory,
+		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES])
+{
+	*w = (struct weights){ .board = board, .state.fd = -1, .audit.fd = -1 };
+	struct state_values kept;
+	bool damaged;
+	if (!state_open(&w->state, directory, &kept, &damaged) || !audit_open(&w->audit, directory))
+		goto unusable;
+	if (damaged)
+		log_line(LOG_ERROR, "weights: the file %s/weights is damaged and says nothing",
+			 directory);
+	if (settle(w, kept, initial))
+		return true;
+unusable:
+	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot use %.180s: %s", directory, strerror(errno));
+	weights_close(w);
+	return false;
+}
+
+void weights_close(struct weights *w)
+{
+	must(w->waiting_n == 0);
+	if (w->wheel)
+		timer_clear(&w->save_again);
+	audit_close(&w->audit);
+	state_close(&w->state);
+}
+
+/* --- saving --- */
+
+static bool save(struct weights *w, const struct state_values *v)
+{
+	bool good = state_save(&w->state, v);
+	if (good && w->unsaved)
+		log_line(LOG_INFO, "weights: the state is saved again (epoch %llu)",
+			 (unsigned long long)v->epoch);
+	if (good)
+		w->unsaved = 0;
+	return good;
+}
+
+static void save_later(struct weights *w)
+{
+	timer_set(w->wheel, &w->save_again, w->wheel->now_ms + w->save_pause_ms);
+	w->save_pause_ms = w->save_pause_ms * 2 < SAVE_PAUSE_MAX_MS ? w->save_pause_ms * 2
+								    : SAVE_PAUSE_MAX_MS;
+}
+
+static void save_is_due(struct timer *t)
+{
+	struct weights *w = list_entry(t, struct weights, save_again);
+	struct board_values b = board_read(w->board);
+	struct state_values now = values_of(&b, w->changed_wall_ns);
+	if (w->unsaved && !save(w, &now))
+		save_later(w);
+}
+
+static void save_failed(struct weights *w, int why)
+{
+	w->unsaved = why;
+	log_line(LOG_ERROR,
+		 "weights: the state cannot be saved: %s; it is tried again until it works",
+		 strerror(why));
+	w->save_pause_ms = SAVE_PAUSE_MS;
+	save_later(w);
+}
+
+void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *), void *waker)
+{
+	w->wheel = wheel;
+	w->wake = wake;
+	w->waker = waker;
+	timer_init(&w->save_again, save_is_due);
+	if (w->unsaved)
+		save_failed(w, w->unsaved);
+}
+
+/* --- waiting for the workers --- */
+
+static void name_the_late(struct weights_change *c, const struct board *b)
+{
+	c->late_n = 0;
+	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
+		const struct board_slot *s = &b->slots[i];
+		if (atomic_load_explicit(&s->state, memory_order_acquire) != SLOT_TAKEN ||
+		    atomic_load_explicit(&s->acknowledged, memory_order_acquire) >= c->to.epoch)
+			continue;
+		if (c->late_n < WEIGHTS_LATE_NAMED) {
+			c->late[c->late_n].pid = atomic_load(&s->pid);
+			c->late[c->late_n].worker = atomic_load(&s->worker);
+		}
+		c->late_n++;
+	}
+}
+
+static void change_is_over(struct weights_change *c, enum weights_verdict verdict)
+{
+	c->verdict = verdict;
+	c->in->waiting_n--;
+	c->done(c);
+}
+
+static void look(struct timer *t)
+{
+	struct weights_change *c = list_entry(t, struct weights_change, look_again);
+	struct weights *w = c->in;
+	unsigned first;
+	if (board_late(w->board, c->to.epoch, &c->in_flight_before, &first) == 0) {
+		change_is_over(c, WEIGHTS_ACKNOWLEDGED);
+		return;
+	}
+	if (w->wheel->now_ms >= c->until_ms) {
+		name_the_late(c, w->board);
+		log_line(LOG_WARN, "weights: %u workers have not acknowledged epoch %llu in %d ms",
+			 c->late_n, (unsigned long long)c->to.epoch, ACKNOWLEDGE_TIMEOUT_MS);
+		change_is_over(c, WEIGHTS_LATE);
+		return;
+	}
+	if (c->pause_ms < LOOK_PAUSE_MAX_MS)
+		c->pause_ms *= 2;
+	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
+}
+
+static void await_acknowledgment(struct weights *w, struct weights_change *c)
+{
+	w->waiting_n++;
+	w->wake(w->waker);
+	c->pause_ms = 1;
+	c->until_ms = w->wheel->now_ms + ACKNOWLEDGE_TIMEOUT_MS;
+	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
+}
+
+void weights_forget(struct weights_change *c)
+{
+	if (!timer_is_set(&c->look_again))
+		return;
+	timer_clear(&c->look_again);
+	c->in->waiting_n--;
+}
+
+/* --- a change --- */
+
+static void say_change(struct weights *w, const struct weights_change *c)
+{
+	log_line(LOG_INFO,
+		 "weights: source %u, target %u (epoch %llu), before: source %u, target %u; by %s%s%s",
+		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET], (unsigned long long)c->to.epoch,
+		 c->from.weights[ARM_SOURCE], c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "",
+		 c->why);
+	struct audit_entry e = { c->who, c->why[0] ? c->why : NULL, c->from, c->to, c->error == 0 };
+	if (!audit_append(&w->audit, &e))
+		log_line(LOG_ERROR, "weights: audit.jsonl does not have this change: %s",
+			 strerror(errno));
+}
+
+static enum weights_verdict change_by_saving(struct weights *w, struct weights_change *c)
+{
+	if (!save(w, &c->to)) {
+		c->error = errno;
+		return WEIGHTS_UNSAVED;
+	}
+	publish_values(w, &c->to);
+	return WEIGHTS_WAITING;
+}
+
+static enum weights_verdict change_at_once(struct weights *w, struct weights_change *c)
+{
+	publish_values(w, &c->to);
+	w->wake(w->waker);
+	if (!save(w, &c->to)) {
+		c->error = errno;
+		save_failed(w, errno);
+	}
+	return WEIGHTS_WAITING;
+}
+
+enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
+{
+	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX && c->done);
+	struct board_values now = board_read(w->board);
+	c->in = w;
+	c->error = 0;
+	timer_init(&c->look_again, look);
+	c->from = values_of(&now, w->changed_wall_ns);
+	c->to = (struct state_values){ now.epoch + 1,
+				       { c->weights[ARM_SOURCE], c->weights[ARM_TARGET] },
+				       clock_wall_ns() };
+	if (c->weights[ARM_SOURCE] == 0 && c->weights[ARM_TARGET] == 0)
+		return c->verdict = WEIGHTS_ZERO;
+	if (c->if_epoch && c->if_epoch != now.epoch)
+		return c->verdict = WEIGHTS_STALE;
+	c->verdict = c->at_once ? change_at_once(w, c) : change_by_saving(w, c);
+	if (c->verdict == WEIGHTS_WAITING) {
+		say_change(w, c);
+		await_acknowledgment(w, c);
+	}
+	return c->verdict;
+}

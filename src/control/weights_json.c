@@ -1,0 +1,124 @@
+#include "control/weights_json.h"
+
+#include <string.h>
+
+static json_t *parse(struct span body, char error[WEIGHTS_TEXT_BYTES])
+{
+	json_error_t why;
+	json_t *j = json_loadb(body.at, body.n, JSON_REJECT_DUPLICATES, &why);
+	if (!j)
+		snprintf(error, WEIGHTS_TEXT_BYTES, "this is not JSON: %.120s (line %d, column %d)",
+			 why.text, why.line, why.column);
+	return j;
+}
+
+/* jansson's words for a member that nobody asked for are about itself. */
+static void say_why(const json_error_t *why, char error[WEIGHTS_TEXT_BYTES])
+{
+	const char *colon = strrchr(why->text, ':');
+	if (json_error_code(why) == json_error_end_of_input_expected)
+		snprintf(error, WEIGHTS_TEXT_BYTES, "there is no such member%.150s", colon ? colon : "");
+	else
+		snprintf(error, WEIGHTS_TEXT_BYTES, "%.200s", why->text);
+}
+
+/* It is shown on terminals and in logs, a line each. */
+static bool take_text(const char *name, const char *text, char to[WEIGHTS_TEXT_BYTES],
+		      char error[WEIGHTS_TEXT_BYTES])
+{
+	size_t n = text ? strlen(text) : 0;
+	if (n >= WEIGHTS_TEXT_BYTES) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "%s is longer than %d bytes", name,
+			 WEIGHTS_TEXT_BYTES - 1);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
+			snprintf(error, WEIGHTS_TEXT_BYTES, "%s holds a control character", name);
+			return false;
+		}
+	memcpy(to, text ? text : "", n + 1);
+	return true;
+}
+
+static bool take_weights(json_int_t source, json_int_t target, struct weights_change *c,
+			 char error[WEIGHTS_TEXT_BYTES])
+{
+	if (source < 0 || source > WEIGHT_MAX || target < 0 || target > WEIGHT_MAX) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "weights are whole numbers from 0 to %d", WEIGHT_MAX);
+		return false;
+	}
+	c->weights[ARM_SOURCE] = (uint32_t)source;
+	c->weights[ARM_TARGET] = (uint32_t)target;
+	return true;
+}
+
+bool weights_json_read(struct span body, struct weights_change *c, char error[WEIGHTS_TEXT_BYTES])
+{
+	json_error_t why;
+	json_int_t source, target;
+	const char *reason = NULL, *who = NULL;
+	json_t *j = parse(body, error);
+	if (!j)
+		return false;
+	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s!}", "weights", "source", &source,
+				   "target", &target, "reason", &reason, "who", &who) == 0;
+	if (!good)
+		say_why(&why, error);
+	good = good && take_weights(source, target, c, error) &&
+	       take_text("reason", reason, c->why, error) && take_text("who", who, c->who, error);
+	json_decref(j);
+	return good;
+}
+
+bool weights_json_read_rollback(struct span body, struct weights_change *c,
+				char error[WEIGHTS_TEXT_BYTES])
+{
+	json_error_t why;
+	const char *reason = NULL, *who = NULL;
+	if (!body.n) {
+		c->why[0] = c->who[0] = 0;
+		return true;
+	}
+	json_t *j = parse(body, error);
+	if (!j)
+		return false;
+	bool good = json_unpack_ex(j, &why, 0, "{s?s,s?s!}", "reason", &reason, "who", &who) == 0;
+	if (!good)
+		say_why(&why, error);
+	good = good && take_text("reason", reason, c->why, error) &&
+	       take_text("who", who, c->who, error);
+	json_decref(j);
+	return good;
+}
+
+static json_t *pair_json(const uint32_t weights[ARMS])
+{
+	return json_pack("{s:i,s:i}", "source", (int)weights[ARM_SOURCE], "target",
+			 (int)weights[ARM_TARGET]);
+}
+
+json_t *weights_json(const uint32_t weights[ARMS], uint64_t epoch, bool saved)
+{
+	return json_pack("{s:o,s:I,s:b}", "weights", pair_json(weights), "epoch", (json_int_t)epoch,
+			 "saved", saved);
+}
+
+static json_t *late_json(const struct weights_change *c)
+{
+	json_t *late = json_array();
+	for (unsigned i = 0; i < c->late_n && i < WEIGHTS_LATE_NAMED; i++)
+		json_array_append_new(late, json_pack("{s:i,s:i}", "worker", (int)c->late[i].worker,
+						      "pid", (int)c->late[i].pid));
+	return late;
+}
+
+json_t *weights_json_change(const struct weights_change *c)
+{
+	json_t *j = weights_json(c->to.weights, c->to.epoch, c->error == 0);
+	json_object_set_new(j, "acknowledged", json_boolean(c->verdict == WEIGHTS_ACKNOWLEDGED));
+	json_object_set_new(j, "in_flight_before", json_integer((json_int_t)c->in_flight_before));
+	json_object_set_new(j, "late", late_json(c));
+	json_object_set_new(j, "before", pair_json(c->from.weights));
+	return j;
+}

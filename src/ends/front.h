@@ -1,0 +1,37 @@
+#ifndef ENDS_FRONT_H
+#define ENDS_FRONT_H
+
+/*
+ * What a connection of a client is to whoever stands behind it (the proxy, the admin API), whatever
+ * version of HTTP it speaks.
+ */
+
+#include "base/arena.h"
+#include "http/stream.h"
+#include "io/addr.h"
+
+struct front_facts {
+	void *listener;	  /* the user's own, as given when the connection was opened */
+	struct addr peer; /* the client */
+	bool tls;
+};
+
+struct front_user {
+	/*
+	 * A request's first byte has come. Joins `front` with an end of its own by stream_join(),
+	 * and gives the arena in which the request's message will stand; NULL: the connection is
+	 * closed. That end then gets a head, or a STREAM_RESET with what is wrong with the request:
+	 * it is to be answered all the same while stream_sends(), and the connection is closed
+	 * behind that answer.
+	 */
+	struct arena *(*open)(const struct front_facts *facts, struct stream *front);
+	/* The connection is over. */
+	void (*gone)(const struct front_facts *facts);
+};
+
+/* Settings of a listener; borrowed, they must outlive its connections. */
+struct front_policy {
+	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_idle_ms;
+};
+
+#endif

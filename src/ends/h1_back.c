@@ -1,0 +1,573 @@
+#include "ends/h1_back.h"
+
+#include "base/bug.h"
+#include "http/h1_write.h"
+#include "limits.h"
+
+#define back_of(pointer, member) \
+	((struct h1_back *)((char *)(pointer) - offsetof(struct h1_back, member)))
+
+/* Credit is given again when this much of it is free: not for every packet. */
+#define TOP_UP_BYTES (STREAM_CREDIT_BYTES / 4)
+
+static void go_on(struct h1_back *b);
+
+/* --- time --- */
+
+static uint64_t now_ms(const struct h1_back *b)
+{
+	return io_now_ms(b->backs->wires->io);
+}
+
+/* The timer is left where it is when it fires earlier: it then looks at the deadline. */
+static void wait_for(struct h1_back *b, uint64_t ms)
+{
+	b->deadline_ms = now_ms(b) + ms;
+	if (!timer_is_set(&b->timer) || b->timer.due_ms > b->deadline_ms)
+		timer_set(b->backs->wheel, &b->timer, b->deadline_ms);
+}
+
+/* --- the end --- */
+
+static void give_up(struct h1_back *b, enum err why)
+{
+	b->state = BACK_OVER;
+	wire_abort(&b->wire);
+	b->user->lost(b, why);
+}
+
+/* Breaks it off, whatever it is doing; the exchange on it, if there is one, hears why. */
+static void fail(struct h1_back *b, enum err why)
+{
+	if (b->state == BACK_OVER)
+		return;
+	give_up(b, why);
+	if (stream_sends(&b->stream))
+		stream_abort(b->stream.peer, STREAM_RESET, why);
+}
+
+static void retire(struct h1_back *b)
+{
+	b->state = BACK_OVER;
+	b->user->lost(b, ERR_NONE);
+	wire_close(&b->wire);
+	wait_for(b, b->policy->idle_ms);
+}
+
+/* --- an exchange --- */
+
+static void give_credit(struct h1_back *b)
+{
+	if (!b->ready || !stream_receives(&b->stream))
+		return;
+	size_t held = wire_unsent(&b->wire) + b->stream.credit;
+	if (held + TOP_UP_BYTES <= STREAM_CREDIT_BYTES)
+		stream_grant(b->stream.peer, STREAM_CREDIT_BYTES - held);
+}
+
+void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
+{
+	must(b->state == BACK_IDLE || b->state == BACK_CONNECTING);
+	must(!b->arena && stream_over(&b->stream));
+	stream_join(&b->stream, peer);
+	b->arena = arena;
+	b->answer = NULL;
+	b->interims = 0;
+	b->request_over = false;
+	b->sent_before = b->wire.sent_bytes;
+	if (b->state == BACK_IDLE)
+		b->state = BACK_ANSWER_HEAD;
+	wait_for(b, b->ready ? b->policy->idle_ms : b->policy->connect_ms);
+}
+
+bool h1_back_has_sent(const struct h1_back *b)
+{
+	return b->wire.sent_bytes != b->sent_before;
+}
+
+static void expect_answer(struct h1_back *b)
+{
+	b->answer = arena_take(b->arena, sizeof *b->answer);
+	msg_open(b->answer, b->arena, MSG_ANSWER);
+	h1_parse_answer(&b->parser, b->answer, b->method, b->upgrade_asked);
+}
+
+/*
+ * The answer is whole. A request that is not whole yet is not wanted any more, and as its rest was
+ * never sent the connection cannot carry another.
+ */
+static void answer_over(struct h1_back *b)
+{
+	b->arena = NULL;
+	b->answer = NULL;
+	if (stream_receives(&b->stream)) {
+		b->closes = true;
+		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
+	}
+	if (b->closes || b->wire.in.bytes || b->wire.at_end || !wire_usable(&b->wire)) {
+		retire(b);
+		return;
+	}
+	b->state = BACK_IDLE;
+	wait_for(b, b->policy->idle_ms);
+	b->user->idle(b);
+}
+
+static enum err answer_err(enum err why)
+{
+	switch (why) {
+	case ERR_HEAD_SIZE:
+	case ERR_FIELD_SIZE:
+		return ERR_BACK_HEAD_SIZE;
+	case ERR_BACK_UPGRADE:
+		return why;
+	default:
+		return ERR_BACK_MALFORMED;
+	}
+}
+
+static void interim_answer(struct h1_back *b)
+{
+	if (++b->interims > INTERIM_ANSWERS_MAX) {
+		fail(b, ERR_BACK_MALFORMED);
+		return;
+	}
+	struct msg *m = b->answer;
+	expect_answer(b);
+	stream_head(b->stream.peer, m, false);
+}
+
+static void answer_head(struct h1_back *b)
+{
+	struct msg *m = b->answer;
+	if (m->status == 101) {
+		b->state = BACK_TUNNEL;
+		b->closes = true;
+		wait_for(b, b->policy->tunnel_idle_ms);
+		stream_head(b->stream.peer, m, false);
+		give_credit(b);
+		return;
+	}
+	if (m->status < 200) {
+		interim_answer(b);
+		return;
+	}
+	h1_body_open(&b->body, m, b->parser.codings > 0);
+	b->closes |= m->close || b->body.state == H1_BODY_CLOSE;
+	b->state = BACK_ANSWER_BODY;
+	/* An upgrade that was not agreed to: what follows on this connection is HTTP. */
+	if (b->upgrade_asked && stream_receives(&b->stream))
+		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
+	bool end = b->body.state == H1_BODY_NONE;
+	stream_head(b->stream.peer, m, end);
+	if (end && b->state == BACK_ANSWER_BODY)
+		answer_over(b);
+}
+
+static bool read_head(struct h1_back *b)
+{
+	struct chain *in = &b->wire.in;
+	for (;;) {
+		size_t used;
+		struct span front = chain_front(in);
+		enum h1_progress p = h1_parse(&b->parser, front, &used);
+		chain_skip(in, used);
+		if (p == H1_DONE) {
+			answer_head(b);
+			return true;
+		}
+		if (p == H1_BAD) {
+			fail(b, answer_err(b->parser.err));
+			return true;
+		}
+		if (front.n - used == in->bytes)
+			return false;
+		size_t line = FIELD_LINE_BYTES + 2;
+		chain_pull(in, in->bytes < line ? in->bytes : line);
+	}
+}
+
+static void answer_body_over(struct h1_back *b, struct chain *last)
+{
+	if (!b->body.has_trailers) {
+		stream_data(b->stream.peer, last, true);
+	} else {
+		if (last->bytes)
+			stream_data(b->stream.peer, last, false);
+		if (stream_sends(&b->stream))
+			stream_trailers(b->stream.peer, b->body.trailers);
+	}
+	if (b->state == BACK_ANSWER_BODY)
+		answer_over(b);
+}
+
+static bool read_body(struct h1_back *b)
+{
+	struct chain part = { 0 };
+	size_t before = b->wire.in.bytes;
+	enum h1_progress p = h1_body_read(&b->body, b->arena, &b->wire.in, &part,
+					  b->stream.peer->credit);
+	if (p == H1_DONE) {
+		answer_body_over(b, &part);
+		return true;
+	}
+	if (part.bytes)
+		stream_data(b->stream.peer, &part, false);
+	if (p == H1_BAD && b->state == BACK_ANSWER_BODY)
+		fail(b, ERR_BACK_MALFORMED);
+	return p == H1_BAD || b->wire.in.bytes != before;
+}
+
+static bool read_tunnel(struct h1_back *b)
+{
+	struct chain part = { 0 };
+	size_t there = b->wire.in.bytes, credit = b->stream.peer->credit;
+	if (!stream_sends(&b->stream) || !credit)
+		return false;
+	chain_move_some(&part, &b->wire.in, there < credit ? there : credit);
+	wait_for(b, b->policy->tunnel_idle_ms);
+	stream_data(b->stream.peer, &part, false);
+	return true;
+}
+
+/* Takes one step with what is in the wire; false when nothing can be done with it now. */
+static bool step(struct h1_back *b)
+{
+	switch ((enum h1_back_state)b->state) {
+	case BACK_IDLE:
+		/* Nobody asked: a farewell such as 408, or rubbish. */
+		retire(b);
+		return false;
+	case BACK_ANSWER_HEAD:
+		return read_head(b);
+	case BACK_ANSWER_BODY:
+		return read_body(b);
+	case BACK_TUNNEL:
+		return read_tunnel(b);
+	case BACK_CONNECTING:
+	case BACK_OVER:
+		return false;
+	}
+	return false;
+}
+
+static bool wants_bytes(const struct h1_back *b)
+{
+	switch ((enum h1_back_state)b->state) {
+	case BACK_IDLE:
+	case BACK_ANSWER_HEAD:
+		return true;
+	case BACK_ANSWER_BODY:
+	case BACK_TUNNEL:
+		return stream_sends(&b->stream) && b->stream.peer->credit > 0;
+	case BACK_CONNECTING:
+	case BACK_OVER:
+		return false;
+	}
+	return false;
+}
+
+static void node_finished(struct h1_back *b)
+{
+	switch ((enum h1_back_state)b->state) {
+	case BACK_IDLE:
+		retire(b);
+		return;
+	case BACK_ANSWER_BODY:
+		if (b->body.state == H1_BODY_CLOSE && !b->wire.cut)
+			answer_body_over(b, &(struct chain){ 0 });
+		else
+			fail(b, ERR_BACK_CUT);
+		return;
+	case BACK_TUNNEL:
+		if (stream_sends(&b->stream))
+			stream_data(b->stream.peer, &(struct chain){ 0 }, true);
+		if (stream_over(&b->stream))
+			retire(b);
+		return;
+	case BACK_ANSWER_HEAD:
+		fail(b, ERR_BACK_RESET);
+		return;
+	case BACK_CONNECTING:
+	case BACK_OVER:
+		return;
+	}
+}
+
+/* Whether the node's FIN has come and all that stood before it is dealt with. */
+static bool is_at_end(const struct h1_back *b)
+{
+	if (!b->wire.at_end)
+		return false;
+	bool held_back = b->state == BACK_TUNNEL || b->state == BACK_ANSWER_BODY;
+	return !b->wire.in.bytes || !held_back || !stream_sends(&b->stream) ||
+	       b->stream.peer->credit;
+}
+
+static void go_on(struct h1_back *b)
+{
+	if (b->stepping)
+		return;
+	b->stepping = true;
+	while (wire_usable(&b->wire) && b->wire.in.bytes && step(b))
+		;
+	b->stepping = false;
+	if (!wire_usable(&b->wire))
+		return;
+	if (is_at_end(b))
+		node_finished(b);
+	else if (!b->wire.at_end && wants_bytes(b))
+		wire_receive(&b->wire);
+}
+
+/* --- the request: what the exchange says to us --- */
+
+static void said_head(struct stream *to, struct msg *m, bool end)
+{
+	struct h1_back *b = back_of(to, stream);
+	b->method = m->method;
+	b->upgrade_asked = m->tunnel;
+	b->request_chunked = m->body == BODY_UNKNOWN;
+	b->request_over = end;
+	expect_answer(b);
+	h1_write_head(m, (struct h1_write){ .chunked = b->request_chunked }, &b->wire.out,
+		      b->backs->wires->bufs);
+	wire_touch(&b->wire);
+	give_credit(b);
+	go_on(b);
+}
+
+static void said_data(struct stream *to, struct chain *c, bool end)
+{
+	struct h1_back *b = back_of(to, stream);
+	b->request_over = end;
+	if (b->state == BACK_TUNNEL)
+		wait_for(b, b->policy->tunnel_idle_ms);
+	else
+		wait_for(b, b->policy->idle_ms);
+	if (b->request_chunked)
+		h1_write_chunk(c, &b->wire.out, b->backs->wires->bufs);
+	else
+		chain_move(&b->wire.out, c);
+	if (end && b->request_chunked)
+		h1_write_last_chunk(NULL, &b->wire.out, b->backs->wires->bufs);
+	wire_touch(&b->wire);
+	if (b->state != BACK_TUNNEL || !end)
+		return;
+	if (stream_over(&b->stream))
+		retire(b);
+	else
+		wire_finish(&b->wire);
+}
+
+static void said_trailers(struct stream *to, struct msg *m)
+{
+	struct h1_back *b = back_of(to, stream);
+	b->request_over = true;
+	if (b->request_chunked)
+		h1_write_last_chunk(m, &b->wire.out, b->backs->wires->bufs);
+	wire_touch(&b->wire);
+}
+
+static void said_grant(struct stream *to, size_t bytes)
+{
+	(void)bytes;
+	struct h1_back *b = back_of(to, stream);
+	if (b->state == BACK_ANSWER_BODY || b->state == BACK_TUNNEL)
+		go_on(b);
+}
+
+/*
+ * The exchange is given up: half a request, or an answer that nobody reads, ends the connection. Who
+ * gives up closes both directions, and hears nothing more from here.
+ */
+static void said_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	(void)way;
+	struct h1_back *b = back_of(to, stream);
+	if (b->state != BACK_OVER)
+		give_up(b, why);
+}
+
+static const struct stream_verbs stream_verbs = {
+	.head = said_head,
+	.data = said_data,
+	.trailers = said_trailers,
+	.grant = said_grant,
+	.abort = said_abort,
+};
+
+/* --- the wire --- */
+
+static void on_ready(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	b->ready = true;
+	if (!b->arena) {
+		b->state = BACK_IDLE;
+		wait_for(b, b->policy->idle_ms);
+		b->user->idle(b);
+		go_on(b);
+		return;
+	}
+	b->state = BACK_ANSWER_HEAD;
+	wait_for(b, b->policy->idle_ms);
+	give_credit(b);
+	go_on(b);
+}
+
+static void on_bytes(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
+		wait_for(b, b->policy->idle_ms);
+	go_on(b);
+}
+
+static void on_finished(struct wire *w)
+{
+	go_on(back_of(w, wire));
+}
+
+static void on_drained(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	if (b->state == BACK_TUNNEL)
+		wait_for(b, b->policy->tunnel_idle_ms);
+	else if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
+		wait_for(b, b->policy->idle_ms);
+	give_credit(b);
+}
+
+static enum err why_broken(const struct h1_back *b, enum err why)
+{
+	switch ((enum h1_back_state)b->state) {
+	case BACK_CONNECTING:
+		return why == ERR_PEER_RESET || why == ERR_PEER_CLOSED ? ERR_BACK_REFUSED : why;
+	case BACK_ANSWER_BODY:
+		return ERR_BACK_CUT;
+	default:
+		return ERR_BACK_RESET;
+	}
+}
+
+static void on_broken(struct wire *w, enum err why)
+{
+	struct h1_back *b = back_of(w, wire);
+	fail(b, why_broken(b, why));
+}
+
+static void on_gone(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	must(b->state == BACK_OVER && stream_over(&b->stream));
+	timer_clear(&b->timer);
+	b->backs->open_n--;
+	slab_give(&b->backs->slab, b);
+}
+
+static const struct wire_user wire_user = {
+	.bytes = on_bytes,
+	.finished = on_finished,
+	.drained = on_drained,
+	.ready = on_ready,
+	.broken = on_broken,
+	.gone = on_gone,
+};
+
+/* --- the timer --- */
+
+/* Time counts against the node only while it is the node that is waited for. */
+static bool node_is_slow(const struct h1_back *b)
+{
+	if (wire_unsent(&b->wire))
+		return true;
+	if (!b->request_over && !b->upgrade_asked)
+		return false;
+	return b->stream.peer->credit > 0 || b->state == BACK_ANSWER_HEAD;
+}
+
+static void time_is_up(struct h1_back *b)
+{
+	switch ((enum h1_back_state)b->state) {
+	case BACK_CONNECTING:
+		fail(b, b->wire.state == WIRE_CONNECTING ? ERR_CONNECT_TIMEOUT
+							 : ERR_HANDSHAKE_TIMEOUT);
+		return;
+	case BACK_ANSWER_HEAD:
+	case BACK_ANSWER_BODY:
+		if (node_is_slow(b))
+			fail(b, ERR_ANSWER_TIMEOUT);
+		else
+			wait_for(b, b->policy->idle_ms);
+		return;
+	case BACK_TUNNEL:
+		fail(b, ERR_PEER_IDLE);
+		return;
+	case BACK_OVER:
+		wire_abort(&b->wire);
+		return;
+	case BACK_IDLE:
+		retire(b);
+		return;
+	}
+}
+
+static void on_timer(struct timer *t)
+{
+	struct h1_back *b = back_of(t, timer);
+	if (now_ms(b) < b->deadline_ms)
+		timer_set(b->backs->wheel, &b->timer, b->deadline_ms);
+	else
+		time_is_up(b);
+}
+
+/* --- a life --- */
+
+void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel)
+{
+	*s = (struct h1_backs){ .wires = wires, .wheel = wheel };
+	slab_open(&s->slab, sizeof(struct h1_back), 32);
+}
+
+void h1_backs_close(struct h1_backs *s)
+{
+	must(s->open_n == 0);
+	slab_close(&s->slab);
+}
+
+struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *user,
+				const struct back_policy *policy, void *owner,
+				const struct addr *to, struct tls_context *tls, const char *name,
+				struct budget *budget)
+{
+	struct h1_back *b = slab_take(&s->slab);
+	*b = (struct h1_back){
+		.backs = s,
+		.user = user,
+		.policy = policy,
+		.owner = owner,
+		.address = *to,
+		.state = BACK_CONNECTING,
+	};
+	stream_init(&b->stream, &stream_verbs, "back");
+	timer_init(&b->timer, on_timer);
+	list_init(&b->link);
+	s->open_n++;
+	wire_connect(&b->wire, s->wires, &wire_user, to, tls, name, budget);
+	wait_for(b, policy->connect_ms);
+	return b;
+}
+
+struct h1_back *h1_back_of(struct stream *s)
+{
+	return s->verbs == &stream_verbs ? back_of(s, stream) : NULL;
+}
+
+void h1_back_close(struct h1_back *b)
+{
+	must(!b->arena);
+	b->state = BACK_OVER;
+	wire_close(&b->wire);
+	wait_for(b, b->policy->idle_ms);
+}

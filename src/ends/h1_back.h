@@ -1,0 +1,96 @@
+#ifndef ENDS_H1_BACK_H
+#define ENDS_H1_BACK_H
+
+/*
+ * An HTTP/1 connection to a cluster's node: one exchange after the other. Its user keeps it in a pool
+ * between exchanges; a receive stays armed there, which is how it notices that the node went away.
+ */
+
+#include "base/wheel.h"
+#include "http/h1_body.h"
+#include "http/stream.h"
+#include "net/wire.h"
+
+struct h1_back;
+
+struct h1_back_user {
+	/* The exchange on it is over and it may carry another. */
+	void (*idle)(struct h1_back *b);
+	/* It will carry no further exchange: take it out of the pool. It is freed later by itself. */
+	void (*lost)(struct h1_back *b, enum err why);
+};
+
+/* connect_ms covers the TLS handshake too. */
+struct back_policy {
+	uint32_t connect_ms, idle_ms, tunnel_idle_ms;
+};
+
+/* What the backs of one thread share. */
+struct h1_backs {
+	struct wires *wires;
+	struct wheel *wheel;
+	struct slab slab;
+	size_t open_n;
+};
+
+enum h1_back_state {
+	BACK_CONNECTING,
+	BACK_IDLE,
+	BACK_ANSWER_HEAD,
+	BACK_ANSWER_BODY,
+	BACK_TUNNEL,
+	BACK_OVER,
+};
+
+struct h1_back {
+	struct wire wire;
+	struct stream stream;
+	struct h1_backs *backs;
+	const struct h1_back_user *user;
+	const struct back_policy *policy;
+	void *owner;		/* the user's own: the node's pool */
+	struct addr address;	/* what it is connected to */
+	struct list link;	/* the user's own: in the pool */
+	struct timer timer;
+	uint64_t deadline_ms;
+	struct arena *arena;	/* of the exchange; NULL when idle */
+	struct msg *answer;
+	struct h1_parser parser;
+	struct h1_body body;
+	uint64_t sent_before;	/* wire.sent_bytes when the exchange began */
+	uint8_t state;		/* enum h1_back_state */
+	bool stepping;
+	uint8_t method;		/* of the request */
+	uint8_t interims;	/* 1xx answers of this exchange */
+	bool ready;		/* connected */
+	bool upgrade_asked;
+	bool request_chunked;
+	bool request_over;
+	bool closes;		/* no further exchange after this one */
+};
+
+void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel);
+void h1_backs_close(struct h1_backs *s);
+
+/*
+ * Connects. An exchange may be taken at once: what it sends waits. When the connection cannot be
+ * made its stream gets STREAM_RESET with why; nothing of it was sent then.
+ */
+struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *user,
+				const struct back_policy *policy, void *owner,
+				const struct addr *to, struct tls_context *tls, const char *name,
+				struct budget *budget);
+
+/* Begins an exchange on an idle or still connecting one, with `peer` as the other end. */
+void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena);
+
+/* True when a byte of this exchange may have reached the node. */
+bool h1_back_has_sent(const struct h1_back *b);
+
+/* Whether this end is one of ours, and its connection. */
+struct h1_back *h1_back_of(struct stream *s);
+
+/* Closes an idle one. lost() is not called. */
+void h1_back_close(struct h1_back *b);
+
+#endif

@@ -1,0 +1,619 @@
+#include "ends/h1_front.h"
+
+#include "base/bug.h"
+#include "http/h1_write.h"
+#include "limits.h"
+
+#define front_of(pointer, member) \
+	((struct h1_front *)((char *)(pointer) - offsetof(struct h1_front, member)))
+
+/* Credit is given again when this much of it is free: not for every packet. */
+#define TOP_UP_BYTES (STREAM_CREDIT_BYTES / 4)
+
+static void go_on(struct h1_front *f);
+
+/* --- time --- */
+
+static uint64_t now_ms(const struct h1_front *f)
+{
+	return io_now_ms(f->fronts->wires->io);
+}
+
+/* The timer is left where it is when it fires earlier: it then looks at the deadline. */
+static void wait_for(struct h1_front *f, uint64_t ms)
+{
+	f->deadline_ms = now_ms(f) + ms;
+	if (!timer_is_set(&f->timer) || f->timer.due_ms > f->deadline_ms)
+		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
+}
+
+/* --- the end --- */
+
+/* Says to the exchange that this client takes and gives nothing more. */
+static void leave(struct h1_front *f, enum err why)
+{
+	if (stream_receives(&f->stream))
+		stream_abort(f->stream.peer, STREAM_STOP, why);
+	if (stream_sends(&f->stream))
+		stream_abort(f->stream.peer, STREAM_RESET, why);
+}
+
+static void cut(struct h1_front *f, enum err why)
+{
+	f->state = FRONT_OVER;
+	wire_abort(&f->wire);
+	leave(f, why);
+}
+
+static void close_now(struct h1_front *f)
+{
+	f->state = FRONT_OVER;
+	wire_close(&f->wire);
+	wait_for(f, f->policy->idle_ms);
+}
+
+/*
+ * Closes behind the answer. A client that may still be sending would have the answer's tail
+ * destroyed by a reset; it is read until it has finished, for a while (RFC 9112, 9.6).
+ */
+static void close_behind_answer(struct h1_front *f)
+{
+	if (!f->lingers || f->wire.at_end) {
+		close_now(f);
+		return;
+	}
+	f->state = FRONT_LINGER;
+	wire_finish(&f->wire);
+	wait_for(f, LINGER_MS);
+}
+
+/* --- a request --- */
+
+/* The answer is over and the request is read or dropped: the next one may come. */
+static void end_exchange(struct h1_front *f)
+{
+	f->arena = NULL;
+	f->request = NULL;
+	if (f->closes || (f->wire.at_end && !f->wire.in.bytes)) {
+		close_behind_answer(f);
+		return;
+	}
+	f->state = FRONT_IDLE;
+	wait_for(f, f->policy->idle_ms);
+}
+
+static void end_if_over(struct h1_front *f)
+{
+	if (f->answer_over && f->state == FRONT_WAIT && stream_over(&f->stream))
+		end_exchange(f);
+}
+
+static bool begin_request(struct h1_front *f)
+{
+	f->answer_over = f->answer_chunked = false;
+	f->arena = f->user->open(&f->facts, &f->stream);
+	if (!f->arena) {
+		f->lingers = true;
+		close_behind_answer(f);
+		return false;
+	}
+	f->request = arena_take(f->arena, sizeof *f->request);
+	msg_open(f->request, f->arena, MSG_REQUEST);
+	h1_parse_request(&f->parser, f->request);
+	f->state = FRONT_HEAD;
+	wait_for(f, f->policy->head_ms);
+	stream_grant(f->stream.peer, STREAM_CREDIT_BYTES);
+	return true;
+}
+
+/* What comes is no request: it is answered, and nothing behind it is believed. */
+static void refuse(struct h1_front *f, enum err why)
+{
+	f->closes = f->lingers = true;
+	f->state = FRONT_WAIT;
+	stream_abort(f->stream.peer, STREAM_RESET, why);
+}
+
+static void request_head(struct h1_front *f)
+{
+	struct msg *m = f->request;
+	h1_body_open(&f->body, m, f->parser.codings > 0);
+	f->closes |= m->close;
+	bool body = f->body.state != H1_BODY_NONE;
+	f->state = body ? FRONT_BODY : FRONT_WAIT;
+	wait_for(f, f->policy->idle_ms);
+	stream_head(f->stream.peer, m, !body && !m->tunnel);
+}
+
+/* Only a line's beginning is left in the wire when more is needed. */
+static bool parse_head(struct h1_front *f)
+{
+	struct chain *in = &f->wire.in;
+	for (;;) {
+		size_t used;
+		struct span front = chain_front(in);
+		enum h1_progress p = h1_parse(&f->parser, front, &used);
+		chain_skip(in, used);
+		if (p == H1_DONE) {
+			request_head(f);
+			return true;
+		}
+		if (p == H1_BAD) {
+			refuse(f, f->parser.err);
+			return true;
+		}
+		if (front.n - used == in->bytes)
+			return false;
+		size_t line = FIELD_LINE_BYTES + 2;
+		chain_pull(in, in->bytes < line ? in->bytes : line);
+	}
+}
+
+static bool read_head(struct h1_front *f)
+{
+	if (f->state == FRONT_IDLE && !begin_request(f))
+		return true;
+	return parse_head(f);
+}
+
+static void request_body_over(struct h1_front *f, struct chain *last)
+{
+	f->state = FRONT_WAIT;
+	if (!f->body.has_trailers) {
+		stream_data(f->stream.peer, last, true);
+		return;
+	}
+	if (last->bytes)
+		stream_data(f->stream.peer, last, false);
+	if (stream_sends(&f->stream))
+		stream_trailers(f->stream.peer, f->body.trailers);
+}
+
+static bool read_body(struct h1_front *f)
+{
+	struct chain part = { 0 };
+	size_t before = f->wire.in.bytes;
+	enum h1_progress p = h1_body_read(&f->body, f->arena, &f->wire.in, &part,
+					  f->stream.peer->credit);
+	if (p == H1_DONE) {
+		request_body_over(f, &part);
+		return true;
+	}
+	if (part.bytes)
+		stream_data(f->stream.peer, &part, false);
+	if (p == H1_BAD && f->state == FRONT_BODY)
+		refuse(f, f->body.err);
+	return p == H1_BAD || f->wire.in.bytes != before;
+}
+
+/* The exchange needs no more of this body. Its end is where the next request begins. */
+static bool drop_body(struct h1_front *f)
+{
+	struct chain part = { 0 };
+	size_t before = f->wire.in.bytes;
+	enum h1_progress p = h1_body_read(&f->body, &f->dropped, &f->wire.in, &part, before);
+	f->dropped_bytes += part.bytes;
+	chain_drop(&part);
+	if (p == H1_MORE && f->dropped_bytes <= DROPPED_BODY_BYTES)
+		return f->wire.in.bytes != before;
+	if (p != H1_DONE)
+		f->closes = f->lingers = true;
+	arena_close(&f->dropped);
+	f->state = FRONT_WAIT;
+	end_if_over(f);
+	return true;
+}
+
+static bool read_tunnel(struct h1_front *f)
+{
+	struct chain part = { 0 };
+	size_t credit = f->stream.peer->credit, there = f->wire.in.bytes;
+	if (!stream_sends(&f->stream) || !credit)
+		return false;
+	chain_move_some(&part, &f->wire.in, there < credit ? there : credit);
+	wait_for(f, f->policy->tunnel_idle_ms);
+	stream_data(f->stream.peer, &part, false);
+	return true;
+}
+
+/* Takes one step with what is in the wire; false when nothing can be done with it now. */
+static bool step(struct h1_front *f)
+{
+	switch ((enum h1_front_state)f->state) {
+	case FRONT_IDLE:
+	case FRONT_HEAD:
+		return read_head(f);
+	case FRONT_BODY:
+		return read_body(f);
+	case FRONT_DROP:
+		return drop_body(f);
+	case FRONT_TUNNEL:
+		return read_tunnel(f);
+	case FRONT_LINGER:
+		chain_drop(&f->wire.in);
+		return false;
+	case FRONT_WAIT:
+	case FRONT_OVER:
+		return false;
+	}
+	return false;
+}
+
+static bool wants_bytes(const struct h1_front *f)
+{
+	switch ((enum h1_front_state)f->state) {
+	case FRONT_IDLE:
+	case FRONT_HEAD:
+	case FRONT_DROP:
+	case FRONT_LINGER:
+		return true;
+	case FRONT_BODY:
+	case FRONT_TUNNEL:
+		return stream_sends(&f->stream) && f->stream.peer->credit > 0;
+	case FRONT_WAIT:
+		/* A receive under way is how a client that goes away is noticed. */
+		return !f->wire.in.bytes;
+	case FRONT_OVER:
+		return false;
+	}
+	return false;
+}
+
+static void client_finished(struct h1_front *f)
+{
+	switch ((enum h1_front_state)f->state) {
+	case FRONT_IDLE:
+	case FRONT_LINGER:
+		close_now(f);
+		return;
+	case FRONT_HEAD:
+	case FRONT_BODY:
+		refuse(f, ERR_CUT_REQUEST);
+		return;
+	case FRONT_DROP:
+		arena_close(&f->dropped);
+		f->closes = true;
+		f->state = FRONT_WAIT;
+		end_if_over(f);
+		return;
+	case FRONT_TUNNEL:
+		if (stream_sends(&f->stream))
+			stream_data(f->stream.peer, &(struct chain){ 0 }, true);
+		if (stream_over(&f->stream))
+			close_now(f);
+		return;
+	case FRONT_WAIT:
+		/* TLS without close_notify is no half-close, but a client that has gone. */
+		if (f->wire.cut)
+			cut(f, ERR_PEER_CLOSED);
+		return;
+	case FRONT_OVER:
+		return;
+	}
+}
+
+/* Whether the client's FIN has come and all that stood before it is dealt with. */
+static bool is_at_end(const struct h1_front *f)
+{
+	if (!f->wire.at_end)
+		return false;
+	if (f->state == FRONT_WAIT)
+		return f->wire.cut;
+	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;
+	return !f->wire.in.bytes || !held_back || f->stream.peer->credit;
+}
+
+/*
+ * Goes on with what is in the wire until that is used up or has to wait. Whatever happens inside a
+ * step only changes the state: many pipelined requests that are answered at once are a loop here.
+ */
+static void go_on(struct h1_front *f)
+{
+	if (f->stepping)
+		return;
+	f->stepping = true;
+	while (wire_usable(&f->wire) && f->wire.in.bytes && step(f))
+		;
+	f->stepping = false;
+	if (!wire_usable(&f->wire))
+		return;
+	if (is_at_end(f))
+		client_finished(f);
+	else if (!f->wire.at_end && wants_bytes(f))
+		wire_receive(&f->wire);
+}
+
+/* --- the answer: what the exchange says to us --- */
+
+static void answer_over(struct h1_front *f)
+{
+	f->answer_over = true;
+	wire_touch(&f->wire);
+	end_if_over(f);
+	go_on(f);
+}
+
+static void said_head(struct stream *to, struct msg *m, bool end)
+{
+	struct h1_front *f = front_of(to, stream);
+	struct h1_write how = { 0 };
+	bool http_1_0 = f->request->minor == 0 && f->request->first_n;
+	if (m->status == 101) {
+		f->state = FRONT_TUNNEL;
+		wait_for(f, f->policy->tunnel_idle_ms);
+	} else if (m->status < 200) {
+		if (http_1_0)
+			return;
+	} else {
+		f->answer_chunked = m->body == BODY_UNKNOWN && !http_1_0;
+		f->closes |= f->fronts->stopping || (m->body == BODY_UNKNOWN && http_1_0) ||
+			     now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms;
+		how = (struct h1_write){ .chunked = f->answer_chunked,
+					 .close = f->closes,
+					 .keep = http_1_0 && !f->closes };
+		wait_for(f, f->policy->idle_ms);
+	}
+	h1_write_head(m, how, &f->wire.out, f->fronts->wires->bufs);
+	wire_touch(&f->wire);
+	if (end)
+		answer_over(f);
+	else if (f->state == FRONT_TUNNEL)
+		go_on(f);
+}
+
+static void tunnel_half_over(struct h1_front *f)
+{
+	if (stream_over(&f->stream))
+		close_now(f);
+	else
+		wire_finish(&f->wire);
+}
+
+static void said_data(struct stream *to, struct chain *c, bool end)
+{
+	struct h1_front *f = front_of(to, stream);
+	if (f->answer_chunked)
+		h1_write_chunk(c, &f->wire.out, f->fronts->wires->bufs);
+	else
+		chain_move(&f->wire.out, c);
+	wire_touch(&f->wire);
+	if (f->state == FRONT_TUNNEL) {
+		wait_for(f, f->policy->tunnel_idle_ms);
+		if (end)
+			tunnel_half_over(f);
+		return;
+	}
+	if (!end)
+		return;
+	if (f->answer_chunked)
+		h1_write_last_chunk(NULL, &f->wire.out, f->fronts->wires->bufs);
+	answer_over(f);
+}
+
+static void said_trailers(struct stream *to, struct msg *m)
+{
+	struct h1_front *f = front_of(to, stream);
+	if (f->answer_chunked)
+		h1_write_last_chunk(m, &f->wire.out, f->fronts->wires->bufs);
+	answer_over(f);
+}
+
+static void said_grant(struct stream *to, size_t bytes)
+{
+	(void)bytes;
+	go_on(front_of(to, stream));
+}
+
+static void request_unwanted(struct h1_front *f)
+{
+	if (f->state == FRONT_TUNNEL) {
+		if (stream_over(&f->stream))
+			close_now(f);
+		return;
+	}
+	if (f->state != FRONT_BODY)
+		return;
+	/* Trailers that have begun stand in the exchange's arena, which goes. */
+	if (f->body.state == H1_BODY_TRAILERS) {
+		f->closes = f->lingers = true;
+		f->state = FRONT_WAIT;
+		return;
+	}
+	arena_open(&f->dropped, &f->fronts->chunks);
+	f->dropped_bytes = 0;
+	f->state = FRONT_DROP;
+}
+
+static void said_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct h1_front *f = front_of(to, stream);
+	if (f->state == FRONT_OVER)
+		return;
+	/* An answer that breaks off: only a reset tells the client that it is not whole. */
+	if (way == STREAM_RESET) {
+		cut(f, why);
+		return;
+	}
+	request_unwanted(f);
+	end_if_over(f);
+	go_on(f);
+}
+
+static const struct stream_verbs stream_verbs = {
+	.head = said_head,
+	.data = said_data,
+	.trailers = said_trailers,
+	.grant = said_grant,
+	.abort = said_abort,
+};
+
+/* --- the wire --- */
+
+static void on_bytes(struct wire *w)
+{
+	struct h1_front *f = front_of(w, wire);
+	if (f->state == FRONT_BODY)
+		wait_for(f, f->policy->idle_ms);
+	go_on(f);
+}
+
+static void on_ready(struct wire *w)
+{
+	struct h1_front *f = front_of(w, wire);
+	wait_for(f, f->policy->idle_ms);
+}
+
+static void on_finished(struct wire *w)
+{
+	go_on(front_of(w, wire));
+}
+
+static void on_drained(struct wire *w)
+{
+	struct h1_front *f = front_of(w, wire);
+	if (f->state == FRONT_TUNNEL)
+		wait_for(f, f->policy->tunnel_idle_ms);
+	else if (f->state == FRONT_WAIT || f->state == FRONT_BODY)
+		wait_for(f, f->policy->idle_ms);
+	if (!stream_receives(&f->stream))
+		return;
+	size_t held = wire_unsent(w) + f->stream.credit;
+	if (held + TOP_UP_BYTES <= STREAM_CREDIT_BYTES)
+		stream_grant(f->stream.peer, STREAM_CREDIT_BYTES - held);
+}
+
+static void on_broken(struct wire *w, enum err why)
+{
+	struct h1_front *f = front_of(w, wire);
+	f->state = FRONT_OVER;
+	leave(f, why);
+	wait_for(f, f->policy->idle_ms);
+}
+
+static void on_gone(struct wire *w)
+{
+	struct h1_front *f = front_of(w, wire);
+	must(stream_over(&f->stream));
+	timer_clear(&f->timer);
+	list_remove(&f->link);
+	f->fronts->open_n--;
+	f->user->gone(&f->facts);
+	slab_give(&f->fronts->slab, f);
+}
+
+static const struct wire_user wire_user = {
+	.bytes = on_bytes,
+	.finished = on_finished,
+	.drained = on_drained,
+	.ready = on_ready,
+	.broken = on_broken,
+	.gone = on_gone,
+};
+
+/* --- the timer --- */
+
+static void time_is_up(struct h1_front *f)
+{
+	switch ((enum h1_front_state)f->state) {
+	case FRONT_IDLE:
+		close_now(f);
+		return;
+	case FRONT_HEAD:
+		refuse(f, ERR_HEAD_TIMEOUT);
+		go_on(f);
+		return;
+	case FRONT_BODY:
+		/* Without credit it is the cluster that is slow, and the cluster's time that counts. */
+		if (f->stream.peer->credit && !wire_unsent(&f->wire)) {
+			refuse(f, ERR_BODY_TIMEOUT);
+			go_on(f);
+			return;
+		}
+		break;
+	case FRONT_TUNNEL:
+		cut(f, ERR_PEER_IDLE);
+		return;
+	case FRONT_LINGER:
+	case FRONT_OVER:
+		wire_abort(&f->wire);
+		return;
+	case FRONT_DROP:
+		f->closes = f->lingers = true;
+		break;
+	case FRONT_WAIT:
+		break;
+	}
+	if (wire_unsent(&f->wire) || f->state == FRONT_DROP)
+		cut(f, ERR_PEER_SLOW);
+	else
+		wait_for(f, f->policy->idle_ms);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct h1_front *f = front_of(t, timer);
+	if (now_ms(f) < f->deadline_ms)
+		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
+	else
+		time_is_up(f);
+}
+
+/* --- a life --- */
+
+void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *wheel)
+{
+	*s = (struct h1_fronts){ .wires = wires, .wheel = wheel };
+	slab_open(&s->slab, sizeof(struct h1_front), 32);
+	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 4);
+	list_init(&s->open);
+}
+
+void h1_fronts_close(struct h1_fronts *s)
+{
+	must(s->open_n == 0);
+	slab_close(&s->slab);
+	slab_close(&s->chunks);
+}
+
+struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *user,
+			       const struct front_policy *policy, void *listener,
+			       struct sock *sock, struct tls_context *tls, struct budget *budget)
+{
+	struct h1_front *f = slab_take(&s->slab);
+	*f = (struct h1_front){
+		.fronts = s,
+		.user = user,
+		.policy = policy,
+		.facts = { .listener = listener, .peer = sock->peer, .tls = tls != NULL },
+		.opened_ms = io_now_ms(s->wires->io),
+	};
+	stream_init(&f->stream, &stream_verbs, "front");
+	timer_init(&f->timer, on_timer);
+	list_init(&f->link);
+	list_add_tail(&s->open, &f->link);
+	s->open_n++;
+	wire_accept(&f->wire, s->wires, &wire_user, sock, tls, budget);
+	wait_for(f, tls ? policy->head_ms : policy->idle_ms);
+	wire_receive(&f->wire);
+	return f;
+}
+
+void h1_fronts_stop(struct h1_fronts *s)
+{
+	s->stopping = true;
+	list_each_safe(l, &s->open) {
+		struct h1_front *f = list_entry(l, struct h1_front, link);
+		if (f->state == FRONT_IDLE)
+			close_now(f);
+		else
+			f->closes = true;
+	}
+}
+
+void h1_fronts_abort(struct h1_fronts *s)
+{
+	list_each_safe(l, &s->open) {
+		struct h1_front *f = list_entry(l, struct h1_front, link);
+		cut(f, ERR_STOPPING);
+	}
+}

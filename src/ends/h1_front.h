@@ -1,0 +1,78 @@
+#ifndef ENDS_H1_FRONT_H
+#define ENDS_H1_FRONT_H
+
+/*
+ * A client's HTTP/1 connection: requests in, answers out, one exchange at a time. Pipelined requests
+ * wait in the wire. Whoever stands behind it (the proxy, the admin API) sees streams only.
+ */
+
+#include "base/arena.h"
+#include "base/wheel.h"
+#include "ends/front.h"
+#include "http/h1_body.h"
+#include "http/stream.h"
+#include "net/wire.h"
+
+/* What the fronts of one thread share. */
+struct h1_fronts {
+	struct wires *wires;
+	struct wheel *wheel;
+	struct slab slab;
+	struct slab chunks; /* for trailers that are read after their exchange is over */
+	struct list open; /* all fronts */
+	size_t open_n;
+	bool stopping; /* answers say Connection: close, idle connections are closed */
+};
+
+enum h1_front_state {
+	FRONT_IDLE,   /* between requests */
+	FRONT_HEAD,   /* in a head */
+	FRONT_BODY,   /* in a body */
+	FRONT_DROP,   /* in a body that nobody wants any more */
+	FRONT_WAIT,   /* the request is whole, its answer is not */
+	FRONT_TUNNEL,
+	FRONT_LINGER, /* all is sent; reads and drops until the client's FIN */
+	FRONT_OVER,
+};
+
+struct h1_front {
+	struct wire wire;
+	struct stream stream;
+	struct h1_fronts *fronts;
+	const struct front_user *user;
+	const struct front_policy *policy;
+	struct front_facts facts;
+	struct list link;	 /* in fronts->open */
+	struct timer timer;
+	uint64_t deadline_ms;	 /* of what is waited for now; the timer may fire before it */
+	uint64_t opened_ms;
+	struct arena *arena;	 /* of the exchange; NULL when idle */
+	struct msg *request;	 /* in that arena */
+	struct h1_parser parser;
+	struct h1_body body;
+	struct arena dropped;	 /* of what is dropped in FRONT_DROP */
+	uint64_t dropped_bytes;
+	uint8_t state;		 /* enum h1_front_state */
+	bool stepping;		 /* inside go_on(): what changes is seen by its loop */
+	bool answer_over;
+	bool answer_chunked;	 /* how the answer's body goes; else as it is */
+	bool closes;		 /* no further request on this connection */
+	bool lingers;		 /* the client may still be sending when we close */
+};
+
+void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *wheel);
+/* All fronts must be gone. */
+void h1_fronts_close(struct h1_fronts *s);
+
+/* Serves an accepted connection until it ends. `tls` NULL: in the clear. */
+struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *user,
+			       const struct front_policy *policy, void *listener,
+			       struct sock *sock /* moved in */, struct tls_context *tls,
+			       struct budget *budget);
+
+/* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */
+void h1_fronts_stop(struct h1_fronts *s);
+/* All are aborted. */
+void h1_fronts_abort(struct h1_fronts *s);
+
+#endif

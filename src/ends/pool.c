@@ -1,0 +1,120 @@
+#include "ends/pool.h"
+
+#include "base/bug.h"
+#include "limits.h"
+
+void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
+	       struct pool_counts *counts)
+{
+	*p = (struct pool){ .backs = backs, .budget = budget, .counts = counts };
+	list_init(&p->idle);
+}
+
+static struct h1_back *idle_back(struct list *l)
+{
+	return list_entry(l, struct h1_back, link);
+}
+
+static void forget(struct pool *p, struct h1_back *b)
+{
+	must(p->open_n > 0 && p->counts->open > 0);
+	p->open_n--;
+	p->counts->open--;
+	if (list_empty(&b->link))
+		return;
+	list_remove(&b->link);
+	p->idle_n--;
+}
+
+static void close_idle(struct pool *p, struct h1_back *b)
+{
+	forget(p, b);
+	h1_back_close(b);
+}
+
+static bool is_ours(const struct pool *p, const struct h1_back *b)
+{
+	for (size_t i = 0; i < p->address_n; i++)
+		if (addr_is(&p->addresses[i], &b->address))
+			return true;
+	return false;
+}
+
+void pool_renew(struct pool *p, const struct pool_terms *terms)
+{
+	if (terms->tls)
+		tls_context_hold(terms->tls);
+	if (p->tls)
+		tls_context_drop(p->tls);
+	p->policy = terms->policy;
+	p->tls = terms->tls;
+	p->server_name = terms->server_name;
+	p->addresses = terms->addresses;
+	p->address_n = terms->address_n;
+	list_each_safe(l, &p->idle)
+		if (!is_ours(p, idle_back(l)))
+			close_idle(p, idle_back(l));
+}
+
+void pool_close_idle(struct pool *p)
+{
+	p->address_n = 0;
+	list_each_safe(l, &p->idle)
+		close_idle(p, idle_back(l));
+}
+
+void pool_close(struct pool *p)
+{
+	must(p->open_n == 0);
+	if (p->tls)
+		tls_context_drop(p->tls);
+	p->tls = NULL;
+}
+
+static void on_idle(struct h1_back *b)
+{
+	struct pool *p = b->owner;
+	if (p->idle_n >= IDLE_WIRES_PER_NODE || !is_ours(p, b)) {
+		close_idle(p, b);
+		return;
+	}
+	list_add(&p->idle, &b->link);
+	p->idle_n++;
+}
+
+static void on_lost(struct h1_back *b, enum err why)
+{
+	struct pool *p = b->owner;
+	if (!b->ready && why != ERR_NONE)
+		p->counts->connects_failed++;
+	forget(p, b);
+}
+
+static const struct h1_back_user back_user = { .idle = on_idle, .lost = on_lost };
+
+static struct h1_back *connect_next(struct pool *p)
+{
+	must(p->address_n > 0);
+	const struct addr *to = &p->addresses[p->next_address++ % p->address_n];
+	p->counts->connects++;
+	p->counts->open++;
+	p->open_n++;
+	return h1_back_connect(p->backs, &back_user, &p->policy, p, to, p->tls, p->server_name,
+			       p->budget);
+}
+
+struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena)
+{
+	struct list *l = list_take_first(&p->idle);
+	struct h1_back *b = l ? idle_back(l) : connect_next(p);
+	p->idle_n -= l != NULL;
+	h1_back_take(b, peer, arena);
+	return &b->stream;
+}
+
+bool pool_has_sent(struct stream *end)
+{
+	struct h1_back *b = h1_back_of(end);
+	must(b);
+	return h1_back_has_sent(b);
+}

@@ -1,0 +1,58 @@
+#ifndef ENDS_POOL_H
+#define ENDS_POOL_H
+
+/*
+ * One worker's connections to one node of a cluster, whatever version of HTTP they speak: idle ones
+ * are taken last-in first-out, so that the warmest serves next and the others grow old and are
+ * closed.
+ */
+
+#include "ends/h1_back.h"
+
+/* May be shared by the pools of a cluster. */
+struct pool_counts {
+	uint64_t connects, connects_failed, open;
+};
+
+struct pool {
+	struct h1_backs *backs;	       /* borrowed */
+	struct budget *budget;	       /* borrowed */
+	struct back_policy policy;
+	struct tls_context *tls;       /* one reference; NULL: in the clear */
+	const char *server_name;       /* borrowed: the plan's, until the next pool_renew() */
+	const struct addr *addresses;  /* likewise */
+	size_t address_n;
+	size_t next_address;
+	struct list idle;
+	unsigned idle_n, open_n;
+	struct pool_counts *counts;    /* borrowed */
+};
+
+/* What a pool takes from the plan; all borrowed until the next pool_renew(). */
+struct pool_terms {
+	struct back_policy policy;
+	struct tls_context *tls;
+	const char *server_name;
+	const struct addr *addresses;
+	size_t address_n;
+};
+
+void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
+	       struct pool_counts *counts);
+/* New terms: idle connections to addresses that are no longer the node's are closed. */
+void pool_renew(struct pool *p, const struct pool_terms *terms);
+/* Closes all idle connections; those in use are closed when their exchange is over. */
+void pool_close_idle(struct pool *p);
+/* When no connection is left. */
+void pool_close(struct pool *p);
+
+/*
+ * Begins an exchange with the node: joins `peer` to an end and returns that. It may still have to
+ * connect. The pool must have an address.
+ */
+struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena);
+
+/* Whether a byte of the exchange at this end, got from pool_take(), may have reached the node. */
+bool pool_has_sent(struct stream *end);
+
+#endif

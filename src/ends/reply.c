@@ -1,0 +1,70 @@
+#include "ends/reply.h"
+
+#include <stdio.h>
+
+#include "base/bug.h"
+
+void reply_start(struct reply *r, struct stream *to, struct msg *m, struct chain *body,
+		 bool head_only)
+{
+	must(to->in == STREAM_HEAD);
+	*r = (struct reply){ .to = to };
+	msg_set_length(m, body->bytes);
+	if (head_only)
+		chain_drop(body);
+	chain_move(&r->body, body);
+	stream_head(to, m, !r->body.bytes);
+	reply_go_on(r);
+}
+
+void reply_go_on(struct reply *r)
+{
+	if (!r->body.bytes || r->to->in != STREAM_BODY || !r->to->credit)
+		return;
+	struct chain part = { 0 };
+	size_t n = r->body.bytes < r->to->credit ? r->body.bytes : r->to->credit;
+	chain_move_some(&part, &r->body, n);
+	stream_data(r->to, &part, !r->body.bytes);
+}
+
+void reply_stop(struct reply *r)
+{
+	chain_drop(&r->body);
+}
+
+bool reply_done(const struct reply *r)
+{
+	return !r->body.bytes;
+}
+
+void reply_text(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		unsigned status, struct span type, struct span body, bool head_only)
+{
+	struct msg *m = arena_take(arena, sizeof *m);
+	msg_open(m, arena, MSG_ANSWER);
+	msg_set_status(m, status, status_reason(status));
+	msg_add(m, NAME_CONTENT_TYPE, type);
+	struct chain bytes = { 0 };
+	chain_copy_in(&bytes, bufs, body.at, body.n);
+	reply_start(r, to, m, &bytes, head_only);
+}
+
+void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		 enum err why, bool head_only)
+{
+	unsigned status = (unsigned)err_status(why);
+	must(status >= 400);
+	char text[512];
+	int n = snprintf(text, sizeof text, "{\"error\":\"%s\",\"status\":%u,\"message\":\"%s\"}\n",
+			 err_word(why), status, err_sentence(why));
+	struct msg *m = arena_take(arena, sizeof *m);
+	msg_open(m, arena, MSG_ANSWER);
+	msg_set_status(m, status, status_reason(status));
+	msg_add(m, NAME_CONTENT_TYPE, SPAN("application/json"));
+	msg_add(m, NAME_X_CROSSFADE_ERROR, span_of(err_word(why)));
+	if (status == 503)
+		msg_add(m, NAME_RETRY_AFTER, SPAN("1"));
+	struct chain bytes = { 0 };
+	chain_copy_in(&bytes, bufs, text, (size_t)n);
+	reply_start(r, to, m, &bytes, head_only);
+}

@@ -1,0 +1,41 @@
+#ifndef ENDS_REPLY_H
+#define ENDS_REPLY_H
+
+/*
+ * An answer that is made here: an error page, the admin API's JSON. It is a party to a stream like
+ * any other, with one message and a body in memory that it sends as credit allows.
+ */
+
+#include "http/stream.h"
+
+struct reply {
+	struct stream *to;
+	struct chain body;
+};
+
+/*
+ * Sends `m` (a status and fields; the length is set here) and then `body`, moved in, to `to`, as far
+ * as its credit goes; reply_go_on() sends the rest when more is granted. `head_only`: the request
+ * was HEAD, the length is told and no body is sent.
+ */
+void reply_start(struct reply *r, struct stream *to, struct msg *m, struct chain *body,
+		 bool head_only);
+/* After a grant; does nothing when all is sent. */
+void reply_go_on(struct reply *r);
+/* Drops what was not sent: the client has gone. */
+void reply_stop(struct reply *r);
+/* True when the whole answer has been handed over. */
+bool reply_done(const struct reply *r);
+
+/*
+ * The answer for an error: its status, X-Crossfade-Error and a JSON body
+ *   {"error":"WORD","status":N,"message":"SENTENCE"}
+ */
+void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		 enum err why, bool head_only);
+
+/* An answer with a body of that type; `body` is copied. */
+void reply_text(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		unsigned status, struct span type, struct span body, bool head_only);
+
+#endif

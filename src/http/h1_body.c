@@ -1,0 +1,235 @@
+#include "http/h1_body.h"
+
+#include "base/bug.h"
+#include "http/scan.h"
+#include "limits.h"
+
+/* 2^63 is far more than anybody sends; it leaves no sum of two lengths that overflows. */
+#define CHUNK_DIGITS_MAX 16
+#define CHUNK_BYTES_MAX ((uint64_t)INT64_MAX)
+/* A trailer line is refused before it gets longer. */
+#define TRAILER_LINE_BYTES ((size_t)FIELD_LINE_BYTES + 2)
+
+static_assert(2 * TRAILER_LINE_BYTES <= UINT16_MAX, "the room of a line is 16 bits");
+
+void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked)
+{
+	*b = (struct h1_body){ .state = H1_BODY_NONE };
+	if (m->body == BODY_LENGTH && m->length > 0) {
+		b->state = H1_BODY_LENGTH;
+		b->left = m->length;
+	} else if (m->body == BODY_UNKNOWN) {
+		must(chunked || m->kind == MSG_ANSWER);
+		b->state = chunked ? H1_BODY_CHUNK_LINE : H1_BODY_CLOSE;
+	}
+}
+
+static enum h1_progress bad(struct h1_body *b, enum err err)
+{
+	b->err = err;
+	return H1_BAD;
+}
+
+/* How many body bytes were moved. */
+static size_t move_data(struct chain *in, struct chain *out, uint64_t left, size_t *max)
+{
+	size_t n = in->bytes < *max ? in->bytes : *max;
+	if (n > left)
+		n = (size_t)left;
+	chain_move_some(out, in, n);
+	*max -= n;
+	return n;
+}
+
+static char take_byte(struct chain *in)
+{
+	char c = (char)*in->first->at;
+	chain_skip(in, 1);
+	return c;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static enum err take_size_digit(struct h1_body *b, char c)
+{
+	int digit = hex_digit(c);
+	if (digit < 0 || b->digits == CHUNK_DIGITS_MAX || b->left > CHUNK_BYTES_MAX >> 4)
+		return ERR_CHUNK_SIZE;
+	b->digits++;
+	b->left = b->left << 4 | (unsigned)digit;
+	return ERR_NONE;
+}
+
+static void begin_chunk_line(struct h1_body *b)
+{
+	b->state = H1_BODY_CHUNK_LINE;
+	b->left = 0;
+	b->line_n = 0;
+	b->digits = 0;
+	b->extension = false;
+}
+
+/* RFC 9112, 7.1: SIZE [;EXTENSIONS] CR LF. Nobody looks at extensions, so any text may be one. */
+static enum err take_chunk_line(struct h1_body *b, char c)
+{
+	if (b->cr) {
+		b->cr = false;
+		b->line_n = 0;
+		b->state = b->left ? H1_BODY_CHUNK_DATA : H1_BODY_TRAILERS;
+		return c == '\n' ? ERR_NONE : ERR_BARE_CR;
+	}
+	if (c == '\n')
+		return ERR_BARE_LF;
+	if (b->digits > 0 && c == '\r') {
+		b->cr = true;
+		return ERR_NONE;
+	}
+	if (++b->line_n > CHUNK_LINE_BYTES)
+		return ERR_CHUNK_LINE;
+	if (b->extension)
+		return scan_count(&c, 1, SCAN_VALUE) ? ERR_NONE : ERR_CHUNK_LINE;
+	if (b->digits > 0 && c == ';') {
+		b->extension = true;
+		return ERR_NONE;
+	}
+	return take_size_digit(b, c);
+}
+
+static enum err take_chunk_end(struct h1_body *b, char c)
+{
+	if (c != (b->cr ? '\n' : '\r'))
+		return ERR_CHUNK_END;
+	b->cr = !b->cr;
+	if (!b->cr)
+		begin_chunk_line(b);
+	return ERR_NONE;
+}
+
+static void open_trailers(struct h1_body *b, struct arena *arena)
+{
+	b->trailers = arena_take(arena, sizeof *b->trailers);
+	msg_open(b->trailers, arena, MSG_TRAILERS);
+	b->parser = arena_take(arena, sizeof *b->parser);
+	h1_parse_trailers(b->parser, b->trailers);
+}
+
+/* Bytes of one line at most, from one slice. */
+static void take_trailer_bytes(struct h1_body *b, struct arena *arena, struct chain *in)
+{
+	struct span front = chain_front(in);
+	const char *lf = memchr(front.at, '\n', front.n);
+	size_t n = lf ? (size_t)(lf - front.at) + 1 : front.n;
+	size_t left = TRAILER_LINE_BYTES - b->line_n;
+	if (n > left)
+		n = left;
+	must(n > 0);
+	if (n > (size_t)b->line_room - b->line_n) {
+		size_t room = 2 * (b->line_n + n);
+		b->line = arena_grow(arena, b->line, b->line_room, room);
+		b->line_room = (uint16_t)room;
+	}
+	memcpy(b->line + b->line_n, front.at, n);
+	b->line_n += (uint16_t)n;
+	chain_skip(in, n);
+}
+
+static enum err take_trailers(struct h1_body *b, struct arena *arena, struct chain *in)
+{
+	if (!b->parser)
+		open_trailers(b, arena);
+	take_trailer_bytes(b, arena, in);
+	size_t used;
+	enum h1_progress progress = h1_parse(b->parser, (struct span){ b->line, b->line_n }, &used);
+	if (progress == H1_BAD)
+		return b->parser->err;
+	must(used == 0 || used == b->line_n);
+	b->line_n -= (uint16_t)used;
+	if (progress == H1_DONE)
+		b->state = H1_BODY_NONE;
+	return ERR_NONE;
+}
+
+/* Mostly there are no trailers, and then nothing is taken from the arena. */
+static enum err take_end(struct h1_body *b, struct arena *arena, struct chain *in)
+{
+	if (b->cr) {
+		b->state = H1_BODY_NONE;
+		return take_byte(in) == '\n' ? ERR_NONE : ERR_BARE_CR;
+	}
+	if (!b->parser && *in->first->at == '\r') {
+		b->cr = true;
+		chain_skip(in, 1);
+		return ERR_NONE;
+	}
+	return take_trailers(b, arena, in);
+}
+
+static bool has_field(const struct msg *m)
+{
+	for (size_t i = 0; i < m->field_n; i++)
+		if (!m->fields[i].dropped)
+			return true;
+	return false;
+}
+
+/* One step of a chunked body; something is in `in`. */
+static enum err take_chunked(struct h1_body *b, struct arena *arena, struct chain *in,
+			     struct chain *out, size_t *max)
+{
+	switch (b->state) {
+	case H1_BODY_CHUNK_LINE:
+		return take_chunk_line(b, take_byte(in));
+	case H1_BODY_CHUNK_DATA:
+		b->left -= move_data(in, out, b->left, max);
+		if (b->left == 0)
+			b->state = H1_BODY_CHUNK_END;
+		return ERR_NONE;
+	case H1_BODY_CHUNK_END:
+		return take_chunk_end(b, take_byte(in));
+	default:
+		must(b->state == H1_BODY_TRAILERS);
+		return take_end(b, arena, in);
+	}
+}
+
+static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, struct chain *in,
+				     struct chain *out, size_t max)
+{
+	while (b->state != H1_BODY_NONE && !chain_empty(in)) {
+		if (b->state == H1_BODY_CHUNK_DATA && max == 0)
+			return H1_MORE;
+		enum err err = take_chunked(b, arena, in, out, &max);
+		if (err)
+			return bad(b, err);
+	}
+	if (b->state != H1_BODY_NONE)
+		return H1_MORE;
+	b->has_trailers = b->trailers && has_field(b->trailers);
+	return H1_DONE;
+}
+
+enum h1_progress h1_body_read(struct h1_body *b, struct arena *arena, struct chain *in,
+			      struct chain *out, size_t max)
+{
+	must(b->err == ERR_NONE);
+	switch (b->state) {
+	case H1_BODY_NONE:
+		return H1_DONE;
+	case H1_BODY_LENGTH:
+		b->left -= move_data(in, out, b->left, &max);
+		if (b->left == 0)
+			b->state = H1_BODY_NONE;
+		return b->left ? H1_MORE : H1_DONE;
+	case H1_BODY_CLOSE:
+		move_data(in, out, UINT64_MAX, &max);
+		return H1_MORE;
+	default:
+		return read_chunked(b, arena, in, out, max);
+	}
+}

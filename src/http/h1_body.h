@@ -1,0 +1,56 @@
+#ifndef HTTP_H1_BODY_H
+#define HTTP_H1_BODY_H
+
+/*
+ * The body of an HTTP/1 message: RFC 9112, 6 and 7. Moves body bytes from the wire's chain to
+ * another without copying them; chunk lines and extensions are checked and dropped, trailers go
+ * into a message of their own.
+ */
+
+#include "base/buf.h"
+#include "http/h1_parse.h"
+
+enum h1_body_state {
+	H1_BODY_NONE, /* over */
+	H1_BODY_LENGTH,
+	H1_BODY_CLOSE, /* until the connection ends (answers only) */
+	H1_BODY_CHUNK_LINE,
+	H1_BODY_CHUNK_DATA,
+	H1_BODY_CHUNK_END,
+	H1_BODY_TRAILERS,
+};
+
+struct h1_body {
+	uint8_t state;	   /* enum h1_body_state */
+	bool has_trailers; /* after the end: `trailers` holds at least one field */
+	bool cr;	   /* a CR has come, its LF is due */
+	bool extension;	   /* CHUNK_LINE: behind the size's semicolon */
+	uint8_t digits;	   /* CHUNK_LINE: of the size */
+	uint16_t line_n;   /* bytes of the unfinished line: a chunk's, or a trailer's at `line` */
+	uint16_t line_room;
+	uint64_t left;		  /* LENGTH: of the body; CHUNK_LINE, CHUNK_DATA: of the chunk */
+	char *line;		  /* in the arena */
+	struct msg *trailers;	  /* taken from the arena when the first trailer line comes */
+	struct h1_parser *parser; /* likewise */
+	enum err err;		  /* after H1_BAD */
+};
+
+/* `chunked`: how a BODY_UNKNOWN message of a parser ends; else it ends with the connection. */
+void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked);
+
+/*
+ * Takes bytes from `in`, and moves at most `max` body bytes to `out`. H1_DONE: the body and its
+ * trailers are over, what is left in `in` belongs to the next message. H1_MORE: `in` is used up, or
+ * `max` is reached. H1_BAD: b->err. At H1_BODY_CLOSE it never ends by itself. What is no body byte
+ * (chunk lines, trailers) is taken whatever `max` is.
+ */
+enum h1_progress h1_body_read(struct h1_body *b, struct arena *arena, struct chain *in,
+			      struct chain *out, size_t max);
+
+/* Whether the connection's end is this body's end (H1_BODY_CLOSE, or nothing is left). */
+static inline bool h1_body_may_end(const struct h1_body *b)
+{
+	return b->state == H1_BODY_NONE || b->state == H1_BODY_CLOSE;
+}
+
+#endif

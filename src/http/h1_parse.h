@@ -1,0 +1,46 @@
+#ifndef HTTP_H1_PARSE_H
+#define HTTP_H1_PARSE_H
+
+/*
+ * HTTP/1 heads and trailers: RFC 9112, strict as a security boundary. One pass copies a head into a
+ * canonical message and checks it; the bytes that were read may go at once. It knows no sockets.
+ */
+
+#include "base/err.h"
+#include "http/msg.h"
+
+enum h1_progress { H1_MORE, H1_DONE, H1_BAD };
+
+struct h1_parser {
+	struct msg *msg;
+	size_t head_n;	       /* bytes consumed so far */
+	size_t head_max;       /* REQUEST_HEAD_BYTES, ANSWER_HEAD_BYTES or TRAILERS_BYTES */
+	struct span authority; /* of an absolute-form target, in the arena */
+	bool blank;	       /* the one empty line before a request has come */
+	bool first;	       /* the first line has not come yet */
+	bool upgrade_asked;    /* answers: 101 is allowed */
+	uint8_t lengths;       /* Content-Length fields seen */
+	uint8_t codings; /* Transfer-Encoding fields seen: not 0 after H1_DONE means chunked */
+	uint8_t method;	 /* answers: of the request; HEAD decides about the body */
+	enum err err;	 /* after H1_BAD */
+};
+
+void h1_parse_request(struct h1_parser *p, struct msg *m);
+/* `method` and `upgrade_asked` are those of the request that is answered. */
+void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked);
+void h1_parse_trailers(struct h1_parser *p, struct msg *m);
+
+/*
+ * Feeds what has arrived and says in *used how much of it was consumed: whole lines only. H1_MORE:
+ * call again with the rest and more behind it (the rest is one unfinished line, which is refused as
+ * soon as it is too long). H1_DONE: the message is whole, the body begins behind *used. H1_BAD:
+ * p->err says why; the message holds whatever came before, its first line only if that was whole.
+ * How the bytes are cut makes no difference to any of this.
+ *
+ * A request may have one empty line before it (RFC 9112, 2.2). A response to HEAD, 1xx, 204 and 304
+ * have no body whatever their fields say (6.3). An HTTP/1.0 message keeps its connection only when
+ * it says keep-alive. The answer to a request that asked for no upgrade must not be 101.
+ */
+enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used);
+
+#endif

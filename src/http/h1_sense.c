@@ -1,0 +1,280 @@
+#include "http/h1_sense.h"
+
+#include "base/bug.h"
+#include "http/authority.h"
+#include "http/scan.h"
+#include "limits.h"
+
+static enum err sense_length(struct h1_parser *p, struct span value)
+{
+	/* "5, 5" is two lengths: RFC 9110, 8.6 allows to refuse it, and that is what is safe. */
+	if (p->lengths || memchr(value.at, ',', value.n))
+		return ERR_LENGTH_DOUBLED;
+	p->lengths = 1;
+	unsigned long long length;
+	if (!span_to_u64(value, INT64_MAX, &length))
+		return ERR_LENGTH_SYNTAX;
+	p->msg->length = length;
+	return ERR_NONE;
+}
+
+static enum err sense_coding(struct h1_parser *p, struct span value)
+{
+	if (p->codings)
+		return ERR_CODING_SYNTAX;
+	p->codings = 1;
+	if (span_is_nocase(value, SPAN("chunked")))
+		return ERR_NONE;
+	/* It is refused; what remains is to say why. */
+	bool chunked = false, other = false;
+	struct span member;
+	while (span_next_member(&value, &member)) {
+		if (chunked)
+			return ERR_CODING_SYNTAX;
+		chunked = span_is_nocase(member, SPAN("chunked"));
+		other |= !chunked;
+	}
+	return other ? ERR_CODING_UNKNOWN : ERR_CODING_SYNTAX;
+}
+
+static enum err sense_trailer(struct field *f)
+{
+	enum how how = name_how(f->name);
+	f->dropped = how == HOW_HEAD;
+	return how == HOW_KEEP || how == HOW_HEAD ? ERR_NONE : ERR_TRAILER;
+}
+
+enum err h1_sense_field(struct h1_parser *p, struct field *f)
+{
+	struct msg *m = p->msg;
+	f->name = (uint8_t)name_find(field_name(m, f));
+	if (f->name == NAME_OTHER)
+		return ERR_NONE;
+	if (m->kind == MSG_TRAILERS)
+		return sense_trailer(f);
+	f->dropped = name_how(f->name) == HOW_HOP;
+	switch (f->name) {
+	case NAME_HOST:
+		return m->kind == MSG_REQUEST && m->index[NAME_HOST] ? ERR_HOST_DOUBLED : ERR_NONE;
+	case NAME_CONTENT_LENGTH:
+		return sense_length(p, field_value(m, f));
+	case NAME_TRANSFER_ENCODING:
+		f->dropped = true;
+		return sense_coding(p, field_value(m, f));
+	default:
+		return ERR_NONE;
+	}
+}
+
+/* The next field of that name, dropped or not, behind `f` (NULL: the first one). */
+static struct field *next_of(struct msg *m, enum name name, struct field *f)
+{
+	if (!f) {
+		if (!m->index[name])
+			return NULL;
+		f = &m->fields[m->index[name] - 1];
+		must(f->name == name);
+		return f;
+	}
+	while (++f < m->fields + m->field_n)
+		if (f->name == name)
+			return f;
+	return NULL;
+}
+
+static enum err sense_host(struct h1_parser *p)
+{
+	struct msg *m = p->msg;
+	const struct field *f = msg_find(m, NAME_HOST);
+	if (!f && m->minor > 0)
+		return ERR_HOST_MISSING;
+	if (!f) {
+		must(msg_add(m, NAME_HOST, p->authority));
+		return ERR_NONE;
+	}
+	struct span host = field_value(m, f);
+	if (host.n > 0 && !authority_valid(host))
+		return ERR_HOST_SYNTAX;
+	if (p->authority.n > 0 && !span_is_nocase(host, p->authority))
+		return ERR_TARGET_HOST;
+	return ERR_NONE;
+}
+
+/* RFC 9112, 6.3, without its first case, the answers that never have a body. */
+static enum err sense_framing(struct h1_parser *p)
+{
+	struct msg *m = p->msg;
+	if (p->lengths && p->codings)
+		return ERR_LENGTH_WITH_CODING;
+	if (p->codings && m->minor == 0)
+		return ERR_CODING_VERSION;
+	if (p->codings)
+		m->body = BODY_UNKNOWN;
+	else if (p->lengths)
+		m->body = BODY_LENGTH;
+	else
+		m->body = m->kind == MSG_ANSWER ? BODY_UNKNOWN : BODY_NONE;
+	return ERR_NONE;
+}
+
+static void drop_option(struct msg *m, struct span option)
+{
+	if (scan_count(option.at, option.n, SCAN_TOKEN) != option.n)
+		return;
+	enum name name = name_find(option);
+	if (name == NAME_OTHER)
+		msg_drop_named(m, option);
+	else if (name_how(name) == HOW_KEEP)
+		msg_drop(m, name);
+}
+
+/* RFC 9110, 7.6.1. */
+static enum err sense_connection(struct h1_parser *p, bool *upgrade)
+{
+	struct msg *m = p->msg;
+	bool keep = false;
+	unsigned others = 0;
+	struct field *f = NULL;
+	while ((f = next_of(m, NAME_CONNECTION, f))) {
+		struct span rest = field_value(m, f), option;
+		while (span_next_member(&rest, &option)) {
+			if (span_is_nocase(option, SPAN("keep-alive")))
+				keep = true;
+			else if (span_is_nocase(option, SPAN("close")))
+				m->close = true;
+			else if (span_is_nocase(option, SPAN("upgrade")))
+				*upgrade = true;
+			else if (++others > CONNECTION_OPTIONS_MAX)
+				return ERR_HEAD_SIZE;
+			else
+				drop_option(m, option);
+		}
+	}
+	if (m->minor == 0 && !keep)
+		m->close = true;
+	return ERR_NONE;
+}
+
+/* RFC 9110, 10.1.1. */
+static enum err sense_expect(struct msg *m)
+{
+	if (m->minor == 0) {
+		msg_drop(m, NAME_EXPECT);
+		return ERR_NONE;
+	}
+	struct field *f = NULL;
+	while ((f = next_of(m, NAME_EXPECT, f))) {
+		struct span rest = field_value(m, f), member;
+		while (span_next_member(&rest, &member)) {
+			if (!span_is_nocase(member, SPAN("100-continue")))
+				return ERR_EXPECTATION;
+			m->expects = true;
+		}
+	}
+	return ERR_NONE;
+}
+
+/* The one Upgrade field; NULL when there are more, or none. */
+static struct field *single_upgrade(struct msg *m)
+{
+	struct field *f = next_of(m, NAME_UPGRADE, NULL);
+	return f && !next_of(m, NAME_UPGRADE, f) ? f : NULL;
+}
+
+/* HTTP/2 and TLS are no tunnels: the connection that would change is only ours. */
+static bool is_tunnel_protocol(struct span protocols)
+{
+	unsigned n = 0;
+	struct span member;
+	while (span_next_member(&protocols, &member)) {
+		const char *slash = memchr(member.at, '/', member.n);
+		if (slash)
+			member.n = (size_t)(slash - member.at);
+		if (span_is_nocase(member, SPAN("h2c")) || span_is_nocase(member, SPAN("h2")) ||
+		    span_is_nocase(member, SPAN("http")) || span_is_nocase(member, SPAN("tls")))
+			return false;
+		n++;
+	}
+	return n > 0;
+}
+
+/* A request to upgrade that is not for us to pass on goes on as an ordinary one: RFC 9110, 7.8. */
+static void sense_upgrade(struct msg *m)
+{
+	struct field *f = single_upgrade(m);
+	if (!f || m->minor == 0 || m->method != METHOD_GET || m->body != BODY_NONE ||
+	    !is_tunnel_protocol(field_value(m, f)))
+		return;
+	f->dropped = false;
+	m->tunnel = true;
+}
+
+static enum err sense_request(struct h1_parser *p)
+{
+	struct msg *m = p->msg;
+	bool upgrade = false;
+	enum err err = sense_host(p);
+	if (!err)
+		err = sense_framing(p);
+	if (!err)
+		err = sense_connection(p, &upgrade);
+	if (!err && m->index[NAME_EXPECT])
+		err = sense_expect(m);
+	if (!err && upgrade)
+		sense_upgrade(m);
+	return err;
+}
+
+/* RFC 9112, 6.3, its first case, and RFC 9110, 8.6: who may speak of a length all the same. */
+static void sense_bodiless(struct h1_parser *p)
+{
+	struct msg *m = p->msg;
+	m->body = BODY_NONE;
+	if (m->status < 200 || m->status == 204) {
+		/* So confused a sender may well send that body: what follows is not trusted. */
+		if (p->codings || m->length > 0)
+			m->close = true;
+		msg_drop(m, NAME_CONTENT_LENGTH);
+	}
+	m->length = 0;
+}
+
+static enum err sense_switch(struct h1_parser *p)
+{
+	struct field *f = single_upgrade(p->msg);
+	if (!p->upgrade_asked || !f)
+		return ERR_BACK_UPGRADE;
+	f->dropped = false;
+	p->msg->tunnel = true;
+	return ERR_NONE;
+}
+
+static enum err sense_answer(struct h1_parser *p)
+{
+	struct msg *m = p->msg;
+	bool upgrade = false;
+	enum err err = sense_framing(p);
+	if (!err)
+		err = sense_connection(p, &upgrade);
+	if (!err && m->status == 101)
+		err = sense_switch(p);
+	if (err)
+		return err;
+	if (m->status < 200 || m->status == 204 || m->status == 304 || p->method == METHOD_HEAD)
+		sense_bodiless(p);
+	if (m->body == BODY_UNKNOWN && !p->codings)
+		m->close = true;
+	return ERR_NONE;
+}
+
+enum err h1_sense_head(struct h1_parser *p)
+{
+	switch (p->msg->kind) {
+	case MSG_REQUEST:
+		return sense_request(p);
+	case MSG_ANSWER:
+		return sense_answer(p);
+	default:
+		return ERR_NONE;
+	}
+}

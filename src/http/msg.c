@@ -1,0 +1,179 @@
+#include "http/msg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "limits.h"
+
+/* A browser's request has 15 to 20 fields. */
+#define FIELDS_FIRST 24
+#define TEXT_FIRST 512
+
+void msg_open(struct msg *m, struct arena *arena, enum msg_kind kind)
+{
+	*m = (struct msg){ .arena = arena, .kind = kind };
+}
+
+static void grow_fields(struct msg *m)
+{
+	size_t room = m->field_room ? 2 * (size_t)m->field_room : FIELDS_FIRST;
+	m->fields = arena_grow(m->arena, m->fields, m->field_room * sizeof *m->fields,
+			       room * sizeof *m->fields);
+	m->field_room = (uint16_t)room;
+}
+
+void msg_grow(struct msg *m, size_t bytes)
+{
+	/* Fields first, so that the text is the arena's newest piece and grows in place. */
+	if (m->field_n == m->field_room)
+		grow_fields(m);
+	size_t need = m->text_n + bytes + SCAN_SLACK;
+	if (need <= m->text_room)
+		return;
+	size_t room = m->text_room ? 2 * (size_t)m->text_room : TEXT_FIRST;
+	if (room < need)
+		room = need;
+	m->text = arena_grow(m->arena, m->text, m->text_room, room);
+	m->text_room = (uint32_t)room;
+}
+
+struct field *msg_find(const struct msg *m, enum name name)
+{
+	must(name > NAME_OTHER && name < NAMES);
+	if (!m->index[name])
+		return NULL;
+	for (size_t i = m->index[name] - 1u; i < m->field_n; i++)
+		if (m->fields[i].name == name && !m->fields[i].dropped)
+			return &m->fields[i];
+	return NULL;
+}
+
+struct span msg_value(const struct msg *m, enum name name)
+{
+	const struct field *f = msg_find(m, name);
+	return f ? field_value(m, f) : (struct span){ NULL, 0 };
+}
+
+void msg_drop(struct msg *m, enum name name)
+{
+	must(name > NAME_OTHER && name < NAMES);
+	if (!m->index[name])
+		return;
+	for (size_t i = m->index[name] - 1u; i < m->field_n; i++)
+		if (m->fields[i].name == name)
+			m->fields[i].dropped = true;
+	m->index[name] = 0;
+}
+
+void msg_drop_named(struct msg *m, struct span name)
+{
+	for (size_t i = 0; i < m->field_n; i++)
+		if (span_is_nocase(field_name(m, &m->fields[i]), name))
+			m->fields[i].dropped = true;
+}
+
+static void put(struct msg *m, struct span s)
+{
+	msg_reserve(m, s.n);
+	if (s.n)
+		memcpy(m->text + m->text_n, s.at, s.n);
+	m->text_n += (uint32_t)s.n;
+}
+
+void msg_set_request(struct msg *m, struct span method, struct span target)
+{
+	must(m->kind == MSG_REQUEST && m->text_n == 0);
+	must(method.n > 0 && method.n <= METHOD_BYTES);
+	must(scan_count(method.at, method.n, SCAN_TOKEN) == method.n);
+	must(target.n > 0 && target.n <= REQUEST_LINE_BYTES);
+	must(scan_count(target.at, target.n, SCAN_TARGET) == target.n);
+	put(m, method);
+	put(m, SPAN(" "));
+	put(m, target);
+	put(m, SPAN(" HTTP/1.1\r\n"));
+	m->method = method_find(method);
+	m->minor = 1;
+	m->method_n = (uint16_t)method.n;
+	m->target_n = (uint16_t)target.n;
+	m->first_n = (uint16_t)m->text_n;
+}
+
+void msg_set_status(struct msg *m, unsigned status, struct span reason)
+{
+	must(m->kind == MSG_ANSWER && m->text_n == 0);
+	must(status >= 100 && status <= 599 && reason.n <= REQUEST_LINE_BYTES);
+	must(scan_count(reason.at, reason.n, SCAN_VALUE) == reason.n);
+	char line[16];
+	int n = snprintf(line, sizeof line, "HTTP/1.1 %u ", status);
+	put(m, (struct span){ line, (size_t)n });
+	put(m, reason);
+	put(m, SPAN("\r\n"));
+	m->minor = 1;
+	m->status = (uint16_t)status;
+	m->first_n = (uint16_t)m->text_n;
+}
+
+static bool add(struct msg *m, enum name id, struct span name, struct span value)
+{
+	if (name.n > FIELD_NAME_BYTES || name.n + 2 + value.n > FIELD_LINE_BYTES ||
+	    m->field_n >= FIELDS_MAX + FIELDS_ADDED_MAX)
+		return false;
+	must(name.n > 0 && scan_count(name.at, name.n, SCAN_TOKEN) == name.n);
+	must(scan_count(value.at, value.n, SCAN_VALUE) == value.n);
+	msg_reserve(m, name.n + value.n + 4);
+	struct field *f = msg_next(m);
+	*f = (struct field){ .at = m->text_n,
+			     .value_n = (uint16_t)value.n,
+			     .name_n = (uint8_t)name.n,
+			     .name = (uint8_t)id };
+	msg_push(m, f);
+	put(m, name);
+	put(m, SPAN(": "));
+	put(m, value);
+	put(m, SPAN("\r\n"));
+	return true;
+}
+
+bool msg_add(struct msg *m, enum name name, struct span value)
+{
+	return add(m, name, name_text(name), value);
+}
+
+bool msg_add_named(struct msg *m, struct span name, struct span value)
+{
+	return add(m, name_find(name), name, value);
+}
+
+bool msg_set(struct msg *m, enum name name, struct span value)
+{
+	msg_drop(m, name);
+	return add(m, name, name_text(name), value);
+}
+
+void msg_set_length(struct msg *m, uint64_t length)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)length);
+	m->body = BODY_LENGTH;
+	m->length = length;
+	must(msg_set(m, NAME_CONTENT_LENGTH, (struct span){ digits, (size_t)n }));
+}
+
+enum method method_find(struct span method)
+{
+#define METHOD(name)                                                                               \
+	if (span_is(method, SPAN(#name)))                                                          \
+	return METHOD_##name
+	METHOD(GET);
+	METHOD(POST);
+	METHOD(HEAD);
+	METHOD(PUT);
+	METHOD(DELETE);
+	METHOD(PATCH);
+	METHOD(OPTIONS);
+	METHOD(TRACE);
+	METHOD(CONNECT);
+#undef METHOD
+	return METHOD_OTHER;
+}

@@ -1,0 +1,46 @@
+#include "http/scan.h"
+
+#define TOKEN (SCAN_TOKEN | SCAN_TARGET | SCAN_VALUE)
+#define HOST (SCAN_HOST | TOKEN)
+#define VISIBLE (SCAN_TARGET | SCAN_VALUE)
+
+const uint8_t scan_classes[256] = {
+	['\t'] = SCAN_VALUE,
+	[' '] = SCAN_VALUE,
+	['!'] = HOST,
+	['"'] = VISIBLE,
+	['#'] = SCAN_TOKEN | SCAN_VALUE,
+	['$'] = HOST,
+	['%'] = TOKEN,
+	['&'] = HOST,
+	['\''] = HOST,
+	['('] = SCAN_HOST | VISIBLE,
+	[')'] = SCAN_HOST | VISIBLE,
+	['*'] = HOST,
+	['+'] = HOST,
+	[','] = SCAN_HOST | VISIBLE,
+	['-'] = HOST,
+	['.'] = HOST,
+	['/'] = VISIBLE,
+	['0' ... '9'] = HOST,
+	[':'] = VISIBLE,
+	[';'] = SCAN_HOST | VISIBLE,
+	['<'] = VISIBLE,
+	['='] = SCAN_HOST | VISIBLE,
+	['>'] = VISIBLE,
+	['?'] = VISIBLE,
+	['@'] = VISIBLE,
+	['A' ... 'Z'] = HOST,
+	['['] = VISIBLE,
+	['\\'] = VISIBLE,
+	[']'] = VISIBLE,
+	['^'] = TOKEN,
+	['_'] = HOST,
+	['`'] = TOKEN,
+	['a' ... 'z'] = HOST,
+	['{'] = VISIBLE,
+	['|'] = TOKEN,
+	['}'] = VISIBLE,
+	['~'] = HOST,
+	[0x80 ... 0xff] = SCAN_VALUE,
+};

@@ -1,0 +1,76 @@
+#include "io/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static bool is_mapped(const struct addr *a)
+{
+	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr);
+}
+
+void addr_host_text(const struct addr *a, char text[ADDR_TEXT_BYTES])
+{
+	snprintf(text, ADDR_TEXT_BYTES, "-");
+	if (a->any.sa_family == AF_INET)
+		inet_ntop(AF_INET, &a->v4.sin_addr, text, ADDR_TEXT_BYTES);
+	else if (is_mapped(a))
+		inet_ntop(AF_INET, &a->v6.sin6_addr.s6_addr[12], text, ADDR_TEXT_BYTES);
+	else if (a->any.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &a->v6.sin6_addr, text, ADDR_TEXT_BYTES);
+}
+
+void addr_text(const struct addr *a, char text[ADDR_TEXT_BYTES])
+{
+	char host[ADDR_TEXT_BYTES];
+	addr_host_text(a, host);
+	if (a->any.sa_family != AF_INET && a->any.sa_family != AF_INET6)
+		snprintf(text, ADDR_TEXT_BYTES, "-");
+	else if (strchr(host, ':'))
+		snprintf(text, ADDR_TEXT_BYTES, "[%.45s]:%u", host, addr_port(a));
+	else
+		snprintf(text, ADDR_TEXT_BYTES, "%.45s:%u", host, addr_port(a));
+}
+
+bool addr_parse(struct span host, uint16_t port, struct addr *a)
+{
+	char text[INET6_ADDRSTRLEN];
+	if (!host.n || host.n >= sizeof text)
+		return false;
+	memcpy(text, host.at, host.n);
+	text[host.n] = 0;
+	memset(a, 0, sizeof *a);
+	if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1) {
+		a->v4.sin_family = AF_INET;
+		a->v4.sin_port = htons(port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) == 1) {
+		a->v6.sin6_family = AF_INET6;
+		a->v6.sin6_port = htons(port);
+		return true;
+	}
+	return false;
+}
+
+uint16_t addr_port(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return ntohs(a->v4.sin_port);
+	return a->any.sa_family == AF_INET6 ? ntohs(a->v6.sin6_port) : 0;
+}
+
+socklen_t addr_bytes(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return sizeof a->v4;
+	return a->any.sa_family == AF_INET6 ? sizeof a->v6 : 0;
+}
+
+bool addr_is(const struct addr *a, const struct addr *b)
+{
+	if (a->any.sa_family != b->any.sa_family || addr_port(a) != addr_port(b))
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	return a->any.sa_family != AF_INET6 || IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+}

@@ -1,0 +1,33 @@
+#ifndef IO_ADDR_H
+#define IO_ADDR_H
+
+/* An address and port of IPv4 or IPv6, or none (a peer on a unix socket). */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/span.h"
+
+struct addr {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+};
+
+/* "127.0.0.1:80", "[::1]:80", "-" for none; always terminated. */
+#define ADDR_TEXT_BYTES 56
+void addr_text(const struct addr *a, char text[ADDR_TEXT_BYTES]);
+/* The same without the port and without brackets; an IPv4 address mapped into IPv6 as IPv4. */
+void addr_host_text(const struct addr *a, char text[ADDR_TEXT_BYTES]);
+/* A literal IPv4 or IPv6 address, without brackets. False when it is a name or nothing. */
+bool addr_parse(struct span host, uint16_t port, struct addr *a);
+uint16_t addr_port(const struct addr *a);
+socklen_t addr_bytes(const struct addr *a);
+bool addr_is(const struct addr *a, const struct addr *b);
+
+#endif

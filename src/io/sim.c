@@ -1,0 +1,160 @@
+#include "io/sim.h"
+
+#include <stdlib.h>
+
+#include "io/sim_sock.h"
+#include "io/sim_world.h"
+
+/* The world's clock starts here on the wall: 2026-01-01T00:00:00Z. */
+#define WALL_START_NS 1767225600000000000u
+
+/* --- turns --- */
+
+static bool is_running(const struct sim_io *io)
+{
+	return !io->stalled && !io->crashed;
+}
+
+static void read_clocks(struct sim_io *io)
+{
+	io->io.now_ns = io->sim->now_ns;
+	io->io.wall_ns = WALL_START_NS + io->sim->now_ns;
+}
+
+/* What becomes due by these attempts is for the next turn. */
+static void sim_wait(struct io *base, uint64_t deadline_ns)
+{
+	struct sim_io *io = sim_io_of(base);
+	(void)deadline_ns;
+	if (!is_running(io))
+		return;
+	sim_run_due(io->sim);
+	struct list now;
+	list_init(&now);
+	list_splice_tail(&now, &io->due);
+	for (struct list *l; (l = list_take_first(&now));)
+		sim_sock_attempt(io, list_entry(l, struct io_op, link));
+	io->woken = false;
+	base->counts.turns++;
+	read_clocks(io);
+}
+
+static void finish(struct sim_io *io, struct io_op *op)
+{
+	sim_sock_finish(io, op);
+	sim_note(io->sim, io->sim->now_ns);
+	sim_note(io->sim,
+		 (uint64_t)io->name << 40 | (uint64_t)op->verb << 32 | (uint32_t)op->result);
+	io_op_end(op, op->result);
+}
+
+static void sim_dispatch(struct io *base)
+{
+	struct sim_io *io = sim_io_of(base);
+	while (is_running(io)) {
+		struct list *l = list_take_first(&io->ended);
+		if (!l)
+			break;
+		finish(io, list_entry(l, struct io_op, link));
+	}
+}
+
+static void sim_wake(struct io *io)
+{
+	sim_io_of(io)->woken = true;
+}
+
+/* --- the world --- */
+
+static void sim_free(struct io *base)
+{
+	struct sim_io *io = sim_io_of(base);
+	must(list_empty(&io->socks) && list_empty(&io->due) && list_empty(&io->ended));
+	list_remove(&io->in_sim);
+	free(io);
+}
+
+static const struct io_verbs sim_verbs = {
+	.name = "simulator",
+	.adopt = sim_sock_adopt,
+	.accept = sim_sock_accept,
+	.connect = sim_sock_connect,
+	.recv = sim_sock_recv,
+	.send = sim_sock_send,
+	.shutdown = sim_sock_shutdown,
+	.close = sim_sock_close,
+	.cancel = sim_sock_cancel,
+	.wake = sim_wake,
+	.wait = sim_wait,
+	.dispatch = sim_dispatch,
+	.free = sim_free,
+};
+
+struct io *sim_io_open(struct sim *sim, struct bufs *bufs)
+{
+	struct sim_io *io = calloc(1, sizeof *io);
+	must(io);
+	*io = (struct sim_io){ .io = { .verbs = &sim_verbs, .bufs = bufs }, .sim = sim };
+	io->name = ++sim->ios_opened;
+	list_init(&io->socks);
+	list_init(&io->due);
+	list_init(&io->ended);
+	list_add_tail(&sim->ios, &io->in_sim);
+	read_clocks(io);
+	return &io->io;
+}
+
+void sim_stall(struct io *io, bool stalled)
+{
+	sim_io_of(io)->stalled = stalled;
+}
+
+/* A receive that ended has its block already, which nobody will come for. */
+static void forget(struct list *ops)
+{
+	for (struct list *l; (l = list_take_first(ops));) {
+		struct io_op *op = list_entry(l, struct io_op, link);
+		if (op->verb == IO_RECV && op->block)
+			block_drop(op->block);
+	}
+}
+
+void sim_crash(struct io *base)
+{
+	struct sim_io *io = sim_io_of(base);
+	io->crashed = true;
+	forget(&io->ended);
+	forget(&io->due);
+	while (!list_empty(&io->socks)) {
+		struct sim_sock *s = list_entry(io->socks.next, struct sim_sock, in_io);
+		forget(&s->accepts);
+		sim_sock_destroy(s, true);
+	}
+}
+
+static bool has_work(const struct sim *sim)
+{
+	list_each(l, &sim->ios) {
+		const struct sim_io *io = list_entry(l, struct sim_io, in_sim);
+		if (is_running(io) &&
+		    (io->woken || !list_empty(&io->due) || !list_empty(&io->ended)))
+			return true;
+	}
+	return false;
+}
+
+/* Time stands still while an io that runs has something to do. */
+bool sim_advance(struct sim *sim, uint64_t deadline_ns)
+{
+	if (has_work(sim))
+		return true;
+	uint64_t next_ns = sim->event_n > 0 ? sim->events[0].at_ns : UINT64_MAX;
+	if (next_ns > deadline_ns)
+		next_ns = deadline_ns;
+	if (next_ns == UINT64_MAX)
+		return false;
+	if (sim->now_ns < next_ns)
+		sim->now_ns = next_ns;
+	sim_run_due(sim);
+	return true;
+}

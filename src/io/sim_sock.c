@@ -1,0 +1,449 @@
+#include "io/sim_sock.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+static struct sim_sock *of_sock(struct sock *s)
+{
+	return (struct sim_sock *)s;
+}
+
+/* --- operations on their way --- */
+
+static void make_due(struct sim_io *io, struct io_op *op)
+{
+	list_remove(&op->link);
+	list_add_tail(&io->due, &op->link);
+}
+
+static void begin(struct sim_io *io, struct io_op *op)
+{
+	must(!io->crashed && list_empty(&op->link));
+	op->result = UNDER_WAY;
+	make_due(io, op);
+}
+
+static void end(struct sim_io *io, struct io_op *op, int32_t result)
+{
+	must(op->result == UNDER_WAY && result != UNDER_WAY);
+	op->result = result;
+	list_remove(&op->link);
+	list_add_tail(&io->ended, &op->link);
+}
+
+static void stirred(void *owner)
+{
+	struct sim_sock *s = owner;
+	if (s->recv && s->recv->result == UNDER_WAY)
+		make_due(s->io, s->recv);
+	if (s->send && s->send->result == UNDER_WAY)
+		make_due(s->io, s->send);
+}
+
+/* A cancel that comes when something has just happened is too late half of the time. */
+static bool cancel_wins(struct sim_io *io, const struct io_op *op)
+{
+	return op->cancel && sim_random(io->sim, 2) == 0;
+}
+
+void sim_sock_cancel(struct io *io, struct io_op *op)
+{
+	if (op->result == UNDER_WAY)
+		make_due(sim_io_of(io), op);
+}
+
+/* --- sockets --- */
+
+static struct sim_sock *open_sock(struct sim_io *io, struct sim_link *link, unsigned side)
+{
+	struct sim_sock *s = calloc(1, sizeof *s);
+	must(s);
+	s->io = io;
+	s->link = link;
+	s->side = side;
+	list_init(&s->in_sim);
+	list_init(&s->backlog);
+	list_init(&s->accepts);
+	list_add_tail(&io->socks, &s->in_io);
+	if (link)
+		sim_link_attach(link, side, s, stirred);
+	return s;
+}
+
+void sim_sock_destroy(struct sim_sock *s, bool reset)
+{
+	for (struct list *l; (l = list_take_first(&s->backlog));)
+		sim_link_close(list_entry(l, struct sim_link, backlog), 1, true);
+	if (s->link)
+		sim_link_close(s->link, s->side, reset);
+	list_remove(&s->in_sim);
+	list_remove(&s->in_io);
+	free(s);
+}
+
+struct sock *sim_sock_adopt(struct io *io, int fd)
+{
+	(void)io, (void)fd;
+	must(!"the simulator has no descriptors: sim_listen() opens listening sockets");
+	return NULL;
+}
+
+struct sock *sim_listen(struct io *io, const struct addr *at)
+{
+	struct sim_sock *s = open_sock(sim_io_of(io), NULL, 0);
+	s->at = *at;
+	list_add_tail(&s->io->sim->listeners, &s->in_sim);
+	return &s->sock;
+}
+
+void sim_sock_shutdown(struct io *io, struct sock *sock)
+{
+	struct sim_sock *s = of_sock(sock);
+	must(s->io == sim_io_of(io) && s->link && !s->send);
+	sim_link_finish(s->link, s->side);
+}
+
+void sim_sock_close(struct io *io, struct sock *sock, bool reset)
+{
+	struct sim_sock *s = of_sock(sock);
+	must(s->io == sim_io_of(io) && !s->recv && !s->send && s->accepting == 0);
+	sim_sock_destroy(s, reset);
+}
+
+/* --- connect --- */
+
+static void be_connected(void *about, unsigned side)
+{
+	struct sim_link *l = about;
+	struct sim_sock *s = l->ends[side].owner;
+	if (s) {
+		s->connected = 0;
+		stirred(s);
+	}
+	sim_link_drop(l);
+}
+
+static void be_refused(void *about, unsigned side)
+{
+	struct sim_link *l = about;
+	struct sim_sock *s = l->ends[side].owner;
+	if (s) {
+		s->connected = -ECONNREFUSED;
+		stirred(s);
+	}
+	sim_link_drop(l);
+}
+
+/* Several may listen at one address, as with SO_REUSEPORT: chance decides. */
+static struct sim_sock *choose_listener(struct sim *sim, const struct addr *at)
+{
+	struct sim_sock *chosen = NULL;
+	uint64_t n = 0;
+	list_each(l, &sim->listeners) {
+		struct sim_sock *s = list_entry(l, struct sim_sock, in_sim);
+		if (addr_is(&s->at, at) && sim_random(sim, ++n) == 0)
+			chosen = s;
+	}
+	return chosen;
+}
+
+static void offer_backlog(struct sim_sock *listener)
+{
+	if (list_empty(&listener->backlog))
+		return;
+	struct list *waiting = list_take_first(&listener->accepts);
+	if (waiting)
+		make_due(listener->io, list_entry(waiting, struct io_op, link));
+}
+
+/* The listener hears of a connection at once, its client when the answer is back. */
+static void knock(void *about, unsigned side)
+{
+	struct sim_link *l = about;
+	struct sim_sock *client = l->ends[side].owner;
+	struct sim_sock *listener = client ? choose_listener(l->sim, &client->sock.peer) : NULL;
+	if (client)
+		sim_link_plan(l, sim_arrival_ns(l->sim), listener ? be_connected : be_refused,
+			      side);
+	if (listener) {
+		sim_link_answer(l);
+		list_add_tail(&listener->backlog, &l->backlog);
+		offer_backlog(listener);
+	}
+	sim_link_drop(l);
+}
+
+/* 10.0.0.N for the world's Nth io, so that a peer's address says who it is. */
+static struct addr client_address(struct sim_io *io)
+{
+	struct addr a = { .v4 = { .sin_family = AF_INET } };
+	a.v4.sin_addr.s_addr = htonl(0x0a000000 + io->name);
+	a.v4.sin_port = htons((uint16_t)(1024 + io->ports++ % 64000));
+	return a;
+}
+
+void sim_sock_connect(struct io *base, struct io_op *op)
+{
+	struct sim_io *io = sim_io_of(base);
+	struct sim *sim = io->sim;
+	struct addr from = client_address(io);
+	struct sim_link *l = sim_link_open(sim, &from);
+	struct sim_sock *s = open_sock(io, l, 0);
+	s->sock.peer = *op->address;
+	s->connected = UNDER_WAY;
+	s->send = op;
+	op->sock = &s->sock;
+	begin(io, op);
+	if (sim_chance(sim, sim->faults.unreachable))
+		return;
+	bool refuse = sim_chance(sim, sim->faults.refuse);
+	sim_link_plan(l, sim_arrival_ns(sim), refuse ? be_refused : knock, 0);
+}
+
+static void attempt_connect(struct sim_io *io, struct io_op *op)
+{
+	const struct sim_sock *s = of_sock(op->sock);
+	if (s->connected != UNDER_WAY && !cancel_wins(io, op))
+		end(io, op, s->connected);
+	else if (op->cancel)
+		end(io, op, -ECANCELED);
+}
+
+/* The new socket, or -errno. */
+static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, struct sock **new)
+{
+	bool error = sim_chance(io->sim, io->sim->faults.accept_error);
+	if (error && sim_random(io->sim, 2) == 0)
+		return -EMFILE;
+	struct list *first = list_take_first(&listener->backlog);
+	struct sim_link *l = list_entry(first, struct sim_link, backlog);
+	if (error) {
+		sim_link_close(l, 1, true);
+		return -ECONNABORTED;
+	}
+	struct sim_sock *s = open_sock(io, l, 1);
+	s->sock.peer = l->from;
+	*new = &s->sock;
+	return 0;
+}
+
+static void attempt_accept(struct sim_io *io, struct io_op *op)
+{
+	struct sim_sock *listener = of_sock(op->sock);
+	bool any = !list_empty(&listener->backlog);
+	if (!any && !op->cancel) {
+		list_add_tail(&listener->accepts, &op->link);
+		return;
+	}
+	struct sock *new = NULL;
+	bool take = any && !cancel_wins(io, op);
+	end(io, op, take ? take_connection(io, listener, &new) : -ECANCELED);
+	op->sock = new;
+	listener->accepting--;
+	offer_backlog(listener);
+}
+
+void sim_sock_accept(struct io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	must(s->io == sim_io_of(io) && !s->link);
+	s->accepting++;
+	begin(s->io, op);
+}
+
+/* --- receive --- */
+
+void sim_sock_recv(struct io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	must(s->io == sim_io_of(io) && s->link && !s->recv);
+	s->recv = op;
+	begin(s->io, op);
+}
+
+/* Often one. */
+static size_t fewer(struct sim *sim, size_t n)
+{
+	return sim_random(sim, 2) ? 1 : 1 + sim_random(sim, n);
+}
+
+static int32_t take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *op)
+{
+	struct sim *sim = io->sim;
+	struct block *k = block_take(io->io.bufs, op->class, NULL);
+	size_t n = s->link->ends[s->side].arrived;
+	if (n > k->size)
+		n = k->size;
+	if (sim_chance(sim, sim->faults.short_recv))
+		n = fewer(sim, n);
+	n = sim_link_recv(s->link, s->side, k->data, n);
+	op->block = k;
+	io->io.counts.recvs++;
+	io->io.counts.recv_bytes += n;
+	return (int32_t)n;
+}
+
+static void attempt_recv(struct sim_io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	struct sim *sim = io->sim;
+	const struct sim_end *e = &s->link->ends[s->side];
+	if (!e->arrived && !e->reset && !e->ended) {
+		if (op->cancel)
+			end(io, op, -ECANCELED);
+		return;
+	}
+	if (cancel_wins(io, op)) {
+		end(io, op, -ECANCELED);
+		return;
+	}
+	s->starved = !s->starved && sim_chance(sim, sim->faults.starve);
+	if (s->starved) {
+		io->io.counts.starved++;
+		make_due(io, op);
+		return;
+	}
+	if (sim_chance(sim, sim->faults.reset))
+		sim_link_break(s->link, s->side);
+	if (e->arrived)
+		end(io, op, take_bytes(io, s, op));
+	else
+		end(io, op, e->reset ? -ECONNRESET : 0);
+}
+
+/* --- send --- */
+
+static uint64_t sum_of(const struct io_op *op)
+{
+	uint64_t sum = op->vector_n;
+	for (uint32_t i = 0; i < op->vector_n; i++)
+		sum = XXH3_64bits_withSeed(op->vectors[i].iov_base, op->vectors[i].iov_len, sum);
+	return sum;
+}
+
+void sim_sock_send(struct io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	must(s->io == sim_io_of(io) && s->link && !s->send);
+	s->send = op;
+	s->sent = 0;
+	s->sum = sum_of(op);
+	begin(s->io, op);
+}
+
+/* Sends at most `limit` bytes more. True when nothing is left to be sent. */
+static bool send_some(struct sim_sock *s, const struct io_op *op, size_t limit)
+{
+	size_t skip = s->sent;
+	for (uint32_t i = 0; i < op->vector_n; i++) {
+		const struct iovec *v = &op->vectors[i];
+		if (skip >= v->iov_len) {
+			skip -= v->iov_len;
+			continue;
+		}
+		size_t want = v->iov_len - skip < limit ? v->iov_len - skip : limit;
+		size_t n = sim_link_send(s->link, s->side, (char *)v->iov_base + skip, want);
+		s->sent += n;
+		limit -= n;
+		if (n < v->iov_len - skip)
+			return false;
+		skip = 0;
+	}
+	return true;
+}
+
+static void attempt_send(struct sim_io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	struct sim *sim = io->sim;
+	const struct sim_end *e = &s->link->ends[s->side];
+	if (cancel_wins(io, op)) {
+		end(io, op, -ECANCELED);
+		return;
+	}
+	if (sim_chance(sim, sim->faults.reset))
+		sim_link_break(s->link, s->side);
+	if (e->reset || e->finished) {
+		end(io, op, e->reset && !e->finished ? -ECONNRESET : -EPIPE);
+		return;
+	}
+	size_t room = sim_link_room(s->link, s->side);
+	bool little = room > 0 && sim_chance(sim, sim->faults.short_send);
+	if (send_some(s, op, little ? fewer(sim, room) : room))
+		end(io, op, (int32_t)s->sent);
+	else if (op->cancel)
+		end(io, op, -ECANCELED);
+	else if (little)
+		make_due(io, op);
+}
+
+/* --- all of them --- */
+
+void sim_sock_attempt(struct sim_io *io, struct io_op *op)
+{
+	switch ((enum io_verb)op->verb) {
+	case IO_ACCEPT:
+		attempt_accept(io, op);
+		break;
+	case IO_CONNECT:
+		attempt_connect(io, op);
+		break;
+	case IO_RECV:
+		attempt_recv(io, op);
+		break;
+	case IO_SEND:
+		attempt_send(io, op);
+		break;
+	case IO_NONE:
+		must(!"an operation was started and ended by somebody else");
+	}
+}
+
+static void finish_connect(struct sim_io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	s->send = NULL;
+	io->io.counts.connects += op->result == 0;
+	if (op->result < 0) {
+		sim_sock_destroy(s, true);
+		op->sock = NULL;
+	}
+}
+
+/* The promises to the backend are checked here: what it reads was left alone until now. */
+static void finish_send(struct sim_io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	must(s->sum == sum_of(op));
+	s->send = NULL;
+	io->io.counts.sends += op->result >= 0;
+	io->io.counts.send_bytes += s->sent;
+	sim_note(io->sim, s->sum);
+}
+
+static void finish_recv(struct sim_io *io, struct io_op *op)
+{
+	of_sock(op->sock)->recv = NULL;
+	if (op->result > 0)
+		sim_note(io->sim, XXH3_64bits(op->block->data, (size_t)op->result));
+}
+
+void sim_sock_finish(struct sim_io *io, struct io_op *op)
+{
+	switch ((enum io_verb)op->verb) {
+	case IO_ACCEPT:
+		io->io.counts.accepts += op->result == 0;
+		break;
+	case IO_CONNECT:
+		finish_connect(io, op);
+		break;
+	case IO_RECV:
+		finish_recv(io, op);
+		break;
+	case IO_SEND:
+		finish_send(io, op);
+		break;
+	case IO_NONE:
+		must(!"an idle operation ended");
+	}
+}

@@ -1,0 +1,52 @@
+#ifndef IO_SIM_WORLD_H
+#define IO_SIM_WORLD_H
+
+/*
+ * The world of the simulator: one clock, one source of chance, and one queue of what is going to
+ * happen. Nothing in it may depend on an address in memory or on a real clock. Private to the
+ * simulator.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "io/sim.h"
+
+struct sim_event {
+	uint64_t at_ns;
+	uint64_t sequence; /* at one time, things happen in the order of their planning */
+	void (*run)(void *about, unsigned side);
+	void *about;
+	unsigned side;
+};
+
+struct sim {
+	uint64_t random[4];
+	uint64_t now_ns, sequence, trace;
+	struct sim_faults faults;
+	struct sim_event *events; /* owned; a heap, the next one first */
+	size_t event_n, event_max;
+	struct list ios, listeners; /* borrowed */
+	unsigned ios_opened;	    /* ever: their names in the trace */
+	unsigned links;		    /* open now */
+};
+
+/* Plans `run(about, side)`. */
+void sim_plan(struct sim *sim, uint64_t at_ns, void (*run)(void *, unsigned), void *about,
+	      unsigned side);
+
+/* Runs what is due by now. */
+void sim_run_due(struct sim *sim);
+
+/* True this often out of 1,000. */
+bool sim_chance(struct sim *sim, unsigned of_1000);
+
+/* When something that sets out now arrives. */
+uint64_t sim_arrival_ns(struct sim *sim);
+
+/* Adds to the fingerprint. */
+void sim_note(struct sim *sim, uint64_t what);
+
+#endif

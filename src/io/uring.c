@@ -1,0 +1,573 @@
+#include "io/uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "io/backend.h"
+#include "io/block_ring.h"
+#include "io/sock_table.h"
+#include "io/waker.h"
+
+/*
+ * What one turn of a busy worker starts. A longer queue would be walked through more cache; when it
+ * is full, one more system call empties it.
+ */
+#define SUBMISSIONS 512
+/* What may complete between two turns before the kernel has to keep a list: 64 KiB of memory. */
+#define COMPLETIONS 4096
+/*
+ * Blocks that wait in the rings. They are filled first-in first-out, so each of them is as cold as
+ * the ring is long: as many as one turn usually fills, and no more. The kernel ends a turn after
+ * some twenty receives that had to wait (6.12 and later), and a receive that finds none costs one
+ * more submission.
+ */
+#define SMALL_BLOCKS 64
+#define LARGE_BLOCKS 8
+/* Sockets of one worker: a table of half a MiB in the kernel, 3 MiB here, touched as it is used. */
+#define SOCKETS_MAX 65536
+
+#define SEND_FLAGS (MSG_WAITALL | MSG_NOSIGNAL)
+
+/* Newer than liburing 2.3. */
+#define OP_FIXED_FD_INSTALL 54	   /* 6.8 */
+#define FEATURE_RW_ATTR (1u << 16) /* 6.14: the first to be told apart from 6.12 */
+
+struct uring {
+	struct io io;
+	struct io_uring ring;
+	struct block_ring blocks[BLOCK_CLASSES];
+	enum uring_files files;
+	uint8_t file_flag; /* of every submission on a socket */
+	struct sock_table socks;
+	struct msghdr *messages; /* one a submission: the kernel reads both at the same time */
+	struct list ended;	 /* operations that ended without the kernel */
+	struct waker waker;
+	uint32_t installs; /* descriptors asked for, see uring_shutdown() */
+};
+
+/* What a completion is about: one of these, or the operation at that address. */
+enum { QUIET, INSTALLED, WOKEN, TAGS };
+
+static struct uring *of(struct io *io)
+{
+	return (struct uring *)io;
+}
+
+static struct uring_sock *of_sock(struct sock *s)
+{
+	return (struct uring_sock *)s;
+}
+
+/* --- submissions --- */
+
+static struct io_uring_sqe *next_submission(struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	if (__builtin_expect(!sqe, 0)) {
+		must(io_uring_submit(&u->ring) > 0);
+		sqe = io_uring_get_sqe(&u->ring);
+		must(sqe);
+	}
+	return sqe;
+}
+
+/* For submissions whose success nobody waits for. A failure completes, and is ignored. */
+static void make_quiet(struct io_uring_sqe *sqe, unsigned flags)
+{
+	sqe->flags = (uint8_t)(IOSQE_CQE_SKIP_SUCCESS | flags);
+	sqe->user_data = QUIET;
+}
+
+static void make_op(struct io_uring_sqe *sqe, unsigned flags, struct io_op *op)
+{
+	sqe->flags = (uint8_t)flags;
+	io_uring_sqe_set_data(sqe, op);
+}
+
+static void end_soon(struct uring *u, struct io_op *op, int32_t result)
+{
+	op->result = result;
+	list_add_tail(&u->ended, &op->link);
+}
+
+/* --- sockets --- */
+
+static void close_descriptor(struct uring *u, int fd)
+{
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_close(sqe, fd);
+	make_quiet(sqe, 0);
+}
+
+/* Submissions are carried out in order: a slot that is emptied may be asked for again at once. */
+static void close_sock(struct uring *u, struct uring_sock *s)
+{
+	struct io_uring_sqe *sqe = next_submission(u);
+	if (u->files == URING_SLOTS)
+		io_uring_prep_close_direct(sqe, (unsigned)s->fd);
+	else
+		io_uring_prep_close(sqe, s->fd);
+	make_quiet(sqe, 0);
+	sock_table_give(&u->socks, s);
+}
+
+static void own_descriptor(struct uring *u, struct uring_sock *s, int fd /* moved in */)
+{
+	if (u->files == URING_DESCRIPTORS) {
+		s->fd = fd;
+		return;
+	}
+	s->descriptor = fd; /* the kernel reads it there when it takes the submission */
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_files_update(sqe, &s->descriptor, 1, s->fd);
+	make_quiet(sqe, 0);
+	close_descriptor(u, fd);
+}
+
+static struct sock *uring_adopt(struct io *io, int fd)
+{
+	struct uring *u = of(io);
+	struct uring_sock *s = sock_table_take(&u->socks);
+	if (!s) {
+		errno = EMFILE;
+		return NULL;
+	}
+	backend_set_nonblocking(fd);
+	backend_peer(fd, &s->sock.peer);
+	own_descriptor(u, s, fd);
+	s->open = s->more = true;
+	return &s->sock;
+}
+
+/* The direct form needs a place for the new socket before there is one. */
+static void uring_accept(struct io *io, struct io_op *op)
+{
+	struct uring *u = of(io);
+	int listening = of_sock(op->sock)->fd;
+	struct uring_sock *s = sock_table_take(&u->socks);
+	op->sock = s ? &s->sock : NULL;
+	if (!s) {
+		end_soon(u, op, -EMFILE);
+		return;
+	}
+	struct io_uring_sqe *sqe = next_submission(u);
+	if (u->files == URING_SLOTS)
+		io_uring_prep_accept_direct(sqe, listening, &s->sock.peer.any, &s->peer_bytes, 0,
+					    (unsigned)s->fd);
+	else
+		io_uring_prep_accept(sqe, listening, &s->sock.peer.any, &s->peer_bytes,
+				     SOCK_CLOEXEC);
+	make_op(sqe, u->file_flag, op);
+}
+
+static void uring_connect(struct io *io, struct io_op *op)
+{
+	struct uring *u = of(io);
+	int fd = backend_socket(op->address, 0);
+	if (fd < 0) {
+		end_soon(u, op, fd);
+		return;
+	}
+	struct uring_sock *s = sock_table_take(&u->socks);
+	if (!s) {
+		close(fd);
+		end_soon(u, op, -EMFILE);
+		return;
+	}
+	s->sock.peer = *op->address;
+	op->sock = &s->sock;
+	own_descriptor(u, s, fd);
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_connect(sqe, s->fd, &s->sock.peer.any, addr_bytes(&s->sock.peer));
+	make_op(sqe, u->file_flag, op);
+}
+
+/*
+ * FIN needs shutdown(2). io_uring's own hands it to a thread, later than what comes after it; so a
+ * slot is given a descriptor for a moment, and the call is made on that, a turn later. Should there
+ * be no descriptor to have, FIN goes out when the socket is closed.
+ */
+static void uring_shutdown(struct io *io, struct sock *sock)
+{
+	struct uring *u = of(io);
+	struct uring_sock *s = of_sock(sock);
+	must(s->open);
+	if (u->files == URING_DESCRIPTORS) {
+		shutdown(s->fd, SHUT_WR);
+		return;
+	}
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_rw(OP_FIXED_FD_INSTALL, sqe, s->fd, NULL, 0, 0);
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->user_data = INSTALLED;
+	u->installs++;
+}
+
+static void finish_shutdown(struct uring *u, int fd)
+{
+	must(u->installs > 0);
+	u->installs--;
+	if (fd < 0)
+		return;
+	shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+/* Connecting a TCP socket to nobody disconnects it: what SO_LINGER 0 does, without a descriptor. */
+static void uring_close(struct io *io, struct sock *sock, bool reset)
+{
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct uring *u = of(io);
+	struct uring_sock *s = of_sock(sock);
+	must(s->open);
+	if (reset) {
+		struct io_uring_sqe *sqe = next_submission(u);
+		io_uring_prep_connect(sqe, s->fd, &nobody, sizeof nobody);
+		make_quiet(sqe, u->file_flag);
+	}
+	close_sock(u, s);
+}
+
+/* --- receiving and sending --- */
+
+static void uring_recv(struct io *io, struct io_op *op)
+{
+	struct uring *u = of(io);
+	const struct uring_sock *s = of_sock(op->sock);
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_recv(sqe, s->fd, NULL, 0, 0); /* of length 0: the whole block */
+	sqe->ioprio = s->more ? 0 : IORING_RECVSEND_POLL_FIRST;
+	sqe->buf_group = op->class;
+	make_op(sqe, u->file_flag | IOSQE_BUFFER_SELECT, op);
+}
+
+static void send_rest(struct uring *u, struct io_op *op)
+{
+	struct io_uring_sqe *sqe = next_submission(u);
+	int fd = of_sock(op->sock)->fd;
+	if (backend_send_is_single(op)) {
+		struct iovec rest = backend_send_rest(op);
+		io_uring_prep_send(sqe, fd, rest.iov_base, rest.iov_len, SEND_FLAGS);
+	} else {
+		struct msghdr *message = &u->messages[sqe - u->ring.sq.sqes];
+		*message = backend_send_message(op);
+		io_uring_prep_sendmsg(sqe, fd, message, SEND_FLAGS);
+	}
+	make_op(sqe, u->file_flag, op);
+}
+
+static void uring_send(struct io *io, struct io_op *op)
+{
+	backend_send_begin(op);
+	send_rest(of(io), op);
+}
+
+/* If it has ended meanwhile, or never reached the kernel, nothing is found: it ends as it is. */
+static void uring_cancel(struct io *io, struct io_op *op)
+{
+	struct io_uring_sqe *sqe = next_submission(of(io));
+	io_uring_prep_cancel(sqe, op, 0);
+	make_quiet(sqe, 0);
+}
+
+/* --- completions --- */
+
+static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
+{
+	if (result == -ENOBUFS && !op->cancel) {
+		/* All that were there went to others of this turn, and have been replaced. */
+		u->io.counts.starved++;
+		of_sock(op->sock)->more = true;
+		uring_recv(&u->io, op);
+		return;
+	}
+	of_sock(op->sock)->more = flags & IORING_CQE_F_SOCK_NONEMPTY;
+	if (flags & IORING_CQE_F_BUFFER)
+		op->block = block_ring_exchange(&u->blocks[op->class],
+						flags >> IORING_CQE_BUFFER_SHIFT);
+	if (result > 0) {
+		u->io.counts.recvs++;
+		u->io.counts.recv_bytes += (uint32_t)result;
+	} else if (op->block) {
+		block_drop(op->block);
+		op->block = NULL;
+	}
+	io_op_end(op, result == -ENOBUFS ? -ECANCELED : result);
+}
+
+/* Short of all only when it was interrupted: the next attempt goes on, or tells why not. */
+static void finish_send(struct uring *u, struct io_op *op, int32_t result)
+{
+	if (result < 0) {
+		io_op_end(op, result);
+		return;
+	}
+	u->io.counts.send_bytes += (uint32_t)result;
+	if (backend_send_advance(op, (size_t)result)) {
+		u->io.counts.sends++;
+		io_op_end(op, op->result);
+	} else if (op->cancel) {
+		io_op_end(op, -ECANCELED);
+	} else {
+		send_rest(u, op);
+	}
+}
+
+static void finish_accept(struct uring *u, struct io_op *op, int32_t result)
+{
+	struct uring_sock *s = of_sock(op->sock);
+	if (result < 0) {
+		sock_table_give(&u->socks, s);
+		op->sock = NULL;
+		io_op_end(op, result);
+		return;
+	}
+	if (u->files == URING_DESCRIPTORS)
+		s->fd = result;
+	backend_clean_peer(&s->sock.peer);
+	s->open = s->more = true; /* who connects mostly speaks first */
+	u->io.counts.accepts++;
+	io_op_end(op, 0);
+}
+
+static void finish_connect(struct uring *u, struct io_op *op, int32_t result)
+{
+	struct uring_sock *s = of_sock(op->sock);
+	if (result < 0) {
+		close_sock(u, s);
+		op->sock = NULL;
+	} else {
+		s->open = true;
+		u->io.counts.connects++;
+	}
+	io_op_end(op, result);
+}
+
+static void finish(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
+{
+	switch ((enum io_verb)op->verb) {
+	case IO_RECV:
+		finish_recv(u, op, result, flags);
+		break;
+	case IO_SEND:
+		finish_send(u, op, result);
+		break;
+	case IO_ACCEPT:
+		finish_accept(u, op, result);
+		break;
+	case IO_CONNECT:
+		finish_connect(u, op, result);
+		break;
+	case IO_NONE:
+		must(!"an idle operation completed");
+	}
+}
+
+static void watch_waker(struct uring *u)
+{
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_poll_multishot(sqe, u->waker.fd, POLLIN);
+	sqe->user_data = WOKEN;
+}
+
+static void finish_own(struct uring *u, uint64_t about, int32_t result, uint32_t flags)
+{
+	if (about == INSTALLED)
+		finish_shutdown(u, result);
+	else if (about == WOKEN && !(flags & IORING_CQE_F_MORE))
+		watch_waker(u);
+}
+
+static void end_early_ones(struct uring *u)
+{
+	struct list early;
+	list_init(&early);
+	list_splice_tail(&early, &u->ended);
+	for (struct list *l; (l = list_take_first(&early));) {
+		struct io_op *op = list_entry(l, struct io_op, link);
+		io_op_end(op, op->result);
+	}
+}
+
+/*
+ * What completes during this, because a full queue had to be handed over, is left for the next
+ * turn. Each entry is given back before its done(), which may be what fills that queue.
+ */
+static void uring_dispatch(struct io *io)
+{
+	struct uring *u = of(io);
+	end_early_ones(u);
+	for (unsigned n = io_uring_cq_ready(&u->ring); n > 0; n--) {
+		const struct io_uring_cq *cq = &u->ring.cq;
+		struct io_uring_cqe cqe = cq->cqes[*cq->khead & cq->ring_mask];
+		io_uring_cq_advance(&u->ring, 1);
+		if (cqe.user_data < TAGS)
+			finish_own(u, cqe.user_data, cqe.res, cqe.flags);
+		else
+			finish(u, (struct io_op *)(uintptr_t)cqe.user_data, cqe.res, cqe.flags);
+	}
+}
+
+static void uring_wake(struct io *io)
+{
+	waker_wake(&of(io)->waker);
+}
+
+static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
+{
+	struct io_uring_cqe *first;
+	struct __kernel_timespec t = { 0 };
+	if (deadline_ns == UINT64_MAX)
+		return io_uring_submit_and_wait_timeout(&u->ring, &first, 1, NULL, NULL);
+	t.tv_sec = (long long)((deadline_ns - now_ns) / 1000000000u);
+	t.tv_nsec = (long long)((deadline_ns - now_ns) % 1000000000u);
+	return io_uring_submit_and_wait_timeout(&u->ring, &first, 1, &t, NULL);
+}
+
+/* One system call: it takes the submissions, and does what became ready for the earlier ones. */
+static void uring_wait(struct io *io, uint64_t deadline_ns)
+{
+	struct uring *u = of(io);
+	bool is_more = !list_empty(&u->ended) || io_uring_cq_ready(&u->ring) > 0;
+	uint64_t now_ns = clock_monotonic_ns();
+	int r;
+	if (is_more || deadline_ns <= now_ns) {
+		r = io_uring_submit_and_get_events(&u->ring);
+	} else {
+		io->counts.waits++;
+		r = sleep_until(u, deadline_ns, now_ns);
+	}
+	/* What was not taken for want of memory or for a signal is taken at the next turn. */
+	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY);
+	io->counts.turns++;
+	waker_rearm(&u->waker);
+	backend_read_clocks(io);
+}
+
+/* --- opening and closing --- */
+
+static int open_socks(struct uring *u)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	uint32_t max = files.rlim_cur < SOCKETS_MAX ? (uint32_t)files.rlim_cur : SOCKETS_MAX;
+	sock_table_open(&u->socks, max);
+	if (u->files == URING_DESCRIPTORS)
+		return 0;
+	u->file_flag = IOSQE_FIXED_FILE;
+	return io_uring_register_files_sparse(&u->ring, max);
+}
+
+static int open_parts(struct uring *u)
+{
+	static const unsigned n[BLOCK_CLASSES] = { SMALL_BLOCKS, LARGE_BLOCKS };
+	u->messages = calloc(u->ring.sq.ring_entries, sizeof(struct msghdr));
+	must(u->messages);
+	int err = io_uring_register_ring_fd(&u->ring);
+	err = err < 0 ? err : open_socks(u);
+	for (int i = 0; !err && i < BLOCK_CLASSES; i++)
+		err = block_ring_open(&u->blocks[i], &u->ring, u->io.bufs, i, n[i]);
+	if (err)
+		return err;
+	if (!waker_open(&u->waker))
+		return -errno;
+	watch_waker(u);
+	return 0;
+}
+
+static void close_parts(struct uring *u)
+{
+	for (int i = 0; i < BLOCK_CLASSES; i++)
+		block_ring_close(&u->blocks[i], &u->ring);
+	io_uring_queue_exit(&u->ring);
+	sock_table_close(&u->socks);
+	free(u->messages);
+	free(u);
+}
+
+/* The last closes are handed over here: the ring's own end would come to them at its leisure. */
+static void uring_free(struct io *io)
+{
+	struct uring *u = of(io);
+	must(u->socks.taken == 0 && list_empty(&u->ended));
+	do {
+		uring_wait(io, u->installs > 0 ? UINT64_MAX : 0);
+		uring_dispatch(io);
+	} while (u->installs > 0);
+	waker_close(&u->waker);
+	close_parts(u);
+}
+
+static const struct io_verbs uring_verbs = {
+	.name = "io_uring",
+	.adopt = uring_adopt,
+	.accept = uring_accept,
+	.connect = uring_connect,
+	.recv = uring_recv,
+	.send = uring_send,
+	.shutdown = uring_shutdown,
+	.close = uring_close,
+	.cancel = uring_cancel,
+	.wake = uring_wake,
+	.wait = uring_wait,
+	.dispatch = uring_dispatch,
+	.free = uring_free,
+};
+
+/*
+ * DEFER_TASKRUN (6.1) makes the kernel work for us only when we ask, in the one call of a turn; the
+ * other features that are used here are older than it.
+ */
+static struct uring *open_ring(struct bufs *bufs, struct io_uring_params *params)
+{
+	struct uring *u = calloc(1, sizeof *u);
+	must(u);
+	u->io = (struct io){ .verbs = &uring_verbs, .bufs = bufs };
+	list_init(&u->ended);
+	*params = (struct io_uring_params){
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+		.cq_entries = COMPLETIONS,
+	};
+	int err = io_uring_queue_init_params(SUBMISSIONS, &u->ring, params);
+	if (!err)
+		return u;
+	free(u);
+	errno = -err;
+	return NULL;
+}
+
+static struct io *complete_ring(struct uring *u, enum uring_files files)
+{
+	u->files = files;
+	int err = open_parts(u);
+	if (err) {
+		close_parts(u);
+		errno = -err;
+		return NULL;
+	}
+	backend_read_clocks(&u->io);
+	return &u->io;
+}
+
+struct io *uring_open(struct bufs *bufs, enum uring_files files)
+{
+	struct io_uring_params params;
+	struct uring *u = open_ring(bufs, &params);
+	return u ? complete_ring(u, files) : NULL;
+}
+
+struct io *io_uring_open(struct bufs *bufs)
+{
+	struct io_uring_params params;
+	struct uring *u = open_ring(bufs, &params);
+	if (!u)
+		return NULL;
+	bool slots = params.features & FEATURE_RW_ATTR;
+	return complete_ring(u, slots ? URING_SLOTS : URING_DESCRIPTORS);
+}

@@ -1,0 +1,34 @@
+#include "io/waker.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+
+bool waker_open(struct waker *w)
+{
+	atomic_init(&w->pending, false);
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->fd >= 0;
+}
+
+void waker_close(struct waker *w)
+{
+	close(w->fd);
+	w->fd = -1;
+}
+
+void waker_wake(struct waker *w)
+{
+	if (atomic_exchange(&w->pending, true))
+		return;
+	uint64_t one = 1;
+	ssize_t n;
+	do
+		n = write(w->fd, &one, sizeof one);
+	while (n < 0 && errno == EINTR);
+	/* The counter is full only after 2^64 wakes. */
+	must(n == sizeof one);
+}

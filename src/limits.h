@@ -1,0 +1,86 @@
+#ifndef LIMITS_H
+#define LIMITS_H
+
+/* Every limit of Crossfade, with its reason. Times in milliseconds end in _MS, sizes in _BYTES. */
+
+#include <assert.h>
+
+/* --- bytes in memory --- */
+
+/* A block with its header: a page. Most requests and small answers fit one. */
+#define BLOCK_SMALL_BYTES 4096
+/* A block for transfers: four full TLS records and then some; measured against 16 and 256 KiB. */
+#define BLOCK_LARGE_BYTES (128 * 1024)
+/* What a wire hands to the kernel at most in one turn: bounds one peer's share of a turn. */
+#define WIRE_FLUSH_BYTES (256 * 1024)
+/* Body bytes that a receiver may have granted and not yet got: bounds one exchange's memory. */
+#define STREAM_CREDIT_BYTES (256 * 1024)
+/* Bytes of receive blocks that the clients of one worker may hold together. */
+#define FRONT_BUDGET_BYTES (256u * 1024 * 1024)
+/* The same for the answers of one cluster. */
+#define CLUSTER_BUDGET_BYTES (256u * 1024 * 1024)
+/* One piece of an exchange's arena: the exchange itself and a usual head fit one. */
+#define ARENA_CHUNK_BYTES 4096
+
+/* --- HTTP messages (the numbers are AWS ALB's) --- */
+
+#define REQUEST_LINE_BYTES (16 * 1024)
+#define FIELD_LINE_BYTES (16 * 1024)
+#define REQUEST_HEAD_BYTES (64 * 1024)
+#define ANSWER_HEAD_BYTES (32 * 1024)
+/* Fields of one message: 64 KiB of the shortest fields would be 13,000; clients send below 50. */
+#define FIELDS_MAX 256
+/* Fields that we add to those: who the client is, traces, a length. Replaced ones count again. */
+#define FIELDS_ADDED_MAX 32
+/* Names in a Connection field besides close, keep-alive and upgrade: each is looked for in turn. */
+#define CONNECTION_OPTIONS_MAX 32
+#define METHOD_BYTES 40
+#define FIELD_NAME_BYTES 255
+/* Trailers together: as much as one header line, nobody sends more. */
+#define TRAILERS_BYTES (16 * 1024)
+/* A chunk's size line with its extensions, which are dropped. */
+#define CHUNK_LINE_BYTES 1024
+/* 1xx answers before the last: a cluster that sends more is broken. */
+#define INTERIM_ANSWERS_MAX 16
+/* A request body that is read and dropped after an early answer, before the connection is closed. */
+#define DROPPED_BODY_BYTES (1024 * 1024)
+
+/* --- time (defaults; AWS ALB's where it has the setting) --- */
+
+#define HEAD_TIMEOUT_MS 10000
+#define IDLE_TIMEOUT_MS 60000
+#define CLIENT_KEEP_ALIVE_MS 3600000
+#define CONNECT_TIMEOUT_MS 10000
+#define HANDSHAKE_TIMEOUT_MS 10000
+#define TUNNEL_IDLE_TIMEOUT_MS 3600000
+#define STOP_DRAIN_MS 60000
+/* After our last byte, how long a client may still send before the connection is cut: RFC 9112, 9.6. */
+#define LINGER_MS 2000
+#define HEALTH_INTERVAL_MS 5000
+#define HEALTH_TIMEOUT_MS 5000
+#define HEALTH_PASSES 2
+#define HEALTH_FAILURES 2
+/* How long a weight change waits for every worker's acknowledgment. */
+#define ACKNOWLEDGE_TIMEOUT_MS 2000
+
+/* --- counts --- */
+
+#define WORKERS_MAX 128
+#define WEIGHT_MAX 999
+#define LISTENERS_MAX 16
+#define NODES_MAX 1024
+/* Handshakes that one turn starts: 200 us each, so a turn stays under a millisecond. */
+#define HANDSHAKES_PER_TURN 4
+/* Accepts under way at a time on one listening socket. */
+#define ACCEPTS_ARMED 4
+/* Idle connections that a worker keeps to one node. */
+#define IDLE_WIRES_PER_NODE 512
+/* Nodes that one request is tried on when connects fail. */
+#define CONNECT_ATTEMPTS_MAX 3
+
+static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");
+static_assert(BLOCK_LARGE_BYTES >= TRAILERS_BYTES + 4, "trailers must be able to be contiguous");
+static_assert(REQUEST_HEAD_BYTES <= 65535 * 2, "offsets of fields");
+static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
+
+#endif

@@ -1,0 +1,267 @@
+#include "net/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "io/addr.h"
+#include "limits.h"
+#include "net/tls_private.h"
+
+/* The largest plaintext of one record: RFC 8446, 5.1. */
+#define RECORD_BYTES 16384
+
+struct tls {
+	SSL *ssl;
+	struct tls_context *context; /* one reference */
+	struct bufs *bufs;	     /* borrowed */
+	struct chain sealed_in, sealed_out;
+	enum err why;
+};
+
+/* --- the BIO: OpenSSL reads from sealed_in and writes to sealed_out --- */
+
+static int bio_read(BIO *bio, char *to, size_t n, size_t *got)
+{
+	struct tls *t = BIO_get_data(bio);
+	BIO_clear_retry_flags(bio);
+	*got = n < t->sealed_in.bytes ? n : t->sealed_in.bytes;
+	if (!*got) {
+		BIO_set_retry_read(bio);
+		return 0;
+	}
+	chain_peek(&t->sealed_in, to, *got);
+	chain_skip(&t->sealed_in, *got);
+	return 1;
+}
+
+static int bio_write(BIO *bio, const char *from, size_t n, size_t *put)
+{
+	struct tls *t = BIO_get_data(bio);
+	size_t room;
+	uint8_t *to = chain_room(&t->sealed_out, t->bufs, n, &room);
+	memcpy(to, from, n);
+	chain_extend(&t->sealed_out, n);
+	*put = n;
+	return 1;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio, (void)number, (void)pointer;
+	return command == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *bio)
+{
+	BIO_set_init(bio, 1);
+	return 1;
+}
+
+BIO_METHOD *tls_bio_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "crossfade chain");
+	must(m);
+	BIO_meth_set_read_ex(m, bio_read);
+	BIO_meth_set_write_ex(m, bio_write);
+	BIO_meth_set_ctrl(m, bio_ctrl);
+	BIO_meth_set_create(m, bio_create);
+	return m;
+}
+
+/* --- a session --- */
+
+static void expect_name(struct tls *t, const char *name)
+{
+	struct addr literal;
+	bool is_address = addr_parse((struct span){ name, strlen(name) }, 0, &literal);
+	if (!is_address)
+		must(SSL_set_tlsext_host_name(t->ssl, name) == 1);
+	if (!t->context->verify)
+		return;
+	if (is_address)
+		must(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), name) == 1);
+	else
+		must(SSL_set1_host(t->ssl, name) == 1);
+}
+
+struct tls *tls_open(struct tls_context *c, struct bufs *bufs, const char *name)
+{
+	struct tls *t = calloc(1, sizeof *t);
+	must(t);
+	t->bufs = bufs;
+	t->context = c;
+	tls_context_hold(c);
+	t->ssl = SSL_new(c->ssl);
+	BIO *bio = BIO_new(c->library->bio);
+	must(t->ssl && bio);
+	BIO_set_data(bio, t);
+	SSL_set_bio(t->ssl, bio, bio);
+	if (c->server) {
+		SSL_set_accept_state(t->ssl);
+	} else {
+		SSL_set_connect_state(t->ssl);
+		expect_name(t, name);
+	}
+	return t;
+}
+
+void tls_close(struct tls *t)
+{
+	SSL_free(t->ssl);
+	tls_context_drop(t->context);
+	chain_drop(&t->sealed_in);
+	chain_drop(&t->sealed_out);
+	free(t);
+}
+
+struct chain *tls_sealed_in(struct tls *t)
+{
+	return &t->sealed_in;
+}
+
+struct chain *tls_sealed_out(struct tls *t)
+{
+	return &t->sealed_out;
+}
+
+static enum tls_progress bad(struct tls *t, enum err why)
+{
+	t->why = why;
+	ERR_clear_error();
+	return TLS_BAD;
+}
+
+enum tls_progress tls_handshake(struct tls *t)
+{
+	int got = SSL_do_handshake(t->ssl);
+	if (got == 1)
+		return TLS_DONE;
+	if (SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_READ)
+		return TLS_MORE;
+	if (t->context->server)
+		return bad(t, ERR_TLS_HANDSHAKE);
+	bool distrusted = SSL_get_verify_result(t->ssl) != X509_V_OK && t->context->verify;
+	return bad(t, distrusted ? ERR_BACK_VERIFY : ERR_BACK_TLS);
+}
+
+static enum tls_progress unseal_end(struct tls *t, int got)
+{
+	switch (SSL_get_error(t->ssl, got)) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_MORE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_END;
+	default:
+		return bad(t, ERR_TLS_RECORD);
+	}
+}
+
+/*
+ * Fills block after block, so that several records of a transfer share one. A block is small until
+ * more than a small one's worth is there.
+ */
+enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct budget *budget)
+{
+	for (;;) {
+		bool large = t->sealed_in.bytes > BLOCK_SMALL_BYTES;
+		struct block *k = block_take(t->bufs, large ? BLOCK_LARGE : BLOCK_SMALL, budget);
+		size_t filled = 0;
+		int got = 1;
+		while (filled < k->size) {
+			got = SSL_read(t->ssl, k->data + filled, (int)(k->size - filled));
+			if (got <= 0)
+				break;
+			filled += (size_t)got;
+			if (!t->sealed_in.bytes && !SSL_has_pending(t->ssl))
+				break;
+		}
+		chain_add(clear, k, k->data, filled);
+		if (got <= 0)
+			return unseal_end(t, got);
+		if (!t->sealed_in.bytes && !SSL_has_pending(t->ssl))
+			return TLS_MORE;
+	}
+}
+
+/* A slice of a chain that is shorter than a record is joined with what follows, up to this much. */
+#define JOINED_BYTES RECORD_BYTES
+
+static bool seal_bytes(struct tls *t, const void *from, size_t n, size_t *sealed)
+{
+	if (SSL_write_ex(t->ssl, from, n, sealed) == 1)
+		return true;
+	bad(t, ERR_TLS_RECORD);
+	return false;
+}
+
+/* A head and a small body go into one record: one cipher operation and one tag instead of two. */
+static bool seal_joined(struct tls *t, struct chain *clear, size_t max, size_t *sealed)
+{
+	char joined[JOINED_BYTES];
+	size_t n = clear->bytes < sizeof joined ? clear->bytes : sizeof joined;
+	n = n < max ? n : max;
+	chain_peek(clear, joined, n);
+	return seal_bytes(t, joined, n, sealed);
+}
+
+bool tls_seal(struct tls *t, struct chain *clear, size_t max)
+{
+	while (clear->bytes && max) {
+		struct slice *first = clear->first;
+		size_t n = first->n < max ? first->n : max;
+		size_t sealed;
+		bool ok = first->next && n < RECORD_BYTES
+				  ? seal_joined(t, clear, max, &sealed)
+				  : seal_bytes(t, first->at, n < RECORD_BYTES ? n : RECORD_BYTES,
+					       &sealed);
+		if (!ok)
+			return false;
+		chain_skip(clear, sealed);
+		max -= sealed;
+	}
+	return true;
+}
+
+void tls_finish(struct tls *t)
+{
+	if (SSL_is_init_finished(t->ssl) && SSL_shutdown(t->ssl) < 0)
+		ERR_clear_error();
+}
+
+enum err tls_why(const struct tls *t)
+{
+	return t->why;
+}
+
+bool tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl) == 1;
+}
+
+const char *tls_version(const struct tls *t)
+{
+	return SSL_get_version(t->ssl);
+}
+
+const char *tls_cipher(const struct tls *t)
+{
+	return SSL_get_cipher_name(t->ssl);
+}
+
+const char *tls_server_name(const struct tls *t)
+{
+	return SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+const char *tls_alpn(const struct tls *t)
+{
+	const unsigned char *name;
+	unsigned n;
+	SSL_get0_alpn_selected(t->ssl, &name, &n);
+	if (n == 2 && !memcmp(name, "h2", 2))
+		return "h2";
+	return n == 8 && !memcmp(name, "http/1.1", 8) ? "http/1.1" : NULL;
+}

@@ -1,0 +1,335 @@
+#include "net/tls_context.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "net/tls_private.h"
+
+/* --- the library --- */
+
+struct tls_library *tls_library_open(void)
+{
+	struct tls_library *l = calloc(1, sizeof *l);
+	must(l);
+	l->library = OSSL_LIB_CTX_new();
+	l->bio = tls_bio_method();
+	must(l->library && l->bio);
+	return l;
+}
+
+void tls_library_close(struct tls_library *l)
+{
+	must(atomic_load(&l->contexts) == 0);
+	BIO_meth_free(l->bio);
+	OSSL_LIB_CTX_free(l->library);
+	free(l);
+}
+
+void tls_library_enter(struct tls_library *l)
+{
+	OSSL_LIB_CTX_set0_default(l->library);
+}
+
+/* --- ticket keys --- */
+
+static bool fill(struct ticket_key *k)
+{
+	return RAND_bytes((unsigned char *)k, sizeof *k) == 1;
+}
+
+bool ticket_keys_fill(struct ticket_keys *k)
+{
+	k->version = TICKET_KEYS_VERSION;
+	atomic_store(&k->sequence, 0);
+	return fill(&k->previous) && fill(&k->current) && fill(&k->next);
+}
+
+bool ticket_keys_rotate(struct ticket_keys *k)
+{
+	struct ticket_key fresh;
+	if (!fill(&fresh))
+		return false;
+	atomic_fetch_add(&k->sequence, 1);
+	k->previous = k->current;
+	k->current = k->next;
+	k->next = fresh;
+	atomic_fetch_add(&k->sequence, 1);
+	return true;
+}
+
+/* Copies the keys while nobody writes them: the keeper's write takes a microsecond twice a day. */
+static void read_keys(const struct ticket_keys *shared, struct ticket_key keys[3])
+{
+	uint32_t before, after;
+	do {
+		before = atomic_load_explicit(&shared->sequence, memory_order_acquire);
+		keys[0] = shared->current;
+		keys[1] = shared->previous;
+		keys[2] = shared->next;
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&shared->sequence, memory_order_relaxed);
+	} while (before != after || before & 1);
+}
+
+static bool use_key(struct tls_context *c, const struct ticket_key *k, unsigned char *iv,
+		    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)k->mac,
+						  sizeof k->mac),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	return EVP_CipherInit_ex2(cipher, c->ticket_cipher, k->cipher, iv, seal, NULL) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* OpenSSL's contract: 1 sealed or opened, 2 opened and to be renewed, 0 unknown key, -1 error. */
+static int ticket_key_wanted(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_IV_LENGTH],
+			     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
+{
+	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct ticket_key keys[3];
+	read_keys(c->tickets, keys);
+	if (seal) {
+		memcpy(name, keys[0].name, sizeof keys[0].name);
+		if (RAND_bytes_ex(c->library->library, iv, 16, 0) != 1)
+			return -1;
+		return use_key(c, &keys[0], iv, cipher, mac, true) ? 1 : -1;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (memcmp(name, keys[i].name, sizeof keys[i].name))
+			continue;
+		if (!use_key(c, &keys[i], iv, cipher, mac, false))
+			return -1;
+		/* TLS 1.3 renews by itself after each resumption. */
+		return i == 1 && SSL_version(ssl) < TLS1_3_VERSION ? 2 : 1;
+	}
+	return 0;
+}
+
+/* --- contexts --- */
+
+static const struct {
+	const char *name;
+	int oldest;
+	const char *suites_1_3, *ciphers_1_2;
+} policies[TLS_POLICIES] = {
+	[TLS_POLICY_1_2] = {
+		"ELBSecurityPolicy-TLS13-1-2-Res-2021-06", TLS1_2_VERSION,
+		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+		"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+		"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+	},
+	[TLS_POLICY_1_3] = {
+		"ELBSecurityPolicy-TLS13-1-3-2021-06", TLS1_3_VERSION,
+		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+		"ECDHE-ECDSA-AES128-GCM-SHA256",
+	},
+};
+
+const char *tls_policy_name(enum tls_policy p)
+{
+	must(p < TLS_POLICIES);
+	return policies[p].name;
+}
+
+/* The oldest error is the cause; the others are where it passed. */
+static void say_why(const char *what, char error[TLS_ERROR_BYTES])
+{
+	unsigned long code = ERR_get_error();
+	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+	snprintf(error, TLS_ERROR_BYTES, "%s: %s", what, reason ? reason : "not readable");
+	ERR_clear_error();
+}
+
+static int no_password(char *to, int size, int writing, void *unused)
+{
+	(void)to, (void)size, (void)writing, (void)unused;
+	return 0;
+}
+
+static BIO *bio_over(const char *text)
+{
+	BIO *b = BIO_new_mem_buf(text, -1);
+	must(b);
+	return b;
+}
+
+static bool use_certificate(struct tls_context *c, const char *pem)
+{
+	BIO *in = bio_over(pem);
+	X509 *leaf = X509_new_ex(c->library->library, NULL);
+	must(leaf);
+	bool ok = PEM_read_bio_X509(in, &leaf, no_password, NULL) &&
+		  SSL_CTX_use_certificate(c->ssl, leaf) == 1;
+	while (ok) {
+		X509 *more = X509_new_ex(c->library->library, NULL);
+		must(more);
+		if (!PEM_read_bio_X509(in, &more, no_password, NULL)) {
+			X509_free(more);
+			ok = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+			break;
+		}
+		ok = SSL_CTX_add0_chain_cert(c->ssl, more) == 1;
+	}
+	if (ok)
+		ERR_clear_error();
+	X509_free(leaf);
+	BIO_free(in);
+	return ok;
+}
+
+static bool use_private_key(struct tls_context *c, const char *pem)
+{
+	BIO *in = bio_over(pem);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(in, NULL, no_password, NULL,
+						   c->library->library, NULL);
+	bool ok = key && SSL_CTX_use_PrivateKey(c->ssl, key) == 1;
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	return ok;
+}
+
+static bool trust_pem(struct tls_context *c, const char *pem)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+	BIO *in = bio_over(pem);
+	unsigned n = 0;
+	for (X509 *ca; (ca = PEM_read_bio_X509(in, NULL, no_password, NULL)); n++) {
+		X509_STORE_add_cert(store, ca);
+		X509_free(ca);
+	}
+	BIO_free(in);
+	if (n)
+		ERR_clear_error();
+	return n > 0;
+}
+
+static const unsigned char alpn_h1[] = "\x08http/1.1\x08http/1.0";
+static const unsigned char alpn_h2_h1[] = "\x02h2\x08http/1.1\x08http/1.0";
+
+static int alpn_offered(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_n,
+			const unsigned char *offered, unsigned offered_n, void *context)
+{
+	(void)ssl;
+	const struct tls_context *c = context;
+	const unsigned char *ours = c->h2 ? alpn_h2_h1 : alpn_h1;
+	unsigned ours_n = c->h2 ? sizeof alpn_h2_h1 - 1 : sizeof alpn_h1 - 1;
+	unsigned char *at;
+	int got = SSL_select_next_proto(&at, chosen_n, ours, ours_n, offered, offered_n);
+	*chosen = at;
+	return got == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static struct tls_context *context_new(struct tls_library *l, const SSL_METHOD *method)
+{
+	struct tls_context *c = calloc(1, sizeof *c);
+	must(c);
+	atomic_store(&c->refs, 1);
+	c->library = l;
+	c->ssl = SSL_CTX_new_ex(l->library, NULL, method);
+	must(c->ssl);
+	atomic_fetch_add(&l->contexts, 1);
+	SSL_CTX_set_app_data(c->ssl, c);
+	/* An idle session keeps no record buffers: they are half of its memory. */
+	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	return c;
+}
+
+static void use_policy(struct tls_context *c, enum tls_policy p)
+{
+	must(SSL_CTX_set_min_proto_version(c->ssl, policies[p].oldest) == 1);
+	must(SSL_CTX_set_ciphersuites(c->ssl, policies[p].suites_1_3) == 1);
+	must(SSL_CTX_set_cipher_list(c->ssl, policies[p].ciphers_1_2) == 1);
+	must(SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256:P-384") == 1);
+}
+
+static void use_tickets(struct tls_context *c, const struct ticket_keys *tickets)
+{
+	if (!tickets) {
+		SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET);
+		SSL_CTX_set_num_tickets(c->ssl, 0);
+		return;
+	}
+	must(tickets->version == TICKET_KEYS_VERSION);
+	c->tickets = tickets;
+	c->ticket_cipher = EVP_CIPHER_fetch(c->library->library, "AES-256-CBC", NULL);
+	must(c->ticket_cipher);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, ticket_key_wanted);
+	/* One, not two: sealing a ticket is a tenth of a handshake. */
+	SSL_CTX_set_num_tickets(c->ssl, 1);
+	static const unsigned char id[] = "crossfade";
+	SSL_CTX_set_session_id_context(c->ssl, id, sizeof id - 1);
+}
+
+struct tls_context *tls_server_open(struct tls_library *l, const struct tls_server_config *config,
+				    char error[TLS_ERROR_BYTES])
+{
+	struct tls_context *c = context_new(l, TLS_server_method());
+	c->server = true;
+	c->h2 = config->h2;
+	use_policy(c, config->policy);
+	SSL_CTX_set_options(c->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_alpn_select_cb(c->ssl, alpn_offered, c);
+	use_tickets(c, config->tickets);
+	if (!use_certificate(c, config->certificate)) {
+		say_why("certificate", error);
+		goto unusable;
+	}
+	if (!use_private_key(c, config->key)) {
+		say_why("private key", error);
+		goto unusable;
+	}
+	if (SSL_CTX_check_private_key(c->ssl) != 1) {
+		say_why("certificate and key", error);
+		goto unusable;
+	}
+	return c;
+unusable:
+	tls_context_drop(c);
+	return NULL;
+}
+
+struct tls_context *tls_client_open(struct tls_library *l, const struct tls_client_config *config,
+				    char error[TLS_ERROR_BYTES])
+{
+	struct tls_context *c = context_new(l, TLS_client_method());
+	c->verify = config->verify;
+	SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
+	SSL_CTX_set_alpn_protos(c->ssl, alpn_h1, sizeof "\x08http/1.1" - 1);
+	SSL_CTX_set_verify(c->ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	bool trusted = config->ca ? trust_pem(c, config->ca)
+				  : SSL_CTX_set_default_verify_paths(c->ssl) == 1;
+	if (trusted)
+		return c;
+	say_why(config->ca ? "ca" : "the system's trust store", error);
+	tls_context_drop(c);
+	return NULL;
+}
+
+void tls_context_hold(struct tls_context *c)
+{
+	atomic_fetch_add(&c->refs, 1);
+}
+
+void tls_context_drop(struct tls_context *c)
+{
+	if (atomic_fetch_sub(&c->refs, 1) != 1)
+		return;
+	SSL_CTX_free(c->ssl);
+	EVP_CIPHER_free(c->ticket_cipher);
+	atomic_fetch_sub(&c->library->contexts, 1);
+	free(c);
+}

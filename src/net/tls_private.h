@@ -1,0 +1,27 @@
+#ifndef NET_TLS_PRIVATE_H
+#define NET_TLS_PRIVATE_H
+
+/* What tls_context.c and tls.c share of each other. */
+
+#include <openssl/ssl.h>
+
+#include "net/tls_context.h"
+
+struct tls_library {
+	OSSL_LIB_CTX *library;
+	BIO_METHOD *bio; /* over the chains of a session: tls.c */
+	_Atomic unsigned contexts;
+};
+
+struct tls_context {
+	_Atomic unsigned refs;
+	struct tls_library *library; /* borrowed */
+	SSL_CTX *ssl;
+	EVP_CIPHER *ticket_cipher;
+	const struct ticket_keys *tickets; /* borrowed */
+	bool server, verify, h2;
+};
+
+BIO_METHOD *tls_bio_method(void);
+
+#endif

@@ -1,0 +1,467 @@
+#include "net/wire.h"
+
+#include <errno.h>
+
+#include "base/bug.h"
+#include "limits.h"
+#include "net/tls.h"
+
+#define wire_of(op, member) ((struct wire *)((char *)(op) - offsetof(struct wire, member)))
+
+void wires_open(struct wires *s, struct io *io, struct bufs *bufs)
+{
+	*s = (struct wires){ .io = io, .bufs = bufs, .handshakes_left = HANDSHAKES_PER_TURN };
+	list_init(&s->dirty);
+	list_init(&s->hungry);
+	list_init(&s->queued);
+	list_init(&s->ending);
+	slab_open(&s->sends, IO_VECTORS_MAX * sizeof(struct iovec), 16);
+}
+
+void wires_close(struct wires *s)
+{
+	must(list_empty(&s->dirty) && list_empty(&s->hungry) && list_empty(&s->queued) &&
+	     list_empty(&s->ending));
+	slab_close(&s->sends);
+}
+
+bool wires_restless(const struct wires *s)
+{
+	return !list_empty(&s->queued);
+}
+
+/* --- the end of a wire --- */
+
+/* When nothing is under way any more, the socket goes, and the user gets its memory back. */
+static void settle(struct wire *w)
+{
+	if (io_op_busy(&w->receive) || io_op_busy(&w->transmit))
+		return;
+	must(chain_empty(&w->going));
+	chain_drop(&w->in);
+	if (w->sock)
+		io_close(w->wires->io, w->sock, w->reset);
+	w->sock = NULL;
+	if (w->tls)
+		tls_close(w->tls);
+	w->tls = NULL;
+	list_remove(&w->dirty_link);
+	list_remove(&w->link);
+	list_add_tail(&w->wires->ending, &w->link);
+}
+
+static void shut(struct wire *w, bool reset)
+{
+	if (w->state == WIRE_CLOSED)
+		return;
+	w->state = WIRE_CLOSED;
+	w->reset = reset;
+	chain_drop(&w->out);
+	io_cancel(w->wires->io, &w->receive);
+	io_cancel(w->wires->io, &w->transmit);
+	settle(w);
+}
+
+/* Nothing good can come over it any more; an alert that says so may still go out. */
+static void break_off(struct wire *w, enum err why)
+{
+	bool usable = wire_usable(w);
+	if (w->tls && tls_sealed_out(w->tls)->bytes && usable) {
+		chain_drop(&w->out);
+		w->state = WIRE_CLOSING;
+		w->notified = true;
+		wire_touch(w);
+	} else {
+		shut(w, true);
+	}
+	if (usable)
+		w->user->broken(w, why);
+}
+
+static enum err err_of_errno(int32_t result)
+{
+	switch (-result) {
+	case ECONNREFUSED:
+		return ERR_BACK_REFUSED;
+	case EMFILE:
+	case ENFILE:
+		return ERR_OUT_OF_HANDLES;
+	case ECANCELED:
+		return ERR_CANCELED;
+	case ECONNRESET:
+	case EPIPE:
+		return ERR_PEER_RESET;
+	default:
+		return ERR_BACK_UNREACHABLE;
+	}
+}
+
+/* --- receiving --- */
+
+static void arm(struct wire *w)
+{
+	bool handshaking = w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
+	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock)
+		return;
+	if (w->budget && budget_spent(w->budget)) {
+		list_remove(&w->link);
+		list_add_tail(&w->wires->hungry, &w->link);
+		return;
+	}
+	io_recv(w->wires->io, &w->receive, w->sock, w->appetite);
+}
+
+void wire_receive(struct wire *w)
+{
+	must(wire_usable(w));
+	w->wants = true;
+	arm(w);
+}
+
+static void hand_over(struct wire *w)
+{
+	w->wants = false;
+	w->user->bytes(w);
+}
+
+static void peer_finished(struct wire *w, bool cut)
+{
+	w->at_end = true;
+	w->cut = cut;
+	w->wants = false;
+	if (w->state == WIRE_OPEN)
+		w->user->finished(w);
+	else
+		break_off(w, ERR_PEER_CLOSED);
+}
+
+/* False while the session is not up: it waits for its turn or for the peer, or it broke. */
+static bool handshake(struct wire *w)
+{
+	struct wires *s = w->wires;
+	if (w->state == WIRE_GREETING) {
+		if (!s->handshakes_left) {
+			list_remove(&w->link);
+			list_add_tail(&s->queued, &w->link);
+			return false;
+		}
+		s->handshakes_left--;
+		w->state = WIRE_HANDSHAKE;
+	}
+	enum tls_progress p = tls_handshake(w->tls);
+	if (tls_sealed_out(w->tls)->bytes)
+		wire_touch(w);
+	if (p == TLS_MORE)
+		return false;
+	if (p == TLS_BAD) {
+		s->counts.handshakes_failed++;
+		break_off(w, tls_why(w->tls));
+		return false;
+	}
+	s->counts.handshakes++;
+	s->counts.handshakes_resumed += tls_is_resumed(w->tls);
+	w->state = WIRE_OPEN;
+	if (w->out.bytes)
+		wire_touch(w);
+	if (w->user->ready)
+		w->user->ready(w);
+	return w->state == WIRE_OPEN;
+}
+
+static void unseal(struct wire *w)
+{
+	size_t before = w->in.bytes;
+	enum tls_progress p = tls_unseal(w->tls, &w->in, w->budget);
+	if (tls_sealed_out(w->tls)->bytes)
+		wire_touch(w);
+	if (p == TLS_BAD) {
+		break_off(w, tls_why(w->tls));
+		return;
+	}
+	w->at_end = p == TLS_END;
+	if (w->in.bytes > before)
+		hand_over(w);
+	if (w->at_end && w->state == WIRE_OPEN)
+		peer_finished(w, false);
+}
+
+static void sealed_arrived(struct wire *w)
+{
+	if (w->state != WIRE_OPEN && !handshake(w)) {
+		if (wire_usable(w) && list_empty(&w->link))
+			arm(w);
+		return;
+	}
+	if (tls_sealed_in(w->tls)->bytes)
+		unseal(w);
+	if (wire_usable(w))
+		arm(w);
+}
+
+/* In the midst of a transfer the next receive is a large one, until one brings little. */
+static void adapt_appetite(struct wire *w, const struct io_op *op)
+{
+	if (w->appetite == BLOCK_SMALL && (uint32_t)op->result == op->block->size)
+		w->appetite = BLOCK_LARGE;
+	else if (w->appetite == BLOCK_LARGE && op->result < BLOCK_SMALL_BYTES)
+		w->appetite = BLOCK_SMALL;
+}
+
+static void received(struct io_op *op)
+{
+	struct wire *w = wire_of(op, receive);
+	if (!wire_usable(w)) {
+		if (op->result > 0)
+			block_drop(op->block);
+		if (w->state == WIRE_CLOSED)
+			settle(w);
+		return;
+	}
+	if (op->result < 0) {
+		break_off(w, err_of_errno(op->result));
+		return;
+	}
+	if (op->result == 0) {
+		peer_finished(w, w->tls != NULL);
+		return;
+	}
+	adapt_appetite(w, op);
+	block_charge(op->block, w->budget);
+	struct chain *in = w->tls ? tls_sealed_in(w->tls) : &w->in;
+	chain_add(in, op->block, op->block->data, (size_t)op->result);
+	if (w->tls)
+		sealed_arrived(w);
+	else
+		hand_over(w);
+}
+
+/* --- sending --- */
+
+void wire_touch(struct wire *w)
+{
+	if (list_empty(&w->dirty_link) && w->state != WIRE_CLOSED)
+		list_add_tail(&w->wires->dirty, &w->dirty_link);
+}
+
+static bool seal(struct wire *w)
+{
+	size_t before = w->out.bytes;
+	if (w->state == WIRE_OPEN || w->state == WIRE_CLOSING)
+		if (!tls_seal(w->tls, &w->out, WIRE_FLUSH_BYTES))
+			return false;
+	w->sent_bytes += before - w->out.bytes;
+	if (!w->out.bytes && (w->finishing || w->state == WIRE_CLOSING) && !w->notified) {
+		w->notified = true;
+		tls_finish(w->tls);
+	}
+	return true;
+}
+
+/* Moves at most WIRE_FLUSH_BYTES in at most IO_VECTORS_MAX slices to `going`. */
+static unsigned load(struct wire *w, struct chain *from)
+{
+	unsigned n = 0;
+	while (from->first && n < IO_VECTORS_MAX && w->going.bytes < WIRE_FLUSH_BYTES) {
+		chain_move_some(&w->going, from, from->first->n);
+		n++;
+	}
+	return n;
+}
+
+static const struct iovec *fill_vectors(struct wire *w, unsigned n)
+{
+	if (n > sizeof w->few / sizeof w->few[0])
+		w->many = slab_take(&w->wires->sends);
+	struct iovec *v = w->many ? w->many : w->few;
+	for (struct slice *s = w->going.first; s; s = s->next)
+		*v++ = (struct iovec){ s->at, s->n };
+	return w->many ? w->many : w->few;
+}
+
+static void all_has_gone(struct wire *w)
+{
+	if (w->state == WIRE_CLOSING)
+		shut(w, false);
+	else if (w->finishing && !w->finished) {
+		w->finished = true;
+		io_shutdown(w->wires->io, w->sock);
+	}
+}
+
+static void flush(struct wire *w)
+{
+	if (io_op_busy(&w->transmit) || !w->sock || w->state == WIRE_CLOSED)
+		return;
+	struct chain *from = &w->out;
+	if (w->tls) {
+		if (!seal(w)) {
+			break_off(w, tls_why(w->tls));
+			return;
+		}
+		from = tls_sealed_out(w->tls);
+	}
+	unsigned n = load(w, from);
+	if (!n) {
+		all_has_gone(w);
+		return;
+	}
+	if (!w->tls)
+		w->sent_bytes += w->going.bytes;
+	io_send(w->wires->io, &w->transmit, w->sock, fill_vectors(w, n), n);
+}
+
+static void transmitted(struct io_op *op)
+{
+	struct wire *w = wire_of(op, transmit);
+	chain_drop(&w->going);
+	if (w->many)
+		slab_give(&w->wires->sends, w->many);
+	w->many = NULL;
+	if (w->state == WIRE_CLOSED) {
+		settle(w);
+		return;
+	}
+	if (op->result < 0) {
+		if (w->tls)
+			chain_drop(tls_sealed_out(w->tls));
+		break_off(w, ERR_PEER_RESET);
+		return;
+	}
+	wire_touch(w);
+	if (wire_usable(w))
+		w->user->drained(w);
+}
+
+/* --- a life --- */
+
+static void wire_open(struct wire *w, struct wires *s, const struct wire_user *user,
+		      struct budget *budget)
+{
+	*w = (struct wire){ .wires = s, .user = user, .budget = budget, .appetite = BLOCK_SMALL };
+	list_init(&w->link);
+	list_init(&w->dirty_link);
+	io_op_init(&w->transmit, transmitted);
+}
+
+void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user, struct sock *sock,
+		 struct tls_context *tls, struct budget *budget)
+{
+	wire_open(w, s, user, budget);
+	io_op_init(&w->receive, received);
+	w->sock = sock;
+	w->state = tls ? WIRE_GREETING : WIRE_OPEN;
+	if (tls)
+		w->tls = tls_open(tls, s->bufs, NULL);
+}
+
+static void connected(struct io_op *op)
+{
+	struct wire *w = wire_of(op, receive);
+	if (op->result >= 0)
+		w->sock = op->sock;
+	int32_t result = op->result;
+	io_op_init(op, received);
+	if (w->state == WIRE_CLOSED) {
+		settle(w);
+		return;
+	}
+	if (result < 0) {
+		break_off(w, err_of_errno(result));
+		return;
+	}
+	wire_touch(w);
+	if (w->tls) {
+		w->state = WIRE_HANDSHAKE;
+		sealed_arrived(w);
+		return;
+	}
+	w->state = WIRE_OPEN;
+	if (w->user->ready)
+		w->user->ready(w);
+	if (wire_usable(w))
+		arm(w);
+}
+
+void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
+		  const struct addr *to, struct tls_context *tls, const char *name,
+		  struct budget *budget)
+{
+	wire_open(w, s, user, budget);
+	w->state = WIRE_CONNECTING;
+	if (tls)
+		w->tls = tls_open(tls, s->bufs, name);
+	io_op_init(&w->receive, connected);
+	io_connect(s->io, &w->receive, to);
+}
+
+void wire_finish(struct wire *w)
+{
+	must(wire_usable(w));
+	w->finishing = true;
+	wire_touch(w);
+}
+
+void wire_close(struct wire *w)
+{
+	if (!wire_usable(w))
+		return;
+	if (!w->sock) {
+		shut(w, true);
+		return;
+	}
+	w->state = WIRE_CLOSING;
+	io_cancel(w->wires->io, &w->receive);
+	list_remove(&w->link);
+	wire_touch(w);
+}
+
+void wire_abort(struct wire *w)
+{
+	shut(w, true);
+}
+
+struct wire_tls_facts wire_tls(const struct wire *w)
+{
+	if (!w->tls)
+		return (struct wire_tls_facts){ 0 };
+	return (struct wire_tls_facts){
+		.version = tls_version(w->tls),
+		.cipher = tls_cipher(w->tls),
+		.server_name = tls_server_name(w->tls),
+		.alpn = tls_alpn(w->tls),
+		.resumed = tls_is_resumed(w->tls),
+	};
+}
+
+/* --- the end of a turn --- */
+
+static void start_queued_handshakes(struct wires *s)
+{
+	s->handshakes_left = HANDSHAKES_PER_TURN;
+	while (s->handshakes_left && !list_empty(&s->queued)) {
+		struct wire *w = list_entry(list_take_first(&s->queued), struct wire, link);
+		sealed_arrived(w);
+	}
+}
+
+static void feed_hungry(struct wires *s)
+{
+	struct list waiting;
+	list_init(&waiting);
+	list_splice_tail(&waiting, &s->hungry);
+	for (struct list *l; (l = list_take_first(&waiting));)
+		arm(list_entry(l, struct wire, link));
+}
+
+void wires_flush(struct wires *s)
+{
+	start_queued_handshakes(s);
+	for (struct list *l; (l = list_take_first(&s->dirty));)
+		flush(list_entry(l, struct wire, dirty_link));
+	if (!list_empty(&s->hungry))
+		feed_hungry(s);
+	for (struct list *l; (l = list_take_first(&s->ending));) {
+		struct wire *w = list_entry(l, struct wire, link);
+		w->user->gone(w);
+	}
+}

@@ -1,0 +1,140 @@
+#ifndef NET_WIRE_H
+#define NET_WIRE_H
+
+/*
+ * Bytes to and from one peer, in the clear or inside TLS: its user cannot tell which. A wire has at
+ * most one receive and one send under way. It is embedded in its user, which hears about it by the
+ * verbs of a `struct wire_user` and may free it only in gone().
+ *
+ * Receiving is asked for each time (wire_receive); a user that does not ask is what holds a peer
+ * back. Sending is put into `out` and goes at the end of the turn: all that one turn has produced is
+ * sealed once and sent once.
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "io/io.h"
+#include "net/tls_context.h"
+
+struct tls;
+struct wire;
+
+struct wires_counts {
+	uint64_t handshakes, handshakes_resumed, handshakes_failed;
+};
+
+/* What all wires of one thread share. */
+struct wires {
+	struct io *io;
+	struct bufs *bufs;
+	struct list dirty;  /* have something to send, or to say at the end of this turn */
+	struct list hungry; /* want to receive, and must wait for memory */
+	struct list queued; /* have a handshake to start, in a later turn */
+	struct list ending; /* closed; gone() is due at the end of this turn */
+	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
+	struct wires_counts counts;
+	struct slab sends; /* vectors of sends under way */
+};
+
+struct wire_user {
+	/* More bytes are in w->in; what is not taken stays there. Ask again for more. */
+	void (*bytes)(struct wire *w);
+	/* The peer has sent its FIN (or close_notify) behind all bytes. Sending may go on. */
+	void (*finished)(struct wire *w);
+	/* Less is unsent than before: see wire_unsent(). */
+	void (*drained)(struct wire *w);
+	/* Connected, and the handshake is done. May be NULL for accepted wires. */
+	void (*ready)(struct wire *w);
+	/* It broke. No more comes and nothing more goes; gone() follows by itself. */
+	void (*broken)(struct wire *w, enum err why);
+	/* No operation is under way any more; the memory is the user's again. */
+	void (*gone)(struct wire *w);
+};
+
+enum wire_state {
+	WIRE_CONNECTING,
+	WIRE_GREETING, /* accepted, for TLS; its first bytes have not been looked at */
+	WIRE_HANDSHAKE,
+	WIRE_OPEN,
+	WIRE_CLOSING, /* what is in `out` still goes, then it is closed */
+	WIRE_CLOSED,  /* waits for its operations to end */
+};
+
+struct wire {
+	struct wires *wires;
+	const struct wire_user *user;
+	struct sock *sock;     /* owned; NULL while connecting and when gone */
+	struct tls *tls;       /* owned; NULL: in the clear */
+	struct budget *budget; /* borrowed; receive blocks are charged to it */
+	struct chain in;       /* clear bytes that have come and are not taken */
+	struct chain out;      /* clear bytes to go, from the end of this turn on */
+	struct chain going;    /* bytes of the send under way */
+	struct iovec few[2], *many; /* of the send under way; many: when two are too few */
+	struct io_op receive, transmit;
+	struct list dirty_link; /* in wires->dirty */
+	struct list link;      /* in another list of `wires` */
+	uint64_t sent_bytes;   /* clear bytes handed on to the kernel, or sealed for it */
+	uint8_t state;	       /* enum wire_state */
+	uint8_t appetite;      /* enum block_class of the next receive: large in the midst of a transfer */
+	bool wants;	       /* the user has asked to receive */
+	bool at_end;	       /* the peer has finished */
+	bool cut;	       /* it did so without TLS' close_notify: what it sent may not be whole */
+	bool finishing;	       /* FIN follows the last byte of out */
+	bool notified;	       /* close_notify is sealed */
+	bool finished;	       /* FIN is sent */
+	bool reset;	       /* it is closed with RST */
+};
+
+void wires_open(struct wires *s, struct io *io, struct bufs *bufs);
+/* All wires must be gone. */
+void wires_close(struct wires *s);
+/*
+ * The end of a turn: one seal and one send for each wire that has something to go; receives that
+ * waited for memory are tried again; gone() of those that are.
+ */
+void wires_flush(struct wires *s);
+/* True while wires_flush() left something for the next turn: the worker must not sleep. */
+bool wires_restless(const struct wires *s);
+
+/* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
+void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
+		 struct sock *sock /* moved in */, struct tls_context *tls, struct budget *budget);
+/* Connects; ready() or broken() follows. `name`: for SNI and verification, NULL without TLS. */
+void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
+		  const struct addr *to, struct tls_context *tls, const char *name,
+		  struct budget *budget);
+
+/*
+ * bytes(), finished() or broken() follows, once; never inside this call. Not after finished(). While
+ * the budget is spent nothing is received.
+ */
+void wire_receive(struct wire *w);
+/* w->out has grown. */
+void wire_touch(struct wire *w);
+/* Bytes in `out` and under way. */
+static inline size_t wire_unsent(const struct wire *w)
+{
+	return w->out.bytes + w->going.bytes;
+}
+
+static inline bool wire_usable(const struct wire *w)
+{
+	return w->state < WIRE_CLOSING;
+}
+
+/* FIN (in TLS close_notify before it) behind `out`; receiving goes on. */
+void wire_finish(struct wire *w);
+/* Closes when `out` has gone; nothing is received any more. gone() follows. */
+void wire_close(struct wire *w);
+/* Closes now, with RST, and drops what has not gone: the peer cannot take it for a whole. */
+void wire_abort(struct wire *w);
+
+/* What the TLS handshake agreed on; all NULL in the clear. Valid while the wire is open. */
+struct wire_tls_facts {
+	const char *version, *cipher, *server_name, *alpn;
+	bool resumed;
+};
+struct wire_tls_facts wire_tls(const struct wire *w);
+
+#endif

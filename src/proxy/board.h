@@ -1,0 +1,74 @@
+#ifndef PROXY_BOARD_H
+#define PROXY_BOARD_H
+
+/*
+ * What an operator changes while traffic flows: the two weights and their epoch. Shared memory that
+ * outlives executions, written by one control thread and read by every worker of every process.
+ *
+ * A worker copies the values after each wait, before it dispatches, and acknowledges their epoch in
+ * its slot; every decision of that turn uses the copy. So when each slot shows an epoch, no later
+ * decision uses older weights. The values stand twice, with an index of the valid copy: a writer
+ * that is killed midway hurts nobody.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "limits.h"
+#include "proxy/plan.h"
+
+#define BOARD_VERSION 1
+/* Workers of this process, of one that drains, and of one that starts. */
+#define BOARD_SLOTS (WORKERS_MAX * 3)
+
+struct board_values {
+	uint64_t epoch; /* 0: nothing was ever published */
+	uint32_t weights[ARMS];
+};
+
+enum slot_state { SLOT_FREE, SLOT_TAKING, SLOT_TAKEN };
+
+struct board_slot {
+	_Alignas(64) _Atomic uint32_t state; /* enum slot_state */
+	_Atomic uint32_t pid, worker;
+	_Atomic uint64_t acknowledged;
+	/* Requests on their way that were decided under the acknowledged epoch, and under earlier ones. */
+	_Atomic uint64_t in_flight_now, in_flight_before;
+};
+
+struct board {
+	uint32_t version;
+	_Atomic uint32_t valid; /* which of the two copies */
+	struct board_values copies[2];
+	struct board_slot slots[BOARD_SLOTS];
+};
+
+/* Makes fresh memory a board: the keeper, once. */
+void board_format(struct board *b);
+/* Whether this memory is a board of our version. */
+bool board_fits(const struct board *b);
+
+/* --- the one writer --- */
+
+/* Publishes; the epoch must be greater than the present one. */
+void board_publish(struct board *b, const struct board_values *v);
+/*
+ * Counts the taken slots that have not acknowledged `epoch` yet, and adds up the requests decided
+ * under earlier epochs that are still on their way. `late` gets the first late slot's index.
+ */
+unsigned board_late(const struct board *b, uint64_t epoch, uint64_t *in_flight_before,
+		    unsigned *late);
+/* Frees the slots of a process that is dead. */
+void board_free_slots_of(struct board *b, uint32_t pid);
+
+/* --- readers --- */
+
+struct board_values board_read(const struct board *b);
+/* A slot for a worker; NULL when all are taken. It counts as having acknowledged what it reads next. */
+struct board_slot *board_take_slot(struct board *b, uint32_t pid, uint32_t worker);
+void board_give_slot(struct board_slot *s);
+/* Reads, and acknowledges what was read. */
+struct board_values board_acknowledge(const struct board *b, struct board_slot *s);
+
+#endif

@@ -1,0 +1,158 @@
+#include "proxy/cluster.h"
+
+#include <stdlib.h>
+
+#include "base/bug.h"
+
+/* --- plans --- */
+
+static struct live_node *live_node_of(struct live_nodes *all, struct live_cluster *c,
+				      const struct node *node)
+{
+	must(node->state->number < NODES_MAX);
+	struct live_node **at = &all->by_number[node->state->number];
+	if (!*at) {
+		*at = calloc(1, sizeof **at);
+		must(*at);
+		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
+	}
+	return *at;
+}
+
+void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
+			const struct cluster *cluster, unsigned worker)
+{
+	free(c->nodes);
+	c->nodes = calloc(cluster->node_n ? cluster->node_n : 1, sizeof(struct live_node *));
+	must(c->nodes);
+	c->cluster = cluster;
+	c->node_n = cluster->node_n;
+	c->budget.max = CLUSTER_BUDGET_BYTES;
+	if (c->turn == 0)
+		c->turn = worker;
+	for (size_t i = 0; i < cluster->node_n; i++) {
+		const struct node *node = &cluster->nodes[i];
+		struct live_node *live = live_node_of(all, c, node);
+		live->node = node;
+		live->cluster = cluster;
+		c->nodes[i] = live;
+		struct pool_terms terms = {
+			.policy = cluster->policy,
+			.tls = node->tls ? cluster->tls[worker] : NULL,
+			.server_name = node->server_name,
+			.addresses = node->addresses,
+			.address_n = node->address_n,
+		};
+		pool_renew(&live->pool, &terms);
+	}
+}
+
+void live_cluster_close(struct live_cluster *c)
+{
+	must(c->budget.used == 0);
+	free(c->nodes);
+	c->nodes = NULL;
+}
+
+static bool plan_names(const struct plan *plan, uint32_t number)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		for (size_t i = 0; i < plan->clusters[arm].node_n; i++)
+			if (plan->clusters[arm].nodes[i].state->number == number)
+				return true;
+	return false;
+}
+
+void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		struct live_node *live = all->by_number[i];
+		if (!live || plan_names(plan, i))
+			continue;
+		live->node = NULL;
+		live->cluster = NULL;
+		pool_close_idle(&live->pool);
+		if (live->outstanding || live->pool.open_n)
+			continue;
+		pool_close(&live->pool);
+		free(live);
+		all->by_number[i] = NULL;
+	}
+}
+
+void live_nodes_close_idle(struct live_nodes *all)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++)
+		if (all->by_number[i])
+			pool_close_idle(&all->by_number[i]->pool);
+}
+
+void live_nodes_close(struct live_nodes *all)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		if (!all->by_number[i])
+			continue;
+		must(all->by_number[i]->outstanding == 0);
+		pool_close(&all->by_number[i]->pool);
+		free(all->by_number[i]);
+	}
+}
+
+/* --- the choice --- */
+
+static bool was_tried(const struct live_node *n, struct live_node *const *tried, unsigned tried_n)
+{
+	for (unsigned i = 0; i < tried_n; i++)
+		if (tried[i] == n)
+			return true;
+	return false;
+}
+
+static bool is_healthy(const struct live_node *n)
+{
+	return atomic_load_explicit(&n->node->state->healthy, memory_order_relaxed);
+}
+
+/* The first of the best, beginning where the last choice left off: so ties rotate. */
+static struct live_node *best(const struct live_cluster *c, struct live_node *const *tried,
+			      unsigned tried_n, bool healthy_only)
+{
+	struct live_node *best = NULL;
+	for (size_t i = 0; i < c->node_n; i++) {
+		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
+		if (!n->pool.address_n || was_tried(n, tried, tried_n))
+			continue;
+		if (healthy_only && !is_healthy(n))
+			continue;
+		if (c->cluster->balance == BALANCE_ROUND_ROBIN)
+			return n;
+		if (!best || n->outstanding < best->outstanding)
+			best = n;
+	}
+	return best;
+}
+
+static bool any_awaited(const struct live_cluster *c)
+{
+	for (size_t i = 0; i < c->node_n; i++)
+		if (c->nodes[i]->node->awaited)
+			return true;
+	return false;
+}
+
+enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
+				unsigned tried_n, struct live_node **chosen, bool *fail_open)
+{
+	*fail_open = false;
+	*chosen = best(c, tried, tried_n, true);
+	if (!*chosen && !tried_n) {
+		*chosen = best(c, tried, tried_n, false);
+		*fail_open = *chosen != NULL;
+	}
+	if (!*chosen)
+		return any_awaited(c) && !tried_n ? CHOICE_LATER : CHOICE_NONE;
+	while (c->nodes[c->turn % c->node_n] != *chosen)
+		c->turn++;
+	c->turn++;
+	return CHOICE_NODE;
+}

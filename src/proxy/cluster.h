@@ -1,0 +1,59 @@
+#ifndef PROXY_CLUSTER_H
+#define PROXY_CLUSTER_H
+
+/*
+ * A cluster as one worker lives with it: its nodes, the connections and requests that this worker
+ * has there, and the choice among them. Nodes outlive plans: what is known of one carries over.
+ */
+
+#include "ends/pool.h"
+#include "proxy/plan.h"
+
+struct live_node {
+	const struct node *node; /* of the adopted plan; NULL: it is no longer in it */
+	const struct cluster *cluster;
+	struct pool pool;
+	unsigned outstanding;
+};
+
+struct live_cluster {
+	const struct cluster *cluster; /* of the adopted plan */
+	struct live_node **nodes;      /* owned array of borrowed nodes */
+	size_t node_n;
+	size_t turn; /* where the next choice begins */
+	struct budget budget;
+	struct pool_counts counts;
+};
+
+/* All nodes of one worker, by the number of their state. */
+struct live_nodes {
+	struct live_node *by_number[NODES_MAX]; /* owned */
+	struct h1_backs *backs;			/* borrowed */
+};
+
+/* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
+void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all, const struct cluster *cluster,
+			unsigned worker);
+void live_cluster_close(struct live_cluster *c);
+
+/* After all clusters have adopted a plan: lets go of nodes that no plan names and nobody uses. */
+void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
+/* Closes idle connections everywhere. */
+void live_nodes_close_idle(struct live_nodes *all);
+/* Every connection must be gone. */
+void live_nodes_close(struct live_nodes *all);
+
+enum choice {
+	CHOICE_NODE,  /* this one */
+	CHOICE_LATER, /* none now, but one is awaited: its name is being looked up */
+	CHOICE_NONE,
+};
+
+/*
+ * Chooses a node for one request, but for the `tried_n` in `tried`. Healthy ones come first; when
+ * none is healthy all are tried, and *fail_open says so.
+ */
+enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
+				unsigned tried_n, struct live_node **chosen, bool *fail_open);
+
+#endif

@@ -1,0 +1,69 @@
+#ifndef PROXY_COUNTERS_H
+#define PROXY_COUNTERS_H
+
+/*
+ * One worker's counts, written by it alone and read by control at any time: relaxed atomics with one
+ * writer, so that counting is a plain add.
+ */
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "limits.h"
+#include "proxy/plan.h"
+
+typedef _Atomic uint64_t counter;
+
+static inline void counter_add(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static inline void counter_set(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, n, memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const counter *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+/* Status classes 1xx to 5xx stand at 1 to 5; 0 is a request that got no answer. */
+#define STATUS_CLASSES 6
+/* Requests that no cluster got count under this arm. */
+#define ARM_NONE ARMS
+
+/*
+ * Latencies, in buckets whose upper bounds are 2^(i/2) * 64 us: from 64 us to about 190 s, half an
+ * octave each. The last holds all that took longer.
+ */
+#define LATENCY_BUCKETS 44
+unsigned latency_bucket(uint64_t us);
+/* Upper bound in microseconds; UINT64_MAX for the last. */
+uint64_t latency_bound_us(unsigned bucket);
+
+struct latency {
+	counter buckets[LATENCY_BUCKETS];
+	counter sum_us;
+};
+
+struct counters {
+	counter requests[LISTENERS_MAX][ARMS + 1][STATUS_CLASSES];
+	counter answers_here[ERRS]; /* answers that we made, by reason */
+	counter aborted[ERRS];	    /* requests or answers that broke off, by reason */
+	counter connections_total[LISTENERS_MAX];
+	counter connections_open[LISTENERS_MAX];
+	counter request_body_bytes[ARMS];
+	counter answer_body_bytes[ARMS];
+	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
+	counter in_flight[ARMS];
+	struct latency latency[ARMS]; /* from the request's head to the end of its answer */
+	counter handshakes, handshakes_resumed, handshakes_failed;
+	counter turns;
+	counter fail_open; /* requests decided while no node of the cluster was healthy */
+};
+
+#endif

@@ -1,0 +1,422 @@
+#include "proxy/exchange.h"
+
+#include "base/bug.h"
+
+#define exchange_of(pointer, member) \
+	((struct exchange *)((char *)(pointer) - offsetof(struct exchange, member)))
+
+/* How long a request waits for the first look-up of its cluster's names. */
+#define WAIT_NS (CONNECT_TIMEOUT_MS * 1000000ull)
+
+static void decide(struct exchange *ex);
+
+/* --- the end --- */
+
+static void count(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	struct counters *c = d->counters;
+	unsigned class = ex->status / 100;
+	counter_add(&c->requests[ex->listener->number][ex->arm][class < STATUS_CLASSES ? class : 0],
+		    1);
+	if (ex->arm == ARM_NONE)
+		return;
+	counter_add(&c->request_body_bytes[ex->arm], ex->request_bytes);
+	counter_add(&c->answer_body_bytes[ex->arm], ex->answer_bytes);
+	uint64_t us = (d->io->now_ns - ex->began_ns) / 1000;
+	counter_add(&c->latency[ex->arm].buckets[latency_bucket(us)], 1);
+	counter_add(&c->latency[ex->arm].sum_us, us);
+}
+
+static void uncount_flight(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	if (!ex->counted)
+		return;
+	uint64_t *n = ex->epoch == d->values.epoch ? &d->in_flight_now : &d->in_flight_before;
+	must(*n > 0);
+	--*n;
+}
+
+static void end_if_over(struct exchange *ex)
+{
+	if (ex->state == EXCHANGE_ENDED || !stream_over(&ex->front) || !stream_over(&ex->back) ||
+	    ex->node)
+		return;
+	ex->state = EXCHANGE_ENDED;
+	count(ex);
+	uncount_flight(ex);
+	plan_unpin(ex->plan, ex->desk->worker);
+	list_remove(&ex->wait_link);
+	list_remove(&ex->link);
+	list_add_tail(&ex->desk->ended, &ex->link);
+}
+
+/* The attempt with this node is over. */
+static void leave_node(struct exchange *ex)
+{
+	if (!ex->node)
+		return;
+	must(ex->node->outstanding > 0);
+	ex->node->outstanding--;
+	ex->node = NULL;
+	struct counters *c = ex->desk->counters;
+	counter_set(&c->in_flight[ex->arm], counter_read(&c->in_flight[ex->arm]) - 1);
+}
+
+static void leave_node_if_over(struct exchange *ex)
+{
+	if (stream_over(&ex->back))
+		leave_node(ex);
+}
+
+/* Gives the cluster's side up, both ways. */
+static void abandon_back(struct exchange *ex, enum err why)
+{
+	struct stream *node = ex->back.peer;
+	if (stream_sends(&ex->back))
+		stream_abort(node, STREAM_RESET, why);
+	if (stream_receives(&ex->back))
+		stream_abort(node, STREAM_STOP, why);
+	leave_node(ex);
+}
+
+/* --- answers made here --- */
+
+/* The client need not send the rest of a request that is answered already. */
+static void stop_request(struct exchange *ex)
+{
+	if (stream_receives(&ex->front))
+		stream_abort(ex->front.peer, STREAM_STOP, ERR_NONE);
+}
+
+static void answer_here(struct exchange *ex, enum err why)
+{
+	struct desk *d = ex->desk;
+	must(stream_over(&ex->back) && !ex->status);
+	counter_add(&d->counters->answers_here[why], 1);
+	ex->state = EXCHANGE_REPLYING;
+	ex->status = (uint16_t)err_status(why);
+	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
+	reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, head_only);
+	stop_request(ex);
+	end_if_over(ex);
+}
+
+/* --- the decision --- */
+
+static enum arm arm_of(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	if (!ex->listener->route.weighted)
+		return ex->listener->route.arm;
+	ex->epoch = d->values.epoch;
+	ex->counted = true;
+	d->in_flight_now++;
+	return split_take(&d->split, d->values.weights);
+}
+
+static void wait_for_decision(struct exchange *ex)
+{
+	ex->state = EXCHANGE_WAITING;
+	if (list_empty(&ex->wait_link))
+		list_add_tail(&ex->desk->waiting, &ex->wait_link);
+}
+
+static void attempt(struct exchange *ex, struct live_node *node)
+{
+	struct counters *c = ex->desk->counters;
+	ex->state = EXCHANGE_PASSING;
+	ex->tried[ex->tried_n++] = node;
+	ex->node = node;
+	node->outstanding++;
+	counter_add(&c->in_flight[ex->arm], 1);
+	struct stream *to = pool_take(&node->pool, &ex->back, &ex->arena);
+	if (ex->front.peer->credit)
+		stream_grant(to, ex->front.peer->credit);
+	stream_head(to, ex->request, !stream_receives(&ex->front));
+}
+
+static bool prepare(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	struct forward_facts facts = {
+		.listener = ex->listener,
+		.client = &ex->client,
+		.wall_ns = d->io->wall_ns,
+		.chance = &d->chance,
+	};
+	return forward_client(ex->request, &facts);
+}
+
+/* Chooses a node, now or later. The arm was chosen when the request came, and stays. */
+static void decide(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	struct live_cluster *cluster = &d->clusters[ex->arm];
+	struct live_node *node;
+	bool fail_open;
+	switch (live_cluster_choose(cluster, ex->tried, ex->tried_n, &node, &fail_open)) {
+	case CHOICE_LATER:
+		wait_for_decision(ex);
+		return;
+	case CHOICE_NONE:
+		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_NO_ADDRESS);
+		return;
+	case CHOICE_NODE:
+		break;
+	}
+	list_remove(&ex->wait_link);
+	if (fail_open)
+		counter_add(&d->counters->fail_open, 1);
+	if (forward_host(ex->request, cluster->cluster, node->node))
+		attempt(ex, node);
+	else
+		answer_here(ex, ERR_HEAD_SIZE);
+}
+
+void desk_decide_waiting(struct desk *d)
+{
+	list_each_safe(l, &d->waiting)
+		decide(list_entry(l, struct exchange, wait_link));
+}
+
+void desk_time_waiting(struct desk *d)
+{
+	list_each_safe(l, &d->waiting) {
+		struct exchange *ex = list_entry(l, struct exchange, wait_link);
+		if (d->io->now_ns - ex->began_ns < WAIT_NS)
+			continue;
+		list_remove(&ex->wait_link);
+		answer_here(ex, ERR_NO_ADDRESS);
+	}
+}
+
+/* --- what the client says --- */
+
+static void asked_head(struct stream *to, struct msg *m, bool end)
+{
+	(void)end;
+	struct exchange *ex = exchange_of(to, front);
+	ex->request = m;
+	ex->arm = (uint8_t)arm_of(ex);
+	if (prepare(ex))
+		decide(ex);
+	else
+		answer_here(ex, ERR_HEAD_SIZE);
+}
+
+static void asked_data(struct stream *to, struct chain *c, bool end)
+{
+	struct exchange *ex = exchange_of(to, front);
+	ex->request_bytes += c->bytes;
+	stream_data(ex->back.peer, c, end);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static void asked_trailers(struct stream *to, struct msg *m)
+{
+	struct exchange *ex = exchange_of(to, front);
+	stream_trailers(ex->back.peer, m);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static void asked_grant(struct stream *to, size_t bytes)
+{
+	struct exchange *ex = exchange_of(to, front);
+	if (ex->state == EXCHANGE_REPLYING)
+		reply_go_on(&ex->reply);
+	else if (ex->state == EXCHANGE_PASSING && stream_receives(&ex->back))
+		stream_grant(ex->back.peer, bytes);
+	end_if_over(ex);
+}
+
+/*
+ * The request breaks off. When the client is still there (what it sent is no HTTP, or comes too
+ * slowly) it is told so; an answer that has begun goes on to its end.
+ */
+static void request_broke(struct exchange *ex, enum err why)
+{
+	if (ex->status && stream_sends(&ex->front)) {
+		if (stream_sends(&ex->back))
+			stream_abort(ex->back.peer, STREAM_RESET, why);
+		if (stream_receives(&ex->back)) {
+			abandon_back(ex, why);
+			stream_abort(ex->front.peer, STREAM_RESET, why);
+		}
+		return;
+	}
+	abandon_back(ex, why);
+	if (stream_sends(&ex->front))
+		answer_here(ex, err_status(why) ? why : ERR_CUT_REQUEST);
+}
+
+static void client_left(struct exchange *ex, enum err why)
+{
+	counter_add(&ex->desk->counters->aborted[why], 1);
+	reply_stop(&ex->reply);
+	abandon_back(ex, why);
+}
+
+static void asked_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct exchange *ex = exchange_of(to, front);
+	list_remove(&ex->wait_link);
+	if (way == STREAM_STOP)
+		client_left(ex, why);
+	else
+		request_broke(ex, why);
+	end_if_over(ex);
+}
+
+static const struct stream_verbs front_verbs = {
+	.head = asked_head,
+	.data = asked_data,
+	.trailers = asked_trailers,
+	.grant = asked_grant,
+	.abort = asked_abort,
+};
+
+/* --- what the node says --- */
+
+static void answered_head(struct stream *to, struct msg *m, bool end)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (m->status >= 200 || m->status == 101)
+		ex->status = m->status;
+	stream_head(ex->front.peer, m, end);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static void answered_data(struct stream *to, struct chain *c, bool end)
+{
+	struct exchange *ex = exchange_of(to, back);
+	ex->answer_bytes += c->bytes;
+	stream_data(ex->front.peer, c, end);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static void answered_trailers(struct stream *to, struct msg *m)
+{
+	struct exchange *ex = exchange_of(to, back);
+	stream_trailers(ex->front.peer, m);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static void answered_grant(struct stream *to, size_t bytes)
+{
+	(void)bytes;
+	struct exchange *ex = exchange_of(to, back);
+	uint32_t node_takes = ex->back.peer->credit, client_may = ex->front.credit;
+	if (stream_receives(&ex->front) && node_takes > client_may)
+		stream_grant(ex->front.peer, node_takes - client_may);
+}
+
+/*
+ * Another node may be tried only while nothing of the request can have reached this one, and none of
+ * its body has been asked for: that could not be held back from the next node.
+ */
+static bool may_try_again(const struct exchange *ex)
+{
+	bool untouched = !stream_receives(&ex->front) || !ex->front.credit;
+	return untouched && !pool_has_sent(ex->back.peer) && !ex->request_bytes && !ex->status &&
+	       ex->tried_n < CONNECT_ATTEMPTS_MAX;
+}
+
+static void node_failed(struct exchange *ex, enum err why)
+{
+	bool again = may_try_again(ex);
+	ex->last_failure = (uint16_t)why;
+	abandon_back(ex, why);
+	if (again) {
+		decide(ex);
+		return;
+	}
+	if (!ex->status) {
+		answer_here(ex, why);
+		return;
+	}
+	counter_add(&ex->desk->counters->aborted[why], 1);
+	stop_request(ex);
+	if (stream_sends(&ex->front))
+		stream_abort(ex->front.peer, STREAM_RESET, why);
+}
+
+static void answered_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (way == STREAM_RESET)
+		node_failed(ex, why);
+	else
+		stop_request(ex);
+	leave_node_if_over(ex);
+	end_if_over(ex);
+}
+
+static const struct stream_verbs back_verbs = {
+	.head = answered_head,
+	.data = answered_data,
+	.trailers = answered_trailers,
+	.grant = answered_grant,
+	.abort = answered_abort,
+};
+
+/* --- a life --- */
+
+struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *client,
+			    struct stream *front)
+{
+	struct exchange *ex = slab_take(&d->exchanges);
+	memset(ex, 0, sizeof *ex);
+	stream_init(&ex->front, &front_verbs, "exchange");
+	stream_init(&ex->back, &back_verbs, "exchange");
+	ex->desk = d;
+	ex->plan = d->plan;
+	ex->listener = l;
+	ex->client = *client;
+	ex->arm = ARM_NONE;
+	ex->began_ns = d->io->now_ns;
+	arena_open(&ex->arena, &d->chunks);
+	list_init(&ex->wait_link);
+	list_init(&ex->link);
+	list_add_tail(&d->open, &ex->link);
+	plan_pin(d->plan, d->worker);
+	stream_join(&ex->front, front);
+	return &ex->arena;
+}
+
+void desk_new_epoch(struct desk *d)
+{
+	d->in_flight_before += d->in_flight_now;
+	d->in_flight_now = 0;
+}
+
+void desk_sweep(struct desk *d)
+{
+	for (struct list *l; (l = list_take_first(&d->ended));) {
+		struct exchange *ex = list_entry(l, struct exchange, link);
+		arena_close(&ex->arena);
+		slab_give(&d->exchanges, ex);
+	}
+}
+
+void desk_open(struct desk *d)
+{
+	slab_open(&d->exchanges, sizeof(struct exchange), 32);
+	slab_open(&d->chunks, ARENA_CHUNK_BYTES, 32);
+	list_init(&d->open);
+	list_init(&d->waiting);
+	list_init(&d->ended);
+}
+
+void desk_close(struct desk *d)
+{
+	must(list_empty(&d->open) && list_empty(&d->waiting) && list_empty(&d->ended));
+	slab_close(&d->exchanges);
+	slab_close(&d->chunks);
+}

@@ -1,0 +1,86 @@
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+/*
+ * One request and its answer: it stands between a client's stream and a cluster's, decides which
+ * cluster and node, and passes on what each side says. It ends when both sides have no more to say.
+ */
+
+#include "ends/front.h"
+#include "ends/reply.h"
+#include "proxy/board.h"
+#include "proxy/cluster.h"
+#include "proxy/counters.h"
+#include "proxy/forward.h"
+#include "proxy/split.h"
+
+struct exchange;
+
+/* What the exchanges of one worker share; the worker owns it all. */
+struct desk {
+	struct io *io;
+	struct bufs *bufs;
+	unsigned worker;
+	const struct plan *plan;    /* what new exchanges use */
+	struct board_values values; /* of this turn */
+	struct split split;
+	struct live_cluster clusters[ARMS];
+	struct counters *counters;
+	struct chance chance;
+	struct slab exchanges, chunks;
+	struct list open;    /* all exchanges */
+	struct list waiting; /* decided later */
+	struct list ended;   /* freed at the end of the turn */
+	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
+	uint64_t in_flight_now, in_flight_before;
+};
+
+enum exchange_state {
+	EXCHANGE_REQUEST, /* its head has not come */
+	EXCHANGE_WAITING, /* no decision yet */
+	EXCHANGE_PASSING, /* between the client and a node */
+	EXCHANGE_REPLYING, /* the answer is made here */
+	EXCHANGE_ENDED,
+};
+
+struct exchange {
+	struct stream front; /* the client's stream is its peer */
+	struct stream back;  /* a node's stream is its peer, while it is joined */
+	struct desk *desk;
+	const struct plan *plan;	 /* pinned */
+	const struct listener *listener; /* of the plan */
+	struct list link;		 /* in desk->open or desk->ended */
+	struct list wait_link;		 /* in desk->waiting */
+	struct arena arena;
+	struct msg *request;
+	struct reply reply;
+	struct addr client;
+	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
+	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
+	uint64_t began_ns, epoch;
+	uint64_t request_bytes, answer_bytes;
+	uint16_t status;     /* of the answer; 0: none yet */
+	uint8_t state;	     /* enum exchange_state */
+	uint8_t arm;	     /* enum arm, or ARM_NONE before the decision */
+	uint8_t tried_n;
+	uint16_t last_failure; /* enum err, of the last node tried */
+	bool counted;	     /* in in_flight_now or in_flight_before */
+};
+
+void desk_open(struct desk *d);
+void desk_close(struct desk *d);
+
+/* A request begins: joins `front` and gives the arena for it (struct front_user's open()). */
+struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *client,
+			    struct stream *front);
+
+/* New values or a new plan: those that wait decide again. */
+void desk_decide_waiting(struct desk *d);
+/* Those that have waited too long are answered. Called each turn that has any. */
+void desk_time_waiting(struct desk *d);
+/* The epoch has moved on: what is under way counts as decided before. */
+void desk_new_epoch(struct desk *d);
+/* The end of a turn: frees what has ended. */
+void desk_sweep(struct desk *d);
+
+#endif

@@ -1,0 +1,32 @@
+#ifndef PROXY_FORWARD_H
+#define PROXY_FORWARD_H
+
+/* What changes in a request's head between the client and the cluster. */
+
+#include "base/arena.h"
+#include "http/msg.h"
+#include "proxy/plan.h"
+
+struct chance {
+	uint64_t state; /* of splitmix64: one worker's, from its seed */
+};
+uint64_t chance_next(struct chance *c);
+
+struct forward_facts {
+	const struct listener *listener;
+	const struct addr *client;
+	uint64_t wall_ns;
+	struct chance *chance;
+};
+
+/*
+ * Adds X-Forwarded-For, -Proto and -Port as the listener says, and the trace fields that are not
+ * there: X-Amzn-Trace-Id (Root=1-TIME-RANDOM) and traceparent (W3C Trace Context, level 1). False
+ * when the fields get too many or too long for a head.
+ */
+bool forward_client(struct msg *request, const struct forward_facts *facts);
+
+/* Host as the cluster wants it. Again for each node that is tried. */
+bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node);
+
+#endif

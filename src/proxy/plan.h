@@ -1,0 +1,117 @@
+#ifndef PROXY_PLAN_H
+#define PROXY_PLAN_H
+
+/*
+ * The configuration as workers read it: immutable, built by control, shared by all workers of the
+ * process. A worker compares one pointer a turn and adopts a new plan; exchanges pin the plan that
+ * they began with. Control frees a plan when every worker has moved on and every pin is gone.
+ *
+ * All memory of a plan belongs to it, but for contexts (counted) and node states (control's).
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "ends/h1_back.h"
+#include "ends/h1_front.h"
+#include "io/addr.h"
+#include "limits.h"
+#include "net/tls_context.h"
+
+/* The two clusters. Ties of the split go to the first. */
+enum arm { ARM_SOURCE, ARM_TARGET, ARMS };
+
+enum host_policy {
+	HOST_PRESERVE, /* the client's Host goes to the cluster */
+	HOST_NODE,     /* the node's name and port do */
+	HOST_NAME,     /* a name from the configuration does */
+};
+
+enum balance { BALANCE_LEAST_OUTSTANDING, BALANCE_ROUND_ROBIN };
+
+/* What is done with X-Forwarded-For, -Proto and -Port. */
+enum forwarded { FORWARDED_APPEND, FORWARDED_PRESERVE, FORWARDED_REMOVE };
+
+/*
+ * What a node lives through: it outlives plans, and is shared by all workers. One writer, control;
+ * workers read it with relaxed loads.
+ */
+struct node_state {
+	uint32_t number; /* stable identity, < NODES_MAX; workers index their pools with it */
+	atomic_bool healthy;
+};
+
+struct node {
+	const struct node_state *state;
+	const char *name;	 /* "es-1.internal:9200": logs, metrics, host: node */
+	const char *server_name; /* for SNI and verification: the host alone */
+	bool tls;
+	const struct addr *addresses; /* as last resolved */
+	size_t address_n;	      /* 0: not known */
+	bool awaited;		      /* its first look-up is under way: requests wait for it */
+};
+
+struct cluster {
+	const char *name; /* "source", "target" */
+	enum arm arm;
+	enum balance balance;
+	enum host_policy host;
+	const char *host_name; /* HOST_NAME */
+	const struct node *nodes;
+	size_t node_n;
+	struct back_policy policy;
+	struct tls_context **tls; /* one for each worker; NULL when no node speaks TLS */
+};
+
+/* X-Amzn-Trace-Id and traceparent of a request that has none. */
+enum trace { TRACE_MAKE, TRACE_KEEP };
+
+struct route {
+	bool weighted;
+	enum arm arm; /* when it is not weighted */
+};
+
+struct listener {
+	uint32_t number;  /* stable identity, < LISTENERS_MAX: counters */
+	const char *name; /* "weighted", "source", "target" */
+	struct route route;
+	struct front_policy policy;
+	enum forwarded forwarded;
+	enum trace trace;
+	uint16_t port;		  /* for X-Forwarded-Port */
+	struct tls_context **tls; /* one for each worker; NULL: in the clear */
+};
+
+/* A worker's pins on one plan: exchanges, connections. Its own cache line; the worker alone writes. */
+struct plan_pins {
+	_Alignas(64) atomic_uint n;
+};
+
+struct plan {
+	uint64_t number; /* counts plans of this process, from 1 */
+	struct listener *listeners;
+	size_t listener_n;
+	struct cluster clusters[ARMS];
+	unsigned worker_n;
+	struct plan_pins *pins; /* one for each worker */
+};
+
+/* A pin is taken and given back by the worker itself, with plain stores. */
+static inline void plan_pin(const struct plan *p, unsigned worker)
+{
+	atomic_uint *n = &p->pins[worker].n;
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static inline void plan_unpin(const struct plan *p, unsigned worker)
+{
+	atomic_uint *n = &p->pins[worker].n;
+	unsigned now = atomic_load_explicit(n, memory_order_relaxed);
+	must(now > 0);
+	atomic_store_explicit(n, now - 1, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,295 @@
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "proxy/exchange.h"
+
+/* After running out of descriptors: time for some to come back. */
+#define ACCEPT_PAUSE_MS 100
+
+/* A listener as this worker lives with it: connections outlive the plan that they came under. */
+struct live_listener {
+	struct worker *worker;
+	const struct listener *listener; /* of the adopted plan */
+	struct front_policy policy;
+	uint32_t number;
+};
+
+struct accept_op {
+	struct io_op op;
+	struct acceptor *acceptor;
+};
+
+/* A listening socket and the accepts under way on it. */
+struct acceptor {
+	struct worker *worker;
+	struct sock *sock; /* owned */
+	uint32_t listener;
+	struct list link;
+	struct timer pause;
+	struct accept_op ops[ACCEPTS_ARMED];
+};
+
+struct worker {
+	struct worker_config config;
+	struct desk desk;
+	struct wheel wheel;
+	struct wires wires;
+	struct h1_fronts fronts;
+	struct h1_backs backs;
+	struct live_nodes nodes;
+	struct live_listener listeners[LISTENERS_MAX];
+	struct budget front_budget;
+	struct list acceptors;
+	bool stopping, aborted;
+};
+
+/* --- connections --- */
+
+static struct arena *open_exchange(const struct front_facts *facts, struct stream *front)
+{
+	struct live_listener *l = facts->listener;
+	return exchange_open(&l->worker->desk, l->listener, &facts->peer, front);
+}
+
+static void connection_gone(const struct front_facts *facts)
+{
+	struct live_listener *l = facts->listener;
+	counter *open = &l->worker->config.counters->connections_open[l->number];
+	counter_set(open, counter_read(open) - 1);
+}
+
+static const struct front_user front_user = { .open = open_exchange, .gone = connection_gone };
+
+static void serve(struct worker *w, struct sock *sock, uint32_t number)
+{
+	struct live_listener *l = &w->listeners[number];
+	struct tls_context **tls = l->listener->tls;
+	counter_add(&w->config.counters->connections_total[number], 1);
+	counter_add(&w->config.counters->connections_open[number], 1);
+	h1_front_open(&w->fronts, &front_user, &l->policy, l, sock,
+		      tls ? tls[w->config.number] : NULL, &w->front_budget);
+}
+
+/* --- accepting --- */
+
+static void accepted(struct io_op *op);
+
+static void close_acceptor_if_idle(struct acceptor *a)
+{
+	for (int i = 0; i < ACCEPTS_ARMED; i++)
+		if (io_op_busy(&a->ops[i].op))
+			return;
+	timer_clear(&a->pause);
+	list_remove(&a->link);
+	io_close(a->worker->config.io, a->sock, false);
+	free(a);
+}
+
+static void arm(struct acceptor *a)
+{
+	for (int i = 0; i < ACCEPTS_ARMED; i++)
+		if (!io_op_busy(&a->ops[i].op))
+			io_accept(a->worker->config.io, &a->ops[i].op, a->sock);
+}
+
+static void pause_is_over(struct timer *t)
+{
+	struct acceptor *a = list_entry(t, struct acceptor, pause);
+	if (!a->worker->stopping)
+		arm(a);
+}
+
+static void accepted(struct io_op *op)
+{
+	struct acceptor *a = list_entry(op, struct accept_op, op)->acceptor;
+	struct worker *w = a->worker;
+	if (op->result >= 0)
+		serve(w, op->sock, a->listener);
+	if (w->stopping)
+		close_acceptor_if_idle(a);
+	else if (op->result >= 0 || op->result == -ECONNABORTED)
+		io_accept(w->config.io, op, a->sock);
+	else
+		timer_set(&w->wheel, &a->pause, io_now_ms(w->config.io) + ACCEPT_PAUSE_MS);
+}
+
+void worker_listen(struct worker *w, struct sock *listening, uint32_t listener)
+{
+	must(listener < LISTENERS_MAX && w->listeners[listener].listener && !w->stopping);
+	struct acceptor *a = calloc(1, sizeof *a);
+	must(a);
+	a->worker = w;
+	a->sock = listening;
+	a->listener = listener;
+	timer_init(&a->pause, pause_is_over);
+	list_init(&a->link);
+	list_add_tail(&w->acceptors, &a->link);
+	for (int i = 0; i < ACCEPTS_ARMED; i++) {
+		a->ops[i].acceptor = a;
+		io_op_init(&a->ops[i].op, accepted);
+	}
+	arm(a);
+}
+
+/* --- what control wants --- */
+
+static void adopt(struct worker *w, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->listener_n; i++) {
+		const struct listener *l = &plan->listeners[i];
+		must(l->number < LISTENERS_MAX);
+		w->listeners[l->number] = (struct live_listener){
+			.worker = w, .listener = l, .policy = l->policy, .number = l->number
+		};
+	}
+	for (int arm = 0; arm < ARMS; arm++)
+		live_cluster_adopt(&w->desk.clusters[arm], &w->nodes, &plan->clusters[arm],
+				   w->config.number);
+	live_nodes_sweep(&w->nodes, plan);
+	w->desk.plan = plan;
+	atomic_store_explicit(&w->config.door->adopted, plan, memory_order_release);
+	desk_decide_waiting(&w->desk);
+}
+
+static void look_at_plan(struct worker *w)
+{
+	const struct plan *plan =
+		atomic_load_explicit(&w->config.door->plan, memory_order_acquire);
+	if (plan != w->desk.plan)
+		adopt(w, plan);
+}
+
+static void look_at_board(struct worker *w)
+{
+	uint64_t before = w->desk.values.epoch;
+	w->desk.values = board_acknowledge(w->config.board, w->config.slot);
+	if (w->desk.values.epoch != before)
+		desk_new_epoch(&w->desk);
+}
+
+static void stop(struct worker *w)
+{
+	w->stopping = true;
+	list_each_safe(l, &w->acceptors) {
+		struct acceptor *a = list_entry(l, struct acceptor, link);
+		bool idle = true;
+		for (int i = 0; i < ACCEPTS_ARMED; i++) {
+			idle = idle && !io_op_busy(&a->ops[i].op);
+			io_cancel(w->config.io, &a->ops[i].op);
+		}
+		if (idle)
+			close_acceptor_if_idle(a);
+	}
+	h1_fronts_stop(&w->fronts);
+}
+
+static void look_at_stop(struct worker *w)
+{
+	struct worker_door *door = w->config.door;
+	if (!w->stopping && atomic_load_explicit(&door->stopping, memory_order_acquire))
+		stop(w);
+	if (!w->aborted && atomic_load_explicit(&door->aborting, memory_order_acquire)) {
+		w->aborted = true;
+		h1_fronts_abort(&w->fronts);
+	}
+	if (!w->stopping || w->fronts.open_n)
+		return;
+	atomic_store_explicit(&door->drained, true, memory_order_release);
+	live_nodes_close_idle(&w->nodes);
+}
+
+/* --- a turn --- */
+
+static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
+{
+	if (wires_restless(&w->wires))
+		return 0;
+	uint64_t ms = wheel_next_ms(&w->wheel);
+	if (!list_empty(&w->desk.waiting) && ms > io_now_ms(w->config.io) + ACCEPT_PAUSE_MS)
+		ms = io_now_ms(w->config.io) + ACCEPT_PAUSE_MS;
+	uint64_t ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
+	return ns < deadline_ns ? ns : deadline_ns;
+}
+
+static void publish_counts(struct worker *w)
+{
+	struct counters *c = w->config.counters;
+	counter_add(&c->turns, 1);
+	counter_set(&c->handshakes, w->wires.counts.handshakes);
+	counter_set(&c->handshakes_resumed, w->wires.counts.handshakes_resumed);
+	counter_set(&c->handshakes_failed, w->wires.counts.handshakes_failed);
+	for (int arm = 0; arm < ARMS; arm++) {
+		const struct pool_counts *p = &w->desk.clusters[arm].counts;
+		counter_set(&c->back_connects[arm], p->connects);
+		counter_set(&c->back_connects_failed[arm], p->connects_failed);
+		counter_set(&c->back_open[arm], p->open);
+	}
+	struct board_slot *slot = w->config.slot;
+	counter_set(&slot->in_flight_now, w->desk.in_flight_now);
+	counter_set(&slot->in_flight_before, w->desk.in_flight_before);
+}
+
+void worker_turn(struct worker *w, uint64_t deadline_ns)
+{
+	struct io *io = w->config.io;
+	io_wait(io, next_deadline(w, deadline_ns));
+	look_at_board(w);
+	look_at_plan(w);
+	io_dispatch(io);
+	wheel_turn(&w->wheel, io_now_ms(io));
+	look_at_stop(w);
+	if (!list_empty(&w->desk.waiting))
+		desk_time_waiting(&w->desk);
+	wires_flush(&w->wires);
+	desk_sweep(&w->desk);
+	publish_counts(w);
+}
+
+/* --- a life --- */
+
+struct worker *worker_open(const struct worker_config *c)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	must(w);
+	w->config = *c;
+	w->front_budget.max = FRONT_BUDGET_BYTES;
+	list_init(&w->acceptors);
+	wheel_open(&w->wheel, io_now_ms(c->io));
+	wires_open(&w->wires, c->io, c->bufs);
+	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
+	h1_backs_open(&w->backs, &w->wires, &w->wheel);
+	w->nodes.backs = &w->backs;
+	w->desk.io = c->io;
+	w->desk.bufs = c->bufs;
+	w->desk.worker = c->number;
+	w->desk.counters = c->counters;
+	w->desk.chance.state = c->seed;
+	desk_open(&w->desk);
+	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
+	split_open(&w->desk.split, c->number, plan->worker_n);
+	look_at_board(w);
+	adopt(w, plan);
+	return w;
+}
+
+bool worker_is_over(const struct worker *w)
+{
+	return w->stopping && list_empty(&w->acceptors) && !w->fronts.open_n && !w->backs.open_n &&
+	       list_empty(&w->desk.open) && list_empty(&w->desk.ended);
+}
+
+void worker_close(struct worker *w)
+{
+	must(worker_is_over(w));
+	live_nodes_close(&w->nodes);
+	for (int arm = 0; arm < ARMS; arm++)
+		live_cluster_close(&w->desk.clusters[arm]);
+	desk_close(&w->desk);
+	h1_backs_close(&w->backs);
+	h1_fronts_close(&w->fronts);
+	wires_close(&w->wires);
+	free(w);
+}
