@@ -1,13 +1,11 @@
 #include "app/client.h"
 
-#include <curl/curl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/bug.h"
 #include "control/config.h"
 
 /* An answer waits 2 s for workers at most, and then some for a disk. */
@@ -54,83 +52,52 @@ bool client_open(struct client *t, const struct command *c, const struct client_
 	*code = EXIT_USAGE;
 	if (!command_wants_json(c, o->output, &t->json) || !find_socket(t, o, code))
 		return false;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	t->curl = curl_easy_init();
-	must(t->curl);
+	fetch_open(&t->fetch);
 	return true;
 }
 
 void client_close(struct client *t)
 {
-	curl_easy_cleanup(t->curl);
-	curl_global_cleanup();
+	fetch_close(&t->fetch);
 }
 
 /* --- asking --- */
 
-static size_t take_bytes(char *bytes, size_t one, size_t n, void *to)
+static void read_answer(struct client_answer *a, struct fetch_answer *got)
 {
-	struct client_answer *a = to;
-	char *more = realloc(a->text, a->n + one * n + 1);
-	if (!more)
-		return 0;
-	memcpy(more + a->n, bytes, one * n);
-	a->text = more;
-	a->n += one * n;
-	a->text[a->n] = 0;
-	return one * n;
-}
-
-static struct curl_slist *fields(uint64_t if_epoch)
-{
-	char line[64];
-	struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
-	snprintf(line, sizeof line, "If-Match: \"%llu\"", (unsigned long long)if_epoch);
-	return if_epoch ? curl_slist_append(list, line) : list;
-}
-
-static bool perform(struct client *t, struct client_answer *a)
-{
-	char why[CURL_ERROR_SIZE] = "";
-	curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, why);
-	CURLcode result = curl_easy_perform(t->curl);
-	curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &a->status);
-	if (result == CURLE_OK)
-		return true;
-	fprintf(stderr, "crossfade %s: no balancer answers at %s: %s\n", t->command->name, t->socket,
-		result == CURLE_COULDNT_CONNECT ? "is it running, and are you its user?"
-						: why[0] ? why : curl_easy_strerror(result));
-	return false;
+	a->status = got->status;
+	a->text = got->text;
+	a->n = got->n;
+	a->json = json_loadb(a->text, a->n, 0, NULL);
+	got->text = NULL;
 }
 
 bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a)
 {
-	char url[256];
+	char url[256], if_match[64];
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct curl_slist *list = fields(if_epoch);
-	*a = (struct client_answer){ 0 };
+	struct fetch_answer got;
 	snprintf(url, sizeof url, "http://crossfade%s", path);
-	curl_easy_reset(t->curl);
-	curl_easy_setopt(t->curl, CURLOPT_UNIX_SOCKET_PATH, t->socket);
-	curl_easy_setopt(t->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(t->curl, CURLOPT_URL, url);
-	curl_easy_setopt(t->curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, list);
-	curl_easy_setopt(t->curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
-	curl_easy_setopt(t->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, a);
-	if (text)
-		curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, text);
-	bool answered = perform(t, a);
-	curl_slist_free_all(list);
+	snprintf(if_match, sizeof if_match, "If-Match: \"%llu\"", (unsigned long long)if_epoch);
+	struct fetch_request r = {
+		.method = method,
+		.url = url,
+		.body = text,
+		.headers = { "Content-Type: application/json", if_epoch ? if_match : NULL },
+		.socket = t->socket,
+		.timeout_s = ANSWER_TIMEOUT_S,
+	};
+	*a = (struct client_answer){ 0 };
+	bool answered = fetch_do(&t->fetch, &r, &got);
+	if (answered)
+		read_answer(a, &got);
+	else
+		fprintf(stderr, "crossfade %s: no balancer answers at %s: %s\n", t->command->name,
+			t->socket,
+			got.unconnected ? "is it running, and are you its user?" : got.error);
+	fetch_answer_free(&got);
 	free(text);
-	if (answered && a->text)
-		a->json = json_loadb(a->text, a->n, 0, NULL);
-	if (!answered)
-		client_answer_free(a);
 	return answered;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "app/command.h"
+#include "app/fetch.h"
 
 /* How a command finds the balancer: -c FILE, --socket PATH or CROSSFADE_SOCKET. */
 struct client_options {
@@ -29,7 +30,7 @@ struct client {
 	const struct command *command; /* borrowed */
 	bool json;
 	char socket[108];
-	void *curl; /* owned */
+	struct fetch fetch;
 };
 
 struct client_answer {

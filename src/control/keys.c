@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "control/duration.h"
 #include "control/suggest.h"
 #include "control/text_file.h"
 
@@ -150,47 +151,21 @@ static void integer_bind(struct binder *b, const struct key *k, const struct yam
 
 const struct key_type key_integer = { integer_bind, number_preset };
 
-static const struct unit {
-	const char *word;
-	uint32_t ms;
-} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
-
-static const struct unit *find_unit(const char *word)
-{
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (!strcmp(units[i].word, word))
-			return &units[i];
-	return NULL;
-}
-
-/* "300ms", "2m": as a person would write it. */
-static const char *duration_text(uint32_t ms, char text[32])
-{
-	const struct unit *u = &units[0];
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (ms && ms % units[i].ms == 0)
-			u = &units[i];
-	snprintf(text, 32, "%u%s", ms / u->ms, u->word);
-	return text;
-}
-
 static void duration_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
+	char least[DURATION_TEXT_BYTES], most[DURATION_TEXT_BYTES];
+	uint64_t ms;
 	if (!key_is_scalar(b, k, y))
 		return;
-	char least[32], most[32];
-	size_t digits = strspn(y->text, "0123456789");
-	const struct unit *unit = find_unit(y->text + digits);
-	unsigned long long n;
-	if (!span_to_u64((struct span){ y->text, digits }, UINT32_MAX, &n) || !unit)
+	if (!duration_read(y->text, &ms))
 		complain(b->complaints, y->at,
 			 "%s: '%s' is not a duration: a number and its unit, as 300ms, 5s, 2m, 1h",
 			 k->name, y->text);
-	else if (n * unit->ms < k->least || n * unit->ms > k->most)
+	else if (ms < k->least || ms > k->most)
 		complain(b->complaints, y->at, "%s: %s is not from %s to %s", k->name, y->text,
 			 duration_text(k->least, least), duration_text(k->most, most));
 	else
-		*(uint32_t *)to = (uint32_t)n * unit->ms;
+		*(uint32_t *)to = (uint32_t)ms;
 }
 
 const struct key_type key_duration = { duration_bind, number_preset };

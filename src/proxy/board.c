@@ -15,34 +15,41 @@ bool board_fits(const struct board *b)
 	return b->version == BOARD_VERSION;
 }
 
-/* The copy that is not valid is written first; only then does the index move. */
+static struct board_values *copy_of(struct board *b, uint32_t change)
+{
+	return &b->copies[change & 1];
+}
+
+/* The copy that is not valid is written; only then does it become the valid one. */
 void board_publish(struct board *b, const struct board_values *v)
 {
-	uint32_t next = !atomic_load_explicit(&b->valid, memory_order_relaxed);
-	must(v->epoch > b->copies[!next].epoch);
-	struct board_values *to = &b->copies[next];
+	uint32_t change = atomic_load_explicit(&b->changes, memory_order_relaxed);
+	must(v->epoch > copy_of(b, change)->epoch);
+	struct board_values *to = copy_of(b, change + 1);
+	/* No write below may be seen before the last change was. */
+	atomic_thread_fence(memory_order_seq_cst);
 	__atomic_store_n(&to->epoch, v->epoch, __ATOMIC_RELAXED);
 	for (int arm = 0; arm < ARMS; arm++)
 		__atomic_store_n(&to->weights[arm], v->weights[arm], __ATOMIC_RELAXED);
-	atomic_store_explicit(&b->valid, next, memory_order_release);
+	atomic_store_explicit(&b->changes, change + 1, memory_order_release);
 }
 
 /*
- * A reader may sleep between reading the index and the copy, while two changes go by: then the copy
- * is being written under its hands. It reads again until the index has stood still.
+ * A reader may sleep between reading the number of changes and the copy, while two changes go by:
+ * then the copy is being written under its hands. It reads again until the number has stood still.
  */
 struct board_values board_read(const struct board *b)
 {
 	struct board_values v;
 	uint32_t before, after;
 	do {
-		before = atomic_load_explicit(&b->valid, memory_order_acquire);
+		before = atomic_load_explicit(&b->changes, memory_order_acquire);
 		const struct board_values *from = &b->copies[before & 1];
 		v.epoch = __atomic_load_n(&from->epoch, __ATOMIC_RELAXED);
 		for (int arm = 0; arm < ARMS; arm++)
 			v.weights[arm] = __atomic_load_n(&from->weights[arm], __ATOMIC_RELAXED);
 		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&b->valid, memory_order_relaxed);
+		after = atomic_load_explicit(&b->changes, memory_order_relaxed);
 	} while (before != after);
 	return v;
 }

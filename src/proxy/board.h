@@ -7,8 +7,8 @@
  *
  * A worker copies the values after each wait, before it dispatches, and acknowledges their epoch in
  * its slot; every decision of that turn uses the copy. So when each slot shows an epoch, no later
- * decision uses older weights. The values stand twice, with an index of the valid copy: a writer
- * that is killed midway hurts nobody.
+ * decision uses older weights. The values stand twice, and the number of changes says which copy is
+ * valid: a writer that is killed midway hurts nobody.
  */
 
 #include <stdatomic.h>
@@ -39,7 +39,7 @@ struct board_slot {
 
 struct board {
 	uint32_t version;
-	_Atomic uint32_t valid; /* which of the two copies */
+	_Atomic uint32_t changes; /* its lowest bit says which copy is valid */
 	struct board_values copies[2];
 	struct board_slot slots[BOARD_SLOTS];
 };

@@ -35,7 +35,8 @@ static void read_slices(struct reading *r, struct span bytes, size_t step, size_
 	for (size_t at = 0; at < bytes.n && r->progress == H1_MORE;) {
 		size_t n = bytes.n - at < step ? bytes.n - at : step;
 		while (n > 0) {
-			struct block *k = block_take(&r->kit.bufs, BLOCK_SMALL, NULL);
+			enum block_class class = n < 1024 ? BLOCK_SMALL : BLOCK_LARGE;
+			struct block *k = block_take(&r->kit.bufs, class, NULL);
 			size_t now = n < k->size ? n : k->size;
 			uint8_t *end = k->data + k->size - now;
 			memcpy(end, bytes.at + at, now);
@@ -288,12 +289,12 @@ static void trailers_have_their_limit(void **state)
 		struct span value =
 			kit_repeat(&k.arena, 'x', TRAILERS_BYTES - strlen("a: \r\n\r\n") + over);
 		struct span bytes = kit_join(&k.arena, SPAN("0\r\na: "), value, SPAN("\r\n\r\n"));
-		for (size_t step = 1; step < 60000; step = 7 * step + 6)
+		for (size_t step = 1; step < 3 * BLOCK_LARGE_BYTES; step = 7 * step + 6)
 			assert_int_equal(chunked_err(bytes, step), over ? ERR_HEAD_SIZE : ERR_NONE);
 	}
-	struct span endless = kit_repeat(&k.arena, 'x', 2 * FIELD_LINE_BYTES);
+	struct span endless = kit_repeat(&k.arena, 'x', BLOCK_LARGE_BYTES);
 	struct span bytes = kit_join(&k.arena, SPAN("0\r\na: "), endless, SPAN(""));
-	for (size_t step = 1; step < 60000; step = 7 * step + 6)
+	for (size_t step = 1; step < 3 * BLOCK_LARGE_BYTES; step = 7 * step + 6)
 		assert_int_equal(chunked_err(bytes, step), ERR_HEAD_SIZE);
 	kit_close(&k);
 }

@@ -63,7 +63,7 @@ static void a_wake_before_the_wait_ends_it(void **state)
 
 /* --- time --- */
 
-/* A signal may end one early, as the kernel sends when it tears down the ring of an earlier test. */
+/* A signal may end one early: the kernel sends one as it tears down the ring of an earlier test. */
 static void a_wait_lasts_until_its_deadline(void **state)
 {
 	struct world *w = *state;

@@ -1,0 +1,16 @@
+#ifndef CONTROL_DURATION_H
+#define CONTROL_DURATION_H
+
+/* Durations as people write them: 300ms, 5s, 2m, 1h, 7d. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* False when it is not one; a number alone is none, for its unit would be a guess. */
+bool duration_read(const char *text, uint64_t *ms);
+
+/* In the largest unit that fits: "2m", "1500ms". */
+#define DURATION_TEXT_BYTES 32
+const char *duration_text(uint64_t ms, char text[DURATION_TEXT_BYTES]);
+
+#endif

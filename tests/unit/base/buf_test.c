@@ -1,0 +1,152 @@
+#include "unit/cmocka_all.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "limits.h"
+
+static int open_bufs(void **state)
+{
+	static struct bufs bufs;
+	bufs_open(&bufs);
+	*state = &bufs;
+	return 0;
+}
+
+static int close_bufs(void **state)
+{
+	bufs_close(*state);
+	return 0;
+}
+
+static void assert_bytes(const struct chain *c, const char *expected)
+{
+	char got[256];
+	assert_int_equal(c->bytes, strlen(expected));
+	chain_peek(c, got, c->bytes);
+	assert_memory_equal(got, expected, c->bytes);
+}
+
+static void add_text(struct chain *c, struct bufs *b, const char *text)
+{
+	struct block *k = block_take(b, BLOCK_SMALL, NULL);
+	memcpy(k->data, text, strlen(text));
+	chain_add(c, k, k->data, strlen(text));
+}
+
+static void moved_bytes_are_not_copied(void **state)
+{
+	struct chain a = { 0 }, b = { 0 };
+	add_text(&a, *state, "hello ");
+	add_text(&a, *state, "world");
+	const char *where = chain_front(&a).at;
+	chain_move_some(&b, &a, 3);
+	assert_ptr_equal(chain_front(&b).at, where);
+	assert_ptr_equal(chain_front(&a).at, where + 3);
+	assert_bytes(&b, "hel");
+	assert_bytes(&a, "lo world");
+	chain_move(&b, &a);
+	assert_true(chain_empty(&a));
+	assert_bytes(&b, "hello world");
+	chain_drop(&b);
+}
+
+static void every_way_to_cut_a_chain_keeps_its_bytes(void **state)
+{
+	for (size_t cut = 0; cut <= 9; cut++) {
+		struct chain a = { 0 }, b = { 0 };
+		add_text(&a, *state, "abc");
+		add_text(&a, *state, "d");
+		add_text(&a, *state, "efghi");
+		chain_move_some(&b, &a, cut);
+		assert_int_equal(b.bytes, cut);
+		chain_skip(&b, cut / 2);
+		char rest[16];
+		chain_peek(&b, rest, b.bytes);
+		assert_memory_equal(rest, &"abcdefghi"[cut / 2], b.bytes);
+		chain_drop(&a);
+		chain_drop(&b);
+	}
+}
+
+static void copies_fill_blocks_to_their_end(void **state)
+{
+	struct chain c = { 0 };
+	static char text[3 * BLOCK_SMALL_BYTES];
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)(i * 7);
+	for (size_t at = 0; at < sizeof text; at += 100) {
+		size_t n = sizeof text - at < 100 ? sizeof text - at : 100;
+		chain_copy_in(&c, *state, text + at, n);
+	}
+	static char got[sizeof text];
+	chain_peek(&c, got, sizeof text);
+	assert_memory_equal(got, text, sizeof text);
+	unsigned slices = 0;
+	for (struct slice *s = c.first; s; s = s->next)
+		slices++;
+	assert_int_equal(slices, 4);
+	chain_drop(&c);
+}
+
+/* Somebody else may still read behind the last slice of a shared block. */
+static void a_shared_block_is_not_written_to(void **state)
+{
+	struct chain a = { 0 }, b = { 0 };
+	add_text(&a, *state, "abcdef");
+	chain_move_some(&b, &a, 3);
+	chain_copy_in(&b, *state, "XYZ", 3);
+	assert_bytes(&b, "abcXYZ");
+	assert_bytes(&a, "def");
+	chain_drop(&a);
+	chain_drop(&b);
+}
+
+static void pulling_makes_bytes_contiguous(void **state)
+{
+	struct chain c = { 0 };
+	add_text(&c, *state, "ab");
+	add_text(&c, *state, "cd");
+	add_text(&c, *state, "efg");
+	assert_memory_equal(chain_pull(&c, 5), "abcde", 5);
+	assert_true(chain_front(&c).n >= 5);
+	assert_bytes(&c, "abcdefg");
+	const uint8_t *same = chain_pull(&c, 2);
+	assert_ptr_equal(same, chain_front(&c).at);
+	chain_drop(&c);
+}
+
+static void a_budget_counts_blocks_until_the_last_reference(void **state)
+{
+	struct budget first = { .max = 100000 }, second = { .max = 1 };
+	struct chain a = { 0 }, b = { 0 };
+	struct block *k = block_take(*state, BLOCK_SMALL, &first);
+	assert_int_equal(first.used, k->size);
+	block_charge(k, &second);
+	assert_int_equal(first.used, 0);
+	assert_true(budget_spent(&second));
+	chain_add(&a, k, k->data, 10);
+	chain_move_some(&b, &a, 4);
+	chain_drop(&a);
+	assert_true(budget_spent(&second));
+	chain_drop(&b);
+	assert_int_equal(second.used, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(moved_bytes_are_not_copied, open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(every_way_to_cut_a_chain_keeps_its_bytes, open_bufs,
+						close_bufs),
+		cmocka_unit_test_setup_teardown(copies_fill_blocks_to_their_end, open_bufs,
+						close_bufs),
+		cmocka_unit_test_setup_teardown(a_shared_block_is_not_written_to, open_bufs,
+						close_bufs),
+		cmocka_unit_test_setup_teardown(pulling_makes_bytes_contiguous, open_bufs,
+						close_bufs),
+		cmocka_unit_test_setup_teardown(a_budget_counts_blocks_until_the_last_reference,
+						open_bufs, close_bufs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
