@@ -29,8 +29,9 @@ static bool add_extension(X509 *x, int nid, const char *value)
 /* What would not be a name in a certificate's list is left out of it. */
 static bool is_plain_name(const char *name)
 {
-	return *name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
-				strlen(name);
+	return *name &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
+		       strlen(name);
 }
 
 static bool add_names(X509 *x)
@@ -64,7 +65,8 @@ static bool fill(X509 *x, EVP_PKEY *key)
 	       add_extension(x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	       add_extension(x, NID_key_usage, "critical,digitalSignature,keyCertSign") &&
 	       add_extension(x, NID_ext_key_usage, "serverAuth") &&
-	       add_extension(x, NID_subject_key_identifier, "hash") && X509_sign(x, key, EVP_sha256());
+	       add_extension(x, NID_subject_key_identifier, "hash") &&
+	       X509_sign(x, key, EVP_sha256());
 }
 
 static char *take_text(BIO *from)

@@ -69,8 +69,10 @@ int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsig
 	struct channel_answer answer;
 	union descriptors control;
 	struct iovec bytes = { &answer, sizeof answer };
-	struct msghdr got = { .msg_iov = &bytes, .msg_iovlen = 1,
-			      .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr got = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof control };
 	must(count <= WORKERS_MAX);
 	if (!send_message(fd, m))
 		return errno;

@@ -3,8 +3,8 @@
 
 /*
  * What the working process and its keeper say to each other, over a pair of sockets, in
- * messages of one size. The working process asks for what must outlive it, and gets descriptors; then it
- * says that it is ready, and from then on only the keeper speaks.
+ * messages of one size. The working process asks for what must outlive it, and gets descriptors;
+ * then it says that it is ready, and from then on only the keeper speaks.
  */
 
 #include <stdbool.h>

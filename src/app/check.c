@@ -5,15 +5,16 @@
 #include "app/command.h"
 #include "control/compile.h"
 
-/* Builds what a run would build, for one worker, and throws it away: certificates show only then. */
+/* Builds what a run would build, for one worker, and throws it away: certificates show only then.
+ */
 static void try_to_compile(struct config *config)
 {
 	struct tls_library *libraries[2] = { tls_library_open(), tls_library_open() };
 	struct nodes nodes;
 	nodes_open(&nodes, config);
 	const struct plan *plan = plan_compile(
-		&(struct compile){ .config = config, .nodes = &nodes, .worker_n = 1,
-				   .libraries = libraries },
+		&(struct compile){
+			.config = config, .nodes = &nodes, .worker_n = 1, .libraries = libraries },
 		&config->complaints);
 	if (plan)
 		plan_free(plan);
@@ -28,9 +29,10 @@ static void print_json(const struct complaints *c)
 	for (size_t i = 0; i < c->n; i++) {
 		size_t line, column;
 		complaint_place(c, c->list[i].at, &line, &column);
-		json_array_append_new(errors, json_pack("{s:s,s:I,s:I,s:s}", "file", c->file, "line",
-							(json_int_t)line, "column", (json_int_t)column,
-							"message", c->list[i].message));
+		json_array_append_new(errors,
+				      json_pack("{s:s,s:I,s:I,s:s}", "file", c->file, "line",
+						(json_int_t)line, "column", (json_int_t)column,
+						"message", c->list[i].message));
 	}
 	json_t *all = json_pack("{s:b,s:o}", "ok", c->n == 0, "errors", errors);
 	json_dumpf(all, stdout, JSON_COMPACT);

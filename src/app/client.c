@@ -46,7 +46,8 @@ static bool find_socket(struct client *t, const struct client_options *o, int *c
 	return true;
 }
 
-bool client_open(struct client *t, const struct command *c, const struct client_options *o, int *code)
+bool client_open(struct client *t, const struct command *c, const struct client_options *o,
+		 int *code)
 {
 	*t = (struct client){ .command = c };
 	*code = EXIT_USAGE;

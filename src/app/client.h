@@ -22,8 +22,8 @@ struct client_options {
 	}
 
 #define CLIENT_HELP                                                                                \
-	"  -c, --config FILE   finds the balancer by its configuration\n"                            \
-	"      --socket PATH   or by its admin socket (CROSSFADE_SOCKET does the same)\n"            \
+	"  -c, --config FILE   finds the balancer by its configuration\n"                          \
+	"      --socket PATH   or by its admin socket (CROSSFADE_SOCKET does the same)\n"          \
 	"  -o, --output FORM   text (default) or json\n"
 
 struct client {
@@ -35,13 +35,14 @@ struct client {
 
 struct client_answer {
 	long status;
-	char *text;   /* owned */
+	char *text; /* owned */
 	size_t n;
 	json_t *json; /* owned; NULL: it is not JSON */
 };
 
 /* False after a complaint: *code is what to exit with. */
-bool client_open(struct client *t, const struct command *c, const struct client_options *o, int *code);
+bool client_open(struct client *t, const struct command *c, const struct client_options *o,
+		 int *code);
 void client_close(struct client *t);
 
 /*

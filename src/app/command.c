@@ -85,7 +85,8 @@ int command_options(const struct command *c, int argc, char **argv,
 		}
 		if (which == ':' || !o) {
 			*code = command_misused(c, "%s %s", argv[optind - 1],
-						which == ':' ? "wants an argument" : "is not known here");
+						which == ':' ? "wants an argument"
+							     : "is not known here");
 			return -1;
 		}
 		if (o->text)

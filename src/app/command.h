@@ -25,9 +25,11 @@ struct command {
 };
 
 int command_check(const struct command *c, int argc, char **argv);
+int command_demo(const struct command *c, int argc, char **argv);
 int command_init(const struct command *c, int argc, char **argv);
 int command_rollback(const struct command *c, int argc, char **argv);
 int command_run(const struct command *c, int argc, char **argv);
+int command_smoke(const struct command *c, int argc, char **argv);
 int command_status(const struct command *c, int argc, char **argv);
 int command_weights(const struct command *c, int argc, char **argv);
 
@@ -35,12 +37,12 @@ void command_print_help(const struct command *c);
 
 /* Complains on standard error, with a hint to --help; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int command_misused(const struct command *c,
-							   const char *format, ...);
+							  const char *format, ...);
 
 /* --- options --- */
 
 struct command_option {
-	char letter;	   /* 0: it has a long name only */
+	char letter; /* 0: it has a long name only */
 	const char *name;
 	const char **text; /* gets the argument; NULL: it has none */
 	bool *flag;	   /* of one without an argument */

@@ -62,14 +62,16 @@ static void answer_error(struct call *c, unsigned status, const char *type, cons
 
 static json_t *shards(void)
 {
-	return json_pack("{s:i,s:i,s:i,s:i}", "total", 1, "successful", 1, "skipped", 0, "failed", 0);
+	return json_pack("{s:i,s:i,s:i,s:i}", "total", 1, "successful", 1, "skipped", 0, "failed",
+			 0);
 }
 
 static json_t *result_json(const char *index, const char *id, const struct demo_result *r)
 {
 	return json_pack("{s:s,s:s,s:I,s:s,s:{s:i,s:i,s:i},s:I,s:i}", "_index", index, "_id", id,
-			 "_version", r->version, "result", r->what, "_shards", "total", 1, "successful",
-			 1, "failed", 0, "_seq_no", (json_int_t)r->sequence, "_primary_term", 1);
+			 "_version", r->version, "result", r->what, "_shards", "total", 1,
+			 "successful", 1, "failed", 0, "_seq_no", (json_int_t)r->sequence,
+			 "_primary_term", 1);
 }
 
 /* --- the cluster --- */
@@ -78,10 +80,11 @@ static void serve_info(struct call *c)
 {
 	const char *name = process_of(c)->name;
 	answer(c, 200,
-	       json_pack("{s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s},s:s}", "name", name, "cluster_name", name,
-			 "cluster_uuid", name, "version", "distribution", "opensearch", "number",
-			 "2.19.0", "lucene_version", "9.12.1", "minimum_wire_compatibility_version",
-			 "7.10.0", "minimum_index_compatibility_version", "7.0.0", "tagline",
+	       json_pack("{s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s},s:s}", "name", name, "cluster_name",
+			 name, "cluster_uuid", name, "version", "distribution", "opensearch",
+			 "number", "2.19.0", "lucene_version", "9.12.1",
+			 "minimum_wire_compatibility_version", "7.10.0",
+			 "minimum_index_compatibility_version", "7.0.0", "tagline",
 			 "A sample cluster of Crossfade"));
 }
 
@@ -90,21 +93,24 @@ static void serve_health(struct call *c)
 	const struct cluster_process *p = process_of(c);
 	int shards_n = (int)json_object_size(p->store.indices);
 	answer(c, 200,
-	       json_pack("{s:s,s:s,s:b,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "cluster_name", p->name, "status",
-			 "green", "timed_out", 0, "number_of_nodes", 1, "number_of_data_nodes", 1,
-			 "active_primary_shards", shards_n, "active_shards", shards_n,
-			 "relocating_shards", 0, "initializing_shards", 0, "unassigned_shards", 0));
+	       json_pack("{s:s,s:s,s:b,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "cluster_name", p->name,
+			 "status", "green", "timed_out", 0, "number_of_nodes", 1,
+			 "number_of_data_nodes", 1, "active_primary_shards", shards_n,
+			 "active_shards", shards_n, "relocating_shards", 0, "initializing_shards",
+			 0, "unassigned_shards", 0));
 }
 
 static void serve_indices(struct call *c)
 {
 	const char *name;
 	json_t *documents, *list = json_array();
-	json_object_foreach(process_of(c)->store.indices, name, documents) {
+	json_object_foreach(process_of(c)->store.indices, name, documents)
+	{
 		char count[32];
 		snprintf(count, sizeof count, "%zu", json_object_size(documents));
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "health", "green", "status",
-						      "open", "index", name, "docs.count", count));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s,s:s}", "health", "green", "status",
+						"open", "index", name, "docs.count", count));
 	}
 	answer(c, 200, list);
 }
@@ -117,12 +123,14 @@ static void put_document(struct call *c, const char *index, const char *id, bool
 	json_t *source = json_loadb(c->body.at, c->body.n, 0, NULL);
 	if (!json_is_object(source)) {
 		json_decref(source);
-		answer_error(c, 400, "mapper_parsing_exception", "the document is not a JSON object");
+		answer_error(c, 400, "mapper_parsing_exception",
+			     "the document is not a JSON object");
 		return;
 	}
 	if (create && demo_document(s, index, id)) {
 		json_decref(source);
-		answer_error(c, 409, "version_conflict_engine_exception", "document already exists");
+		answer_error(c, 409, "version_conflict_engine_exception",
+			     "document already exists");
 		return;
 	}
 	struct demo_result r = demo_put(s, index, id, source);
@@ -189,10 +197,10 @@ static bool next_line(struct span *rest, struct span *line)
 }
 
 /* One action and, unless it is delete, the line behind it. NULL: the body makes no sense. */
-static json_t *bulk_item(struct demo_store *s, const char *default_index, const json_t *action,
+static json_t *bulk_item(struct demo_store *s, const char *default_index, json_t *action,
 			 struct span *rest)
 {
-	const char *what = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)action));
+	const char *what = json_object_iter_key(json_object_iter(action));
 	const json_t *meta = json_object_get(action, what ? what : "");
 	const char *index = json_string_value(json_object_get(meta, "_index"));
 	const char *id = json_string_value(json_object_get(meta, "_id"));
@@ -210,7 +218,8 @@ static json_t *bulk_item(struct demo_store *s, const char *default_index, const 
 	} else if (strcmp(what, "index") && strcmp(what, "create")) {
 		return NULL;
 	} else {
-		json_t *source = next_line(rest, &line) ? json_loadb(line.at, line.n, 0, NULL) : NULL;
+		json_t *source =
+			next_line(rest, &line) ? json_loadb(line.at, line.n, 0, NULL) : NULL;
 		if (!source)
 			return NULL;
 		r = demo_put(s, index, id, source);
@@ -253,10 +262,12 @@ static size_t each_document(const struct demo_store *s, const char *index,
 	json_t *documents, *d;
 	size_t n = 0;
 	bool all = !index || !strcmp(index, "_all") || !strcmp(index, "*");
-	json_object_foreach(s->indices, name, documents) {
+	json_object_foreach(s->indices, name, documents)
+	{
 		if (!all && strcmp(name, index))
 			continue;
-		json_object_foreach(documents, id, d) {
+		json_object_foreach(documents, id, d)
+		{
 			n++;
 			if (each)
 				each(to, name, id, d);
@@ -275,8 +286,8 @@ static void take_hit(void *to, const char *index, const char *id, json_t *d)
 	struct hits *h = to;
 	size_t i = h->seen++;
 	if (i >= h->from && i - h->from < h->size)
-		json_array_append_new(h->list, json_pack("{s:s,s:s,s:f,s:O}", "_index", index, "_id", id,
-							 "_score", 1.0, "_source",
+		json_array_append_new(h->list, json_pack("{s:s,s:s,s:f,s:O}", "_index", index,
+							 "_id", id, "_score", 1.0, "_source",
 							 json_object_get(d, "_source")));
 }
 
@@ -288,7 +299,8 @@ static bool query_number(struct span query, const char *name, size_t *n)
 		size_t part = next ? (size_t)(next - at) : (size_t)(end - at);
 		unsigned long long value;
 		if (part > name_n && !memcmp(at, name, name_n) && at[name_n] == '=' &&
-		    span_to_u64((struct span){ at + name_n + 1, part - name_n - 1 }, 1000000, &value))
+		    span_to_u64((struct span){ at + name_n + 1, part - name_n - 1 }, 1000000,
+				&value))
 			return *n = (size_t)value, true;
 		at += part + 1;
 	}
@@ -326,15 +338,16 @@ static void serve_search(struct call *c, const char *index)
 	if (!index_is_there(c, index))
 		return;
 	if (!read_search(c, &h)) {
-		answer_error(c, 400, "parsing_exception", "this sample cluster knows match_all only");
+		answer_error(c, 400, "parsing_exception",
+			     "this sample cluster knows match_all only");
 		return;
 	}
 	h.list = json_array();
 	size_t n = each_document(&process_of(c)->store, index, take_hit, &h);
 	answer(c, 200,
-	       json_pack("{s:i,s:b,s:o,s:{s:{s:I,s:s},s:f,s:o}}", "took", 1, "timed_out", 0, "_shards",
-			 shards(), "hits", "total", "value", (json_int_t)n, "relation", "eq",
-			 "max_score", 1.0, "hits", h.list));
+	       json_pack("{s:i,s:b,s:o,s:{s:{s:I,s:s},s:f,s:o}}", "took", 1, "timed_out", 0,
+			 "_shards", shards(), "hits", "total", "value", (json_int_t)n, "relation",
+			 "eq", "max_score", 1.0, "hits", h.list));
 }
 
 static void serve_count(struct call *c, const char *index)
@@ -354,8 +367,8 @@ static void serve_index(struct call *c, const char *index)
 	case METHOD_PUT:
 		if (demo_index_create(s, index))
 			answer(c, 200,
-			       json_pack("{s:b,s:b,s:s}", "acknowledged", 1, "shards_acknowledged", 1,
-					 "index", index));
+			       json_pack("{s:b,s:b,s:s}", "acknowledged", 1, "shards_acknowledged",
+					 1, "index", index));
 		else
 			answer_error(c, 400, "resource_already_exists_exception",
 				     "index already exists");
@@ -369,8 +382,9 @@ static void serve_index(struct call *c, const char *index)
 	case METHOD_GET:
 	case METHOD_HEAD:
 		if (index_is_there(c, index))
-			answer(c, 200, json_pack("{s:{s:{},s:{},s:{}}}", index, "aliases", "mappings",
-						 "settings"));
+			answer(c, 200,
+			       json_pack("{s:{s:{},s:{},s:{}}}", index, "aliases", "mappings",
+					 "settings"));
 		break;
 	default:
 		call_error(c, ERR_METHOD_NOT_ALLOWED);

@@ -32,7 +32,8 @@ struct demo_result {
 };
 
 /* Puts a document, making its index when need be. `source` is moved in. */
-struct demo_result demo_put(struct demo_store *s, const char *index, const char *id, json_t *source);
+struct demo_result demo_put(struct demo_store *s, const char *index, const char *id,
+			    json_t *source);
 struct demo_result demo_delete(struct demo_store *s, const char *index, const char *id);
 /* A new id; `text` has room for 32 bytes. */
 void demo_new_id(struct demo_store *s, char text[32]);

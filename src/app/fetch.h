@@ -15,12 +15,12 @@ struct fetch {
 
 struct fetch_request {
 	const char *method, *url;
-	const char *body;    /* NULL: none */
+	const char *body;			/* NULL: none */
 	const char *headers[FETCH_HEADERS_MAX]; /* "Name: value" */
-	const char *socket;  /* a unix socket's path; NULL: by the URL */
-	const char *trust;   /* a file of PEM; the name in the certificate does not matter then */
+	const char *socket;			/* a unix socket's path; NULL: by the URL */
+	const char *trust; /* a file of PEM; the name in the certificate does not matter then */
 	long timeout_s;
-	const char *watch;   /* the name of a header of the answer to keep; NULL: none */
+	const char *watch; /* the name of a header of the answer to keep; NULL: none */
 };
 
 struct fetch_answer {

@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Connections that wait to be accepted on one socket; the kernel takes somaxconn if that is less. */
+/* Connections that wait to be accepted on one socket; the kernel takes somaxconn if that is less.
+ */
 #define BACKLOG 8192
 
 struct held_socket {
@@ -79,8 +80,7 @@ static int bind_socket(const struct addr *a, bool shared)
 	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) &&
-	    set_option(fd, IPPROTO_TCP, TCP_NODELAY) &&
+	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) && set_option(fd, IPPROTO_TCP, TCP_NODELAY) &&
 	    (!shared || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
 	    (a->any.sa_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
 	    bind(fd, &a->any, addr_bytes(a)) == 0)

@@ -18,7 +18,8 @@ static const char starter[] =
 	"#   crossfade weights -c crossfade.yaml 90 10     in another terminal\n"
 	"\n"
 	"listeners:\n"
-	"  weighted: { address: 0.0.0.0:8443 }  # clients: split by the weights; 443 in production\n"
+	"  weighted: { address: 0.0.0.0:8443 }  # clients: split by the weights; 443 in "
+	"production\n"
 	"  source:   { address: 0.0.0.0:9201 }  # always the source\n"
 	"  target:   { address: 0.0.0.0:9202 }  # always the target\n"
 	"\n"
@@ -34,9 +35,11 @@ static const char starter[] =
 	"  nodes: [ http://127.0.0.1:9210 ]\n"
 	"  # host: node                         # managed clusters want their own name as Host\n"
 	"\n"
-	"weights: { source: 1, target: 0 }      # only the start; later changes are kept in `state`\n"
+	"weights: { source: 1, target: 0 }      # only the start; later changes are kept in "
+	"`state`\n"
 	"\n"
-	"admin: { address: 127.0.0.1:9280 }     # /metrics and the API; a socket is beside the state\n"
+	"admin: { address: 127.0.0.1:9280 }     # /metrics and the API; a socket is beside the "
+	"state\n"
 	"state: state\n";
 
 /* Makes a file that is not there; says so either way. False after a complaint. */
@@ -94,7 +97,8 @@ static bool make_directory(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return true;
-	fprintf(stderr, "crossfade init: cannot make the directory %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "crossfade init: cannot make the directory %s: %s\n", path,
+		strerror(errno));
 	return false;
 }
 

@@ -24,7 +24,8 @@
 #define RESTART_PAUSE_MAX_MS 5000
 /* One that was up for so long had a reason of its own to die: the pause begins anew. */
 #define UP_LONG_ENOUGH_MS 10000
-/* Tickets live for a rotation or two: RFC 8446, 4.6.1 allows seven days, forward secrecy wants less. */
+/* Tickets live for a rotation or two: RFC 8446, 4.6.1 allows seven days, forward secrecy wants
+ * less. */
 #define TICKETS_ROTATE_MS (12 * 3600 * 1000ull)
 
 enum keeper_state {
@@ -40,7 +41,7 @@ struct keeper {
 	const char *config; /* borrowed */
 	int binary;	    /* our own, as it was when we started */
 	int signals;
-	int channel;	    /* -1: there is no working process */
+	int channel; /* -1: there is no working process */
 	pid_t child;
 	struct holdings holdings;
 	uint64_t started_ms, restart_ms, rotate_ms, pause_ms;
@@ -64,12 +65,13 @@ static void keep_over_exec(int fd)
 static _Noreturn void execute(const struct keeper *k, int channel, pid_t keeper)
 {
 	char numbers[4][16];
-	const int values[4] = { channel, k->holdings.board_fd, k->holdings.tickets_fd, (int)keeper };
+	const int values[4] = { channel, k->holdings.board_fd, k->holdings.tickets_fd,
+				(int)keeper };
 	for (int i = 0; i < 4; i++)
 		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
 	for (int i = 0; i < 3; i++)
 		keep_over_exec(values[i]);
-	const char *const arguments[] = { "crossfade", WORK_COMMAND, k->config, numbers[0],
+	const char *const arguments[] = { "crossfade", WORK_COMMAND, k->config,	 numbers[0],
 					  numbers[1],  numbers[2],   numbers[3], NULL };
 	sigset_t none;
 	sigemptyset(&none);
@@ -121,7 +123,8 @@ static void pause_before_restart(struct keeper *k, const char *how)
 	log_line(LOG_ERROR, "keeper: the working process %d %s; it is started again in %llu ms",
 		 (int)k->child, how, (unsigned long long)k->pause_ms);
 	k->restart_ms = now_ms() + k->pause_ms;
-	k->pause_ms = k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+	k->pause_ms =
+		k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
 	k->state = KEEPER_PAUSING;
 }
 

@@ -3,20 +3,32 @@
 
 #include "app/client.h"
 #include "app/command.h"
+#include "app/demo_cluster.h"
 #include "app/work.h"
 #include "control/suggest.h"
 
 static const struct command commands[] = {
+	{ "demo", "[--for DURATION] [--port-base PORT]",
+	  "Shows it at work: two sample clusters, a balancer, and traffic.",
+	  "      --for DURATION     moves the weights itself, and ends after that: 60s, 5m\n"
+	  "      --port-base PORT   listens there and on the ports behind it; otherwise 8443, "
+	  "9201,\n"
+	  "                         9202 and 9280 where they are free\n"
+	  "\nAll of it is on this machine, in a directory of its own, and gone afterwards.\n",
+	  command_demo },
 	{ "init", "[DIR]", "Makes a certificate and a configuration to start from.",
-	  "DIR is . unless it is given. Nothing that is there already is overwritten.\n", command_init },
-	{ "check", "-c FILE [-o text|json]", "Looks whether a configuration is good, and says what is not.",
+	  "DIR is . unless it is given. Nothing that is there already is overwritten.\n",
+	  command_init },
+	{ "check", "-c FILE [-o text|json]",
+	  "Looks whether a configuration is good, and says what is not.",
 	  "  -c, --config FILE   the configuration\n"
 	  "  -o, --output FORM   text (default) or json\n"
 	  "\nReads the certificates that it names; opens no port. Exit code 0: good, 1: not.\n",
 	  command_check },
 	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
 	  "  -c, --config FILE   the configuration\n"
-	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts them.\n",
+	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts "
+	  "them.\n",
 	  command_run },
 	{ "status", "[--watch] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
@@ -24,23 +36,38 @@ static const struct command commands[] = {
 	{ "weights",
 	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows the weights, or sets them: 0 to 999 each.",
-	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n"
-		      "      --if-epoch N    only if nobody has changed them since epoch N\n"
-		      "\nReturns when every worker uses the new weights: no later request is decided by the\n"
-		      "old ones. Exit code 4: they are set, but a worker has not said that it uses them.\n",
+	  CLIENT_HELP
+	  "      --reason TEXT   why, for the audit log\n"
+	  "      --if-epoch N    only if nobody has changed them since epoch N\n"
+	  "\nReturns when every worker uses the new weights: no later request is decided by the\n"
+	  "old ones. Exit code 4: they are set, but a worker has not said that it uses them.\n",
 	  command_weights },
 	{ "rollback", "[--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
 	  "Sends all traffic to the source again, at once.",
-	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n"
-		      "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
+	  CLIENT_HELP
+	  "      --reason TEXT   why, for the audit log\n"
+	  "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
 	  command_rollback },
+	{ "smoke", "-c FILE [--suite FILE] [-o text|json]",
+	  "Sends read-only requests to both clusters, and compares the answers.",
+	  "  -c, --config FILE   the configuration of the balancer, which runs on this machine\n"
+	  "      --suite FILE    lines of METHOD PATH [BODY]; otherwise /, health, and each "
+	  "index's\n"
+	  "                      count and search\n"
+	  "  -o, --output FORM   text (default) or json\n"
+	  "\nThe requests go through the listeners `source` and `target`. What differs between any "
+	  "two\n"
+	  "clusters (names, versions, times, shards) does not count. Exit code 0: the same, 1: "
+	  "not.\n",
+	  command_smoke },
 };
 #define COMMAND_N (sizeof commands / sizeof commands[0])
 
 static int print_usage(FILE *to, int code)
 {
-	fprintf(to, "crossfade %s: moves live HTTP traffic from one cluster to another, and back.\n\n"
-		    "usage: crossfade COMMAND [ARGUMENTS]\n\n",
+	fprintf(to,
+		"crossfade %s: moves live HTTP traffic from one cluster to another, and back.\n\n"
+		"usage: crossfade COMMAND [ARGUMENTS]\n\n",
 		CROSSFADE_VERSION);
 	for (size_t i = 0; i < COMMAND_N; i++)
 		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
@@ -95,6 +122,8 @@ int main(int argc, char **argv)
 		return help(argc, argv);
 	if (!strcmp(name, WORK_COMMAND))
 		return work_main(argc - 1, argv + 1);
+	if (!strcmp(name, DEMO_CLUSTER_COMMAND))
+		return demo_cluster_main(argc - 1, argv + 1);
 	const struct command *c = find_command(name);
 	return c ? c->run(c, argc - 1, argv + 1) : complain_about_unknown(name);
 }

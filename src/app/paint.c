@@ -12,7 +12,7 @@ static int is_wanted(void)
 
 const char *paint(enum paint p)
 {
-	static const char *const begin[] = { "\033[0m",  "\033[1m",  "\033[32m",
+	static const char *const begin[] = { "\033[0m",	 "\033[1m",  "\033[32m",
 					     "\033[33m", "\033[31m", "\033[2m" };
 	return is_wanted() ? begin[p] : "";
 }

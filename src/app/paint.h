@@ -1,7 +1,8 @@
 #ifndef APP_PAINT_H
 #define APP_PAINT_H
 
-/* Colours on a terminal; nothing where standard output is piped, TERM is dumb or NO_COLOR is set. */
+/* Colours on a terminal; nothing where standard output is piped, TERM is dumb or NO_COLOR is set.
+ */
 
 enum paint { PAINT_NONE, PAINT_BOLD, PAINT_GREEN, PAINT_YELLOW, PAINT_RED, PAINT_DIM };
 

@@ -18,7 +18,8 @@ static void explain(struct client *t)
 		return;
 	json_int_t n = answered_by_target(a.json);
 	if (n > 0)
-		printf("%sThe target has answered %lld request%s since this process started.%s What it took "
+		printf("%sThe target has answered %lld request%s since this process started.%s "
+		       "What it took "
 		       "by writes, the source does not have.\n",
 		       paint(PAINT_YELLOW), (long long)n, n == 1 ? "" : "s", paint(PAINT_NONE));
 	client_answer_free(&a);
@@ -28,7 +29,8 @@ int command_rollback(const struct command *c, int argc, char **argv)
 {
 	struct client_options o = { 0 };
 	const char *reason = NULL;
-	const struct command_option options[] = { CLIENT_OPTIONS(&o), { 0, "reason", &reason, NULL } };
+	const struct command_option options[] = { CLIENT_OPTIONS(&o),
+						  { 0, "reason", &reason, NULL } };
 	int code, operands = command_options(c, argc, argv, options, 4, &code);
 	if (operands < 0)
 		return code;

@@ -32,7 +32,8 @@ static void print_head(const json_t *j)
 {
 	bool serving = !strcmp(text(j, "state"), "serving");
 	long long up = integer(j, "up_seconds");
-	printf("crossfade %s  %s%s%s  process %lld, %lld workers on %s, up %lldd %02lld:%02lld:%02lld\n",
+	printf("crossfade %s  %s%s%s  process %lld, %lld workers on %s, up %lldd "
+	       "%02lld:%02lld:%02lld\n",
 	       text(j, "version"), paint_good(serving), text(j, "state"), paint(PAINT_NONE),
 	       integer(j, "pid"), integer(j, "workers"), text(j, "io"), up / 86400, up / 3600 % 24,
 	       up / 60 % 60, up % 60);
@@ -50,8 +51,8 @@ static void print_listeners(const json_t *listeners)
 	       "connections", "requests", paint(PAINT_NONE));
 	json_array_foreach(listeners, i, l)
 		printf("%-9s %-26s %5s %12lld %14lld\n", text(l, "name"), text(l, "address"),
-		       json_is_true(json_object_get(l, "tls")) ? "on" : "off", integer(l, "connections"),
-		       integer(l, "requests"));
+		       json_is_true(json_object_get(l, "tls")) ? "on" : "off",
+		       integer(l, "connections"), integer(l, "requests"));
 }
 
 static void print_ms(const json_t *j, const char *name)
@@ -86,11 +87,9 @@ static void print_clusters(const json_t *clusters, struct before *b)
 	uint64_t now = clock_monotonic_ns();
 	double seconds = b->at_ns ? (double)(now - b->at_ns) / 1e9 : 0;
 	printf("\n%s%-9s %6s %12s %8s %8s %8s %8s %8s%s%s\n", paint(PAINT_DIM), "cluster", "weight",
-	       "requests", "5xx", "inflight", "p50 ms", "p95 ms", "p99 ms", seconds > 0 ? "   per second" : "",
-	       paint(PAINT_NONE));
-	json_array_foreach(clusters, i, c)
-		if (i < 2)
-			print_cluster(c, i, b, seconds);
+	       "requests", "5xx", "inflight", "p50 ms", "p95 ms", "p99 ms",
+	       seconds > 0 ? "   per second" : "", paint(PAINT_NONE));
+	json_array_foreach(clusters, i, c) if (i < 2) print_cluster(c, i, b, seconds);
 	b->at_ns = now;
 }
 
@@ -98,9 +97,9 @@ static void print_node(const json_t *cluster, const json_t *n)
 {
 	bool healthy = json_is_true(json_object_get(n, "healthy"));
 	const json_t *addresses = json_object_get(n, "addresses");
-	printf("%-9s %-34s %s%-9s%s %s%s", text(cluster, "name"), text(n, "name"), paint_good(healthy),
-	       healthy ? "healthy" : "UNHEALTHY", paint(PAINT_NONE), text(n, "check"),
-	       json_array_size(addresses) ? "" : "  NO ADDRESS");
+	printf("%-9s %-34s %s%-9s%s %s%s", text(cluster, "name"), text(n, "name"),
+	       paint_good(healthy), healthy ? "healthy" : "UNHEALTHY", paint(PAINT_NONE),
+	       text(n, "check"), json_array_size(addresses) ? "" : "  NO ADDRESS");
 	putchar('\n');
 }
 
@@ -110,9 +109,8 @@ static void print_nodes(const json_t *clusters)
 	const json_t *c, *n;
 	printf("\n%s%-9s %-34s %-9s last check%s\n", paint(PAINT_DIM), "cluster", "node", "state",
 	       paint(PAINT_NONE));
-	json_array_foreach(clusters, i, c)
-		json_array_foreach(json_object_get(c, "nodes"), k, n)
-			print_node(c, n);
+	json_array_foreach(clusters, i, c) json_array_foreach(json_object_get(c, "nodes"), k, n)
+		print_node(c, n);
 }
 
 static int look(struct client *t, struct before *b, bool redraw)
@@ -155,7 +153,8 @@ int command_status(const struct command *c, int argc, char **argv)
 {
 	struct client_options o = { 0 };
 	bool watching = false;
-	const struct command_option options[] = { CLIENT_OPTIONS(&o), { 0, "watch", NULL, &watching } };
+	const struct command_option options[] = { CLIENT_OPTIONS(&o),
+						  { 0, "watch", NULL, &watching } };
 	int code, operands = command_options(c, argc, argv, options, 4, &code);
 	if (operands < 0)
 		return code;

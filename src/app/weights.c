@@ -53,8 +53,8 @@ static bool read_weight(const struct command *c, const char *text, unsigned long
 
 static json_t *change_body(unsigned long long source, unsigned long long target, const char *reason)
 {
-	return json_pack("{s:{s:I,s:I},s:s*,s:s}", "weights", "source", (json_int_t)source, "target",
-			 (json_int_t)target, "reason", reason, "who", client_who());
+	return json_pack("{s:{s:I,s:I},s:s*,s:s}", "weights", "source", (json_int_t)source,
+			 "target", (json_int_t)target, "reason", reason, "who", client_who());
 }
 
 int command_weights(const struct command *c, int argc, char **argv)
@@ -69,9 +69,11 @@ int command_weights(const struct command *c, int argc, char **argv)
 	if (operands < 0)
 		return code;
 	if (operands != 0 && operands != 2)
-		return command_misused(c, "two weights are expected, SOURCE and TARGET, or none to see them");
+		return command_misused(
+			c, "two weights are expected, SOURCE and TARGET, or none to see them");
 	if (operands == 0 && (reason || if_epoch))
-		return command_misused(c, "--reason and --if-epoch go with a change: SOURCE TARGET");
+		return command_misused(c,
+				       "--reason and --if-epoch go with a change: SOURCE TARGET");
 	if (operands && (!read_weight(c, argv[1], &source) || !read_weight(c, argv[2], &target)))
 		return EXIT_USAGE;
 	if (operands && source == 0 && target == 0)

@@ -28,7 +28,8 @@ static void print_late(const json_t *late)
 {
 	size_t i;
 	const json_t *one;
-	printf("%sNot acknowledged within %d s by", paint(PAINT_RED), ACKNOWLEDGE_TIMEOUT_MS / 1000);
+	printf("%sNot acknowledged within %d s by", paint(PAINT_RED),
+	       ACKNOWLEDGE_TIMEOUT_MS / 1000);
 	json_array_foreach(late, i, one)
 		printf("%s worker %lld of process %lld", i ? "," : "",
 		       (long long)integer(one, "worker"), (long long)integer(one, "pid"));
@@ -50,9 +51,11 @@ int weights_text_change(const json_t *j)
 		print_late(json_object_get(j, "late"));
 	if (before)
 		printf("%lld request%s decided before %s still on %s way.\n", before,
-		       before == 1 ? "" : "s", before == 1 ? "is" : "are", before == 1 ? "its" : "their");
+		       before == 1 ? "" : "s", before == 1 ? "is" : "are",
+		       before == 1 ? "its" : "their");
 	if (!json_is_true(json_object_get(j, "saved")))
-		printf("%sIt could not be saved; that is tried again until it works.%s Until then a restart "
+		printf("%sIt could not be saved; that is tried again until it works.%s Until then "
+		       "a restart "
 		       "of the machine would forget it.\n",
 		       paint(PAINT_RED), paint(PAINT_NONE));
 	return acknowledged ? EXIT_OK : EXIT_UNACKNOWLEDGED;

@@ -110,7 +110,8 @@ static bool lock_state(struct work *w)
 	const char *state = w->config->state;
 	int lock;
 	if (mkdir(state, 0700) < 0 && errno != EEXIST) {
-		log_line(LOG_ERROR, "cannot make the state directory %s: %s", state, strerror(errno));
+		log_line(LOG_ERROR, "cannot make the state directory %s: %s", state,
+			 strerror(errno));
 		return false;
 	}
 	int error = ENAMETOOLONG;
@@ -119,7 +120,8 @@ static bool lock_state(struct work *w)
 	if (error == EWOULDBLOCK)
 		log_line(LOG_ERROR, "another balancer is running on the state directory %s", state);
 	else if (error)
-		log_line(LOG_ERROR, "cannot lock the state directory %s: %s", state, strerror(error));
+		log_line(LOG_ERROR, "cannot lock the state directory %s: %s", state,
+			 strerror(error));
 	return error == 0;
 }
 
@@ -151,8 +153,8 @@ static bool ask_for_sockets(struct work *w, const struct config_address *a, unsi
 	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = a->addr };
 	int error = channel_ask(w->channel, &ask, to, count);
 	if (error)
-		complain(&w->config->complaints, a->at, "address: cannot listen on %s: %s%s", a->text,
-			 strerror(error), hint(error));
+		complain(&w->config->complaints, a->at, "address: cannot listen on %s: %s%s",
+			 a->text, strerror(error), hint(error));
 	return error == 0;
 }
 
@@ -213,7 +215,8 @@ static void stop_listening_to_keeper(struct work *w)
 static void say_serving(const struct work *w)
 {
 	const struct board_values v = board_read(w->board);
-	log_line(LOG_INFO, "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
+	log_line(LOG_INFO,
+		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
 		 CROSSFADE_VERSION, w->control->worker_n, w->threads.backend, v.weights[ARM_SOURCE],
 		 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
 	for (int arm = 0; arm < ARMS; arm++)

@@ -6,7 +6,8 @@
  * thread for each worker; its first thread is control's.
  */
 
-/* The hidden command that the keeper executes: WORK_COMMAND CONFIG CHANNEL BOARD TICKETS KEEPER-PID */
+/* The hidden command that the keeper executes: WORK_COMMAND CONFIG CHANNEL BOARD TICKETS KEEPER-PID
+ */
 #define WORK_COMMAND "work"
 
 int work_main(int argc, char **argv);

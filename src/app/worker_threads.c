@@ -55,7 +55,8 @@ static void await_started(struct start *s, unsigned n)
 static void pin_to_core(unsigned number, unsigned worker_n)
 {
 	cpu_set_t cores, one;
-	if (sched_getaffinity(0, sizeof cores, &cores) < 0 || (unsigned)CPU_COUNT(&cores) != worker_n)
+	if (sched_getaffinity(0, sizeof cores, &cores) < 0 ||
+	    (unsigned)CPU_COUNT(&cores) != worker_n)
 		return;
 	unsigned seen = 0;
 	for (int core = 0; core < CPU_SETSIZE; core++) {
@@ -75,7 +76,8 @@ static struct io *open_io(struct worker_thread *t)
 	if (t->wanted != CONFIG_IO_EPOLL)
 		io = io_uring_open(&t->bufs);
 	if (!io && t->wanted == CONFIG_IO_AUTO && t->number == 0)
-		log_line(LOG_WARN, "io_uring is not to be had here (%s): epoll is used", strerror(errno));
+		log_line(LOG_WARN, "io_uring is not to be had here (%s): epoll is used",
+			 strerror(errno));
 	if (!io && t->wanted != CONFIG_IO_URING)
 		io = io_epoll_open(&t->bufs);
 	return io;
@@ -119,7 +121,6 @@ static void *run(void *argument)
 }
 
 /* --- outside --- */
-
 
 int worker_threads_start(struct worker_threads *threads, struct control *c, const int *sockets)
 {

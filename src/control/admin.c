@@ -33,8 +33,9 @@ static void answer_json(struct call *c, unsigned status, json_t *j /* moved in *
 
 static void answer_error(struct call *c, unsigned status, const char *word, const char *message)
 {
-	answer_json(c, status, json_pack("{s:s,s:i,s:s}", "error", word, "status", (int)status,
-					 "message", message));
+	answer_json(c, status,
+		    json_pack("{s:s,s:i,s:s}", "error", word, "status", (int)status, "message",
+			      message));
 }
 
 static void add_etag(struct msg *head, uint64_t epoch)
@@ -44,7 +45,8 @@ static void add_etag(struct msg *head, uint64_t epoch)
 	msg_add(head, NAME_ETAG, (struct span){ tag, (size_t)n });
 }
 
-static void answer_weights(struct call *c, unsigned status, uint64_t epoch, json_t *j /* moved in */)
+static void answer_weights(struct call *c, unsigned status, uint64_t epoch,
+			   json_t *j /* moved in */)
 {
 	char *text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
@@ -103,7 +105,8 @@ static void serve_weights(struct call *c)
 {
 	struct control *control = control_of(c);
 	struct board_values v = board_read(control->board);
-	answer_weights(c, 200, v.epoch, weights_json(v.weights, v.epoch, !control->weights.unsaved));
+	answer_weights(c, 200, v.epoch,
+		       weights_json(v.weights, v.epoch, !control->weights.unsaved));
 }
 
 static void change_is_done(struct weights_change *w);
@@ -150,7 +153,8 @@ static void refuse_change(struct call *c, const struct weights_change *w)
 		break;
 	case WEIGHTS_UNSAVED:
 		snprintf(text, sizeof text,
-			 "nothing was changed, for the state cannot be saved: %s (a rollback works all the "
+			 "nothing was changed, for the state cannot be saved: %s (a rollback works "
+			 "all the "
 			 "same)",
 			 strerror(w->error));
 		answer_error(c, 500, "state_unsaved", text);
@@ -263,8 +267,10 @@ static bool has_token(const struct call *c)
 static void refuse_stranger(struct call *c)
 {
 	msg_add_named(call_head(c, 401, JSON), SPAN("WWW-Authenticate"), SPAN("Bearer"));
-	call_answer(c, SPAN("{\"error\":\"no_token\",\"status\":401,\"message\":\"Authorization: Bearer "
-			    "and the text of admin.token in the state directory are expected.\"}\n"));
+	call_answer(
+		c,
+		SPAN("{\"error\":\"no_token\",\"status\":401,\"message\":\"Authorization: Bearer "
+		     "and the text of admin.token in the state directory are expected.\"}\n"));
 }
 
 /* GET's row serves HEAD too: the body is left out behind it. */

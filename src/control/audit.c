@@ -38,8 +38,8 @@ static char *entry_line(const struct audit_entry *e)
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
 	json_t *j = json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b}", "when", when, "who", e->who, "from",
-			      weights_json(e->from.weights), "to", weights_json(e->to.weights), "epoch",
-			      (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
+			      weights_json(e->from.weights), "to", weights_json(e->to.weights),
+			      "epoch", (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
 	return text;

@@ -133,8 +133,8 @@ static bool speaks_tls(const struct config *c)
 }
 
 /* Each address is a listener of its own in the plan: it has its own port to tell of. */
-static void compile_listener(struct compiled *d, const struct config *c, enum config_listener_kind k,
-			     const struct config_address *a)
+static void compile_listener(struct compiled *d, const struct config *c,
+			     enum config_listener_kind k, const struct config_address *a)
 {
 	struct plan *p = &d->plan;
 	struct listener *l = &p->listeners[p->listener_n];
@@ -155,9 +155,11 @@ static void compile_listeners(struct compiled *d, const struct config *c, struct
 {
 	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
 	for (int k = 0; k < LISTENER_KINDS; k++)
-		for (const struct config_address *a = c->listeners.kinds[k].addresses; a; a = a->next) {
+		for (const struct config_address *a = c->listeners.kinds[k].addresses; a;
+		     a = a->next) {
 			if (d->plan.listener_n == LISTENERS_MAX) {
-				complain(to, a->at, "address: all listeners together have more than %d",
+				complain(to, a->at,
+					 "address: all listeners together have more than %d",
 					 LISTENERS_MAX);
 				return;
 			}

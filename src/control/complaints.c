@@ -65,7 +65,8 @@ static void print_line(struct span line, FILE *to)
 	}
 }
 
-/* The caret's line repeats the tabs of the text's, so that it stands right however wide they are. */
+/* The caret's line repeats the tabs of the text's, so that it stands right however wide they are.
+ */
 static void print_caret(struct span before, FILE *to)
 {
 	for (size_t i = 0; i < before.n; i++)

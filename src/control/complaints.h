@@ -2,9 +2,9 @@
 #define CONTROL_COMPLAINTS_H
 
 /*
- * What is wrong with a text that a person wrote: each complaint has a place in it, and is shown with
- * the line and a caret under what is meant. All of a text are collected, so that they can be mended
- * in one go.
+ * What is wrong with a text that a person wrote: each complaint has a place in it, and is shown
+ * with the line and a caret under what is meant. All of a text are collected, so that they can be
+ * mended in one go.
  */
 
 #include <stddef.h>
@@ -34,7 +34,7 @@ void complaints_open(struct complaints *c, const char *file, struct span text);
 void complaints_close(struct complaints *c);
 
 __attribute__((format(printf, 3, 4))) void complain(struct complaints *c, size_t at,
-						     const char *format, ...);
+						    const char *format, ...);
 
 /* Line and column of a place, from 1; columns count characters. Both 0 for NOWHERE. */
 void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column);

@@ -52,13 +52,21 @@ const char *arm_name(enum arm a)
 
 #define AT(member) .offset = offsetof(struct config_listener, member)
 static const struct key listener_keys[] = {
-	{ "address", &key_addresses, AT(addresses), .missing = "an address and port, as 0.0.0.0:443" },
+	{ "address", &key_addresses, AT(addresses),
+	  .missing = "an address and port, as 0.0.0.0:443" },
 	{ "tls", &key_choice, AT(tls), .preset = true, .words = off_on },
 	{ "forwarded", &key_choice, AT(forwarded), .preset = FORWARDED_APPEND,
 	  .words = forwarded_words },
 	{ "trace", &key_choice, AT(trace), .preset = TRACE_MAKE, .words = trace_words },
-	LATER("allow"), LATER("trust"), LATER("health"), LATER("connections"), LATER("proxy_protocol"),
-	LATER("sticky"), LATER("override"), LATER("certificates"), LATER("timeouts"),
+	LATER("allow"),
+	LATER("trust"),
+	LATER("health"),
+	LATER("connections"),
+	LATER("proxy_protocol"),
+	LATER("sticky"),
+	LATER("override"),
+	LATER("certificates"),
+	LATER("timeouts"),
 };
 #undef AT
 static const struct section listener_section = { KEYS(listener_keys) };
@@ -106,7 +114,8 @@ static const struct key health_keys[] = {
 	{ "passes", &key_integer, AT(passes), HEALTH_PASSES, 1, 100 },
 	{ "failures", &key_integer, AT(failures), HEALTH_FAILURES, 1, 100 },
 	{ "expected", &key_statuses, AT(expected) },
-	LATER("authorization"), LATER("body"),
+	LATER("authorization"),
+	LATER("body"),
 };
 #undef AT
 static const struct section health_section = { KEYS(health_keys) };
@@ -127,7 +136,8 @@ static void check_cluster(struct binder *b, const void *to)
 	for (const struct config_node *n = c->nodes; n; n = n->next)
 		tls |= n->tls;
 	if (c->ca.path && !c->verify)
-		complain(b->complaints, c->ca.at, "ca: says whom to trust, and verify: off trusts anybody");
+		complain(b->complaints, c->ca.at,
+			 "ca: says whom to trust, and verify: off trusts anybody");
 	else if (c->ca.path && !tls)
 		complain(b->complaints, c->ca.at, "ca: is of no use: no node is https");
 }
@@ -142,7 +152,11 @@ static const struct key cluster_keys[] = {
 	  .words = balance_words },
 	{ "health", &key_section, AT(health), .section = &health_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
-	LATER("authorization"), LATER("headers"), LATER("connections"), LATER("sticky"), LATER("retry"),
+	LATER("authorization"),
+	LATER("headers"),
+	LATER("connections"),
+	LATER("sticky"),
+	LATER("retry"),
 };
 #undef AT
 static const struct section cluster_section = { KEYS(cluster_keys), check_cluster };
@@ -153,7 +167,8 @@ static void check_weights(struct binder *b, const void *to)
 {
 	const struct config_weights *w = to;
 	if (w->arms[ARM_SOURCE] == 0 && w->arms[ARM_TARGET] == 0)
-		complain(b->complaints, w->head.at, "weights: both are 0, so that nobody would be served");
+		complain(b->complaints, w->head.at,
+			 "weights: both are 0, so that nobody would be served");
 }
 
 #define AT(member) .offset = offsetof(struct config_weights, member)
@@ -192,7 +207,8 @@ static void check_root(struct binder *b, const void *to)
 		if (l->head.at == NOWHERE || !l->tls || c->tls.head.at != NOWHERE)
 			continue;
 		complain(b->complaints, l->head.at,
-			 "listener %s speaks TLS, and there is no section 'tls' with a certificate and "
+			 "listener %s speaks TLS, and there is no section 'tls' with a certificate "
+			 "and "
 			 "its key (or say tls: off here)",
 			 listener_name(k));
 	}
@@ -213,8 +229,13 @@ static const struct key root_keys[] = {
 	{ "workers", &key_workers, AT(workers) },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
-	LATER("profile"), LATER("capture"), LATER("sticky"), LATER("access_log"), LATER("routes"),
-	LATER("cutover"), LATER("replay"),
+	LATER("profile"),
+	LATER("capture"),
+	LATER("sticky"),
+	LATER("access_log"),
+	LATER("routes"),
+	LATER("cutover"),
+	LATER("replay"),
 };
 #undef AT
 static const struct section root_section = { KEYS(root_keys), check_root };

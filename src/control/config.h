@@ -26,17 +26,17 @@ struct config_address {
 struct config_listener {
 	struct section_head head; /* NOWHERE: there is no such listener */
 	struct config_address *addresses;
-	uint32_t tls;		/* bool */
-	uint32_t forwarded;	/* enum forwarded */
-	uint32_t trace;		/* enum trace */
+	uint32_t tls;	    /* bool */
+	uint32_t forwarded; /* enum forwarded */
+	uint32_t trace;	    /* enum trace */
 };
 
 struct config_node {
-	const char *name;	/* what its Host would be: "es-1:9200" */
-	const char *host;	/* a name, or a literal address without brackets */
+	const char *name; /* what its Host would be: "es-1:9200" */
+	const char *host; /* a name, or a literal address without brackets */
 	uint16_t port;
 	bool tls;
-	bool literal;		/* `addr` is set, and nothing is to be resolved */
+	bool literal; /* `addr` is set, and nothing is to be resolved */
 	struct addr addr;
 	size_t at;
 	struct config_node *next;

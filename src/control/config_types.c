@@ -45,13 +45,13 @@ static void bind_address(struct binder *b, const struct key *k, const struct yam
 		return;
 	if (!split_authority(span_of(y->text), &host, &port) || !port.n) {
 		complain(b->complaints, y->at,
-			 "%s: '%s' is not an address and a port, as 0.0.0.0:443 or [::]:443", k->name,
-			 y->text);
+			 "%s: '%s' is not an address and a port, as 0.0.0.0:443 or [::]:443",
+			 k->name, y->text);
 		return;
 	}
 	if (!span_to_u64(port, 65535, &number) || number == 0) {
-		complain(b->complaints, y->at, "%s: the port '%.*s' is not from 1 to 65535", k->name,
-			 (int)port.n, port.at);
+		complain(b->complaints, y->at, "%s: the port '%.*s' is not from 1 to 65535",
+			 k->name, (int)port.n, port.at);
 		return;
 	}
 	struct config_address *a = arena_take(b->arena, sizeof *a);
@@ -60,7 +60,8 @@ static void bind_address(struct binder *b, const struct key *k, const struct yam
 		*end = a;
 	else
 		complain(b->complaints, y->at,
-			 "%s: '%.*s' is not an IPv4 or IPv6 address; listening needs one, not a name",
+			 "%s: '%.*s' is not an IPv4 or IPv6 address; listening needs one, not a "
+			 "name",
 			 k->name, (int)host.n, host.at);
 }
 
@@ -73,7 +74,8 @@ static void append_address(struct binder *b, const struct key *k, const struct y
 	bind_address(b, k, y, end);
 	for (struct config_address *a = *first; *end && a != *end; a = a->next)
 		if (addr_is(&a->addr, &(*end)->addr)) {
-			complain(b->complaints, y->at, "%s: %s stands here twice", k->name, y->text);
+			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
+				 y->text);
 			return;
 		}
 }
@@ -134,7 +136,9 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 		return "the host is neither a name nor an address";
 	n->host = key_copy(b, host);
 	/* Host carries no port that the scheme implies: RFC 9110, 4.2.3. */
-	n->name = key_copy(b, number == (n->tls ? 443 : 80) ? (struct span){ url.at, url.n - (port.n ? port.n + 1 : 0) } : url);
+	n->name = key_copy(b, number == (n->tls ? 443 : 80)
+				      ? (struct span){ url.at, url.n - (port.n ? port.n + 1 : 0) }
+				      : url);
 	return NULL;
 }
 
@@ -154,7 +158,8 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 	struct config_node **end = first;
 	for (; *end; end = &(*end)->next)
 		if (!strcasecmp((*end)->host, n->host) && (*end)->port == n->port) {
-			complain(b->complaints, y->at, "%s: %s stands here twice", k->name, y->text);
+			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
+				 y->text);
 			return;
 		}
 	*end = n;
@@ -163,8 +168,8 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 static void nodes_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind != YAML_LIST) {
-		complain(b->complaints, y->at, "%s: is %s; a list of URLs is expected, as [ %s ]", k->name,
-			 yaml_kind_word(y->kind),
+		complain(b->complaints, y->at, "%s: is %s; a list of URLs is expected, as [ %s ]",
+			 k->name, yaml_kind_word(y->kind),
 			 y->kind == YAML_SCALAR && *y->text ? y->text : "https://es-1:9200");
 		return;
 	}
@@ -260,8 +265,8 @@ static void request_path_bind(struct binder *b, const struct key *k, const struc
 	for (const char *c = y->text; *c; c++)
 		if (*c <= ' ' || *c > '~' || *c == '#') {
 			complain(b->complaints, y->at,
-				 "%s: '%s' holds what a path cannot hold: write it %%-encoded", k->name,
-				 y->text);
+				 "%s: '%s' holds what a path cannot hold: write it %%-encoded",
+				 k->name, y->text);
 			return;
 		}
 	if (y->text[0] != '/')
@@ -292,8 +297,8 @@ static void workers_bind(struct binder *b, const struct key *k, const struct yam
 	else if (span_to_u64(span_of(y->text), WORKERS_MAX, &n) && n > 0)
 		*(uint32_t *)to = (uint32_t)n;
 	else
-		complain(b->complaints, y->at, "%s: '%s' is not auto or a number from 1 to %d", k->name,
-			 y->text, WORKERS_MAX);
+		complain(b->complaints, y->at, "%s: '%s' is not auto or a number from 1 to %d",
+			 k->name, y->text, WORKERS_MAX);
 }
 
 static void workers_preset(const struct key *k, void *to)

@@ -79,7 +79,8 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 		return false;
 	if (take_slots(c))
 		return true;
-	snprintf(error, WEIGHTS_TEXT_BYTES, "the board has no room for %u more workers", c->worker_n);
+	snprintf(error, WEIGHTS_TEXT_BYTES, "the board has no room for %u more workers",
+		 c->worker_n);
 	return false;
 }
 
@@ -168,8 +169,8 @@ static bool open_admin(struct control *c, const int *admin_fds, size_t admin_n,
 	make_directory_of(socket);
 	int fd = local_socket_listen(socket);
 	if (fd < 0) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot listen on the admin socket %s: %s%s", socket,
-			 strerror(errno),
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot listen on the admin socket %s: %s%s",
+			 socket, strerror(errno),
 			 errno == EADDRINUSE ? " (another balancer answers there)" : "");
 		return false;
 	}
@@ -201,7 +202,8 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
 	if (!names_open(&c->names, &c->nodes, names_have_news, c)) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s", strerror(errno));
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s",
+			 strerror(errno));
 		return false;
 	}
 	return open_admin(c, admin_fds, admin_n, error);

@@ -17,8 +17,8 @@
 enum control_state { CONTROL_SERVING, CONTROL_DRAINING, CONTROL_ABORTING };
 
 struct control {
-	const struct config *config; /* borrowed */
-	struct board *board;	     /* borrowed */
+	const struct config *config;	   /* borrowed */
+	struct board *board;		   /* borrowed */
 	const struct ticket_keys *tickets; /* borrowed */
 	unsigned worker_n;
 	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
@@ -34,7 +34,7 @@ struct control {
 	struct names names;
 	atomic_bool names_news; /* the resolver has found something */
 	bool plan_is_old;	/* nodes have other addresses than the newest plan says */
-	const char *backend; /* what the workers' io is called */
+	const char *backend;	/* what the workers' io is called */
 	struct timer drain;
 	_Atomic unsigned running; /* workers that are not over */
 	enum control_state state;
@@ -60,7 +60,8 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 
 /* What the worker of that number is opened with; its thread opens io and bufs itself. */
 struct worker_config control_worker(struct control *c, unsigned number);
-/* On the worker's thread: `io` may be woken from now on; and is not any more, for the worker is over. */
+/* On the worker's thread: `io` may be woken from now on; and is not any more, for the worker is
+ * over. */
 void control_worker_up(struct control *c, unsigned number, struct io *io);
 void control_worker_over(struct control *c, unsigned number);
 

@@ -28,7 +28,7 @@ struct probe {
 	struct back_policy policy;
 	size_t next_address;
 	uint64_t began_ms;
-	bool judged; /* the status has come; what follows changes nothing */
+	bool judged;		   /* the status has come; what follows changes nothing */
 	unsigned passes, failures; /* in a row */
 };
 
@@ -41,11 +41,11 @@ static void set_health(struct probe *p, bool healthy)
 		return;
 	atomic_store_explicit(&n->state.healthy, healthy, memory_order_relaxed);
 	if (healthy)
-		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm), n->name,
-			 p->passes);
+		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm),
+			 n->name, p->passes);
 	else
-		log_line(LOG_WARN, "%s: node %s is taken out: %u checks failed: %s", arm_name(n->arm),
-			 n->name, p->failures, n->check);
+		log_line(LOG_WARN, "%s: node %s is taken out: %u checks failed: %s",
+			 arm_name(n->arm), n->name, p->failures, n->check);
 }
 
 static void passed(struct probe *p)
@@ -101,8 +101,8 @@ static void answered_head(struct stream *to, struct msg *m, bool last)
 }
 
 /*
- * The body is of no interest; but a node whose connection is reset in the midst of it would complain.
- * One that is larger than what was granted at first ends by the timeout.
+ * The body is of no interest; but a node whose connection is reset in the midst of it would
+ * complain. One that is larger than what was granted at first ends by the timeout.
  */
 static void answered_data(struct stream *to, struct chain *c, bool last)
 {
@@ -246,7 +246,8 @@ static void probe_open(struct probe *p, struct health *h, struct node_record *n)
 	p->health = h;
 	p->node = n;
 	p->how = &h->config->clusters[n->arm].health;
-	p->policy = (struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
+	p->policy =
+		(struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
 	timer_init(&p->timer, timer_fired);
 	list_init(&p->link);
 	rest(p, 0);
@@ -255,7 +256,9 @@ static void probe_open(struct probe *p, struct health *h, struct node_record *n)
 void health_open(struct health *h, struct loop *loop, const struct config *config,
 		 const struct nodes *nodes, const struct publisher *publisher)
 {
-	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher, .n = nodes->n };
+	*h = (struct health){
+		.loop = loop, .config = config, .publisher = publisher, .n = nodes->n
+	};
 	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
 	list_init(&h->ended);
 	loop_add_sweep(loop, &h->sweep, sweep);

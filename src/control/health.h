@@ -2,9 +2,9 @@
 #define CONTROL_HEALTH_H
 
 /*
- * Asks each node now and then whether it is well, off the hot path: a request on a connection of its
- * own. A node that fails a few times in a row is taken out, one that passes a few times is taken
- * back; a new one counts as well until then.
+ * Asks each node now and then whether it is well, off the hot path: a request on a connection of
+ * its own. A node that fails a few times in a row is taken out, one that passes a few times is
+ * taken back; a new one counts as well until then.
  */
 
 #include "control/loop.h"

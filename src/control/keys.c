@@ -79,7 +79,8 @@ static bool stands_in(const struct yaml *map, const char *name)
 	return false;
 }
 
-static void bind_members(struct binder *b, const struct section *s, const struct yaml *map, void *to)
+static void bind_members(struct binder *b, const struct section *s, const struct yaml *map,
+			 void *to)
 {
 	for (const struct yaml *y = map->first; y; y = y->next) {
 		const struct key *k = find_key(s, y->key);
@@ -109,7 +110,8 @@ static void section_bind(struct binder *b, const struct key *k, const struct yam
 	if (y->kind == YAML_MAP)
 		bind_section(b, k->section, y, to);
 	else
-		complain(b->complaints, y->at, "%s: is %s; a section with keys is expected", k->name,
+		complain(b->complaints, y->at, "%s: is %s; a section with keys is expected",
+			 k->name,
 			 *y->text || y->kind == YAML_LIST ? yaml_kind_word(y->kind) : "empty");
 }
 
@@ -126,7 +128,8 @@ void keys_bind(struct binder *b, const struct section *s, const struct yaml *roo
 	if (root->kind == YAML_MAP)
 		bind_section(b, s, root, to);
 	else if (root->kind != YAML_REFUSED)
-		complain(b->complaints, root->at, "the file holds %s; keys with values are expected",
+		complain(b->complaints, root->at,
+			 "the file holds %s; keys with values are expected",
 			 yaml_kind_word(root->kind));
 }
 
@@ -143,8 +146,8 @@ static void integer_bind(struct binder *b, const struct key *k, const struct yam
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (!span_to_u64(span_of(y->text), k->most, &n) || n < k->least)
-		complain(b->complaints, y->at, "%s: '%s' is not a whole number from %u to %u", k->name,
-			 y->text, k->least, k->most);
+		complain(b->complaints, y->at, "%s: '%s' is not a whole number from %u to %u",
+			 k->name, y->text, k->least, k->most);
 	else
 		*(uint32_t *)to = (uint32_t)n;
 }
@@ -184,15 +187,16 @@ static void choice_bind(struct binder *b, const struct key *k, const struct yaml
 			return;
 		}
 		suggest_consider(&near, k->words[i]);
-		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", k->words[i]);
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "",
+				      k->words[i]);
 		must(n < sizeof known);
 	}
 	if (near.word)
-		complain(b->complaints, y->at, "%s: unknown value '%s'; did you mean '%s'?", k->name,
-			 y->text, near.word);
+		complain(b->complaints, y->at, "%s: unknown value '%s'; did you mean '%s'?",
+			 k->name, y->text, near.word);
 	else
-		complain(b->complaints, y->at, "%s: unknown value '%s'; it can be: %s", k->name, y->text,
-			 known);
+		complain(b->complaints, y->at, "%s: unknown value '%s'; it can be: %s", k->name,
+			 y->text, known);
 }
 
 const struct key_type key_choice = { choice_bind, number_preset };
@@ -239,7 +243,8 @@ static void file_bind(struct binder *b, const struct key *k, const struct yaml *
 	if (text_file_read(path, b->arena, &text))
 		*(struct key_file_value *)to = (struct key_file_value){ path, text.at, y->at };
 	else
-		complain(b->complaints, y->at, "%s: cannot read %s: %s", k->name, path, strerror(errno));
+		complain(b->complaints, y->at, "%s: cannot read %s: %s", k->name, path,
+			 strerror(errno));
 }
 
 static void file_preset(const struct key *k, void *to)

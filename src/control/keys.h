@@ -37,12 +37,12 @@ struct section {
 struct key {
 	const char *name;
 	const struct key_type *type;
-	size_t offset;			/* of its value in the section's struct */
-	uint32_t preset, least, most;	/* numbers, durations in milliseconds, choices */
-	const char *text;		/* the default of a text */
-	const char *const *words;	/* choices: ends with NULL; the value is the index */
+	size_t offset;		      /* of its value in the section's struct */
+	uint32_t preset, least, most; /* numbers, durations in milliseconds, choices */
+	const char *text;	      /* the default of a text */
+	const char *const *words;     /* choices: ends with NULL; the value is the index */
 	const struct section *section;
-	const char *missing;		/* required: what is said when it is not there */
+	const char *missing; /* required: what is said when it is not there */
 };
 
 /* The struct of a section begins with a place: where its key stands, NOWHERE: it does not. */
@@ -62,9 +62,10 @@ extern const struct key_type key_integer;  /* uint32_t */
 extern const struct key_type key_duration; /* uint32_t, milliseconds: 300ms, 5s, 2m, 1h, 7d */
 extern const struct key_type key_choice;   /* uint32_t */
 extern const struct key_type key_text;	   /* const char * */
-extern const struct key_type key_path;	   /* const char *: absolute, or from where the balancer is started */
-extern const struct key_type key_file;	   /* struct key_file_value */
-extern const struct key_type key_later;	   /* nothing: this version refuses the key */
+extern const struct key_type
+	key_path; /* const char *: absolute, or from where the balancer is started */
+extern const struct key_type key_file;	/* struct key_file_value */
+extern const struct key_type key_later; /* nothing: this version refuses the key */
 
 /* Binds the root of a tree. */
 void keys_bind(struct binder *b, const struct section *s, const struct yaml *root, void *to);

@@ -16,7 +16,8 @@ static bool somebody_answers(const struct sockaddr_un *at)
 	if (fd < 0)
 		return true;
 	/* A full backlog (EAGAIN) has an owner too. */
-	bool answered = connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno == EAGAIN;
+	bool answered =
+		connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno == EAGAIN;
 	close(fd);
 	return answered;
 }
@@ -48,7 +49,8 @@ int local_socket_listen(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* Linux makes the file with the socket's own mode: it is never open to others, not for a moment. */
+	/* Linux makes the file with the socket's own mode: it is never open to others, not for a
+	 * moment. */
 	if (fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;

@@ -74,14 +74,15 @@ static void by_cluster(const struct metrics_facts *f, FILE *to, const char *name
 {
 	for (int arm = 0; arm < ARMS; arm++)
 		labelled(to, name, "cluster", cluster_label(arm),
-			 metrics_sum(f->counters, f->worker_n, offset + (size_t)arm * sizeof(counter)));
+			 metrics_sum(f->counters, f->worker_n,
+				     offset + (size_t)arm * sizeof(counter)));
 }
 
 static void by_reason(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
 	for (int e = ERR_NONE + 1; e < ERRS; e++) {
-		uint64_t n = metrics_sum(f->counters, f->worker_n,
-					 offset + (size_t)e * sizeof(counter));
+		uint64_t n =
+			metrics_sum(f->counters, f->worker_n, offset + (size_t)e * sizeof(counter));
 		if (n)
 			labelled(to, name, "reason", err_word((enum err)e), n);
 	}
@@ -113,7 +114,8 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 
 static const char *const classes[STATUS_CLASSES] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
-/* What is usual is there from the beginning, so that a rate over it is right from the first request. */
+/* What is usual is there from the beginning, so that a rate over it is right from the first
+ * request. */
 static bool is_usual(const struct listener *l, int arm, int class)
 {
 	return class >= 2 && arm != ARM_NONE && (l->route.weighted || (int)l->route.arm == arm);
@@ -122,8 +124,9 @@ static bool is_usual(const struct listener *l, int arm, int class)
 static void write_requests_of(const struct metrics_facts *f, FILE *to, const struct listener *l)
 {
 	for (int arm = 0; arm <= ARM_NONE; arm++)
-		for (int class = 0; class < STATUS_CLASSES; class++) {
-			uint64_t n = sum_of_name(f, l->name, offsetof(struct counters, requests[0][arm][class]),
+		for (int class = 0; class < STATUS_CLASSES; class ++) {
+			uint64_t n = sum_of_name(f, l->name,
+						 offsetof(struct counters, requests[0][arm][class]),
 						 sizeof f->counters->requests[0]);
 			if (n || is_usual(l, arm, class))
 				fprintf(to,
@@ -136,7 +139,8 @@ static void write_requests_of(const struct metrics_facts *f, FILE *to, const str
 
 static void write_requests(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "requests_total", "counter", "Requests by listener, cluster and class of status.");
+	family(to, "requests_total", "counter",
+	       "Requests by listener, cluster and class of status.");
 	for (size_t i = 0; i < f->plan->listener_n; i++)
 		if (is_first_of_name(f->plan, i))
 			write_requests_of(f, to, &f->plan->listeners[i]);
@@ -152,7 +156,8 @@ static void write_latency_of(const struct metrics_facts *f, FILE *to, int arm)
 				   offsetof(struct counters, latency[arm].buckets[b]));
 		if (bound_us != UINT64_MAX)
 			fprintf(to, "%s_bucket{cluster=\"%s\",le=\"%.6g\"} %llu\n", name,
-				cluster_label(arm), (double)bound_us / 1e6, (unsigned long long)sum);
+				cluster_label(arm), (double)bound_us / 1e6,
+				(unsigned long long)sum);
 	}
 	fprintf(to, "%s_bucket{cluster=\"%s\",le=\"+Inf\"} %llu\n", name, cluster_label(arm),
 		(unsigned long long)sum);

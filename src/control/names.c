@@ -13,7 +13,8 @@ static void say_addresses(const struct node_record *n)
 	for (size_t i = 0; i < n->address_n && used < sizeof text; i++) {
 		char one[ADDR_TEXT_BYTES];
 		addr_host_text(&n->addresses[i], one);
-		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", one);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+					 one);
 	}
 	log_line(LOG_INFO, "%s: %s is %s", arm_name(n->arm), n->host, text);
 }
@@ -31,8 +32,9 @@ static bool take_one(struct names *s, size_t i)
 	case RESOLVE_FAILED:
 		n->awaited = false;
 		if (!s->failing[i])
-			log_line(LOG_WARN, "%s: %s cannot be resolved: %s%s", arm_name(n->arm), n->host,
-				 why, n->address_n ? "; the addresses known are kept" : "");
+			log_line(LOG_WARN, "%s: %s cannot be resolved: %s%s", arm_name(n->arm),
+				 n->host, why,
+				 n->address_n ? "; the addresses known are kept" : "");
 		s->failing[i] = true;
 		return awaited;
 	case RESOLVED:
@@ -67,8 +69,8 @@ bool names_open(struct names *s, const struct nodes *nodes, void (*news)(void *)
 		}
 	if (!s->n)
 		return true;
-	s->resolver = resolver_open(&(struct resolver_config){ .names = s->list, .n = s->n,
-							       .news = news, .hearer = hearer });
+	s->resolver = resolver_open(&(struct resolver_config){
+		.names = s->list, .n = s->n, .news = news, .hearer = hearer });
 	return s->resolver != NULL;
 }
 

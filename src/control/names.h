@@ -7,11 +7,11 @@
 #include "control/resolve.h"
 
 struct names {
-	const struct nodes *nodes;  /* borrowed */
-	struct resolver *resolver;  /* owned; NULL: all addresses are literal */
-	struct node_record **of;    /* owned: whose name it is */
-	const char **list;	    /* owned */
-	bool *failing;		    /* owned: it was said already */
+	const struct nodes *nodes; /* borrowed */
+	struct resolver *resolver; /* owned; NULL: all addresses are literal */
+	struct node_record **of;   /* owned: whose name it is */
+	const char **list;	   /* owned */
+	bool *failing;		   /* owned: it was said already */
 	size_t n;
 };
 

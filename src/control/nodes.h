@@ -17,13 +17,13 @@
 struct node_record {
 	struct node_state state; /* shared with the workers, through plans */
 	enum arm arm;
-	const char *name;	 /* as in Host; borrowed from the configuration, like host */
+	const char *name; /* as in Host; borrowed from the configuration, like host */
 	const char *host;
 	uint16_t port;
 	bool tls, literal;
 	struct addr addresses[NODE_ADDRESSES_MAX]; /* as last resolved, in order */
 	size_t address_n;
-	bool awaited; /* its name was not looked up yet */
+	bool awaited;		      /* its name was not looked up yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
 };
 

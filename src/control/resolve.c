@@ -78,8 +78,8 @@ static struct finding read_answer(const struct ares_addrinfo *info, uint64_t *tt
 		if (!take_address(n, &f.addresses[f.n]))
 			continue;
 		f.n++;
-		*ttl_ms = between(RESOLVE_LEAST_MS, (uint64_t)(n->ai_ttl < 0 ? 0 : n->ai_ttl) * 1000,
-				  *ttl_ms);
+		*ttl_ms = between(RESOLVE_LEAST_MS,
+				  (uint64_t)(n->ai_ttl < 0 ? 0 : n->ai_ttl) * 1000, *ttl_ms);
 	}
 	if (!f.n)
 		f = (struct finding){ .what = RESOLVE_FAILED, .why = "it has no address" };
@@ -131,7 +131,8 @@ static bool renew_channel(struct resolver *r)
 
 static void look_up(struct resolver *r, struct lookup *l)
 {
-	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+					     .ai_socktype = SOCK_STREAM,
 					     .ai_flags = ARES_AI_NOSORT };
 	if (r->asking_n == 0 && !renew_channel(r)) {
 		l->due_ms = now_ms() + RESOLVE_LEAST_MS;
@@ -156,7 +157,8 @@ static int until_next(const struct resolver *r)
 		if (!r->lookups[i].asking && r->lookups[i].due_ms < due)
 			due = r->lookups[i].due_ms;
 	struct timeval most = { .tv_sec = (time_t)((due > now ? due - now : 0) / 1000),
-				.tv_usec = (suseconds_t)((due > now ? due - now : 0) % 1000 * 1000) };
+				.tv_usec =
+					(suseconds_t)((due > now ? due - now : 0) % 1000 * 1000) };
 	struct timeval own, *least = &most;
 	if (r->asking_n)
 		least = ares_timeout(r->channel, &most, &own);
@@ -186,7 +188,8 @@ static void process(struct resolver *r, const struct pollfd *fds, nfds_t n)
 {
 	for (nfds_t i = 1; i < n; i++)
 		ares_process_fd(r->channel,
-				fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? fds[i].fd : ARES_SOCKET_BAD,
+				fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? fds[i].fd
+									      : ARES_SOCKET_BAD,
 				fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
 	if (r->asking_n)
 		ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);

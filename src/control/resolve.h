@@ -2,8 +2,8 @@
 #define CONTROL_RESOLVE_H
 
 /*
- * Looks names up, in a thread of its own, and again as their TTL says: managed clusters change their
- * addresses. What fails is tried again; what was known is kept meanwhile.
+ * Looks names up, in a thread of its own, and again as their TTL says: managed clusters change
+ * their addresses. What fails is tried again; what was known is kept meanwhile.
  */
 
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 
 #include "io/addr.h"
 
-/* A name is looked up again after its TTL, within these; a failed one after 1 s, then twice that. */
+/* A name is looked up again after its TTL, within these; a failed one after 1 s, then twice that.
+ */
 #define RESOLVE_LEAST_MS 1000
 #define RESOLVE_MOST_MS 60000
 /* Addresses of one name that are kept. */

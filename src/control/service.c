@@ -253,7 +253,8 @@ static void accepted(struct io_op *op)
 		return;
 	}
 	if (result >= 0)
-		h1_front_open(&loop->fronts, &front_user, &policy, l, op->sock, l->tls, &loop->budget);
+		h1_front_open(&loop->fronts, &front_user, &policy, l, op->sock, l->tls,
+			      &loop->budget);
 	if (result >= 0 || result == -ECONNABORTED)
 		io_accept(loop->io, op, l->sock);
 	else
@@ -283,11 +284,12 @@ void service_listen(struct service *s, int fd, bool local, struct tls_context *t
 
 /* --- a life --- */
 
-void service_open(struct service *s, struct loop *loop, const struct service_user *user, void *owner,
-		  size_t body_bytes_max)
+void service_open(struct service *s, struct loop *loop, const struct service_user *user,
+		  void *owner, size_t body_bytes_max)
 {
-	*s = (struct service){ .loop = loop, .user = user, .owner = owner,
-			       .body_bytes_max = body_bytes_max };
+	*s = (struct service){
+		.loop = loop, .user = user, .owner = owner, .body_bytes_max = body_bytes_max
+	};
 	slab_open(&s->calls, sizeof(struct call), 16);
 	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 8);
 	list_init(&s->open);
@@ -300,7 +302,7 @@ void service_stop(struct service *s)
 {
 	h1_fronts_stop(&s->loop->fronts);
 	h1_fronts_abort(&s->loop->fronts);
-	list_each_safe(at, &s->listeners) {
+	list_each_safe (at, &s->listeners) {
 		struct service_listener *l = list_entry(at, struct service_listener, link);
 		if (io_op_busy(&l->accept))
 			io_cancel(s->loop->io, &l->accept);

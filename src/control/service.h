@@ -20,12 +20,12 @@ enum call_state {
 
 struct call {
 	struct service *service;
-	bool local;	      /* it came over a unix socket */
-	struct addr peer;     /* else: from where */
+	bool local;	  /* it came over a unix socket */
+	struct addr peer; /* else: from where */
 	struct msg *request;
 	struct span path, query; /* the target up to '?', and behind it */
 	struct span body;
-	void *user;	      /* the user's own; NULL at first */
+	void *user; /* the user's own; NULL at first */
 	/* The service's own. */
 	struct stream stream;
 	struct arena arena;
@@ -55,8 +55,8 @@ struct service {
 	struct loop_sweep sweep;
 };
 
-void service_open(struct service *s, struct loop *loop, const struct service_user *user, void *owner,
-		  size_t body_bytes_max);
+void service_open(struct service *s, struct loop *loop, const struct service_user *user,
+		  void *owner, size_t body_bytes_max);
 /* After service_stop() and when the loop is quiet. */
 void service_close(struct service *s);
 
@@ -70,7 +70,8 @@ bool service_is_stopped(const struct service *s);
 struct msg *call_head(struct call *c, unsigned status, struct span type);
 /* Answers with that head and a body, which is copied. */
 void call_answer(struct call *c, struct span body);
-/* call_head() and call_answer() at once, with {"error":...,"status":...,"message":...} for an error. */
+/* call_head() and call_answer() at once, with {"error":...,"status":...,"message":...} for an
+ * error. */
 void call_text(struct call *c, unsigned status, struct span type, struct span body);
 void call_error(struct call *c, enum err why);
 

@@ -55,7 +55,8 @@ static bool is_blank(const struct slot *s)
 	return !memcmp(s, &blank, sizeof blank);
 }
 
-/* Writes every block once: a file system may promise space that it does not have at the first write. */
+/* Writes every block once: a file system may promise space that it does not have at the first
+ * write. */
 static bool preallocate(int fd)
 {
 	static const char zeros[STATE_SLOT_BYTES];
@@ -94,7 +95,8 @@ static bool read_slots(struct state *s, struct state_values *kept, bool *damaged
 		*damaged |= !is_blank(&slot) && !slot_is_good(&slot);
 		if (!slot_is_good(&slot) || slot.epoch <= kept->epoch)
 			continue;
-		*kept = (struct state_values){ slot.epoch, { slot.weights[0], slot.weights[1] },
+		*kept = (struct state_values){ slot.epoch,
+					       { slot.weights[0], slot.weights[1] },
 					       slot.wall_ns };
 		s->next = 1 - i;
 	}

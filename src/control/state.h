@@ -3,8 +3,8 @@
 
 /*
  * The weights on disk. The file holds two slots that are overwritten in turns and synced, so that a
- * write that is torn leaves the one before it; and its blocks are there from the beginning, so that a
- * full disk is no reason not to go back.
+ * write that is torn leaves the one before it; and its blocks are there from the beginning, so that
+ * a full disk is no reason not to go back.
  */
 
 #include <stdbool.h>
@@ -28,8 +28,8 @@ struct state {
 };
 
 /*
- * Opens, or makes, the file `weights` in `directory`; `kept` gets what it holds, epoch 0 when that is
- * nothing. False with errno. `damaged`: it holds something, and no slot of it is good.
+ * Opens, or makes, the file `weights` in `directory`; `kept` gets what it holds, epoch 0 when that
+ * is nothing. False with errno. `damaged`: it holds something, and no slot of it is good.
  */
 bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged);
 void state_close(struct state *s);

@@ -29,13 +29,15 @@ static json_t *addresses_json(const struct addr *addresses, size_t n)
 static json_t *listener_json(const struct control *c, const struct listener *l,
 			     const struct config_address *a)
 {
-	size_t connections = offsetof(struct counters, connections_open[0]) + l->number * sizeof(counter);
+	size_t connections =
+		offsetof(struct counters, connections_open[0]) + l->number * sizeof(counter);
 	uint64_t requests = 0;
 	for (int arm = 0; arm <= ARM_NONE; arm++)
-		for (int class = 0; class < STATUS_CLASSES; class++)
-			requests += metrics_sum(c->counters, c->worker_n,
-						offsetof(struct counters, requests[0][arm][class]) +
-							l->number * sizeof c->counters->requests[0]);
+		for (int class = 0; class < STATUS_CLASSES; class ++)
+			requests +=
+				metrics_sum(c->counters, c->worker_n,
+					    offsetof(struct counters, requests[0][arm][class]) +
+						    l->number * sizeof c->counters->requests[0]);
 	return json_pack("{s:s,s:s,s:b,s:o,s:o}", "name", l->name, "address", a->text, "tls",
 			 l->tls != NULL, "connections",
 			 integer(metrics_sum(c->counters, c->worker_n, connections)), "requests",
@@ -83,14 +85,14 @@ static uint64_t requests_of(const struct control *c, int arm, int class)
 
 static json_t *requests_json(const struct control *c, int arm)
 {
-	static const char *const names[STATUS_CLASSES] = { "unanswered", "1xx", "2xx", "3xx", "4xx",
-							   "5xx" };
+	static const char *const names[STATUS_CLASSES] = { "unanswered", "1xx", "2xx",
+							   "3xx",	 "4xx", "5xx" };
 	json_t *j = json_object();
 	uint64_t all = 0;
-	for (int class = 0; class < STATUS_CLASSES; class++)
+	for (int class = 0; class < STATUS_CLASSES; class ++)
 		all += requests_of(c, arm, class);
 	json_object_set_new(j, "all", integer(all));
-	for (int class = 0; class < STATUS_CLASSES; class++)
+	for (int class = 0; class < STATUS_CLASSES; class ++)
 		json_object_set_new(j, names[class], integer(requests_of(c, arm, class)));
 	return j;
 }
@@ -101,22 +103,23 @@ static json_t *nodes_json(const struct control *c, int arm)
 	for (size_t i = 0; i < c->nodes.n; i++) {
 		const struct node_record *n = c->nodes.list[i];
 		if ((int)n->arm == arm)
-			json_array_append_new(
-				list, json_pack("{s:s,s:b,s:o,s:s}", "name", n->name, "healthy",
-						node_is_healthy(n), "addresses",
-						addresses_json(n->addresses, n->address_n), "check",
-						n->check));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:b,s:o,s:s}", "name", n->name,
+							"healthy", node_is_healthy(n), "addresses",
+							addresses_json(n->addresses, n->address_n),
+							"check", n->check));
 	}
 	return list;
 }
 
 static json_t *cluster_json(const struct control *c, int arm, uint32_t weight)
 {
-	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o}", "name", arm_name((enum arm)arm),
-			 "weight", (int)weight, "requests", requests_json(c, arm), "in_flight",
-			 integer(SUM(c, in_flight[arm])), "connections", integer(SUM(c, back_open[arm])),
-			 "latency_ms", "p50", latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95),
-			 "p99", latency_ms(c, arm, 0.99), "nodes", nodes_json(c, arm));
+	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o}", "name",
+			 arm_name((enum arm)arm), "weight", (int)weight, "requests",
+			 requests_json(c, arm), "in_flight", integer(SUM(c, in_flight[arm])),
+			 "connections", integer(SUM(c, back_open[arm])), "latency_ms", "p50",
+			 latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
+			 latency_ms(c, arm, 0.99), "nodes", nodes_json(c, arm));
 }
 
 static json_t *clusters_json(const struct control *c, const struct board_values *v)
@@ -140,8 +143,8 @@ json_t *status_json(const struct control *c)
 				 c->state == CONTROL_SERVING ? "serving" : "draining", "version",
 				 CROSSFADE_VERSION, "pid", (int)getpid(), "started", started,
 				 "up_seconds", integer(up_s), "workers", (int)c->worker_n, "io",
-				 c->backend, "configuration", c->config->complaints.file, "listeners",
-				 listeners_json(c), "clusters", clusters_json(c, &v),
+				 c->backend, "configuration", c->config->complaints.file,
+				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
 	json_decref(rest);

@@ -19,7 +19,8 @@ static size_t distance(const char *a, size_t a_n, const char *b, size_t b_n)
 	for (size_t j = 0; j <= b_n; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= a_n; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3],
+		       *two_above = rows[(i + 1) % 3];
 		row[0] = i;
 		for (size_t j = 1; j <= b_n; j++) {
 			row[j] = least(least(above[j], row[j - 1]) + 1,

@@ -1,7 +1,8 @@
 #ifndef CONTROL_TOKEN_H
 #define CONTROL_TOKEN_H
 
-/* The secret that opens the admin API over TCP: a file in the state directory, for its owner alone. */
+/* The secret that opens the admin API over TCP: a file in the state directory, for its owner alone.
+ */
 
 #include <stdbool.h>
 

@@ -107,8 +107,8 @@ static bool save(struct weights *w, const struct state_values *v)
 static void save_later(struct weights *w)
 {
 	timer_set(w->wheel, &w->save_again, w->wheel->now_ms + w->save_pause_ms);
-	w->save_pause_ms = w->save_pause_ms * 2 < SAVE_PAUSE_MAX_MS ? w->save_pause_ms * 2
-								    : SAVE_PAUSE_MAX_MS;
+	w->save_pause_ms =
+		w->save_pause_ms * 2 < SAVE_PAUSE_MAX_MS ? w->save_pause_ms * 2 : SAVE_PAUSE_MAX_MS;
 }
 
 static void save_is_due(struct timer *t)
@@ -208,10 +208,11 @@ void weights_forget(struct weights_change *c)
 static void say_change(struct weights *w, const struct weights_change *c)
 {
 	log_line(LOG_INFO,
-		 "weights: source %u, target %u (epoch %llu), before: source %u, target %u; by %s%s%s",
-		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET], (unsigned long long)c->to.epoch,
-		 c->from.weights[ARM_SOURCE], c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "",
-		 c->why);
+		 "weights: source %u, target %u (epoch %llu), before: source %u, target %u; by "
+		 "%s%s%s",
+		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET],
+		 (unsigned long long)c->to.epoch, c->from.weights[ARM_SOURCE],
+		 c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "", c->why);
 	struct audit_entry e = { c->who, c->why[0] ? c->why : NULL, c->from, c->to, c->error == 0 };
 	if (!audit_append(&w->audit, &e))
 		log_line(LOG_ERROR, "weights: audit.jsonl does not have this change: %s",
@@ -241,7 +242,8 @@ static enum weights_verdict change_at_once(struct weights *w, struct weights_cha
 
 enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 {
-	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX && c->done);
+	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX &&
+	     c->done);
 	struct board_values now = board_read(w->board);
 	c->in = w;
 	c->error = 0;

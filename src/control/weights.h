@@ -73,8 +73,8 @@ void weights_close(struct weights *w);
 void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *), void *waker);
 
 /*
- * WEIGHTS_WAITING: `c` is in use until done(), which never runs inside this call. Anything else is a
- * refusal, nothing was changed, and done() does not follow.
+ * WEIGHTS_WAITING: `c` is in use until done(), which never runs inside this call. Anything else is
+ * a refusal, nothing was changed, and done() does not follow.
  */
 enum weights_verdict weights_set(struct weights *w, struct weights_change *c);
 /* Nobody wants to hear of it any more; the change stands. */

@@ -17,7 +17,8 @@ static void say_why(const json_error_t *why, char error[WEIGHTS_TEXT_BYTES])
 {
 	const char *colon = strrchr(why->text, ':');
 	if (json_error_code(why) == json_error_end_of_input_expected)
-		snprintf(error, WEIGHTS_TEXT_BYTES, "there is no such member%.150s", colon ? colon : "");
+		snprintf(error, WEIGHTS_TEXT_BYTES, "there is no such member%.150s",
+			 colon ? colon : "");
 	else
 		snprintf(error, WEIGHTS_TEXT_BYTES, "%.200s", why->text);
 }
@@ -45,7 +46,8 @@ static bool take_weights(json_int_t source, json_int_t target, struct weights_ch
 			 char error[WEIGHTS_TEXT_BYTES])
 {
 	if (source < 0 || source > WEIGHT_MAX || target < 0 || target > WEIGHT_MAX) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "weights are whole numbers from 0 to %d", WEIGHT_MAX);
+		snprintf(error, WEIGHTS_TEXT_BYTES, "weights are whole numbers from 0 to %d",
+			 WEIGHT_MAX);
 		return false;
 	}
 	c->weights[ARM_SOURCE] = (uint32_t)source;
@@ -61,8 +63,8 @@ bool weights_json_read(struct span body, struct weights_change *c, char error[WE
 	json_t *j = parse(body, error);
 	if (!j)
 		return false;
-	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s!}", "weights", "source", &source,
-				   "target", &target, "reason", &reason, "who", &who) == 0;
+	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s!}", "weights", "source",
+				   &source, "target", &target, "reason", &reason, "who", &who) == 0;
 	if (!good)
 		say_why(&why, error);
 	good = good && take_weights(source, target, c, error) &&

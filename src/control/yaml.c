@@ -19,7 +19,8 @@ const char *yaml_kind_word(enum yaml_kind k)
 	return words[k];
 }
 
-/* The length of the UTF-8 sequence at `at`, or 0: RFC 3629, without overlong forms and surrogates. */
+/* The length of the UTF-8 sequence at `at`, or 0: RFC 3629, without overlong forms and surrogates.
+ */
 static size_t utf8_length(const unsigned char *at, size_t n)
 {
 	static const struct {
@@ -34,7 +35,8 @@ static size_t utf8_length(const unsigned char *at, size_t n)
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
 		if (at[0] < forms[i].least || at[0] > forms[i].most)
 			continue;
-		if (n < forms[i].length || at[1] < forms[i].second_least || at[1] > forms[i].second_most)
+		if (n < forms[i].length || at[1] < forms[i].second_least ||
+		    at[1] > forms[i].second_most)
 			return 0;
 		for (size_t k = 2; k < forms[i].length; k++)
 			if ((at[k] & 0xc0) != 0x80)
@@ -53,7 +55,8 @@ static bool characters_are_plain(struct complaints *c)
 		size_t length = 1;
 		if (byte >= 0x80)
 			length = utf8_length(text + i, c->text.n - i);
-		else if ((byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f)
+		else if ((byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r') ||
+			 byte == 0x7f)
 			length = 0;
 		if (length == 0) {
 			complain(c, i, "%s cannot stand here",
@@ -77,7 +80,8 @@ static bool is_plain(struct reader *r, struct fy_node *n, size_t at)
 {
 	size_t tag_n;
 	if (fy_node_is_alias(n))
-		complain(r->complaints, at, "aliases (*name) are not supported; write the value again");
+		complain(r->complaints, at,
+			 "aliases (*name) are not supported; write the value again");
 	else if (fy_node_get_anchor(n))
 		complain(r->complaints, at, "anchors (&name) are not supported");
 	else if (fy_node_get_tag(n, &tag_n))

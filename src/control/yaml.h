@@ -19,10 +19,10 @@ enum yaml_kind {
 
 struct yaml {
 	enum yaml_kind kind;
-	size_t at;	  /* of the value in the text; of its key, when it has no text of its own */
-	const char *key;  /* members of a map */
+	size_t at;	 /* of the value in the text; of its key, when it has no text of its own */
+	const char *key; /* members of a map */
 	size_t key_at;
-	const char *text; /* scalars: without quotes, terminated; "" when nothing is there */
+	const char *text;   /* scalars: without quotes, terminated; "" when nothing is there */
 	struct yaml *first; /* lists and maps */
 	struct yaml *next;  /* the next member of the list or map that it is in */
 };

@@ -45,8 +45,7 @@ static inline size_t scan_count(const char *from, size_t n, enum scan_class clas
  */
 static inline __m128i scan_token_ends(__m128i v)
 {
-	/* For each low nibble, a bit for each high nibble (from 2 to 7) that makes a tchar with it.
-	 */
+	/* For each low nibble a bit for each high one, from 2 to 7, that makes a tchar with it. */
 	const __m128i of_low = _mm_setr_epi8(0x3a, 0x3f, 0x3e, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3e,
 					     0x3e, 0x3d, 0x15, 0x34, 0x15, 0x3d, 0x1c);
 	const __m128i of_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0);

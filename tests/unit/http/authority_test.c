@@ -35,9 +35,14 @@ static void an_authority_is_a_host_and_maybe_a_port(void **state)
 		{ SPAN("%g0"), false },
 		{ SPAN("%0g"), false },
 	};
-	for (size_t i = 0; i < ARRAY_N(rows); i++)
-		if (authority_valid(rows[i].text) != rows[i].valid)
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		/* In memory of just its size, so that AddressSanitizer sees a look behind it. */
+		char *exact = malloc(rows[i].text.n);
+		memcpy(exact, rows[i].text.at, rows[i].text.n);
+		if (authority_valid((struct span){ exact, rows[i].text.n }) != rows[i].valid)
 			fail_msg("\"%s\"", rows[i].text.at);
+		free(exact);
+	}
 }
 
 /* What stands behind the span would make it valid. */
