@@ -194,11 +194,20 @@ void desk_time_waiting(struct desk *d)
 
 /* --- what the client says --- */
 
+static bool is_too_large(const struct exchange *ex, uint64_t body_bytes)
+{
+	return ex->listener->body_max && body_bytes > ex->listener->body_max;
+}
+
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
 	(void)end;
 	struct exchange *ex = exchange_of(to, front);
 	ex->request = m;
+	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
+		answer_here(ex, ERR_BODY_SIZE);
+		return;
+	}
 	ex->arm = (uint8_t)arm_of(ex);
 	if (prepare(ex))
 		decide(ex);
@@ -206,10 +215,28 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_here(ex, ERR_HEAD_SIZE);
 }
 
+/* A chunked body shows its size only as it comes. */
+static void body_grew_too_large(struct exchange *ex, struct chain *c)
+{
+	chain_drop(c);
+	if (ex->status && stream_sends(&ex->front))
+		stream_abort(ex->front.peer, STREAM_RESET, ERR_BODY_SIZE);
+	abandon_back(ex, ERR_BODY_SIZE);
+	if (ex->status)
+		stop_request(ex);
+	else
+		answer_here(ex, ERR_BODY_SIZE);
+	end_if_over(ex);
+}
+
 static void asked_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->request_bytes += c->bytes;
+	if (is_too_large(ex, ex->request_bytes)) {
+		body_grew_too_large(ex, c);
+		return;
+	}
 	stream_data(ex->back.peer, c, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);

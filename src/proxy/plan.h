@@ -81,6 +81,7 @@ struct listener {
 	enum forwarded forwarded;
 	enum trace trace;
 	uint16_t port;		  /* for X-Forwarded-Port */
+	uint64_t body_max;	  /* bytes of a request's body; 0: any number */
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */
 };
 

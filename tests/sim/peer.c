@@ -1,0 +1,236 @@
+#include "sim/peer.h"
+
+#include "base/bug.h"
+
+static void go_on(struct peer *p);
+
+/* --- hearing --- */
+
+static void wake_up(struct timer *t)
+{
+	go_on(list_entry(t, struct peer, nap));
+}
+
+static uint64_t now_ms(const struct peer *p)
+{
+	return io_now_ms(p->means.io);
+}
+
+static void fall_asleep_if_due(struct peer *p)
+{
+	if (!p->pace.naps || !p->pace.nap_after || p->heard_n < p->nap_at)
+		return;
+	p->pace.naps--;
+	p->nap_at = p->heard_n + p->pace.nap_after;
+	timer_set(p->means.wheel, &p->nap, now_ms(p) + p->pace.nap_ms);
+}
+
+static void breaks(struct peer *p)
+{
+	p->closing = p->reset = p->mute = true;
+	p->user->broken(p);
+}
+
+static void hear(struct peer *p, struct io_op *op)
+{
+	size_t n = (size_t)op->result;
+	p->heard_n += n;
+	fall_asleep_if_due(p);
+	p->user->heard(p, op->block->data, n);
+}
+
+static void received(struct io_op *op)
+{
+	struct peer *p = list_entry(op, struct peer, recv);
+	p->calling = true;
+	p->at_end |= op->result == 0;
+	if (p->closing)
+		;
+	else if (op->result > 0)
+		hear(p, op);
+	else if (op->result == 0)
+		p->user->finished(p);
+	else
+		breaks(p);
+	if (op->result > 0)
+		block_drop(op->block);
+	p->calling = false;
+	go_on(p);
+}
+
+static void receive(struct peer *p)
+{
+	if (p->at_end || io_op_busy(&p->recv) || timer_is_set(&p->nap))
+		return;
+	io_recv(p->means.io, &p->recv, p->sock,
+		dice_says(p->means.dice, 500) ? BLOCK_LARGE : BLOCK_SMALL);
+}
+
+/* --- saying --- */
+
+static void rested(struct timer *t)
+{
+	go_on(list_entry(t, struct peer, rest));
+}
+
+static void refill(struct peer *p)
+{
+	if (p->piece_at < p->going.n)
+		return;
+	text_drop(&p->going);
+	p->going = p->out;
+	p->out = (struct text){ 0 };
+	p->piece_at = 0;
+}
+
+/* When an operation on it fails, what has come before is still heard: the receive knows the end. */
+static void fall_mute(struct peer *p)
+{
+	p->mute = true;
+	text_drop(&p->out);
+	text_drop(&p->going);
+	p->piece_at = 0;
+	if (p->at_end)
+		breaks(p);
+}
+
+static void transmitted(struct io_op *op)
+{
+	struct peer *p = list_entry(op, struct peer, send);
+	p->calling = true;
+	if (p->closing) {
+		;
+	} else if (op->result < 0) {
+		fall_mute(p);
+	} else {
+		p->sent_n += (size_t)op->result;
+		p->piece_at += (size_t)op->result;
+		refill(p);
+		if (!p->going.n && p->user->sent)
+			p->user->sent(p);
+		else if (p->pace.rest_ms_max && dice_says(p->means.dice, 300))
+			timer_set(p->means.wheel, &p->rest,
+				  now_ms(p) + dice_between(p->means.dice, 1, p->pace.rest_ms_max));
+	}
+	p->calling = false;
+	go_on(p);
+}
+
+static void transmit(struct peer *p)
+{
+	if (io_op_busy(&p->send) || timer_is_set(&p->rest) || p->mute)
+		return;
+	refill(p);
+	size_t n = p->going.n - p->piece_at;
+	if (n) {
+		if (p->pace.piece_max && n > p->pace.piece_max)
+			n = dice_between(p->means.dice, 1, p->pace.piece_max);
+		p->piece = (struct iovec){ p->going.at + p->piece_at, n };
+		io_send(p->means.io, &p->send, p->sock, &p->piece, 1);
+	} else if (p->finishing && !p->finished) {
+		p->finished = true;
+		io_shutdown(p->means.io, p->sock);
+	}
+}
+
+/* --- a life --- */
+
+static void settle(struct peer *p)
+{
+	io_cancel(p->means.io, &p->connect);
+	io_cancel(p->means.io, &p->recv);
+	io_cancel(p->means.io, &p->send);
+	timer_clear(&p->nap);
+	timer_clear(&p->rest);
+	if (p->calling || io_op_busy(&p->connect) || io_op_busy(&p->recv) || io_op_busy(&p->send))
+		return;
+	if (p->sock)
+		io_close(p->means.io, p->sock, p->reset);
+	p->sock = NULL;
+	text_drop(&p->out);
+	text_drop(&p->going);
+	p->user->gone(p);
+}
+
+static void go_on(struct peer *p)
+{
+	if (p->closing) {
+		settle(p);
+	} else if (p->sock) {
+		receive(p);
+		transmit(p);
+	}
+}
+
+static void connected(struct io_op *op)
+{
+	struct peer *p = list_entry(op, struct peer, connect);
+	p->calling = true;
+	if (op->result >= 0)
+		p->sock = op->sock;
+	else if (!p->closing)
+		breaks(p);
+	p->calling = false;
+	go_on(p);
+}
+
+static void open_peer(struct peer *p, const struct peer_means *means, const struct peer_user *user)
+{
+	p->means = *means;
+	p->user = user;
+	p->nap_at = p->pace.nap_after;
+	io_op_init(&p->connect, connected);
+	io_op_init(&p->recv, received);
+	io_op_init(&p->send, transmitted);
+	timer_init(&p->nap, wake_up);
+	timer_init(&p->rest, rested);
+}
+
+void peer_connect(struct peer *p, const struct peer_means *means, const struct peer_user *user,
+		  const struct addr *to)
+{
+	open_peer(p, means, user);
+	io_connect(means->io, &p->connect, to);
+}
+
+void peer_accept(struct peer *p, const struct peer_means *means, const struct peer_user *user,
+		 struct sock *sock)
+{
+	open_peer(p, means, user);
+	p->sock = sock;
+	go_on(p);
+}
+
+void peer_say(struct peer *p)
+{
+	must(!p->finishing);
+	if (p->mute || p->closing)
+		text_drop(&p->out);
+	else if (p->sock && !p->calling)
+		transmit(p);
+}
+
+void peer_finish(struct peer *p)
+{
+	p->finishing = true;
+	if (p->sock && !p->calling && !p->closing)
+		transmit(p);
+}
+
+void peer_close(struct peer *p, bool reset)
+{
+	if (p->closing)
+		return;
+	p->closing = true;
+	p->reset = reset;
+	if (!p->calling)
+		settle(p);
+}
+
+void peer_forget(struct peer *p)
+{
+	timer_clear(&p->nap);
+	timer_clear(&p->rest);
+	text_drop(&p->out);
+	text_drop(&p->going);
+}
