@@ -75,7 +75,7 @@ void *arena_take(struct arena *a, size_t bytes)
 
 void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t bytes)
 {
-	must(bytes >= old_bytes);
+	must(bytes >= old_bytes && (old || !old_bytes));
 	size_t more = rounded(bytes) - rounded(old_bytes);
 	if (old && (char *)old + rounded(old_bytes) == a->at && more <= (size_t)(a->end - a->at)) {
 		a->at += more;

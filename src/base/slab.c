@@ -65,6 +65,7 @@ void *slab_take(struct slab *s)
 	if (!s->idle)
 		add_run(s);
 	struct slab_object *o = s->idle;
+	must(o);
 	unpoison(o, s->object_bytes);
 	s->idle = o->next;
 	s->taken++;

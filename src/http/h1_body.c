@@ -123,6 +123,7 @@ static void open_trailers(struct h1_body *b, struct arena *arena)
 static void take_trailer_bytes(struct h1_body *b, struct arena *arena, struct chain *in)
 {
 	struct span front = chain_front(in);
+	must(front.at);
 	const char *lf = memchr(front.at, '\n', front.n);
 	size_t n = lf ? (size_t)(lf - front.at) + 1 : front.n;
 	size_t left = TRAILER_LINE_BYTES - b->line_n;

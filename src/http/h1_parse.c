@@ -403,6 +403,7 @@ enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used)
 	struct msg *m = p->msg;
 	if (!m->text)
 		reserve_head(m, bytes.n);
+	must(m->text);
 	size_t left = p->head_max - p->head_n;
 	struct line l = { .at = bytes.at, .end = bytes.at + (bytes.n < left ? bytes.n : left) };
 	enum took took;

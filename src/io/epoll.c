@@ -219,7 +219,7 @@ static int take_accepted(struct epoll *e, struct io_op *op, int fd, struct addr 
 static void attempt_accept(struct epoll *e, struct io_op *op)
 {
 	struct epoll_sock *s = of_sock(op->sock);
-	struct addr peer;
+	struct addr peer = { .any.sa_family = AF_UNSPEC };
 	socklen_t bytes = sizeof peer;
 	int fd = -1;
 	if (op->cancel)

@@ -106,7 +106,7 @@ static int ticket_key_wanted(SSL *ssl, unsigned char name[16], unsigned char iv[
 		return use_key(c, &keys[0], iv, cipher, mac, true) ? 1 : -1;
 	}
 	for (int i = 0; i < 3; i++) {
-		if (memcmp(name, keys[i].name, sizeof keys[i].name))
+		if (memcmp(name, keys[i].name, sizeof keys[i].name) != 0)
 			continue;
 		if (!use_key(c, &keys[i], iv, cipher, mac, false))
 			return -1;

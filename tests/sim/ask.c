@@ -1,0 +1,182 @@
+#include "sim/ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "limits.h"
+#include "sim/temper.h"
+
+#define HEAD(method) method " /r/@ HTTP/1.1\r\n"
+#define HOST "Host: shop.example\r\n"
+#define CHUNKED HEAD("POST") HOST "X-Request-Id: @\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static const struct flaw flaws[] = {
+	{ "GET  /r/@ HTTP/1.1\r\n" HOST "\r\n", 400, false },
+	{ "GET /r/@\r\n" HOST "\r\n", 400, false },
+	{ "G(T /r/@ HTTP/1.1\r\n" HOST "\r\n", 400, false },
+	{ "GET /r/@ HTTP/1.1\n" HOST "\n", 400, false },
+	{ HEAD("GET") HOST "X: a\rb\r\n\r\n", 400, false },
+	{ HEAD("GET") HOST "X: a\001b\r\n\r\n", 400, false },
+	{ HEAD("GET") HOST "X : a\r\n\r\n", 400, false },
+	{ HEAD("GET") HOST "X: a\r\n b\r\n\r\n", 400, false },
+	{ HEAD("GET") HOST ": a\r\n\r\n", 400, false },
+	{ HEAD("GET") "X: a\r\n\r\n", 400, false },
+	{ HEAD("GET") HOST HOST "\r\n", 400, false },
+	{ HEAD("GET") "Host: a/b\r\n\r\n", 400, false },
+	{ "GET http://other.example/r/@ HTTP/1.1\r\n" HOST "\r\n", 400, false },
+	{ HEAD("POST") HOST "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400, false },
+	{ HEAD("POST") HOST "Content-Length: 5, 5\r\n\r\nhello", 400, false },
+	{ HEAD("POST") HOST "Content-Length: +5\r\n\r\nhello", 400, false },
+	{ HEAD("POST") HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+	  false },
+	{ HEAD("POST") HOST "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400, false },
+	{ "POST /r/@ HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, false },
+	{ HEAD("POST") HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, false },
+	{ HEAD("POST") HOST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501, false },
+	{ HEAD("POST") HOST "Expect: miracles\r\nContent-Length: 0\r\n\r\n", 417, false },
+	{ "CONNECT shop.example:80 HTTP/1.1\r\nHost: shop.example:80\r\n\r\n", 501, false },
+	{ "GET /r/@ HTTP/2.0\r\n" HOST "\r\n", 505, false },
+	{ "GET /r/@?~ HTTP/1.1\r\n" HOST "\r\n", 414, false },
+	{ HEAD("GET") HOST "X: ~\r\n\r\n", 431, false },
+	{ HEAD("GET") HOST "^\r\n", 431, false },
+	{ CHUNKED "zz\r\n", 400, true },
+	{ CHUNKED "5\r\nhelloo\r\n0\r\n\r\n", 400, true },
+	{ CHUNKED "5\nhello\r\n0\r\n\r\n", 400, true },
+	{ CHUNKED "fffffffffffffffff\r\n", 400, true },
+	{ CHUNKED "5\r\nhello\r\n0\r\nHost: x\r\n\r\n", 400, true },
+	{ CHUNKED "0\r\nX y\r\n\r\n", 400, true },
+};
+
+uint64_t ask_key(const struct ask *a)
+{
+	return 2 * a->id;
+}
+
+uint64_t ask_answer_key(const struct ask *a)
+{
+	return 2 * a->id + 1;
+}
+
+bool ask_is_head(const struct ask *a)
+{
+	return strcmp(a->method, "HEAD") == 0;
+}
+
+static void make_framing(struct ask *a, struct dice *d, const struct temper *t)
+{
+	bool usual = strcmp(a->method, "PUT") == 0 || strcmp(a->method, "POST") == 0;
+	if (!usual && !dice_says(d, 200))
+		return;
+	a->framing = a->minor == 1 && dice_says(d, 500) ? FRAMED_CHUNKED : FRAMED_LENGTH;
+	a->body_n = dice_size(d, t->body_max);
+	a->trailers = a->framing == FRAMED_CHUNKED && dice_says(d, 300);
+	a->expects = a->minor == 1 && a->body_n > 0 && dice_says(d, 200);
+}
+
+void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
+{
+	static const char *const methods[] = { "GET", "GET", "HEAD", "PUT", "POST", "POST", "DELETE",
+					       "OPTIONS", "PROPFIND" };
+	a->method = dice_pick(d, methods);
+	a->minor = !dice_says(d, 120);
+	a->closes = last && dice_says(d, 200);
+	a->keeps = a->minor == 0 && !a->closes && dice_says(d, 700);
+	if (t->ill && last && dice_says(d, 200))
+		a->flaw = &dice_pick(d, flaws);
+	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 120);
+	if (a->upgrades)
+		a->method = "GET";
+	else if (!a->flaw)
+		make_framing(a, d, t);
+	deed_make(&a->deed, a, d, t);
+	if (a->upgrades && a->deed.tunnel)
+		a->body_n = dice_size(d, t->body_max);
+}
+
+/* --- how it is written --- */
+
+static void write_flaw(const struct ask *a, struct text *to)
+{
+	for (const char *c = a->flaw->text; *c; c++) {
+		if (*c == '@')
+			text_print(to, "%llu", (unsigned long long)a->id);
+		else if (*c == '~')
+			memset(text_extend(to, 17 * 1024), 'x', 17 * 1024);
+		else if (*c == '^')
+			for (int i = 0; i < 300; i++)
+				text_print(to, "X-%d: a\r\n", i);
+		else
+			text_add(to, c, 1);
+	}
+}
+
+static void write_framing(const struct ask *a, struct text *to)
+{
+	if (a->expects)
+		text_print(to, "Expect: 100-continue\r\n");
+	if (a->framing == FRAMED_LENGTH)
+		text_print(to, "Content-Length: %llu\r\n", (unsigned long long)a->body_n);
+	else if (a->framing == FRAMED_CHUNKED)
+		text_print(to, "%s: chunked\r\n", a->id % 2 ? "Transfer-Encoding" : "transfer-encoding");
+}
+
+static void write_connection(const struct ask *a, struct dice *d, struct text *to)
+{
+	bool hop = dice_says(d, 200);
+	if (a->upgrades)
+		text_print(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	else if (a->closes)
+		text_print(to, "Connection: %sclose\r\n", hop ? "x-hop, " : "");
+	else if (a->keeps)
+		text_print(to, "Connection: %skeep-alive\r\n", hop ? "x-hop, " : "");
+	else if (hop)
+		text_print(to, "Connection: x-hop\r\n");
+	if (hop)
+		text_print(to, "X-Hop: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\n");
+}
+
+void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
+{
+	if (a->flaw) {
+		write_flaw(a, to);
+		return;
+	}
+	unsigned long long id = a->id;
+	text_print(to, "%s %s/r/%llu HTTP/1.%u\r\n", a->method,
+		   dice_says(d, 100) ? "http://shop.example" : "", id, a->minor);
+	text_print(to, "Host: shop.example\r\nX-Request-Id: %llu\r\n", id);
+	write_connection(a, d, to);
+	write_framing(a, to);
+	for (uint64_t fill = dice_says(d, 100) ? dice_size(d, 60) : 0; fill; fill--)
+		text_print(to, "X-Fill-%llu:%*s\r\n", (unsigned long long)fill,
+			   (int)dice_roll(d, 200), "x ");
+	text_print(to, "\r\n");
+}
+
+void ask_write_body(const struct ask *a, struct dice *d, struct text *to)
+{
+	if (a->framing == FRAMED_NONE)
+		return;
+	framing_write(a->framing, ask_key(a), d, to, 0, a->body_n);
+	framing_write_end(a->framing, a->trailers, a->id, to);
+}
+
+/* --- what follows from it --- */
+
+bool ask_must_close(const struct ask *a)
+{
+	return a->closes || a->flaw || (a->minor == 0 && !a->keeps);
+}
+
+/*
+ * Also where an answer to HTTP/1.0 has no length, and where the rest of a request that is answered
+ * already is too much to be read, or its trailers have begun.
+ */
+bool ask_may_close(const struct ask *a)
+{
+	const struct deed *d = &a->deed;
+	bool no_length = a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
+	bool rest = (d->fate != FATE_WHOLE || deed_is_early(d)) &&
+		    (a->body_n > DROPPED_BODY_BYTES || a->trailers);
+	return ask_must_close(a) || no_length || rest || a->deed.tunnel;
+}

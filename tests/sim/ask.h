@@ -1,0 +1,68 @@
+#ifndef TESTS_SIM_ASK_H
+#define TESTS_SIM_ASK_H
+
+/*
+ * One request: what its client sends, what the node that gets it does, and what became of it. Its id
+ * stands in target and fields, and bodies follow from it, so that it is known wherever it is seen.
+ */
+
+#include "sim/deed.h"
+
+#include "proxy/plan.h"
+
+struct server;
+struct client;
+
+/* A request that is none, and the status that says so. '@' is the id, '~' 17 KiB, '^' 300 fields. */
+struct flaw {
+	const char *text;
+	unsigned status;
+	bool in_body; /* its head is right: a node gets to see it */
+};
+
+enum outcome {
+	OUTCOME_OPEN,
+	OUTCOME_ANSWERED, /* by a node, whole */
+	OUTCOME_MADE_HERE,
+	OUTCOME_LOST, /* the connection ended first */
+};
+
+struct ask {
+	uint64_t id;
+	struct client *client;
+	/* what is sent */
+	const char *method;
+	unsigned minor;
+	enum framing framing;
+	uint64_t body_n;
+	bool trailers, expects, upgrades;
+	bool closes; /* Connection: close */
+	bool keeps;  /* HTTP/1.0 and Connection: keep-alive */
+	const struct flaw *flaw; /* NULL: it is well made */
+	struct deed deed;
+	/* what has been seen */
+	bool sent;    /* all of it was said */
+	bool decided; /* its arm was */
+	enum arm arm;
+	struct server *server; /* the last that got its head */
+	unsigned reached_n;    /* so many did */
+	bool arrived;	       /* all of it did */
+	enum outcome outcome;
+	unsigned status;
+};
+
+/* `last`: of its connection. */
+void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last);
+
+uint64_t ask_key(const struct ask *a);
+uint64_t ask_answer_key(const struct ask *a);
+
+void ask_write_head(const struct ask *a, struct dice *d, struct text *to);
+void ask_write_body(const struct ask *a, struct dice *d, struct text *to);
+
+/* The balancer may, or must, close the client's connection behind the answer. */
+bool ask_may_close(const struct ask *a);
+bool ask_must_close(const struct ask *a);
+bool ask_is_head(const struct ask *a);
+
+#endif

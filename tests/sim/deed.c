@@ -1,0 +1,187 @@
+#include "sim/deed.h"
+
+#include "sim/ask.h"
+#include "sim/pattern.h"
+#include "sim/temper.h"
+
+static const char *const rubbish[] = {
+	"SSH-2.0-OpenSSH_9.2\r\n",
+	"HTTP/1.1 20 OK\r\n\r\n",
+	"HTTP/1.1 2000 OK\r\n\r\n",
+	"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+	"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+	"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+	"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nUpgrade: two\r\n\r\n",
+};
+
+static enum fate make_fate(const struct deed *d, struct dice *dice)
+{
+	static const enum fate fates[] = { FATE_RESET_BEFORE, FATE_FIN_BEFORE, FATE_RUBBISH,
+					   FATE_RESET_IN,     FATE_FIN_IN,     FATE_BAD_CHUNK };
+	enum fate f = dice_pick(dice, fates);
+	if (f == FATE_BAD_CHUNK && d->framing != FRAMED_CHUNKED)
+		f = FATE_RESET_IN;
+	/* A FIN is how such a body ends. */
+	if (f == FATE_FIN_IN && d->framing == FRAMED_CLOSE)
+		f = FATE_RESET_IN;
+	return f;
+}
+
+static void make_answer(struct deed *d, const struct ask *a, struct dice *dice,
+			const struct temper *t)
+{
+	static const unsigned statuses[] = { 200, 200, 200, 201, 204, 304, 404, 500 };
+	static const enum framing framings[] = { FRAMED_LENGTH, FRAMED_LENGTH, FRAMED_CHUNKED,
+						 FRAMED_CLOSE };
+	d->minor = !dice_says(dice, 80);
+	d->status = dice_pick(dice, statuses);
+	d->framing = dice_pick(dice, framings);
+	if (d->minor == 0 && d->framing == FRAMED_CHUNKED)
+		d->framing = FRAMED_LENGTH;
+	d->body_n = dice_size(dice, t->body_max);
+	d->trailers = d->framing == FRAMED_CHUNKED && dice_says(dice, 300);
+	if (d->status == 204 || (d->status == 304 && dice_says(dice, 500)))
+		d->framing = FRAMED_NONE;
+	d->closes = d->framing == FRAMED_CLOSE || d->minor == 0 || dice_says(dice, 100);
+	if (deed_is_bodiless(d, a))
+		d->trailers = false;
+	d->slips = t->fickle && !d->closes && dice_says(dice, 300);
+}
+
+/* An answer that does not wait for the request's body: 413, or one that goes on beside it. */
+static void make_early(struct deed *d, const struct ask *a, struct dice *dice)
+{
+	if (dice_says(dice, 500)) {
+		d->both_ways = !deed_is_bodiless(d, a) && d->framing != FRAMED_CLOSE;
+		return;
+	}
+	d->moment = dice_says(dice, 500) ? AT_HEAD : IN_BODY;
+	d->after_bytes = dice_roll(dice, a->body_n);
+	d->status = 413;
+	if (d->framing == FRAMED_NONE)
+		d->framing = FRAMED_LENGTH;
+}
+
+void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const struct temper *t)
+{
+	*d = (struct deed){ .moment = AT_END };
+	if (dice_says(dice, 300))
+		d->delay_ms = (unsigned)dice_size(dice, 400);
+	d->interims = dice_says(dice, 150) ? (unsigned)dice_between(dice, 1, 3) : 0;
+	make_answer(d, a, dice, t);
+	if (a->body_n && dice_says(dice, 250))
+		make_early(d, a, dice);
+	if (a->upgrades && dice_says(dice, 700)) {
+		*d = (struct deed){ .moment = AT_END, .minor = 1, .status = 101, .tunnel = true };
+		return;
+	}
+	if (!t->ill || !dice_says(dice, 200) || deed_is_bodiless(d, a) || d->both_ways)
+		return;
+	d->fate = make_fate(d, dice);
+	d->cut_at = dice_roll(dice, d->body_n + 1);
+	/* A length that is kept is no cut. */
+	if (d->body_n == 0)
+		d->body_n = 1;
+	if (d->cut_at >= d->body_n)
+		d->cut_at = d->body_n - 1;
+	d->rubbish = dice_pick(dice, rubbish);
+	if (a->upgrades && d->fate == FATE_RUBBISH)
+		d->rubbish = rubbish[0];
+}
+
+bool deed_is_early(const struct deed *d)
+{
+	return d->moment != AT_END;
+}
+
+bool deed_is_bodiless(const struct deed *d, const struct ask *a)
+{
+	return ask_is_head(a) || d->status == 204 || d->status == 304 || d->framing == FRAMED_NONE;
+}
+
+uint64_t deed_body_n(const struct deed *d, const struct ask *a)
+{
+	return deed_is_bodiless(d, a) ? 0 : d->body_n;
+}
+
+/* --- how it is written --- */
+
+void deed_write_interims(const struct deed *d, const struct ask *a, struct text *to)
+{
+	if (a->expects && (a->id & 3) && d->fate == FATE_WHOLE)
+		text_print(to, "HTTP/1.1 100 Continue\r\n\r\n");
+	for (unsigned i = 0; i < d->interims; i++)
+		text_print(to, "HTTP/1.1 103 Early Hints\r\nLink: </%u>\r\n\r\n", i);
+}
+
+void deed_write_head(const struct deed *d, const struct ask *a, struct text *to)
+{
+	unsigned long long id = a->id, length = d->body_n;
+	text_print(to, "HTTP/1.%u %u %s\r\nX-Answer-For: %llu\r\n", d->minor, d->status,
+		   id % 3 ? "So" : "", id);
+	if (d->tunnel)
+		text_print(to, "Connection: upgrade\r\nUpgrade: websocket\r\n");
+	else if (d->closes)
+		text_print(to, "Connection: close\r\n");
+	else if (id % 5 == 0)
+		text_print(to, "Connection: x-hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\n");
+	if (d->framing == FRAMED_LENGTH)
+		text_print(to, "Content-Length: %llu\r\n", length);
+	else if (d->framing == FRAMED_CHUNKED)
+		text_print(to, "Transfer-Encoding: chunked\r\n");
+	text_print(to, "\r\n");
+}
+
+static void write_chunk(uint64_t key, struct dice *dice, struct text *out, uint64_t from, uint64_t n)
+{
+	static const char *const formats[] = { "%llx\r\n", "%llX\r\n", "%llx;a=b\r\n",
+					       "00%llx;c=\"d e\";f\r\n" };
+	text_print(out, dice_pick(dice, formats), (unsigned long long)n);
+	pattern_fill(key, from, text_extend(out, n), n);
+	text_print(out, "\r\n");
+}
+
+/* So many that a body of any size has a few, some of them short. */
+void framing_write(enum framing f, uint64_t key, struct dice *dice, struct text *out, uint64_t from,
+		   uint64_t to)
+{
+	if (f != FRAMED_CHUNKED) {
+		pattern_fill(key, from, text_extend(out, to - from), to - from);
+		return;
+	}
+	uint64_t chunk_max = (to - from) / 8 + 50;
+	while (from < to) {
+		uint64_t n = dice_between(dice, 1, chunk_max);
+		n = n < to - from ? n : to - from;
+		write_chunk(key, dice, out, from, n);
+		from += n;
+	}
+}
+
+void framing_write_end(enum framing f, bool trailers, uint64_t id, struct text *to)
+{
+	if (f != FRAMED_CHUNKED)
+		return;
+	text_print(to, "0\r\n");
+	if (trailers)
+		text_print(to, "X-Sum: %llu\r\nX-Empty:\r\n", (unsigned long long)id);
+	text_print(to, "\r\n");
+}
+
+void deed_write_body(const struct deed *d, const struct ask *a, struct dice *dice, struct text *out,
+		     uint64_t from, uint64_t to)
+{
+	if (!deed_is_bodiless(d, a))
+		framing_write(d->framing, ask_answer_key(a), dice, out, from, to);
+}
+
+void deed_write_end(const struct deed *d, const struct ask *a, struct text *to)
+{
+	if (!deed_is_bodiless(d, a))
+		framing_write_end(d->framing, d->trailers, a->id, to);
+}

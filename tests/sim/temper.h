@@ -1,0 +1,45 @@
+#ifndef TESTS_SIM_TEMPER_H
+#define TESTS_SIM_TEMPER_H
+
+/*
+ * What kind of world a seed makes: how large, and what befalls it. In a calm one nothing does that
+ * could harm a request that is well made and well answered: there each must get just its answer.
+ */
+
+#include "io/sim.h"
+#include "proxy/plan.h"
+#include "sim/dice.h"
+
+#define SIM_WORKERS_MAX 3
+#define SIM_NODES_MAX 3
+#define SIM_CLIENTS_MAX 12
+#define SIM_ASKS_MAX 6 /* of one client */
+
+enum ending {
+	ENDING_IN_PEACE, /* workers stop when every client has what it came for */
+	ENDING_EARLY,	 /* they stop in the midst: what is under way is seen through */
+	ENDING_ABORT,	 /* and soon after that, what is left is cut */
+};
+
+struct temper {
+	struct sim_faults faults;
+	unsigned workers, clients, asks_max;
+	unsigned nodes[ARMS];
+	uint64_t body_max; /* what the faults let through in reasonable time */
+	bool hasty;	   /* timeouts are so short that they fire */
+	bool fickle;	   /* nodes close idle connections without a word */
+	bool crashes;	   /* nodes crash, and come back */
+	bool deserts;	   /* a cluster may lose all its nodes */
+	bool stalls;	   /* workers stand still for a while */
+	bool shifts;	   /* plans change */
+	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
+	unsigned changes;  /* of weights, plans and so on */
+	enum ending ending;
+};
+
+void temper_make(struct temper *t, struct dice *d);
+
+/* Nothing befalls the world from outside. */
+bool temper_is_calm(const struct temper *t);
+
+#endif

@@ -1,0 +1,361 @@
+#include "unit/control/kit.h"
+
+#include "limits.h"
+
+/* Complaints as a person sees them. */
+static char *printed(struct config *c)
+{
+	char *text;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	complaints_print(&c->complaints, to);
+	fclose(to);
+	return text;
+}
+
+static void assert_complaints(const char *text, const char *expected)
+{
+	struct config *c = config_open_text("f.yaml", "/nowhere", span_of(text));
+	char *got = printed(c);
+	if (strcmp(got, expected))
+		print_error("of this:\n%s\nexpected:\n%s\ngot:\n%s\n", text, expected, got);
+	assert_string_equal(got, expected);
+	free(got);
+	config_close(c);
+}
+
+/* --- what is good --- */
+
+static void defaults_are_those_of_the_limits(void **state)
+{
+	(void)state;
+	struct config *c = kit_config(KIT_CONFIG);
+	const struct config_cluster *source = &c->clusters[ARM_SOURCE];
+	assert_int_equal(c->timeouts.head_ms, HEAD_TIMEOUT_MS);
+	assert_int_equal(c->timeouts.keep_alive_ms, CLIENT_KEEP_ALIVE_MS);
+	assert_int_equal(c->timeouts.drain_ms, STOP_DRAIN_MS);
+	assert_int_equal(source->timeouts.connect_ms, CONNECT_TIMEOUT_MS);
+	assert_int_equal(source->timeouts.idle_ms, IDLE_TIMEOUT_MS);
+	assert_int_equal(source->health.interval_ms, HEALTH_INTERVAL_MS);
+	assert_int_equal(source->health.failures, HEALTH_FAILURES);
+	assert_string_equal(source->health.path, "/");
+	assert_int_equal(source->health.expected.least, 200);
+	assert_int_equal(source->health.expected.most, 499);
+	assert_int_equal(source->host.policy, HOST_PRESERVE);
+	assert_int_equal(source->balance, BALANCE_LEAST_OUTSTANDING);
+	assert_true(source->verify);
+	assert_int_equal(c->weights.arms[ARM_SOURCE], 1);
+	assert_int_equal(c->weights.arms[ARM_TARGET], 0);
+	assert_int_equal(c->workers, 0);
+	assert_int_equal(c->io, CONFIG_IO_AUTO);
+	assert_string_equal(c->admin.socket, "state/admin.sock");
+	assert_null(c->admin.addresses);
+	config_close(c);
+}
+
+static void each_key_is_read(void **state)
+{
+	(void)state;
+	struct config *c = kit_config(
+		"listeners:\n"
+		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: remove,\n"
+		"            trace: keep }\n"
+		"source:\n"
+		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
+		"  verify: off\n"
+		"  balance: round_robin\n"
+		"  host: search.example:9200\n"
+		"  health: { path: /up?x=%20, interval: 300ms, timeout: 1s, passes: 3, failures: 4,\n"
+		"            expected: 204 }\n"
+		"  timeouts: { connect: 2s, idle: 10m, tunnel: 2h }\n"
+		"target: { nodes: [ http://t ], host: node }\n"
+		"weights: { source: 999, target: 7 }\n"
+		"timeouts: { head: 1s, idle: 2s, keep_alive: 3s, tunnel: 4s, drain: 0s }\n"
+		"workers: 3\n"
+		"io: epoll\n"
+		"admin: { address: 127.0.0.1:9280, socket: /run/x.sock }\n"
+		"state: /var/lib/x\n");
+	const struct config_listener *l = &c->listeners.kinds[LISTENER_SOURCE];
+	char text[ADDR_TEXT_BYTES];
+	addr_text(&l->addresses->next->addr, text);
+	assert_string_equal(text, "[::1]:65535");
+	assert_false(l->tls);
+	assert_int_equal(l->forwarded, FORWARDED_REMOVE);
+	assert_int_equal(l->trace, TRACE_KEEP);
+	const struct config_cluster *s = &c->clusters[ARM_SOURCE];
+	const struct config_node *n = s->nodes;
+	assert_string_equal(n->name, "A.b_c:81");
+	assert_string_equal(n->host, "A.b_c");
+	assert_false(n->tls || n->literal);
+	n = n->next;
+	assert_string_equal(n->name, "[::1]");
+	assert_string_equal(n->host, "::1");
+	assert_int_equal(n->port, 443);
+	assert_true(n->tls && n->literal);
+	/* A port that the scheme implies is not part of Host. */
+	assert_string_equal(n->next->name, "h");
+	assert_false(s->verify);
+	assert_int_equal(s->balance, BALANCE_ROUND_ROBIN);
+	assert_int_equal(s->host.policy, HOST_NAME);
+	assert_string_equal(s->host.name, "search.example:9200");
+	assert_int_equal(s->health.interval_ms, 300);
+	assert_int_equal(s->health.passes, 3);
+	assert_int_equal(s->health.expected.most, 204);
+	assert_int_equal(s->timeouts.idle_ms, 600000);
+	assert_int_equal(s->timeouts.tunnel_ms, 7200000);
+	assert_int_equal(c->clusters[ARM_TARGET].host.policy, HOST_NODE);
+	assert_int_equal(c->weights.arms[ARM_SOURCE], 999);
+	assert_int_equal(c->timeouts.drain_ms, 0);
+	assert_int_equal(c->workers, 3);
+	assert_int_equal(c->io, CONFIG_IO_EPOLL);
+	assert_string_equal(c->admin.socket, "/run/x.sock");
+	assert_non_null(c->admin.addresses);
+	config_close(c);
+}
+
+static void paths_are_relative_to_the_file(void **state)
+{
+	(void)state;
+	char directory[64], path[128];
+	kit_directory(directory);
+	kit_write(directory, "ca.pem", "the text of it");
+	kit_write(directory, "c.yaml",
+		  "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+		  "source: { nodes: [ https://a ], ca: ca.pem }\n"
+		  "target: { nodes: [ http://b ] }\n"
+		  "state: kept\n");
+	snprintf(path, sizeof path, "%s/c.yaml", directory);
+	struct config *c = config_open(path);
+	assert_int_equal(c->complaints.n, 0);
+	assert_string_equal(c->clusters[ARM_SOURCE].ca.text, "the text of it");
+	snprintf(path, sizeof path, "%s/kept", directory);
+	assert_string_equal(c->state, path);
+	config_close(c);
+	kit_remove(directory);
+}
+
+/* --- what is not --- */
+
+static void a_complaint_shows_the_place(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *complaints;
+	} rows[] = {
+		{ "", "f.yaml: the file is empty\n" },
+		{ "# only a comment\n", "f.yaml: the file is empty\n" },
+		{ "just text\n", "f.yaml:1:1: the file holds a single value; keys with values are expected\n"
+				 "    just text\n    ^\n" },
+		{ "a: 1\n---\nb: 2\n", "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
+				       "target, weights, timeouts, admin, workers, io, state\n"
+				       "    a: 1\n    ^\n"
+				       "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
+				       "source, target\n    a: 1\n    ^\n"
+				       "f.yaml:1:1: source: is missing: the cluster that traffic comes from\n"
+				       "    a: 1\n    ^\n"
+				       "f.yaml:1:1: target: is missing: the cluster that traffic goes to\n"
+				       "    a: 1\n    ^\n"
+				       "f.yaml:1:1: state: is missing: the directory that keeps the weights\n"
+				       "    a: 1\n    ^\n"
+				       "f.yaml: a second document begins here; one is expected\n" },
+		{ "a:\n\tb: 1\n", "f.yaml:2:1: tab character may not be used as indentation\n"
+				  "    \tb: 1\n    ^\n" },
+		{ "a: [ 1\n", "f.yaml:2:1: flow sequence without a closing bracket\n    \n    ^\n" },
+		{ "a: \001\n", "f.yaml:1:4: a control character cannot stand here\n    a: ?\n       ^\n" },
+		{ "a: \xff\n", "f.yaml:1:4: what is not UTF-8 text cannot stand here\n"
+			       "    a: \xff\n       ^\n" },
+		{ KIT_CONFIG "workers: &x 2\n", "f.yaml:6:13: anchors (&name) are not supported\n"
+						"    workers: &x 2\n                ^\n" },
+		{ KIT_CONFIG "workers: *x\n",
+		  "f.yaml:6:11: aliases (*name) are not supported; write the value again\n"
+		  "    workers: *x\n              ^\n" },
+		{ KIT_CONFIG "workers: !!int 2\n", "f.yaml:6:16: tags (!name) are not supported\n"
+						   "    workers: !!int 2\n                   ^\n" },
+		{ KIT_CONFIG "io: epoll\nio: epoll\n", "f.yaml:7:1: the key 'io' stands here twice\n"
+						       "    io: epoll\n    ^\n" },
+		{ KIT_CONFIG "wieghts: { source: 1, target: 1 }\n",
+		  "f.yaml:6:1: unknown key 'wieghts'; did you mean 'weights'?\n"
+		  "    wieghts: { source: 1, target: 1 }\n    ^\n" },
+		{ KIT_CONFIG "weights: { source: 1000, target: -1 }\n",
+		  "f.yaml:6:20: source: '1000' is not a whole number from 0 to 999\n"
+		  "    weights: { source: 1000, target: -1 }\n                       ^\n"
+		  "f.yaml:6:34: target: '-1' is not a whole number from 0 to 999\n"
+		  "    weights: { source: 1000, target: -1 }\n                                     ^\n" },
+		{ KIT_CONFIG "weights: { source: 0, target: 0 }\n",
+		  "f.yaml:6:1: weights: both are 0, so that nobody would be served\n"
+		  "    weights: { source: 0, target: 0 }\n    ^\n" },
+		{ KIT_CONFIG "weights: { source: 80% }\n",
+		  "f.yaml:6:1: target: is missing: 0 to 999\n    weights: { source: 80% }\n    ^\n"
+		  "f.yaml:6:20: source: '80%' is not a whole number from 0 to 999\n"
+		  "    weights: { source: 80% }\n                       ^\n" },
+		{ KIT_CONFIG "io: uring\n", "f.yaml:6:5: io: unknown value 'uring'; did you mean "
+					    "'io_uring'?\n    io: uring\n        ^\n" },
+		{ KIT_CONFIG "io: []\n", "f.yaml:6:1: io: is a list; a single value is expected\n"
+					 "    io: []\n    ^\n" },
+		{ KIT_CONFIG "io:\n", "f.yaml:6:1: io: has no value\n    io:\n    ^\n" },
+		{ KIT_CONFIG "tls:\n", "f.yaml:6:1: tls: is empty; a section with keys is expected\n"
+				       "    tls:\n    ^\n" },
+		{ KIT_CONFIG "timeouts: { drain: 5, idle: 1ms }\n",
+		  "f.yaml:6:20: drain: '5' is not a duration: a number and its unit, as 300ms, 5s, 2m, 1h\n"
+		  "    timeouts: { drain: 5, idle: 1ms }\n                       ^\n"
+		  "f.yaml:6:29: idle: 1ms is not from 100ms to 1d\n"
+		  "    timeouts: { drain: 5, idle: 1ms }\n                                ^\n" },
+		{ KIT_CONFIG "capture: { directory: x }\n",
+		  "f.yaml:6:1: capture: is not available in this version\n"
+		  "    capture: { directory: x }\n    ^\n" },
+		{ KIT_CONFIG "workers: 0\n", "f.yaml:6:10: workers: '0' is not auto or a number from 1 to "
+					     "128\n    workers: 0\n             ^\n" },
+		{ KIT_CONFIG "admin: { address: '127.0.0.1:0' }\n",
+		  "f.yaml:6:20: address: the port '0' is not from 1 to 65535\n"
+		  "    admin: { address: '127.0.0.1:0' }\n                       ^\n" },
+		{ KIT_CONFIG "tls: { certificate: none.crt, key: none.key }\n",
+		  "f.yaml:6:21: certificate: cannot read /nowhere/none.crt: No such file or directory\n"
+		  "    tls: { certificate: none.crt, key: none.key }\n                        ^\n"
+		  "f.yaml:6:36: key: cannot read /nowhere/none.key: No such file or directory\n"
+		  "    tls: { certificate: none.crt, key: none.key }\n"
+		  "                                       ^\n" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++)
+		assert_complaints(rows[i].text, rows[i].complaints);
+}
+
+#define WITH_SOURCE(source)                                                                        \
+	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"                            \
+	"target: { nodes: [ http://t ] }\nstate: s\nsource: { " source " }\n"
+
+static void a_cluster_is_checked(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ WITH_SOURCE("nodes: http://a"),
+		  "nodes: is a single value; a list of URLs is expected, as [ http://a ]" },
+		{ WITH_SOURCE("nodes: []"), "nodes: the list is empty" },
+		{ WITH_SOURCE("nodes: [ a ]"), "nodes: 'a' is not a node, as https://es-1:9200: it does "
+					       "not begin with http:// or https://" },
+		{ WITH_SOURCE("nodes: [ 'http://u:p@a' ]"),
+		  "nodes: 'http://u:p@a' is not a node, as https://es-1:9200: a password does not belong "
+		  "in a URL" },
+		{ WITH_SOURCE("nodes: [ http://a/es ]"),
+		  "nodes: 'http://a/es' is not a node, as https://es-1:9200: a path is not possible here: "
+		  "requests keep their own" },
+		{ WITH_SOURCE("nodes: [ 'http://a:' ]"),
+		  "nodes: 'http://a:' is not a node, as https://es-1:9200: after the scheme, a host and a "
+		  "port are expected" },
+		{ WITH_SOURCE("nodes: [ 'http://a:65536' ]"),
+		  "nodes: 'http://a:65536' is not a node, as https://es-1:9200: the port is not from 1 to "
+		  "65535" },
+		{ WITH_SOURCE("nodes: [ 'http://[::1' ]"),
+		  "nodes: 'http://[::1' is not a node, as https://es-1:9200: after the scheme, a host and "
+		  "a port are expected" },
+		{ WITH_SOURCE("nodes: [ 'http://-a' ]"),
+		  "nodes: 'http://-a' is not a node, as https://es-1:9200: the host is neither a name nor "
+		  "an address" },
+		{ WITH_SOURCE("nodes: [ 'http://' ]"),
+		  "nodes: 'http://' is not a node, as https://es-1:9200: the host is neither a name nor an "
+		  "address" },
+		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"), "nodes: http://A:80/ stands here twice" },
+		{ WITH_SOURCE("nodes: [ http://a ], ca: /dev/null"),
+		  "ca: cannot read /dev/null: Invalid argument" },
+		{ WITH_SOURCE("nodes: [ http://a ], host: 'a b'"),
+		  "host: 'a b' is not preserve, node, or a host's name" },
+		{ WITH_SOURCE("nodes: [ http://a ], health: { expected: 100-700 }"),
+		  "expected: '100-700' is not a status or a range of them from 200 to 599, as 200-499" },
+		{ WITH_SOURCE("nodes: [ http://a ], health: { path: up }"),
+		  "path: 'up' does not begin with /" },
+		{ WITH_SOURCE("nodes: [ http://a ], health: { path: '/a b' }"),
+		  "path: '/a b' holds what a path cannot hold: write it %-encoded" },
+		{ WITH_SOURCE("nodes: [ http://a ], authorization: x"),
+		  "authorization: is not available in this version" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = config_open_text("f", "", span_of(rows[i].text));
+		assert_int_equal(c->complaints.n, 1);
+		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		config_close(c);
+	}
+}
+
+static void tls_wants_a_certificate(void **state)
+{
+	(void)state;
+	assert_complaints("listeners:\n  weighted: { address: 127.0.0.1:1 }\n"
+			  "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n",
+			  "f.yaml:2:3: listener weighted speaks TLS, and there is no section 'tls' with a "
+			  "certificate and its key (or say tls: off here)\n"
+			  "      weighted: { address: 127.0.0.1:1 }\n      ^\n");
+}
+
+static void all_complaints_come_at_once_and_are_bounded(void **state)
+{
+	(void)state;
+	char text[4096] = KIT_CONFIG;
+	for (int i = 0; i < COMPLAINTS_MAX + 5; i++) {
+		size_t n = strlen(text);
+		snprintf(text + n, sizeof text - n, "unheard_of_%d: 1\n", i);
+	}
+	struct config *c = config_open_text("f.yaml", "", span_of(text));
+	assert_int_equal(c->complaints.n, COMPLAINTS_MAX);
+	assert_int_equal(c->complaints.more, 5);
+	char *got = printed(c);
+	assert_non_null(strstr(got, "f.yaml: and 5 more\n"));
+	free(got);
+	config_close(c);
+}
+
+static void a_caret_stands_right_behind_tabs_and_letters_of_several_bytes(void **state)
+{
+	(void)state;
+	assert_complaints(KIT_CONFIG "admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n",
+			  "f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, socket\n"
+			  "    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n              ^\n"
+			  "f.yaml:6:23: unknown key 'adress'; did you mean 'address'?\n"
+			  "    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n"
+			  "                         \t^\n");
+}
+
+static void a_file_that_is_not_there_is_said(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *message;
+	} rows[] = {
+		{ "/nowhere/at/all", "cannot be read: No such file or directory" },
+		{ "/tmp", "cannot be read: Is a directory" },
+		{ "/dev/zero", "cannot be read: Invalid argument" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = config_open(rows[i].path);
+		assert_int_equal(c->complaints.n, 1);
+		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		config_close(c);
+	}
+}
+
+static void a_tree_that_is_too_deep_is_refused(void **state)
+{
+	(void)state;
+	char text[4096] = "a: ";
+	memset(text + 3, '[', 2000);
+	struct config *c = config_open_text("f", "", span_of(text));
+	assert_true(c->complaints.n > 0);
+	config_close(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_the_limits),
+		cmocka_unit_test(each_key_is_read),
+		cmocka_unit_test(paths_are_relative_to_the_file),
+		cmocka_unit_test(a_complaint_shows_the_place),
+		cmocka_unit_test(a_cluster_is_checked),
+		cmocka_unit_test(tls_wants_a_certificate),
+		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
+		cmocka_unit_test(a_caret_stands_right_behind_tabs_and_letters_of_several_bytes),
+		cmocka_unit_test(a_file_that_is_not_there_is_said),
+		cmocka_unit_test(a_tree_that_is_too_deep_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

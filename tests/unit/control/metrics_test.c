@@ -1,0 +1,128 @@
+#include "unit/control/kit.h"
+
+#include "control/compile.h"
+#include "control/metrics.h"
+
+struct world {
+	struct config *config;
+	struct nodes nodes;
+	struct tls_library *libraries[3];
+	const struct plan *plan;
+	struct counters *counters; /* of two workers */
+	char *text;
+};
+
+static void world_open(struct world *w)
+{
+	*w = (struct world){ 0 };
+	w->config = kit_config("listeners:\n"
+			       "  weighted: { address: [ '127.0.0.1:1', '127.0.0.1:2' ], tls: off }\n"
+			       "  target: { address: 127.0.0.1:3, tls: off }\n"
+			       "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t:1 ] }\n"
+			       "state: state\n");
+	nodes_open(&w->nodes, w->config);
+	for (int i = 0; i < 3; i++)
+		w->libraries[i] = tls_library_open();
+	w->plan = plan_compile(&(struct compile){ .config = w->config, .nodes = &w->nodes, .worker_n = 2,
+						  .libraries = w->libraries },
+			       &w->config->complaints);
+	assert_non_null(w->plan);
+	w->counters = calloc(2, sizeof *w->counters);
+}
+
+static void world_close(struct world *w)
+{
+	free(w->text);
+	free(w->counters);
+	plan_free(w->plan);
+	for (int i = 0; i < 3; i++)
+		tls_library_close(w->libraries[i]);
+	nodes_close(&w->nodes);
+	config_close(w->config);
+}
+
+static void write_metrics(struct world *w)
+{
+	size_t n;
+	FILE *to = open_memstream(&w->text, &n);
+	metrics_write(&(struct metrics_facts){ .counters = w->counters,
+					       .worker_n = 2,
+					       .plan = w->plan,
+					       .nodes = &w->nodes,
+					       .values = { 7, { 9, 1 } },
+					       .backend = "epoll",
+					       .started_wall_ns = 1500000000 },
+		      to);
+	fclose(to);
+}
+
+static void assert_line(const struct world *w, const char *line)
+{
+	char whole[512];
+	snprintf(whole, sizeof whole, "\n%s\n", line);
+	if (!strstr(w->text, whole))
+		print_error("there is no line %s\n", line);
+	assert_non_null(strstr(w->text, whole));
+}
+
+static void what_the_workers_count_is_summed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	for (int i = 0; i < 2; i++) {
+		/* Listeners 0 and 1 are two addresses of `weighted`. */
+		counter_add(&w.counters[i].requests[0][ARM_SOURCE][2], 10);
+		counter_add(&w.counters[i].requests[1][ARM_SOURCE][2], 5);
+		counter_add(&w.counters[i].requests[2][ARM_NONE][4], 1);
+		counter_add(&w.counters[i].connections_open[1], 3);
+		counter_add(&w.counters[i].answers_here[ERR_BACK_REFUSED], 2);
+		counter_add(&w.counters[i].latency[ARM_SOURCE].buckets[latency_bucket(1000)], 4);
+		counter_add(&w.counters[i].latency[ARM_SOURCE].sum_us, 4000);
+	}
+	write_metrics(&w);
+	static const char *const lines[] = {
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"source\",class=\"2xx\"} 30",
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",class=\"5xx\"} 0",
+		"crossfade_requests_total{listener=\"target\",cluster=\"none\",class=\"4xx\"} 2",
+		"crossfade_connections_open{listener=\"weighted\"} 6",
+		"crossfade_answers_here_total{reason=\"connect_refused\"} 4",
+		"crossfade_request_duration_seconds_sum{cluster=\"source\"} 0.008000",
+		"crossfade_request_duration_seconds_count{cluster=\"source\"} 8",
+		"crossfade_request_duration_seconds_bucket{cluster=\"source\",le=\"+Inf\"} 8",
+		"crossfade_weight{cluster=\"target\"} 1",
+		"crossfade_weights_epoch 7",
+		"crossfade_io_info{backend=\"epoll\"} 1",
+		"crossfade_node_healthy{cluster=\"target\",node=\"t:1\"} 1",
+		"crossfade_start_time_seconds 1.500",
+	};
+	for (size_t i = 0; i < ARRAY_N(lines); i++)
+		assert_line(&w, lines[i]);
+	/* A route that leads to the target alone has nothing to say of the source. */
+	assert_null(strstr(w.text, "listener=\"target\",cluster=\"source\""));
+	world_close(&w);
+}
+
+static void prometheus_takes_it(void **state)
+{
+	(void)state;
+	struct world w;
+	if (system("command -v promtool >/dev/null 2>&1"))
+		skip();
+	world_open(&w);
+	write_metrics(&w);
+	FILE *promtool = popen("promtool check metrics 2>&1", "w");
+	assert_non_null(promtool);
+	fputs(w.text, promtool);
+	assert_int_equal(pclose(promtool), 0);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_workers_count_is_summed),
+		cmocka_unit_test(prometheus_takes_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+#include "unit/control/kit.h"
+
+#include "control/compile.h"
+#include "control/publish.h"
+
+#define WORKERS 2
+
+struct world {
+	struct config *config;
+	struct nodes nodes;
+	struct tls_library *libraries[WORKERS + 1];
+};
+
+static void world_open(struct world *w, const char *text)
+{
+	w->config = kit_config(text);
+	nodes_open(&w->nodes, w->config);
+	for (int i = 0; i <= WORKERS; i++)
+		w->libraries[i] = tls_library_open();
+}
+
+static void world_close(struct world *w)
+{
+	for (int i = 0; i <= WORKERS; i++)
+		tls_library_close(w->libraries[i]);
+	nodes_close(&w->nodes);
+	config_close(w->config);
+}
+
+static const struct plan *compile(struct world *w, const struct plan *previous)
+{
+	struct compile how = { .config = w->config, .nodes = &w->nodes, .worker_n = WORKERS,
+			       .libraries = w->libraries, .previous = previous };
+	return plan_compile(&how, &w->config->complaints);
+}
+
+static const char tls_config[] =
+	"listeners:\n"
+	"  weighted: { address: [ '127.0.0.1:8443', '[::1]:8444' ] }\n"
+	"  target: { address: 127.0.0.1:9202, tls: off, forwarded: preserve }\n"
+	"tls: { certificate: %s/c.pem, key: %s/k.pem }\n"
+	"source: { nodes: [ https://127.0.0.1:9200 ], ca: %s/c.pem, host: node }\n"
+	"target: { nodes: [ http://t:9200, http://127.0.0.1 ], timeouts: { idle: 1s } }\n"
+	"timeouts: { head: 5s }\n"
+	"state: state\n";
+
+static void tls_world_open(struct world *w, char directory[64], const char *key)
+{
+	char text[1024];
+	kit_directory(directory);
+	kit_write(directory, "c.pem", KIT_CERTIFICATE);
+	kit_write(directory, "k.pem", key);
+	snprintf(text, sizeof text, tls_config, directory, directory, directory);
+	world_open(w, text);
+}
+
+static void a_plan_says_what_the_configuration_does(void **state)
+{
+	(void)state;
+	struct world w;
+	char directory[64];
+	tls_world_open(&w, directory, KIT_KEY);
+	const struct plan *p = compile(&w, NULL);
+	assert_non_null(p);
+	assert_int_equal(p->number, 1);
+	assert_int_equal(p->listener_n, 3);
+	assert_string_equal(p->listeners[1].name, "weighted");
+	assert_int_equal(p->listeners[1].number, 1);
+	assert_int_equal(p->listeners[1].port, 8444);
+	assert_true(p->listeners[1].route.weighted);
+	assert_non_null(p->listeners[1].tls[WORKERS]);
+	assert_int_equal(p->listeners[1].policy.head_ms, 5000);
+	assert_false(p->listeners[2].route.weighted);
+	assert_int_equal(p->listeners[2].route.arm, ARM_TARGET);
+	assert_int_equal(p->listeners[2].forwarded, FORWARDED_PRESERVE);
+	assert_null(p->listeners[2].tls);
+	const struct cluster *source = &p->clusters[ARM_SOURCE], *target = &p->clusters[ARM_TARGET];
+	assert_int_equal(source->host, HOST_NODE);
+	assert_non_null(source->tls[0]);
+	assert_int_equal(source->nodes[0].address_n, 1);
+	assert_null(target->tls);
+	assert_int_equal(target->node_n, 2);
+	assert_int_equal(target->policy.idle_ms, 1000);
+	assert_true(target->nodes[0].awaited);
+	assert_int_equal(target->nodes[0].address_n, 0);
+	assert_string_equal(target->nodes[0].server_name, "t");
+	assert_false(target->nodes[1].awaited);
+	assert_string_equal(target->nodes[1].name, "127.0.0.1");
+	plan_free(p);
+	world_close(&w);
+	kit_remove(directory);
+}
+
+static void contexts_that_did_not_change_are_taken_over(void **state)
+{
+	(void)state;
+	struct world w;
+	char directory[64];
+	tls_world_open(&w, directory, KIT_KEY);
+	const struct plan *first = compile(&w, NULL), *second = compile(&w, first);
+	assert_int_equal(second->number, 2);
+	for (int i = 0; i <= WORKERS; i++) {
+		assert_ptr_equal(first->listeners[0].tls[i], second->listeners[0].tls[i]);
+		assert_ptr_equal(first->clusters[0].tls[i], second->clusters[0].tls[i]);
+	}
+	w.config->tls.policy = TLS_POLICY_1_3;
+	const struct plan *third = compile(&w, second);
+	assert_ptr_not_equal(second->listeners[0].tls[0], third->listeners[0].tls[0]);
+	assert_ptr_equal(second->clusters[0].tls[0], third->clusters[0].tls[0]);
+	plan_free(first);
+	plan_free(second);
+	plan_free(third);
+	world_close(&w);
+	kit_remove(directory);
+}
+
+static void a_key_that_is_no_key_is_complained_about_where_it_is_named(void **state)
+{
+	(void)state;
+	struct world w;
+	char directory[64];
+	size_t line, column;
+	tls_world_open(&w, directory, "this is no key\n");
+	assert_null(compile(&w, NULL));
+	assert_int_equal(w.config->complaints.n, 1);
+	complaint_place(&w.config->complaints, w.config->complaints.list[0].at, &line, &column);
+	assert_int_equal(line, 4);
+	world_close(&w);
+	kit_remove(directory);
+}
+
+static void new_addresses_are_seen_whatever_their_order(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w, "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+		       "source: { nodes: [ http://s:9200 ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n");
+	struct node_record *n = w.nodes.list[0];
+	struct addr a, b, both[2];
+	assert_true(addr_parse(SPAN("10.0.0.1"), 0, &a) && addr_parse(SPAN("::1"), 0, &b));
+	both[0] = b;
+	both[1] = a;
+	assert_true(node_take_addresses(n, both, 2));
+	assert_int_equal(addr_port(&n->addresses[0]), 9200);
+	assert_int_equal(addr_port(&n->addresses[1]), 9200);
+	both[0] = a;
+	both[1] = b;
+	assert_false(node_take_addresses(n, both, 2));
+	assert_true(node_take_addresses(n, &a, 1));
+	assert_int_equal(n->address_n, 1);
+	const struct plan *p = compile(&w, NULL);
+	assert_true(addr_is(&p->clusters[ARM_SOURCE].nodes[0].addresses[0], &n->addresses[0]));
+	plan_free(p);
+	world_close(&w);
+}
+
+/* --- publishing: the test is both workers --- */
+
+static void adopt(struct publish_worker *w)
+{
+	atomic_store(&w->door.adopted, atomic_load(&w->door.plan));
+}
+
+static void a_plan_is_freed_when_nobody_uses_it(void **state)
+{
+	(void)state;
+	struct world w;
+	struct publisher p;
+	struct publish_worker workers[WORKERS] = { 0 };
+	world_open(&w, KIT_CONFIG);
+	const struct plan *first = compile(&w, NULL);
+	publisher_open(&p, workers, WORKERS, first);
+	adopt(&workers[0]);
+	adopt(&workers[1]);
+	plan_pin(first, 1);
+	assert_true(publish(&p, compile(&w, first)));
+	assert_int_equal(p.plan_n, 2);
+	adopt(&workers[0]);
+	publisher_sweep(&p);
+	assert_int_equal(p.plan_n, 2); /* worker 1 still uses it */
+	adopt(&workers[1]);
+	publisher_sweep(&p);
+	assert_int_equal(p.plan_n, 2); /* an exchange still pins it */
+	plan_unpin(first, 1);
+	publisher_sweep(&p);
+	assert_int_equal(p.plan_n, 1);
+	publisher_close(&p);
+	world_close(&w);
+}
+
+static void a_plan_that_was_never_adopted_is_freed_too(void **state)
+{
+	(void)state;
+	struct world w;
+	struct publisher p;
+	struct publish_worker workers[WORKERS] = { 0 };
+	world_open(&w, KIT_CONFIG);
+	publisher_open(&p, workers, WORKERS, compile(&w, NULL));
+	for (int i = 0; i < 5; i++)
+		assert_true(publish(&p, compile(&w, publisher_newest(&p))));
+	assert_int_equal(p.plan_n, 6);
+	adopt(&workers[0]);
+	adopt(&workers[1]);
+	publisher_sweep(&p);
+	assert_int_equal(p.plan_n, 1);
+	assert_int_equal(publisher_newest(&p)->number, 6);
+	publisher_close(&p);
+	world_close(&w);
+}
+
+static void too_many_plans_in_use_make_a_change_wait(void **state)
+{
+	(void)state;
+	struct world w;
+	struct publisher p;
+	struct publish_worker workers[WORKERS] = { 0 };
+	world_open(&w, KIT_CONFIG);
+	publisher_open(&p, workers, WORKERS, compile(&w, NULL));
+	while (p.plan_n < PLANS_MAX)
+		assert_true(publish(&p, compile(&w, publisher_newest(&p))));
+	const struct plan *more = compile(&w, publisher_newest(&p));
+	assert_false(publish(&p, more));
+	adopt(&workers[0]);
+	adopt(&workers[1]);
+	assert_true(publish(&p, more));
+	publisher_close(&p);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plan_says_what_the_configuration_does),
+		cmocka_unit_test(contexts_that_did_not_change_are_taken_over),
+		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
+		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
+		cmocka_unit_test(a_plan_is_freed_when_nobody_uses_it),
+		cmocka_unit_test(a_plan_that_was_never_adopted_is_freed_too),
+		cmocka_unit_test(too_many_plans_in_use_make_a_change_wait),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+#include "unit/control/kit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "control/audit.h"
+#include "control/state.h"
+
+#define FILE_BYTES (2 * STATE_SLOT_BYTES)
+
+struct place {
+	char directory[64], file[96];
+};
+
+static void place_open(struct place *p)
+{
+	kit_directory(p->directory);
+	snprintf(p->file, sizeof p->file, "%s/weights", p->directory);
+}
+
+static struct state_values values(uint64_t epoch)
+{
+	return (struct state_values){ epoch, { (uint32_t)epoch % 900, 3 }, 1000 * epoch };
+}
+
+/* What a process that starts now would find. */
+static struct state_values kept(const struct place *p, bool *damaged)
+{
+	struct state s;
+	struct state_values v;
+	assert_true(state_open(&s, p->directory, &v, damaged));
+	state_close(&s);
+	return v;
+}
+
+static void read_file(const struct place *p, uint8_t bytes[FILE_BYTES])
+{
+	FILE *f = fopen(p->file, "r");
+	assert_int_equal(fread(bytes, 1, FILE_BYTES, f), FILE_BYTES);
+	fclose(f);
+}
+
+static void write_file(const struct place *p, const uint8_t *bytes, size_t n)
+{
+	FILE *f = fopen(p->file, "w");
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	fclose(f);
+}
+
+static void what_was_saved_last_is_kept(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	assert_int_equal(v.epoch, 0);
+	assert_false(damaged);
+	for (uint64_t epoch = 1; epoch < 10; epoch++) {
+		v = values(epoch);
+		assert_true(state_save(&s, &v));
+		struct state_values now = kept(&p, &damaged);
+		assert_memory_equal(&now, &v, sizeof v);
+	}
+	state_close(&s);
+	kit_remove(p.directory);
+}
+
+/* The write of epoch 8 is cut after each number of its bytes. */
+static void a_torn_write_leaves_the_one_before_it(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	uint8_t before[FILE_BYTES], after[FILE_BYTES], torn[FILE_BYTES];
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	for (uint64_t epoch = 6; epoch <= 7; epoch++) {
+		v = values(epoch);
+		assert_true(state_save(&s, &v));
+	}
+	read_file(&p, before);
+	v = values(8);
+	assert_true(state_save(&s, &v));
+	state_close(&s);
+	read_file(&p, after);
+	unsigned at_8 = 0;
+	for (size_t n = 0; n <= FILE_BYTES; n++) {
+		memcpy(torn, before, sizeof torn);
+		memcpy(torn, after, n);
+		/* Beyond the slots all is the same. */
+		if (n > 64 && n < STATE_SLOT_BYTES)
+			continue;
+		write_file(&p, torn, sizeof torn);
+		uint64_t epoch = kept(&p, &damaged).epoch;
+		assert_true(epoch == 7 || epoch == 8);
+		assert_false(damaged);
+		at_8 += epoch == 8;
+	}
+	assert_true(at_8 > 0);
+	/* And the other way round, for a disk that writes backwards. */
+	for (size_t n = 0; n <= 64; n++) {
+		memcpy(torn, after, sizeof torn);
+		memcpy(torn, before, n);
+		write_file(&p, torn, sizeof torn);
+		uint64_t epoch = kept(&p, &damaged).epoch;
+		assert_true(epoch == 7 || epoch == 8);
+	}
+	kit_remove(p.directory);
+}
+
+static void each_flipped_byte_of_a_slot_is_seen(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	uint8_t whole[FILE_BYTES], bad[FILE_BYTES];
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	v = values(5);
+	assert_true(state_save(&s, &v));
+	state_close(&s);
+	read_file(&p, whole);
+	for (size_t i = 0; i < 56; i++) {
+		memcpy(bad, whole, sizeof bad);
+		bad[i] ^= 0x40;
+		write_file(&p, bad, sizeof bad);
+		assert_int_equal(kept(&p, &damaged).epoch, 0);
+		assert_true(damaged);
+	}
+	kit_remove(p.directory);
+}
+
+static void a_file_that_was_cut_short_is_made_whole(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	uint8_t whole[FILE_BYTES];
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	v = values(5);
+	assert_true(state_save(&s, &v));
+	state_close(&s);
+	read_file(&p, whole);
+	write_file(&p, whole, 100);
+	assert_int_equal(kept(&p, &damaged).epoch, 5);
+	struct stat st;
+	assert_int_equal(stat(p.file, &st), 0);
+	assert_int_equal(st.st_size, FILE_BYTES);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	kit_remove(p.directory);
+}
+
+static void what_could_not_be_saved_does_not_come_back(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	v = values(1);
+	assert_true(state_save(&s, &v));
+	int good = s.fd;
+	s.fd = open(p.file, O_RDONLY | O_CLOEXEC);
+	v = values(2);
+	assert_false(state_save(&s, &v));
+	assert_int_equal(kept(&p, &damaged).epoch, 1);
+	close(s.fd);
+	s.fd = good;
+	v = values(3);
+	assert_true(state_save(&s, &v));
+	assert_int_equal(kept(&p, &damaged).epoch, 3);
+	state_close(&s);
+	kit_remove(p.directory);
+}
+
+static void the_audit_log_has_a_line_for_each_change(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit a;
+	place_open(&p);
+	assert_true(audit_open(&a, p.directory));
+	struct audit_entry e = { "alice", "canary \"1\"", { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true };
+	assert_true(audit_append(&a, &e));
+	e.why = NULL;
+	e.saved = false;
+	assert_true(audit_append(&a, &e));
+	e.who = "\xff";
+	assert_false(audit_append(&a, &e));
+	assert_int_equal(errno, EILSEQ);
+	audit_close(&a);
+	assert_string_equal(
+		kit_read(p.directory, "audit.jsonl"),
+		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
+		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":\"canary \\\"1\\\"\","
+		"\"saved\":true}\n"
+		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
+		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":null,"
+		"\"saved\":false}\n");
+	kit_remove(p.directory);
+}
+
+/* A limit on the size of files stands for a disk that fills up in the midst of a line. */
+static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit a;
+	struct rlimit before, small;
+	place_open(&p);
+	assert_true(audit_open(&a, p.directory));
+	struct audit_entry e = { "alice", NULL, { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true };
+	assert_true(audit_append(&a, &e));
+	char *whole = strdup(kit_read(p.directory, "audit.jsonl"));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = strlen(whole) + 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_false(audit_append(&a, &e));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_string_equal(kit_read(p.directory, "audit.jsonl"), whole);
+	assert_true(audit_append(&a, &e));
+	assert_int_equal(strlen(kit_read(p.directory, "audit.jsonl")), 2 * strlen(whole));
+	free(whole);
+	audit_close(&a);
+	kit_remove(p.directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_saved_last_is_kept),
+		cmocka_unit_test(a_torn_write_leaves_the_one_before_it),
+		cmocka_unit_test(each_flipped_byte_of_a_slot_is_seen),
+		cmocka_unit_test(a_file_that_was_cut_short_is_made_whole),
+		cmocka_unit_test(what_could_not_be_saved_does_not_come_back),
+		cmocka_unit_test(the_audit_log_has_a_line_for_each_change),
+		cmocka_unit_test(a_line_that_did_not_fit_leaves_nothing_of_itself),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

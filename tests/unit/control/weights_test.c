@@ -1,0 +1,336 @@
+#include "unit/control/kit.h"
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "control/weights.h"
+#include "control/weights_json.h"
+#include "limits.h"
+
+/* A board with two workers that acknowledge when the test says so, and time that it turns. */
+struct world {
+	char directory[64];
+	struct board *board;
+	struct board_slot *slots[2];
+	struct wheel wheel;
+	struct weights weights;
+	unsigned wakes, done;
+	uint64_t now_ms;
+};
+
+static void wake(void *waker)
+{
+	struct world *w = waker;
+	w->wakes++;
+}
+
+static void start(struct world *w, uint32_t source, uint32_t target)
+{
+	char error[WEIGHTS_TEXT_BYTES];
+	assert_true(weights_open(&w->weights, w->board, w->directory, (uint32_t[]){ source, target },
+				 error));
+	wheel_open(&w->wheel, w->now_ms);
+	weights_attach(&w->weights, &w->wheel, wake, w);
+}
+
+static void world_open(struct world *w)
+{
+	*w = (struct world){ .now_ms = 1000 };
+	kit_directory(w->directory);
+	w->board = aligned_alloc(64, sizeof *w->board);
+	assert_non_null(w->board);
+	board_format(w->board);
+	start(w, 1, 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		w->slots[i] = board_take_slot(w->board, 4711, i);
+		board_acknowledge(w->board, w->slots[i]);
+	}
+}
+
+static void world_close(struct world *w)
+{
+	weights_close(&w->weights);
+	free(w->board);
+	kit_remove(w->directory);
+}
+
+static void pass(struct world *w, uint64_t ms)
+{
+	for (uint64_t i = 0; i < ms; i++)
+		wheel_turn(&w->wheel, ++w->now_ms);
+}
+
+static void done(struct weights_change *c)
+{
+	struct world *w = c->caller;
+	w->done++;
+}
+
+static struct weights_change change(struct world *w, uint32_t source, uint32_t target)
+{
+	return (struct weights_change){ .weights = { source, target }, .done = done, .caller = w,
+					.who = "test" };
+}
+
+static void assert_in_force(const struct world *w, uint64_t epoch, uint32_t source, uint32_t target)
+{
+	struct board_values v = board_read(w->board);
+	assert_int_equal(v.epoch, epoch);
+	assert_int_equal(v.weights[ARM_SOURCE], source);
+	assert_int_equal(v.weights[ARM_TARGET], target);
+}
+
+static struct state_values on_disk(const struct world *w)
+{
+	struct state s;
+	struct state_values v;
+	bool damaged;
+	assert_true(state_open(&s, w->directory, &v, &damaged));
+	state_close(&s);
+	return v;
+}
+
+static void a_change_is_over_when_each_worker_uses_it(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	assert_in_force(&w, 1, 1, 0);
+	struct weights_change c = change(&w, 9, 1);
+	assert_int_equal(weights_set(&w.weights, &c), WEIGHTS_WAITING);
+	assert_in_force(&w, 2, 9, 1);
+	assert_int_equal(on_disk(&w).epoch, 2);
+	assert_true(w.wakes > 0);
+	board_acknowledge(w.board, w.slots[0]);
+	pass(&w, 100);
+	assert_int_equal(w.done, 0);
+	board_acknowledge(w.board, w.slots[1]);
+	atomic_store(&w.slots[1]->in_flight_before, 7);
+	pass(&w, 100);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(c.verdict, WEIGHTS_ACKNOWLEDGED);
+	assert_int_equal(c.in_flight_before, 7);
+	assert_int_equal(c.from.epoch, 1);
+	assert_non_null(strstr(kit_read(w.directory, "audit.jsonl"), "\"who\":\"test\""));
+	world_close(&w);
+}
+
+static void a_late_worker_is_named_and_the_change_stands(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change c = change(&w, 5, 5);
+	weights_set(&w.weights, &c);
+	board_acknowledge(w.board, w.slots[0]);
+	pass(&w, ACKNOWLEDGE_TIMEOUT_MS - 100);
+	assert_int_equal(w.done, 0);
+	pass(&w, 200);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(c.verdict, WEIGHTS_LATE);
+	assert_int_equal(c.late_n, 1);
+	assert_int_equal(c.late[0].worker, 1);
+	assert_int_equal(c.late[0].pid, 4711);
+	assert_in_force(&w, 2, 5, 5);
+	world_close(&w);
+}
+
+static void two_changes_may_wait_at_once(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change a = change(&w, 5, 5), b = change(&w, 4, 6);
+	weights_set(&w.weights, &a);
+	weights_set(&w.weights, &b);
+	for (int i = 0; i < 2; i++)
+		board_acknowledge(w.board, w.slots[i]);
+	pass(&w, 50);
+	assert_int_equal(w.done, 2);
+	assert_int_equal(a.to.epoch, 2);
+	assert_int_equal(b.to.epoch, 3);
+	assert_int_equal(b.from.weights[ARM_SOURCE], 5);
+	world_close(&w);
+}
+
+static void what_makes_no_sense_changes_nothing(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change zero = change(&w, 0, 0), stale = change(&w, 1, 1);
+	stale.if_epoch = 7;
+	assert_int_equal(weights_set(&w.weights, &zero), WEIGHTS_ZERO);
+	assert_int_equal(weights_set(&w.weights, &stale), WEIGHTS_STALE);
+	assert_in_force(&w, 1, 1, 0);
+	assert_int_equal(on_disk(&w).epoch, 1);
+	pass(&w, 100);
+	assert_int_equal(w.done, 0);
+	stale.if_epoch = 1;
+	assert_int_equal(weights_set(&w.weights, &stale), WEIGHTS_WAITING);
+	weights_forget(&stale);
+	assert_in_force(&w, 2, 1, 1);
+	world_close(&w);
+}
+
+/* The state's descriptor is one for reading only: as good as a disk that fails. */
+static int break_disk(struct world *w)
+{
+	char path[128];
+	int good = w->weights.state.fd;
+	snprintf(path, sizeof path, "%s/weights", w->directory);
+	w->weights.state.fd = open(path, O_RDONLY | O_CLOEXEC);
+	return good;
+}
+
+static void mend_disk(struct world *w, int good)
+{
+	close(w->weights.state.fd);
+	w->weights.state.fd = good;
+}
+
+static void without_a_disk_a_change_is_refused(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	int good = break_disk(&w);
+	struct weights_change c = change(&w, 5, 5);
+	assert_int_equal(weights_set(&w.weights, &c), WEIGHTS_UNSAVED);
+	assert_int_not_equal(c.error, 0);
+	assert_in_force(&w, 1, 1, 0);
+	mend_disk(&w, good);
+	world_close(&w);
+}
+
+static void going_back_works_without_a_disk_and_is_saved_when_there_is_one(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change away = change(&w, 0, 1), back = change(&w, 1, 0);
+	weights_set(&w.weights, &away);
+	weights_forget(&away);
+	int good = break_disk(&w);
+	back.at_once = true;
+	assert_int_equal(weights_set(&w.weights, &back), WEIGHTS_WAITING);
+	assert_in_force(&w, 3, 1, 0);
+	assert_int_not_equal(back.error, 0);
+	for (int i = 0; i < 2; i++)
+		board_acknowledge(w.board, w.slots[i]);
+	pass(&w, 20000);
+	assert_int_equal(back.verdict, WEIGHTS_ACKNOWLEDGED);
+	assert_int_not_equal(w.weights.unsaved, 0);
+	assert_int_equal(on_disk(&w).epoch, 2);
+	assert_non_null(strstr(kit_read(w.directory, "audit.jsonl"), "\"saved\":false"));
+	mend_disk(&w, good);
+	pass(&w, 6000);
+	assert_int_equal(w.weights.unsaved, 0);
+	assert_int_equal(on_disk(&w).epoch, 3);
+	world_close(&w);
+}
+
+static void a_restart_takes_the_greater_epoch_of_board_and_file(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change c = change(&w, 20, 30);
+	weights_set(&w.weights, &c);
+	weights_forget(&c);
+	/* The machine restarts: the board is new, the file holds. */
+	weights_close(&w.weights);
+	board_format(w.board);
+	start(&w, 1, 0);
+	assert_in_force(&w, 2, 20, 30);
+	/* The process restarts, and the file has missed a change: the board holds, and is saved. */
+	weights_close(&w.weights);
+	board_publish(w.board, &(struct board_values){ 9, { 7, 8 } });
+	start(&w, 1, 0);
+	assert_in_force(&w, 9, 7, 8);
+	assert_int_equal(on_disk(&w).epoch, 9);
+	assert_int_equal(on_disk(&w).weights[ARM_TARGET], 8);
+	world_close(&w);
+}
+
+static void a_state_that_cannot_be_opened_is_said(void **state)
+{
+	(void)state;
+	struct board *board = aligned_alloc(64, sizeof *board);
+	struct weights w;
+	char error[WEIGHTS_TEXT_BYTES];
+	board_format(board);
+	assert_false(weights_open(&w, board, "/nowhere", (uint32_t[]){ 1, 0 }, error));
+	assert_string_equal(error, "cannot use /nowhere: No such file or directory");
+	free(board);
+}
+
+/* --- JSON --- */
+
+static void requests_are_read_strictly(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body, *error; /* NULL: it is good */
+	} rows[] = {
+		{ "{\"weights\":{\"source\":9,\"target\":1}}", NULL },
+		{ "{\"weights\":{\"source\":0,\"target\":999},\"reason\":\"r\",\"who\":\"w\"}", NULL },
+		{ "", "this is not JSON: '[' or '{' expected near end of file (line 1, column 0)" },
+		{ "[]", "Expected object, got array" },
+		{ "{}", "Object item not found: weights" },
+		{ "{\"weights\":{\"source\":9}}", "Object item not found: target" },
+		{ "{\"weights\":{\"source\":9,\"target\":1.0}}", "Expected integer, got real" },
+		{ "{\"weights\":{\"source\":9,\"target\":\"1\"}}", "Expected integer, got string" },
+		{ "{\"weights\":{\"source\":9,\"target\":1,\"third\":1}}", "there is no such member: third" },
+		{ "{\"weights\":{\"source\":9,\"target\":1},\"more\":1}", "there is no such member: more" },
+		{ "{\"weights\":{\"source\":1000,\"target\":1}}", "weights are whole numbers from 0 to 999" },
+		{ "{\"weights\":{\"source\":-1,\"target\":1}}", "weights are whole numbers from 0 to 999" },
+		{ "{\"weights\":{\"source\":4294967297,\"target\":1}}",
+		  "weights are whole numbers from 0 to 999" },
+		{ "{\"weights\":{\"source\":9,\"source\":9,\"target\":1}}",
+		  "this is not JSON: duplicate object key near '\"source\"' (line 1, column 31)" },
+		{ "{\"weights\":{\"source\":9,\"target\":1},\"reason\":\"a\\nb\"}",
+		  "reason holds a control character" },
+		{ "{\"weights\":{\"source\":9,\"target\":1}} x",
+		  "this is not JSON: end of file expected near 'x' (line 1, column 38)" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct weights_change c = { 0 };
+		char error[WEIGHTS_TEXT_BYTES] = "";
+		assert_int_equal(weights_json_read(span_of(rows[i].body), &c, error), !rows[i].error);
+		assert_string_equal(error, rows[i].error ? rows[i].error : "");
+	}
+	struct weights_change c;
+	char error[WEIGHTS_TEXT_BYTES];
+	assert_true(weights_json_read_rollback(SPAN(""), &c, error));
+	assert_true(weights_json_read_rollback(SPAN("{\"reason\":\"r\"}"), &c, error));
+	assert_string_equal(c.why, "r");
+	assert_false(weights_json_read_rollback(SPAN("{\"weights\":1}"), &c, error));
+}
+
+static void answers_begin_with_weights_and_epoch(void **state)
+{
+	(void)state;
+	json_t *j = weights_json((uint32_t[]){ 9, 1 }, 7, true);
+	char *text = json_dumps(j, JSON_COMPACT);
+	assert_string_equal(text, "{\"weights\":{\"source\":9,\"target\":1},\"epoch\":7,\"saved\":true}");
+	free(text);
+	json_decref(j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_change_is_over_when_each_worker_uses_it),
+		cmocka_unit_test(a_late_worker_is_named_and_the_change_stands),
+		cmocka_unit_test(two_changes_may_wait_at_once),
+		cmocka_unit_test(what_makes_no_sense_changes_nothing),
+		cmocka_unit_test(without_a_disk_a_change_is_refused),
+		cmocka_unit_test(going_back_works_without_a_disk_and_is_saved_when_there_is_one),
+		cmocka_unit_test(a_restart_takes_the_greater_epoch_of_board_and_file),
+		cmocka_unit_test(a_state_that_cannot_be_opened_is_said),
+		cmocka_unit_test(requests_are_read_strictly),
+		cmocka_unit_test(answers_begin_with_weights_and_epoch),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
