@@ -217,7 +217,7 @@ static void say_serving(const struct work *w)
 	const struct board_values v = board_read(w->board);
 	log_line(LOG_INFO,
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
-		 CROSSFADE_VERSION, w->control->worker_n, w->threads.backend, v.weights[ARM_SOURCE],
+		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend, v.weights[ARM_SOURCE],
 		 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
 	for (int arm = 0; arm < ARMS; arm++)
 		if (!w->config->clusters[arm].verify)
@@ -253,7 +253,6 @@ static bool start_serving(struct work *w)
 	if (error)
 		log_line(LOG_ERROR, "cannot start the workers%s: %s",
 			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));
-	w->control->backend = w->threads.backend;
 	return error == 0;
 }
 

@@ -20,7 +20,6 @@ struct worker_thread {
 	struct start *start;
 	struct bufs bufs;
 	struct io *io;
-	const char *backend;
 };
 
 /* Where threads say how their beginning went. */
@@ -92,7 +91,6 @@ static void serve(struct worker_thread *t)
 	size_t listener_n = publisher_newest(&t->control->publisher)->listener_n;
 	for (size_t i = 0; i < listener_n; i++)
 		worker_listen(w, io_adopt(t->io, t->sockets[i]), (uint32_t)i);
-	t->backend = t->io->verbs->name;
 	control_worker_up(t->control, t->number, t->io);
 	say_started(t->start, 0);
 	while (!worker_is_over(w))
@@ -143,10 +141,7 @@ int worker_threads_start(struct worker_threads *threads, struct control *c, cons
 		}
 	}
 	await_started(&start, c->worker_n);
-	if (start.error)
-		return start.error;
-	threads->backend = threads->list[0].backend;
-	return 0;
+	return start.error;
 }
 
 void worker_threads_join(struct worker_threads *t)

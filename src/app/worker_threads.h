@@ -8,7 +8,6 @@
 struct worker_threads {
 	struct worker_thread *list; /* owned */
 	unsigned n;
-	const char *backend; /* "io_uring" or "epoll": what they run on */
 };
 
 /*

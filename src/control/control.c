@@ -94,6 +94,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->tickets = tickets;
 	c->worker_n = control_worker_count(config);
 	c->started_wall_ns = clock_wall_ns();
+	atomic_store(&c->backend, "none");
 	c->workers = allocate(c->worker_n, 64, sizeof *c->workers);
 	c->slots = allocate(c->worker_n, 64, sizeof(struct board_slot *));
 	c->counters = allocate(c->worker_n, 64, sizeof *c->counters);
@@ -227,6 +228,7 @@ struct worker_config control_worker(struct control *c, unsigned number)
 void control_worker_up(struct control *c, unsigned number, struct io *io)
 {
 	atomic_fetch_add(&c->running, 1);
+	atomic_store(&c->backend, io->verbs->name);
 	publish_worker_io(&c->workers[number], io);
 }
 

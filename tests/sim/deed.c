@@ -90,8 +90,6 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 	if (d->cut_at >= d->body_n)
 		d->cut_at = d->body_n - 1;
 	d->rubbish = dice_pick(dice, rubbish);
-	if (a->upgrades && d->fate == FATE_RUBBISH)
-		d->rubbish = rubbish[0];
 }
 
 bool deed_is_early(const struct deed *d)

@@ -292,7 +292,7 @@ static void requests_are_read_strictly(void **state)
 		{ "{\"weights\":{\"source\":9,\"target\":1},\"reason\":\"a\\nb\"}",
 		  "reason holds a control character" },
 		{ "{\"weights\":{\"source\":9,\"target\":1}} x",
-		  "this is not JSON: end of file expected near 'x' (line 1, column 38)" },
+		  "this is not JSON: end of file expected near 'x' (line 1, column 37)" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct weights_change c = { 0 };

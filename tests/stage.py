@@ -1,4 +1,4 @@
-"""A balancer, clusters and certificates for end-to-end tests, on loopback addresses of their own."""
+"""What tests of the running program stand on: addresses of their own, clusters, a balancer."""
 
 import hashlib
 import http.server
@@ -12,9 +12,7 @@ import subprocess
 import threading
 import time
 
-import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = os.environ.get("CROSSFADE", str(ROOT / "build" / "crossfade"))
 BACKENDS = ["io_uring", "epoll"]
 
@@ -105,7 +103,7 @@ class EchoCluster:
 
 
 class Balancer:
-    """A running crossfade: weighted on 8443 (TLS), source on 9201, target on 9202, in the clear."""
+    """A running crossfade with a configuration that a test has written."""
 
     def __init__(self, directory, configuration, program=PROGRAM):
         self.directory, self.program = directory, program
@@ -138,6 +136,13 @@ class Balancer:
     def weights(self, source, target, *more):
         return json.loads(self.command("weights", str(source), str(target), *more, "-o", "json").stdout)
 
+    def end(self):
+        """Stops it as its operator would, unless the test has: it has said nothing terrible."""
+        if self.process and self.process.poll() is None:
+            assert self.stop() == 0, self.said()
+        for word in "Sanitizer", "runtime error", "broken promise":
+            assert word not in self.said(), self.said()
+
     def stop(self, seconds=20):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -148,68 +153,3 @@ class Balancer:
                 self.process.wait()
                 raise
         return self.process.returncode
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    at = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", at / "tls.key", "-out", at / "tls.crt", "-days", "30", "-subj", "/CN=crossfade.test",
-         "-addext", "subjectAltName=DNS:crossfade.test,IP:127.0.0.1"], check=True, capture_output=True)
-    return at
-
-
-@pytest.fixture
-def clusters():
-    made = [EchoCluster("source"), EchoCluster("target")]
-    yield made
-    for cluster in made:
-        cluster.close()
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    return request.param
-
-
-@pytest.fixture
-def make_balancer(tmp_path, certificate):
-    made = []
-
-    def make(source, target, io="auto", weights=(1, 0), more="", cluster_more="", start=True, wait=True):
-        at = own_address()
-        directory = tmp_path / f"balancer-{len(made)}"
-        directory.mkdir()
-        balancer = Balancer(directory, f"""\
-listeners:
-  weighted: {{ address: {at}:8443 }}
-  source: {{ address: {at}:9201, tls: off }}
-  target: {{ address: {at}:9202, tls: off }}
-tls: {{ certificate: {certificate}/tls.crt, key: {certificate}/tls.key }}
-source:
-  nodes: [ {", ".join([source] if isinstance(source, str) else source)} ]
-{cluster_more}
-target:
-  nodes: [ {", ".join([target] if isinstance(target, str) else target)} ]
-{cluster_more}
-weights: {{ source: {weights[0]}, target: {weights[1]} }}
-io: {io}
-admin: {{ socket: admin.sock }}
-state: state
-{more}""")
-        balancer.address = at
-        balancer.weighted = f"https://{at}:8443"
-        balancer.source = f"http://{at}:9201"
-        balancer.target = f"http://{at}:9202"
-        made.append(balancer)
-        return balancer.start(wait) if start else balancer
-
-    yield make
-    for balancer in made:
-        balancer.stop()
-
-
-@pytest.fixture
-def balancer(make_balancer, clusters, backend):
-    return make_balancer(clusters[0].url, clusters[1].url, io=backend)

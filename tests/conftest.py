@@ -1,0 +1,72 @@
+"""What tests of the running program are given: clusters, certificates, balancers."""
+
+import subprocess
+
+import pytest
+
+from stage import BACKENDS, Balancer, EchoCluster, own_address
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    at = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", at / "tls.key", "-out", at / "tls.crt", "-days", "30", "-subj", "/CN=crossfade.test",
+         "-addext", "subjectAltName=DNS:crossfade.test,IP:127.0.0.1"], check=True, capture_output=True)
+    return at
+
+
+@pytest.fixture
+def clusters():
+    made = [EchoCluster("source"), EchoCluster("target")]
+    yield made
+    for cluster in made:
+        cluster.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def make_balancer(tmp_path, certificate):
+    made = []
+
+    def make(source, target, io="auto", weights=(1, 0), more="", cluster_more="", start=True, wait=True):
+        at = own_address()
+        directory = tmp_path / f"balancer-{len(made)}"
+        directory.mkdir()
+        balancer = Balancer(directory, f"""\
+listeners:
+  weighted: {{ address: {at}:8443 }}
+  source: {{ address: {at}:9201, tls: off }}
+  target: {{ address: {at}:9202, tls: off }}
+tls: {{ certificate: {certificate}/tls.crt, key: {certificate}/tls.key }}
+source:
+  nodes: [ {", ".join([source] if isinstance(source, str) else source)} ]
+{cluster_more}
+target:
+  nodes: [ {", ".join([target] if isinstance(target, str) else target)} ]
+{cluster_more}
+weights: {{ source: {weights[0]}, target: {weights[1]} }}
+io: {io}
+admin: {{ socket: admin.sock }}
+state: state
+{more}""")
+        balancer.address = at
+        balancer.weighted = f"https://{at}:8443"
+        balancer.source = f"http://{at}:9201"
+        balancer.target = f"http://{at}:9202"
+        made.append(balancer)
+        return balancer.start(wait) if start else balancer
+
+    yield make
+    for balancer in made:
+        balancer.end()
+
+
+@pytest.fixture
+def balancer(make_balancer, clusters, backend):
+    return make_balancer(clusters[0].url, clusters[1].url, io=backend)

@@ -1,0 +1,264 @@
+#include "sim/client.h"
+
+#include <string.h>
+
+#include "sim/judge.h"
+#include "sim/world.h"
+
+#define client_of(pointer, member) list_entry(pointer, struct client, member)
+
+static void go_on(struct client *c);
+
+static uint64_t now_ms(const struct client *c)
+{
+	return io_now_ms(c->world->town);
+}
+
+static void set_timer(struct client *c, struct timer *t, uint64_t ms)
+{
+	timer_set(&c->world->wheel, t, now_ms(c) + ms);
+}
+
+/* The one that the next answer is for; NULL when there is none. */
+static struct ask *awaited(struct client *c)
+{
+	return c->answered_n < c->said_n ? &c->asks[c->answered_n] : NULL;
+}
+
+/* --- asking --- */
+
+static void say_body(struct client *c, struct ask *a)
+{
+	c->body_from = c->peer.sent_n + c->peer.out.n + c->peer.going.n - c->peer.piece_at;
+	ask_write_body(a, &c->world->dice, &c->peer.out);
+	a->sent = true;
+	peer_say(&c->peer);
+}
+
+static void keep_promise(struct client *c)
+{
+	struct ask *a = c->promised;
+	c->promised = NULL;
+	timer_clear(&c->patience);
+	if (a)
+		say_body(c, a);
+	go_on(c);
+}
+
+static void patience_is_over(struct timer *t)
+{
+	keep_promise(client_of(t, patience));
+}
+
+static void say_tunnel(struct client *c, struct ask *a)
+{
+	pattern_fill(ask_key(a), 0, text_extend(&c->peer.out, a->body_n), a->body_n);
+	peer_say(&c->peer);
+	peer_finish(&c->peer);
+}
+
+static void ask_next(struct client *c)
+{
+	struct ask *a = &c->asks[c->said_n++];
+	ask_write_head(a, &c->world->dice, &c->peer.out);
+	peer_say(&c->peer);
+	if (a->expects) {
+		c->promised = a;
+		set_timer(c, &c->patience, c->patience_ms);
+	} else if (a->upgrades) {
+		a->sent = true;
+	} else {
+		say_body(c, a);
+	}
+}
+
+static void stop_sending(struct client *c)
+{
+	if (!c->peer.finishing)
+		peer_finish(&c->peer);
+}
+
+static void go_on(struct client *c)
+{
+	if (c->over || c->peer.closing || c->peer.finishing)
+		return;
+	while (c->said_n < c->ask_n && c->said_n - c->answered_n < c->depth && !c->promised &&
+	       !c->told_to_close && !timer_is_set(&c->think))
+		ask_next(c);
+	bool all_said = c->said_n == c->ask_n && !c->promised;
+	bool tunnels = c->asks[c->ask_n - 1].upgrades;
+	if (c->told_to_close || (all_said && !tunnels && c->leaving == LEAVES_HALF))
+		stop_sending(c);
+	else if (c->answered_n == c->ask_n)
+		peer_close(&c->peer, false);
+}
+
+static void thought(struct timer *t)
+{
+	go_on(client_of(t, think));
+}
+
+/* --- leaving --- */
+
+static void leave(struct client *c)
+{
+	if (c->over || c->peer.closing)
+		return;
+	c->left = true;
+	peer_close(&c->peer, c->leaves_by_reset);
+}
+
+static void time_to_leave(struct timer *t)
+{
+	leave(client_of(t, leave));
+}
+
+/* --- hearing --- */
+
+static void answer_head(struct reader *r)
+{
+	struct client *c = client_of(r, reader);
+	struct ask *a = awaited(c);
+	judge_answer_head(c->world, c, a, r);
+	r->key = ask_answer_key(a);
+	r->bodiless = ask_is_head(a) || r->status == 204 || r->status == 304;
+	if (r->status == 100 && c->promised == a)
+		keep_promise(c);
+	if (r->status < 200 && r->status != 101)
+		c->interims++;
+	if (r->status == 101) {
+		reader_pass(r);
+		say_tunnel(c, a);
+	}
+}
+
+static void answer_end(struct reader *r)
+{
+	struct client *c = client_of(r, reader);
+	struct ask *a = awaited(c);
+	judge_answer(c->world, c, a, r);
+	c->answered_n++;
+	c->interims = 0;
+	c->told_to_close = reader_closes(r) || ask_must_close(a);
+	if (c->promised == a && (c->told_to_close || !c->sends_anyway)) {
+		c->promised = NULL;
+		c->told_to_close = true;
+		timer_clear(&c->patience);
+	} else if (c->promised == a) {
+		keep_promise(c);
+	}
+	if (c->think_ms && c->said_n < c->ask_n)
+		set_timer(c, &c->think, c->think_ms);
+	go_on(c);
+}
+
+static void answer_raw(struct reader *r, const uint8_t *bytes, size_t n)
+{
+	struct client *c = client_of(r, reader);
+	judge_echo(c->world, awaited(c), c->tunnel_n, bytes, n);
+	c->tunnel_n += n;
+}
+
+static const struct reader_user reader_user = {
+	.head = answer_head,
+	.end = answer_end,
+	.raw = answer_raw,
+};
+
+static void heard(struct peer *p, const uint8_t *bytes, size_t n)
+{
+	struct client *c = client_of(p, peer);
+	reader_feed(&c->reader, bytes, n);
+	judge_readable(c->world, &c->reader, "a client");
+	if (c->leaving == LEAVES_BY_ANSWER && p->heard_n >= c->leaves_after)
+		leave(c);
+}
+
+static void finished(struct peer *p)
+{
+	struct client *c = client_of(p, peer);
+	judge_finished(c->world, c);
+	peer_close(p, false);
+}
+
+static void broken(struct peer *p)
+{
+	struct client *c = client_of(p, peer);
+	judge_broken(c->world, c);
+}
+
+static void gone(struct peer *p)
+{
+	struct client *c = client_of(p, peer);
+	c->over = true;
+	timer_clear(&c->think);
+	timer_clear(&c->leave);
+	timer_clear(&c->patience);
+	c->world->clients_over++;
+}
+
+static const struct peer_user peer_user = {
+	.heard = heard,
+	.finished = finished,
+	.broken = broken,
+	.gone = gone,
+};
+
+/* --- a life --- */
+
+static void start(struct timer *t)
+{
+	struct client *c = client_of(t, start);
+	struct peer_means means = { c->world->town, &c->world->wheel, &c->world->dice };
+	peer_connect(&c->peer, &means, &peer_user, &c->world->listeners[c->listener]);
+	if (c->leaving == LEAVES_BY_TIME)
+		set_timer(c, &c->leave, c->leaves_after);
+	go_on(c);
+}
+
+static void make_leaving(struct client *c, struct dice *d, const struct temper *t)
+{
+	c->leaving = dice_says(d, 150) ? LEAVES_HALF : LEAVES_AFTER_ALL;
+	if (!t->ill || !dice_says(d, 200))
+		return;
+	c->leaving = dice_says(d, 500) ? LEAVES_BY_TIME : LEAVES_BY_ANSWER;
+	c->leaves_by_reset = dice_says(d, 500);
+	c->leaves_after = dice_size(d, c->leaving == LEAVES_BY_TIME ? 1000 : t->body_max);
+}
+
+static void make_script(struct client *c, struct dice *d, const struct temper *t)
+{
+	static const unsigned depths[] = { 1, 1, 2, SIM_ASKS_MAX };
+	c->ask_n = (unsigned)dice_between(d, 1, t->asks_max);
+	for (unsigned i = 0; i < c->ask_n; i++) {
+		struct ask *a = &c->asks[i];
+		a->id = 1 + c->number * SIM_ASKS_MAX + i;
+		a->client = c;
+		ask_make(a, d, t, i + 1 == c->ask_n);
+	}
+	c->listener = dice_says(d, 700) ? 0 : (unsigned)dice_between(d, 1, 2);
+	c->depth = dice_pick(d, depths);
+	c->think_ms = dice_says(d, 300) ? (unsigned)dice_size(d, 500) : 0;
+	c->sends_anyway = dice_says(d, 500);
+	c->patience_ms = (unsigned)dice_between(d, 20, 1000);
+	make_leaving(c, d, t);
+}
+
+void client_open(struct client *c, struct world *w, unsigned number)
+{
+	*c = (struct client){ .world = w, .number = number };
+	make_script(c, &w->dice, &w->temper);
+	c->peer.pace = world_pace(w);
+	reader_open(&c->reader, &reader_user, true);
+	timer_init(&c->start, start);
+	timer_init(&c->think, thought);
+	timer_init(&c->leave, time_to_leave);
+	timer_init(&c->patience, patience_is_over);
+	set_timer(c, &c->start, dice_size(&w->dice, 2000));
+}
+
+void client_close(struct client *c)
+{
+	reader_close(&c->reader);
+	timer_clear(&c->start);
+}

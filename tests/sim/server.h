@@ -1,0 +1,51 @@
+#ifndef TESTS_SIM_SERVER_H
+#define TESTS_SIM_SERVER_H
+
+/*
+ * A scripted node of a cluster: it reads requests, finds out by their id what it is to do with them,
+ * does that, and tells the judge what came. It listens at two addresses, as a node does whose name
+ * moves from one to the other.
+ */
+
+#include "base/list.h"
+#include "io/io.h"
+#include "proxy/plan.h"
+#include "sim/ask.h"
+#include "sim/peer.h"
+#include "sim/reader.h"
+
+#define SERVER_DOORS 2
+
+struct world;
+
+struct server_door {
+	struct server *server;
+	struct io_op accept;
+	struct sock *sock; /* owned */
+	struct addr at;
+};
+
+struct server {
+	struct world *world;
+	enum arm arm;
+	unsigned number;
+	struct bufs bufs;
+	struct io *io; /* owned; NULL while it is down */
+	struct server_door doors[SERVER_DOORS];
+	struct list visits;
+	bool leaving;
+};
+
+/* Opens its io and listens. */
+void server_open(struct server *s, struct world *w, enum arm arm, unsigned number);
+void server_turn(struct server *s);
+/* All connections are reset and all it knew is lost. */
+void server_crash(struct server *s);
+void server_restart(struct server *s);
+/* Accepts no more; connections end when the balancer ends them. */
+void server_leave(struct server *s);
+/* When server_has_left(). */
+void server_close(struct server *s);
+bool server_has_left(const struct server *s);
+
+#endif

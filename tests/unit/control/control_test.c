@@ -1,0 +1,364 @@
+#include "unit/control/http_kit.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+
+#include "control/control.h"
+
+/*
+ * A whole process without its app: two workers on threads of their own, control on another, and two
+ * clusters that say who they are. Nothing is refused that is not refused in production.
+ */
+
+#define WORKERS 2
+
+struct cluster_server {
+	struct http_server http;
+	const char *name;
+	atomic_uint status; /* of its answers */
+};
+
+struct world {
+	char directory[64], socket[96];
+	struct cluster_server clusters[ARMS];
+	struct config *config;
+	struct board *board;
+	struct control *control;
+	struct addr weighted, admin;
+	int admin_fd, listening[WORKERS];
+	pthread_t workers[WORKERS], thread;
+	atomic_uint up;
+	atomic_bool stopping;
+};
+
+struct worker_start {
+	struct world *world;
+	unsigned number;
+};
+
+/* --- clusters --- */
+
+static void serve_name(struct call *c)
+{
+	struct cluster_server *s = c->service->owner;
+	call_text(c, atomic_load(&s->status), SPAN("text/plain"), span_of(s->name));
+}
+
+static void gone(struct call *c)
+{
+	(void)c;
+}
+
+static const struct service_user cluster_user = { serve_name, gone };
+
+/* --- threads --- */
+
+static void *run_worker(void *arg)
+{
+	struct worker_start start = *(struct worker_start *)arg;
+	struct world *w = start.world;
+	struct bufs bufs;
+	free(arg);
+	tls_library_enter(w->control->libraries[start.number]);
+	bufs_open(&bufs);
+	struct worker_config config = control_worker(w->control, start.number);
+	config.io = io_epoll_open(&bufs);
+	config.bufs = &bufs;
+	struct worker *worker = worker_open(&config);
+	worker_listen(worker, io_adopt(config.io, w->listening[start.number]), 0);
+	control_worker_up(w->control, start.number, config.io);
+	atomic_fetch_add(&w->up, 1);
+	while (!worker_is_over(worker))
+		worker_turn(worker, UINT64_MAX);
+	worker_close(worker);
+	control_worker_over(w->control, start.number);
+	io_free(config.io);
+	bufs_close(&bufs);
+	return NULL;
+}
+
+static void *run_control(void *arg)
+{
+	struct world *w = arg;
+	char error[WEIGHTS_TEXT_BYTES];
+	assert_true(control_attach(w->control, &w->admin_fd, 1, error));
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker_start *start = malloc(sizeof *start);
+		*start = (struct worker_start){ w, i };
+		assert_int_equal(pthread_create(&w->workers[i], NULL, run_worker, start), 0);
+	}
+	while (atomic_load(&w->up) < WORKERS)
+		sched_yield();
+	atomic_fetch_add(&w->up, 1);
+	while (!control_is_over(w->control)) {
+		if (atomic_exchange(&w->stopping, false))
+			control_stop(w->control);
+		control_turn(w->control);
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(w->workers[i], NULL);
+	control_close(w->control);
+	return NULL;
+}
+
+/* Both workers' sockets share one port, as the keeper's do. */
+static void open_listening(struct world *w)
+{
+	int on = 1;
+	socklen_t n = sizeof w->weighted.v4;
+	assert_true(addr_parse(SPAN("127.0.0.1"), 0, &w->weighted));
+	for (int i = 0; i < WORKERS; i++) {
+		int fd = w->listening[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+		assert_int_equal(bind(fd, &w->weighted.any, addr_bytes(&w->weighted)), 0);
+		assert_int_equal(listen(fd, 128), 0);
+		assert_int_equal(getsockname(fd, &w->weighted.any, &n), 0);
+	}
+}
+
+static void world_open(struct world *w, const char *more)
+{
+	char text[2048], error[WEIGHTS_TEXT_BYTES];
+	static const char *const names[ARMS] = { "source", "target" };
+	*w = (struct world){ 0 };
+	kit_directory(w->directory);
+	snprintf(w->socket, sizeof w->socket, "%s/admin.sock", w->directory);
+	for (int arm = 0; arm < ARMS; arm++) {
+		w->clusters[arm].name = names[arm];
+		atomic_store(&w->clusters[arm].status, 200);
+		http_server_open(&w->clusters[arm].http, &cluster_user, &w->clusters[arm], 1 << 20);
+	}
+	snprintf(text, sizeof text,
+		 "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+		 "source: { nodes: [ http://localhost:%u ] }\n"
+		 "target: { nodes: [ http://127.0.0.1:%u ], health: { interval: 100ms } }\n"
+		 "workers: %d\nadmin: { socket: %s }\nstate: %s\n%s",
+		 addr_port(&w->clusters[0].http.at), addr_port(&w->clusters[1].http.at), WORKERS,
+		 w->socket, w->directory, more);
+	w->config = kit_config(text);
+	w->board = aligned_alloc(64, sizeof *w->board);
+	board_format(w->board);
+	open_listening(w);
+	w->admin_fd = http_listen(&w->admin);
+	w->control = control_open(w->config, w->board, NULL, error);
+	assert_non_null(w->control);
+	assert_int_equal(pthread_create(&w->thread, NULL, run_control, w), 0);
+	while (atomic_load(&w->up) < WORKERS + 1)
+		sched_yield();
+}
+
+static void stop(struct world *w)
+{
+	atomic_store(&w->stopping, true);
+	io_wake(w->control->loop.io);
+}
+
+static void world_close(struct world *w)
+{
+	stop(w);
+	pthread_join(w->thread, NULL);
+	for (int arm = 0; arm < ARMS; arm++)
+		http_server_close(&w->clusters[arm].http);
+	config_close(w->config);
+	free(w->board);
+	assert_int_equal(access(w->socket, F_OK), -1);
+	kit_remove(w->directory);
+}
+
+/* --- asking --- */
+
+static const char *ask_local(struct world *w, const char *method, const char *path, const char *more,
+			     const char *body)
+{
+	static char answer[65536];
+	char request[4096];
+	int fd = http_connect_local(w->socket);
+	snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: h\r\n%sContent-Length: %zu\r\n\r\n%s",
+		 method, path, more, strlen(body), body);
+	http_ask(fd, request, answer);
+	close(fd);
+	return answer;
+}
+
+static void assert_begins(const char *text, const char *with)
+{
+	if (strncmp(text, with, strlen(with)))
+		print_error("%s\ndoes not begin with %s\n", text, with);
+	assert_int_equal(strncmp(text, with, strlen(with)), 0);
+}
+
+/* Counts who answers `n` requests on each of two connections. */
+static void count_answers(struct world *w, unsigned n, unsigned counts[ARMS])
+{
+	char answer[65536];
+	int fds[2] = { http_connect(&w->weighted), http_connect(&w->weighted) };
+	for (unsigned i = 0; i < 2 * n; i++) {
+		http_ask(fds[i % 2], "GET / HTTP/1.1\r\nHost: h\r\n\r\n", answer);
+		assert_begins(answer, "200 ");
+		counts[ARM_SOURCE] += !strcmp(answer + 4, "source");
+		counts[ARM_TARGET] += !strcmp(answer + 4, "target");
+	}
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* --- claims --- */
+
+static void weights_change_while_requests_pass(void **state)
+{
+	(void)state;
+	struct world w;
+	unsigned counts[ARMS] = { 0 };
+	world_open(&w, "");
+	assert_string_equal(ask_local(&w, "GET", "/v1/weights", "", ""),
+			    "200 {\"weights\":{\"source\":1,\"target\":0},\"epoch\":1,\"saved\":true}\n");
+	count_answers(&w, 5, counts);
+	assert_int_equal(counts[ARM_SOURCE], 10);
+	assert_begins(ask_local(&w, "PUT", "/v1/weights", "",
+				"{\"weights\":{\"source\":3,\"target\":1},\"reason\":\"r\"}"),
+		      "200 {\"weights\":{\"source\":3,\"target\":1},\"epoch\":2,\"saved\":true,"
+		      "\"acknowledged\":true,");
+	memset(counts, 0, sizeof counts);
+	count_answers(&w, 100, counts);
+	/* Each of two workers may be one request away from the exact share. */
+	assert_true(counts[ARM_TARGET] >= 48 && counts[ARM_TARGET] <= 52);
+	for (int i = 0; i < 20; i++)
+		assert_begins(ask_local(&w, "PUT", "/v1/weights", "",
+					i % 2 ? "{\"weights\":{\"source\":0,\"target\":1}}"
+					      : "{\"weights\":{\"source\":5,\"target\":5}}"),
+			      "200 ");
+	memset(counts, 0, sizeof counts);
+	count_answers(&w, 5, counts);
+	assert_int_equal(counts[ARM_TARGET], 10);
+	assert_begins(ask_local(&w, "POST", "/v1/rollback", "", ""),
+		      "200 {\"weights\":{\"source\":1,\"target\":0},\"epoch\":23,");
+	memset(counts, 0, sizeof counts);
+	count_answers(&w, 5, counts);
+	assert_int_equal(counts[ARM_SOURCE], 10);
+	world_close(&w);
+}
+
+static void the_api_says_what_is_wrong(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *path, *more, *body, *answer;
+	} rows[] = {
+		{ "GET", "/", "", "", "404 {\"error\":\"not_found\"," },
+		{ "DELETE", "/v1/weights", "", "", "405 {\"error\":\"method_not_allowed\"," },
+		{ "PUT", "/v1/weights", "", "{", "400 {\"error\":\"bad_request\"," },
+		{ "PUT", "/v1/weights", "", "{\"weights\":{\"source\":0,\"target\":0}}",
+		  "400 {\"error\":\"both_zero\"," },
+		{ "PUT", "/v1/weights", "If-Match: \"9\"\r\n", "{\"weights\":{\"source\":1,\"target\":0}}",
+		  "412 {\"error\":\"epoch_differs\",\"status\":412,\"message\":\"the epoch is 1, not 9: "
+		  "somebody was faster\"}" },
+		{ "PUT", "/v1/weights", "If-Match: W/\"1\"\r\n",
+		  "{\"weights\":{\"source\":1,\"target\":0}}", "400 {\"error\":\"bad_if_match\"," },
+		{ "PUT", "/v1/weights", "If-Match: \"1\"\r\n", "{\"weights\":{\"source\":1,\"target\":1}}",
+		  "200 {\"weights\":{\"source\":1,\"target\":1},\"epoch\":2," },
+		{ "PUT", "/v1/weights", "If-Match: *\r\n", "{\"weights\":{\"source\":1,\"target\":2}}",
+		  "200 {\"weights\":{\"source\":1,\"target\":2},\"epoch\":3," },
+		{ "POST", "/v1/rollback", "", "{\"why\":1}", "400 {\"error\":\"bad_request\"," },
+		{ "GET", "/healthz", "", "", "200 ok" },
+		{ "GET", "/readyz", "", "", "200 ready" },
+		{ "GET", "/metrics", "", "", "200 # HELP crossfade_build_info" },
+		{ "GET", "/v1/status", "", "",
+		  "200 {\"weights\":{\"source\":1,\"target\":2},\"epoch\":3,\"saved\":true,"
+		  "\"state\":\"serving\"," },
+	};
+	struct world w;
+	world_open(&w, "");
+	for (size_t i = 0; i < ARRAY_N(rows); i++)
+		assert_begins(ask_local(&w, rows[i].method, rows[i].path, rows[i].more, rows[i].body),
+			      rows[i].answer);
+	world_close(&w);
+}
+
+static void over_tcp_the_token_opens(void **state)
+{
+	(void)state;
+	struct world w;
+	char answer[65536], request[512];
+	world_open(&w, "");
+	int fd = http_connect(&w.admin);
+	static const char *const open[] = { "/metrics", "/healthz", "/readyz" };
+	for (size_t i = 0; i < ARRAY_N(open); i++) {
+		snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", open[i]);
+		http_ask(fd, request, answer);
+		assert_begins(answer, "200 ");
+	}
+	static const char *const closed[] = { "/v1/status", "/v1/weights", "/nothing" };
+	for (size_t i = 0; i < ARRAY_N(closed); i++) {
+		snprintf(request, sizeof request,
+			 "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer wrong\r\n\r\n", closed[i]);
+		http_ask(fd, request, answer);
+		assert_begins(answer, "401 {\"error\":\"no_token\"");
+	}
+	snprintf(request, sizeof request,
+		 "GET /v1/weights HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n",
+		 strtok(kit_read(w.directory, TOKEN_FILE), "\n"));
+	http_ask(fd, request, answer);
+	assert_begins(answer, "200 {\"weights\":");
+	close(fd);
+	world_close(&w);
+}
+
+static bool target_is_healthy(struct world *w)
+{
+	const char *status = ask_local(w, "GET", "/v1/status", "", "");
+	const char *target = strstr(status, "\"name\":\"target\"");
+	assert_non_null(target);
+	return strstr(target, "\"healthy\":true") != NULL;
+}
+
+static void await_health(struct world *w, bool healthy)
+{
+	for (int i = 0; i < 1000 && target_is_healthy(w) != healthy; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	assert_int_equal(target_is_healthy(w), healthy);
+}
+
+static void a_node_that_fails_its_checks_is_taken_out_and_back(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w, "");
+	assert_true(target_is_healthy(&w));
+	atomic_store(&w.clusters[ARM_TARGET].status, 503);
+	await_health(&w, false);
+	/* 401 is a cluster that does not know us: it is well. */
+	atomic_store(&w.clusters[ARM_TARGET].status, 401);
+	await_health(&w, true);
+	world_close(&w);
+}
+
+static void stopping_lets_connections_end_and_then_cuts_them(void **state)
+{
+	(void)state;
+	struct world w;
+	char answer[65536];
+	world_open(&w, "timeouts: { drain: 200ms }\n");
+	int busy = http_connect(&w.weighted);
+	http_say(busy, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+	unsigned counts[ARMS] = { 0 };
+	count_answers(&w, 2, counts);
+	stop(&w);
+	/* It never sends the rest: the drain time is over, and it is cut. */
+	assert_false(http_hear(busy, answer));
+	close(busy);
+	world_close(&w);
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(weights_change_while_requests_pass),
+		cmocka_unit_test(the_api_says_what_is_wrong),
+		cmocka_unit_test(over_tcp_the_token_opens),
+		cmocka_unit_test(a_node_that_fails_its_checks_is_taken_out_and_back),
+		cmocka_unit_test(stopping_lets_connections_end_and_then_cuts_them),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,56 @@
+#ifndef TESTS_UNIT_NET_KIT_H
+#define TESTS_UNIT_NET_KIT_H
+
+/* Certificates made for one test run: no file, no clock of long ago. */
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+struct identity {
+	char certificate[4096], key[4096];
+};
+
+static inline void bio_text(BIO *bio, char *to, size_t room)
+{
+	char *at;
+	long n = BIO_get_mem_data(bio, &at);
+	assert_true(n > 0 && (size_t)n < room);
+	memcpy(to, at, (size_t)n);
+	to[n] = 0;
+	BIO_free(bio);
+}
+
+/* Self-signed, EC P-256, for the names (DNS:..., IP:...). */
+static inline void make_identity(struct identity *to, const char *names)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	assert_true(key && x);
+	X509_set_version(x, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), -60);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, key);
+	X509_NAME *name = X509_get_subject_name(x);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_set_issuer_name(x, name);
+	X509V3_CTX v;
+	X509V3_set_ctx_nodb(&v);
+	X509V3_set_ctx(&v, x, x, NULL, NULL, 0);
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &v, NID_subject_alt_name, names);
+	assert_non_null(e);
+	X509_add_ext(x, e, -1);
+	X509_EXTENSION_free(e);
+	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+	BIO *out = BIO_new(BIO_s_mem());
+	PEM_write_bio_X509(out, x);
+	bio_text(out, to->certificate, sizeof to->certificate);
+	out = BIO_new(BIO_s_mem());
+	PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
+	bio_text(out, to->key, sizeof to->key);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+#endif

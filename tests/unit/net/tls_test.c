@@ -1,0 +1,283 @@
+#include "unit/cmocka_all.h"
+
+#include "limits.h"
+#include "net/tls.h"
+#include "unit/net/kit.h"
+
+/* Two sessions that talk to each other through their chains, in two library contexts. */
+struct pair {
+	struct bufs bufs;
+	struct tls_library *libraries[2];
+	struct identity identity;
+	struct ticket_keys tickets;
+	struct tls_context *server_context, *client_context;
+	struct tls *server, *client;
+};
+
+static int open_pair(void **state)
+{
+	struct pair *p = calloc(1, sizeof *p);
+	bufs_open(&p->bufs);
+	p->libraries[0] = tls_library_open();
+	p->libraries[1] = tls_library_open();
+	make_identity(&p->identity, "DNS:node.test,IP:127.0.0.1");
+	assert_true(ticket_keys_fill(&p->tickets));
+	*state = p;
+	return 0;
+}
+
+static int close_pair(void **state)
+{
+	struct pair *p = *state;
+	if (p->server)
+		tls_close(p->server);
+	if (p->client)
+		tls_close(p->client);
+	if (p->server_context)
+		tls_context_drop(p->server_context);
+	if (p->client_context)
+		tls_context_drop(p->client_context);
+	tls_library_close(p->libraries[0]);
+	tls_library_close(p->libraries[1]);
+	bufs_close(&p->bufs);
+	free(p);
+	return 0;
+}
+
+static void begin(struct pair *p, const char *name, const char *ca, bool verify)
+{
+	char error[TLS_ERROR_BYTES] = "";
+	struct tls_server_config server = { .certificate = p->identity.certificate,
+					    .key = p->identity.key,
+					    .tickets = &p->tickets };
+	struct tls_client_config client = { .ca = ca, .verify = verify };
+	p->server_context = tls_server_open(p->libraries[0], &server, error);
+	assert_string_equal(error, "");
+	p->client_context = tls_client_open(p->libraries[1], &client, error);
+	assert_string_equal(error, "");
+	p->server = tls_open(p->server_context, &p->bufs, NULL);
+	p->client = tls_open(p->client_context, &p->bufs, name);
+}
+
+static void carry(struct pair *p)
+{
+	chain_move(tls_sealed_in(p->server), tls_sealed_out(p->client));
+	chain_move(tls_sealed_in(p->client), tls_sealed_out(p->server));
+}
+
+/* The client's last word, when both have had all that the other said. */
+static enum tls_progress shake_hands(struct pair *p)
+{
+	enum tls_progress client = TLS_MORE, server = TLS_MORE;
+	for (int i = 0; i < 10 && (client == TLS_MORE || server == TLS_MORE); i++) {
+		if (client == TLS_MORE)
+			client = tls_handshake(p->client);
+		carry(p);
+		if (server == TLS_MORE)
+			server = tls_handshake(p->server);
+		carry(p);
+	}
+	return client;
+}
+
+static void bytes_come_out_as_they_went_in(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	static const size_t sizes[] = { 1, 100, 4063, 4064, 4065, 16384, 16385, 200000, 300000 };
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct chain clear = { 0 }, got = { 0 };
+		uint8_t *text = malloc(sizes[i]), *back = malloc(sizes[i]);
+		for (size_t k = 0; k < sizes[i]; k++)
+			text[k] = (uint8_t)(k * 31 + i);
+		chain_copy_in(&clear, &p->bufs, text, sizes[i]);
+		assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+		assert_int_equal(clear.bytes, 0);
+		carry(p);
+		assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_MORE);
+		assert_int_equal(got.bytes, sizes[i]);
+		chain_peek(&got, back, sizes[i]);
+		assert_memory_equal(back, text, sizes[i]);
+		chain_drop(&got);
+		free(text);
+		free(back);
+	}
+}
+
+/* However the peer's bytes are cut, all of them come, and a record's part waits for its rest. */
+static void records_may_arrive_byte_by_byte(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "127.0.0.1", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct chain clear = { 0 }, sealed = { 0 }, got = { 0 };
+	chain_copy_in(&clear, &p->bufs, "hello world", 11);
+	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	chain_move(&sealed, tls_sealed_out(p->client));
+	while (sealed.bytes) {
+		assert_int_equal(got.bytes, 0);
+		chain_move_some(tls_sealed_in(p->server), &sealed, 1);
+		assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_MORE);
+	}
+	assert_int_equal(got.bytes, 11);
+	chain_drop(&got);
+}
+
+static void a_seal_takes_no_more_than_it_may(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct chain clear = { 0 };
+	static uint8_t text[100000];
+	chain_copy_in(&clear, &p->bufs, text, sizeof text);
+	assert_true(tls_seal(p->client, &clear, 40000));
+	assert_int_equal(clear.bytes, sizeof text - 40000);
+	chain_drop(&clear);
+}
+
+static void a_certificate_of_nobody_known_is_refused(void **state)
+{
+	struct pair *p = *state;
+	struct identity other;
+	make_identity(&other, "DNS:node.test");
+	begin(p, "node.test", other.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
+static void a_certificate_for_another_name_is_refused(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "other.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
+static void verification_can_be_switched_off(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "other.test", NULL, false);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	assert_string_equal(tls_server_name(p->server), "other.test");
+	assert_string_equal(tls_alpn(p->server), "http/1.1");
+	assert_string_equal(tls_version(p->server), "TLSv1.3");
+	assert_false(tls_is_resumed(p->server));
+}
+
+static void a_close_notify_is_an_end(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct chain clear = { 0 }, got = { 0 };
+	chain_copy_in(&clear, &p->bufs, "bye", 3);
+	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	tls_finish(p->client);
+	carry(p);
+	assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_END);
+	assert_int_equal(got.bytes, 3);
+	chain_drop(&got);
+}
+
+static void a_flipped_bit_breaks_the_session(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct chain clear = { 0 }, got = { 0 };
+	chain_copy_in(&clear, &p->bufs, "hello", 5);
+	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	struct chain *sealed = tls_sealed_out(p->client);
+	sealed->first->at[sealed->first->n - 1] ^= 1;
+	carry(p);
+	assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_BAD);
+	assert_int_equal(tls_why(p->server), ERR_TLS_RECORD);
+	assert_int_equal(got.bytes, 0);
+}
+
+static void clear_text_on_a_tls_listener_is_refused(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	chain_copy_in(tls_sealed_in(p->server), &p->bufs, "GET / HTTP/1.1\r\n\r\n", 18);
+	assert_int_equal(tls_handshake(p->server), TLS_BAD);
+	assert_int_equal(tls_why(p->server), ERR_TLS_HANDSHAKE);
+}
+
+static void a_received_block_is_charged_to_its_budget(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct budget budget = { .max = SIZE_MAX };
+	struct chain clear = { 0 }, got = { 0 };
+	static uint8_t text[50000];
+	chain_copy_in(&clear, &p->bufs, text, sizeof text);
+	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	carry(p);
+	tls_unseal(p->server, &got, &budget);
+	assert_true(budget.used >= sizeof text);
+	chain_drop(&got);
+	assert_int_equal(budget.used, 0);
+}
+
+static void bad_files_are_told_apart(void **state)
+{
+	struct pair *p = *state;
+	struct identity other;
+	char error[TLS_ERROR_BYTES];
+	make_identity(&other, "DNS:other.test");
+	struct {
+		const char *certificate, *key, *said;
+	} table[] = {
+		{ "", p->identity.key, "certificate" },
+		{ "nonsense", p->identity.key, "certificate" },
+		{ p->identity.key, p->identity.key, "certificate" },
+		{ p->identity.certificate, "", "private key" },
+		{ p->identity.certificate, p->identity.certificate, "private key" },
+		{ p->identity.certificate, other.key, "private key" },
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct tls_server_config c = { .certificate = table[i].certificate,
+					       .key = table[i].key };
+		assert_null(tls_server_open(p->libraries[0], &c, error));
+		assert_non_null(strstr(error, table[i].said));
+	}
+	struct tls_client_config c = { .ca = "nonsense", .verify = true };
+	assert_null(tls_client_open(p->libraries[0], &c, error));
+	assert_non_null(strstr(error, "ca"));
+}
+
+static void rotation_keeps_the_previous_key(void **state)
+{
+	struct pair *p = *state;
+	struct ticket_keys before = p->tickets;
+	assert_true(ticket_keys_rotate(&p->tickets));
+	assert_memory_equal(&p->tickets.previous, &before.current, sizeof before.current);
+	assert_memory_equal(&p->tickets.current, &before.next, sizeof before.next);
+	assert_memory_not_equal(&p->tickets.next, &before.next, sizeof before.next);
+	assert_int_equal(p->tickets.sequence % 2, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(bytes_come_out_as_they_went_in),
+		TEST(records_may_arrive_byte_by_byte),
+		TEST(a_seal_takes_no_more_than_it_may),
+		TEST(a_certificate_of_nobody_known_is_refused),
+		TEST(a_certificate_for_another_name_is_refused),
+		TEST(verification_can_be_switched_off),
+		TEST(a_close_notify_is_an_end),
+		TEST(a_flipped_bit_breaks_the_session),
+		TEST(clear_text_on_a_tls_listener_is_refused),
+		TEST(a_received_block_is_charged_to_its_budget),
+		TEST(bad_files_are_told_apart),
+		TEST(rotation_keeps_the_previous_key),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

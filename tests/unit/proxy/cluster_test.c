@@ -1,0 +1,185 @@
+#include "unit/cmocka_all.h"
+
+#include "proxy/cluster.h"
+
+#define NODES 4
+
+/* One cluster of four nodes with an address each, as a worker lives with it. No connection is made. */
+struct fixture {
+	struct node_state states[NODES];
+	struct addr address;
+	struct node nodes[NODES];
+	struct cluster cluster;
+	struct live_nodes all;
+	struct live_cluster live;
+};
+
+static int open_fixture(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	addr_parse(SPAN("127.0.0.1"), 9200, &f->address);
+	f->cluster = (struct cluster){ .name = "source", .nodes = f->nodes, .node_n = NODES };
+	for (uint32_t i = 0; i < NODES; i++) {
+		f->states[i].number = i;
+		atomic_store(&f->states[i].healthy, true);
+		f->nodes[i] = (struct node){ .state = &f->states[i],
+					     .name = "n",
+					     .addresses = &f->address,
+					     .address_n = 1 };
+	}
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	*state = f;
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < NODES; i++)
+		if (f->all.by_number[i])
+			f->all.by_number[i]->outstanding = 0;
+	live_nodes_close(&f->all);
+	live_cluster_close(&f->live);
+	free(f);
+	return 0;
+}
+
+static uint32_t choose(struct fixture *f)
+{
+	struct live_node *n;
+	bool fail_open;
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
+	return n->node->state->number;
+}
+
+static void ties_rotate(void **state)
+{
+	struct fixture *f = *state;
+	unsigned taken[NODES] = { 0 };
+	for (int i = 0; i < 40; i++)
+		taken[choose(f)]++;
+	for (int i = 0; i < NODES; i++)
+		assert_int_equal(taken[i], 10);
+}
+
+static void the_least_busy_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < NODES; i++)
+		f->all.by_number[i]->outstanding = i == 2 ? 1 : 5;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(f), 2);
+}
+
+static void round_robin_looks_at_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	f->cluster.balance = BALANCE_ROUND_ROBIN;
+	f->all.by_number[1]->outstanding = 100;
+	unsigned taken[NODES] = { 0 };
+	for (int i = 0; i < 40; i++)
+		taken[choose(f)]++;
+	assert_int_equal(taken[1], 10);
+}
+
+static void an_unhealthy_node_is_left_out_and_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	atomic_store(&f->states[3].healthy, false);
+	for (int i = 0; i < 20; i++)
+		assert_int_not_equal(choose(f), 3);
+	atomic_store(&f->states[3].healthy, true);
+	unsigned back = 0;
+	for (int i = 0; i < 20; i++)
+		back += choose(f) == 3;
+	assert_true(back > 0);
+}
+
+static void when_none_is_healthy_all_are_tried(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	for (int i = 0; i < NODES; i++)
+		atomic_store(&f->states[i].healthy, false);
+	unsigned taken[NODES] = { 0 };
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+				 CHOICE_NODE);
+		assert_true(fail_open);
+		taken[n->node->state->number]++;
+	}
+	for (int i = 0; i < NODES; i++)
+		assert_int_equal(taken[i], 10);
+}
+
+static void a_node_that_was_tried_is_not_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *tried[NODES], *n;
+	bool fail_open;
+	for (unsigned i = 0; i < NODES; i++) {
+		assert_int_equal(live_cluster_choose(&f->live, tried, i, &n, &fail_open),
+				 CHOICE_NODE);
+		for (unsigned k = 0; k < i; k++)
+			assert_ptr_not_equal(tried[k], n);
+		tried[i] = n;
+	}
+	assert_int_equal(live_cluster_choose(&f->live, tried, NODES, &n, &fail_open), CHOICE_NONE);
+}
+
+static void without_an_address_there_is_no_choice_or_a_later_one(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	for (int i = 0; i < NODES; i++)
+		f->nodes[i].address_n = 0;
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
+	f->nodes[2].awaited = true;
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
+}
+
+static void a_node_outlives_plans_while_it_is_used(void **state)
+{
+	struct fixture *f = *state;
+	struct plan without = { .number = 2 };
+	f->all.by_number[1]->outstanding = 1;
+	live_nodes_sweep(&f->all, &without);
+	assert_null(f->all.by_number[0]);
+	assert_non_null(f->all.by_number[1]);
+	f->all.by_number[1]->outstanding = 0;
+	live_nodes_sweep(&f->all, &without);
+	assert_null(f->all.by_number[1]);
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	assert_non_null(f->all.by_number[1]);
+}
+
+static void no_node_at_all_is_no_choice(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	f->cluster.node_n = 0;
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(ties_rotate),
+		TEST(the_least_busy_is_taken),
+		TEST(round_robin_looks_at_nothing_else),
+		TEST(an_unhealthy_node_is_left_out_and_comes_back),
+		TEST(when_none_is_healthy_all_are_tried),
+		TEST(a_node_that_was_tried_is_not_tried_again),
+		TEST(without_an_address_there_is_no_choice_or_a_later_one),
+		TEST(a_node_outlives_plans_while_it_is_used),
+		TEST(no_node_at_all_is_no_choice),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

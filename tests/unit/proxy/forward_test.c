@@ -1,0 +1,165 @@
+#include "unit/cmocka_all.h"
+
+#include "proxy/forward.h"
+
+struct fixture {
+	struct slab chunks;
+	struct arena arena;
+	struct msg request;
+	struct listener listener;
+	struct addr client;
+	struct chance chance;
+};
+
+static int open_fixture(void **state)
+{
+	static struct fixture f;
+	memset(&f, 0, sizeof f);
+	slab_open(&f.chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&f.arena, &f.chunks);
+	msg_open(&f.request, &f.arena, MSG_REQUEST);
+	msg_set_request(&f.request, SPAN("GET"), SPAN("/"));
+	msg_add(&f.request, NAME_HOST, SPAN("client.test"));
+	f.listener.port = 443;
+	addr_parse(SPAN("192.0.2.7"), 5555, &f.client);
+	f.chance.state = 7;
+	*state = &f;
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	arena_close(&f->arena);
+	slab_close(&f->chunks);
+	return 0;
+}
+
+static bool forward(struct fixture *f)
+{
+	struct forward_facts facts = {
+		.listener = &f->listener,
+		.client = &f->client,
+		.wall_ns = 0x6553f100ull * 1000000000,
+		.chance = &f->chance,
+	};
+	return forward_client(&f->request, &facts);
+}
+
+static unsigned count_of(const struct msg *m, enum name name)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < m->field_n; i++)
+		n += m->fields[i].name == name && !m->fields[i].dropped;
+	return n;
+}
+
+static void assert_value(struct fixture *f, enum name name, const char *expected)
+{
+	struct span value = msg_value(&f->request, name);
+	assert_int_equal(value.n, strlen(expected));
+	assert_memory_equal(value.at, expected, value.n);
+	assert_int_equal(count_of(&f->request, name), 1);
+}
+
+static void the_client_is_told_of(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR, "192.0.2.7");
+	assert_value(f, NAME_X_FORWARDED_PROTO, "http");
+	assert_value(f, NAME_X_FORWARDED_PORT, "443");
+}
+
+static void an_address_is_appended_to_all_that_stand_there(void **state)
+{
+	struct fixture *f = *state;
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("198.51.100.1"));
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("2001:db8::1, 203.0.113.9"));
+	msg_add(&f->request, NAME_X_FORWARDED_PROTO, SPAN("gopher"));
+	struct tls_context *none = NULL;
+	f->listener.tls = &none;
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR,
+		     "198.51.100.1, 2001:db8::1, 203.0.113.9, 192.0.2.7");
+	assert_value(f, NAME_X_FORWARDED_PROTO, "https");
+}
+
+static void preserved_fields_stay_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	f->listener.forwarded = FORWARDED_PRESERVE;
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("198.51.100.1"));
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR, "198.51.100.1");
+	assert_null(msg_find(&f->request, NAME_X_FORWARDED_PROTO));
+}
+
+static void removed_fields_are_gone(void **state)
+{
+	struct fixture *f = *state;
+	f->listener.forwarded = FORWARDED_REMOVE;
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("a"));
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("b"));
+	msg_add(&f->request, NAME_X_FORWARDED_PORT, SPAN("1"));
+	assert_true(forward(f));
+	assert_null(msg_find(&f->request, NAME_X_FORWARDED_FOR));
+	assert_null(msg_find(&f->request, NAME_X_FORWARDED_PORT));
+}
+
+static void trace_fields_are_made_once(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(forward(f));
+	struct span id = msg_value(&f->request, NAME_X_AMZN_TRACE_ID);
+	assert_int_equal(id.n, strlen("Root=1-6553f100-0123456789abcdef01234567"));
+	assert_memory_equal(id.at, "Root=1-6553f100-", 16);
+	struct span parent = msg_value(&f->request, NAME_TRACEPARENT);
+	assert_int_equal(parent.n, 55);
+	assert_memory_equal(parent.at, "00-", 3);
+	assert_memory_equal(parent.at + 52, "-01", 3);
+}
+
+static void trace_fields_that_came_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	msg_add(&f->request, NAME_X_AMZN_TRACE_ID, SPAN("Root=1-0-0"));
+	msg_add(&f->request, NAME_TRACEPARENT, SPAN("00-1-2-00"));
+	assert_true(forward(f));
+	assert_value(f, NAME_X_AMZN_TRACE_ID, "Root=1-0-0");
+	assert_value(f, NAME_TRACEPARENT, "00-1-2-00");
+}
+
+static void host_is_as_the_cluster_wants_it(void **state)
+{
+	struct fixture *f = *state;
+	struct node node = { .name = "es-1:9200" };
+	struct cluster cluster = { .host = HOST_PRESERVE, .host_name = "search.example" };
+	assert_true(forward_host(&f->request, &cluster, &node));
+	assert_value(f, NAME_HOST, "client.test");
+	cluster.host = HOST_NODE;
+	assert_true(forward_host(&f->request, &cluster, &node));
+	assert_value(f, NAME_HOST, "es-1:9200");
+	node.name = "es-2:9200";
+	assert_true(forward_host(&f->request, &cluster, &node));
+	assert_value(f, NAME_HOST, "es-2:9200");
+	cluster.host = HOST_NAME;
+	assert_true(forward_host(&f->request, &cluster, &node));
+	assert_value(f, NAME_HOST, "search.example");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(the_client_is_told_of),
+		TEST(an_address_is_appended_to_all_that_stand_there),
+		TEST(preserved_fields_stay_as_they_are),
+		TEST(removed_fields_are_gone),
+		TEST(trace_fields_are_made_once),
+		TEST(trace_fields_that_came_are_kept),
+		TEST(host_is_as_the_cluster_wants_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
