@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from stage import BACKENDS, Balancer, EchoCluster, own_address
+from stage import BACKENDS, Balancer, EchoCluster, Node, own_address
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,19 @@ def clusters():
         cluster.close()
 
 
+@pytest.fixture
+def make_node():
+    made = []
+
+    def make(serve, **more):
+        made.append(Node(serve, **more))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.close()
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request):
     return request.param
@@ -34,7 +47,8 @@ def backend(request):
 def make_balancer(tmp_path, certificate):
     made = []
 
-    def make(source, target, io="auto", weights=(1, 0), more="", cluster_more="", start=True, wait=True):
+    def make(source, target, io="auto", weights=(1, 0), more="", cluster_more="", source_more="", start=True,
+             wait=True):
         at = own_address()
         directory = tmp_path / f"balancer-{len(made)}"
         directory.mkdir()
@@ -47,6 +61,7 @@ tls: {{ certificate: {certificate}/tls.crt, key: {certificate}/tls.key }}
 source:
   nodes: [ {", ".join([source] if isinstance(source, str) else source)} ]
 {cluster_more}
+  {source_more}
 target:
   nodes: [ {", ".join([target] if isinstance(target, str) else target)} ]
 {cluster_more}

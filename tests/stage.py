@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -47,9 +48,9 @@ def answers(address, port):
 class EchoCluster:
     """A small HTTP/1.1 server that says what it was asked, and counts."""
 
-    def __init__(self, name):
+    def __init__(self, name, address=None, port=9200, tls=None):
         cluster = self
-        self.name, self.address, self.port = name, own_address(), 9200
+        self.name, self.address, self.port, self.tls = name, address or own_address(), port, tls
         self.requests, self.lock = 0, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -90,16 +91,82 @@ class EchoCluster:
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads, request_queue_size = True, 1024
 
+            def handle_error(self, *_):
+                """A client that hangs up is no news."""
+
         self.server = Server((self.address, self.port), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = self.server.server_address[1]
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True,
+                                                 do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http{'s' if self.tls else ''}://{self.address}:{self.port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Node:
+    """A cluster's node as a script: `serve(connection)` runs in a thread for each connection."""
+
+    def __init__(self, serve, receive_buffer=None, address=None):
+        self.address, self.port = address or own_address(), 9200
+        self.serve, self.connections, self.failures = serve, 0, []
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.bind((self.address, self.port))
+        self.socket.listen(1024)
+        threading.Thread(target=self.accept, daemon=True).start()
 
     @property
     def url(self):
         return f"http://{self.address}:{self.port}"
 
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.attend, args=[connection], daemon=True).start()
+
+    def attend(self, connection):
+        with connection:
+            try:
+                self.serve(connection)
+            except (AssertionError, OSError) as failure:
+                self.failures.append(failure)
+
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+def read_head(connection):
+    """A message's head, and what came behind it."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        more = connection.recv(65536)
+        if not more:
+            return (got or None), b""
+        got += more
+    head, rest = got.split(b"\r\n\r\n", 1)
+    return head, rest
+
+
+def read_all(connection):
+    """Up to the FIN."""
+    parts = []
+    while part := connection.recv(1 << 20):
+        parts.append(part)
+    return b"".join(parts)
 
 
 class Balancer:
@@ -123,6 +190,17 @@ class Balancer:
     def is_up(self):
         assert self.process.poll() is None, f"it ended: {self.said()}"
         return self.command("status", check=False).returncode == 0
+
+    def working_pid(self):
+        """The process that serves, the keeper's one child; None while there is none."""
+        keeper = self.process.pid
+        children = pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def resident_bytes(self):
+        """Memory of the working process' own."""
+        status = pathlib.Path(f"/proc/{self.working_pid()}/status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024
 
     def said(self):
         return self.log.read_text() if self.log.exists() else ""

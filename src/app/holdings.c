@@ -47,10 +47,16 @@ bool holdings_open(struct holdings *h)
 	return ticket_keys_fill(h->tickets);
 }
 
-void holdings_close(struct holdings *h)
+void holdings_stop_listening(struct holdings *h)
 {
 	for (size_t i = 0; i < h->socket_n; i++)
 		close(h->sockets[i].fd);
+	h->socket_n = 0;
+}
+
+void holdings_close(struct holdings *h)
+{
+	holdings_stop_listening(h);
 	for (size_t i = 0; i < h->lock_n; i++)
 		close(h->locks[i].fd);
 	free(h->sockets);

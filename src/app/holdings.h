@@ -31,6 +31,9 @@ void holdings_close(struct holdings *h);
  */
 int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, int *descriptors);
 
+/* Nobody is to connect any more: a process that drains for good has closed its own. */
+void holdings_stop_listening(struct holdings *h);
+
 /* The lock of a directory, waited for at most LOCK_WAIT_MS. An errno, or 0; EWOULDBLOCK: held. */
 #define LOCK_WAIT_MS 3000
 int holdings_lock(struct holdings *h, const char *directory, int *descriptor);

@@ -205,6 +205,7 @@ static void stop(struct keeper *k)
 		kill(k->child, SIGKILL);
 	else if (k->channel >= 0)
 		channel_tell(k->channel, CHANNEL_STOP);
+	holdings_stop_listening(&k->holdings);
 	k->state = KEEPER_STOPPING;
 }
 

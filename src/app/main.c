@@ -11,9 +11,8 @@ static const struct command commands[] = {
 	{ "demo", "[--for DURATION] [--port-base PORT]",
 	  "Shows it at work: two sample clusters, a balancer, and traffic.",
 	  "      --for DURATION     moves the weights itself, and ends after that: 60s, 5m\n"
-	  "      --port-base PORT   listens there and on the ports behind it; otherwise 8443, "
-	  "9201,\n"
-	  "                         9202 and 9280 where they are free\n"
+	  "      --port-base PORT   listens there and on the ports behind it; otherwise on\n"
+	  "                         8443, 9201, 9202 and 9280 where they are free\n"
 	  "\nAll of it is on this machine, in a directory of its own, and gone afterwards.\n",
 	  command_demo },
 	{ "init", "[DIR]", "Makes a certificate and a configuration to start from.",
@@ -27,7 +26,7 @@ static const struct command commands[] = {
 	  command_check },
 	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
 	  "  -c, --config FILE   the configuration\n"
-	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts "
+	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts\n"
 	  "them.\n",
 	  command_run },
 	{ "status", "[--watch] [-c FILE | --socket PATH] [-o text|json]",
@@ -39,8 +38,9 @@ static const struct command commands[] = {
 	  CLIENT_HELP
 	  "      --reason TEXT   why, for the audit log\n"
 	  "      --if-epoch N    only if nobody has changed them since epoch N\n"
-	  "\nReturns when every worker uses the new weights: no later request is decided by the\n"
-	  "old ones. Exit code 4: they are set, but a worker has not said that it uses them.\n",
+	  "\nReturns when every worker uses the new weights: no later request is decided by\n"
+	  "the old ones. Exit code 4: they are set, but a worker has not said that it uses\n"
+	  "them.\n",
 	  command_weights },
 	{ "rollback", "[--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
 	  "Sends all traffic to the source again, at once.",
@@ -51,14 +51,12 @@ static const struct command commands[] = {
 	{ "smoke", "-c FILE [--suite FILE] [-o text|json]",
 	  "Sends read-only requests to both clusters, and compares the answers.",
 	  "  -c, --config FILE   the configuration of the balancer, which runs on this machine\n"
-	  "      --suite FILE    lines of METHOD PATH [BODY]; otherwise /, health, and each "
-	  "index's\n"
-	  "                      count and search\n"
+	  "      --suite FILE    lines of METHOD PATH [BODY]; otherwise /, the health, and the\n"
+	  "                      count and a search of each index\n"
 	  "  -o, --output FORM   text (default) or json\n"
-	  "\nThe requests go through the listeners `source` and `target`. What differs between any "
-	  "two\n"
-	  "clusters (names, versions, times, shards) does not count. Exit code 0: the same, 1: "
-	  "not.\n",
+	  "\nThe requests go through the listeners `source` and `target`. What differs between\n"
+	  "any two clusters (names, versions, times, shards) does not count. Exit code 0: the\n"
+	  "same, 1: not, 3: nobody answers.\n",
 	  command_smoke },
 };
 #define COMMAND_N (sizeof commands / sizeof commands[0])

@@ -7,7 +7,7 @@
 static int is_wanted(void)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-	return isatty(STDOUT_FILENO) && (!no || !*no) && term && strcmp(term, "dumb");
+	return isatty(STDOUT_FILENO) && (!no || !*no) && term && strcmp(term, "dumb") != 0;
 }
 
 const char *paint(enum paint p)

@@ -161,8 +161,7 @@ static void make_suite(struct smoke *s)
 	}
 	smoke_suite_add(&s->suite, "GET", "/_cluster/health", NULL);
 	smoke_suite_add(&s->suite, list.method, list.path, NULL);
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach(rows, i, row) {
 		const char *name = json_string_value(json_object_get(row, "index"));
 		if (is_plain_index(name) && n++ < INDICES_MAX)
 			add_index(&s->suite, name);

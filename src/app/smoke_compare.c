@@ -43,8 +43,9 @@ static void keep(json_t *object, const char *const *list, size_t n)
 	const char *key;
 	json_t *value;
 	void *next;
-	json_object_foreach_safe(object, next, key, value) if (!is_in(key, list, n))
-		json_object_del(object, key);
+	json_object_foreach_safe(object, next, key, value)
+		if (!is_in(key, list, n))
+			json_object_del(object, key);
 }
 
 static void drop_everywhere(json_t *j)
@@ -53,8 +54,10 @@ static void drop_everywhere(json_t *j)
 	const char *key;
 	json_t *value;
 	drop(j, ignored, COUNT(ignored));
-	json_array_foreach(j, i, value) drop_everywhere(value);
-	json_object_foreach(j, key, value) drop_everywhere(value);
+	json_array_foreach(j, i, value)
+		drop_everywhere(value);
+	json_object_foreach(j, key, value)
+		drop_everywhere(value);
 }
 
 /* Yellow and green say how many nodes there are; red says that something is missing. */
@@ -71,8 +74,7 @@ static json_t *indices_by_name(json_t *list /* moved in */)
 {
 	size_t i;
 	json_t *row, *named = json_object();
-	json_array_foreach(list, i, row)
-	{
+	json_array_foreach(list, i, row) {
 		const char *name = json_string_value(json_object_get(row, "index"));
 		if (!name || name[0] == '.')
 			continue;
@@ -128,14 +130,12 @@ static bool same_members(json_t *a, json_t *b, const char *at, char text[SMOKE_D
 	const char *key;
 	json_t *value;
 	char below[128];
-	json_object_foreach(a, key, value)
-	{
+	json_object_foreach(a, key, value) {
 		snprintf(below, sizeof below, "%.60s.%.60s", at, key);
 		if (!same(value, json_object_get(b, key), below, text))
 			return false;
 	}
-	json_object_foreach(b, key, value)
-	{
+	json_object_foreach(b, key, value) {
 		snprintf(below, sizeof below, "%.60s.%.60s", at, key);
 		if (!json_object_get(a, key))
 			return differ(NULL, value, below, text);

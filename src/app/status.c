@@ -89,7 +89,9 @@ static void print_clusters(const json_t *clusters, struct before *b)
 	printf("\n%s%-9s %6s %12s %8s %8s %8s %8s %8s%s%s\n", paint(PAINT_DIM), "cluster", "weight",
 	       "requests", "5xx", "inflight", "p50 ms", "p95 ms", "p99 ms",
 	       seconds > 0 ? "   per second" : "", paint(PAINT_NONE));
-	json_array_foreach(clusters, i, c) if (i < 2) print_cluster(c, i, b, seconds);
+	json_array_foreach(clusters, i, c)
+		if (i < 2)
+			print_cluster(c, i, b, seconds);
 	b->at_ns = now;
 }
 
@@ -109,8 +111,9 @@ static void print_nodes(const json_t *clusters)
 	const json_t *c, *n;
 	printf("\n%s%-9s %-34s %-9s last check%s\n", paint(PAINT_DIM), "cluster", "node", "state",
 	       paint(PAINT_NONE));
-	json_array_foreach(clusters, i, c) json_array_foreach(json_object_get(c, "nodes"), k, n)
-		print_node(c, n);
+	json_array_foreach(clusters, i, c)
+		json_array_foreach(json_object_get(c, "nodes"), k, n)
+			print_node(c, n);
 }
 
 static int look(struct client *t, struct before *b, bool redraw)

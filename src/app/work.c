@@ -81,15 +81,18 @@ static bool map_shared(struct work *w)
 
 static bool read_arguments(struct work *w, int argc, char **argv)
 {
+	unsigned long long n[4];
 	if (argc != 6)
 		return false;
+	for (int i = 0; i < 4; i++)
+		if (!span_to_u64(span_of(argv[2 + i]), INT32_MAX, &n[i]) || n[i] == 0)
+			return false;
 	w->config_path = argv[1];
-	w->channel = atoi(argv[2]);
-	w->board_fd = atoi(argv[3]);
-	w->tickets_fd = atoi(argv[4]);
-	w->keeper = (pid_t)atol(argv[5]);
-	return w->channel > 2 && w->board_fd > 2 && w->tickets_fd > 2 && w->keeper > 0 &&
-	       fcntl(w->channel, F_SETFD, FD_CLOEXEC) == 0;
+	w->channel = (int)n[0];
+	w->board_fd = (int)n[1];
+	w->tickets_fd = (int)n[2];
+	w->keeper = (pid_t)n[3];
+	return fcntl(w->channel, F_SETFD, FD_CLOEXEC) == 0;
 }
 
 /* --- what the configuration asks for --- */
@@ -217,8 +220,8 @@ static void say_serving(const struct work *w)
 	const struct board_values v = board_read(w->board);
 	log_line(LOG_INFO,
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
-		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend, v.weights[ARM_SOURCE],
-		 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
+		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
+		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
 	for (int arm = 0; arm < ARMS; arm++)
 		if (!w->config->clusters[arm].verify)
 			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",
@@ -281,10 +284,9 @@ int work_main(int argc, char **argv)
 	die_with_keeper(w.keeper);
 	leave_signals_to_keeper();
 	raise_descriptor_limit();
-	if (!map_shared(&w) || !read_config(&w) || !lock_state(&w) || !open_control(&w))
-		return EXIT_NO;
 	/* With threads under way there is no tearing down: the process ends, and all with it. */
-	if (!start_serving(&w))
+	if (!map_shared(&w) || !read_config(&w) || !lock_state(&w) || !open_control(&w) ||
+	    !start_serving(&w))
 		_exit(EXIT_NO);
 	serve(&w);
 	return EXIT_OK;

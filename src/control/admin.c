@@ -258,7 +258,7 @@ static bool has_token(const struct call *c)
 	static const char scheme[] = "Bearer ";
 	if (c->local)
 		return true;
-	if (value.n < sizeof scheme - 1 || strncasecmp(value.at, scheme, sizeof scheme - 1))
+	if (value.n < sizeof scheme - 1 || strncasecmp(value.at, scheme, sizeof scheme - 1) != 0)
 		return false;
 	value = (struct span){ value.at + sizeof scheme - 1, value.n - (sizeof scheme - 1) };
 	return a->token[0] && token_is(a->token, span_trim(value));

@@ -106,7 +106,7 @@ const struct key_type key_addresses = { addresses_bind, addresses_preset };
 static bool starts_with(struct span *s, const char *word)
 {
 	size_t n = strlen(word);
-	if (s->n < n || strncasecmp(s->at, word, n))
+	if (s->n < n || strncasecmp(s->at, word, n) != 0)
 		return false;
 	*s = (struct span){ s->at + n, s->n - n };
 	return true;

@@ -32,9 +32,9 @@ struct control {
 	struct admin admin;
 	struct health health;
 	struct names names;
-	atomic_bool names_news; /* the resolver has found something */
-	bool plan_is_old;	/* nodes have other addresses than the newest plan says */
-	const char *backend;	/* what the workers' io is called */
+	atomic_bool names_news;	       /* the resolver has found something */
+	bool plan_is_old;	       /* nodes have other addresses than the newest plan says */
+	_Atomic(const char *) backend; /* what the workers' io is called */
 	struct timer drain;
 	_Atomic unsigned running; /* workers that are not over */
 	enum control_state state;

@@ -48,7 +48,7 @@ void loop_turn(struct loop *l)
 	io_dispatch(l->io);
 	wheel_turn(&l->wheel, io_now_ms(l->io));
 	wires_flush(&l->wires);
-	list_each_safe (at, &l->swept) {
+	list_each_safe(at, &l->swept) {
 		struct loop_sweep *s = list_entry(at, struct loop_sweep, link);
 		s->sweep(s);
 	}

@@ -174,7 +174,8 @@ static nfds_t poll_list(struct resolver *r, struct pollfd fds[ARES_GETSOCK_MAXNU
 	fds[n++] = (struct pollfd){ .fd = r->stop, .events = POLLIN };
 	if (!r->asking_n)
 		return n;
-	/* Its macros shift a one into the sign of an int: bit i is readable, bit 16 + i writable. */
+	/* Its macros shift a one into the sign of an int: bit i is readable, bit 16 + i writable.
+	 */
 	unsigned which = (unsigned)ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = (short)((which >> i & 1 ? POLLIN : 0) |

@@ -215,7 +215,7 @@ static struct arena *open_call(const struct front_facts *facts, struct stream *f
 	memset(c, 0, sizeof *c);
 	c->service = s;
 	c->local = l->local;
-	c->peer = facts->peer;
+	c->peer = *facts->peer;
 	stream_init(&c->stream, &verbs, "service");
 	arena_open(&c->arena, &s->chunks);
 	list_init(&c->link);
@@ -302,7 +302,7 @@ void service_stop(struct service *s)
 {
 	h1_fronts_stop(&s->loop->fronts);
 	h1_fronts_abort(&s->loop->fronts);
-	list_each_safe (at, &s->listeners) {
+	list_each_safe(at, &s->listeners) {
 		struct service_listener *l = list_entry(at, struct service_listener, link);
 		if (io_op_busy(&l->accept))
 			io_cancel(s->loop->io, &l->accept);

@@ -176,7 +176,8 @@ static void look(struct timer *t)
 	}
 	if (w->wheel->now_ms >= c->until_ms) {
 		name_the_late(c, w->board);
-		log_line(LOG_WARN, "weights: %u of the workers have not acknowledged epoch %llu in %d ms",
+		log_line(LOG_WARN,
+			 "weights: %u of the workers have not acknowledged epoch %llu in %d ms",
 			 c->late_n, (unsigned long long)c->to.epoch, ACKNOWLEDGE_TIMEOUT_MS);
 		change_is_over(c, WEIGHTS_LATE);
 		return;

@@ -11,8 +11,8 @@
 #include "io/addr.h"
 
 struct front_facts {
-	void *listener;	  /* the user's own, as given when the connection was opened */
-	struct addr peer; /* the client */
+	void *listener; /* the user's own, as given when the connection was opened */
+	const struct addr *peer; /* the client; valid while the connection is open */
 	bool tls;
 };
 

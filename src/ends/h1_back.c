@@ -4,8 +4,7 @@
 #include "http/h1_write.h"
 #include "limits.h"
 
-#define back_of(pointer, member) \
-	((struct h1_back *)((char *)(pointer) - offsetof(struct h1_back, member)))
+#define back_of(pointer, member) list_entry(pointer, struct h1_back, member)
 
 /* Credit is given again when this much of it is free: not for every packet. */
 #define TOP_UP_BYTES (STREAM_CREDIT_BYTES / 4)
@@ -69,7 +68,7 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 {
 	must(b->state == BACK_IDLE || b->state == BACK_CONNECTING);
 	must(!b->arena && stream_over(&b->stream));
-	stream_join(&b->stream, peer);
+	stream_join(peer, &b->stream);
 	b->arena = arena;
 	b->answer = NULL;
 	b->interims = 0;
@@ -332,6 +331,8 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 	expect_answer(b);
 	h1_write_head(m, (struct h1_write){ .chunked = b->request_chunked }, &b->wire.out,
 		      b->backs->wires->bufs);
+	if (end && b->request_chunked)
+		h1_write_last_chunk(NULL, &b->wire.out, b->backs->wires->bufs);
 	wire_touch(&b->wire);
 	give_credit(b);
 	go_on(b);

@@ -4,8 +4,7 @@
 #include "http/h1_write.h"
 #include "limits.h"
 
-#define front_of(pointer, member) \
-	((struct h1_front *)((char *)(pointer) - offsetof(struct h1_front, member)))
+#define front_of(pointer, member) list_entry(pointer, struct h1_front, member)
 
 /* Credit is given again when this much of it is free: not for every packet. */
 #define TOP_UP_BYTES (STREAM_CREDIT_BYTES / 4)
@@ -64,7 +63,8 @@ static void close_behind_answer(struct h1_front *f)
 	}
 	f->state = FRONT_LINGER;
 	wire_finish(&f->wire);
-	wait_for(f, LINGER_MS);
+	/* That while begins when the answer has gone. */
+	wait_for(f, wire_unsent(&f->wire) ? f->policy->idle_ms : LINGER_MS);
 }
 
 /* --- a request --- */
@@ -98,8 +98,8 @@ static bool begin_request(struct h1_front *f)
 		return false;
 	}
 	f->request = arena_take(f->arena, sizeof *f->request);
-	msg_open(f->request, f->arena, MSG_REQUEST);
-	h1_parse_request(&f->parser, f->request);
+	msg_open(&f->request->msg, f->arena, MSG_REQUEST);
+	h1_parse_request(&f->request->parser, &f->request->msg);
 	f->state = FRONT_HEAD;
 	wait_for(f, f->policy->head_ms);
 	stream_grant(f->stream.peer, STREAM_CREDIT_BYTES);
@@ -116,10 +116,11 @@ static void refuse(struct h1_front *f, enum err why)
 
 static void request_head(struct h1_front *f)
 {
-	struct msg *m = f->request;
-	h1_body_open(&f->body, m, f->parser.codings > 0);
+	struct h1_request *r = f->request;
+	struct msg *m = &r->msg;
+	h1_body_open(&r->body, m, r->parser.codings > 0);
 	f->closes |= m->close;
-	bool body = f->body.state != H1_BODY_NONE;
+	bool body = r->body.state != H1_BODY_NONE;
 	f->state = body ? FRONT_BODY : FRONT_WAIT;
 	wait_for(f, f->policy->idle_ms);
 	stream_head(f->stream.peer, m, !body && !m->tunnel);
@@ -132,14 +133,14 @@ static bool parse_head(struct h1_front *f)
 	for (;;) {
 		size_t used;
 		struct span front = chain_front(in);
-		enum h1_progress p = h1_parse(&f->parser, front, &used);
+		enum h1_progress p = h1_parse(&f->request->parser, front, &used);
 		chain_skip(in, used);
 		if (p == H1_DONE) {
 			request_head(f);
 			return true;
 		}
 		if (p == H1_BAD) {
-			refuse(f, f->parser.err);
+			refuse(f, f->request->parser.err);
 			return true;
 		}
 		if (front.n - used == in->bytes)
@@ -159,21 +160,22 @@ static bool read_head(struct h1_front *f)
 static void request_body_over(struct h1_front *f, struct chain *last)
 {
 	f->state = FRONT_WAIT;
-	if (!f->body.has_trailers) {
+	if (!f->request->body.has_trailers) {
 		stream_data(f->stream.peer, last, true);
 		return;
 	}
 	if (last->bytes)
 		stream_data(f->stream.peer, last, false);
 	if (stream_sends(&f->stream))
-		stream_trailers(f->stream.peer, f->body.trailers);
+		stream_trailers(f->stream.peer, f->request->body.trailers);
 }
 
 static bool read_body(struct h1_front *f)
 {
 	struct chain part = { 0 };
 	size_t before = f->wire.in.bytes;
-	enum h1_progress p = h1_body_read(&f->body, f->arena, &f->wire.in, &part,
+	struct h1_body *body = &f->request->body;
+	enum h1_progress p = h1_body_read(body, f->arena, &f->wire.in, &part,
 					  f->stream.peer->credit);
 	if (p == H1_DONE) {
 		request_body_over(f, &part);
@@ -182,8 +184,27 @@ static bool read_body(struct h1_front *f)
 	if (part.bytes)
 		stream_data(f->stream.peer, &part, false);
 	if (p == H1_BAD && f->state == FRONT_BODY)
-		refuse(f, f->body.err);
+		refuse(f, body->err);
 	return p == H1_BAD || f->wire.in.bytes != before;
+}
+
+static void free_rest(struct h1_front *f)
+{
+	if (!f->rest)
+		return;
+	arena_close(&f->rest->arena);
+	slab_give(&f->fronts->rests, f->rest);
+	f->rest = NULL;
+}
+
+/* Without its end nobody knows where a next request would begin. */
+static void end_drop(struct h1_front *f, bool whole)
+{
+	free_rest(f);
+	if (!whole)
+		f->closes = f->lingers = true;
+	f->state = FRONT_WAIT;
+	end_if_over(f);
 }
 
 /* The exchange needs no more of this body. Its end is where the next request begins. */
@@ -191,16 +212,13 @@ static bool drop_body(struct h1_front *f)
 {
 	struct chain part = { 0 };
 	size_t before = f->wire.in.bytes;
-	enum h1_progress p = h1_body_read(&f->body, &f->dropped, &f->wire.in, &part, before);
-	f->dropped_bytes += part.bytes;
+	struct h1_rest *rest = f->rest;
+	enum h1_progress p = h1_body_read(&rest->body, &rest->arena, &f->wire.in, &part, before);
+	rest->bytes += part.bytes;
 	chain_drop(&part);
-	if (p == H1_MORE && f->dropped_bytes <= DROPPED_BODY_BYTES)
+	if (p == H1_MORE && rest->bytes <= DROPPED_BODY_BYTES)
 		return f->wire.in.bytes != before;
-	if (p != H1_DONE)
-		f->closes = f->lingers = true;
-	arena_close(&f->dropped);
-	f->state = FRONT_WAIT;
-	end_if_over(f);
+	end_drop(f, p == H1_DONE);
 	return true;
 }
 
@@ -221,6 +239,7 @@ static bool step(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
+		return !wire_unsent(&f->wire) && read_head(f);
 	case FRONT_HEAD:
 		return read_head(f);
 	case FRONT_BODY:
@@ -242,7 +261,6 @@ static bool step(struct h1_front *f)
 static bool wants_bytes(const struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
-	case FRONT_IDLE:
 	case FRONT_HEAD:
 	case FRONT_DROP:
 	case FRONT_LINGER:
@@ -250,6 +268,7 @@ static bool wants_bytes(const struct h1_front *f)
 	case FRONT_BODY:
 	case FRONT_TUNNEL:
 		return stream_sends(&f->stream) && f->stream.peer->credit > 0;
+	case FRONT_IDLE:
 	case FRONT_WAIT:
 		/* A receive under way is how a client that goes away is noticed. */
 		return !f->wire.in.bytes;
@@ -271,10 +290,7 @@ static void client_finished(struct h1_front *f)
 		refuse(f, ERR_CUT_REQUEST);
 		return;
 	case FRONT_DROP:
-		arena_close(&f->dropped);
-		f->closes = true;
-		f->state = FRONT_WAIT;
-		end_if_over(f);
+		end_drop(f, false);
 		return;
 	case FRONT_TUNNEL:
 		if (stream_sends(&f->stream))
@@ -299,13 +315,16 @@ static bool is_at_end(const struct h1_front *f)
 		return false;
 	if (f->state == FRONT_WAIT)
 		return f->wire.cut;
+	if (f->state == FRONT_IDLE)
+		return !f->wire.in.bytes;
 	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;
 	return !f->wire.in.bytes || !held_back || f->stream.peer->credit;
 }
 
 /*
  * Goes on with what is in the wire until that is used up or has to wait. Whatever happens inside a
- * step only changes the state: many pipelined requests that are answered at once are a loop here.
+ * step only changes the state. A pipelined request waits until the answer before it has gone: what a
+ * client does not take cannot pile up, and the node's connection is free again by then.
  */
 static void go_on(struct h1_front *f)
 {
@@ -337,7 +356,8 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 {
 	struct h1_front *f = front_of(to, stream);
 	struct h1_write how = { 0 };
-	bool http_1_0 = f->request->minor == 0 && f->request->first_n;
+	const struct msg *asked = &f->request->msg;
+	bool http_1_0 = asked->minor == 0 && asked->first_n;
 	if (m->status == 101) {
 		f->state = FRONT_TUNNEL;
 		wait_for(f, f->policy->tunnel_idle_ms);
@@ -348,6 +368,8 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 		f->answer_chunked = m->body == BODY_UNKNOWN && !http_1_0;
 		f->closes |= f->fronts->stopping || (m->body == BODY_UNKNOWN && http_1_0) ||
 			     now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms;
+		/* A client that has not asked for the end may have sent its next request. */
+		f->lingers |= f->closes && !f->request->msg.close;
 		how = (struct h1_write){ .chunked = f->answer_chunked,
 					 .close = f->closes,
 					 .keep = http_1_0 && !f->closes };
@@ -414,13 +436,15 @@ static void request_unwanted(struct h1_front *f)
 	if (f->state != FRONT_BODY)
 		return;
 	/* Trailers that have begun stand in the exchange's arena, which goes. */
-	if (f->body.state == H1_BODY_TRAILERS) {
+	if (f->request->body.state == H1_BODY_TRAILERS) {
 		f->closes = f->lingers = true;
 		f->state = FRONT_WAIT;
 		return;
 	}
-	arena_open(&f->dropped, &f->fronts->chunks);
-	f->dropped_bytes = 0;
+	f->rest = slab_take(&f->fronts->rests);
+	f->rest->body = f->request->body;
+	f->rest->bytes = 0;
+	arena_open(&f->rest->arena, &f->fronts->chunks);
 	f->state = FRONT_DROP;
 }
 
@@ -473,8 +497,12 @@ static void on_drained(struct wire *w)
 	struct h1_front *f = front_of(w, wire);
 	if (f->state == FRONT_TUNNEL)
 		wait_for(f, f->policy->tunnel_idle_ms);
-	else if (f->state == FRONT_WAIT || f->state == FRONT_BODY)
+	else if (f->state == FRONT_IDLE || f->state == FRONT_WAIT || f->state == FRONT_BODY)
 		wait_for(f, f->policy->idle_ms);
+	else if (f->state == FRONT_LINGER)
+		wait_for(f, wire_unsent(w) ? f->policy->idle_ms : LINGER_MS);
+	if (f->state == FRONT_IDLE)
+		go_on(f);
 	if (!stream_receives(&f->stream))
 		return;
 	size_t held = wire_unsent(w) + f->stream.credit;
@@ -494,6 +522,7 @@ static void on_gone(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
 	must(stream_over(&f->stream));
+	free_rest(f);
 	timer_clear(&f->timer);
 	list_remove(&f->link);
 	f->fronts->open_n--;
@@ -564,6 +593,7 @@ void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *whee
 {
 	*s = (struct h1_fronts){ .wires = wires, .wheel = wheel };
 	slab_open(&s->slab, sizeof(struct h1_front), 32);
+	slab_open(&s->rests, sizeof(struct h1_rest), 8);
 	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 4);
 	list_init(&s->open);
 }
@@ -572,6 +602,7 @@ void h1_fronts_close(struct h1_fronts *s)
 {
 	must(s->open_n == 0);
 	slab_close(&s->slab);
+	slab_close(&s->rests);
 	slab_close(&s->chunks);
 }
 
@@ -584,7 +615,7 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 		.fronts = s,
 		.user = user,
 		.policy = policy,
-		.facts = { .listener = listener, .peer = sock->peer, .tls = tls != NULL },
+		.facts = { .listener = listener, .peer = &sock->peer, .tls = tls != NULL },
 		.opened_ms = io_now_ms(s->wires->io),
 	};
 	stream_init(&f->stream, &stream_verbs, "front");

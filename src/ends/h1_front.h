@@ -18,7 +18,7 @@ struct h1_fronts {
 	struct wires *wires;
 	struct wheel *wheel;
 	struct slab slab;
-	struct slab chunks; /* for trailers that are read after their exchange is over */
+	struct slab rests, chunks; /* of struct h1_rest, and for their arenas */
 	struct list open; /* all fronts */
 	size_t open_n;
 	bool stopping; /* answers say Connection: close, idle connections are closed */
@@ -35,6 +35,20 @@ enum h1_front_state {
 	FRONT_OVER,
 };
 
+/* A request that is coming in; it stands in the exchange's arena. */
+struct h1_request {
+	struct msg msg;
+	struct h1_parser parser;
+	struct h1_body body;
+};
+
+/* The rest of a request whose exchange is over already: it is read only to find its end. */
+struct h1_rest {
+	struct h1_body body;
+	struct arena arena; /* for its trailers */
+	uint64_t bytes;
+};
+
 struct h1_front {
 	struct wire wire;
 	struct stream stream;
@@ -47,11 +61,8 @@ struct h1_front {
 	uint64_t deadline_ms;	 /* of what is waited for now; the timer may fire before it */
 	uint64_t opened_ms;
 	struct arena *arena;	 /* of the exchange; NULL when idle */
-	struct msg *request;	 /* in that arena */
-	struct h1_parser parser;
-	struct h1_body body;
-	struct arena dropped;	 /* of what is dropped in FRONT_DROP */
-	uint64_t dropped_bytes;
+	struct h1_request *request; /* in that arena */
+	struct h1_rest *rest;	 /* owned; in FRONT_DROP */
 	uint8_t state;		 /* enum h1_front_state */
 	bool stepping;		 /* inside go_on(): what changes is seen by its loop */
 	bool answer_over;

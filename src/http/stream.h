@@ -70,7 +70,7 @@ static inline void stream_init(struct stream *s, const struct stream_verbs *verb
 	*s = (struct stream){ .verbs = verbs, .name = name, .in = STREAM_CLOSED };
 }
 
-/* Makes the two ends peers of each other: a new hop, with no credit either way. */
+/* Makes the ends peers: a new hop, with no credit either way. The tracer of `a` hears of both. */
 static inline void stream_join(struct stream *a, struct stream *b)
 {
 	must(a->in == STREAM_CLOSED && b->in == STREAM_CLOSED);

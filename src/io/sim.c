@@ -25,9 +25,9 @@ static void read_clocks(struct sim_io *io)
 static void sim_wait(struct io *base, uint64_t deadline_ns)
 {
 	struct sim_io *io = sim_io_of(base);
-	(void)deadline_ns;
 	if (!is_running(io))
 		return;
+	io->until_ns = deadline_ns;
 	sim_run_due(io->sim);
 	struct list now;
 	list_init(&now);
@@ -96,12 +96,18 @@ struct io *sim_io_open(struct sim *sim, struct bufs *bufs)
 	must(io);
 	*io = (struct sim_io){ .io = { .verbs = &sim_verbs, .bufs = bufs }, .sim = sim };
 	io->name = ++sim->ios_opened;
+	io->until_ns = UINT64_MAX;
 	list_init(&io->socks);
 	list_init(&io->due);
 	list_init(&io->ended);
 	list_add_tail(&sim->ios, &io->in_sim);
 	read_clocks(io);
 	return &io->io;
+}
+
+uint64_t sim_waits_until_ns(const struct io *io)
+{
+	return ((const struct sim_io *)io)->until_ns;
 }
 
 void sim_stall(struct io *io, bool stalled)

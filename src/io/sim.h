@@ -39,6 +39,9 @@ struct io *sim_io_open(struct sim *sim, struct bufs *bufs);
 /* A listening socket at an address; accepts may be started on it. Connects to nobody are refused. */
 struct sock *sim_listen(struct io *io, const struct addr *at);
 
+/* The deadline of its last wait: time has to stop there for it, though nothing happens to it. */
+uint64_t sim_waits_until_ns(const struct io *io);
+
 /* While an io is stalled its waits return at once with nothing done: a worker that does not run. */
 void sim_stall(struct io *io, bool stalled);
 

@@ -308,7 +308,8 @@ static void attempt_recv(struct sim_io *io, struct io_op *op)
 	if (e->arrived)
 		end(io, op, take_bytes(io, s, op));
 	else
-		end(io, op, e->reset ? -ECONNRESET : 0);
+		/* As in Linux, a reset behind a FIN does not undo the end of the stream. */
+		end(io, op, e->ended ? 0 : -ECONNRESET);
 }
 
 /* --- send --- */

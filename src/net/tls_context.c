@@ -28,13 +28,16 @@ void tls_library_close(struct tls_library *l)
 {
 	must(atomic_load(&l->contexts) == 0);
 	BIO_meth_free(l->bio);
+	/* OpenSSL does not free what is the calling thread's default. */
+	if (l->before && OSSL_LIB_CTX_set0_default(NULL) == l->library)
+		OSSL_LIB_CTX_set0_default(l->before);
 	OSSL_LIB_CTX_free(l->library);
 	free(l);
 }
 
 void tls_library_enter(struct tls_library *l)
 {
-	OSSL_LIB_CTX_set0_default(l->library);
+	l->before = OSSL_LIB_CTX_set0_default(l->library);
 }
 
 /* --- ticket keys --- */

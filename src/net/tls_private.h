@@ -9,6 +9,7 @@
 
 struct tls_library {
 	OSSL_LIB_CTX *library;
+	OSSL_LIB_CTX *before; /* what the thread that entered had; NULL: nobody has */
 	BIO_METHOD *bio; /* over the chains of a session: tls.c */
 	_Atomic unsigned contexts;
 };

@@ -6,8 +6,6 @@
 #include "limits.h"
 #include "net/tls.h"
 
-#define wire_of(op, member) ((struct wire *)((char *)(op) - offsetof(struct wire, member)))
-
 void wires_open(struct wires *s, struct io *io, struct bufs *bufs)
 {
 	*s = (struct wires){ .io = io, .bufs = bufs, .handshakes_left = HANDSHAKES_PER_TURN };
@@ -15,7 +13,7 @@ void wires_open(struct wires *s, struct io *io, struct bufs *bufs)
 	list_init(&s->hungry);
 	list_init(&s->queued);
 	list_init(&s->ending);
-	slab_open(&s->sends, IO_VECTORS_MAX * sizeof(struct iovec), 16);
+	slab_open(&s->sends, sizeof(struct wire_send), 16);
 }
 
 void wires_close(struct wires *s)
@@ -35,9 +33,8 @@ bool wires_restless(const struct wires *s)
 /* When nothing is under way any more, the socket goes, and the user gets its memory back. */
 static void settle(struct wire *w)
 {
-	if (io_op_busy(&w->receive) || io_op_busy(&w->transmit))
+	if (io_op_busy(&w->receive) || w->send)
 		return;
-	must(chain_empty(&w->going));
 	chain_drop(&w->in);
 	if (w->sock)
 		io_close(w->wires->io, w->sock, w->reset);
@@ -58,7 +55,8 @@ static void shut(struct wire *w, bool reset)
 	w->reset = reset;
 	chain_drop(&w->out);
 	io_cancel(w->wires->io, &w->receive);
-	io_cancel(w->wires->io, &w->transmit);
+	if (w->send)
+		io_cancel(w->wires->io, &w->send->op);
 	settle(w);
 }
 
@@ -209,7 +207,7 @@ static void adapt_appetite(struct wire *w, const struct io_op *op)
 
 static void received(struct io_op *op)
 {
-	struct wire *w = wire_of(op, receive);
+	struct wire *w = list_entry(op, struct wire, receive);
 	if (!wire_usable(w)) {
 		if (op->result > 0)
 			block_drop(op->block);
@@ -257,25 +255,30 @@ static bool seal(struct wire *w)
 	return true;
 }
 
-/* Moves at most WIRE_FLUSH_BYTES in at most IO_VECTORS_MAX slices to `going`. */
-static unsigned load(struct wire *w, struct chain *from)
+/* Moves at most WIRE_FLUSH_BYTES in at most IO_VECTORS_MAX slices into the send. */
+static unsigned load(struct wire_send *send, struct chain *from)
 {
 	unsigned n = 0;
-	while (from->first && n < IO_VECTORS_MAX && w->going.bytes < WIRE_FLUSH_BYTES) {
-		chain_move_some(&w->going, from, from->first->n);
-		n++;
+	while (from->first && n < IO_VECTORS_MAX && send->bytes.bytes < WIRE_FLUSH_BYTES) {
+		send->vectors[n++] = (struct iovec){ from->first->at, from->first->n };
+		chain_move_some(&send->bytes, from, from->first->n);
 	}
 	return n;
 }
 
-static const struct iovec *fill_vectors(struct wire *w, unsigned n)
+static void transmitted(struct io_op *op);
+
+static void start_send(struct wire *w, struct chain *from)
 {
-	if (n > sizeof w->few / sizeof w->few[0])
-		w->many = slab_take(&w->wires->sends);
-	struct iovec *v = w->many ? w->many : w->few;
-	for (struct slice *s = w->going.first; s; s = s->next)
-		*v++ = (struct iovec){ s->at, s->n };
-	return w->many ? w->many : w->few;
+	struct wire_send *send = slab_take(&w->wires->sends);
+	io_op_init(&send->op, transmitted);
+	send->wire = w;
+	send->bytes = (struct chain){ 0 };
+	unsigned n = load(send, from);
+	w->send = send;
+	if (!w->tls)
+		w->sent_bytes += send->bytes.bytes;
+	io_send(w->wires->io, &send->op, w->sock, send->vectors, n);
 }
 
 static void all_has_gone(struct wire *w)
@@ -290,7 +293,7 @@ static void all_has_gone(struct wire *w)
 
 static void flush(struct wire *w)
 {
-	if (io_op_busy(&w->transmit) || !w->sock || w->state == WIRE_CLOSED)
+	if (w->send || !w->sock || w->state == WIRE_CLOSED)
 		return;
 	struct chain *from = &w->out;
 	if (w->tls) {
@@ -300,28 +303,25 @@ static void flush(struct wire *w)
 		}
 		from = tls_sealed_out(w->tls);
 	}
-	unsigned n = load(w, from);
-	if (!n) {
+	if (chain_empty(from))
 		all_has_gone(w);
-		return;
-	}
-	if (!w->tls)
-		w->sent_bytes += w->going.bytes;
-	io_send(w->wires->io, &w->transmit, w->sock, fill_vectors(w, n), n);
+	else
+		start_send(w, from);
 }
 
 static void transmitted(struct io_op *op)
 {
-	struct wire *w = wire_of(op, transmit);
-	chain_drop(&w->going);
-	if (w->many)
-		slab_give(&w->wires->sends, w->many);
-	w->many = NULL;
+	struct wire_send *send = list_entry(op, struct wire_send, op);
+	struct wire *w = send->wire;
+	int32_t result = op->result;
+	chain_drop(&send->bytes);
+	slab_give(&w->wires->sends, send);
+	w->send = NULL;
 	if (w->state == WIRE_CLOSED) {
 		settle(w);
 		return;
 	}
-	if (op->result < 0) {
+	if (result < 0) {
 		if (w->tls)
 			chain_drop(tls_sealed_out(w->tls));
 		break_off(w, ERR_PEER_RESET);
@@ -340,7 +340,6 @@ static void wire_open(struct wire *w, struct wires *s, const struct wire_user *u
 	*w = (struct wire){ .wires = s, .user = user, .budget = budget, .appetite = BLOCK_SMALL };
 	list_init(&w->link);
 	list_init(&w->dirty_link);
-	io_op_init(&w->transmit, transmitted);
 }
 
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user, struct sock *sock,
@@ -356,7 +355,7 @@ void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user, 
 
 static void connected(struct io_op *op)
 {
-	struct wire *w = wire_of(op, receive);
+	struct wire *w = list_entry(op, struct wire, receive);
 	if (op->result >= 0)
 		w->sock = op->sock;
 	int32_t result = op->result;

@@ -34,7 +34,7 @@ struct wires {
 	struct list ending; /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
 	struct wires_counts counts;
-	struct slab sends; /* vectors of sends under way */
+	struct slab sends; /* of struct wire_send */
 };
 
 struct wire_user {
@@ -61,6 +61,14 @@ enum wire_state {
 	WIRE_CLOSED,  /* waits for its operations to end */
 };
 
+/* A send under way: an idle wire has none, and does without the memory. */
+struct wire_send {
+	struct io_op op;
+	struct wire *wire;
+	struct chain bytes; /* left alone until it is done */
+	struct iovec vectors[IO_VECTORS_MAX];
+};
+
 struct wire {
 	struct wires *wires;
 	const struct wire_user *user;
@@ -69,9 +77,8 @@ struct wire {
 	struct budget *budget; /* borrowed; receive blocks are charged to it */
 	struct chain in;       /* clear bytes that have come and are not taken */
 	struct chain out;      /* clear bytes to go, from the end of this turn on */
-	struct chain going;    /* bytes of the send under way */
-	struct iovec few[2], *many; /* of the send under way; many: when two are too few */
-	struct io_op receive, transmit;
+	struct wire_send *send; /* owned; NULL: none is under way */
+	struct io_op receive;
 	struct list dirty_link; /* in wires->dirty */
 	struct list link;      /* in another list of `wires` */
 	uint64_t sent_bytes;   /* clear bytes handed on to the kernel, or sealed for it */
@@ -115,7 +122,7 @@ void wire_touch(struct wire *w);
 /* Bytes in `out` and under way. */
 static inline size_t wire_unsent(const struct wire *w)
 {
-	return w->out.bytes + w->going.bytes;
+	return w->out.bytes + (w->send ? w->send->bytes.bytes : 0);
 }
 
 static inline bool wire_usable(const struct wire *w)

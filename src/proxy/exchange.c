@@ -2,8 +2,7 @@
 
 #include "base/bug.h"
 
-#define exchange_of(pointer, member) \
-	((struct exchange *)((char *)(pointer) - offsetof(struct exchange, member)))
+#define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
 
 /* How long a request waits for the first look-up of its cluster's names. */
 #define WAIT_NS (CONNECT_TIMEOUT_MS * 1000000ull)
@@ -134,7 +133,11 @@ static void attempt(struct exchange *ex, struct live_node *node)
 	struct stream *to = pool_take(&node->pool, &ex->back, &ex->arena);
 	if (ex->front.peer->credit)
 		stream_grant(to, ex->front.peer->credit);
-	stream_head(to, ex->request, !stream_receives(&ex->front));
+	bool whole = !stream_receives(&ex->front);
+	stream_head(to, ex->request, whole && !ex->trailers);
+	/* They came before there was a node to pass them to. */
+	if (ex->trailers && ex->back.peer == to && stream_sends(&ex->back))
+		stream_trailers(to, ex->trailers);
 }
 
 static bool prepare(struct exchange *ex)
@@ -161,6 +164,7 @@ static void decide(struct exchange *ex)
 		wait_for_decision(ex);
 		return;
 	case CHOICE_NONE:
+		list_remove(&ex->wait_link);
 		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_NO_ADDRESS);
 		return;
 	case CHOICE_NODE:
@@ -237,6 +241,9 @@ static void asked_data(struct stream *to, struct chain *c, bool end)
 		body_grew_too_large(ex, c);
 		return;
 	}
+	/* The end alone, which is free: the head will say it. */
+	if (ex->state == EXCHANGE_WAITING)
+		return;
 	stream_data(ex->back.peer, c, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);
@@ -245,6 +252,9 @@ static void asked_data(struct stream *to, struct chain *c, bool end)
 static void asked_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, front);
+	ex->trailers = m;
+	if (ex->state == EXCHANGE_WAITING)
+		return;
 	stream_trailers(ex->back.peer, m);
 	leave_node_if_over(ex);
 	end_if_over(ex);
@@ -402,6 +412,7 @@ struct arena *exchange_open(struct desk *d, const struct listener *l, const stru
 	memset(ex, 0, sizeof *ex);
 	stream_init(&ex->front, &front_verbs, "exchange");
 	stream_init(&ex->back, &back_verbs, "exchange");
+	ex->front.tracer = ex->back.tracer = d->tracer;
 	ex->desk = d;
 	ex->plan = d->plan;
 	ex->listener = l;

@@ -26,6 +26,7 @@ struct desk {
 	struct split split;
 	struct live_cluster clusters[ARMS];
 	struct counters *counters;
+	const struct stream_tracer *tracer; /* NULL: nobody listens */
 	struct chance chance;
 	struct slab exchanges, chunks;
 	struct list open;    /* all exchanges */
@@ -53,6 +54,7 @@ struct exchange {
 	struct list wait_link;		 /* in desk->waiting */
 	struct arena arena;
 	struct msg *request;
+	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
 	struct reply reply;
 	struct addr client;
 	struct live_node *node; /* the present attempt's; counted in its `outstanding` */

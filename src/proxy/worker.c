@@ -51,7 +51,7 @@ struct worker {
 static struct arena *open_exchange(const struct front_facts *facts, struct stream *front)
 {
 	struct live_listener *l = facts->listener;
-	return exchange_open(&l->worker->desk, l->listener, &facts->peer, front);
+	return exchange_open(&l->worker->desk, l->listener, facts->peer, front);
 }
 
 static void connection_gone(const struct front_facts *facts)
@@ -267,6 +267,7 @@ struct worker *worker_open(const struct worker_config *c)
 	w->desk.worker = c->number;
 	w->desk.counters = c->counters;
 	w->desk.chance.state = c->seed;
+	w->desk.tracer = c->tracer;
 	desk_open(&w->desk);
 	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
 	split_open(&w->desk.split, c->number, plan->worker_n);

@@ -35,6 +35,7 @@ struct worker_config {
 	struct worker_door *door;     /* borrowed; door->plan is set */
 	struct counters *counters;    /* borrowed, zeroed */
 	uint64_t seed;		      /* of chance: trace ids */
+	const struct stream_tracer *tracer; /* borrowed; hears all that streams say; or NULL */
 };
 
 struct worker *worker_open(const struct worker_config *c);

@@ -80,7 +80,7 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 	a->method = dice_pick(d, methods);
 	a->minor = !dice_says(d, 120);
 	a->closes = last && dice_says(d, 200);
-	a->keeps = a->minor == 0 && !a->closes && dice_says(d, 700);
+	a->keeps = a->minor == 0 && !a->closes && (!last || dice_says(d, 500));
 	if (t->ill && last && dice_says(d, 200))
 		a->flaw = &dice_pick(d, flaws);
 	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 120);
@@ -124,7 +124,7 @@ static void write_connection(const struct ask *a, struct dice *d, struct text *t
 {
 	bool hop = dice_says(d, 200);
 	if (a->upgrades)
-		text_print(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+		text_print(to, "Connection: %sUpgrade\r\nUpgrade: websocket\r\n", hop ? "x-hop, " : "");
 	else if (a->closes)
 		text_print(to, "Connection: %sclose\r\n", hop ? "x-hop, " : "");
 	else if (a->keeps)
@@ -159,6 +159,24 @@ void ask_write_body(const struct ask *a, struct dice *d, struct text *to)
 		return;
 	framing_write(a->framing, ask_key(a), d, to, 0, a->body_n);
 	framing_write_end(a->framing, a->trailers, a->id, to);
+}
+
+void ask_describe(const struct ask *a, char *text, size_t room)
+{
+	static const char *const framings[] = { "none", "length", "chunked", "close" };
+	static const char *const moments[] = { "at head", "in body", "at end" };
+	static const char *const fates[] = { "whole",	 "reset before", "fin before", "rubbish",
+					     "reset in", "fin in",	 "bad chunk" };
+	const struct deed *d = &a->deed;
+	snprintf(text, room, "%llu: %s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, %s at %llu",
+		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method, a->minor,
+		 framings[a->framing], (unsigned long long)a->body_n, a->trailers ? " trailers" : "",
+		 a->expects ? " expects" : "", a->upgrades ? " upgrades" : "", a->closes ? " closes" : "",
+		 a->keeps ? " keeps" : "", moments[d->moment], d->both_ways ? "both ways" : "",
+		 d->delay_ms, d->minor, d->status, framings[d->framing], (unsigned long long)d->body_n,
+		 d->trailers ? " trailers" : "", d->interims ? " interims" : "",
+		 d->tunnel ? " tunnel" : "", d->closes ? " closes" : "", d->slips ? " slips" : "",
+		 fates[d->fate], (unsigned long long)d->cut_at);
 }
 
 /* --- what follows from it --- */

@@ -47,6 +47,7 @@ struct ask {
 	struct server *server; /* the last that got its head */
 	unsigned reached_n;    /* so many did */
 	bool arrived;	       /* all of it did */
+	uint64_t request_heard; /* bytes of its body that have */
 	enum outcome outcome;
 	unsigned status;
 };
@@ -59,6 +60,9 @@ uint64_t ask_answer_key(const struct ask *a);
 
 void ask_write_head(const struct ask *a, struct dice *d, struct text *to);
 void ask_write_body(const struct ask *a, struct dice *d, struct text *to);
+
+/* For people: what it is and what is to become of it. */
+void ask_describe(const struct ask *a, char *text, size_t room);
 
 /* The balancer may, or must, close the client's connection behind the answer. */
 bool ask_may_close(const struct ask *a);

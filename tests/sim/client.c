@@ -3,9 +3,13 @@
 #include <string.h>
 
 #include "sim/judge.h"
+#include "sim/pattern.h"
 #include "sim/world.h"
 
 #define client_of(pointer, member) list_entry(pointer, struct client, member)
+
+/* Nobody is there: after so long a client gives up connecting. */
+#define KNOCK_MS 20000
 
 static void go_on(struct client *c);
 
@@ -191,6 +195,7 @@ static void gone(struct peer *p)
 {
 	struct client *c = client_of(p, peer);
 	c->over = true;
+	timer_clear(&c->knock);
 	timer_clear(&c->think);
 	timer_clear(&c->leave);
 	timer_clear(&c->patience);
@@ -204,13 +209,36 @@ static const struct peer_user peer_user = {
 	.gone = gone,
 };
 
+static void nobody_opens(struct timer *t)
+{
+	struct client *c = client_of(t, knock);
+	if (c->peer.sock || c->peer.closing)
+		return;
+	judge_broken(c->world, c);
+	peer_close(&c->peer, false);
+}
+
 /* --- a life --- */
+
+static void tell_script(const struct client *c)
+{
+	static const char *const leavings[] = { "after all", "half", "by time", "by answer" };
+	world_tell(c->world, "client %u at listener %u, %u at a time, leaves %s", c->number, c->listener,
+		   c->depth, leavings[c->leaving]);
+	for (unsigned i = 0; i < c->ask_n; i++) {
+		char text[400];
+		ask_describe(&c->asks[i], text, sizeof text);
+		world_tell(c->world, "  request %s", text);
+	}
+}
 
 static void start(struct timer *t)
 {
 	struct client *c = client_of(t, start);
+	tell_script(c);
 	struct peer_means means = { c->world->town, &c->world->wheel, &c->world->dice };
 	peer_connect(&c->peer, &means, &peer_user, &c->world->listeners[c->listener]);
+	set_timer(c, &c->knock, KNOCK_MS);
 	if (c->leaving == LEAVES_BY_TIME)
 		set_timer(c, &c->leave, c->leaves_after);
 	go_on(c);
@@ -251,6 +279,7 @@ void client_open(struct client *c, struct world *w, unsigned number)
 	c->peer.pace = world_pace(w);
 	reader_open(&c->reader, &reader_user, true);
 	timer_init(&c->start, start);
+	timer_init(&c->knock, nobody_opens);
 	timer_init(&c->think, thought);
 	timer_init(&c->leave, time_to_leave);
 	timer_init(&c->patience, patience_is_over);

@@ -39,7 +39,7 @@ struct client {
 	bool sends_anyway;     /* the body, after a final answer came instead of 100 */
 	unsigned patience_ms;  /* for 100 */
 	/* where it is */
-	struct timer start, think, leave, patience;
+	struct timer start, knock, think, leave, patience;
 	struct ask *promised; /* its body waits for 100 */
 	uint64_t body_from;   /* peer.said bytes when the latest ask's body began */
 	uint64_t tunnel_n;    /* bytes of its echo that are back */

@@ -57,7 +57,7 @@ static void make_answer(struct deed *d, const struct ask *a, struct dice *dice,
 static void make_early(struct deed *d, const struct ask *a, struct dice *dice)
 {
 	if (dice_says(dice, 500)) {
-		d->both_ways = !deed_is_bodiless(d, a) && d->framing != FRAMED_CLOSE;
+		d->both_ways = d->body_n && !deed_is_bodiless(d, a) && d->framing != FRAMED_CLOSE;
 		return;
 	}
 	d->moment = dice_says(dice, 500) ? AT_HEAD : IN_BODY;

@@ -116,6 +116,12 @@ bool reader_lists(const char *value, const char *member)
 	return false;
 }
 
+bool reader_closes(const struct reader *r)
+{
+	return r->state == READ_UNTIL_CLOSE ||
+	       reader_lists(reader_field(&r->head, "Connection"), "close");
+}
+
 /* --- the head --- */
 
 static bool read_request_line(struct reader *r, const char *line)
@@ -168,6 +174,7 @@ static void begin_body(struct reader *r)
 	r->left = r->state == READ_LENGTH && length && !r->bodiless ? strtoull(length, NULL, 10) : 0;
 }
 
+/* The next one may follow. */
 static void end_message(struct reader *r)
 {
 	r->state = READ_HEAD;
@@ -326,7 +333,7 @@ void reader_feed(struct reader *r, const uint8_t *bytes, size_t n)
 bool reader_finish(struct reader *r)
 {
 	if (r->state == READ_UNTIL_CLOSE) {
-		end_message(r);
+		r->user->end(r);
 		return true;
 	}
 	return r->state == READ_RAW || (r->state == READ_HEAD && r->lines.n == 0);

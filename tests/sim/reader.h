@@ -67,6 +67,9 @@ bool reader_finish(struct reader *r);
 /* From now on bytes are passed on as they come. */
 void reader_pass(struct reader *r);
 
+/* Whether this message, an answer, says that it is the connection's last. */
+bool reader_closes(const struct reader *r);
+
 /* A field's value, "" when it is empty, NULL when it is not there or there twice. */
 const char *reader_field(const struct text *head, const char *name);
 /* So many fields of that name. */

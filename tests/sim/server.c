@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "sim/client.h"
 #include "sim/judge.h"
 #include "sim/world.h"
 
@@ -13,11 +14,13 @@ struct visit {
 	struct reader reader;
 	struct server *server;
 	struct list link;
-	struct ask *ask; /* NULL between requests */
+	struct ask *ask;    /* NULL between requests */
+	struct ask *latest; /* the same, and after it */
+	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
 	struct timer delay;
 	struct timer idle; /* after which a fickle node closes */
-	uint64_t answer_from; /* peer.said bytes when the answer began */
 	bool request_over;
+	bool greeted;	/* 1xx answers were said */
 	bool acting;	/* its deed has begun */
 	bool answered;	/* all of the answer was said */
 	bool leaves;	/* closes when what was said has gone */
@@ -42,7 +45,7 @@ static void next_request(struct visit *v)
 {
 	struct deed *d = &v->ask->deed;
 	v->ask = NULL;
-	v->request_over = v->acting = v->answered = false;
+	v->request_over = v->greeted = v->acting = v->answered = false;
 	if (d->closes || d->slips)
 		peer_finish(&v->peer);
 	else if (v->server->world->temper.fickle)
@@ -54,6 +57,14 @@ static void end_if_over(struct visit *v)
 {
 	if (v->ask && v->answered && v->request_over)
 		next_request(v);
+}
+
+static void greet(struct visit *v)
+{
+	if (!v->greeted)
+		deed_write_interims(&v->ask->deed, v->ask, &v->peer.out);
+	v->greeted = true;
+	say(v);
 }
 
 static void say_rest(struct visit *v, uint64_t from)
@@ -109,8 +120,7 @@ static void say_answer(struct visit *v)
 static void act(struct visit *v)
 {
 	struct ask *a = v->ask;
-	judge_turn_to(v->server->world, a, v->server);
-	deed_write_interims(&a->deed, a, &v->peer.out);
+	greet(v);
 	switch (a->deed.fate) {
 	case FATE_WHOLE:
 		say_answer(v);
@@ -161,14 +171,10 @@ static void request_head(struct reader *r)
 	struct visit *v = visit_of(r, reader);
 	timer_clear(&v->idle);
 	judge_one_at_a_time(v->server->world, v->ask);
-	v->ask = judge_reached(v->server->world, v->server, r);
+	v->ask = v->latest = judge_reached(v->server->world, v->server, r);
 	r->key = ask_key(v->ask);
-	if (v->ask->expects && dice_says(dice_of(v), 800)) {
-		deed_write_interims(&v->ask->deed, v->ask, &v->peer.out);
-		v->ask->deed.interims = 0;
-		v->ask->expects = false;
-		say(v);
-	}
+	if (v->ask->expects && dice_says(dice_of(v), 800))
+		greet(v);
 	if (v->ask->deed.moment == AT_HEAD || v->ask->deed.both_ways)
 		begin_deed(v);
 }
@@ -218,8 +224,15 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 	/* It breaks off, and does not look any more. */
 	if (v->leaves)
 		return;
+	if (p->finishing && !v->ask) {
+		judge_uninvited(v->server->world, v->latest);
+		peer_close(p, true);
+		return;
+	}
 	reader_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
+	if (v->latest)
+		v->latest->request_heard = v->reader.body_n;
 }
 
 static void finished(struct peer *p)
@@ -337,6 +350,12 @@ void server_turn(struct server *s)
 		return;
 	io_wait(s->io, UINT64_MAX);
 	io_dispatch(s->io);
+	list_each(l, &s->visits) {
+		struct visit *v = list_entry(l, struct visit, link);
+		if (v->latest)
+			v->latest->client->answers_gone += v->peer.sent_n - v->counted;
+		v->counted = v->peer.sent_n;
+	}
 }
 
 void server_crash(struct server *s)
@@ -346,6 +365,8 @@ void server_crash(struct server *s)
 	sim_crash(s->io);
 	io_free(s->io);
 	s->io = NULL;
+	for (unsigned i = 0; i < SERVER_DOORS; i++)
+		s->doors[i].sock = NULL;
 	list_each_safe(l, &s->visits) {
 		struct visit *v = list_entry(l, struct visit, link);
 		peer_forget(&v->peer);
@@ -362,8 +383,7 @@ void server_leave(struct server *s)
 
 bool server_has_left(const struct server *s)
 {
-	bool doors = s->io && (s->doors[0].sock || s->doors[1].sock);
-	return s->leaving && !doors && list_empty(&s->visits);
+	return s->leaving && !s->doors[0].sock && !s->doors[1].sock && list_empty(&s->visits);
 }
 
 void server_close(struct server *s)

@@ -83,7 +83,7 @@ def test_wire(claim, io, balancers):
     script = HERE / f"{claim}.vtc"
     balancer = balancers(re.search(r"^# balancer: (\w+)$", script.read_text(), re.M)[1], io)
     macros = [word for name, value in balancer.macros.items() for word in ("-D", f"{name}={value}")]
-    done = subprocess.run(["varnishtest", "-v", "-t", "10", *macros, str(script)], text=True,
+    done = subprocess.run(["varnishtest", "-v", "-t", "10", "-b", "8M", *macros, str(script)], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
                           errors="replace")
     assert done.returncode == 0, f"{done.stdout}\nthe balancer said:\n{balancer.said()}"

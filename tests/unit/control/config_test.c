@@ -58,14 +58,16 @@ static void each_key_is_read(void **state)
 	(void)state;
 	struct config *c = kit_config(
 		"listeners:\n"
-		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: remove,\n"
+		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: "
+		"remove,\n"
 		"            trace: keep }\n"
 		"source:\n"
 		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
 		"  verify: off\n"
 		"  balance: round_robin\n"
 		"  host: search.example:9200\n"
-		"  health: { path: /up?x=%20, interval: 300ms, timeout: 1s, passes: 3, failures: 4,\n"
+		"  health: { path: /up?x=%20, interval: 300ms, timeout: 1s, passes: 3, failures: "
+		"4,\n"
 		"            expected: 204 }\n"
 		"  timeouts: { connect: 2s, idle: 10m, tunnel: 2h }\n"
 		"target: { nodes: [ http://t ], host: node }\n"
@@ -144,24 +146,28 @@ static void a_complaint_shows_the_place(void **state)
 	} rows[] = {
 		{ "", "f.yaml: the file is empty\n" },
 		{ "# only a comment\n", "f.yaml: the file is empty\n" },
-		{ "just text\n", "f.yaml:1:1: the file holds a single value; keys with values are expected\n"
-				 "    just text\n    ^\n" },
-		{ "a: 1\n---\nb: 2\n", "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-				       "target, weights, timeouts, admin, workers, io, state\n"
-				       "    a: 1\n    ^\n"
-				       "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
-				       "source, target\n    a: 1\n    ^\n"
-				       "f.yaml:1:1: source: is missing: the cluster that traffic comes from\n"
-				       "    a: 1\n    ^\n"
-				       "f.yaml:1:1: target: is missing: the cluster that traffic goes to\n"
-				       "    a: 1\n    ^\n"
-				       "f.yaml:1:1: state: is missing: the directory that keeps the weights\n"
-				       "    a: 1\n    ^\n"
-				       "f.yaml: a second document begins here; one is expected\n" },
+		{ "just text\n",
+		  "f.yaml:1:1: the file holds a single value; keys with values are expected\n"
+		  "    just text\n    ^\n" },
+		{ "a: 1\n---\nb: 2\n",
+		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
+		  "target, weights, timeouts, admin, workers, io, state\n"
+		  "    a: 1\n    ^\n"
+		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
+		  "source, target\n    a: 1\n    ^\n"
+		  "f.yaml:1:1: source: is missing: the cluster that traffic comes from\n"
+		  "    a: 1\n    ^\n"
+		  "f.yaml:1:1: target: is missing: the cluster that traffic goes to\n"
+		  "    a: 1\n    ^\n"
+		  "f.yaml:1:1: state: is missing: the directory that keeps the weights\n"
+		  "    a: 1\n    ^\n"
+		  "f.yaml: a second document begins here; one is expected\n" },
 		{ "a:\n\tb: 1\n", "f.yaml:2:1: tab character may not be used as indentation\n"
 				  "    \tb: 1\n    ^\n" },
-		{ "a: [ 1\n", "f.yaml:2:1: flow sequence without a closing bracket\n    \n    ^\n" },
-		{ "a: \001\n", "f.yaml:1:4: a control character cannot stand here\n    a: ?\n       ^\n" },
+		{ "a: [ 1\n",
+		  "f.yaml:2:1: flow sequence without a closing bracket\n    \n    ^\n" },
+		{ "a: \001\n",
+		  "f.yaml:1:4: a control character cannot stand here\n    a: ?\n       ^\n" },
 		{ "a: \xff\n", "f.yaml:1:4: what is not UTF-8 text cannot stand here\n"
 			       "    a: \xff\n       ^\n" },
 		{ KIT_CONFIG "workers: &x 2\n", "f.yaml:6:13: anchors (&name) are not supported\n"
@@ -171,8 +177,9 @@ static void a_complaint_shows_the_place(void **state)
 		  "    workers: *x\n              ^\n" },
 		{ KIT_CONFIG "workers: !!int 2\n", "f.yaml:6:16: tags (!name) are not supported\n"
 						   "    workers: !!int 2\n                   ^\n" },
-		{ KIT_CONFIG "io: epoll\nio: epoll\n", "f.yaml:7:1: the key 'io' stands here twice\n"
-						       "    io: epoll\n    ^\n" },
+		{ KIT_CONFIG "io: epoll\nio: epoll\n",
+		  "f.yaml:7:1: the key 'io' stands here twice\n"
+		  "    io: epoll\n    ^\n" },
 		{ KIT_CONFIG "wieghts: { source: 1, target: 1 }\n",
 		  "f.yaml:6:1: unknown key 'wieghts'; did you mean 'weights'?\n"
 		  "    wieghts: { source: 1, target: 1 }\n    ^\n" },
@@ -180,7 +187,8 @@ static void a_complaint_shows_the_place(void **state)
 		  "f.yaml:6:20: source: '1000' is not a whole number from 0 to 999\n"
 		  "    weights: { source: 1000, target: -1 }\n                       ^\n"
 		  "f.yaml:6:34: target: '-1' is not a whole number from 0 to 999\n"
-		  "    weights: { source: 1000, target: -1 }\n                                     ^\n" },
+		  "    weights: { source: 1000, target: -1 }\n                                     "
+		  "^\n" },
 		{ KIT_CONFIG "weights: { source: 0, target: 0 }\n",
 		  "f.yaml:6:1: weights: both are 0, so that nobody would be served\n"
 		  "    weights: { source: 0, target: 0 }\n    ^\n" },
@@ -193,23 +201,27 @@ static void a_complaint_shows_the_place(void **state)
 		{ KIT_CONFIG "io: []\n", "f.yaml:6:1: io: is a list; a single value is expected\n"
 					 "    io: []\n    ^\n" },
 		{ KIT_CONFIG "io:\n", "f.yaml:6:1: io: has no value\n    io:\n    ^\n" },
-		{ KIT_CONFIG "tls:\n", "f.yaml:6:1: tls: is empty; a section with keys is expected\n"
-				       "    tls:\n    ^\n" },
+		{ KIT_CONFIG "tls:\n",
+		  "f.yaml:6:1: tls: is empty; a section with keys is expected\n"
+		  "    tls:\n    ^\n" },
 		{ KIT_CONFIG "timeouts: { drain: 5, idle: 1ms }\n",
-		  "f.yaml:6:20: drain: '5' is not a duration: a number and its unit, as 300ms, 5s, 2m, 1h\n"
+		  "f.yaml:6:20: drain: '5' is not a duration: a number and its unit, as 300ms, 5s, "
+		  "2m, 1h\n"
 		  "    timeouts: { drain: 5, idle: 1ms }\n                       ^\n"
 		  "f.yaml:6:29: idle: 1ms is not from 100ms to 1d\n"
 		  "    timeouts: { drain: 5, idle: 1ms }\n                                ^\n" },
 		{ KIT_CONFIG "capture: { directory: x }\n",
 		  "f.yaml:6:1: capture: is not available in this version\n"
 		  "    capture: { directory: x }\n    ^\n" },
-		{ KIT_CONFIG "workers: 0\n", "f.yaml:6:10: workers: '0' is not auto or a number from 1 to "
-					     "128\n    workers: 0\n             ^\n" },
+		{ KIT_CONFIG "workers: 0\n",
+		  "f.yaml:6:10: workers: '0' is not auto or a number from 1 to "
+		  "128\n    workers: 0\n             ^\n" },
 		{ KIT_CONFIG "admin: { address: '127.0.0.1:0' }\n",
 		  "f.yaml:6:20: address: the port '0' is not from 1 to 65535\n"
 		  "    admin: { address: '127.0.0.1:0' }\n                       ^\n" },
 		{ KIT_CONFIG "tls: { certificate: none.crt, key: none.key }\n",
-		  "f.yaml:6:21: certificate: cannot read /nowhere/none.crt: No such file or directory\n"
+		  "f.yaml:6:21: certificate: cannot read /nowhere/none.crt: No such file or "
+		  "directory\n"
 		  "    tls: { certificate: none.crt, key: none.key }\n                        ^\n"
 		  "f.yaml:6:36: key: cannot read /nowhere/none.key: No such file or directory\n"
 		  "    tls: { certificate: none.crt, key: none.key }\n"
@@ -232,36 +244,46 @@ static void a_cluster_is_checked(void **state)
 		{ WITH_SOURCE("nodes: http://a"),
 		  "nodes: is a single value; a list of URLs is expected, as [ http://a ]" },
 		{ WITH_SOURCE("nodes: []"), "nodes: the list is empty" },
-		{ WITH_SOURCE("nodes: [ a ]"), "nodes: 'a' is not a node, as https://es-1:9200: it does "
-					       "not begin with http:// or https://" },
+		{ WITH_SOURCE("nodes: [ a ]"),
+		  "nodes: 'a' is not a node, as https://es-1:9200: it does "
+		  "not begin with http:// or https://" },
 		{ WITH_SOURCE("nodes: [ 'http://u:p@a' ]"),
-		  "nodes: 'http://u:p@a' is not a node, as https://es-1:9200: a password does not belong "
+		  "nodes: 'http://u:p@a' is not a node, as https://es-1:9200: a password does not "
+		  "belong "
 		  "in a URL" },
 		{ WITH_SOURCE("nodes: [ http://a/es ]"),
-		  "nodes: 'http://a/es' is not a node, as https://es-1:9200: a path is not possible here: "
+		  "nodes: 'http://a/es' is not a node, as https://es-1:9200: a path is not "
+		  "possible here: "
 		  "requests keep their own" },
 		{ WITH_SOURCE("nodes: [ 'http://a:' ]"),
-		  "nodes: 'http://a:' is not a node, as https://es-1:9200: after the scheme, a host and a "
+		  "nodes: 'http://a:' is not a node, as https://es-1:9200: after the scheme, a "
+		  "host and a "
 		  "port are expected" },
 		{ WITH_SOURCE("nodes: [ 'http://a:65536' ]"),
-		  "nodes: 'http://a:65536' is not a node, as https://es-1:9200: the port is not from 1 to "
+		  "nodes: 'http://a:65536' is not a node, as https://es-1:9200: the port is not "
+		  "from 1 to "
 		  "65535" },
 		{ WITH_SOURCE("nodes: [ 'http://[::1' ]"),
-		  "nodes: 'http://[::1' is not a node, as https://es-1:9200: after the scheme, a host and "
+		  "nodes: 'http://[::1' is not a node, as https://es-1:9200: after the scheme, a "
+		  "host and "
 		  "a port are expected" },
 		{ WITH_SOURCE("nodes: [ 'http://-a' ]"),
-		  "nodes: 'http://-a' is not a node, as https://es-1:9200: the host is neither a name nor "
+		  "nodes: 'http://-a' is not a node, as https://es-1:9200: the host is neither a "
+		  "name nor "
 		  "an address" },
 		{ WITH_SOURCE("nodes: [ 'http://' ]"),
-		  "nodes: 'http://' is not a node, as https://es-1:9200: the host is neither a name nor an "
+		  "nodes: 'http://' is not a node, as https://es-1:9200: the host is neither a "
+		  "name nor an "
 		  "address" },
-		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"), "nodes: http://A:80/ stands here twice" },
+		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"),
+		  "nodes: http://A:80/ stands here twice" },
 		{ WITH_SOURCE("nodes: [ http://a ], ca: /dev/null"),
 		  "ca: cannot read /dev/null: Invalid argument" },
 		{ WITH_SOURCE("nodes: [ http://a ], host: 'a b'"),
 		  "host: 'a b' is not preserve, node, or a host's name" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { expected: 100-700 }"),
-		  "expected: '100-700' is not a status or a range of them from 200 to 599, as 200-499" },
+		  "expected: '100-700' is not a status or a range of them from 200 to 599, as "
+		  "200-499" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { path: up }"),
 		  "path: 'up' does not begin with /" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { path: '/a b' }"),
@@ -280,11 +302,12 @@ static void a_cluster_is_checked(void **state)
 static void tls_wants_a_certificate(void **state)
 {
 	(void)state;
-	assert_complaints("listeners:\n  weighted: { address: 127.0.0.1:1 }\n"
-			  "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n",
-			  "f.yaml:2:3: listener weighted speaks TLS, and there is no section 'tls' with a "
-			  "certificate and its key (or say tls: off here)\n"
-			  "      weighted: { address: 127.0.0.1:1 }\n      ^\n");
+	assert_complaints(
+		"listeners:\n  weighted: { address: 127.0.0.1:1 }\n"
+		"source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n",
+		"f.yaml:2:3: listener weighted speaks TLS, and there is no section 'tls' with a "
+		"certificate and its key (or say tls: off here)\n"
+		"      weighted: { address: 127.0.0.1:1 }\n      ^\n");
 }
 
 static void all_complaints_come_at_once_and_are_bounded(void **state)
@@ -307,12 +330,13 @@ static void all_complaints_come_at_once_and_are_bounded(void **state)
 static void a_caret_stands_right_behind_tabs_and_letters_of_several_bytes(void **state)
 {
 	(void)state;
-	assert_complaints(KIT_CONFIG "admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n",
-			  "f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, socket\n"
-			  "    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n              ^\n"
-			  "f.yaml:6:23: unknown key 'adress'; did you mean 'address'?\n"
-			  "    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n"
-			  "                         \t^\n");
+	assert_complaints(
+		KIT_CONFIG "admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n",
+		"f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, socket\n"
+		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n              ^\n"
+		"f.yaml:6:23: unknown key 'adress'; did you mean 'address'?\n"
+		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n"
+		"                         \t^\n");
 }
 
 static void a_file_that_is_not_there_is_said(void **state)

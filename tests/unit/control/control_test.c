@@ -98,7 +98,6 @@ static void *run_control(void *arg)
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(w->workers[i], NULL);
-	control_close(w->control);
 	return NULL;
 }
 
@@ -158,6 +157,7 @@ static void world_close(struct world *w)
 {
 	stop(w);
 	pthread_join(w->thread, NULL);
+	control_close(w->control);
 	for (int arm = 0; arm < ARMS; arm++)
 		http_server_close(&w->clusters[arm].http);
 	config_close(w->config);
@@ -168,14 +168,15 @@ static void world_close(struct world *w)
 
 /* --- asking --- */
 
-static const char *ask_local(struct world *w, const char *method, const char *path, const char *more,
-			     const char *body)
+static const char *ask_local(struct world *w, const char *method, const char *path,
+			     const char *more, const char *body)
 {
 	static char answer[65536];
 	char request[4096];
 	int fd = http_connect_local(w->socket);
-	snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: h\r\n%sContent-Length: %zu\r\n\r\n%s",
-		 method, path, more, strlen(body), body);
+	snprintf(request, sizeof request,
+		 "%s %s HTTP/1.1\r\nHost: h\r\n%sContent-Length: %zu\r\n\r\n%s", method, path, more,
+		 strlen(body), body);
 	http_ask(fd, request, answer);
 	close(fd);
 	return answer;
@@ -211,8 +212,9 @@ static void weights_change_while_requests_pass(void **state)
 	struct world w;
 	unsigned counts[ARMS] = { 0 };
 	world_open(&w, "");
-	assert_string_equal(ask_local(&w, "GET", "/v1/weights", "", ""),
-			    "200 {\"weights\":{\"source\":1,\"target\":0},\"epoch\":1,\"saved\":true}\n");
+	assert_string_equal(
+		ask_local(&w, "GET", "/v1/weights", "", ""),
+		"200 {\"weights\":{\"source\":1,\"target\":0},\"epoch\":1,\"saved\":true}\n");
 	count_answers(&w, 5, counts);
 	assert_int_equal(counts[ARM_SOURCE], 10);
 	assert_begins(ask_local(&w, "PUT", "/v1/weights", "",
@@ -250,14 +252,18 @@ static void the_api_says_what_is_wrong(void **state)
 		{ "PUT", "/v1/weights", "", "{", "400 {\"error\":\"bad_request\"," },
 		{ "PUT", "/v1/weights", "", "{\"weights\":{\"source\":0,\"target\":0}}",
 		  "400 {\"error\":\"both_zero\"," },
-		{ "PUT", "/v1/weights", "If-Match: \"9\"\r\n", "{\"weights\":{\"source\":1,\"target\":0}}",
-		  "412 {\"error\":\"epoch_differs\",\"status\":412,\"message\":\"the epoch is 1, not 9: "
+		{ "PUT", "/v1/weights", "If-Match: \"9\"\r\n",
+		  "{\"weights\":{\"source\":1,\"target\":0}}",
+		  "412 {\"error\":\"epoch_differs\",\"status\":412,\"message\":\"the epoch is 1, "
+		  "not 9: "
 		  "somebody was faster\"}" },
 		{ "PUT", "/v1/weights", "If-Match: W/\"1\"\r\n",
 		  "{\"weights\":{\"source\":1,\"target\":0}}", "400 {\"error\":\"bad_if_match\"," },
-		{ "PUT", "/v1/weights", "If-Match: \"1\"\r\n", "{\"weights\":{\"source\":1,\"target\":1}}",
+		{ "PUT", "/v1/weights", "If-Match: \"1\"\r\n",
+		  "{\"weights\":{\"source\":1,\"target\":1}}",
 		  "200 {\"weights\":{\"source\":1,\"target\":1},\"epoch\":2," },
-		{ "PUT", "/v1/weights", "If-Match: *\r\n", "{\"weights\":{\"source\":1,\"target\":2}}",
+		{ "PUT", "/v1/weights", "If-Match: *\r\n",
+		  "{\"weights\":{\"source\":1,\"target\":2}}",
 		  "200 {\"weights\":{\"source\":1,\"target\":2},\"epoch\":3," },
 		{ "POST", "/v1/rollback", "", "{\"why\":1}", "400 {\"error\":\"bad_request\"," },
 		{ "GET", "/healthz", "", "", "200 ok" },
@@ -270,8 +276,9 @@ static void the_api_says_what_is_wrong(void **state)
 	struct world w;
 	world_open(&w, "");
 	for (size_t i = 0; i < ARRAY_N(rows); i++)
-		assert_begins(ask_local(&w, rows[i].method, rows[i].path, rows[i].more, rows[i].body),
-			      rows[i].answer);
+		assert_begins(
+			ask_local(&w, rows[i].method, rows[i].path, rows[i].more, rows[i].body),
+			rows[i].answer);
 	world_close(&w);
 }
 
@@ -291,7 +298,8 @@ static void over_tcp_the_token_opens(void **state)
 	static const char *const closed[] = { "/v1/status", "/v1/weights", "/nothing" };
 	for (size_t i = 0; i < ARRAY_N(closed); i++) {
 		snprintf(request, sizeof request,
-			 "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer wrong\r\n\r\n", closed[i]);
+			 "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer wrong\r\n\r\n",
+			 closed[i]);
 		http_ask(fd, request, answer);
 		assert_begins(answer, "401 {\"error\":\"no_token\"");
 	}

@@ -55,7 +55,8 @@ static inline void http_say(int fd, const char *text)
 /* The bytes of the first whole message in `text`, by its Content-Length; 0: it is not whole. */
 static inline size_t http_whole(const char *text, size_t n, const char **body)
 {
-	const char *end = strstr(text, "\r\n\r\n"), *field = strcasestr(text, "\r\ncontent-length:");
+	const char *end = strstr(text, "\r\n\r\n"),
+		   *field = strcasestr(text, "\r\ncontent-length:");
 	if (!end)
 		return 0;
 	size_t length = field && field < end ? strtoul(field + 17, NULL, 10) : 0;
@@ -115,8 +116,8 @@ static inline void *http_server_run(void *arg)
 	return NULL;
 }
 
-static inline void http_server_open(struct http_server *s, const struct service_user *user, void *owner,
-				    size_t body_bytes_max)
+static inline void http_server_open(struct http_server *s, const struct service_user *user,
+				    void *owner, size_t body_bytes_max)
 {
 	*s = (struct http_server){ 0 };
 	assert_true(loop_open(&s->loop));

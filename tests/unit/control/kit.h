@@ -78,22 +78,22 @@ static inline struct config *kit_config(const char *text)
 
 #define KIT_CERTIFICATE                                                                            \
 	"-----BEGIN CERTIFICATE-----\n"                                                            \
-	"MIIBmzCCAUGgAwIBAgIUGObhaGd4kz3C+XPBQtFC+PMx84MwCgYIKoZIzj0EAwIw\n" \
-	"FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzE5MjgwOVoYDzIxMjYxMDMw\n" \
-	"MTkyODA5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n" \
-	"PQMBBwNCAAStPE82eIYPfF358b+/Idap0Q9ccXs93zBWaD4muZLvMeoh6EkrgLAP\n" \
-	"2n7g0nbEEsR1xazvtC3oBTBo1AxPA7NKo28wbTAdBgNVHQ4EFgQU8+Gw7O4+LiDo\n" \
-	"MBPXr/3Ej9aW4l0wHwYDVR0jBBgwFoAU8+Gw7O4+LiDoMBPXr/3Ej9aW4l0wDwYD\n" \
-	"VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI\n" \
-	"zj0EAwIDSAAwRQIgZCQIRIv+ZXeHt7rEPXt1jwoRlw55R16QBEZ/rNcH51kCIQDC\n" \
-	"hMVJNVHVhgT+xq8BxF2Pot+qDMb+BeQW4rRe7orLfQ==\n" \
+	"MIIBmzCCAUGgAwIBAgIUGObhaGd4kz3C+XPBQtFC+PMx84MwCgYIKoZIzj0EAwIw\n"                       \
+	"FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzE5MjgwOVoYDzIxMjYxMDMw\n"                       \
+	"MTkyODA5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n"                       \
+	"PQMBBwNCAAStPE82eIYPfF358b+/Idap0Q9ccXs93zBWaD4muZLvMeoh6EkrgLAP\n"                       \
+	"2n7g0nbEEsR1xazvtC3oBTBo1AxPA7NKo28wbTAdBgNVHQ4EFgQU8+Gw7O4+LiDo\n"                       \
+	"MBPXr/3Ej9aW4l0wHwYDVR0jBBgwFoAU8+Gw7O4+LiDoMBPXr/3Ej9aW4l0wDwYD\n"                       \
+	"VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI\n"                       \
+	"zj0EAwIDSAAwRQIgZCQIRIv+ZXeHt7rEPXt1jwoRlw55R16QBEZ/rNcH51kCIQDC\n"                       \
+	"hMVJNVHVhgT+xq8BxF2Pot+qDMb+BeQW4rRe7orLfQ==\n"                                           \
 	"-----END CERTIFICATE-----\n"
 
 #define KIT_KEY                                                                                    \
 	"-----BEGIN PRIVATE KEY-----\n"                                                            \
-	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSOv4P7KeGLy2Ge3U\n" \
-	"JNIoPfDay960W1WigOPJx7uKAgChRANCAAStPE82eIYPfF358b+/Idap0Q9ccXs9\n" \
-	"3zBWaD4muZLvMeoh6EkrgLAP2n7g0nbEEsR1xazvtC3oBTBo1AxPA7NK\n" \
+	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSOv4P7KeGLy2Ge3U\n"                       \
+	"JNIoPfDay960W1WigOPJx7uKAgChRANCAAStPE82eIYPfF358b+/Idap0Q9ccXs9\n"                       \
+	"3zBWaD4muZLvMeoh6EkrgLAP2n7g0nbEEsR1xazvtC3oBTBo1AxPA7NK\n"                               \
 	"-----END PRIVATE KEY-----\n"
 
 #endif

@@ -15,15 +15,18 @@ struct world {
 static void world_open(struct world *w)
 {
 	*w = (struct world){ 0 };
-	w->config = kit_config("listeners:\n"
-			       "  weighted: { address: [ '127.0.0.1:1', '127.0.0.1:2' ], tls: off }\n"
-			       "  target: { address: 127.0.0.1:3, tls: off }\n"
-			       "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t:1 ] }\n"
-			       "state: state\n");
+	w->config =
+		kit_config("listeners:\n"
+			   "  weighted: { address: [ '127.0.0.1:1', '127.0.0.1:2' ], tls: off }\n"
+			   "  target: { address: 127.0.0.1:3, tls: off }\n"
+			   "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t:1 ] }\n"
+			   "state: state\n");
 	nodes_open(&w->nodes, w->config);
 	for (int i = 0; i < 3; i++)
 		w->libraries[i] = tls_library_open();
-	w->plan = plan_compile(&(struct compile){ .config = w->config, .nodes = &w->nodes, .worker_n = 2,
+	w->plan = plan_compile(&(struct compile){ .config = w->config,
+						  .nodes = &w->nodes,
+						  .worker_n = 2,
 						  .libraries = w->libraries },
 			       &w->config->complaints);
 	assert_non_null(w->plan);
@@ -82,8 +85,10 @@ static void what_the_workers_count_is_summed(void **state)
 	}
 	write_metrics(&w);
 	static const char *const lines[] = {
-		"crossfade_requests_total{listener=\"weighted\",cluster=\"source\",class=\"2xx\"} 30",
-		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",class=\"5xx\"} 0",
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"source\",class=\"2xx\"} "
+		"30",
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",class=\"5xx\"} "
+		"0",
 		"crossfade_requests_total{listener=\"target\",cluster=\"none\",class=\"4xx\"} 2",
 		"crossfade_connections_open{listener=\"weighted\"} 6",
 		"crossfade_answers_here_total{reason=\"connect_refused\"} 4",

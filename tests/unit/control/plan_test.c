@@ -29,8 +29,11 @@ static void world_close(struct world *w)
 
 static const struct plan *compile(struct world *w, const struct plan *previous)
 {
-	struct compile how = { .config = w->config, .nodes = &w->nodes, .worker_n = WORKERS,
-			       .libraries = w->libraries, .previous = previous };
+	struct compile how = { .config = w->config,
+			       .nodes = &w->nodes,
+			       .worker_n = WORKERS,
+			       .libraries = w->libraries,
+			       .previous = previous };
 	return plan_compile(&how, &w->config->complaints);
 }
 
@@ -134,7 +137,8 @@ static void new_addresses_are_seen_whatever_their_order(void **state)
 	(void)state;
 	struct world w;
 	world_open(&w, "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
-		       "source: { nodes: [ http://s:9200 ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n");
+		       "source: { nodes: [ http://s:9200 ] }\ntarget: { nodes: [ http://t ] "
+		       "}\nstate: s\n");
 	struct node_record *n = w.nodes.list[0];
 	struct addr a, b, both[2];
 	assert_true(addr_parse(SPAN("10.0.0.1"), 0, &a) && addr_parse(SPAN("::1"), 0, &b));

@@ -38,8 +38,14 @@ static size_t make_answer(struct server *s, uint8_t *m, size_t n)
 	memset(m + 8, 0, 4);
 	if (!m[7])
 		return question_end;
-	const uint8_t record[] = { 0xc0, HEADER_BYTES, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 10, 0, 0,
-				   (uint8_t)atomic_load(&s->last_byte) };
+	const uint8_t record[] = { 0xc0, HEADER_BYTES,
+				   0,	 1,
+				   0,	 1,
+				   0,	 0,
+				   0,	 1,
+				   0,	 4,
+				   10,	 0,
+				   0,	 (uint8_t)atomic_load(&s->last_byte) };
 	memcpy(m + question_end, record, sizeof record);
 	return question_end + sizeof record;
 }
@@ -123,8 +129,9 @@ static void assert_address(const struct found *f, const char *text)
 
 static struct resolver *resolver_of(struct server *s, const char *const *names, size_t n)
 {
-	struct resolver_config c = { .names = names, .n = n, .servers = s->text, .news = news,
-				     .hearer = s };
+	struct resolver_config c = {
+		.names = names, .n = n, .servers = s->text, .news = news, .hearer = s
+	};
 	struct resolver *r = resolver_open(&c);
 	assert_non_null(r);
 	return r;
@@ -141,7 +148,8 @@ static void a_name_is_looked_up_again_as_its_ttl_says(void **state)
 	assert_address(&f, "10.0.0.1");
 	atomic_store(&s.last_byte, 2);
 	uint64_t before = clock_monotonic_ns();
-	for (f = await(&s, r); f.addresses[0].v4.sin_addr.s_addr == htonl(0x0a000001); f = await(&s, r))
+	for (f = await(&s, r); f.addresses[0].v4.sin_addr.s_addr == htonl(0x0a000001);
+	     f = await(&s, r))
 		continue;
 	assert_address(&f, "10.0.0.2");
 	/* TTL 1: sooner than half of it would be rude. */

@@ -35,7 +35,8 @@ static void whole_requests_get_whole_answers(void **state)
 		{ "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 		  "1\r\na\r\n0\r\nMore: x\r\n\r\n",
 		  "200 PUT /x?:1" },
-		{ "PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+		{ "PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+		  "1\r\n\r\na",
 		  "200 PUT /x?:1" },
 	};
 	struct http_server s;

@@ -194,7 +194,9 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	struct audit a;
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
-	struct audit_entry e = { "alice", "canary \"1\"", { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true };
+	struct audit_entry e = {
+		"alice", "canary \"1\"", { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true
+	};
 	assert_true(audit_append(&a, &e));
 	e.why = NULL;
 	e.saved = false;
@@ -206,7 +208,8 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	assert_string_equal(
 		kit_read(p.directory, "audit.jsonl"),
 		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
-		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":\"canary \\\"1\\\"\","
+		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":\"canary "
+		"\\\"1\\\"\","
 		"\"saved\":true}\n"
 		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
 		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":null,"

@@ -27,8 +27,8 @@ static void wake(void *waker)
 static void start(struct world *w, uint32_t source, uint32_t target)
 {
 	char error[WEIGHTS_TEXT_BYTES];
-	assert_true(weights_open(&w->weights, w->board, w->directory, (uint32_t[]){ source, target },
-				 error));
+	assert_true(weights_open(&w->weights, w->board, w->directory,
+				 (uint32_t[]){ source, target }, error));
 	wheel_open(&w->wheel, w->now_ms);
 	weights_attach(&w->weights, &w->wheel, wake, w);
 }
@@ -68,8 +68,9 @@ static void done(struct weights_change *c)
 
 static struct weights_change change(struct world *w, uint32_t source, uint32_t target)
 {
-	return (struct weights_change){ .weights = { source, target }, .done = done, .caller = w,
-					.who = "test" };
+	return (struct weights_change){
+		.weights = { source, target }, .done = done, .caller = w, .who = "test"
+	};
 }
 
 static void assert_in_force(const struct world *w, uint64_t epoch, uint32_t source, uint32_t target)
@@ -274,17 +275,22 @@ static void requests_are_read_strictly(void **state)
 		const char *body, *error; /* NULL: it is good */
 	} rows[] = {
 		{ "{\"weights\":{\"source\":9,\"target\":1}}", NULL },
-		{ "{\"weights\":{\"source\":0,\"target\":999},\"reason\":\"r\",\"who\":\"w\"}", NULL },
+		{ "{\"weights\":{\"source\":0,\"target\":999},\"reason\":\"r\",\"who\":\"w\"}",
+		  NULL },
 		{ "", "this is not JSON: '[' or '{' expected near end of file (line 1, column 0)" },
 		{ "[]", "Expected object, got array" },
 		{ "{}", "Object item not found: weights" },
 		{ "{\"weights\":{\"source\":9}}", "Object item not found: target" },
 		{ "{\"weights\":{\"source\":9,\"target\":1.0}}", "Expected integer, got real" },
 		{ "{\"weights\":{\"source\":9,\"target\":\"1\"}}", "Expected integer, got string" },
-		{ "{\"weights\":{\"source\":9,\"target\":1,\"third\":1}}", "there is no such member: third" },
-		{ "{\"weights\":{\"source\":9,\"target\":1},\"more\":1}", "there is no such member: more" },
-		{ "{\"weights\":{\"source\":1000,\"target\":1}}", "weights are whole numbers from 0 to 999" },
-		{ "{\"weights\":{\"source\":-1,\"target\":1}}", "weights are whole numbers from 0 to 999" },
+		{ "{\"weights\":{\"source\":9,\"target\":1,\"third\":1}}",
+		  "there is no such member: third" },
+		{ "{\"weights\":{\"source\":9,\"target\":1},\"more\":1}",
+		  "there is no such member: more" },
+		{ "{\"weights\":{\"source\":1000,\"target\":1}}",
+		  "weights are whole numbers from 0 to 999" },
+		{ "{\"weights\":{\"source\":-1,\"target\":1}}",
+		  "weights are whole numbers from 0 to 999" },
 		{ "{\"weights\":{\"source\":4294967297,\"target\":1}}",
 		  "weights are whole numbers from 0 to 999" },
 		{ "{\"weights\":{\"source\":9,\"source\":9,\"target\":1}}",
@@ -297,7 +303,8 @@ static void requests_are_read_strictly(void **state)
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct weights_change c = { 0 };
 		char error[WEIGHTS_TEXT_BYTES] = "";
-		assert_int_equal(weights_json_read(span_of(rows[i].body), &c, error), !rows[i].error);
+		assert_int_equal(weights_json_read(span_of(rows[i].body), &c, error),
+				 !rows[i].error);
 		assert_string_equal(error, rows[i].error ? rows[i].error : "");
 	}
 	struct weights_change c;
@@ -313,7 +320,8 @@ static void answers_begin_with_weights_and_epoch(void **state)
 	(void)state;
 	json_t *j = weights_json((uint32_t[]){ 9, 1 }, 7, true);
 	char *text = json_dumps(j, JSON_COMPACT);
-	assert_string_equal(text, "{\"weights\":{\"source\":9,\"target\":1},\"epoch\":7,\"saved\":true}");
+	assert_string_equal(text,
+			    "{\"weights\":{\"source\":9,\"target\":1},\"epoch\":7,\"saved\":true}");
 	free(text);
 	json_decref(j);
 }

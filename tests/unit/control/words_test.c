@@ -11,11 +11,11 @@ static void durations_have_a_unit(void **state)
 		const char *text;
 		uint64_t ms; /* UINT64_MAX: refused */
 	} rows[] = {
-		{ "300ms", 300 },	 { "5s", 5000 },	 { "2m", 120000 },
-		{ "1h", 3600000 },	 { "7d", 604800000 },	 { "0s", 0 },
-		{ "5", UINT64_MAX },	 { "s", UINT64_MAX },	 { "", UINT64_MAX },
-		{ "-5s", UINT64_MAX },	 { "5 s", UINT64_MAX },	 { "5S", UINT64_MAX },
-		{ "1.5s", UINT64_MAX },	 { "5ss", UINT64_MAX },	 { "99999999999s", UINT64_MAX },
+		{ "300ms", 300 },	{ "5s", 5000 },	       { "2m", 120000 },
+		{ "1h", 3600000 },	{ "7d", 604800000 },   { "0s", 0 },
+		{ "5", UINT64_MAX },	{ "s", UINT64_MAX },   { "", UINT64_MAX },
+		{ "-5s", UINT64_MAX },	{ "5 s", UINT64_MAX }, { "5S", UINT64_MAX },
+		{ "1.5s", UINT64_MAX }, { "5ss", UINT64_MAX }, { "99999999999s", UINT64_MAX },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		uint64_t ms = UINT64_MAX;
@@ -30,7 +30,11 @@ static void durations_are_said_in_their_largest_unit(void **state)
 	static const struct {
 		uint64_t ms;
 		const char *text;
-	} rows[] = { { 0, "0ms" }, { 1500, "1500ms" }, { 2000, "2s" }, { 120000, "2m" }, { 86400000, "1d" } };
+	} rows[] = { { 0, "0ms" },
+		     { 1500, "1500ms" },
+		     { 2000, "2s" },
+		     { 120000, "2m" },
+		     { 86400000, "1d" } };
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		char text[DURATION_TEXT_BYTES];
 		assert_string_equal(duration_text(rows[i].ms, text), rows[i].text);
@@ -44,9 +48,15 @@ static void the_nearest_word_is_meant(void **state)
 	static const struct {
 		const char *typed, *meant; /* NULL: none is near */
 	} rows[] = {
-		{ "adress", "address" },   { "addresses", "address" }, { "sokcet", "socket" },
-		{ "wieghts", "weights" },  { "weight", "weights" },    { "oi", "io" },
-		{ "tsl", "tls" },	   { "capture", NULL },	       { "", NULL },
+		{ "adress", "address" },
+		{ "addresses", "address" },
+		{ "sokcet", "socket" },
+		{ "wieghts", "weights" },
+		{ "weight", "weights" },
+		{ "oi", "io" },
+		{ "tsl", "tls" },
+		{ "capture", NULL },
+		{ "", NULL },
 		{ "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", NULL },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {

@@ -1,0 +1,347 @@
+"""The commands of the program, as a person uses them."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import stat
+import subprocess
+
+import pytest
+import requests
+from opensearchpy import NotFoundError, OpenSearch
+
+from stage import PROGRAM, own_address, until
+
+
+def crossfade(*words, **more):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=60,
+                          check=False, **more)
+
+
+def working_process(balancer):
+    """The one child of the keeper."""
+    children = pathlib.Path(f"/proc/{balancer.process.pid}/task/{balancer.process.pid}/children").read_text()
+    return int(children.split()[0]) if children.split() else None
+
+
+# --- the command line ---
+
+
+def test_help_is_everywhere():
+    assert crossfade("--version").stdout.startswith("crossfade ")
+    listed = re.findall(r"^  ([a-z]+) ", crossfade("--help").stdout, re.M)
+    assert sorted(listed) == sorted("check demo init rollback run smoke status weights".split())
+    for command in listed:
+        done = crossfade(command, "--help")
+        assert done.returncode == 0 and done.stdout.startswith(f"crossfade {command}")
+        assert done.stdout == crossfade("help", command).stdout
+
+
+@pytest.mark.parametrize("words, hint", [
+    ([], "usage: crossfade"),
+    (["chek"], "did you mean 'check'?"),
+    (["check"], "-c FILE is missing"),
+    (["check", "-c"], "-c wants an argument"),
+    (["check", "--nonsense"], "--nonsense is not known here"),
+    (["run", "-c", "x", "more"], "'more' is not expected here"),
+    (["weights", "1"], "two weights are expected"),
+    (["weights", "1", "x"], "'x' is not a weight"),
+    (["weights", "1000", "0"], "'1000' is not a weight"),
+    (["weights", "0", "0"], "nobody would be served"),
+    (["weights", "--reason", "x"], "go with a change"),
+    (["weights", "1", "1", "--if-epoch", "x"], "is not an epoch"),
+    (["status"], "which balancer?"),
+    (["status", "-o", "xml", "--socket", "x"], "it can be text or json"),
+    (["demo", "--for", "5"], "is not a duration"),
+])
+def test_misuse_is_told_with_code_2(words, hint):
+    done = crossfade(*words, env={k: v for k, v in os.environ.items() if k != "CROSSFADE_SOCKET"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert hint in done.stderr
+
+
+def test_without_a_balancer_the_code_is_3(tmp_path):
+    for words in ["status"], ["weights"], ["weights", "1", "1"], ["rollback"]:
+        done = crossfade(*words, "--socket", tmp_path / "none.sock")
+        assert done.returncode == 3 and "no balancer answers" in done.stderr
+
+
+# --- init and check ---
+
+
+def test_init_makes_what_check_takes_and_overwrites_nothing(tmp_path):
+    at = tmp_path / "new"
+    assert crossfade("init", at).returncode == 0
+    made = {p.relative_to(at).as_posix(): p.read_bytes() for p in at.rglob("*") if p.is_file()}
+    assert sorted(made) == ["crossfade.yaml", "state/admin.token", "tls.crt", "tls.key"]
+    for secret in "tls.key", "state/admin.token":
+        assert stat.S_IMODE((at / secret).stat().st_mode) == 0o600
+    assert crossfade("check", "-c", at / "crossfade.yaml").returncode == 0
+    (at / "crossfade.yaml").write_text("mine")
+    assert crossfade("init", at).returncode == 0
+    assert (at / "crossfade.yaml").read_text() == "mine"
+    assert (at / "tls.key").read_bytes() == made["tls.key"]
+
+
+def test_check_shows_the_place(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("listeners: { wieghted: { address: 127.0.0.1:1 } }\n")
+    done = crossfade("check", "-c", file)
+    assert done.returncode == 1
+    assert f"{file}:1:14: unknown key 'wieghted'; did you mean 'weighted'?\n" in done.stderr
+    assert "\n                 ^\n" in done.stderr
+    said = json.loads(crossfade("check", "-c", file, "-o", "json").stdout)
+    assert not said["ok"]
+    assert {"file": str(file), "line": 1, "column": 14,
+            "message": "unknown key 'wieghted'; did you mean 'weighted'?"} in said["errors"]
+
+
+def test_check_looks_into_certificates(tmp_path):
+    assert crossfade("init", tmp_path).returncode == 0
+    (tmp_path / "tls.crt").write_text("no certificate\n")
+    done = crossfade("check", "-c", tmp_path / "crossfade.yaml")
+    assert done.returncode == 1 and "crossfade.yaml:" in done.stderr and "tls: " in done.stderr
+
+
+# --- weights ---
+
+
+def test_weights_are_set_and_shown(balancer):
+    assert balancer.command("weights").stdout == "source 1 (100 %), target 0 (0 %)   epoch 1\n"
+    said = balancer.command("weights", "9", "1", "--reason", "canary").stdout
+    assert "now     source 9 (90 %), target 1 (10 %)   epoch 2\n" in said
+    assert "before  source 1 (100 %), target 0 (0 %)\n" in said
+    assert "Every worker uses it.\n" in said
+    shown = balancer.command("weights", "-o", "json").stdout
+    assert shown.startswith('{"weights":{"source":9,"target":1},"epoch":2,')
+    entry = json.loads((balancer.directory / "state/audit.jsonl").read_text().splitlines()[-1])
+    assert (entry["why"], entry["to"], entry["epoch"]) == ("canary", {"source": 9, "target": 1}, 2)
+    assert entry["who"]
+
+
+def test_a_socket_in_the_environment_finds_the_balancer(balancer):
+    done = crossfade("weights", "-o", "json", env={"CROSSFADE_SOCKET": str(balancer.directory / "admin.sock")})
+    assert json.loads(done.stdout)["epoch"] == 1
+
+
+def test_somebody_who_was_faster_is_not_overwritten(balancer):
+    balancer.weights(5, 5)
+    late = balancer.command("weights", "1", "1", "--if-epoch", "1", check=False)
+    assert late.returncode == 1 and "the epoch is 2, not 1" in late.stderr
+    assert balancer.weights(1, 1, "--if-epoch", "2")["epoch"] == 3
+
+
+def test_rollback_sends_all_to_the_source(balancer):
+    balancer.weights(0, 1)
+    assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
+    said = balancer.command("rollback", "--reason", "it burns").stdout
+    assert "now     source 1 (100 %), target 0 (0 %)" in said
+    assert "The target has answered 1 request since this process started." in said
+    assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "source"
+
+
+def test_a_worker_that_does_not_acknowledge_is_named(balancer):
+    """One worker's thread is stopped by a debugger's call, as a long page fault would."""
+    threads = pathlib.Path(f"/proc/{working_process(balancer)}/task")
+    workers = [int(t.name) for t in threads.iterdir() if (t / "comm").read_text() == "worker 0\n"]
+    tracer = subprocess.Popen(["python3", "-c", TRACER, str(workers[0])], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    if tracer.stdout.readline() != "stopped\n":
+        tracer.communicate()
+        pytest.skip("ptrace is not allowed here")
+    try:
+        done = balancer.command("weights", "3", "7", check=False)
+        said = balancer.command("weights", "4", "6", "-o", "json", check=False)
+    finally:
+        tracer.communicate("go on\n")
+    assert done.returncode == 4 and "worker 0 of process" in done.stdout
+    assert said.returncode == 4 and json.loads(said.stdout)["late"][0]["worker"] == 0
+    assert balancer.command("weights", "5", "5").returncode == 0
+
+
+TRACER = """
+import ctypes, os, sys
+ATTACH, DETACH = 16, 17
+libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+ok = libc.ptrace(ATTACH, thread, None, None) == 0 and os.waitpid(thread, 0x40000000)
+print("stopped" if ok else "no", flush=True)
+sys.stdin.readline()
+if ok:
+    libc.ptrace(DETACH, thread, None, None)
+"""
+
+
+# --- status, metrics, smoke ---
+
+
+def test_status_tells_how_it_is(balancer):
+    for _ in range(3):
+        requests.get(balancer.weighted, verify=False, timeout=10)
+    said = balancer.command("status").stdout
+    assert "serving" in said and "healthy" in said and balancer.address in said
+    j = json.loads(balancer.command("status", "-o", "json").stdout)
+    assert j["clusters"][0]["requests"]["2xx"] == 3
+    assert j["io"] in ("io_uring", "epoll")
+    assert [l["name"] for l in j["listeners"]] == ["weighted", "source", "target"]
+
+
+def test_smoke_compares_both_sides(balancer, tmp_path):
+    suite = tmp_path / "suite"
+    suite.write_text("# what both answer alike\nHEAD /\nHEAD /a\n")
+    done = balancer.command("smoke", "--suite", str(suite))
+    assert "2 requests" in done.stdout and "0 differ" in done.stdout
+    suite.write_text("GET /a\n")
+    done = balancer.command("smoke", "--suite", str(suite), check=False)
+    assert done.returncode == 1 and '.cluster: "source" / "target"' in done.stdout
+    suite.write_text("DELETE /a\n")
+    done = balancer.command("smoke", "--suite", str(suite), check=False)
+    assert done.returncode == 2 and "DELETE /a may write" in done.stderr
+
+
+def test_demo_shows_the_split_and_leaves_nothing(tmp_path):
+    done = crossfade("demo", "--for", "4s", env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 failed." in done.stdout
+    assert "$ crossfade weights 50 50" in done.stdout and "$ crossfade rollback" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_opensearch_client_gets_along_with_the_sample_clusters(tmp_path):
+    with subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as demo:
+        source = next(line.split()[0] for line in demo.stdout if "always the source" in line)
+        client = OpenSearch(source, verify_certs=False, ssl_show_warn=False)
+        assert client.info()["version"]["distribution"] == "opensearch"
+        assert client.cluster.health()["status"] == "green"
+        client.indices.create("tests")
+        assert client.indices.exists("tests")
+        done = client.bulk("".join(f'{{"index":{{"_id":"{n}"}}}}\n{{"n":{n}}}\n' for n in range(500)), index="tests")
+        assert not done["errors"] and len(done["items"]) == 500
+        assert client.index("tests", {"n": 500}, id="a b/c")["result"] == "created"
+        assert client.get("tests", "a b/c")["_source"] == {"n": 500}
+        assert client.count(index="tests")["count"] == 501
+        found = client.search(index="tests", body={"query": {"match_all": {}}, "size": 600})
+        assert sorted(hit["_source"]["n"] for hit in found["hits"]["hits"]) == list(range(501))
+        assert client.delete("tests", "1")["result"] == "deleted"
+        with pytest.raises(NotFoundError):
+            client.get("tests", "1")
+        client.indices.delete("tests")
+        demo.send_signal(signal.SIGTERM)
+        demo.stdout.read()
+        assert demo.wait(20) == 0
+
+
+def test_demo_ends_with_a_signal(tmp_path):
+    with subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as demo:
+        for line in demo.stdout:
+            if line.startswith("   2 s"):
+                demo.send_signal(signal.SIGINT)
+        assert demo.wait(20) == 0
+    assert not list(tmp_path.iterdir())
+
+
+# --- the keeper ---
+
+
+def test_a_killed_working_process_is_replaced_and_nobody_is_refused(balancer):
+    balancer.weights(0, 1)
+    first = working_process(balancer)
+    os.kill(first, signal.SIGKILL)
+    for _ in range(20):
+        assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
+    assert working_process(balancer) != first
+    assert "was ended by signal 9" in balancer.said()
+    assert json.loads(balancer.command("weights", "-o", "json").stdout)["epoch"] == 2
+
+
+def test_with_the_keeper_all_go(balancer):
+    work = working_process(balancer)
+    balancer.process.kill()
+    balancer.process.wait()
+    until(lambda: not pathlib.Path(f"/proc/{work}").exists(), what="the working process to go")
+    balancer.start()
+    assert balancer.command("status").returncode == 0
+
+
+def test_weights_survive_a_restart_and_the_file_is_told(balancer):
+    balancer.weights(3, 7)
+    assert balancer.stop() == 0
+    balancer.start()
+    assert json.loads(balancer.command("weights", "-o", "json").stdout)["weights"] == {"source": 3, "target": 7}
+    assert "the configuration says source 1, target 0; the kept state, source 3, target 7" in balancer.said()
+
+
+def test_a_first_start_that_fails_says_why_and_ends(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    balancer.file.write_text(balancer.file.read_text() + "nonsense: 1\n")
+    balancer.start(wait=False)
+    assert balancer.process.wait(10) == 1
+    assert "unknown key 'nonsense'" in balancer.said()
+
+
+def test_a_second_balancer_is_refused(balancer, make_balancer, clusters):
+    """On the same state directory, and on the same address."""
+    second = crossfade("run", "-c", balancer.file)
+    assert second.returncode == 1 and "another balancer is running on the state directory" in second.stderr
+    third = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    third.file.write_text(third.file.read_text().replace(third.address, balancer.address))
+    third.start(wait=False)
+    assert third.process.wait(20) == 1
+    assert "cannot listen on" in third.said() and "another balancer, listens there" in third.said()
+
+
+def test_hup_does_not_end_it(balancer):
+    for pid in balancer.process.pid, working_process(balancer):
+        os.kill(pid, signal.SIGHUP)
+    assert balancer.command("status").returncode == 0
+
+
+def status(balancer):
+    done = balancer.command("status", "-o", "json", check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def test_a_request_under_way_is_served_while_it_stops(balancer):
+    def slow():
+        yield b"a"
+        until(lambda: status(balancer)["clusters"][0]["in_flight"] == 1, what="the request to be under way")
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: status(balancer)["state"] == "draining", what="the balancer to drain")
+        until(lambda: not accepts(balancer.address, 9201), what="new connections to be refused")
+        yield b"b"
+    got = requests.post(balancer.source, data=slow(), timeout=20)
+    assert got.json()["length"] == 2
+    assert balancer.stop() == 0
+
+
+def accepts(address, port):
+    try:
+        socket.create_connection((address, port), 5).close()
+        return True
+    except OSError:
+        return False
+
+
+def test_admin_over_tcp_wants_the_token(make_balancer, clusters):
+    at = own_address()
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    text = balancer.file.read_text().replace("admin: { socket", f"admin: {{ address: {at}:9280, socket")
+    balancer.file.write_text(text)
+    balancer.start()
+    url = f"http://{at}:9280"
+    assert requests.get(url + "/healthz", timeout=10).text == "ok\n"
+    assert "crossfade_requests_total" in requests.get(url + "/metrics", timeout=10).text
+    assert requests.get(url + "/v1/weights", timeout=10).status_code == 401
+    token = (balancer.directory / "state/admin.token").read_text().strip()
+    fields = {"Authorization": f"Bearer {token}"}
+    got = requests.get(url + "/v1/weights", headers=fields, timeout=10)
+    assert got.headers["ETag"] == '"1"'
+    asked = {"weights": {"source": 1, "target": 1}}
+    stale = requests.put(url + "/v1/weights", json=asked, headers={**fields, "If-Match": '"5"'}, timeout=10)
+    assert stale.status_code == 412
+    set_ = requests.put(url + "/v1/weights", json=asked, headers={**fields, "If-Match": '"1"'}, timeout=10)
+    assert set_.json()["acknowledged"] and set_.headers["ETag"] == '"2"'

@@ -1,0 +1,460 @@
+#include "sim/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/pattern.h"
+#include "sim/world.h"
+
+void judge_fail(const struct world *w, const char *invariant, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	fflush(stdout);
+	fprintf(stderr, "seed %llu, at %llu ms: %s: ", (unsigned long long)w->seed,
+		(unsigned long long)world_now_ms(w), invariant);
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, "\n");
+	va_end(arguments);
+	_exit(1);
+}
+
+static unsigned long long number(uint64_t n)
+{
+	return n;
+}
+
+static bool is_calm(const struct world *w)
+{
+	return temper_is_calm(&w->temper);
+}
+
+/* --- what the balancer decides --- */
+
+void judge_published(struct world *w, const struct board_values *v)
+{
+	struct judge *j = &w->judge;
+	must(j->published_n < SIM_EPOCHS_MAX);
+	j->published[j->published_n++] = *v;
+}
+
+static const struct board_values *values_of(const struct judge *j, uint64_t epoch)
+{
+	for (unsigned i = 0; i < j->published_n; i++)
+		if (j->published[i].epoch == epoch)
+			return &j->published[i];
+	return NULL;
+}
+
+/* After any number of requests no arm is more than one away from its share. */
+static void judge_share(const struct world *w, unsigned worker, const struct board_values *v)
+{
+	const struct period *p = &w->judge.periods[worker];
+	double n = (double)(p->taken[ARM_SOURCE] + p->taken[ARM_TARGET]);
+	double sum = (double)v->weights[ARM_SOURCE] + v->weights[ARM_TARGET];
+	for (int arm = 0; arm < ARMS; arm++) {
+		double away = (double)p->taken[arm] - n * v->weights[arm] / sum;
+		bool never = !v->weights[arm] && p->taken[arm];
+		if (away > 1.000001 || away < -1.000001 || never)
+			judge_fail(w, "exact weights", "worker %u, epoch %llu: %u:%u became %llu:%llu",
+				   worker, number(v->epoch), v->weights[0], v->weights[1],
+				   number(p->taken[0]), number(p->taken[1]));
+	}
+}
+
+/* What a worker has acknowledged is what it decides by. */
+static void judge_weighted(struct world *w, unsigned worker, enum arm arm)
+{
+	uint64_t epoch = atomic_load(&w->hands[worker].slot->acknowledged);
+	struct period *p = &w->judge.periods[worker];
+	const struct board_values *v = values_of(&w->judge, epoch);
+	if (!v || epoch < w->judge.settled || epoch < p->epoch)
+		judge_fail(w, "acknowledged", "worker %u decides under epoch %llu, all had %llu", worker,
+			   number(epoch), number(w->judge.settled));
+	if (p->epoch != epoch)
+		*p = (struct period){ .epoch = epoch };
+	p->taken[arm]++;
+	judge_share(w, worker, v);
+}
+
+void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a)
+{
+	w->judge.decided[listener][arm]++;
+	if (listener == 0)
+		judge_weighted(w, worker, arm);
+	else if (arm != (listener == 1 ? ARM_SOURCE : ARM_TARGET))
+		judge_fail(w, "one node", "listener %u gives a request to arm %d", listener, arm);
+	if (!a)
+		return;
+	a->decided = true;
+	a->arm = arm;
+}
+
+/* --- what a node sees --- */
+
+static void judge_hop_fields(const struct world *w, const struct reader *r)
+{
+	static const char *const fields[] = { "X-Hop", "Keep-Alive", "TE", "Proxy-Connection" };
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (reader_count(&r->head, fields[i]))
+			judge_fail(w, "plain HTTP", "%s was passed on", fields[i]);
+}
+
+static void judge_request_framing(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	const char *length = reader_field(&r->head, "Content-Length");
+	const char *coding = reader_field(&r->head, "Transfer-Encoding");
+	bool right = true;
+	if (a->flaw)
+		return;
+	if (a->framing == FRAMED_LENGTH)
+		right = length && !coding && strtoull(length, NULL, 10) == a->body_n;
+	else
+		right = !length && (coding != NULL) == (a->framing == FRAMED_CHUNKED);
+	if (!right)
+		judge_fail(w, "bytes are equal", "request %llu is framed by length %s, coding %s",
+			   number(a->id), length ? length : "-", coding ? coding : "-");
+}
+
+static void judge_request_fields(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	const char *host = reader_field(&r->head, "Host");
+	const char *from = reader_field(&r->head, "X-Forwarded-For");
+	const char *trace = reader_field(&r->head, "traceparent");
+	if (!host || strcmp(host, "shop.example") != 0 || !from || strncmp(from, "10.0.0.", 7) != 0 ||
+	    !trace || strlen(trace) != 55)
+		judge_fail(w, "plain HTTP", "request %llu has Host %s, from %s, trace %s",
+			   number(a->id), host, from, trace);
+	if (r->minor != 1 || (!a->flaw && strcmp(r->method, a->method) != 0) ||
+	    (reader_count(&r->head, "Expect") == 1) != a->expects)
+		judge_fail(w, "plain HTTP", "request %llu has another first line or expectation",
+			   number(a->id));
+	judge_hop_fields(w, r);
+}
+
+struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r)
+{
+	const char *field = reader_field(&r->head, "X-Request-Id");
+	uint64_t id = strncmp(r->target, "/r/", 3) == 0 ? strtoull(r->target + 3, NULL, 10) : 0;
+	struct ask *a = world_ask(w, id);
+	if (!a || !field || strtoull(field, NULL, 10) != id)
+		judge_fail(w, "plain HTTP", "a node gets %s, request %s", r->target, field);
+	world_tell(w, "node %u of arm %d gets request %llu", s->number, s->arm, number(id));
+	if (a->flaw && !a->flaw->in_body)
+		judge_fail(w, "plain HTTP", "a node gets request %llu, which is none", number(id));
+	if (a->reached_n++)
+		judge_fail(w, "one node", "request %llu reached node %u of arm %d, now %u of %d",
+			   number(id), a->server->number, a->server->arm, s->number, s->arm);
+	if (!a->decided || a->arm != s->arm)
+		judge_fail(w, "one node", "request %llu was for arm %d, reached arm %d", number(id),
+			   a->arm, s->arm);
+	a->server = s;
+	judge_request_framing(w, a, r);
+	judge_request_fields(w, a, r);
+	return a;
+}
+
+static bool are_trailers(const struct text *t, bool expected, uint64_t id)
+{
+	const char *sum = reader_field(t, "X-Sum"), *empty = reader_field(t, "X-Empty");
+	if (!expected)
+		return t->n == 0;
+	return sum && strtoull(sum, NULL, 10) == id && empty && !*empty;
+}
+
+void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
+{
+	a->arrived = true;
+	if (a->flaw)
+		judge_fail(w, "bytes are equal", "request %llu ends, though it never does",
+			   number(a->id));
+	uint64_t n = a->upgrades ? 0 : a->body_n;
+	if (!r->equal || r->body_n != n || !are_trailers(&r->trailers, a->trailers, a->id))
+		judge_fail(w, "bytes are equal", "request %llu: %llu bytes of %llu arrived%s%s",
+			   number(a->id), number(r->body_n), number(n), r->equal ? "" : ", others",
+			   are_trailers(&r->trailers, a->trailers, a->id) ? "" : ", other trailers");
+	if (!a->sent)
+		judge_fail(w, "bytes are equal", "request %llu arrived before it was sent",
+			   number(a->id));
+}
+
+void judge_one_at_a_time(const struct world *w, const struct ask *present)
+{
+	if (present)
+		judge_fail(w, "one at a time", "a request comes while %llu is under way",
+			   number(present->id));
+}
+
+void judge_uninvited(const struct world *w, const struct ask *last)
+{
+	if (last && last->deed.closes)
+		judge_fail(w, "one at a time", "a request comes behind the last one, %llu",
+			   number(last->id));
+}
+
+/* --- what a client sees --- */
+
+static bool is_made_here(const struct reader *r)
+{
+	return reader_count(&r->head, "X-Crossfade-Error") > 0;
+}
+
+static void judge_interim(const struct world *w, const struct client *c, const struct ask *a)
+{
+	if (a->minor == 0 || c->interims > a->deed.interims)
+		judge_fail(w, "one answer", "a 1xx answer too many for request %llu", number(a->id));
+}
+
+void judge_answer_head(struct world *w, const struct client *c, const struct ask *a,
+		       const struct reader *r)
+{
+	const char *field = reader_field(&r->head, "X-Answer-For");
+	if (!a)
+		judge_fail(w, "one answer", "client %u gets an answer, %u, to nothing", c->number,
+			   r->status);
+	world_tell(w, "client %u gets %u for request %llu%s", c->number, r->status, number(a->id),
+		   is_made_here(r) ? ", made here" : "");
+	judge_hop_fields(w, r);
+	if (r->status < 200 && r->status != 101) {
+		judge_interim(w, c, a);
+		return;
+	}
+	if (!is_made_here(r) && (!field || strtoull(field, NULL, 10) != a->id))
+		judge_fail(w, "one answer", "request %llu gets the answer to %s", number(a->id), field);
+	if ((r->status == 101) != a->deed.tunnel && !is_made_here(r))
+		judge_fail(w, "the right answer", "request %llu: a tunnel nobody agreed on",
+			   number(a->id));
+}
+
+/*
+ * The status that we must make when nothing else goes wrong; 0: none. A reset in the midst of an
+ * answer may overtake even its head.
+ */
+static unsigned due_here(const struct ask *a)
+{
+	if (a->flaw)
+		return a->flaw->status;
+	switch (a->deed.fate) {
+	case FATE_RESET_BEFORE:
+	case FATE_FIN_BEFORE:
+	case FATE_RUBBISH:
+	case FATE_RESET_IN:
+	case FATE_FIN_IN:
+		return 502;
+	case FATE_WHOLE:
+	case FATE_BAD_CHUNK:
+		return 0;
+	}
+	return 0;
+}
+
+/* What the world's troubles may lead to. */
+static bool may_be_made_here(const struct world *w, unsigned status)
+{
+	const struct temper *t = &w->temper;
+	switch (status) {
+	case 408:
+		return t->hasty;
+	case 502:
+		return !is_calm(w);
+	case 503:
+		return t->deserts || t->crashes || t->ending != ENDING_IN_PEACE;
+	case 504:
+		return t->hasty || t->faults.unreachable;
+	default:
+		return false;
+	}
+}
+
+static void judge_made_here(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	unsigned due = due_here(a);
+	if (r->status != due && !may_be_made_here(w, r->status))
+		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
+			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"), due);
+	if (a->flaw && !a->flaw->in_body && a->reached_n)
+		judge_fail(w, "plain HTTP", "request %llu is none, and reached a node", number(a->id));
+}
+
+static void judge_whole_body(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	const struct deed *d = &a->deed;
+	uint64_t n = deed_body_n(d, a);
+	const char *length = reader_field(&r->head, "Content-Length");
+	bool trailers = d->trailers && a->minor == 1;
+	if (!r->equal || r->body_n != n)
+		judge_fail(w, "bytes are equal", "answer %llu: %llu bytes of %llu%s", number(a->id),
+			   number(r->body_n), number(n), r->equal ? "" : ", others");
+	if (!are_trailers(&r->trailers, trailers, a->id))
+		judge_fail(w, "bytes are equal", "answer %llu has other trailers", number(a->id));
+	if (d->framing == FRAMED_LENGTH && d->status != 204 &&
+	    (!length || strtoull(length, NULL, 10) != d->body_n))
+		judge_fail(w, "bytes are equal", "answer %llu says length %s", number(a->id), length);
+	if (a->minor == 0 && r->chunked)
+		judge_fail(w, "plain HTTP", "answer %llu to HTTP/1.0 is chunked", number(a->id));
+}
+
+static void judge_from_node(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	const struct deed *d = &a->deed;
+	if (a->flaw || d->fate != FATE_WHOLE || a->reached_n != 1)
+		judge_fail(w, "bytes are equal", "request %llu gets a whole answer, which is none",
+			   number(a->id));
+	if (r->status != d->status || (!a->arrived && !deed_is_early(d)))
+		judge_fail(w, "the right answer", "request %llu gets %u, not %u", number(a->id),
+			   r->status, d->status);
+	judge_whole_body(w, a, r);
+}
+
+static void judge_closing(const struct world *w, const struct ask *a, const struct reader *r)
+{
+	bool last = a->closes || (a->flaw && a->flaw->status == r->status);
+	if (last && a->minor == 1 && !reader_closes(r))
+		judge_fail(w, "plain HTTP", "answer %llu does not say that it is the last",
+			   number(a->id));
+	if (is_calm(w) && reader_closes(r) && !ask_may_close(a))
+		judge_fail(w, "one answer", "answer %llu closes without a reason", number(a->id));
+}
+
+void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r)
+{
+	(void)c;
+	bool here = is_made_here(r);
+	if (here)
+		judge_made_here(w, a, r);
+	else
+		judge_from_node(w, a, r);
+	judge_closing(w, a, r);
+	a->outcome = here ? OUTCOME_MADE_HERE : OUTCOME_ANSWERED;
+	a->status = r->status;
+}
+
+void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes, size_t n)
+{
+	if (!a->deed.tunnel || place + n > a->body_n || !pattern_is(ask_key(a), place, bytes, n))
+		judge_fail(w, "bytes are equal", "the tunnel of request %llu brings others",
+			   number(a->id));
+}
+
+/* --- the end of a client's connection --- */
+
+/*
+ * Whether asks of that client may end without an answer. Where one is cut, the reset that says so may
+ * overtake the answer to the one before.
+ */
+static bool may_lose(const struct world *w, const struct client *c)
+{
+	if (!is_calm(w) || c->left || c->told_to_close)
+		return true;
+	for (unsigned i = 0; i < c->said_n; i++) {
+		enum fate f = c->asks[i].deed.fate;
+		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK)
+			return true;
+	}
+	return false;
+}
+
+static void lose_rest(struct world *w, struct client *c)
+{
+	for (unsigned i = c->answered_n; i < c->ask_n; i++) {
+		struct ask *a = &c->asks[i];
+		if (!may_lose(w, c))
+			judge_fail(w, "one answer", "request %llu gets none", number(a->id));
+		a->outcome = OUTCOME_LOST;
+	}
+}
+
+/* A tunnel that ends with a FIN has brought everything back. */
+static void judge_tunnel_end(const struct world *w, struct client *c)
+{
+	struct ask *a = &c->asks[c->answered_n++];
+	if (is_calm(w) && c->tunnel_n != a->body_n)
+		judge_fail(w, "bytes are equal", "the tunnel of request %llu brought %llu of %llu",
+			   number(a->id), number(c->tunnel_n), number(a->body_n));
+	a->outcome = OUTCOME_ANSWERED;
+}
+
+void judge_finished(struct world *w, struct client *c)
+{
+	world_tell(w, "client %u gets FIN", c->number);
+	if (c->reader.state == READ_RAW)
+		judge_tunnel_end(w, c);
+	else
+		reader_finish(&c->reader);
+	lose_rest(w, c);
+}
+
+void judge_broken(struct world *w, struct client *c)
+{
+	world_tell(w, "client %u gets RST", c->number);
+	lose_rest(w, c);
+}
+
+/* --- and everybody --- */
+
+void judge_readable(const struct world *w, const struct reader *r, const char *who)
+{
+	if (r->state == READ_BAD)
+		judge_fail(w, "plain HTTP", "%s gets %s", who, r->bad);
+}
+
+static void judge_acknowledged(struct world *w)
+{
+	uint64_t newest = w->operator.values.epoch, before;
+	unsigned late;
+	for (unsigned i = 0; i < w->temper.workers; i++) {
+		const struct hand *h = &w->hands[i];
+		if (h->worker && !h->stalled && atomic_load(&h->slot->acknowledged) != newest)
+			judge_fail(w, "acknowledged", "worker %u runs and has %llu, not %llu", i,
+				   number(atomic_load(&h->slot->acknowledged)), number(newest));
+	}
+	if (board_late(&w->board, newest, &before, &late) == 0)
+		w->judge.settled = newest;
+}
+
+/*
+ * Between a node and its client: what the kernels hold on both hops, what was granted, and a block
+ * that had been asked for. What frames chunks is in it too.
+ */
+#define HELD_BYTES_MAX (2 * 64 * 1024 + STREAM_CREDIT_BYTES + BLOCK_LARGE_BYTES + 64 * 1024)
+
+static void judge_held(const struct world *w)
+{
+	for (unsigned i = 0; i < w->temper.clients; i++) {
+		const struct client *c = &w->clients[i];
+		if (c->over || c->answers_gone <= c->peer.heard_n + HELD_BYTES_MAX)
+			continue;
+		judge_fail(w, "bounded", "%llu bytes of answers are on their way to client %u",
+			   number(c->answers_gone - c->peer.heard_n), i);
+	}
+}
+
+void judge_round(struct world *w)
+{
+	judge_acknowledged(w);
+	judge_held(w);
+}
+
+void judge_nothing(const struct world *w, const char *what, uint64_t n)
+{
+	if (n)
+		judge_fail(w, "nothing is left", "%llu %s", number(n), what);
+}
+
+void judge_worker_over(struct world *w, unsigned worker)
+{
+	const struct hand *h = &w->hands[worker];
+	const struct counters *c = &h->counters;
+	for (unsigned i = 0; i < LISTENERS_MAX; i++)
+		judge_nothing(w, "connections of clients", counter_read(&c->connections_open[i]));
+	for (int arm = 0; arm < ARMS; arm++) {
+		judge_nothing(w, "requests in flight", counter_read(&c->in_flight[arm]));
+		judge_nothing(w, "connections to nodes", counter_read(&c->back_open[arm]));
+	}
+	judge_nothing(w, "requests on the board", counter_read(&h->slot->in_flight_now) +
+							  counter_read(&h->slot->in_flight_before));
+	judge_nothing(w, "bytes of blocks", h->bufs.bytes_out);
+}

@@ -1,0 +1,85 @@
+#ifndef TESTS_SIM_JUDGE_H
+#define TESTS_SIM_JUDGE_H
+
+/*
+ * The invariants. Each has a name, which is what a failing run says:
+ *
+ *   one answer           each request gets one answer or none, in order, and none without a cause
+ *   the right answer     it is the node's own, or one that the balancer had a reason to make
+ *   bytes are equal      bodies and trailers arrive as they were sent, or are not whole
+ *   one node             no two nodes see anything of a request, and only one arm's nodes do
+ *   one at a time        a node's connection carries one request after the other, and no late ones
+ *   plain HTTP           what the balancer sends is canonical, without fields of another hop
+ *   exact weights        of each worker, over each period in which they stand still
+ *   acknowledged         once all workers have an epoch, no decision uses an older one
+ *   bounded              what waits in the balancer for a slow reader
+ *   it comes to rest     in bounded time, when nothing disturbs any more
+ *   nothing is left      of what was taken, when a worker is over
+ *   an old plan is let go
+ *   equal runs           of equal seeds
+ *
+ * Promises between our own parts (credit, the order of a stream's verbs, what was taken goes back)
+ * are must()s of theirs. All of them end the process.
+ */
+
+#include "proxy/board.h"
+#include "sim/ask.h"
+#include "sim/reader.h"
+
+struct world;
+
+/* More than there are changes. */
+#define SIM_EPOCHS_MAX 64
+
+struct period { /* of one worker under one epoch */
+	uint64_t epoch;
+	uint64_t taken[ARMS];
+};
+
+struct judge {
+	struct board_values published[SIM_EPOCHS_MAX];
+	unsigned published_n;
+	uint64_t settled; /* the newest epoch that every worker has acknowledged */
+	struct period periods[WORKERS_MAX];
+	uint64_t decided[LISTENERS_MAX][ARMS];
+};
+
+_Noreturn __attribute__((format(printf, 3, 4))) void
+judge_fail(const struct world *w, const char *invariant, const char *format, ...);
+
+/* --- what the balancer decides --- */
+
+void judge_published(struct world *w, const struct board_values *v);
+/* `a` may be NULL, when its target is not one of ours. */
+void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a);
+
+/* --- what a node sees --- */
+
+/* A request's head. Gives what it was. */
+struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r);
+void judge_arrived(struct world *w, struct ask *a, const struct reader *r);
+/* A head has come; `present` is what has not been answered yet. */
+void judge_one_at_a_time(const struct world *w, const struct ask *present);
+/* Bytes have come where the node had closed behind its answer to `last`. */
+void judge_uninvited(const struct world *w, const struct ask *last);
+
+/* --- what a client sees --- */
+
+void judge_answer_head(struct world *w, const struct client *c, const struct ask *a,
+		       const struct reader *r);
+void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r);
+void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes, size_t n);
+/* FIN, or a reset: what has no answer gets none any more. */
+void judge_finished(struct world *w, struct client *c);
+void judge_broken(struct world *w, struct client *c);
+
+/* --- and everybody --- */
+
+void judge_readable(const struct world *w, const struct reader *r, const char *who);
+/* After every worker has had a turn. */
+void judge_round(struct world *w);
+void judge_nothing(const struct world *w, const char *what, uint64_t n);
+/* A worker is over. */
+void judge_worker_over(struct world *w, unsigned worker);
+
+#endif

@@ -1,0 +1,171 @@
+#include "sim/operator.h"
+
+#include "sim/world.h"
+
+static void set_timer(struct operator *o, struct timer *t, uint64_t ms)
+{
+	timer_set(&o->world->wheel, t, world_now_ms(o->world) + ms);
+}
+
+/* --- weights --- */
+
+static uint32_t roll_weight(struct dice *d)
+{
+	return dice_says(d, 250) ? 0 : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
+}
+
+static void change_weights(struct operator *o)
+{
+	struct world *w = o->world;
+	struct board_values *v = &o->values;
+	v->epoch += dice_between(&w->dice, 1, 3);
+	do {
+		v->weights[ARM_SOURCE] = roll_weight(&w->dice);
+		v->weights[ARM_TARGET] = roll_weight(&w->dice);
+	} while (!v->weights[ARM_SOURCE] && !v->weights[ARM_TARGET]);
+	board_publish(&w->board, v);
+	judge_published(w, v);
+	world_wake(w);
+	world_tell(w, "weights %u:%u, epoch %llu", v->weights[ARM_SOURCE], v->weights[ARM_TARGET],
+		   (unsigned long long)v->epoch);
+}
+
+/* --- machines --- */
+
+static void revive(struct operator *o)
+{
+	struct world *w = o->world;
+	for (unsigned i = 0; i < w->temper.workers; i++) {
+		w->hands[i].stalled = false;
+		if (w->hands[i].io)
+			sim_stall(w->hands[i].io, false);
+	}
+	for (int arm = 0; arm < ARMS; arm++)
+		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+			if (!w->servers[arm][i].io)
+				server_restart(&w->servers[arm][i]);
+	world_tell(w, "all go on");
+}
+
+static void revive_later(struct operator *o)
+{
+	if (!timer_is_set(&o->revive))
+		set_timer(o, &o->revive, dice_size(&o->world->dice, 1500));
+}
+
+static void time_to_revive(struct timer *t)
+{
+	revive(list_entry(t, struct operator, revive));
+}
+
+static void stall(struct operator *o)
+{
+	struct world *w = o->world;
+	unsigned i = (unsigned)dice_roll(&w->dice, w->temper.workers);
+	if (!w->temper.stalls || !w->hands[i].io)
+		return;
+	world_tell(w, "worker %u stands still", i);
+	w->hands[i].stalled = true;
+	sim_stall(w->hands[i].io, true);
+	revive_later(o);
+}
+
+static struct server *pick_server(struct world *w)
+{
+	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
+	return &w->servers[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
+}
+
+static void crash(struct operator *o)
+{
+	struct world *w = o->world;
+	struct server *s = pick_server(w);
+	if (!w->temper.crashes)
+		return;
+	world_tell(w, "node %u of arm %d crashes", s->number, s->arm);
+	server_crash(s);
+	revive_later(o);
+}
+
+/* What control's checks would say, right or wrong. */
+static void flip_health(struct operator *o)
+{
+	struct world *w = o->world;
+	struct server *s = pick_server(w);
+	atomic_bool *healthy = &w->plans.nodes[s->arm][s->number].state.healthy;
+	atomic_store(healthy, !atomic_load(healthy));
+}
+
+/* --- its days --- */
+
+static void change_something(struct operator *o)
+{
+	struct world *w = o->world;
+	switch (dice_roll(&w->dice, 6)) {
+	case 0:
+		if (w->temper.shifts)
+			plans_shift(w);
+		return;
+	case 1:
+		flip_health(o);
+		return;
+	case 2:
+		stall(o);
+		return;
+	case 3:
+		crash(o);
+		return;
+	default:
+		change_weights(o);
+	}
+}
+
+static void time_to_change(struct timer *t)
+{
+	struct operator *o = list_entry(t, struct operator, next);
+	change_something(o);
+	if (--o->changes_left)
+		set_timer(o, t, dice_size(&o->world->dice, o->interval_ms));
+}
+
+static void time_to_know_names(struct timer *t)
+{
+	plans_know_names(list_entry(t, struct operator, names)->world);
+}
+
+static void time_to_end(struct timer *t)
+{
+	struct operator *o = list_entry(t, struct operator, end);
+	struct world *w = o->world;
+	if (!w->stopping) {
+		world_stop(w);
+		if (w->temper.ending == ENDING_ABORT)
+			set_timer(o, t, dice_size(&w->dice, 500));
+	} else {
+		world_abort(w);
+	}
+}
+
+void operator_open(struct operator *o, struct world *w)
+{
+	*o = (struct operator){ .world = w, .changes_left = w->temper.changes };
+	timer_init(&o->next, time_to_change);
+	timer_init(&o->end, time_to_end);
+	timer_init(&o->names, time_to_know_names);
+	timer_init(&o->revive, time_to_revive);
+	o->interval_ms = dice_size(&w->dice, 800);
+	change_weights(o);
+	if (o->changes_left)
+		set_timer(o, &o->next, dice_size(&w->dice, 1000));
+	if (w->temper.ending != ENDING_IN_PEACE)
+		set_timer(o, &o->end, dice_size(&w->dice, 3000));
+	set_timer(o, &o->names, dice_size(&w->dice, CONNECT_TIMEOUT_MS / 2));
+}
+
+void operator_rest(struct operator *o)
+{
+	timer_clear(&o->next);
+	timer_clear(&o->revive);
+	revive(o);
+	plans_settle(o->world);
+}

@@ -1,0 +1,234 @@
+#include "sim/plans.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "sim/world.h"
+
+#define POISON 0xa5
+
+/* A plan and all that belongs to it, in one piece of memory. */
+struct plan_page {
+	bool poisoned;
+	struct plan plan;
+	struct listener listeners[SIM_LISTENERS];
+	struct node nodes[ARMS][SIM_NODES_MAX];
+	struct addr addresses[ARMS][SIM_NODES_MAX][SERVER_DOORS];
+	char names[ARMS][SIM_NODES_MAX][32];
+	struct plan_pins pins[SIM_WORKERS_MAX];
+};
+
+static const char *const arm_names[ARMS] = { "source", "target" };
+
+/* --- making --- */
+
+static struct front_policy front_policy(const struct temper *t)
+{
+	if (t->hasty)
+		return (struct front_policy){ 400, 600, 3000, 500 };
+	return (struct front_policy){ HEAD_TIMEOUT_MS * 6, IDLE_TIMEOUT_MS * 5, CLIENT_KEEP_ALIVE_MS,
+				      TUNNEL_IDLE_TIMEOUT_MS };
+}
+
+static struct back_policy back_policy(const struct temper *t)
+{
+	if (t->hasty)
+		return (struct back_policy){ 300, 500, 500 };
+	return (struct back_policy){ CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS * 5, TUNNEL_IDLE_TIMEOUT_MS };
+}
+
+static void write_listeners(struct world *w, struct plan_page *p)
+{
+	static const char *const names[] = { "weighted", "source", "target" };
+	for (uint32_t i = 0; i < SIM_LISTENERS; i++)
+		p->listeners[i] = (struct listener){
+			.number = i,
+			.name = names[i],
+			.route = { .weighted = i == 0, .arm = i == 2 ? ARM_TARGET : ARM_SOURCE },
+			.policy = front_policy(&w->temper),
+			.forwarded = FORWARDED_APPEND,
+			.trace = TRACE_MAKE,
+			.port = addr_port(&w->listeners[i]),
+		};
+}
+
+static void write_node(struct world *w, struct plan_page *p, enum arm arm, unsigned i, struct node *n)
+{
+	const struct plan_node *from = &w->plans.nodes[arm][i];
+	char *name = p->names[arm][i];
+	snprintf(name, sizeof p->names[arm][i], "%s-%u.example:9200", arm_names[arm], i);
+	for (unsigned j = 0; j < from->address_n; j++)
+		p->addresses[arm][i][j] =
+			w->servers[arm][i].doors[(from->first_door + j) % SERVER_DOORS].at;
+	*n = (struct node){
+		.state = &from->state,
+		.name = name,
+		.server_name = name,
+		.addresses = p->addresses[arm][i],
+		.address_n = from->known ? from->address_n : 0,
+		.awaited = !from->known,
+	};
+}
+
+static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
+{
+	struct cluster *c = &p->plan.clusters[arm];
+	*c = (struct cluster){
+		.name = arm_names[arm],
+		.arm = arm,
+		.balance = w->seed % 2 ? BALANCE_LEAST_OUTSTANDING : BALANCE_ROUND_ROBIN,
+		.host = HOST_PRESERVE,
+		.nodes = p->nodes[arm],
+		.policy = back_policy(&w->temper),
+	};
+	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		if (w->plans.nodes[arm][i].listed)
+			write_node(w, p, arm, i, &p->nodes[arm][c->node_n++]);
+}
+
+static struct plan_page *write_page(struct world *w)
+{
+	struct plan_page *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+	must(p && w->plans.page_n < SIM_PLANS_MAX);
+	memset(p, 0, sizeof *p);
+	w->plans.pages[w->plans.page_n++] = p;
+	p->plan = (struct plan){
+		.number = w->plans.page_n,
+		.listeners = p->listeners,
+		.listener_n = SIM_LISTENERS,
+		.worker_n = w->temper.workers,
+		.pins = p->pins,
+	};
+	write_listeners(w, p);
+	for (int arm = 0; arm < ARMS; arm++)
+		write_cluster(w, p, (enum arm)arm);
+	return p;
+}
+
+/* --- publishing --- */
+
+static void publish(struct world *w)
+{
+	struct plan_page *p = write_page(w);
+	for (unsigned i = 0; i < w->temper.workers; i++)
+		atomic_store(&w->hands[i].door.plan, &p->plan);
+	world_wake(w);
+	world_tell(w, "plan %llu", (unsigned long long)p->plan.number);
+}
+
+void plans_open(struct world *w)
+{
+	uint32_t number = 0;
+	for (int arm = 0; arm < ARMS; arm++)
+		for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
+			struct plan_node *n = &w->plans.nodes[arm][i];
+			n->state.number = number++;
+			atomic_store(&n->state.healthy, true);
+			n->listed = true;
+			n->known = !w->temper.shifts || dice_says(&w->dice, 800);
+			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
+		}
+	publish(w);
+}
+
+static unsigned listed(const struct world *w, enum arm arm)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		n += w->plans.nodes[arm][i].listed;
+	return n;
+}
+
+void plans_shift(struct world *w)
+{
+	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
+	unsigned least = w->temper.deserts ? 0 : 1;
+	if (w->plans.page_n + 1 == SIM_PLANS_MAX)
+		return;
+	if (!n->known) {
+		n->known = true;
+	} else if (dice_says(&w->dice, 400)) {
+		n->first_door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
+		n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
+	} else if (!n->listed || listed(w, arm) > least) {
+		n->listed = !n->listed;
+	}
+	publish(w);
+}
+
+/* Publishes only what is a change. */
+static void improve(struct world *w, bool list)
+{
+	bool changed = false;
+	for (int arm = 0; arm < ARMS; arm++)
+		for (unsigned i = 0; i < w->temper.nodes[arm]; i++) {
+			struct plan_node *n = &w->plans.nodes[arm][i];
+			changed |= !n->known || (list && !n->listed);
+			n->known = true;
+			n->listed |= list;
+		}
+	if (changed)
+		publish(w);
+}
+
+void plans_know_names(struct world *w)
+{
+	improve(w, false);
+}
+
+void plans_settle(struct world *w)
+{
+	improve(w, true);
+}
+
+/* --- an end --- */
+
+/* Every worker that runs has moved on, and no exchange holds it. */
+static bool is_free(const struct world *w, const struct plan_page *p)
+{
+	for (unsigned i = 0; i < w->temper.workers; i++) {
+		const struct hand *h = &w->hands[i];
+		const struct plan *adopted = atomic_load(&h->door.adopted);
+		if ((h->worker && adopted->number <= p->plan.number) || atomic_load(&p->pins[i].n))
+			return false;
+	}
+	return true;
+}
+
+void plans_sweep(struct world *w)
+{
+	for (unsigned i = 0; i + 1 < w->plans.page_n; i++) {
+		struct plan_page *p = w->plans.pages[i];
+		if (p->poisoned || !is_free(w, p))
+			continue;
+		memset(p, POISON, sizeof *p);
+		p->poisoned = true;
+	}
+}
+
+static bool is_poison(const struct plan_page *p)
+{
+	const unsigned char *at = (const unsigned char *)&p->plan;
+	const unsigned char *end = (const unsigned char *)(p + 1);
+	while (at < end && *at == POISON)
+		at++;
+	return at == end;
+}
+
+void plans_close(struct world *w)
+{
+	plans_sweep(w);
+	for (unsigned i = 0; i < w->plans.page_n; i++) {
+		struct plan_page *p = w->plans.pages[i];
+		bool newest = i + 1 == w->plans.page_n;
+		for (unsigned j = 0; newest && j < w->temper.workers; j++)
+			judge_nothing(w, "pins of the newest plan", atomic_load(&p->pins[j].n));
+		if (!newest && !(p->poisoned && is_poison(p)))
+			judge_fail(w, "an old plan is let go", "plan %u is %s", i + 1,
+				   p->poisoned ? "written to" : "still held");
+		free(p);
+	}
+}

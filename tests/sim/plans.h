@@ -1,0 +1,45 @@
+#ifndef TESTS_SIM_PLANS_H
+#define TESTS_SIM_PLANS_H
+
+/*
+ * Configurations as control would make them, one after the other. An old one is given up as soon as
+ * the contract of proxy/plan.h allows it, and then it is poisoned: whoever still looks at it shows.
+ */
+
+#include "proxy/plan.h"
+#include "sim/temper.h"
+
+struct world;
+struct plan_page;
+
+#define SIM_PLANS_MAX 64
+
+/* A node as it is at present. */
+struct plan_node {
+	struct node_state state;
+	bool listed;	   /* it is in the plan */
+	bool known;	   /* its address is */
+	unsigned address_n; /* doors that it is known by, from `first_door` on */
+	unsigned first_door;
+};
+
+struct plans {
+	struct plan_node nodes[ARMS][SIM_NODES_MAX];
+	struct plan_page *pages[SIM_PLANS_MAX]; /* owned */
+	unsigned page_n;
+};
+
+/* The first plan. */
+void plans_open(struct world *w);
+/* Changes something, and publishes the plan that follows to every worker. */
+void plans_shift(struct world *w);
+/* No name is unknown any more: before requests have waited for one too long. */
+void plans_know_names(struct world *w);
+/* All nodes are there. */
+void plans_settle(struct world *w);
+/* Poisons what is in nobody's hands any more. */
+void plans_sweep(struct world *w);
+/* All but the newest must be poisoned, and nothing was written there since. */
+void plans_close(struct world *w);
+
+#endif

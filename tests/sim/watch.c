@@ -1,0 +1,66 @@
+#include "sim/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/exchange.h"
+#include "sim/world.h"
+
+#define exchange_of(s, member)                                                                     \
+	((const struct exchange *)((const char *)(s) - offsetof(struct exchange, member)))
+
+static bool is_called(const struct stream *s, const char *name)
+{
+	return strcmp(s->name, name) == 0;
+}
+
+/* Each hop of a request has its exchange at one end. */
+static const struct exchange *exchange_at(const struct stream *to)
+{
+	if (is_called(to, "front"))
+		return exchange_of(to->peer, front);
+	if (is_called(to, "back"))
+		return exchange_of(to->peer, back);
+	return is_called(to->peer, "front") ? exchange_of(to, front) : exchange_of(to, back);
+}
+
+/* Targets are "/r/ID", with a query where a flaw is. */
+static uint64_t id_of(const struct exchange *ex)
+{
+	if (!ex->request || ex->request->target_n < 4)
+		return 0;
+	return strtoull(msg_target(ex->request).at + 3, NULL, 10);
+}
+
+static void settle_decision(struct watch *t)
+{
+	const struct exchange *ex = t->deciding;
+	if (!ex || ex->arm == ARM_NONE)
+		return;
+	t->deciding = NULL;
+	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
+		      world_ask(t->world, id_of(ex)));
+}
+
+static void said(const struct stream_tracer *tracer, const struct stream *to, const char *verb,
+		 unsigned long long number, bool end)
+{
+	struct watch *t = (struct watch *)((uintptr_t)tracer - offsetof(struct watch, tracer));
+	const struct exchange *ex = exchange_at(to);
+	settle_decision(t);
+	if (to == &ex->front && strcmp(verb, "head") == 0)
+		t->deciding = ex;
+	world_tell(t->world, "worker %u, request %llu: %s -> %s: %s %llu%s", t->worker,
+		   (unsigned long long)id_of(ex), to->peer->name, to->name, verb, number,
+		   end ? ", end" : "");
+}
+
+void watch_open(struct watch *t, struct world *w, unsigned worker)
+{
+	*t = (struct watch){ .tracer = { said }, .world = w, .worker = worker };
+}
+
+void watch_turn(struct watch *t)
+{
+	settle_decision(t);
+}

@@ -1,0 +1,74 @@
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+/*
+ * A whole world of one seed: workers as they are, on a simulated network, between scripted clients
+ * and scripted nodes, under an operator who changes things while they run.
+ */
+
+#include "base/wheel.h"
+#include "io/sim.h"
+#include "proxy/worker.h"
+#include "sim/client.h"
+#include "sim/dice.h"
+#include "sim/judge.h"
+#include "sim/operator.h"
+#include "sim/plans.h"
+#include "sim/server.h"
+#include "sim/temper.h"
+#include "sim/watch.h"
+
+#define SIM_LISTENERS 3
+
+/* One worker and what is its own. */
+struct hand {
+	struct bufs bufs;
+	struct io *io;
+	struct worker *worker; /* NULL once it has stopped */
+	struct board_slot *slot;
+	struct worker_door door;
+	struct counters counters;
+	struct watch watch;
+	bool stalled;
+};
+
+struct world {
+	uint64_t seed;
+	bool verbose;
+	struct temper temper;
+	struct dice dice;
+	struct sim *sim;
+	struct wheel wheel; /* of scripts */
+	struct board board;
+	struct plans plans;
+	struct operator operator;
+	struct judge judge;
+	struct addr listeners[SIM_LISTENERS]; /* weighted, source, target */
+	struct hand hands[SIM_WORKERS_MAX];
+	struct server servers[ARMS][SIM_NODES_MAX];
+	struct bufs town_bufs;
+	struct io *town; /* of all clients */
+	struct client clients[SIM_CLIENTS_MAX];
+	unsigned clients_over;
+	bool stopping;
+};
+
+/* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run. */
+uint64_t world_run(uint64_t seed, bool verbose);
+
+uint64_t world_now_ms(const struct world *w);
+/* How a new connection is to behave. */
+struct pace world_pace(struct world *w);
+/* NULL: nobody has asked that. */
+struct ask *world_ask(struct world *w, uint64_t id);
+/* No worker accepts any more. */
+void world_stop(struct world *w);
+/* Workers cut what is left. */
+void world_abort(struct world *w);
+/* As control does after a change. */
+void world_wake(struct world *w);
+
+/* With -v: one line of what happens. */
+__attribute__((format(printf, 2, 3))) void world_tell(const struct world *w, const char *format, ...);
+
+#endif
