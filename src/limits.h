@@ -9,10 +9,14 @@
 
 /* A block with its header: a page. Most requests and small answers fit one. */
 #define BLOCK_SMALL_BYTES 4096
-/* A block for transfers: four full TLS records and then some; measured against 16 and 256 KiB. */
-#define BLOCK_LARGE_BYTES (128 * 1024)
-/* What a wire hands to the kernel at most in one turn: bounds one peer's share of a turn. */
-#define WIRE_FLUSH_BYTES (256 * 1024)
+/* A block for transfers: holds what WIRE_FLUSH_BYTES become when they are sealed. */
+#define BLOCK_LARGE_BYTES (64 * 1024)
+/*
+ * What a wire hands to the kernel at most in one turn: sealed in four records it still is one
+ * segment of the kernel's largest. A second one would wait for its pacing timer (with BBR) while
+ * other wires could have been served; and it bounds one peer's share of a turn.
+ */
+#define WIRE_FLUSH_BYTES (63 * 1024)
 /* Body bytes that a receiver may have granted and not yet got: bounds one exchange's memory. */
 #define STREAM_CREDIT_BYTES (256 * 1024)
 /* Bytes of receive blocks that the clients of one worker may hold together. */
@@ -78,6 +82,7 @@
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
 
+static_assert(WIRE_FLUSH_BYTES + 4 * 22 <= BLOCK_LARGE_BYTES, "four sealed records are one block");
 static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");
 static_assert(BLOCK_LARGE_BYTES >= TRAILERS_BYTES + 4, "trailers must be able to be contiguous");
 static_assert(REQUEST_HEAD_BYTES <= 65535 * 2, "offsets of fields");

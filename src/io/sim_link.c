@@ -204,6 +204,7 @@ void sim_link_break(struct sim_link *l, unsigned side)
 	struct sim_end *e = &l->ends[side];
 	drop_pieces(e);
 	e->reset = true;
+	e->ended = false;
 	send_reset(l, !side);
 	stir(e);
 }
