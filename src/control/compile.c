@@ -147,6 +147,7 @@ static void compile_listener(struct compiled *d, const struct config *c,
 		.forwarded = (enum forwarded)c->listeners.kinds[k].forwarded,
 		.trace = (enum trace)c->listeners.kinds[k].trace,
 		.port = addr_port(&a->addr),
+		.body_max = c->listeners.kinds[k].body_max,
 		.tls = c->listeners.kinds[k].tls ? d->front.list : NULL,
 	};
 }

@@ -58,6 +58,7 @@ static const struct key listener_keys[] = {
 	{ "forwarded", &key_choice, AT(forwarded), .preset = FORWARDED_APPEND,
 	  .words = forwarded_words },
 	{ "trace", &key_choice, AT(trace), .preset = TRACE_MAKE, .words = trace_words },
+	{ "body", &key_size, AT(body_max), .least = 1 },
 	LATER("allow"),
 	LATER("trust"),
 	LATER("health"),

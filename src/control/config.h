@@ -29,6 +29,7 @@ struct config_listener {
 	uint32_t tls;	    /* bool */
 	uint32_t forwarded; /* enum forwarded */
 	uint32_t trace;	    /* enum trace */
+	uint64_t body_max;  /* bytes; 0: any number */
 };
 
 struct config_node {

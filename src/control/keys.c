@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "control/duration.h"
+#include "control/size.h"
 #include "control/suggest.h"
 #include "control/text_file.h"
 
@@ -172,6 +173,27 @@ static void duration_bind(struct binder *b, const struct key *k, const struct ya
 }
 
 const struct key_type key_duration = { duration_bind, number_preset };
+
+static void size_preset(const struct key *k, void *to)
+{
+	*(uint64_t *)to = k->preset;
+}
+
+static void size_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	uint64_t bytes;
+	if (!key_is_scalar(b, k, y))
+		return;
+	if (!size_read(y->text, &bytes) || bytes < k->least)
+		complain(b->complaints, y->at,
+			 "%s: '%s' is not a size of at least %u: a number of bytes, or as 64KiB, "
+			 "100MiB, 2GiB",
+			 k->name, y->text, k->least);
+	else
+		*(uint64_t *)to = bytes;
+}
+
+const struct key_type key_size = { size_bind, size_preset };
 
 static void choice_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {

@@ -60,6 +60,7 @@ struct key_file_value {
 extern const struct key_type key_section;  /* a struct that begins with a section_head */
 extern const struct key_type key_integer;  /* uint32_t */
 extern const struct key_type key_duration; /* uint32_t, milliseconds: 300ms, 5s, 2m, 1h, 7d */
+extern const struct key_type key_size;     /* uint64_t, bytes: 64KiB, 100MiB, 2GiB */
 extern const struct key_type key_choice;   /* uint32_t */
 extern const struct key_type key_text;	   /* const char * */
 extern const struct key_type

@@ -84,10 +84,12 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 	if (t->ill && last && dice_says(d, 200))
 		a->flaw = &dice_pick(d, flaws);
 	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 120);
+	a->relayed = dice_says(d, 150);
 	if (a->upgrades)
 		a->method = "GET";
 	else if (!a->flaw)
 		make_framing(a, d, t);
+	a->too_large = t->allowed && a->body_n > t->allowed;
 	deed_make(&a->deed, a, d, t);
 	if (a->upgrades && a->deed.tunnel)
 		a->body_n = dice_size(d, t->body_max);
@@ -145,6 +147,8 @@ void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
 	text_print(to, "%s %s/r/%llu HTTP/1.%u\r\n", a->method,
 		   dice_says(d, 100) ? "http://shop.example" : "", id, a->minor);
 	text_print(to, "Host: shop.example\r\nX-Request-Id: %llu\r\n", id);
+	if (a->relayed)
+		text_print(to, "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\n");
 	write_connection(a, d, to);
 	write_framing(a, to);
 	for (uint64_t fill = dice_says(d, 100) ? dice_size(d, 60) : 0; fill; fill--)
@@ -194,7 +198,7 @@ bool ask_may_close(const struct ask *a)
 {
 	const struct deed *d = &a->deed;
 	bool no_length = a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
-	bool rest = (d->fate != FATE_WHOLE || deed_is_early(d)) &&
+	bool rest = (d->fate != FATE_WHOLE || deed_is_early(d) || a->too_large) &&
 		    (a->body_n > DROPPED_BODY_BYTES || a->trailers);
 	return ask_must_close(a) || no_length || rest || a->deed.tunnel;
 }

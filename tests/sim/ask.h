@@ -38,6 +38,8 @@ struct ask {
 	bool trailers, expects, upgrades;
 	bool closes; /* Connection: close */
 	bool keeps;  /* HTTP/1.0 and Connection: keep-alive */
+	bool relayed; /* another proxy has written X-Forwarded-For already, in two fields */
+	bool too_large; /* for the listener */
 	const struct flaw *flaw; /* NULL: it is well made */
 	struct deed deed;
 	/* what has been seen */

@@ -91,9 +91,10 @@ static void go_on(struct client *c)
 		ask_next(c);
 	bool all_said = c->said_n == c->ask_n && !c->promised;
 	bool tunnels = c->asks[c->ask_n - 1].upgrades;
-	if (c->told_to_close || (all_said && !tunnels && c->leaving == LEAVES_HALF))
+	bool gives_up = c->told_to_close && !c->waits_for_fin;
+	if (gives_up || (all_said && !tunnels && c->leaving == LEAVES_HALF))
 		stop_sending(c);
-	else if (c->answered_n == c->ask_n)
+	else if (c->answered_n == c->ask_n && !c->told_to_close)
 		peer_close(&c->peer, false);
 }
 
@@ -267,6 +268,7 @@ static void make_script(struct client *c, struct dice *d, const struct temper *t
 	c->listener = dice_says(d, 700) ? 0 : (unsigned)dice_between(d, 1, 2);
 	c->depth = dice_pick(d, depths);
 	c->think_ms = dice_says(d, 300) ? (unsigned)dice_size(d, 500) : 0;
+	c->waits_for_fin = dice_says(d, 500);
 	c->sends_anyway = dice_says(d, 500);
 	c->patience_ms = (unsigned)dice_between(d, 20, 1000);
 	make_leaving(c, d, t);

@@ -36,6 +36,7 @@ struct client {
 	enum leaving leaving;
 	bool leaves_by_reset;
 	uint64_t leaves_after; /* ms or bytes */
+	bool waits_for_fin; /* when it is told that a connection ends; else it finishes first */
 	bool sends_anyway;     /* the body, after a final answer came instead of 100 */
 	unsigned patience_ms;  /* for 100 */
 	/* where it is */

@@ -1,5 +1,6 @@
 #include "sim/deed.h"
 
+#include "limits.h"
 #include "sim/ask.h"
 #include "sim/pattern.h"
 #include "sim/temper.h"
@@ -17,6 +18,7 @@ static const char *const rubbish[] = {
 	"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nUpgrade: two\r\n\r\n",
+	"", /* but more 1xx answers than anybody needs */
 };
 
 static enum fate make_fate(const struct deed *d, struct dice *dice)
@@ -51,12 +53,15 @@ static void make_answer(struct deed *d, const struct ask *a, struct dice *dice,
 	if (deed_is_bodiless(d, a))
 		d->trailers = false;
 	d->slips = t->fickle && !d->closes && dice_says(dice, 300);
+	/* Behind the next request it would be the answer to that: it has to come with its own. */
+	d->babbles = t->ill && t->smooth && d->body_n < 1000 && !d->closes && dice_says(dice, 100);
 }
 
 /* An answer that does not wait for the request's body: 413, or one that goes on beside it. */
 static void make_early(struct deed *d, const struct ask *a, struct dice *dice)
 {
 	if (dice_says(dice, 500)) {
+		d->babbles = false;
 		d->both_ways = d->body_n && !deed_is_bodiless(d, a) && d->framing != FRAMED_CLOSE;
 		return;
 	}
@@ -78,6 +83,7 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 		make_early(d, a, dice);
 	if (a->upgrades && dice_says(dice, 700)) {
 		*d = (struct deed){ .moment = AT_END, .minor = 1, .status = 101, .tunnel = true };
+		d->hang_up_at = dice_says(dice, 300) ? dice_size(dice, t->body_max) : 0;
 		return;
 	}
 	if (!t->ill || !dice_says(dice, 200) || deed_is_bodiless(d, a) || d->both_ways)
@@ -90,6 +96,8 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 	if (d->cut_at >= d->body_n)
 		d->cut_at = d->body_n - 1;
 	d->rubbish = dice_pick(dice, rubbish);
+	if (d->fate == FATE_RUBBISH && !*d->rubbish)
+		d->interims = INTERIM_ANSWERS_MAX + 1;
 }
 
 bool deed_is_early(const struct deed *d)
@@ -182,4 +190,6 @@ void deed_write_end(const struct deed *d, const struct ask *a, struct text *to)
 {
 	if (!deed_is_bodiless(d, a))
 		framing_write_end(d->framing, d->trailers, a->id, to);
+	if (d->babbles)
+		text_print(to, "HTTP/1.1 200 OK\r\nX-Answer-For: 0\r\nContent-Length: 0\r\n\r\n");
 }

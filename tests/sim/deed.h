@@ -47,8 +47,10 @@ struct deed {
 	bool trailers;
 	bool both_ways; /* begins at once, ends only when the request has */
 	bool tunnel;	/* agrees to an upgrade */
+	uint64_t hang_up_at; /* bytes of its echo behind which it leaves; 0: it waits for the client */
 	bool closes;	/* says that it closes, and does */
 	bool slips;	/* closes without a word */
+	bool babbles;	/* says more than it was asked for */
 	enum fate fate;
 	uint64_t cut_at; /* bytes of the body before it breaks off */
 	const char *rubbish;

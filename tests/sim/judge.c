@@ -119,13 +119,28 @@ static void judge_request_framing(const struct world *w, const struct ask *a, co
 			   number(a->id), length ? length : "-", coding ? coding : "-");
 }
 
-static void judge_request_fields(const struct world *w, const struct ask *a, const struct reader *r)
+static bool is_right_host(const struct world *w, const struct server *s, const char *host)
+{
+	switch (w->temper.host[s->arm]) {
+	case HOST_PRESERVE:
+		return strcmp(host, "shop.example") == 0;
+	case HOST_NODE:
+		return strcmp(host, plans_name_of(&w->plans, s->arm, s->number)) == 0;
+	case HOST_NAME:
+		return strcmp(host, "inside.example") == 0;
+	}
+	return false;
+}
+
+static void judge_request_fields(const struct world *w, const struct server *s, const struct ask *a,
+				 const struct reader *r)
 {
 	const char *host = reader_field(&r->head, "Host");
 	const char *from = reader_field(&r->head, "X-Forwarded-For");
 	const char *trace = reader_field(&r->head, "traceparent");
-	if (!host || strcmp(host, "shop.example") != 0 || !from || strncmp(from, "10.0.0.", 7) != 0 ||
-	    !trace || strlen(trace) != 55)
+	const char *begins = a->relayed && !a->flaw ? "192.0.2.1, 192.0.2.2, 10.0.0." : "10.0.0.";
+	if (!host || !is_right_host(w, s, host) || !from ||
+	    strncmp(from, begins, strlen(begins)) != 0 || !trace || strlen(trace) != 55)
 		judge_fail(w, "plain HTTP", "request %llu has Host %s, from %s, trace %s",
 			   number(a->id), host, from, trace);
 	if (r->minor != 1 || (!a->flaw && strcmp(r->method, a->method) != 0) ||
@@ -143,7 +158,8 @@ struct ask *judge_reached(struct world *w, struct server *s, const struct reader
 	if (!a || !field || strtoull(field, NULL, 10) != id)
 		judge_fail(w, "plain HTTP", "a node gets %s, request %s", r->target, field);
 	world_tell(w, "node %u of arm %d gets request %llu", s->number, s->arm, number(id));
-	if (a->flaw && !a->flaw->in_body)
+	bool never = (a->flaw && !a->flaw->in_body) || (a->too_large && a->framing == FRAMED_LENGTH);
+	if (never)
 		judge_fail(w, "plain HTTP", "a node gets request %llu, which is none", number(id));
 	if (a->reached_n++)
 		judge_fail(w, "one node", "request %llu reached node %u of arm %d, now %u of %d",
@@ -153,7 +169,7 @@ struct ask *judge_reached(struct world *w, struct server *s, const struct reader
 			   a->arm, s->arm);
 	a->server = s;
 	judge_request_framing(w, a, r);
-	judge_request_fields(w, a, r);
+	judge_request_fields(w, s, a, r);
 	return a;
 }
 
@@ -168,7 +184,7 @@ static bool are_trailers(const struct text *t, bool expected, uint64_t id)
 void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
 {
 	a->arrived = true;
-	if (a->flaw)
+	if (a->flaw || (a->too_large && !a->upgrades))
 		judge_fail(w, "bytes are equal", "request %llu ends, though it never does",
 			   number(a->id));
 	uint64_t n = a->upgrades ? 0 : a->body_n;
@@ -237,6 +253,8 @@ static unsigned due_here(const struct ask *a)
 {
 	if (a->flaw)
 		return a->flaw->status;
+	if (a->too_large && !a->upgrades)
+		return 413;
 	switch (a->deed.fate) {
 	case FATE_RESET_BEFORE:
 	case FATE_FIN_BEFORE:
@@ -272,7 +290,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 static void judge_made_here(const struct world *w, const struct ask *a, const struct reader *r)
 {
 	unsigned due = due_here(a);
-	if (r->status != due && !may_be_made_here(w, r->status))
+	bool failed_first = r->status == 502 && a->too_large && a->deed.fate != FATE_WHOLE;
+	if (r->status != due && !failed_first && !may_be_made_here(w, r->status))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
 			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"), due);
 	if (a->flaw && !a->flaw->in_body && a->reached_n)
@@ -343,14 +362,18 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
 
 /*
  * Whether asks of that client may end without an answer. Where one is cut, the reset that says so may
- * overtake the answer to the one before.
+ * overtake the answer to the one before. An answer that goes on beside a request is cut when that
+ * grows too large.
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
 	if (!is_calm(w) || c->left || c->told_to_close)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {
-		enum fate f = c->asks[i].deed.fate;
+		const struct ask *a = &c->asks[i];
+		enum fate f = a->deed.fate;
+		if (a->too_large && a->framing == FRAMED_CHUNKED)
+			return true;
 		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK)
 			return true;
 	}

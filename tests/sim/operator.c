@@ -159,7 +159,7 @@ void operator_open(struct operator *o, struct world *w)
 		set_timer(o, &o->next, dice_size(&w->dice, 1000));
 	if (w->temper.ending != ENDING_IN_PEACE)
 		set_timer(o, &o->end, dice_size(&w->dice, 3000));
-	set_timer(o, &o->names, dice_size(&w->dice, CONNECT_TIMEOUT_MS / 2));
+	set_timer(o, &o->names, dice_size(&w->dice, CONNECT_TIMEOUT_MS * (w->temper.deserts ? 3 : 1) / 2));
 }
 
 void operator_rest(struct operator *o)

@@ -51,6 +51,7 @@ static void write_listeners(struct world *w, struct plan_page *p)
 			.forwarded = FORWARDED_APPEND,
 			.trace = TRACE_MAKE,
 			.port = addr_port(&w->listeners[i]),
+			.body_max = w->temper.allowed,
 		};
 }
 
@@ -58,7 +59,7 @@ static void write_node(struct world *w, struct plan_page *p, enum arm arm, unsig
 {
 	const struct plan_node *from = &w->plans.nodes[arm][i];
 	char *name = p->names[arm][i];
-	snprintf(name, sizeof p->names[arm][i], "%s-%u.example:9200", arm_names[arm], i);
+	memcpy(name, w->plans.names[arm][i], sizeof p->names[arm][i]);
 	for (unsigned j = 0; j < from->address_n; j++)
 		p->addresses[arm][i][j] =
 			w->servers[arm][i].doors[(from->first_door + j) % SERVER_DOORS].at;
@@ -79,7 +80,8 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 		.name = arm_names[arm],
 		.arm = arm,
 		.balance = w->seed % 2 ? BALANCE_LEAST_OUTSTANDING : BALANCE_ROUND_ROBIN,
-		.host = HOST_PRESERVE,
+		.host = w->temper.host[arm],
+		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
 		.policy = back_policy(&w->temper),
 	};
@@ -124,10 +126,12 @@ void plans_open(struct world *w)
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
 			struct plan_node *n = &w->plans.nodes[arm][i];
+			snprintf(w->plans.names[arm][i], sizeof w->plans.names[arm][i],
+				 "%s-%u.example:9200", arm_names[arm], i);
 			n->state.number = number++;
 			atomic_store(&n->state.healthy, true);
 			n->listed = true;
-			n->known = !w->temper.shifts || dice_says(&w->dice, 800);
+			n->known = !w->temper.shifts || dice_says(&w->dice, 600);
 			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
 		}
 	publish(w);
@@ -182,6 +186,11 @@ void plans_know_names(struct world *w)
 void plans_settle(struct world *w)
 {
 	improve(w, true);
+}
+
+const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)
+{
+	return p->names[arm][node];
 }
 
 /* --- an end --- */

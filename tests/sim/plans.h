@@ -25,6 +25,7 @@ struct plan_node {
 
 struct plans {
 	struct plan_node nodes[ARMS][SIM_NODES_MAX];
+	char names[ARMS][SIM_NODES_MAX][32];
 	struct plan_page *pages[SIM_PLANS_MAX]; /* owned */
 	unsigned page_n;
 };
@@ -37,6 +38,8 @@ void plans_shift(struct world *w);
 void plans_know_names(struct world *w);
 /* All nodes are there. */
 void plans_settle(struct world *w);
+/* As plans have it: "source-0.example:9200". */
+const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node);
 /* Poisons what is in nobody's hands any more. */
 void plans_sweep(struct world *w);
 /* All but the newest must be poisoned, and nothing was written there since. */

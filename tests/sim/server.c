@@ -19,6 +19,7 @@ struct visit {
 	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
 	struct timer delay;
 	struct timer idle; /* after which a fickle node closes */
+	uint64_t echoed_n;  /* in a tunnel */
 	bool request_over;
 	bool greeted;	/* 1xx answers were said */
 	bool acting;	/* its deed has begun */
@@ -46,7 +47,7 @@ static void next_request(struct visit *v)
 	struct deed *d = &v->ask->deed;
 	v->ask = NULL;
 	v->request_over = v->greeted = v->acting = v->answered = false;
-	if (d->closes || d->slips)
+	if (d->closes || d->slips || d->babbles)
 		peer_finish(&v->peer);
 	else if (v->server->world->temper.fickle)
 		timer_set(&v->server->world->wheel, &v->idle,
@@ -161,7 +162,12 @@ static void begin_deed(struct visit *v)
 
 static void idle_is_over(struct timer *t)
 {
-	peer_finish(&visit_of(t, idle)->peer);
+	struct visit *v = visit_of(t, idle);
+	if (dice_says(dice_of(v), 300)) {
+		text_print(&v->peer.out, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+		say(v);
+	}
+	peer_finish(&v->peer);
 }
 
 /* --- reading --- */
@@ -205,8 +211,14 @@ static void request_end(struct reader *r)
 static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
 {
 	struct visit *v = visit_of(r, reader);
+	uint64_t hang_up_at = v->ask->deed.hang_up_at;
+	if (v->peer.finishing)
+		return;
 	text_add(&v->peer.out, bytes, n);
 	say(v);
+	v->echoed_n += n;
+	if (hang_up_at && v->echoed_n >= hang_up_at)
+		peer_finish(&v->peer);
 }
 
 static const struct reader_user reader_user = {

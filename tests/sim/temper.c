@@ -40,7 +40,7 @@ static uint64_t body_bytes_max(const struct sim_faults *f)
 		    (f->window_bytes_max && f->window_bytes_max < 100);
 	bool little = f->short_recv >= 100 || f->short_send >= 100 || f->window_bytes_max ||
 		      (f->delay >= 500 && f->delay_ms_max >= 40);
-	return tiny ? 1500 : little ? 40000 : 600 * 1024;
+	return tiny ? 1500 : little ? 40000 : 2 * 1024 * 1024;
 }
 
 void temper_make(struct temper *t, struct dice *d)
@@ -55,8 +55,12 @@ void temper_make(struct temper *t, struct dice *d)
 	t->workers = (unsigned)dice_between(d, 1, SIM_WORKERS_MAX);
 	t->clients = (unsigned)dice_between(d, 1, SIM_CLIENTS_MAX);
 	t->asks_max = (unsigned)dice_between(d, 1, SIM_ASKS_MAX);
-	for (int arm = 0; arm < ARMS; arm++)
+	for (int arm = 0; arm < ARMS; arm++) {
 		t->nodes[arm] = (unsigned)dice_between(d, 1, SIM_NODES_MAX);
+		t->host[arm] = (enum host_policy)dice_roll(d, HOST_NAME + 1);
+	}
+	if (dice_says(d, 150))
+		t->allowed = 1 + dice_size(d, t->body_max);
 	t->hasty = harm && dice_says(d, 300);
 	t->fickle = harm && dice_says(d, 300);
 	t->crashes = harm && dice_says(d, 200);
@@ -64,7 +68,8 @@ void temper_make(struct temper *t, struct dice *d)
 	t->stalls = dice_says(d, 300);
 	t->shifts = dice_says(d, 500);
 	t->ill = dice_says(d, 600);
-	t->changes = (unsigned)dice_size(d, 40);
+	t->smooth = !friction;
+	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 150))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;
 }

@@ -12,8 +12,8 @@
 
 #define SIM_WORKERS_MAX 3
 #define SIM_NODES_MAX 3
-#define SIM_CLIENTS_MAX 12
-#define SIM_ASKS_MAX 6 /* of one client */
+#define SIM_CLIENTS_MAX 24
+#define SIM_ASKS_MAX 8 /* of one client */
 
 enum ending {
 	ENDING_IN_PEACE, /* workers stop when every client has what it came for */
@@ -26,12 +26,15 @@ struct temper {
 	unsigned workers, clients, asks_max;
 	unsigned nodes[ARMS];
 	uint64_t body_max; /* what the faults let through in reasonable time */
+	uint64_t allowed;  /* the listeners' bound on bodies; 0: none */
+	enum host_policy host[ARMS];
 	bool hasty;	   /* timeouts are so short that they fire */
 	bool fickle;	   /* nodes close idle connections without a word */
 	bool crashes;	   /* nodes crash, and come back */
 	bool deserts;	   /* a cluster may lose all its nodes */
 	bool stalls;	   /* workers stand still for a while */
 	bool shifts;	   /* plans change */
+	bool smooth;	   /* what is sent at once arrives at once */
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;

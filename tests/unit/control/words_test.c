@@ -1,6 +1,7 @@
 #include "unit/control/kit.h"
 
 #include "control/duration.h"
+#include "control/size.h"
 #include "control/suggest.h"
 #include "control/token.h"
 
@@ -38,6 +39,35 @@ static void durations_are_said_in_their_largest_unit(void **state)
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		char text[DURATION_TEXT_BYTES];
 		assert_string_equal(duration_text(rows[i].ms, text), rows[i].text);
+	}
+}
+
+static void sizes_have_binary_units(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t bytes; /* UINT64_MAX: refused */
+	} rows[] = {
+		{ "0", 0 },
+		{ "512", 512 },
+		{ "64KiB", 65536 },
+		{ "100MiB", 104857600 },
+		{ "2GiB", 2147483648 },
+		{ "16777215TiB", 16777215ull << 40 },
+		{ "16777216TiB", UINT64_MAX },
+		{ "1KB", UINT64_MAX },
+		{ "1kib", UINT64_MAX },
+		{ "KiB", UINT64_MAX },
+		{ "", UINT64_MAX },
+		{ "-1", UINT64_MAX },
+		{ "1 KiB", UINT64_MAX },
+		{ "1.5MiB", UINT64_MAX },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		uint64_t bytes = UINT64_MAX;
+		assert_int_equal(size_read(rows[i].text, &bytes), rows[i].bytes != UINT64_MAX);
+		assert_int_equal(bytes, rows[i].bytes);
 	}
 }
 
@@ -100,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_have_a_unit),
 		cmocka_unit_test(durations_are_said_in_their_largest_unit),
+		cmocka_unit_test(sizes_have_binary_units),
 		cmocka_unit_test(the_nearest_word_is_meant),
 		cmocka_unit_test(a_token_is_made_once_and_for_its_owner_alone),
 	};
