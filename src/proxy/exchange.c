@@ -198,9 +198,11 @@ void desk_time_waiting(struct desk *d)
 
 /* --- what the client says --- */
 
+/* What goes through a tunnel is no body. */
 static bool is_too_large(const struct exchange *ex, uint64_t body_bytes)
 {
-	return ex->listener->body_max && body_bytes > ex->listener->body_max;
+	uint64_t max = ex->listener->body_max;
+	return max && body_bytes > max && ex->status != 101;
 }
 
 static void asked_head(struct stream *to, struct msg *m, bool end)
