@@ -1,0 +1,373 @@
+#include "unit/cmocka_all.h"
+
+#include <errno.h>
+
+#include "io/sim.h"
+#include "limits.h"
+#include "net/wire.h"
+#include "unit/net/kit.h"
+
+/* Wires on one io, with their peers on another: plain sockets that the test drives. */
+#define PAIRS 10
+
+struct end {
+	struct wire wire;
+	char heard[200000];
+	size_t heard_n;
+	unsigned bytes, finished, drained, broken, gone;
+	enum err why;
+};
+
+struct peer {
+	struct io_op receive, send;
+	struct sock *sock;
+	char got[400000];
+	size_t got_n;
+	int32_t last;
+};
+
+struct world {
+	struct sim *sim;
+	struct bufs ours, theirs;
+	struct io *io, *peer_io;
+	struct wires wires;
+	struct sock *listening;
+	struct io_op accept;
+	struct end ends[PAIRS];
+	struct peer peers[PAIRS];
+	struct budget budget;
+	struct tls_context *tls;
+	unsigned open_n;
+};
+
+/* --- our side --- */
+
+static void on_bytes(struct wire *w)
+{
+	struct end *e = list_entry(w, struct end, wire);
+	size_t n = w->in.bytes;
+	e->bytes++;
+	assert_true(e->heard_n + n <= sizeof e->heard);
+	chain_peek(&w->in, e->heard + e->heard_n, n);
+	e->heard_n += n;
+	chain_skip(&w->in, n);
+}
+
+static void on_finished(struct wire *w)
+{
+	list_entry(w, struct end, wire)->finished++;
+}
+
+static void on_drained(struct wire *w)
+{
+	list_entry(w, struct end, wire)->drained++;
+}
+
+static void on_broken(struct wire *w, enum err why)
+{
+	struct end *e = list_entry(w, struct end, wire);
+	e->broken++;
+	e->why = why;
+}
+
+static void on_gone(struct wire *w)
+{
+	list_entry(w, struct end, wire)->gone++;
+}
+
+static const struct wire_user user = {
+	.bytes = on_bytes,
+	.finished = on_finished,
+	.drained = on_drained,
+	.broken = on_broken,
+	.gone = on_gone,
+};
+
+static void accepted(struct io_op *op)
+{
+	struct world *w = list_entry(op, struct world, accept);
+	if (op->result < 0)
+		return;
+	wire_accept(&w->ends[w->open_n++].wire, &w->wires, &user, op->sock, w->tls, &w->budget);
+	io_accept(w->io, op, w->listening);
+}
+
+/* --- their side --- */
+
+static void peer_received(struct io_op *op)
+{
+	struct peer *p = list_entry(op, struct peer, receive);
+	p->last = op->result;
+	if (op->result <= 0)
+		return;
+	memcpy(p->got + p->got_n, op->block->data, (size_t)op->result);
+	p->got_n += (size_t)op->result;
+	block_drop(op->block);
+}
+
+static void peer_sent(struct io_op *op)
+{
+	struct peer *p = list_entry(op, struct peer, send);
+	if (op->sock)
+		p->sock = op->sock;
+}
+
+static void turn(struct world *w)
+{
+	io_wait(w->io, 0);
+	io_dispatch(w->io);
+	wires_flush(&w->wires);
+	io_wait(w->peer_io, 0);
+	io_dispatch(w->peer_io);
+}
+
+/* Turns both sides until nothing more is on its way. */
+static void settle(struct world *w)
+{
+	for (int i = 0; i < 20; i++)
+		turn(w);
+}
+
+static void say(struct world *w, unsigned i, const char *text)
+{
+	struct iovec v = { (void *)(uintptr_t)text, strlen(text) };
+	io_send(w->peer_io, &w->peers[i].send, w->peers[i].sock, &v, 1);
+	settle(w);
+}
+
+static void listen_to(struct world *w, unsigned i)
+{
+	io_recv(w->peer_io, &w->peers[i].receive, w->peers[i].sock, BLOCK_LARGE);
+}
+
+static void connect_all(struct world *w, unsigned n)
+{
+	struct addr at;
+	addr_parse(SPAN("10.0.0.1"), 80, &at);
+	w->listening = sim_listen(w->io, &at);
+	io_op_init(&w->accept, accepted);
+	io_accept(w->io, &w->accept, w->listening);
+	for (unsigned i = 0; i < n; i++) {
+		io_op_init(&w->peers[i].receive, peer_received);
+		io_op_init(&w->peers[i].send, peer_sent);
+		io_connect(w->peer_io, &w->peers[i].send, &at);
+	}
+	settle(w);
+	assert_int_equal(w->open_n, n);
+}
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	struct sim_faults none = { 0 };
+	bufs_open(&w->ours);
+	bufs_open(&w->theirs);
+	w->sim = sim_open(1, &none);
+	w->io = sim_io_open(w->sim, &w->ours);
+	w->peer_io = sim_io_open(w->sim, &w->theirs);
+	wires_open(&w->wires, w->io, &w->ours);
+	w->budget.max = SIZE_MAX;
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	for (unsigned i = 0; i < w->open_n; i++)
+		if (!w->ends[i].gone)
+			wire_abort(&w->ends[i].wire);
+	io_cancel(w->io, &w->accept);
+	for (unsigned i = 0; i < w->open_n; i++)
+		io_cancel(w->peer_io, &w->peers[i].receive);
+	settle(w);
+	for (unsigned i = 0; i < w->open_n; i++) {
+		assert_int_equal(w->ends[i].gone, 1);
+		if (w->peers[i].sock)
+			io_close(w->peer_io, w->peers[i].sock, false);
+	}
+	io_close(w->io, w->listening, false);
+	settle(w);
+	wires_close(&w->wires);
+	io_free(w->io);
+	io_free(w->peer_io);
+	sim_close(w->sim);
+	bufs_close(&w->ours);
+	bufs_close(&w->theirs);
+	assert_int_equal(w->budget.used, 0);
+	free(w);
+	return 0;
+}
+
+/* --- claims --- */
+
+static void what_one_turn_produces_is_sent_at_once(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	struct wire *wire = &w->ends[0].wire;
+	listen_to(w, 0);
+	uint64_t before = w->io->counts.sends;
+	for (int i = 0; i < 10; i++) {
+		chain_copy_in(&wire->out, &w->ours, "0123456789", 10);
+		wire_touch(wire);
+	}
+	settle(w);
+	assert_int_equal(w->io->counts.sends - before, 1);
+	assert_int_equal(w->peers[0].got_n, 100);
+	assert_int_equal(wire_unsent(wire), 0);
+	assert_int_equal(wire->sent_bytes, 100);
+}
+
+static void who_does_not_ask_hears_nothing(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	say(w, 0, "hello");
+	assert_int_equal(w->ends[0].bytes, 0);
+	wire_receive(&w->ends[0].wire);
+	assert_int_equal(w->ends[0].bytes, 0);
+	settle(w);
+	assert_int_equal(w->ends[0].bytes, 1);
+	assert_memory_equal(w->ends[0].heard, "hello", 5);
+	say(w, 0, "again");
+	assert_int_equal(w->ends[0].bytes, 1);
+}
+
+static void a_spent_budget_holds_receives_back(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	w->budget.max = 0;
+	wire_receive(&w->ends[0].wire);
+	say(w, 0, "hello");
+	assert_int_equal(w->ends[0].bytes, 0);
+	w->budget.max = SIZE_MAX;
+	settle(w);
+	assert_int_equal(w->ends[0].bytes, 1);
+}
+
+static void an_end_is_told_and_sending_goes_on(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	wire_receive(&w->ends[0].wire);
+	io_shutdown(w->peer_io, w->peers[0].sock);
+	listen_to(w, 0);
+	settle(w);
+	assert_int_equal(w->ends[0].finished, 1);
+	assert_int_equal(w->ends[0].broken, 0);
+	chain_copy_in(&w->ends[0].wire.out, &w->ours, "still here", 10);
+	wire_touch(&w->ends[0].wire);
+	settle(w);
+	assert_memory_equal(w->peers[0].got, "still here", 10);
+}
+
+static void a_close_sends_what_is_left_and_then_its_end(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	listen_to(w, 0);
+	chain_copy_in(&w->ends[0].wire.out, &w->ours, "the last", 8);
+	wire_close(&w->ends[0].wire);
+	settle(w);
+	assert_memory_equal(w->peers[0].got, "the last", 8);
+	assert_int_equal(w->ends[0].gone, 1);
+	listen_to(w, 0);
+	settle(w);
+	assert_int_equal(w->peers[0].last, 0);
+}
+
+static void an_abort_is_a_reset(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	listen_to(w, 0);
+	wire_receive(&w->ends[0].wire);
+	wire_abort(&w->ends[0].wire);
+	assert_int_equal(w->ends[0].gone, 0);
+	settle(w);
+	assert_int_equal(w->ends[0].gone, 1);
+	assert_int_equal(w->peers[0].last, -ECONNRESET);
+}
+
+static void a_reset_breaks_the_wire_and_it_goes_by_itself(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 2);
+	wire_receive(&w->ends[0].wire);
+	wire_receive(&w->ends[1].wire);
+	io_close(w->peer_io, w->peers[0].sock, true);
+	w->peers[0].sock = NULL;
+	settle(w);
+	assert_int_equal(w->ends[0].broken, 1);
+	assert_int_equal(w->ends[0].why, ERR_PEER_RESET);
+	assert_int_equal(w->ends[0].gone, 1);
+	assert_int_equal(w->ends[1].broken, 0);
+}
+
+/* A large amount goes in loads of WIRE_FLUSH_BYTES, one at a time. */
+static void a_turn_sends_a_bounded_load(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	struct wire *wire = &w->ends[0].wire;
+	static char many[3 * WIRE_FLUSH_BYTES];
+	chain_copy_in(&wire->out, &w->ours, many, sizeof many);
+	wire_touch(wire);
+	wires_flush(&w->wires);
+	assert_true(wire->send->bytes.bytes >= WIRE_FLUSH_BYTES);
+	assert_true(wire->send->bytes.bytes < WIRE_FLUSH_BYTES + BLOCK_LARGE_BYTES);
+	assert_int_equal(wire_unsent(wire), sizeof many);
+}
+
+static void a_turn_starts_at_most_four_handshakes(void **state)
+{
+	struct world *w = *state;
+	struct tls_library *library = tls_library_open();
+	struct identity identity;
+	char error[TLS_ERROR_BYTES];
+	make_identity(&identity, "DNS:test");
+	struct tls_server_config c = { .certificate = identity.certificate, .key = identity.key };
+	w->tls = tls_server_open(library, &c, error);
+	connect_all(w, PAIRS);
+	static char hello[] = "no TLS at all";
+	struct iovec v = { hello, sizeof hello };
+	for (unsigned i = 0; i < PAIRS; i++) {
+		wire_receive(&w->ends[i].wire);
+		io_send(w->peer_io, &w->peers[i].send, w->peers[i].sock, &v, 1);
+	}
+	unsigned begun = 0;
+	for (int turns = 0; begun < PAIRS; turns++) {
+		assert_true(turns < 20);
+		turn(w);
+		unsigned now = 0;
+		for (unsigned i = 0; i < PAIRS; i++)
+			now += w->ends[i].broken;
+		assert_true(now - begun <= 2 * HANDSHAKES_PER_TURN);
+		assert_int_equal(wires_restless(&w->wires), now < PAIRS && now > 0);
+		begun = now;
+	}
+	assert_int_equal(w->wires.counts.handshakes_failed, PAIRS);
+	settle(w);
+	tls_context_drop(w->tls);
+	tls_library_close(library);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(what_one_turn_produces_is_sent_at_once),
+		TEST(who_does_not_ask_hears_nothing),
+		TEST(a_spent_budget_holds_receives_back),
+		TEST(an_end_is_told_and_sending_goes_on),
+		TEST(a_close_sends_what_is_left_and_then_its_end),
+		TEST(an_abort_is_a_reset),
+		TEST(a_reset_breaks_the_wire_and_it_goes_by_itself),
+		TEST(a_turn_sends_a_bounded_load),
+		TEST(a_turn_starts_at_most_four_handshakes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
