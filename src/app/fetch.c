@@ -1,9 +1,9 @@
 #include "app/fetch.h"
 
-#include <stdlib.h>
-
+#include <assert.h>
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"

@@ -138,9 +138,11 @@ static void child_ended(struct keeper *k, int status)
 		pause_before_restart(k, how);
 		return;
 	}
-	if (WIFSIGNALED(status) && k->stops < 3)
+	/* SIGKILL after a signal to us is our own doing: see stop(). */
+	bool crashed = WIFSIGNALED(status) && !(k->stops && WTERMSIG(status) == SIGKILL);
+	if (crashed)
 		log_line(LOG_ERROR, "keeper: the working process %d %s", (int)k->child, how);
-	k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : k->state == KEEPER_STARTING;
+	k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : crashed;
 	k->state = KEEPER_OVER;
 }
 

@@ -244,7 +244,7 @@ struct yaml *yaml_read(struct arena *arena, struct complaints *c)
 	struct fy_diag *diag = fy_diag_create(&how);
 	struct fy_parse_cfg config = {
 		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS |
-			 FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE,
+			 FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_DISABLE_RECYCLING,
 		.diag = diag,
 	};
 	struct fy_parser *parser = diag ? fy_parser_create(&config) : NULL;

@@ -170,24 +170,6 @@ static void request_body_over(struct h1_front *f, struct chain *last)
 		stream_trailers(f->stream.peer, f->request->body.trailers);
 }
 
-static bool read_body(struct h1_front *f)
-{
-	struct chain part = { 0 };
-	size_t before = f->wire.in.bytes;
-	struct h1_body *body = &f->request->body;
-	enum h1_progress p = h1_body_read(body, f->arena, &f->wire.in, &part,
-					  f->stream.peer->credit);
-	if (p == H1_DONE) {
-		request_body_over(f, &part);
-		return true;
-	}
-	if (part.bytes)
-		stream_data(f->stream.peer, &part, false);
-	if (p == H1_BAD && f->state == FRONT_BODY)
-		refuse(f, body->err);
-	return p == H1_BAD || f->wire.in.bytes != before;
-}
-
 static void free_rest(struct h1_front *f)
 {
 	if (!f->rest)
@@ -205,6 +187,27 @@ static void end_drop(struct h1_front *f, bool whole)
 		f->closes = f->lingers = true;
 	f->state = FRONT_WAIT;
 	end_if_over(f);
+}
+
+static bool read_body(struct h1_front *f)
+{
+	struct chain part = { 0 };
+	size_t before = f->wire.in.bytes;
+	struct h1_body *body = &f->request->body;
+	enum h1_progress p = h1_body_read(body, f->arena, &f->wire.in, &part,
+					  f->stream.peer->credit);
+	if (p == H1_DONE) {
+		request_body_over(f, &part);
+		return true;
+	}
+	if (part.bytes)
+		stream_data(f->stream.peer, &part, false);
+	/* That may have been more than the exchange wanted. */
+	if (p == H1_BAD && f->state == FRONT_BODY)
+		refuse(f, body->err);
+	else if (p == H1_BAD && f->state == FRONT_DROP)
+		end_drop(f, false);
+	return p == H1_BAD || f->wire.in.bytes != before;
 }
 
 /* The exchange needs no more of this body. Its end is where the next request begins. */

@@ -79,10 +79,11 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 					       "OPTIONS", "PROPFIND" };
 	a->method = dice_pick(d, methods);
 	a->minor = !dice_says(d, 120);
-	a->closes = last && dice_says(d, 200);
-	a->keeps = a->minor == 0 && !a->closes && (!last || dice_says(d, 500));
 	if (t->ill && last && dice_says(d, 200))
 		a->flaw = &dice_pick(d, flaws);
+	else
+		a->closes = last && dice_says(d, 200);
+	a->keeps = a->minor == 0 && !a->closes && (!last || dice_says(d, 500));
 	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 120);
 	a->relayed = dice_says(d, 150);
 	if (a->upgrades)
@@ -190,15 +191,17 @@ bool ask_must_close(const struct ask *a)
 	return a->closes || a->flaw || (a->minor == 0 && !a->keeps);
 }
 
-/*
- * Also where an answer to HTTP/1.0 has no length, and where the rest of a request that is answered
- * already is too much to be read, or its trailers have begun.
- */
+bool ask_may_leave_rest(const struct ask *a)
+{
+	const struct deed *d = &a->deed;
+	bool answered_first = d->fate != FATE_WHOLE || deed_is_early(d) || a->too_large;
+	return answered_first && (a->body_n > DROPPED_BODY_BYTES || a->trailers);
+}
+
+/* Also where an answer to HTTP/1.0 has no length. */
 bool ask_may_close(const struct ask *a)
 {
 	const struct deed *d = &a->deed;
 	bool no_length = a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
-	bool rest = (d->fate != FATE_WHOLE || deed_is_early(d) || a->too_large) &&
-		    (a->body_n > DROPPED_BODY_BYTES || a->trailers);
-	return ask_must_close(a) || no_length || rest || a->deed.tunnel;
+	return ask_must_close(a) || no_length || ask_may_leave_rest(a) || a->deed.tunnel;
 }

@@ -66,6 +66,8 @@ void ask_write_body(const struct ask *a, struct dice *d, struct text *to);
 /* For people: what it is and what is to become of it. */
 void ask_describe(const struct ask *a, char *text, size_t room);
 
+/* It is answered early, and the rest of it is too much to be read, or its trailers have begun. */
+bool ask_may_leave_rest(const struct ask *a);
 /* The balancer may, or must, close the client's connection behind the answer. */
 bool ask_may_close(const struct ask *a);
 bool ask_must_close(const struct ask *a);

@@ -213,9 +213,11 @@ void judge_uninvited(const struct world *w, const struct ask *last)
 
 /* --- what a client sees --- */
 
+/* A node's farewell may meet the next request on its way: it looks like an answer to that. */
 static bool is_made_here(const struct reader *r)
 {
-	return reader_count(&r->head, "X-Crossfade-Error") > 0;
+	return reader_count(&r->head, "X-Crossfade-Error") > 0 ||
+	       reader_count(&r->head, "X-Farewell") > 0;
 }
 
 static void judge_interim(const struct world *w, const struct client *c, const struct ask *a)
@@ -275,7 +277,7 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	const struct temper *t = &w->temper;
 	switch (status) {
 	case 408:
-		return t->hasty;
+		return t->hasty || t->fickle;
 	case 502:
 		return !is_calm(w);
 	case 503:
@@ -291,7 +293,8 @@ static void judge_made_here(const struct world *w, const struct ask *a, const st
 {
 	unsigned due = due_here(a);
 	bool failed_first = r->status == 502 && a->too_large && a->deed.fate != FATE_WHOLE;
-	if (r->status != due && !failed_first && !may_be_made_here(w, r->status))
+	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
+	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, r->status))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
 			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"), due);
 	if (a->flaw && !a->flaw->in_body && a->reached_n)
@@ -372,7 +375,7 @@ static bool may_lose(const struct world *w, const struct client *c)
 	for (unsigned i = 0; i < c->said_n; i++) {
 		const struct ask *a = &c->asks[i];
 		enum fate f = a->deed.fate;
-		if (a->too_large && a->framing == FRAMED_CHUNKED)
+		if ((a->too_large && a->framing == FRAMED_CHUNKED) || ask_may_leave_rest(a))
 			return true;
 		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK)
 			return true;

@@ -164,7 +164,7 @@ static void idle_is_over(struct timer *t)
 {
 	struct visit *v = visit_of(t, idle);
 	if (dice_says(dice_of(v), 300)) {
-		text_print(&v->peer.out, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+		text_print(&v->peer.out, "HTTP/1.1 408 Too Late\r\nX-Farewell: 1\r\nConnection: close\r\n\r\n");
 		say(v);
 	}
 	peer_finish(&v->peer);

@@ -1,0 +1,104 @@
+"""Nodes that come and go, and names."""
+
+import json
+
+import pytest
+import requests
+from stage import EchoCluster, own_address, until
+
+OFTEN = "  health: { interval: 100ms, timeout: 1s }"
+
+
+@pytest.fixture
+def pair():
+    made = [EchoCluster("one"), EchoCluster("two")]
+    yield made
+    for cluster in made:
+        cluster.close()
+
+
+def names(balancer, n=10):
+    with requests.Session() as s:
+        return [s.get(balancer.source + "/", timeout=20).json()["cluster"] for _ in range(n)]
+
+
+def healthy(balancer):
+    status = json.loads(balancer.command("status", "-o", "json").stdout)
+    source = [c for c in status["clusters"] if c["cluster" if "cluster" in c else "name"] == "source"][0]
+    return [n["healthy"] for n in source["nodes"]]
+
+
+def test_a_node_is_taken_out_and_back(make_balancer, clusters, pair, backend):
+    balancer = make_balancer([c.url for c in pair], clusters[1].url, io=backend, cluster_more=OFTEN,
+                             source_more="balance: round_robin", more="workers: 1")
+    assert sorted(names(balancer)) == ["one"] * 5 + ["two"] * 5
+    address = pair[1].address
+    pair[1].close()
+    # Until it is known to be down, its requests go to the other.
+    assert names(balancer) == ["one"] * 10
+    until(lambda: healthy(balancer) == [True, False])
+    assert "is taken out" in balancer.said()
+    pair[1] = EchoCluster("two", address)
+    until(lambda: healthy(balancer) == [True, True])
+    assert "is back" in balancer.said()
+    assert sorted(names(balancer)) == ["one"] * 5 + ["two"] * 5
+
+
+def test_a_node_that_answers_with_failures_is_taken_out(make_balancer, make_node, clusters, pair):
+    def ill(connection):
+        while b"\r\n\r\n" in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+    balancer = make_balancer([pair[0].url, make_node(ill).url], clusters[1].url, cluster_more=OFTEN)
+    until(lambda: healthy(balancer) == [True, False])
+    assert names(balancer) == ["one"] * 10
+
+
+def test_a_node_that_knows_no_stranger_is_well(make_balancer, make_node, clusters):
+    def closed(connection):
+        while b"\r\n\r\n" in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+    node = make_node(closed)
+    balancer = make_balancer(node.url, clusters[1].url, cluster_more=OFTEN)
+    until(lambda: node.connections >= 1)
+    until(lambda: "401 in" in balancer.command("status", "-o", "json").stdout)
+    assert healthy(balancer) == [True]
+
+
+def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backend):
+    """One refuses, one is served by, and checks that none can pass have taken both out."""
+    nobody = f"http://{own_address()}:9200"
+    balancer = make_balancer([nobody, pair[0].url], clusters[1].url, io=backend,
+                             cluster_more="  health: { interval: 100ms, expected: 299-299 }",
+                             source_more="balance: round_robin")
+    until(lambda: healthy(balancer) == [False, False])
+    assert names(balancer) == ["one"] * 10
+    assert "crossfade_fail_open_total 0" not in metrics(balancer)
+
+
+def metrics(balancer):
+    import subprocess
+    return subprocess.run(["curl", "-s", "--unix-socket", balancer.directory / "admin.sock", "http://a/metrics"],
+                          capture_output=True, text=True, check=True).stdout
+
+
+def test_a_cluster_that_is_down_is_not_spilled_over(make_balancer, clusters):
+    balancer = make_balancer(f"http://{own_address()}:9200", clusters[1].url, weights=(1, 1), more="workers: 1")
+    got = [requests.get(balancer.weighted, verify=False, timeout=20).status_code for _ in range(10)]
+    assert sorted(got) == [200] * 5 + [502] * 5
+
+
+def test_a_node_may_be_a_name(make_balancer, clusters, backend):
+    node = EchoCluster("named", "127.0.0.1", 0)
+    balancer = make_balancer(f"http://localhost:{node.port}", clusters[1].url, io=backend, source_more="host: node")
+    got = requests.get(balancer.source, timeout=20).json()
+    assert got["cluster"] == "named" and ["Host", f"localhost:{node.port}"] in [[n.title(), v] for n, v in got["headers"]]
+    node.close()
+
+
+def test_a_name_that_nobody_knows_is_a_503(make_balancer, clusters):
+    balancer = make_balancer("http://nobody.invalid:9200", clusters[1].url)
+    got = requests.get(balancer.source, timeout=20)
+    assert (got.status_code, got.headers["X-Crossfade-Error"]) == (503, "no_address")
+    assert requests.get(balancer.target, timeout=20).json()["cluster"] == "target"
