@@ -1,0 +1,418 @@
+#include "unit/cmocka_all.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ends/h1_front.h"
+#include "ends/reply.h"
+#include "io/sim.h"
+#include "limits.h"
+
+/*
+ * A client's connection on the simulator, with a party behind it that answers each request when it
+ * is whole with its path, and /early before its body.
+ */
+struct party {
+	struct stream stream;
+	struct arena arena;
+	struct msg *request;
+	struct reply reply;
+	struct world *world;
+	size_t body_bytes;
+	enum err broke;
+	struct list link;
+};
+
+struct world {
+	struct sim *sim;
+	struct bufs ours, theirs;
+	struct io *io, *client_io;
+	struct wires wires;
+	struct wheel wheel;
+	struct h1_fronts fronts;
+	struct slab parties, chunks;
+	struct list ended;
+	struct sock *listening, *client;
+	struct io_op accept, send, receive;
+	char *got;
+	size_t got_n, got_room;
+	int32_t last;
+	unsigned requests, gone;
+};
+
+static const struct front_policy policy = { 10000, 60000, 3600000, 60000 };
+
+/* --- the party behind the front --- */
+
+static struct party *party_of(struct stream *s)
+{
+	return list_entry(s, struct party, stream);
+}
+
+static void end_if_over(struct party *p)
+{
+	if (!stream_over(&p->stream) || !list_empty(&p->link))
+		return;
+	reply_stop(&p->reply);
+	list_add_tail(&p->world->ended, &p->link);
+}
+
+static void answer(struct party *p)
+{
+	struct span target = msg_target(p->request);
+	reply_text(&p->reply, p->stream.peer, &p->arena, &p->world->ours, 200, SPAN("text/plain"),
+		   target, p->request->method == METHOD_HEAD);
+	if (stream_receives(&p->stream))
+		stream_abort(p->stream.peer, STREAM_STOP, ERR_NONE);
+	end_if_over(p);
+}
+
+static void on_head(struct stream *to, struct msg *m, bool end)
+{
+	struct party *p = party_of(to);
+	p->request = m;
+	p->world->requests++;
+	struct span target = msg_target(m);
+	if (target.n >= 6 && !memcmp(target.at, "/early", 6))
+		answer(p);
+	else if (!end)
+		stream_grant(p->stream.peer, STREAM_CREDIT_BYTES);
+	else
+		answer(p);
+}
+
+static void on_data(struct stream *to, struct chain *c, bool end)
+{
+	struct party *p = party_of(to);
+	size_t n = c->bytes;
+	p->body_bytes += n;
+	chain_drop(c);
+	if (end)
+		answer(p);
+	else
+		stream_grant(p->stream.peer, n);
+}
+
+static void on_trailers(struct stream *to, struct msg *m)
+{
+	(void)m;
+	answer(party_of(to));
+}
+
+static void on_grant(struct stream *to, size_t bytes)
+{
+	(void)bytes;
+	struct party *p = party_of(to);
+	if (p->reply.to)
+		reply_go_on(&p->reply);
+	end_if_over(p);
+}
+
+static void on_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct party *p = party_of(to);
+	p->broke = why;
+	if (way == STREAM_RESET && stream_sends(&p->stream))
+		reply_error(&p->reply, p->stream.peer, &p->arena, &p->world->ours, why, false);
+	end_if_over(p);
+}
+
+static const struct stream_verbs verbs = {
+	.head = on_head,
+	.data = on_data,
+	.trailers = on_trailers,
+	.grant = on_grant,
+	.abort = on_abort,
+};
+
+static struct arena *open_party(const struct front_facts *facts, struct stream *front)
+{
+	struct world *w = facts->listener;
+	struct party *p = slab_take(&w->parties);
+	memset(p, 0, sizeof *p);
+	stream_init(&p->stream, &verbs, "party");
+	arena_open(&p->arena, &w->chunks);
+	list_init(&p->link);
+	p->world = w;
+	stream_join(&p->stream, front);
+	return &p->arena;
+}
+
+static void front_gone(const struct front_facts *facts)
+{
+	((struct world *)facts->listener)->gone++;
+}
+
+static const struct front_user user = { open_party, front_gone };
+
+/* --- the world --- */
+
+static void accepted(struct io_op *op)
+{
+	struct world *w = list_entry(op, struct world, accept);
+	if (op->result == 0)
+		h1_front_open(&w->fronts, &user, &policy, w, op->sock, NULL, NULL);
+}
+
+static void client_sent(struct io_op *op)
+{
+	struct world *w = list_entry(op, struct world, send);
+	if (op->sock)
+		w->client = op->sock;
+}
+
+static void client_received(struct io_op *op)
+{
+	struct world *w = list_entry(op, struct world, receive);
+	w->last = op->result;
+	if (op->result <= 0)
+		return;
+	assert_true(w->got_n + (size_t)op->result < w->got_room);
+	memcpy(w->got + w->got_n, op->block->data, (size_t)op->result);
+	w->got_n += (size_t)op->result;
+	w->got[w->got_n] = 0;
+	block_drop(op->block);
+	io_recv(w->client_io, op, w->client, BLOCK_LARGE);
+}
+
+static void turn(struct world *w)
+{
+	io_wait(w->io, 0);
+	io_dispatch(w->io);
+	wheel_turn(&w->wheel, io_now_ms(w->io));
+	wires_flush(&w->wires);
+	for (struct list *l; (l = list_take_first(&w->ended));) {
+		struct party *p = list_entry(l, struct party, link);
+		arena_close(&p->arena);
+		slab_give(&w->parties, p);
+	}
+	io_wait(w->client_io, 0);
+	io_dispatch(w->client_io);
+}
+
+/* Turns both sides until nothing more comes to the client. */
+static void settle(struct world *w)
+{
+	size_t before;
+	do {
+		before = w->got_n + w->requests;
+		for (int i = 0; i < 20; i++)
+			turn(w);
+	} while (before != w->got_n + w->requests);
+}
+
+static void pass_ms(struct world *w, uint64_t ms)
+{
+	uint64_t until = sim_now_ns(w->sim) + ms * 1000000;
+	while (sim_now_ns(w->sim) < until) {
+		sim_advance(w->sim, until);
+		settle(w);
+	}
+}
+
+static void say_bytes(struct world *w, const char *bytes, size_t n)
+{
+	struct iovec v = { (void *)(uintptr_t)bytes, n };
+	io_send(w->client_io, &w->send, w->client, &v, 1);
+	while (io_op_busy(&w->send))
+		turn(w);
+	settle(w);
+}
+
+static void say(struct world *w, const char *text)
+{
+	say_bytes(w, text, strlen(text));
+}
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	struct sim_faults none = { 0 };
+	struct addr at;
+	w->got_room = 4 << 20;
+	w->got = calloc(1, w->got_room);
+	bufs_open(&w->ours);
+	bufs_open(&w->theirs);
+	slab_open(&w->parties, sizeof(struct party), 16);
+	slab_open(&w->chunks, ARENA_CHUNK_BYTES, 4);
+	list_init(&w->ended);
+	w->sim = sim_open(1, &none);
+	w->io = sim_io_open(w->sim, &w->ours);
+	w->client_io = sim_io_open(w->sim, &w->theirs);
+	wires_open(&w->wires, w->io, &w->ours);
+	wheel_open(&w->wheel, io_now_ms(w->io));
+	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
+	addr_parse(SPAN("10.0.0.1"), 80, &at);
+	w->listening = sim_listen(w->io, &at);
+	io_op_init(&w->accept, accepted);
+	io_op_init(&w->send, client_sent);
+	io_op_init(&w->receive, client_received);
+	io_accept(w->io, &w->accept, w->listening);
+	io_connect(w->client_io, &w->send, &at);
+	settle(w);
+	io_recv(w->client_io, &w->receive, w->client, BLOCK_LARGE);
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	h1_fronts_abort(&w->fronts);
+	io_cancel(w->client_io, &w->receive);
+	settle(w);
+	assert_int_equal(w->gone, 1);
+	io_close(w->client_io, w->client, false);
+	io_close(w->io, w->listening, false);
+	settle(w);
+	h1_fronts_close(&w->fronts);
+	wires_close(&w->wires);
+	io_free(w->io);
+	io_free(w->client_io);
+	sim_close(w->sim);
+	slab_close(&w->parties);
+	slab_close(&w->chunks);
+	bufs_close(&w->ours);
+	bufs_close(&w->theirs);
+	free(w->got);
+	free(w);
+	return 0;
+}
+
+static unsigned count(const struct world *w, const char *text)
+{
+	unsigned n = 0;
+	for (const char *at = w->got; (at = strstr(at, text)); at++)
+		n++;
+	return n;
+}
+
+/* --- claims --- */
+
+/* Each is answered inside the call that its head is: were that a recursion, the stack would end. */
+static void many_pipelined_requests_are_answered_in_order(void **state)
+{
+	struct world *w = *state;
+	enum { MANY = 20000 };
+	char *text = calloc(MANY, 48), *at = text;
+	for (int i = 0; i < MANY; i++)
+		at += sprintf(at, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+	say_bytes(w, text, (size_t)(at - text));
+	assert_int_equal(w->requests, MANY);
+	const char *answers = w->got;
+	for (int i = 0; i < MANY; i++) {
+		char path[16];
+		snprintf(path, sizeof path, "\r\n\r\n/%d", i);
+		answers = strstr(answers, path);
+		assert_non_null(answers);
+	}
+	assert_int_equal(count(w, "Connection: close"), 0);
+	free(text);
+}
+
+static void a_half_closed_client_is_served_and_then_closed(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+	io_shutdown(w->client_io, w->client);
+	settle(w);
+	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	assert_int_equal(w->last, 0);
+	assert_int_equal(w->gone, 1);
+}
+
+static void a_cut_body_is_answered_with_400(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+	io_shutdown(w->client_io, w->client);
+	settle(w);
+	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
+	assert_int_equal(count(w, "request_cut"), 2);
+}
+
+static void the_rest_of_an_early_answered_body_is_dropped(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /early HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	say(w, "3\r\nabc\r\n0\r\nX-Trailer: yes\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(w->requests, 2);
+	assert_int_equal(count(w, "/next"), 1);
+}
+
+static void too_long_a_rest_closes_the_connection_behind_the_answer(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+	static char part[DROPPED_BODY_BYTES];
+	say_bytes(w, part, sizeof part);
+	assert_int_equal(w->gone, 0);
+	say_bytes(w, part, 1);
+	pass_ms(w, LINGER_MS + 100);
+	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	assert_int_equal(w->gone, 1);
+}
+
+static void a_slow_head_is_answered_with_408(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET / HTTP/1.1\r\nHo");
+	pass_ms(w, policy.head_ms - 1000);
+	say(w, "st: a\r\n");
+	assert_int_equal(count(w, "HTTP/1.1 408"), 0);
+	pass_ms(w, 1100);
+	assert_int_equal(count(w, "HTTP/1.1 408"), 1);
+	assert_int_equal(count(w, "Connection: close"), 1);
+}
+
+static void an_idle_connection_is_closed_in_silence(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+	pass_ms(w, policy.idle_ms - 1000);
+	assert_int_equal(w->gone, 0);
+	pass_ms(w, 1100);
+	assert_int_equal(w->gone, 1);
+	assert_int_equal(count(w, "HTTP/1.1"), 1);
+}
+
+static void a_refused_request_is_the_last_one(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(w->requests, 0);
+	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
+	assert_int_equal(count(w, "HTTP/1.1"), 1);
+}
+
+static void a_draining_listener_closes_behind_the_answer(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+	h1_fronts_stop(&w->fronts);
+	say(w, "lo");
+	assert_int_equal(count(w, "Connection: close"), 1);
+	/* It may have sent a next request already: it is read until it has finished, for a while. */
+	assert_int_equal(w->gone, 0);
+	pass_ms(w, LINGER_MS + 100);
+	assert_int_equal(w->gone, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(many_pipelined_requests_are_answered_in_order),
+		TEST(a_half_closed_client_is_served_and_then_closed),
+		TEST(a_cut_body_is_answered_with_400),
+		TEST(the_rest_of_an_early_answered_body_is_dropped),
+		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
+		TEST(a_slow_head_is_answered_with_408),
+		TEST(an_idle_connection_is_closed_in_silence),
+		TEST(a_refused_request_is_the_last_one),
+		TEST(a_draining_listener_closes_behind_the_answer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
