@@ -1,5 +1,7 @@
 """What tests of the running program stand on: addresses of their own, clusters, a balancer."""
 
+import collections
+import contextlib
 import hashlib
 import http.server
 import itertools
@@ -46,15 +48,15 @@ def answers(address, port):
 
 
 class EchoCluster:
-    """A small HTTP/1.1 server that says what it was asked, and counts."""
+    """A small HTTP/1.1 server that says what it was asked, and counts each path."""
 
     def __init__(self, name, address=None, port=9200, tls=None):
         cluster = self
         self.name, self.address, self.port, self.tls = name, address or own_address(), port, tls
-        self.requests, self.lock = 0, threading.Lock()
+        self.asked, self.lock = collections.Counter(), threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
             def body(self):
                 if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -69,7 +71,7 @@ class EchoCluster:
 
             def answer(self):
                 with cluster.lock:
-                    cluster.requests += 1
+                    cluster.asked[self.path] += 1
                 body = self.body()
                 said = json.dumps({
                     "cluster": cluster.name, "method": self.command, "path": self.path,
@@ -90,6 +92,15 @@ class EchoCluster:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads, request_queue_size = True, 1024
+            connections = set()
+
+            def process_request(self, request, address):
+                self.connections.add(request)
+                super().process_request(request, address)
+
+            def shutdown_request(self, request):
+                self.connections.discard(request)
+                super().shutdown_request(request)
 
             def handle_error(self, *_):
                 """A client that hangs up is no news."""
@@ -108,6 +119,9 @@ class EchoCluster:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+        for connection in list(self.server.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Node:

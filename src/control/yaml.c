@@ -68,6 +68,55 @@ static bool characters_are_plain(struct complaints *c)
 	return true;
 }
 
+/* What may stand before a block's '?' on its line: other indicators, anchors, tags. */
+static bool is_indicator(struct span word)
+{
+	static const char *const words[] = { "-", "?", ":", "---" };
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (span_is(word, span_of(words[i])))
+			return true;
+	return word.at[0] == '&' || word.at[0] == '!';
+}
+
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+/* Where a line has the '?' of a key that is more than a word; NOWHERE: it has none. */
+static size_t find_explicit_key(struct span text, size_t at)
+{
+	while (at < text.n && text.at[at] != '\n') {
+		size_t n = 0;
+		while (at + n < text.n && !is_blank(text.at[at + n]))
+			n++;
+		struct span word = { text.at + at, n };
+		if (span_is(word, SPAN("?")))
+			return at;
+		if (n && !is_indicator(word))
+			return NOWHERE;
+		at += n ? n : 1;
+	}
+	return NOWHERE;
+}
+
+/* libfyaml 0.7.12 frees twice over some of them (`? a:<tab>?`), and nobody needs them here. */
+static bool keys_are_plain(struct complaints *c)
+{
+	static const char mark[] = "\xef\xbb\xbf"; /* that of byte order, which libfyaml skips */
+	size_t at = c->text.n >= 3 && !memcmp(c->text.at, mark, 3) ? 3 : 0;
+	while (at < c->text.n) {
+		size_t found = find_explicit_key(c->text, at);
+		if (found != NOWHERE) {
+			complain(c, found, "keys that begin with '?' are not supported");
+			return false;
+		}
+		const char *end = memchr(c->text.at + at, '\n', c->text.n - at);
+		at = end ? (size_t)(end - c->text.at) + 1 : c->text.n;
+	}
+	return true;
+}
+
 static size_t place_of(struct fy_node *n, size_t otherwise)
 {
 	struct fy_token *token = fy_node_get_scalar_token(n);
@@ -236,7 +285,7 @@ static struct yaml *read_documents(struct fy_parser *parser, struct fy_diag *dia
 
 struct yaml *yaml_read(struct arena *arena, struct complaints *c)
 {
-	if (!characters_are_plain(c))
+	if (!characters_are_plain(c) || !keys_are_plain(c))
 		return NULL;
 	struct fy_diag_cfg how;
 	fy_diag_cfg_default(&how);
@@ -244,7 +293,7 @@ struct yaml *yaml_read(struct arena *arena, struct complaints *c)
 	struct fy_diag *diag = fy_diag_create(&how);
 	struct fy_parse_cfg config = {
 		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS |
-			 FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_DISABLE_RECYCLING,
+			 FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE,
 		.diag = diag,
 	};
 	struct fy_parser *parser = diag ? fy_parser_create(&config) : NULL;

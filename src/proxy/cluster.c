@@ -145,7 +145,7 @@ enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const 
 {
 	*fail_open = false;
 	*chosen = best(c, tried, tried_n, true);
-	if (!*chosen && !tried_n) {
+	if (!*chosen) {
 		*chosen = best(c, tried, tried_n, false);
 		*fail_open = *chosen != NULL;
 	}

@@ -82,14 +82,14 @@ def test_an_unknown_authority_is_not_believed(make_balancer, clusters, authority
     tls = node(authority.context(f"IP:{address}"), address)
     balancer = make_balancer(tls.url, clusters[1].url)
     assert refused(balancer, "certificate_of_cluster")
-    assert tls.requests == 0
+    assert tls.asked["/tls"] == 0
 
 
 def test_a_certificate_for_another_name_is_not_believed(make_balancer, clusters, authority, node):
     tls = node(authority.context("IP:127.0.0.99,DNS:other.internal"))
     balancer = make_balancer(tls.url, clusters[1].url, source_more=f"ca: {authority.certificate}")
     assert refused(balancer, "certificate_of_cluster")
-    assert tls.requests == 0
+    assert tls.asked["/tls"] == 0
 
 
 def test_verify_off_believes_everybody_and_says_so(make_balancer, clusters, authority, node):

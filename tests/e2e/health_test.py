@@ -1,6 +1,7 @@
 """Nodes that come and go, and names."""
 
 import json
+import subprocess
 
 import pytest
 import requests
@@ -78,7 +79,6 @@ def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backe
 
 
 def metrics(balancer):
-    import subprocess
     return subprocess.run(["curl", "-s", "--unix-socket", balancer.directory / "admin.sock", "http://a/metrics"],
                           capture_output=True, text=True, check=True).stdout
 

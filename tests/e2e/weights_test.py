@@ -62,17 +62,14 @@ def ask(connection, method="GET", path="/", body=None):
 @pytest.mark.parametrize("weights", [(80, 20), (1, 2), (999, 1)])
 def test_the_split_is_exact(make_balancer, clusters, backend, workers, weights):
     balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend, weights=weights, more=f"workers: {workers}")
-    before = [c.requests for c in clusters]
     # Each worker decides for the connections that it happens to get.
     connections = [connect(balancer) for _ in range(10)]
     for c in itertools.islice(itertools.cycle(connections), 1000):
         ask(c, path="/counted")
-    got = [c.requests - b for c, b in zip(clusters, before)]
-    probes = sum(got) - 1000
-    assert 0 <= probes <= 4
+    got = [c.asked["/counted"] for c in clusters]
+    assert sum(got) == 1000
     for n, weight in zip(got, weights):
-        share = 1000 * weight / sum(weights)
-        assert share - workers <= n <= share + workers + probes
+        assert abs(n - 1000 * weight / sum(weights)) <= workers
 
 
 def test_an_arm_of_weight_0_is_never_taken(make_balancer, clusters, backend):
@@ -244,9 +241,11 @@ def test_rollback_works_on_a_full_disk(make_balancer, clusters, tmp_path):
         balancer.weights(0, 1)
         assert ask(connection)["cluster"] == "target"
         fill(disk)
-        done = balancer.command("rollback", "--reason", "the disk is full")
-        assert "source 1 (100 %)" in done.stdout
-        assert ask(connection)["cluster"] == "source"
+        # As often as it takes until the audit log's last block is full as well.
+        for _ in range(30):
+            done = balancer.command("rollback", "--reason", "the disk is full, " + 200 * "x")
+            assert "source 1 (100 %)" in done.stdout
+            assert ask(connection)["cluster"] == "source"
         assert "audit" in balancer.said()
         # The state's blocks were there before: it is kept all the same.
         os.kill(balancer.working_pid(), signal.SIGKILL)

@@ -31,9 +31,15 @@ static struct ask *awaited(struct client *c)
 
 /* --- asking --- */
 
+/* Where in all that is sent the next word will stand. */
+static uint64_t place(const struct client *c)
+{
+	return c->peer.sent_n + c->peer.out.n + c->peer.going.n - c->peer.piece_at;
+}
+
 static void say_body(struct client *c, struct ask *a)
 {
-	c->body_from = c->peer.sent_n + c->peer.out.n + c->peer.going.n - c->peer.piece_at;
+	c->body_from = place(c);
 	ask_write_body(a, &c->world->dice, &c->peer.out);
 	a->sent = true;
 	peer_say(&c->peer);
@@ -56,6 +62,7 @@ static void patience_is_over(struct timer *t)
 
 static void say_tunnel(struct client *c, struct ask *a)
 {
+	c->body_from = place(c);
 	pattern_fill(ask_key(a), 0, text_extend(&c->peer.out, a->body_n), a->body_n);
 	peer_say(&c->peer);
 	peer_finish(&c->peer);
@@ -65,6 +72,7 @@ static void ask_next(struct client *c)
 {
 	struct ask *a = &c->asks[c->said_n++];
 	ask_write_head(a, &c->world->dice, &c->peer.out);
+	c->body_from = place(c);
 	peer_say(&c->peer);
 	if (a->expects) {
 		c->promised = a;

@@ -82,7 +82,7 @@ static void judge_weighted(struct world *w, unsigned worker, enum arm arm)
 
 void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a)
 {
-	w->judge.decided[listener][arm]++;
+	w->judge.decided[worker][listener][arm]++;
 	if (listener == 0)
 		judge_weighted(w, worker, arm);
 	else if (arm != (listener == 1 ? ARM_SOURCE : ARM_TARGET))
@@ -448,14 +448,42 @@ static void judge_acknowledged(struct world *w)
  */
 #define HELD_BYTES_MAX (2 * 64 * 1024 + STREAM_CREDIT_BYTES + BLOCK_LARGE_BYTES + 64 * 1024)
 
+static void judge_held_answers(const struct world *w, const struct client *c)
+{
+	if (c->answers_gone > c->peer.heard_n + HELD_BYTES_MAX)
+		judge_fail(w, "bounded", "%llu bytes of answers are on their way to client %u",
+			   number(c->answers_gone - c->peer.heard_n), c->number);
+}
+
+/* Whether nobody has a reason to drop the body of what this client said last. */
+static bool is_wanted(const struct world *w, const struct client *c)
+{
+	const struct ask *last = &c->asks[c->said_n - 1];
+	for (const struct ask *a = c->asks; a < last; a++)
+		if (ask_may_close(a))
+			return false;
+	return is_calm(w) && last->sent && last->outcome == OUTCOME_OPEN && !last->too_large &&
+	       last->deed.fate == FATE_WHOLE && !deed_is_early(&last->deed);
+}
+
+static void judge_held_request(const struct world *w, const struct client *c)
+{
+	if (!c->said_n || !is_wanted(w, c) || c->peer.sent_n < c->body_from)
+		return;
+	const struct ask *a = &c->asks[c->said_n - 1];
+	uint64_t gone = c->peer.sent_n - c->body_from;
+	if (gone > a->request_heard + HELD_BYTES_MAX)
+		judge_fail(w, "bounded", "%llu bytes of request %llu are on their way",
+			   number(gone - a->request_heard), number(a->id));
+}
+
 static void judge_held(const struct world *w)
 {
 	for (unsigned i = 0; i < w->temper.clients; i++) {
-		const struct client *c = &w->clients[i];
-		if (c->over || c->answers_gone <= c->peer.heard_n + HELD_BYTES_MAX)
+		if (w->clients[i].over)
 			continue;
-		judge_fail(w, "bounded", "%llu bytes of answers are on their way to client %u",
-			   number(c->answers_gone - c->peer.heard_n), i);
+		judge_held_answers(w, &w->clients[i]);
+		judge_held_request(w, &w->clients[i]);
 	}
 }
 
@@ -471,6 +499,21 @@ void judge_nothing(const struct world *w, const char *what, uint64_t n)
 		judge_fail(w, "nothing is left", "%llu %s", number(n), what);
 }
 
+/* Each request that was decided is counted once, whatever became of it. */
+static void judge_counts(const struct world *w, unsigned worker)
+{
+	const struct counters *c = &w->hands[worker].counters;
+	for (unsigned l = 0; l < SIM_LISTENERS; l++)
+		for (int arm = 0; arm < ARMS; arm++) {
+			uint64_t counted = 0, decided = w->judge.decided[worker][l][arm];
+			for (int class = 0; class < STATUS_CLASSES; class++)
+				counted += counter_read(&c->requests[l][arm][class]);
+			if (counted != decided)
+				judge_fail(w, "one answer", "worker %u: %llu decided, %llu counted",
+					   worker, number(decided), number(counted));
+		}
+}
+
 void judge_worker_over(struct world *w, unsigned worker)
 {
 	const struct hand *h = &w->hands[worker];
@@ -484,4 +527,5 @@ void judge_worker_over(struct world *w, unsigned worker)
 	judge_nothing(w, "requests on the board", counter_read(&h->slot->in_flight_now) +
 							  counter_read(&h->slot->in_flight_before));
 	judge_nothing(w, "bytes of blocks", h->bufs.bytes_out);
+	judge_counts(w, worker);
 }

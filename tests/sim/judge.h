@@ -41,7 +41,7 @@ struct judge {
 	unsigned published_n;
 	uint64_t settled; /* the newest epoch that every worker has acknowledged */
 	struct period periods[WORKERS_MAX];
-	uint64_t decided[LISTENERS_MAX][ARMS];
+	uint64_t decided[WORKERS_MAX][LISTENERS_MAX][ARMS];
 };
 
 _Noreturn __attribute__((format(printf, 3, 4))) void

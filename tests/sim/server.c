@@ -19,7 +19,7 @@ struct visit {
 	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
 	struct timer delay;
 	struct timer idle; /* after which a fickle node closes */
-	uint64_t echoed_n;  /* in a tunnel */
+	uint64_t tunnel_n;  /* bytes that have come in a tunnel */
 	bool request_over;
 	bool greeted;	/* 1xx answers were said */
 	bool acting;	/* its deed has begun */
@@ -212,12 +212,12 @@ static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
 {
 	struct visit *v = visit_of(r, reader);
 	uint64_t hang_up_at = v->ask->deed.hang_up_at;
+	v->tunnel_n += n;
 	if (v->peer.finishing)
 		return;
 	text_add(&v->peer.out, bytes, n);
 	say(v);
-	v->echoed_n += n;
-	if (hang_up_at && v->echoed_n >= hang_up_at)
+	if (hang_up_at && v->tunnel_n >= hang_up_at)
 		peer_finish(&v->peer);
 }
 
@@ -244,7 +244,7 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 	reader_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
 	if (v->latest)
-		v->latest->request_heard = v->reader.body_n;
+		v->latest->request_heard = v->reader.state == READ_RAW ? v->tunnel_n : v->reader.body_n;
 }
 
 static void finished(struct peer *p)

@@ -170,6 +170,10 @@ static void a_complaint_shows_the_place(void **state)
 		  "f.yaml:1:4: a control character cannot stand here\n    a: ?\n       ^\n" },
 		{ "a: \xff\n", "f.yaml:1:4: what is not UTF-8 text cannot stand here\n"
 			       "    a: \xff\n       ^\n" },
+		{ "? a:\t?\n", "f.yaml:1:1: keys that begin with '?' are not supported\n"
+			       "    ? a:\t?\n    ^\n" },
+		{ "a: 1\n- &x ? b\n", "f.yaml:2:6: keys that begin with '?' are not supported\n"
+				      "    - &x ? b\n         ^\n" },
 		{ KIT_CONFIG "workers: &x 2\n", "f.yaml:6:13: anchors (&name) are not supported\n"
 						"    workers: &x 2\n                ^\n" },
 		{ KIT_CONFIG "workers: *x\n",

@@ -1,0 +1,156 @@
+"""Real input: a real Elasticsearch 7.10 and a real OpenSearch 2.19, their own client, weights that change meanwhile."""
+
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+from opensearchpy import OpenSearch, helpers
+from stage import ROOT, own_address
+
+SCRIPT = ROOT / "tests/clusters/cluster"
+DOCUMENTS = 5000
+THREADS = 8
+CHANGES = 200
+SECONDS = {"io_uring": 30, "epoll": 10}
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    """URLs of both, by arm."""
+    for tool, package in ("java", "openjdk-17-jdk-headless"), ("mvn", "maven"), ("curl", "curl"):
+        if not shutil.which(tool):
+            pytest.skip(f"real clusters need {tool}: apt-get install {package}, or ./dev test all")
+    at = tmp_path_factory.mktemp("clusters")
+    urls, starting = {}, []
+    for arm, name in ("source", "elasticsearch"), ("target", "opensearch"):
+        address = own_address()
+        urls[arm] = f"http://{address}:9200"
+        starting.append(subprocess.Popen([SCRIPT, "start", name, at / name, "9200"], stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, text=True,
+                                         env={**os.environ, "ADDRESS": address}))
+    said = [s.communicate(timeout=240)[0] for s in starting]
+    try:
+        assert not any(s.returncode for s in starting), said
+        yield urls
+    finally:
+        for name in "elasticsearch", "opensearch":
+            subprocess.run([SCRIPT, "stop", at / name], check=False)
+
+
+@pytest.fixture
+def balancer(make_balancer, servers, backend):
+    return make_balancer(servers["source"], servers["target"], io=backend, more="workers: 2")
+
+
+def client(balancer, port):
+    tls = {"use_ssl": True, "verify_certs": False, "ssl_show_warn": False} if port == 8443 else {}
+    # One that is not served must show: no retries.
+    return OpenSearch([{"host": balancer.address, "port": port}], timeout=30, max_retries=0, maxsize=1, **tls)
+
+
+def document(n):
+    return {"number": n, "text": f"document number {n}", "kind": ("odd", "even")[n % 2 == 0]}
+
+
+def fill(search, index):
+    search.indices.create(index, {"settings": {"number_of_shards": 2, "number_of_replicas": 0}})
+    actions = ({"_index": index, "_id": str(n), "_source": document(n)} for n in range(DOCUMENTS))
+    assert helpers.bulk(search, actions, chunk_size=1000) == (DOCUMENTS, [])
+    search.indices.refresh(index)
+
+
+@pytest.mark.parametrize("port", [9201, 9202], ids=["source", "target"])
+def test_a_client_works_through_each_side(balancer, port):
+    search, index = client(balancer, port), "through"
+    search.indices.delete(index, ignore_unavailable=True)
+    version = search.info()["version"]
+    assert (version.get("distribution"), version["number"].split(".")[0]) == {
+        9201: (None, "7"), 9202: ("opensearch", "2")}[port]
+    fill(search, index)
+    # The client sends a search's body with GET when it is told to, and with POST else.
+    query = {"query": {"term": {"kind.keyword": "even"}}, "size": 3, "sort": ["number"], "track_total_hits": True}
+    for method in "GET", "POST":
+        found = search.transport.perform_request(method, f"/{index}/_search", body=query)
+        assert found["hits"]["total"]["value"] == DOCUMENTS // 2
+        assert [hit["_source"]["number"] for hit in found["hits"]["hits"]] == [0, 2, 4]
+    scrolled = helpers.scan(search, {"query": {"match_all": {}}}, index=index, size=700)
+    assert sorted(hit["_source"]["number"] for hit in scrolled) == list(range(DOCUMENTS))
+    assert search.delete(index, "7")["result"] == "deleted"
+    assert not search.exists(index, "7")
+    search.indices.delete(index)
+    assert not search.indices.exists(index)
+
+
+class Load:
+    """What applications do, in a thread: each answer is looked at."""
+
+    def __init__(self, balancer, index, over, seed):
+        self.search, self.index, self.over = client(balancer, 8443), index, over
+        self.chance = random.Random(seed)
+        self.done, self.failure = 0, None
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        deeds = [self.put, self.get, self.find, self.bulk]
+        try:
+            while not self.over.is_set():
+                self.chance.choice(deeds)()
+                self.done += 1
+        except Exception as failure:  # pylint: disable=broad-except
+            self.failure = failure
+
+    def put(self):
+        n = self.chance.randrange(DOCUMENTS)
+        assert self.search.index(self.index, document(n), id=str(n))["result"] == "updated"
+
+    def get(self):
+        n = self.chance.randrange(DOCUMENTS)
+        assert self.search.get(self.index, str(n))["_source"] == document(n)
+
+    def find(self):
+        n = self.chance.randrange(DOCUMENTS)
+        found = self.search.search({"query": {"term": {"number": n}}}, self.index)
+        assert [hit["_source"] for hit in found["hits"]["hits"]] == [document(n)]
+
+    def bulk(self):
+        first = self.chance.randrange(DOCUMENTS - 100)
+        lines = []
+        for n in range(first, first + 100):
+            lines += [{"index": {"_id": str(n)}}, document(n)]
+        done = self.search.bulk(lines, self.index)
+        assert not done["errors"] and len(done["items"]) == 100
+
+
+def test_weights_change_under_real_clients_without_an_error(balancer, backend):
+    index = "weighted"
+    for port in 9201, 9202:
+        search = client(balancer, port)
+        search.indices.delete(index, ignore_unavailable=True)
+        fill(search, index)
+    over = threading.Event()
+    load = [Load(balancer, index, over, seed) for seed in range(THREADS)]
+    chance, began = random.Random(1), time.monotonic()
+    try:
+        for n in range(CHANGES):
+            said = balancer.weights(chance.randrange(1000), 1 + chance.randrange(999))
+            assert said["epoch"] == n + 2
+            # Spread over the time: what is waited for is the clock.
+            time.sleep(max(0, began + SECONDS[backend] * (n + 1) / CHANGES - time.monotonic()))
+    finally:
+        over.set()
+        for one in load:
+            one.thread.join()
+    assert not [one.failure for one in load if one.failure]
+    assert all(one.done for one in load)
+    status = balancer.command("status", "-o", "json").stdout
+    assert all(f'"{arm}"' in status for arm in ("source", "target"))
+
+
+def test_smoke_compares_real_clusters(balancer):
+    done = balancer.command("smoke", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
