@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "io/addr.h"
-#include "limits.h"
+#include "base/limits.h"
 
 enum channel_word {
 	CHANNEL_LISTEN, /* ask: `count` listening sockets on `addr` */

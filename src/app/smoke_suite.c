@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "control/text_file.h"
-#include "limits.h"
+#include "base/limits.h"
 
 void smoke_suite_open(struct smoke_suite *s)
 {

@@ -4,7 +4,7 @@
 #include "app/client.h"
 #include "app/weights_text.h"
 #include "base/span.h"
-#include "limits.h"
+#include "base/limits.h"
 
 static int show(struct client *t)
 {

@@ -4,7 +4,7 @@
 
 #include "app/command.h"
 #include "app/paint.h"
-#include "limits.h"
+#include "base/limits.h"
 
 static json_int_t integer(const json_t *j, const char *name)
 {

@@ -1,7 +1,7 @@
 #include "base/buf.h"
 
 #include "base/bug.h"
-#include "limits.h"
+#include "base/limits.h"
 
 static const size_t class_bytes[BLOCK_CLASSES] = {
 	[BLOCK_SMALL] = BLOCK_SMALL_BYTES,

@@ -7,7 +7,7 @@
 #include "base/bug.h"
 #include "control/config_types.h"
 #include "control/text_file.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /*
  * The tables. A row is a key: its name, its type, where it goes, its default and its bounds. What

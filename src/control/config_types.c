@@ -1,7 +1,7 @@
 #include "control/config_types.h"
 
 #include "control/config.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* A name as it stands in DNS and in Host: RFC 1123, 2.1, and the underscore that people use. */
 static bool is_host_name(struct span s)

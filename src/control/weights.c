@@ -7,7 +7,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* A save that failed is tried again after 100 ms, then twice that, up to 5 s. */
 #define SAVE_PAUSE_MS 100

@@ -78,15 +78,20 @@ static bool is_indicator(struct span word)
 	return word.at[0] == '&' || word.at[0] == '!';
 }
 
+static bool ends_line(char byte)
+{
+	return byte == '\n' || byte == '\r';
+}
+
 static bool is_blank(char byte)
 {
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+	return byte == ' ' || byte == '\t' || ends_line(byte);
 }
 
 /* Where a line has the '?' of a key that is more than a word; NOWHERE: it has none. */
 static size_t find_explicit_key(struct span text, size_t at)
 {
-	while (at < text.n && text.at[at] != '\n') {
+	while (at < text.n && !ends_line(text.at[at])) {
 		size_t n = 0;
 		while (at + n < text.n && !is_blank(text.at[at + n]))
 			n++;
@@ -100,19 +105,25 @@ static size_t find_explicit_key(struct span text, size_t at)
 	return NOWHERE;
 }
 
-/* libfyaml 0.7.12 frees twice over some of them (`? a:<tab>?`), and nobody needs them here. */
-static bool keys_are_plain(struct complaints *c)
+/*
+ * libfyaml 0.7.12 frees twice over some explicit keys (`? a:<tab>?`), and nobody needs them here;
+ * nor directives, by which a text might choose other line ends than those that are looked at here.
+ */
+static bool lines_are_plain(struct complaints *c)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* that of byte order, which libfyaml skips */
-	size_t at = c->text.n >= 3 && !memcmp(c->text.at, mark, 3) ? 3 : 0;
-	while (at < c->text.n) {
-		size_t found = find_explicit_key(c->text, at);
-		if (found != NOWHERE) {
-			complain(c, found, "keys that begin with '?' are not supported");
+	static const char mark[] = "\xef\xbb\xbf"; /* of byte order, which libfyaml skips */
+	struct span text = c->text;
+	size_t at = text.n >= 3 && !memcmp(text.at, mark, 3) ? 3 : 0;
+	for (; at < text.n; at++) {
+		size_t key = find_explicit_key(text, at);
+		if (key != NOWHERE)
+			complain(c, key, "keys that begin with '?' are not supported");
+		else if (text.at[at] == '%')
+			complain(c, at, "directives (%%) are not supported");
+		if (c->n)
 			return false;
-		}
-		const char *end = memchr(c->text.at + at, '\n', c->text.n - at);
-		at = end ? (size_t)(end - c->text.at) + 1 : c->text.n;
+		while (at < text.n && !ends_line(text.at[at]))
+			at++;
 	}
 	return true;
 }
@@ -285,7 +296,7 @@ static struct yaml *read_documents(struct fy_parser *parser, struct fy_diag *dia
 
 struct yaml *yaml_read(struct arena *arena, struct complaints *c)
 {
-	if (!characters_are_plain(c) || !keys_are_plain(c))
+	if (!characters_are_plain(c) || !lines_are_plain(c))
 		return NULL;
 	struct fy_diag_cfg how;
 	fy_diag_cfg_default(&how);

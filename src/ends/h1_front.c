@@ -2,7 +2,7 @@
 
 #include "base/bug.h"
 #include "http/h1_write.h"
-#include "limits.h"
+#include "base/limits.h"
 
 #define front_of(pointer, member) list_entry(pointer, struct h1_front, member)
 

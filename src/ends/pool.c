@@ -1,7 +1,7 @@
 #include "ends/pool.h"
 
 #include "base/bug.h"
-#include "limits.h"
+#include "base/limits.h"
 
 void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
 	       struct pool_counts *counts)

@@ -2,7 +2,7 @@
 
 #include "base/bug.h"
 #include "http/scan.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* 2^63 is far more than anybody sends; it leaves no sum of two lengths that overflows. */
 #define CHUNK_DIGITS_MAX 16

@@ -4,7 +4,7 @@
 #include "http/authority.h"
 #include "http/h1_sense.h"
 #include "http/scan.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* How much of a first receive is thought to be head: larger ones let the text grow. */
 #define HEAD_GUESS_BYTES 1536

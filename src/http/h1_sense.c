@@ -3,7 +3,7 @@
 #include "base/bug.h"
 #include "http/authority.h"
 #include "http/scan.h"
-#include "limits.h"
+#include "base/limits.h"
 
 static enum err sense_length(struct h1_parser *p, struct span value)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* A browser's request has 15 to 20 fields. */
 #define FIELDS_FIRST 24

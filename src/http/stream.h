@@ -29,7 +29,7 @@
 #include "base/bug.h"
 #include "base/err.h"
 #include "http/msg.h"
-#include "limits.h"
+#include "base/limits.h"
 
 struct stream;
 

@@ -7,7 +7,7 @@
 
 #include "base/bug.h"
 #include "io/addr.h"
-#include "limits.h"
+#include "base/limits.h"
 #include "net/tls_private.h"
 
 /* The largest plaintext of one record: RFC 8446, 5.1. */

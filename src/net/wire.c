@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/bug.h"
-#include "limits.h"
+#include "base/limits.h"
 #include "net/tls.h"
 
 void wires_open(struct wires *s, struct io *io, struct bufs *bufs)

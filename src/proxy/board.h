@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "base/limits.h"
 #include "proxy/plan.h"
 
 #define BOARD_VERSION 1

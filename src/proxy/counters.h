@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "base/limits.h"
 #include "proxy/plan.h"
 
 typedef _Atomic uint64_t counter;

@@ -17,7 +17,7 @@
 #include "ends/h1_back.h"
 #include "ends/h1_front.h"
 #include "io/addr.h"
-#include "limits.h"
+#include "base/limits.h"
 #include "net/tls_context.h"
 
 /* The two clusters. Ties of the split go to the first. */
@@ -62,7 +62,7 @@ struct cluster {
 	const struct node *nodes;
 	size_t node_n;
 	struct back_policy policy;
-	struct tls_context **tls; /* one for each worker; NULL when no node speaks TLS */
+	struct tls_context **tls; /* one for each worker, then control's; NULL when no node speaks TLS */
 };
 
 /* X-Amzn-Trace-Id and traceparent of a request that has none. */

@@ -203,9 +203,16 @@ static void look_at_stop(struct worker *w)
 
 /* --- a turn --- */
 
+/* The last client went at the end of a turn: look_at_stop() is to see it, and nothing else wakes us. */
+static bool is_newly_drained(const struct worker *w)
+{
+	return w->stopping && !w->fronts.open_n &&
+	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
+}
+
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
-	if (wires_restless(&w->wires))
+	if (wires_restless(&w->wires) || is_newly_drained(w))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
 	if (!list_empty(&w->desk.waiting) && ms > io_now_ms(w->config.io) + ACCEPT_PAUSE_MS)

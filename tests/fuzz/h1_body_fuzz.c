@@ -9,7 +9,7 @@
 #include "base/bug.h"
 #include "http/h1_body.h"
 #include "http/h1_write.h"
-#include "limits.h"
+#include "base/limits.h"
 
 #define CONTROL_BYTES 4
 

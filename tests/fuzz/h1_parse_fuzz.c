@@ -10,7 +10,7 @@
 #include "base/bug.h"
 #include "http/h1_parse.h"
 #include "http/h1_write.h"
-#include "limits.h"
+#include "base/limits.h"
 
 #define CONTROL_BYTES 4
 

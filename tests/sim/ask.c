@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limits.h"
+#include "base/limits.h"
 #include "sim/temper.h"
 
 #define HEAD(method) method " /r/@ HTTP/1.1\r\n"

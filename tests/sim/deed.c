@@ -1,6 +1,6 @@
 #include "sim/deed.h"
 
-#include "limits.h"
+#include "base/limits.h"
 #include "sim/ask.h"
 #include "sim/pattern.h"
 #include "sim/temper.h"

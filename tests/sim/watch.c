@@ -32,13 +32,15 @@ static uint64_t id_of(const struct exchange *ex)
 	return strtoull(msg_target(ex->request).at + 3, NULL, 10);
 }
 
+/* The first that is said after a head is the consequence: a word to a node, or our own answer. */
 static void settle_decision(struct watch *t)
 {
 	const struct exchange *ex = t->deciding;
-	if (!ex || ex->arm == ARM_NONE)
+	if (!ex || (ex->arm == ARM_NONE && !ex->status))
 		return;
 	t->deciding = NULL;
-	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
+	if (ex->arm != ARM_NONE)
+		judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
 		      world_ask(t->world, id_of(ex)));
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "limits.h"
+#include "base/limits.h"
 
 static int open_bufs(void **state)
 {

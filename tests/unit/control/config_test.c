@@ -1,6 +1,6 @@
 #include "unit/control/kit.h"
 
-#include "limits.h"
+#include "base/limits.h"
 
 /* Complaints as a person sees them. */
 static char *printed(struct config *c)
@@ -172,6 +172,8 @@ static void a_complaint_shows_the_place(void **state)
 			       "    a: \xff\n       ^\n" },
 		{ "? a:\t?\n", "f.yaml:1:1: keys that begin with '?' are not supported\n"
 			       "    ? a:\t?\n    ^\n" },
+		{ "%YAML 1.1\n---\na: 1\n", "f.yaml:1:1: directives (%) are not supported\n"
+					    "    %YAML 1.1\n    ^\n" },
 		{ "a: 1\n- &x ? b\n", "f.yaml:2:6: keys that begin with '?' are not supported\n"
 				      "    - &x ? b\n         ^\n" },
 		{ KIT_CONFIG "workers: &x 2\n", "f.yaml:6:13: anchors (&name) are not supported\n"

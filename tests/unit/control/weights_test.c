@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "control/weights.h"
 #include "control/weights_json.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /* A board with two workers that acknowledge when the test says so, and time that it turns. */
 struct world {

@@ -6,7 +6,7 @@
 #include "ends/h1_front.h"
 #include "ends/reply.h"
 #include "io/sim.h"
-#include "limits.h"
+#include "base/limits.h"
 
 /*
  * A client's connection on the simulator, with a party behind it that answers each request when it

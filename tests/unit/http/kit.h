@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "http/h1_parse.h"
-#include "limits.h"
+#include "base/limits.h"
 
 #define ARRAY_N(a) (sizeof(a) / sizeof *(a))
 

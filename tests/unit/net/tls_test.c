@@ -1,6 +1,6 @@
 #include "unit/cmocka_all.h"
 
-#include "limits.h"
+#include "base/limits.h"
 #include "net/tls.h"
 #include "unit/net/kit.h"
 

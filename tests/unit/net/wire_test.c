@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "io/sim.h"
-#include "limits.h"
+#include "base/limits.h"
 #include "net/wire.h"
 #include "unit/net/kit.h"
 

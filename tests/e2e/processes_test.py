@@ -1,4 +1,4 @@
-"""A working process that is killed: nobody is refused, and soon everybody is served again."""
+"""The end of a working process, wanted or not."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import threading
 import time
 
 import requests
+from stage import read_head, until
 
 
 def knock(balancer, over, refused, slowest):
@@ -44,3 +45,38 @@ def test_nobody_is_refused_and_service_is_back_within_two_seconds(balancer):
         t.join()
     assert not refused and max(times) < 2
     assert balancer.said().count("was ended by signal 9") == 3
+
+
+def test_a_stop_waits_for_no_idle_connection(balancer):
+    """Neither for a client's nor for those to nodes."""
+    with requests.Session() as clear, requests.Session() as sealed:
+        clear.get(balancer.source, timeout=10)
+        sealed.get(balancer.weighted, verify=False, timeout=10)
+        began = time.monotonic()
+        assert balancer.stop() == 0
+        assert time.monotonic() - began < 1
+
+
+def test_a_stop_lets_an_answer_end(make_balancer, make_node, backend):
+    """And says on it that the connection ends."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def serve(connection):
+        if b"/slow" not in read_head(connection)[0]:
+            return
+        begun.set()
+        go_on.wait(10)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    node = make_node(serve)
+    balancer = make_balancer(node.url, node.url, io=backend)
+    with socket.create_connection((balancer.address, 9201), 10) as c:
+        c.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: "drain" in balancer.command("status", check=False).stdout)
+        go_on.set()
+        head, rest = read_head(c)
+        assert head == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close" and rest == b"ok"
+        assert c.recv(1) == b""
+    assert balancer.stop() == 0

@@ -1,5 +1,5 @@
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
 
 /* Every limit of Crossfade, with its reason. Times in milliseconds end in _MS, sizes in _BYTES. */
 
