@@ -10,12 +10,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/channel.h"
 #include "app/command.h"
 #include "app/worker_threads.h"
 #include "base/bug.h"
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "control/control.h"
 
@@ -151,10 +154,25 @@ static const char *hint(int error)
 	return error == EADDRNOTAVAIL ? " (no interface of this machine has this address)" : "";
 }
 
+/*
+ * The sockets of a balancer that was killed a moment ago may still be there: the kernel takes an
+ * io_uring's accepts back in its own time.
+ */
+static int ask_patiently(struct work *w, const struct channel_message *ask, int *to)
+{
+	static const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+	uint64_t give_up_ns = clock_monotonic_ns() + ADDRESS_WAIT_MS * 1000000ull;
+	int error;
+	while ((error = channel_ask(w->channel, ask, to, ask->count)) == EADDRINUSE &&
+	       clock_monotonic_ns() < give_up_ns)
+		nanosleep(&pause, NULL);
+	return error;
+}
+
 static bool ask_for_sockets(struct work *w, const struct config_address *a, unsigned count, int *to)
 {
 	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = a->addr };
-	int error = channel_ask(w->channel, &ask, to, count);
+	int error = ask_patiently(w, &ask, to);
 	if (error)
 		complain(&w->config->complaints, a->at, "address: cannot listen on %s: %s%s",
 			 a->text, strerror(error), hint(error));

@@ -64,6 +64,8 @@
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2
 #define HEALTH_FAILURES 2
+/* How long a start waits for an address that is in use: by one that has just died, mostly. */
+#define ADDRESS_WAIT_MS 2000
 /* How long a weight change waits for every worker's acknowledgment. */
 #define ACKNOWLEDGE_TIMEOUT_MS 2000
 

@@ -251,6 +251,8 @@ def test_a_killed_working_process_is_replaced_and_nobody_is_refused(balancer):
     balancer.weights(0, 1)
     first = working_process(balancer)
     os.kill(first, signal.SIGKILL)
+    # What it had accepted goes with it; what comes from now on waits for the next one.
+    until(lambda: working_process(balancer) != first, what="the process to be dead")
     for _ in range(20):
         assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
     assert working_process(balancer) != first

@@ -84,8 +84,11 @@ static void ask_next(struct client *c)
 	}
 }
 
+/* What it had promised is not wanted any more. */
 static void stop_sending(struct client *c)
 {
+	c->promised = NULL;
+	timer_clear(&c->patience);
 	if (!c->peer.finishing)
 		peer_finish(&c->peer);
 }

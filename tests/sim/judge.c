@@ -434,9 +434,13 @@ static void judge_acknowledged(struct world *w)
 	unsigned late;
 	for (unsigned i = 0; i < w->temper.workers; i++) {
 		const struct hand *h = &w->hands[i];
-		if (h->worker && !h->stalled && atomic_load(&h->slot->acknowledged) != newest)
+		if (!h->worker || h->stalled)
+			continue;
+		if (atomic_load(&h->slot->acknowledged) != newest)
 			judge_fail(w, "acknowledged", "worker %u runs and has %llu, not %llu", i,
 				   number(atomic_load(&h->slot->acknowledged)), number(newest));
+		if (atomic_load(&h->door.adopted) != atomic_load(&h->door.plan))
+			judge_fail(w, "an old plan is let go", "worker %u runs and has an old one", i);
 	}
 	if (board_late(&w->board, newest, &before, &late) == 0)
 		w->judge.settled = newest;

@@ -9,9 +9,11 @@ static void set_timer(struct operator *o, struct timer *t, uint64_t ms)
 
 /* --- weights --- */
 
+/* Mostly such as people choose. */
 static uint32_t roll_weight(struct dice *d)
 {
-	return dice_says(d, 250) ? 0 : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
+	static const uint32_t usual[] = { 0, 0, 1, 1, 1, 10, 50, 90 };
+	return dice_says(d, 600) ? dice_pick(d, usual) : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
 }
 
 static void change_weights(struct operator *o)
@@ -120,11 +122,23 @@ static void change_something(struct operator *o)
 	}
 }
 
+/* What people change does not wait until workers have nothing to do. */
+void operator_round(struct operator *o)
+{
+	if (o->changes_left && dice_says(&o->world->dice, 5)) {
+		o->changes_left--;
+		change_weights(o);
+	}
+}
+
 static void time_to_change(struct timer *t)
 {
 	struct operator *o = list_entry(t, struct operator, next);
+	if (!o->changes_left)
+		return;
+	o->changes_left--;
 	change_something(o);
-	if (--o->changes_left)
+	if (o->changes_left)
 		set_timer(o, t, dice_size(&o->world->dice, o->interval_ms));
 }
 
@@ -164,6 +178,7 @@ void operator_open(struct operator *o, struct world *w)
 
 void operator_rest(struct operator *o)
 {
+	o->changes_left = 0;
 	timer_clear(&o->next);
 	timer_clear(&o->revive);
 	revive(o);

@@ -26,6 +26,8 @@ struct operator {
 
 /* Publishes the first weights. */
 void operator_open(struct operator *o, struct world *w);
+/* Called while workers are busy. */
+void operator_round(struct operator *o);
 /* Nothing changes any more, and all that stood still or was down goes on. */
 void operator_rest(struct operator *o);
 

@@ -342,15 +342,17 @@ void server_restart(struct server *s)
 		struct server_door *d = &s->doors[i];
 		d->server = s;
 		d->at = address(s->arm, s->number, i);
+		if (!s->there)
+			continue;
 		d->sock = sim_listen(s->io, &d->at);
 		io_op_init(&d->accept, somebody_came);
 		io_accept(s->io, &d->accept, d->sock);
 	}
 }
 
-void server_open(struct server *s, struct world *w, enum arm arm, unsigned number)
+void server_open(struct server *s, struct world *w, enum arm arm, unsigned number, bool there)
 {
-	*s = (struct server){ .world = w, .arm = arm, .number = number };
+	*s = (struct server){ .world = w, .arm = arm, .number = number, .there = there };
 	list_init(&s->visits);
 	bufs_open(&s->bufs);
 	server_restart(s);

@@ -33,11 +33,12 @@ struct server {
 	struct io *io; /* owned; NULL while it is down */
 	struct server_door doors[SERVER_DOORS];
 	struct list visits;
+	bool there;
 	bool leaving;
 };
 
-/* Opens its io and listens. */
-void server_open(struct server *s, struct world *w, enum arm arm, unsigned number);
+/* Opens its io and listens, unless it is not `there`. */
+void server_open(struct server *s, struct world *w, enum arm arm, unsigned number, bool there);
 void server_turn(struct server *s);
 /* All connections are reset and all it knew is lost. */
 void server_crash(struct server *s);

@@ -59,14 +59,15 @@ void temper_make(struct temper *t, struct dice *d)
 		t->nodes[arm] = (unsigned)dice_between(d, 1, SIM_NODES_MAX);
 		t->host[arm] = (enum host_policy)dice_roll(d, HOST_NAME + 1);
 	}
-	if (dice_says(d, 150))
-		t->allowed = 1 + dice_size(d, t->body_max);
+	if (dice_says(d, 200))
+		t->allowed = 1 + dice_size(d, dice_says(d, 500) ? 7 : t->body_max);
 	t->hasty = harm && dice_says(d, 300);
 	t->fickle = harm && dice_says(d, 300);
 	t->crashes = harm && dice_says(d, 200);
 	t->deserts = harm && dice_says(d, 100);
 	t->stalls = dice_says(d, 300);
 	t->shifts = dice_says(d, 500);
+	t->absent = !t->shifts && dice_says(d, 200);
 	t->ill = dice_says(d, 600);
 	t->smooth = !friction;
 	t->changes = (unsigned)dice_size(d, 60);

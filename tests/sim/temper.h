@@ -32,6 +32,7 @@ struct temper {
 	bool fickle;	   /* nodes close idle connections without a word */
 	bool crashes;	   /* nodes crash, and come back */
 	bool deserts;	   /* a cluster may lose all its nodes */
+	bool absent;	   /* the first of several nodes is never there: another has to do */
 	bool stalls;	   /* workers stand still for a while */
 	bool shifts;	   /* plans change */
 	bool smooth;	   /* what is sent at once arrives at once */

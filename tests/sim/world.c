@@ -48,9 +48,9 @@ struct pace world_pace(struct world *w)
 		p.piece_max = (size_t)(most / 64 + 1 + dice_size(d, most));
 	if (p.piece_max > most / 16 && dice_says(d, 500))
 		p.rest_ms_max = (unsigned)dice_between(d, 1, 50);
-	if (dice_says(d, 200))
+	if (dice_says(d, 300))
 		p = (struct pace){ p.piece_max, p.rest_ms_max, dice_size(d, most),
-				   (unsigned)dice_size(d, 3000), (unsigned)dice_between(d, 1, 3) };
+				   (unsigned)dice_size(d, 5000), (unsigned)dice_between(d, 1, 3) };
 	return p;
 }
 
@@ -115,6 +115,7 @@ static void run_round(struct world *w)
 	io_wait(w->town, UINT64_MAX);
 	io_dispatch(w->town);
 	judge_round(w);
+	operator_round(&w->operator);
 	wheel_turn(&w->wheel, world_now_ms(w));
 	plans_sweep(w);
 }
@@ -235,7 +236,8 @@ static struct world *open_world(uint64_t seed, bool verbose)
 	open_listeners(w);
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
-			server_open(&w->servers[arm][i], w, (enum arm)arm, i);
+			server_open(&w->servers[arm][i], w, (enum arm)arm, i,
+				    !w->temper.absent || i > 0 || w->temper.nodes[arm] == 1);
 	operator_open(&w->operator, w);
 	plans_open(w);
 	for (unsigned i = 0; i < w->temper.workers; i++)
