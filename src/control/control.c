@@ -292,7 +292,7 @@ void control_stop(struct control *c)
 	case CONTROL_SERVING:
 		c->state = CONTROL_DRAINING;
 		timer_set(&c->loop.wheel, &c->drain,
-			  c->loop.wheel.now_ms + c->config->timeouts.drain_ms);
+			  loop_now_ms(&c->loop) + c->config->timeouts.drain_ms);
 		tell_workers(c, offsetof(struct worker_door, stopping));
 		break;
 	case CONTROL_DRAINING:

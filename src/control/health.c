@@ -74,7 +74,7 @@ static void end(struct probe *p)
 static void judge(struct probe *p, unsigned status)
 {
 	snprintf(p->node->check, sizeof p->node->check, "%u in %llu ms", status,
-		 (unsigned long long)(p->health->loop->wheel.now_ms - p->began_ms));
+		 (unsigned long long)(loop_now_ms(p->health->loop) - p->began_ms));
 	if (status >= p->how->expected.least && status <= p->how->expected.most)
 		passed(p);
 	else
@@ -185,7 +185,7 @@ static void ask(struct probe *p, const struct addr *to)
 	struct tls_context *tls = p->node->tls ? cluster->tls[plan->worker_n] : NULL;
 	p->state = PROBE_ASKING;
 	p->judged = false;
-	p->began_ms = loop->wheel.now_ms;
+	p->began_ms = loop_now_ms(loop);
 	timer_set(&loop->wheel, &p->timer, p->began_ms + p->how->timeout_ms);
 	arena_open(&p->arena, &p->health->chunks);
 	stream_init(&p->stream, &verbs, "health");
@@ -201,9 +201,9 @@ static void ask(struct probe *p, const struct addr *to)
 
 static void rest(struct probe *p, uint64_t until_ms)
 {
-	struct wheel *wheel = &p->health->loop->wheel;
+	uint64_t now_ms = loop_now_ms(p->health->loop);
 	p->state = PROBE_RESTING;
-	timer_set(wheel, &p->timer, until_ms > wheel->now_ms ? until_ms : wheel->now_ms + 1);
+	timer_set(&p->health->loop->wheel, &p->timer, until_ms > now_ms ? until_ms : now_ms + 1);
 }
 
 static void timer_fired(struct timer *t)
@@ -220,7 +220,7 @@ static void timer_fired(struct timer *t)
 		ask(p, &n->addresses[p->next_address++ % n->address_n]);
 	} else {
 		snprintf(n->check, sizeof n->check, "its name is not resolved");
-		rest(p, p->health->loop->wheel.now_ms +
+		rest(p, loop_now_ms(p->health->loop) +
 				(n->awaited ? AWAITED_PAUSE_MS : p->how->interval_ms));
 	}
 }

@@ -37,6 +37,12 @@ void loop_close(struct loop *l);
 
 void loop_add_sweep(struct loop *l, struct loop_sweep *s, void (*sweep)(struct loop_sweep *s));
 
+/* The time of this turn. That of the wheel may stand behind it while operations are dispatched. */
+static inline uint64_t loop_now_ms(const struct loop *l)
+{
+	return io_now_ms(l->io);
+}
+
 /* One turn: sleeps until something comes or a timer is due. */
 void loop_turn(struct loop *l);
 

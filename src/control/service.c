@@ -258,7 +258,7 @@ static void accepted(struct io_op *op)
 	if (result >= 0 || result == -ECONNABORTED)
 		io_accept(loop->io, op, l->sock);
 	else
-		timer_set(&loop->wheel, &l->pause, loop->wheel.now_ms + ACCEPT_PAUSE_MS);
+		timer_set(&loop->wheel, &l->pause, loop_now_ms(loop) + ACCEPT_PAUSE_MS);
 }
 
 static void pause_is_over(struct timer *t)

@@ -174,7 +174,7 @@ static void look(struct timer *t)
 		change_is_over(c, WEIGHTS_ACKNOWLEDGED);
 		return;
 	}
-	if (w->wheel->now_ms >= c->until_ms) {
+	if (clock_monotonic_ns() >= c->until_ns) {
 		name_the_late(c, w->board);
 		log_line(LOG_WARN,
 			 "weights: %u of the workers have not acknowledged epoch %llu in %d ms",
@@ -187,12 +187,16 @@ static void look(struct timer *t)
 	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
 }
 
+/*
+ * By the clock and not by the wheel, whose time stands while a change is being saved: on a slow disk
+ * the workers would have had none.
+ */
 static void await_acknowledgment(struct weights *w, struct weights_change *c)
 {
 	w->waiting_n++;
 	w->wake(w->waker);
 	c->pause_ms = 1;
-	c->until_ms = w->wheel->now_ms + ACKNOWLEDGE_TIMEOUT_MS;
+	c->until_ns = clock_monotonic_ns() + ACKNOWLEDGE_TIMEOUT_MS * 1000000ull;
 	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
 }
 

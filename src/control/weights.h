@@ -45,7 +45,7 @@ struct weights_change {
 	/* Its own. */
 	struct weights *in;
 	struct timer look_again;
-	uint64_t until_ms, pause_ms;
+	uint64_t until_ns, pause_ms;
 };
 
 struct weights {

@@ -439,7 +439,7 @@ static void request_unwanted(struct h1_front *f)
 	if (f->state != FRONT_BODY)
 		return;
 	/* Trailers that have begun stand in the exchange's arena, which goes. */
-	if (f->request->body.state == H1_BODY_TRAILERS) {
+	if (f->request->body.parser) {
 		f->closes = f->lingers = true;
 		f->state = FRONT_WAIT;
 		return;

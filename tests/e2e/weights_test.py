@@ -5,12 +5,15 @@ import http.client
 import itertools
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
+import time
 
 import pytest
 import requests
@@ -255,3 +258,35 @@ def test_rollback_works_on_a_full_disk(make_balancer, clusters, tmp_path):
         assert Admin(balancer).ask("GET", "/v1/weights")[2]["weights"] == {"source": 1, "target": 0}
         assert requests.get(balancer.weighted, verify=False, timeout=20).json()["cluster"] == "source"
         balancer.end()
+
+
+STOPPER = """
+import ctypes, os, sys
+ATTACH, DETACH = 16, 17
+libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+ok = libc.ptrace(ATTACH, thread, None, None) == 0 and os.waitpid(thread, 0x40000000)
+print("stopped" if ok else "no", flush=True)
+sys.stdin.readline()
+if ok:
+    libc.ptrace(DETACH, thread, None, None)
+"""
+
+
+def test_a_worker_has_its_time_however_long_nothing_happened(make_balancer, clusters, backend):
+    """What a change waits for is counted from the change, not from when the control thread last did anything."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
+                             cluster_more="  health: { interval: 1h }")
+    admin = Admin(balancer)
+    assert admin.set(1, 1)[0] == 200
+    time.sleep(2.5)  # longer than a worker's time
+    threads = pathlib.Path(f"/proc/{balancer.working_pid()}/task")
+    worker = [t.name for t in threads.iterdir() if (t / "comm").read_text() == "worker 0\n"][0]
+    stopper = subprocess.Popen([sys.executable, "-c", STOPPER, worker], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    if stopper.stdout.readline() != "stopped\n":
+        stopper.communicate()
+        pytest.skip("ptrace is not allowed here")
+    later = threading.Timer(0.3, stopper.communicate, ["go on\n"])
+    later.start()
+    assert admin.set(1, 2)[0] == 200
+    later.join()

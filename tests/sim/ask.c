@@ -45,6 +45,10 @@ static const struct flaw flaws[] = {
 	{ CHUNKED "fffffffffffffffff\r\n", 400, true },
 	{ CHUNKED "5\r\nhello\r\n0\r\nHost: x\r\n\r\n", 400, true },
 	{ CHUNKED "0\r\nX y\r\n\r\n", 400, true },
+	/* and no more */
+	{ HEAD("GET") "Host:", 408, false },
+	{ HEAD("POST") HOST "X-Request-Id: @\r\nContent-Length: 9\r\n\r\nhello", 408, true },
+	{ CHUNKED "5\r\nhello\r\n", 408, true },
 };
 
 uint64_t ask_key(const struct ask *a)
@@ -171,7 +175,8 @@ void ask_describe(const struct ask *a, char *text, size_t room)
 	static const char *const framings[] = { "none", "length", "chunked", "close" };
 	static const char *const moments[] = { "at head", "in body", "at end" };
 	static const char *const fates[] = { "whole",	 "reset before", "fin before", "rubbish",
-					     "reset in", "fin in",	 "bad chunk" };
+					     "reset in", "fin in",	 "bad chunk",	 "silent",
+					     "stuck" };
 	const struct deed *d = &a->deed;
 	snprintf(text, room, "%llu: %s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, %s at %llu",
 		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method, a->minor,

@@ -10,6 +10,8 @@
 
 /* Nobody is there: after so long a client gives up connecting. */
 #define KNOCK_MS 20000
+/* Longer than any timeout. */
+#define SLEEP_MS 1000000
 
 static void go_on(struct client *c);
 
@@ -234,7 +236,8 @@ static void nobody_opens(struct timer *t)
 
 static void tell_script(const struct client *c)
 {
-	static const char *const leavings[] = { "after all", "half", "by time", "by answer" };
+	static const char *const leavings[] = { "after all", "half", "by time", "by answer",
+						"asleep" };
 	world_tell(c->world, "client %u at listener %u, %u at a time, leaves %s", c->number, c->listener,
 		   c->depth, leavings[c->leaving]);
 	for (unsigned i = 0; i < c->ask_n; i++) {
@@ -261,9 +264,11 @@ static void make_leaving(struct client *c, struct dice *d, const struct temper *
 	c->leaving = dice_says(d, 150) ? LEAVES_HALF : LEAVES_AFTER_ALL;
 	if (!t->ill || !dice_says(d, 200))
 		return;
-	c->leaving = dice_says(d, 500) ? LEAVES_BY_TIME : LEAVES_BY_ANSWER;
+	c->leaving = (enum leaving)dice_between(d, LEAVES_BY_TIME, LEAVES_ASLEEP);
 	c->leaves_by_reset = dice_says(d, 500);
 	c->leaves_after = dice_size(d, c->leaving == LEAVES_BY_TIME ? 1000 : t->body_max);
+	if (c->leaving == LEAVES_ASLEEP)
+		c->peer.pace = (struct pace){ .nap_after = c->leaves_after, .nap_ms = SLEEP_MS, .naps = 1 };
 }
 
 static void make_script(struct client *c, struct dice *d, const struct temper *t)
@@ -288,8 +293,8 @@ static void make_script(struct client *c, struct dice *d, const struct temper *t
 void client_open(struct client *c, struct world *w, unsigned number)
 {
 	*c = (struct client){ .world = w, .number = number };
-	make_script(c, &w->dice, &w->temper);
 	c->peer.pace = world_pace(w);
+	make_script(c, &w->dice, &w->temper);
 	reader_open(&c->reader, &reader_user, true);
 	timer_init(&c->start, start);
 	timer_init(&c->knock, nobody_opens);

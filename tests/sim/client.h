@@ -18,6 +18,7 @@ enum leaving {
 	LEAVES_HALF,	  /* FIN behind the last request; it hears the answers */
 	LEAVES_BY_TIME,	  /* whatever happens */
 	LEAVES_BY_ANSWER, /* when it has heard so many bytes */
+	LEAVES_ASLEEP,	  /* behind so many bytes it hears no more */
 };
 
 struct client {

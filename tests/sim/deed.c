@@ -24,7 +24,8 @@ static const char *const rubbish[] = {
 static enum fate make_fate(const struct deed *d, struct dice *dice)
 {
 	static const enum fate fates[] = { FATE_RESET_BEFORE, FATE_FIN_BEFORE, FATE_RUBBISH,
-					   FATE_RESET_IN,     FATE_FIN_IN,     FATE_BAD_CHUNK };
+					   FATE_RESET_IN,     FATE_FIN_IN,     FATE_BAD_CHUNK,
+					   FATE_SILENT,	      FATE_STUCK };
 	enum fate f = dice_pick(dice, fates);
 	if (f == FATE_BAD_CHUNK && d->framing != FRAMED_CHUNKED)
 		f = FATE_RESET_IN;

@@ -33,6 +33,8 @@ enum fate {
 	FATE_RESET_IN, /* it ends in the midst of the answer's body */
 	FATE_FIN_IN,
 	FATE_BAD_CHUNK,
+	FATE_SILENT, /* nothing ever comes */
+	FATE_STUCK,  /* nothing more comes in the midst of the answer's body */
 };
 
 struct deed {

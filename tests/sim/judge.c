@@ -253,6 +253,8 @@ void judge_answer_head(struct world *w, const struct client *c, const struct ask
  */
 static unsigned due_here(const struct ask *a)
 {
+	if (a->flaw && a->flaw->status == 408 && a->client->leaving == LEAVES_HALF)
+		return 400;
 	if (a->flaw)
 		return a->flaw->status;
 	if (a->too_large && !a->upgrades)
@@ -264,8 +266,11 @@ static unsigned due_here(const struct ask *a)
 	case FATE_RESET_IN:
 	case FATE_FIN_IN:
 		return 502;
+	case FATE_SILENT:
+		return 504;
 	case FATE_WHOLE:
 	case FATE_BAD_CHUNK:
+	case FATE_STUCK:
 		return 0;
 	}
 	return 0;
@@ -292,7 +297,7 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 static void judge_made_here(const struct world *w, const struct ask *a, const struct reader *r)
 {
 	unsigned due = due_here(a);
-	bool failed_first = r->status == 502 && a->too_large && a->deed.fate != FATE_WHOLE;
+	bool failed_first = r->status >= 502 && a->too_large && a->deed.fate != FATE_WHOLE;
 	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
 	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, r->status))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
@@ -370,14 +375,14 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
-	if (!is_calm(w) || c->left || c->told_to_close)
+	if (!is_calm(w) || c->left || c->told_to_close || c->leaving == LEAVES_ASLEEP)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {
 		const struct ask *a = &c->asks[i];
 		enum fate f = a->deed.fate;
 		if ((a->too_large && a->framing == FRAMED_CHUNKED) || ask_may_leave_rest(a))
 			return true;
-		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK)
+		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK || f == FATE_STUCK)
 			return true;
 	}
 	return false;

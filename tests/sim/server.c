@@ -98,7 +98,7 @@ static void say_part(struct visit *v)
 	if (d->fate == FATE_BAD_CHUNK)
 		text_print(&v->peer.out, "x\r\n");
 	say(v);
-	if (d->fate != FATE_BAD_CHUNK)
+	if (d->fate == FATE_RESET_IN || d->fate == FATE_FIN_IN)
 		break_off(v);
 }
 
@@ -138,7 +138,10 @@ static void act(struct visit *v)
 	case FATE_RESET_IN:
 	case FATE_FIN_IN:
 	case FATE_BAD_CHUNK:
+	case FATE_STUCK:
 		say_part(v);
+		return;
+	case FATE_SILENT:
 		return;
 	}
 }
