@@ -66,7 +66,9 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 bool weights_open(struct weights *w, struct board *board, const char *directory,
 		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES])
 {
-	*w = (struct weights){ .board = board, .state.fd = -1, .audit.fd = -1 };
+	*w = (struct weights){
+		.board = board, .state.fd = -1, .audit.fd = -1, .now_ns = clock_monotonic_ns
+	};
 	struct state_values kept;
 	bool damaged;
 	if (!state_open(&w->state, directory, &kept, &damaged) || !audit_open(&w->audit, directory))
@@ -174,7 +176,7 @@ static void look(struct timer *t)
 		change_is_over(c, WEIGHTS_ACKNOWLEDGED);
 		return;
 	}
-	if (clock_monotonic_ns() >= c->until_ns) {
+	if (w->now_ns() >= c->until_ns) {
 		name_the_late(c, w->board);
 		log_line(LOG_WARN,
 			 "weights: %u of the workers have not acknowledged epoch %llu in %d ms",
@@ -196,7 +198,7 @@ static void await_acknowledgment(struct weights *w, struct weights_change *c)
 	w->waiting_n++;
 	w->wake(w->waker);
 	c->pause_ms = 1;
-	c->until_ns = clock_monotonic_ns() + ACKNOWLEDGE_TIMEOUT_MS * 1000000ull;
+	c->until_ns = w->now_ns() + ACKNOWLEDGE_TIMEOUT_MS * 1000000ull;
 	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
 }
 

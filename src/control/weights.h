@@ -55,6 +55,7 @@ struct weights {
 	struct wheel *wheel;
 	void (*wake)(void *waker); /* makes every worker look at the board */
 	void *waker;
+	uint64_t (*now_ns)(void); /* clock_monotonic_ns(), but in tests */
 	struct timer save_again;
 	uint64_t save_pause_ms;
 	uint64_t changed_wall_ns; /* of the weights in force */

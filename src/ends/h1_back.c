@@ -43,6 +43,9 @@ static void fail(struct h1_back *b, enum err why)
 	give_up(b, why);
 	if (stream_sends(&b->stream))
 		stream_abort(b->stream.peer, STREAM_RESET, why);
+	/* A tunnel whose other half is over already. */
+	if (stream_receives(&b->stream))
+		stream_abort(b->stream.peer, STREAM_STOP, why);
 }
 
 static void retire(struct h1_back *b)

@@ -24,6 +24,14 @@ static void wake(void *waker)
 	w->wakes++;
 }
 
+/* The clock of the weights: the wheel's time, and what it is behind. */
+static uint64_t test_now_ms;
+
+static uint64_t test_clock(void)
+{
+	return test_now_ms * 1000000;
+}
+
 static void start(struct world *w, uint32_t source, uint32_t target)
 {
 	char error[WEIGHTS_TEXT_BYTES];
@@ -31,6 +39,8 @@ static void start(struct world *w, uint32_t source, uint32_t target)
 				 (uint32_t[]){ source, target }, error));
 	wheel_open(&w->wheel, w->now_ms);
 	weights_attach(&w->weights, &w->wheel, wake, w);
+	w->weights.now_ns = test_clock;
+	test_now_ms = w->now_ms;
 }
 
 static void world_open(struct world *w)
@@ -56,8 +66,10 @@ static void world_close(struct world *w)
 
 static void pass(struct world *w, uint64_t ms)
 {
-	for (uint64_t i = 0; i < ms; i++)
+	for (uint64_t i = 0; i < ms; i++) {
+		test_now_ms++;
 		wheel_turn(&w->wheel, ++w->now_ms);
+	}
 }
 
 static void done(struct weights_change *c)
@@ -133,6 +145,26 @@ static void a_late_worker_is_named_and_the_change_stands(void **state)
 	assert_int_equal(c.late[0].worker, 1);
 	assert_int_equal(c.late[0].pid, 4711);
 	assert_in_force(&w, 2, 5, 5);
+	world_close(&w);
+}
+
+/* The wheel stands while a change is being saved, and then catches up at once. */
+static void a_slow_save_leaves_the_workers_their_time(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change c = change(&w, 5, 5);
+	test_now_ms += 3 * ACKNOWLEDGE_TIMEOUT_MS;
+	weights_set(&w.weights, &c);
+	w.now_ms += 3 * ACKNOWLEDGE_TIMEOUT_MS;
+	wheel_turn(&w.wheel, w.now_ms);
+	assert_int_equal(w.done, 0);
+	board_acknowledge(w.board, w.slots[0]);
+	board_acknowledge(w.board, w.slots[1]);
+	pass(&w, 100);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(c.verdict, WEIGHTS_ACKNOWLEDGED);
 	world_close(&w);
 }
 
@@ -331,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_is_over_when_each_worker_uses_it),
 		cmocka_unit_test(a_late_worker_is_named_and_the_change_stands),
+		cmocka_unit_test(a_slow_save_leaves_the_workers_their_time),
 		cmocka_unit_test(two_changes_may_wait_at_once),
 		cmocka_unit_test(what_makes_no_sense_changes_nothing),
 		cmocka_unit_test(without_a_disk_a_change_is_refused),
