@@ -9,8 +9,10 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -181,6 +183,28 @@ def read_all(connection):
     while part := connection.recv(1 << 20):
         parts.append(part)
     return b"".join(parts)
+
+
+def exchange(connection, outgoing, is_whole):
+    """Sends while it receives, until that is whole. In one thread: OpenSSL wants no second one in a session."""
+    busy = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+    connection.setblocking(False)
+    got, left, deadline = bytearray(), memoryview(outgoing), time.monotonic() + 20
+    while not is_whole(got):
+        assert time.monotonic() < deadline, bytes(got[:200])
+        moved = 0
+        with contextlib.suppress(*busy):
+            if left:
+                moved = connection.send(left[:65536])
+                left = left[moved:]
+        with contextlib.suppress(*busy):
+            part = connection.recv(65536)
+            assert part, f"it was closed behind {bytes(got[:200])}"
+            got += part
+            moved += 1
+        if not moved:
+            select.select([connection], [connection] if left else [], [], 1)
+    return bytes(got)
 
 
 class Balancer:

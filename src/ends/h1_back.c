@@ -106,7 +106,8 @@ static void answer_over(struct h1_back *b)
 		b->closes = true;
 		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
 	}
-	if (b->closes || b->wire.in.bytes || b->wire.at_end || !wire_usable(&b->wire)) {
+	if (b->closes || b->wire.in.bytes || b->wire.at_end || b->wire.unheard ||
+	    !wire_usable(&b->wire)) {
 		retire(b);
 		return;
 	}

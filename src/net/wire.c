@@ -219,6 +219,10 @@ static void received(struct io_op *op)
 		break_off(w, err_of_errno(op->result));
 		return;
 	}
+	if (op->result == 0 && w->unheard) {
+		break_off(w, ERR_PEER_RESET);
+		return;
+	}
 	if (op->result == 0) {
 		peer_finished(w, w->tls != NULL);
 		return;
@@ -295,6 +299,12 @@ static void flush(struct wire *w)
 {
 	if (w->send || !w->sock || w->state == WIRE_CLOSED)
 		return;
+	if (w->unheard) {
+		chain_drop(&w->out);
+		if (w->state == WIRE_CLOSING)
+			shut(w, true);
+		return;
+	}
 	struct chain *from = &w->out;
 	if (w->tls) {
 		if (!seal(w)) {
@@ -307,6 +317,22 @@ static void flush(struct wire *w)
 		all_has_gone(w);
 	else
 		start_send(w, from);
+}
+
+/*
+ * A server may answer before it has read a request and then reset the connection, as for a body that
+ * is too large for it. Its answer has come before the reset, and is read until there is no more.
+ */
+static void not_taken(struct wire *w)
+{
+	if (w->tls)
+		chain_drop(tls_sealed_out(w->tls));
+	if (!w->hears_out || w->state != WIRE_OPEN) {
+		break_off(w, ERR_PEER_RESET);
+		return;
+	}
+	w->unheard = true;
+	chain_drop(&w->out);
 }
 
 static void transmitted(struct io_op *op)
@@ -322,9 +348,7 @@ static void transmitted(struct io_op *op)
 		return;
 	}
 	if (result < 0) {
-		if (w->tls)
-			chain_drop(tls_sealed_out(w->tls));
-		break_off(w, ERR_PEER_RESET);
+		not_taken(w);
 		return;
 	}
 	wire_touch(w);
@@ -387,6 +411,7 @@ void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
 {
 	wire_open(w, s, user, budget);
 	w->state = WIRE_CONNECTING;
+	w->hears_out = true;
 	if (tls)
 		w->tls = tls_open(tls, s->bufs, name);
 	io_op_init(&w->receive, connected);

@@ -91,6 +91,8 @@ struct wire {
 	bool notified;	       /* close_notify is sealed */
 	bool finished;	       /* FIN is sent */
 	bool reset;	       /* it is closed with RST */
+	bool hears_out;	       /* connected: what the peer said before it failed is still read */
+	bool unheard;	       /* that peer takes nothing more */
 };
 
 void wires_open(struct wires *s, struct io *io, struct bufs *bufs);

@@ -1,17 +1,14 @@
 """Bytes as they are: what varnishtest cannot send or tell apart. FIN and RST, both ways at once, cuts anywhere."""
 
-import contextlib
 import hashlib
 import random
-import select
 import socket
 import ssl
 import struct
 import threading
-import time
 
 import pytest
-from stage import read_all, read_head, until
+from stage import exchange, read_all, read_head, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -22,26 +19,6 @@ def connect(balancer, listener="source"):
     c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
     return c.wrap_socket(socket.create_connection((balancer.address, 8443), 20))
-
-
-def exchange(connection, outgoing, last):
-    """Sends while it receives, up to the last bytes. In one thread: OpenSSL wants no second one in a session."""
-    connection.setblocking(False)
-    got, at, deadline = bytearray(), 0, time.monotonic() + 20
-    while not got.endswith(last):
-        assert time.monotonic() < deadline
-        moved = 0
-        if at < len(outgoing):
-            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                at += (moved := connection.send(outgoing[at:at + 65536]))
-        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            part = connection.recv(65536)
-            assert part, "it was closed"
-            got += part
-            moved += 1
-        if not moved:
-            select.select([connection], [connection] if at < len(outgoing) else [], [], 1)
-    return bytes(got)
 
 
 def reset(connection):
@@ -231,6 +208,24 @@ def test_a_client_in_the_midst_of_sending_gets_its_refusal(between, listener):
             assert head.startswith(b"HTTP/1.1 " + status)
 
 
+@pytest.mark.parametrize("answer_bytes", [3, 20_000])
+def test_a_refusal_with_a_reset_behind_it_reaches_the_client(between, answer_bytes):
+    """As real clusters end a bulk that is too large: the answer, and RST for what they will not read."""
+    def serve(c):
+        if b"/large" in read_head(c)[0]:
+            c.recv(65536)
+            c.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" %
+                      answer_bytes + bytes(answer_bytes))
+            reset(c)
+
+    balancer = between(serve)
+    for _ in range(10):
+        with connect(balancer) as c:
+            request = b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n" + bytes(8_000_000)
+            got = exchange(c, request, lambda got: len(got) >= answer_bytes and bytes(answer_bytes) in got)
+            assert got.startswith(b"HTTP/1.1 413 ")
+
+
 def test_heads_may_be_cut_anywhere(between):
     """Lines across the edges of receive blocks, of packets and of pipelined requests."""
     def serve(c):
@@ -313,7 +308,7 @@ def test_a_body_streams_both_ways_at_once(between, listener):
     request += [b"%x;x=y\r\n%b\r\n" % (len(part), part) for part in parts]
     request += [b"0\r\nX-Sum: 1\r\n\r\n"]
     with connect(balancer, listener) as c:
-        answer = exchange(c, b"".join(request), b"\r\n0\r\nX-Sum: 2\r\n\r\n")
+        answer = exchange(c, b"".join(request), lambda got: got.endswith(b"\r\n0\r\nX-Sum: 2\r\n\r\n"))
     head, data = answer.split(b"\r\n\r\n", 1)
     assert head == b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
     body, at = [], 0

@@ -3,13 +3,14 @@
 import os
 import random
 import shutil
+import socket
 import subprocess
 import threading
 import time
 
 import pytest
 from opensearchpy import OpenSearch, helpers
-from stage import ROOT, own_address
+from stage import ROOT, exchange, own_address
 
 SCRIPT = ROOT / "tests/clusters/cluster"
 DOCUMENTS = 5000
@@ -83,6 +84,16 @@ def test_a_client_works_through_each_side(balancer, port):
     assert not search.exists(index, "7")
     search.indices.delete(index)
     assert not search.indices.exists(index)
+
+
+@pytest.mark.parametrize("port", [9201, 9202], ids=["source", "target"])
+def test_a_bulk_that_is_too_large_gets_the_clusters_refusal(balancer, port):
+    """Theirs is at 100 MiB, by default, and comes before the bulk is read."""
+    size = 101 << 20
+    with socket.create_connection((balancer.address, port), 10) as c:
+        head = f"POST /_bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+        got = exchange(c, head.encode() + bytes(size), lambda got: b"\r\n\r\n" in got)
+    assert got.startswith(b"HTTP/1.1 413 "), got[:300]
 
 
 class Load:

@@ -131,7 +131,7 @@ void plans_open(struct world *w)
 			n->state.number = number++;
 			atomic_store(&n->state.healthy, true);
 			n->listed = true;
-			n->known = !w->temper.shifts || dice_says(&w->dice, 600);
+			n->known = !w->temper.shifts || dice_says(&w->dice, w->temper.deserts ? 200 : 600);
 			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
 		}
 	publish(w);

@@ -37,9 +37,13 @@ static struct dice *dice_of(struct visit *v)
 
 /* --- answering --- */
 
+/* Behind its FIN nothing is said: what was asked too late gets no answer. */
 static void say(struct visit *v)
 {
-	peer_say(&v->peer);
+	if (v->peer.finishing)
+		text_drop(&v->peer.out);
+	else
+		peer_say(&v->peer);
 }
 
 static void next_request(struct visit *v)
@@ -179,6 +183,8 @@ static void request_head(struct reader *r)
 {
 	struct visit *v = visit_of(r, reader);
 	timer_clear(&v->idle);
+	if (v->peer.finishing)
+		judge_uninvited(v->server->world, v->latest);
 	judge_one_at_a_time(v->server->world, v->ask);
 	v->ask = v->latest = judge_reached(v->server->world, v->server, r);
 	r->key = ask_key(v->ask);
@@ -239,11 +245,6 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 	/* It breaks off, and does not look any more. */
 	if (v->leaves)
 		return;
-	if (p->finishing && !v->ask) {
-		judge_uninvited(v->server->world, v->latest);
-		peer_close(p, true);
-		return;
-	}
 	reader_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
 	if (v->latest)
