@@ -140,6 +140,13 @@ void chain_move(struct chain *to, struct chain *from)
 {
 	if (!from->first)
 		return;
+	if (from->bytes <= BYTES_COPIED && from->bytes <= tail_room(to)) {
+		size_t n = from->bytes;
+		chain_peek(from, to->last->at + to->last->n, n);
+		chain_extend(to, n);
+		chain_drop(from);
+		return;
+	}
 	if (to->last)
 		to->last->next = from->first;
 	else
@@ -175,6 +182,24 @@ void chain_move_some(struct chain *to, struct chain *from, size_t n)
 	s->at += n;
 	s->n -= (uint32_t)n;
 	from->bytes -= n;
+}
+
+static bool is_behind(const struct slice *last, const struct slice *s)
+{
+	return last && last->block == s->block && last->at + last->n <= s->at;
+}
+
+void chain_gather(struct chain *to, struct chain *from, size_t n)
+{
+	struct slice *s = from->first, *last = to->last;
+	if (!n || n > BYTES_COPIED || n > s->n || !is_behind(last, s)) {
+		chain_move_some(to, from, n);
+		return;
+	}
+	memmove(last->at + last->n, s->at, n);
+	last->n += (uint32_t)n;
+	to->bytes += n;
+	chain_skip(from, n);
 }
 
 void chain_skip(struct chain *c, size_t n)

@@ -89,10 +89,20 @@ void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n);
 /* Room for at least `least` contiguous bytes behind the last slice: write there, then extend. */
 uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room);
 void chain_extend(struct chain *c, size_t n);
-/* Appends all of `from`, which is empty afterwards. */
+/*
+ * Appends all of `from`, which is empty afterwards. At most BYTES_COPIED are copied into the last
+ * block's free end, as by chain_copy_in(): a peer that sends byte by byte must not hold a block for
+ * each.
+ */
 void chain_move(struct chain *to, struct chain *from);
 /* Appends the first `n` bytes of `from`; the slice at the border is shared, not copied. */
 void chain_move_some(struct chain *to, struct chain *from, size_t n);
+/*
+ * The same of a body's piece, before which framing was skipped that nobody looks at any more. At most
+ * BYTES_COPIED are moved down to the piece before them in their block: a body in chunks of one byte
+ * must not become a slice for each.
+ */
+void chain_gather(struct chain *to, struct chain *from, size_t n);
 /* Drops the first `n` bytes; n <= c->bytes. */
 void chain_skip(struct chain *c, size_t n);
 void chain_drop(struct chain *c);

@@ -11,6 +11,8 @@
 #define BLOCK_SMALL_BYTES 4096
 /* A block for transfers: holds what WIRE_FLUSH_BYTES become when they are sealed. */
 #define BLOCK_LARGE_BYTES (64 * 1024)
+/* Fewer bytes are copied where that saves a block or a slice of their own: a few cache lines. */
+#define BYTES_COPIED 512
 /*
  * What a wire hands to the kernel at most in one turn: sealed in four records it still is one
  * segment of the kernel's largest. A second one would wait for its pacing timer (with BBR) while

@@ -36,7 +36,7 @@ static size_t move_data(struct chain *in, struct chain *out, uint64_t left, size
 	size_t n = in->bytes < *max ? in->bytes : *max;
 	if (n > left)
 		n = (size_t)left;
-	chain_move_some(out, in, n);
+	chain_gather(out, in, n);
 	*max -= n;
 	return n;
 }

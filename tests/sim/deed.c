@@ -84,7 +84,8 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 		make_early(d, a, dice);
 	if (a->upgrades && dice_says(dice, 700)) {
 		*d = (struct deed){ .moment = AT_END, .minor = 1, .status = 101, .tunnel = true };
-		d->hang_up_at = dice_says(dice, 300) ? dice_size(dice, t->body_max) : 0;
+		d->hang_up_at = dice_says(dice, 500) ? dice_size(dice, t->body_max) : 0;
+		d->slams = t->ill && d->hang_up_at && dice_says(dice, 500);
 		return;
 	}
 	if (!t->ill || !dice_says(dice, 200) || deed_is_bodiless(d, a) || d->both_ways)

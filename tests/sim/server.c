@@ -222,8 +222,11 @@ static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
 	struct visit *v = visit_of(r, reader);
 	uint64_t hang_up_at = v->ask->deed.hang_up_at;
 	v->tunnel_n += n;
-	if (v->peer.finishing)
+	if (v->peer.finishing) {
+		if (v->ask->deed.slams)
+			peer_close(&v->peer, true);
 		return;
+	}
 	text_add(&v->peer.out, bytes, n);
 	say(v);
 	if (hang_up_at && v->tunnel_n >= hang_up_at)

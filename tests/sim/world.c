@@ -50,7 +50,7 @@ struct pace world_pace(struct world *w)
 		p.rest_ms_max = (unsigned)dice_between(d, 1, 50);
 	if (dice_says(d, 300))
 		p = (struct pace){ p.piece_max, p.rest_ms_max, dice_size(d, most),
-				   (unsigned)dice_size(d, 5000), (unsigned)dice_between(d, 1, 3) };
+				   (unsigned)dice_between(d, 1, 5000), (unsigned)dice_between(d, 1, 3) };
 	return p;
 }
 

@@ -51,6 +51,56 @@ static void moved_bytes_are_not_copied(void **state)
 	chain_drop(&b);
 }
 
+static void a_few_bytes_move_into_a_free_end(void **state)
+{
+	struct chain a = { 0 }, b = { 0 };
+	for (int i = 0; i < 1000; i++) {
+		add_text(&a, *state, "x");
+		chain_move(&b, &a);
+		assert_true(chain_empty(&a));
+	}
+	assert_int_equal(b.bytes, 1000);
+	assert_ptr_equal(b.first, b.last);
+	chain_drop(&b);
+}
+
+static void a_shared_block_and_a_transfer_are_not_copied_into(void **state)
+{
+	struct chain a = { 0 }, b = { 0 }, shared = { 0 };
+	add_text(&b, *state, "xx");
+	chain_move_some(&shared, &b, 1);
+	add_text(&a, *state, "y");
+	const char *where = chain_front(&a).at;
+	chain_move(&b, &a);
+	assert_ptr_equal(b.last->at, where);
+	struct block *k = block_take(*state, BLOCK_SMALL, NULL);
+	memset(k->data, 'z', BYTES_COPIED + 1);
+	chain_add(&a, k, k->data, BYTES_COPIED + 1);
+	chain_move(&b, &a);
+	assert_ptr_equal(b.last->at, k->data);
+	chain_drop(&shared);
+	chain_drop(&b);
+}
+
+static void gathered_pieces_are_one_slice(void **state)
+{
+	struct chain from = { 0 }, to = { 0 };
+	add_text(&from, *state, "1a1b3cde1f1");
+	add_text(&from, *state, "gh");
+	static const size_t pieces[] = { 1, 1, 3, 1 };
+	for (size_t i = 0; i < 4; i++) {
+		chain_skip(&from, 1);
+		chain_gather(&to, &from, pieces[i]);
+	}
+	assert_ptr_equal(to.first, to.last);
+	assert_bytes(&to, "abcdef");
+	chain_skip(&from, 1);
+	chain_gather(&to, &from, 2);
+	assert_bytes(&to, "abcdefgh");
+	assert_true(chain_empty(&from));
+	chain_drop(&to);
+}
+
 static void every_way_to_cut_a_chain_keeps_its_bytes(void **state)
 {
 	for (size_t cut = 0; cut <= 9; cut++) {
@@ -137,6 +187,12 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(moved_bytes_are_not_copied, open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(a_few_bytes_move_into_a_free_end, open_bufs,
+						close_bufs),
+		cmocka_unit_test_setup_teardown(a_shared_block_and_a_transfer_are_not_copied_into,
+						open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(gathered_pieces_are_one_slice, open_bufs,
+						close_bufs),
 		cmocka_unit_test_setup_teardown(every_way_to_cut_a_chain_keeps_its_bytes, open_bufs,
 						close_bufs),
 		cmocka_unit_test_setup_teardown(copies_fill_blocks_to_their_end, open_bufs,

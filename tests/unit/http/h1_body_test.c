@@ -299,21 +299,45 @@ static void trailers_have_their_limit(void **state)
 	kit_close(&k);
 }
 
-/* A body of one block comes out as slices of that very block. */
-static void no_byte_of_a_body_is_copied(void **state)
+/* Reads a whole chunked body from one block. */
+static struct block *read_block(struct reading *r, struct span bytes)
 {
-	(void)state;
-	struct reading r;
-	reading_open(&r, BODY_UNKNOWN, 0, true);
-	struct block *k = block_take(&r.kit.bufs, BLOCK_SMALL, NULL);
-	struct span bytes = SPAN("3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+	reading_open(r, BODY_UNKNOWN, 0, true);
+	struct block *k = block_take(&r->kit.bufs, BLOCK_SMALL, NULL);
 	memcpy(k->data, bytes.at, bytes.n);
 	struct chain in = { 0 };
 	chain_add(&in, k, k->data, bytes.n);
-	assert_int_equal(h1_body_read(&r.body, &r.kit.arena, &in, &r.out, SIZE_MAX), H1_DONE);
+	assert_int_equal(h1_body_read(&r->body, &r->kit.arena, &in, &r->out, SIZE_MAX), H1_DONE);
+	return k;
+}
+
+/* A body of one block comes out as slices of that very block. */
+static void no_chunk_of_a_transfer_is_copied(void **state)
+{
+	(void)state;
+	struct kit kit;
+	kit_open(&kit);
+	struct span chunk = kit_repeat(&kit.arena, 'x', 0x258);
+	assert_true(chunk.n > BYTES_COPIED);
+	struct span first = kit_join(&kit.arena, SPAN("258\r\n"), chunk, SPAN("\r\n258\r\n"));
+	struct span bytes = kit_join(&kit.arena, first, chunk, SPAN("\r\n0\r\n\r\n"));
+	struct reading r;
+	struct block *k = read_block(&r, bytes);
+	assert_ptr_equal(r.out.first->at, k->data + 5);
+	assert_ptr_equal(r.out.first->next->at, k->data + first.n);
+	assert_body(&r, kit_join(&kit.arena, SPAN(""), chunk, chunk));
+	reading_close(&r);
+	kit_close(&kit);
+}
+
+static void small_chunks_become_one_slice(void **state)
+{
+	(void)state;
+	struct reading r;
+	struct block *k = read_block(&r, SPAN("3\r\nabc\r\n4;x\r\ndefg\r\n1\r\nh\r\n0\r\n\r\n"));
 	assert_ptr_equal(r.out.first->at, k->data + 3);
-	assert_ptr_equal(r.out.first->next->at, k->data + 11);
-	assert_body(&r, SPAN("abcdefg"));
+	assert_null(r.out.first->next);
+	assert_body(&r, SPAN("abcdefgh"));
 	reading_close(&r);
 }
 
@@ -347,7 +371,8 @@ int main(void)
 		cmocka_unit_test(trailers_that_are_all_dropped_are_none),
 		cmocka_unit_test(malformed_and_forbidden_trailers_are_refused),
 		cmocka_unit_test(trailers_have_their_limit),
-		cmocka_unit_test(no_byte_of_a_body_is_copied),
+		cmocka_unit_test(no_chunk_of_a_transfer_is_copied),
+		cmocka_unit_test(small_chunks_become_one_slice),
 		cmocka_unit_test(the_end_needs_no_credit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,12 +147,25 @@ static void a_chunk_has_its_size_before_it(void **state)
 	assert_true(chain_empty(&out));
 
 	chain_copy_in(&data, &k.bufs, "0123456789abcdef0", 17);
-	const uint8_t *at = data.first->at;
 	h1_write_chunk(&data, &out, &k.bufs);
 	assert_true(chain_empty(&data));
-	assert_ptr_equal(out.first->next->at, at);
 	h1_write_last_chunk(NULL, &out, &k.bufs);
 	assert_span(contents(&k.arena, &out), SPAN("11\r\n0123456789abcdef0\r\n0\r\n\r\n"));
+	chain_drop(&out);
+	kit_close(&k);
+}
+
+static void a_large_chunk_is_not_copied(void **state)
+{
+	(void)state;
+	struct kit k;
+	kit_open(&k);
+	struct chain data = { 0 }, out = { 0 };
+	chain_copy_in(&data, &k.bufs, kit_repeat(&k.arena, 'x', BYTES_COPIED + 1).at,
+		      BYTES_COPIED + 1);
+	const uint8_t *at = data.first->at;
+	h1_write_chunk(&data, &out, &k.bufs);
+	assert_ptr_equal(out.first->next->at, at);
 	chain_drop(&out);
 	kit_close(&k);
 }
@@ -209,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_parses_to_the_same),
 		cmocka_unit_test(a_head_may_be_larger_than_a_block),
 		cmocka_unit_test(a_chunk_has_its_size_before_it),
+		cmocka_unit_test(a_large_chunk_is_not_copied),
 		cmocka_unit_test(trailers_follow_the_last_chunk),
 		cmocka_unit_test(a_written_body_reads_as_it_was),
 	};
