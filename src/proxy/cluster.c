@@ -100,12 +100,13 @@ void live_nodes_close(struct live_nodes *all)
 
 /* --- the choice --- */
 
+/* A name with several addresses may be tried as often: its pool goes on to the next. */
 static bool was_tried(const struct live_node *n, struct live_node *const *tried, unsigned tried_n)
 {
+	size_t times = 0;
 	for (unsigned i = 0; i < tried_n; i++)
-		if (tried[i] == n)
-			return true;
-	return false;
+		times += tried[i] == n;
+	return times >= n->pool.address_n;
 }
 
 static bool is_healthy(const struct live_node *n)
@@ -120,7 +121,7 @@ static struct live_node *best(const struct live_cluster *c, struct live_node *co
 	struct live_node *best = NULL;
 	for (size_t i = 0; i < c->node_n; i++) {
 		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
-		if (!n->pool.address_n || was_tried(n, tried, tried_n))
+		if (was_tried(n, tried, tried_n))
 			continue;
 		if (healthy_only && !is_healthy(n))
 			continue;

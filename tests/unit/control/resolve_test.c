@@ -198,12 +198,34 @@ static void it_closes_in_the_midst_of_a_look_up(void **state)
 	server_close(&s);
 }
 
+/* Also where there is no hosts file, as in a bare container. */
+static void localhost_is_the_loopback_address_by_itself(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "Localhost" };
+	struct server s;
+	server_open(&s);
+	atomic_store(&s.broken, true);
+	struct resolver *r = resolver_of(&s, names, 1);
+	struct found f = await(&s, r);
+	assert_int_equal(f.what, RESOLVED);
+	for (size_t i = 0; i < f.n; i++)
+		assert_true(f.addresses[i].any.sa_family == AF_INET
+				    ? f.addresses[i].v4.sin_addr.s_addr == htonl(INADDR_LOOPBACK)
+				    : IN6_IS_ADDR_LOOPBACK(&f.addresses[i].v6.sin6_addr));
+	assert_true(f.n > 0);
+	assert_int_equal(atomic_load(&s.asked), 0);
+	resolver_close(r);
+	server_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_looked_up_again_as_its_ttl_says),
 		cmocka_unit_test(what_fails_is_said_and_tried_again),
 		cmocka_unit_test(it_closes_in_the_midst_of_a_look_up),
+		cmocka_unit_test(localhost_is_the_loopback_address_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

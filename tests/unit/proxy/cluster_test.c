@@ -128,6 +128,22 @@ static void a_node_that_was_tried_is_not_tried_again(void **state)
 	assert_int_equal(live_cluster_choose(&f->live, tried, NODES, &n, &fail_open), CHOICE_NONE);
 }
 
+static void a_name_of_two_addresses_is_tried_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct addr two[2] = { f->address, f->address };
+	struct live_node *tried[2], *n;
+	bool fail_open;
+	f->cluster.node_n = 1;
+	f->nodes[0].addresses = two;
+	f->nodes[0].address_n = 2;
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(live_cluster_choose(&f->live, tried, i, &tried[i], &fail_open),
+				 CHOICE_NODE);
+	assert_int_equal(live_cluster_choose(&f->live, tried, 2, &n, &fail_open), CHOICE_NONE);
+}
+
 static void without_an_address_there_is_no_choice_or_a_later_one(void **state)
 {
 	struct fixture *f = *state;
@@ -177,6 +193,7 @@ int main(void)
 		TEST(an_unhealthy_node_is_left_out_and_comes_back),
 		TEST(when_none_is_healthy_all_are_tried),
 		TEST(a_node_that_was_tried_is_not_tried_again),
+		TEST(a_name_of_two_addresses_is_tried_twice),
 		TEST(without_an_address_there_is_no_choice_or_a_later_one),
 		TEST(a_node_outlives_plans_while_it_is_used),
 		TEST(no_node_at_all_is_no_choice),
