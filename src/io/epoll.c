@@ -221,18 +221,17 @@ static void attempt_accept(struct epoll *e, struct io_op *op)
 	struct epoll_sock *s = of_sock(op->sock);
 	struct addr peer = { .any.sa_family = AF_UNSPEC };
 	socklen_t bytes = sizeof peer;
-	int fd = -1;
-	if (op->cancel)
-		errno = ECANCELED;
-	else
-		fd = accept4(s->fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0 && errno == EAGAIN) {
+	int fd = accept4(s->fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int err = fd < 0 ? -errno : 0;
+	if (err == -EAGAIN && !op->cancel) {
 		s->readable = false;
 		list_add_tail(&s->accepts, &op->link);
 		return;
 	}
 	op->sock = NULL;
-	io_op_end(op, fd < 0 ? -errno : take_accepted(e, op, fd, &peer));
+	if (err == -EAGAIN)
+		err = -ECANCELED;
+	io_op_end(op, err ? err : take_accepted(e, op, fd, &peer));
 }
 
 static int connect_error(const struct epoll_sock *s, const struct io_op *op)

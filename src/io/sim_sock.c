@@ -236,8 +236,7 @@ static void attempt_accept(struct sim_io *io, struct io_op *op)
 		return;
 	}
 	struct sock *new = NULL;
-	bool take = any && !cancel_wins(io, op);
-	end(io, op, take ? take_connection(io, listener, &new) : -ECANCELED);
+	end(io, op, any ? take_connection(io, listener, &new) : -ECANCELED);
 	op->sock = new;
 	listener->accepting--;
 	offer_backlog(listener);

@@ -102,13 +102,22 @@ static void pause_is_over(struct timer *t)
 		arm(a);
 }
 
+/* Closing the socket would reset who waits in its queue: they are served first. */
+static void accept_if_waiting(struct acceptor *a, struct io_op *op)
+{
+	io_accept(a->worker->config.io, op, a->sock);
+	io_cancel(a->worker->config.io, op);
+}
+
 static void accepted(struct io_op *op)
 {
 	struct acceptor *a = list_entry(op, struct accept_op, op)->acceptor;
 	struct worker *w = a->worker;
 	if (op->result >= 0)
 		serve(w, op->sock, a->listener);
-	if (w->stopping)
+	if (w->stopping && op->result >= 0)
+		accept_if_waiting(a, op);
+	else if (w->stopping)
 		close_acceptor_if_idle(a);
 	else if (op->result >= 0 || op->result == -ECONNABORTED)
 		io_accept(w->config.io, op, a->sock);

@@ -295,6 +295,34 @@ static void a_canceled_accept_takes_no_connection(void **state)
 	close_pair(w, &p);
 }
 
+/* How a listening socket is emptied before it is closed. */
+static void an_accept_canceled_at_once_takes_who_waits(void **state)
+{
+	enum { N = 3 };
+	struct world *w = *state;
+	struct addr at;
+	struct sock *listener = open_listener(w, &at);
+	struct call connects[N], accept;
+	for (int i = 0; i < N; i++) {
+		call_init(&connects[i]);
+		io_connect(w->io, &connects[i].op, &at);
+		until(w, connects[i].ended);
+	}
+	settle(w);
+	for (int i = 0; i <= N; i++) {
+		call_init(&accept);
+		io_accept(w->io, &accept.op, listener);
+		io_cancel(w->io, &accept.op);
+		until(w, accept.ended);
+		assert_int_equal(accept.result, i < N ? 0 : -ECANCELED);
+		if (i < N)
+			io_close(w->io, accept.op.sock, false);
+	}
+	for (int i = 0; i < N; i++)
+		io_close(w->io, connects[i].op.sock, false);
+	io_close(w->io, listener, false);
+}
+
 static void a_send_that_waits_can_be_canceled(void **state)
 {
 	enum { N = 16 * 1024 * 1024 };
@@ -590,6 +618,7 @@ int main(void)
 		claim(a_large_send_waits_for_a_slow_reader_and_arrives_whole),
 		claim(a_canceled_receive_leaves_the_bytes_for_the_next),
 		claim(a_canceled_accept_takes_no_connection),
+		claim(an_accept_canceled_at_once_takes_who_waits),
 		claim(a_send_that_waits_can_be_canceled),
 		claim(a_cancel_that_races_the_end_ends_once_and_loses_nothing),
 		claim(an_early_cancel_of_a_connect_ends_it_once),
