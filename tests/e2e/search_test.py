@@ -1,10 +1,12 @@
 """Real input: a real Elasticsearch 7.10 and a real OpenSearch 2.19, their own client, weights that change meanwhile."""
 
 import os
+import pathlib
 import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -19,13 +21,21 @@ CHANGES = 200
 SECONDS = {"io_uring": 30, "epoll": 10}
 
 
+def place_on_a_mount(path):
+    """Elasticsearch wants to know the file system of its data, and in a chroot the root is none of /proc/mounts."""
+    mounts = {line.split()[1] for line in open("/proc/mounts")}
+    if mounts & {str(p) for p in [path, *path.parents]}:
+        return path
+    return pathlib.Path(tempfile.mkdtemp(prefix="crossfade-clusters-", dir="/run"))
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory):
     """URLs of both, by arm."""
     for tool, package in ("java", "openjdk-17-jdk-headless"), ("mvn", "maven"), ("curl", "curl"):
         if not shutil.which(tool):
             pytest.skip(f"real clusters need {tool}: apt-get install {package}, or ./dev test all")
-    at = tmp_path_factory.mktemp("clusters")
+    at = place_on_a_mount(tmp_path_factory.mktemp("clusters"))
     urls, starting = {}, []
     for arm, name in ("source", "elasticsearch"), ("target", "opensearch"):
         address = own_address()
@@ -40,6 +50,7 @@ def servers(tmp_path_factory):
     finally:
         for name in "elasticsearch", "opensearch":
             subprocess.run([SCRIPT, "stop", at / name], check=False)
+        shutil.rmtree(at)
 
 
 @pytest.fixture
