@@ -1,0 +1,902 @@
+#include "unit/ends/stage.h"
+
+#include <errno.h>
+
+/* A connection to a node, and whoever asks over it. */
+struct fixture {
+	struct stage s;
+	struct far_host host;
+	struct h1_back *back; /* NULL: it is lost */
+	struct party asker;
+	bool had_sent; /* when it was lost */
+};
+
+/* --- its user: what it hears stands among the asker's words, in their order --- */
+
+static void on_idle(struct h1_back *b)
+{
+	struct fixture *f = b->owner;
+	words_add(&f->s.words, "idle");
+}
+
+static void on_lost(struct h1_back *b, enum err why)
+{
+	struct fixture *f = b->owner;
+	words_add(&f->s.words, "lost(%s)", err_word(why));
+	f->had_sent = h1_back_has_sent(b);
+	f->back = NULL;
+}
+
+static const struct h1_back_user user = { .idle = on_idle, .lost = on_lost };
+
+/* --- the fixture --- */
+
+static void begin_connect(struct fixture *f, struct tls_context *tls)
+{
+	f->back = h1_back_connect(&f->s.backs, &user, &back_policy, f, &f->host.at, tls,
+				  tls ? "node.test" : NULL, NULL);
+}
+
+static void open_host(struct fixture *f)
+{
+	struct addr at = address_of("10.9.0.1", 9200);
+	stage_open(&f->s);
+	far_host_open(&f->host, &f->s.far, &at);
+	party_init(&f->asker, &f->s.words, &f->s.bufs);
+}
+
+/* Not connected yet. */
+static int open_unconnected(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	open_host(f);
+	begin_connect(f, NULL);
+	*state = f;
+	return 0;
+}
+
+static int open_fixture(void **state)
+{
+	open_unconnected(state);
+	struct fixture *f = *state;
+	far_settle(&f->s.far);
+	assert_words(&f->s.words, "idle");
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	party_leave(&f->asker, ERR_CANCELED);
+	if (f->back)
+		h1_back_close(f->back);
+	far_settle(&f->s.far);
+	assert_int_equal(f->s.backs.open_n, 0);
+	party_free(&f->asker);
+	far_host_close(&f->host);
+	stage_close(&f->s);
+	free(f);
+	return 0;
+}
+
+static struct far *node(struct fixture *f)
+{
+	assert_true(f->host.conn_n > 0);
+	return f->host.conns[f->host.conn_n - 1];
+}
+
+static void settle(struct fixture *f)
+{
+	far_settle(&f->s.far);
+}
+
+static void pass_ms(struct fixture *f, uint64_t ms)
+{
+	far_pass_ms(&f->s.far, ms);
+}
+
+/* The asker takes so much of an answer's body. Nothing is settled. */
+static void begin_ask(struct fixture *f, const char *head, bool end, size_t credit)
+{
+	h1_back_take(f->back, &f->asker.stream, &f->s.arena);
+	if (credit)
+		party_grants(&f->asker, credit);
+	stream_head(f->asker.stream.peer, request_of(&f->s.arena, head), end);
+}
+
+static void ask(struct fixture *f, const char *head, bool end)
+{
+	begin_ask(f, head, end, STREAM_CREDIT_BYTES);
+	settle(f);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n"
+#define POST "POST / HTTP/1.1\r\nHost: a\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+#define UPGRADE GET "Connection: upgrade\r\nUpgrade: websocket\r\n"
+#define SWITCHES                                                                                   \
+	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+/* --- answers --- */
+
+enum then { STAYS, FINISHES, RESETS };
+
+struct answer_row {
+	const char *method, *answer;
+	enum then then;
+	const char *heard, *body;
+};
+
+static void check_answer(const struct answer_row *row)
+{
+	void *own;
+	open_fixture(&own);
+	struct fixture *f = own;
+	char head[64];
+	snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: a\r\n", row->method);
+	ask(f, head, true);
+	assert_words(&f->s.words, "");
+	struct far *n = node(f);
+	if (row->answer[0])
+		far_say(n, row->answer);
+	if (row->then == FINISHES)
+		far_finish(n);
+	else if (row->then == RESETS)
+		far_hang_up(n, true);
+	assert_words(&f->s.words, row->heard);
+	assert_string_equal(f->asker.body, row->body);
+	close_fixture(&own);
+}
+
+#define HEAD_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+#define HEAD_CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void an_answer_is_passed_on_and_the_connection_kept(void **state)
+{
+	(void)state;
+	static const struct answer_row rows[] = {
+		{ "GET", HEAD_5 "hello", STAYS, "head(200) data. idle", "hello" },
+		{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "head(200). idle",
+		  "" },
+		{ "GET", HEAD_CHUNKED "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", STAYS,
+		  "head(200) data. idle", "hello!" },
+		{ "GET", HEAD_CHUNKED "0\r\n\r\n", STAYS, "head(200) data. idle", "" },
+		{ "GET", HEAD_CHUNKED "5\r\nhello\r\n0\r\nX-Sum: 7\r\nX-Of: 9\r\n\r\n", STAYS,
+		  "head(200) data trailers(2). idle", "hello" },
+		{ "GET", HEAD_CHUNKED "0\r\nX-Sum: 7\r\n\r\n", STAYS, "head(200) trailers(1). idle",
+		  "" },
+		{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", STAYS, "head(200). idle",
+		  "" },
+		{ "HEAD", HEAD_CHUNKED, STAYS, "head(200). idle", "" },
+		{ "GET", "HTTP/1.1 204 No Content\r\n\r\n", STAYS, "head(204). idle", "" },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", STAYS,
+		  "head(304). idle", "" },
+		{ "GET",
+		  "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
+		  STAYS, "head(200) data. idle", "hello" },
+		{ "GET",
+		  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" HEAD_5 "hello",
+		  STAYS, "head(100) head(103) head(200) data. idle", "hello" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_answer(&rows[i]);
+}
+
+static void an_answer_is_passed_on_and_the_connection_not_kept(void **state)
+{
+	(void)state;
+	static const struct answer_row rows[] = {
+		{ "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+		  STAYS, "head(200) data. lost(none)", "hello" },
+		{ "GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", STAYS,
+		  "head(200) data. lost(none)", "hello" },
+		{ "GET", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", STAYS,
+		  "head(204). lost(none)", "" },
+		/* What comes behind it was not asked for. */
+		{ "GET", HEAD_5 "hello!", STAYS, "head(200) data. lost(none)", "hello" },
+		{ "HEAD", HEAD_5 "hello", STAYS, "head(200). lost(none)", "" },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\n\r\nHTTP/1.1 200 OK\r\n", STAYS,
+		  "head(304). lost(none)", "" },
+		/* Its end is the connection's. */
+		{ "GET", "HTTP/1.1 200 OK\r\n\r\nhello", STAYS, "head(200) data", "hello" },
+		{ "GET", "HTTP/1.1 200 OK\r\n\r\nhello", FINISHES, "head(200) data. lost(none)",
+		  "hello" },
+		{ "GET", "HTTP/1.1 200 OK\r\n\r\n", FINISHES, "head(200) data. lost(none)", "" },
+		{ "GET", HEAD_5 "hello", FINISHES, "head(200) data. idle lost(none)", "hello" },
+		{ "GET", HEAD_5 "hello", RESETS, "head(200) data. idle lost(connection_reset)",
+		  "hello" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_answer(&rows[i]);
+}
+
+/* The connection is given up before the asker hears of it: what it does then finds another. */
+static void a_bad_answer_breaks_off_and_says_why(void **state)
+{
+	(void)state;
+	static const struct answer_row rows[] = {
+		{ "GET", "", FINISHES, "lost(connection_reset) reset(connection_reset)", "" },
+		{ "GET", "", RESETS, "lost(connection_reset) reset(connection_reset)", "" },
+		{ "GET", "HTTP/1.1 200 OK\r\nContent-", FINISHES,
+		  "lost(connection_reset) reset(connection_reset)", "" },
+		{ "GET", "HTTP/1.1 100 Continue\r\n\r\n", FINISHES,
+		  "head(100) lost(connection_reset) reset(connection_reset)", "" },
+		{ "GET", HEAD_5 "hell", FINISHES,
+		  "head(200) data lost(answer_cut) reset(answer_cut)", "hell" },
+		{ "GET", HEAD_5 "hell", RESETS, "head(200) data lost(answer_cut) reset(answer_cut)",
+		  "hell" },
+		{ "GET", HEAD_CHUNKED "5\r\nhello\r\n", FINISHES,
+		  "head(200) data lost(answer_cut) reset(answer_cut)", "hello" },
+		{ "GET", "HTTP/1.1 200 OK\r\n\r\nhello", RESETS,
+		  "head(200) data lost(answer_cut) reset(answer_cut)", "hello" },
+		{ "GET", "SSH-2.0-OpenSSH_9.2\r\n", STAYS,
+		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", STAYS,
+		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		{ "GET", HEAD_CHUNKED "5\r\nhello\r\nxyz\r\n", STAYS,
+		  "head(200) data lost(answer_malformed) reset(answer_malformed)", "hello" },
+		{ "GET", SWITCHES, STAYS, "lost(upgrade_unasked) reset(upgrade_unasked)", "" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_answer(&rows[i]);
+}
+
+static void an_answer_may_come_byte_by_byte(void **state)
+{
+	struct fixture *f = *state;
+	static const char answer[] = "HTTP/1.1 100 Continue\r\n\r\n" HEAD_CHUNKED
+				     "5;x=y\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n";
+	ask(f, GET, true);
+	for (size_t i = 0; i < sizeof answer - 1; i++)
+		far_say_bytes(node(f), answer + i, 1);
+	assert_words(&f->s.words, "head(100) head(200) data trailers(1). idle");
+	assert_string_equal(f->asker.body, "hello");
+}
+
+static void say_fields(struct fixture *f, unsigned n, const char *line)
+{
+	char *text = malloc(n * strlen(line) + 100), *at = text;
+	at += sprintf(at, "HTTP/1.1 200 OK\r\n");
+	for (unsigned i = 0; i < n; i++)
+		at += sprintf(at, "%s", line);
+	sprintf(at, "Content-Length: 0\r\n\r\n");
+	far_say(node(f), text);
+	free(text);
+}
+
+static void an_answers_head_may_be_so_large_and_no_larger(void **state)
+{
+	struct fixture *f = *state;
+	char line[1025];
+	memset(line, 'x', 1024);
+	memcpy(line, "Y: ", 3);
+	memcpy(line + 1022, "\r\n", 3);
+	ask(f, GET, true);
+	say_fields(f, ANSWER_HEAD_BYTES / 1024 - 1, line);
+	assert_words(&f->s.words, "head(200). idle");
+	ask(f, GET, true);
+	say_fields(f, ANSWER_HEAD_BYTES / 1024, line);
+	assert_words(&f->s.words, "lost(answer_head_too_large) reset(answer_head_too_large)");
+}
+
+static void there_may_be_so_many_interim_answers_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	for (int round = 0; round < 2; round++) {
+		ask(f, GET, true);
+		for (int i = 0; i < INTERIM_ANSWERS_MAX; i++) {
+			far_say(node(f), "HTTP/1.1 102 Processing\r\n\r\n");
+			assert_words(&f->s.words, "head(102)");
+		}
+		if (round == 0)
+			far_say(node(f), "HTTP/1.1 204 No Content\r\n\r\n");
+		else
+			far_say(node(f), "HTTP/1.1 102 Processing\r\n\r\n");
+		assert_words(&f->s.words, round == 0 ? "head(204). idle"
+						     : "lost(answer_malformed) "
+						       "reset(answer_malformed)");
+	}
+}
+
+/* --- requests --- */
+
+/* What the node gets. The body's pieces are said one by one; trailers, when they are there, last.
+ */
+static void a_request_is_written_in_its_framing(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *head, *pieces[3];
+		bool end_apart, trailers;
+		const char *sent;
+	} rows[] = {
+		{ GET, { 0 }, false, false, GET "\r\n" },
+		{ POST "Content-Length: 5\r\n",
+		  { "he", "llo" },
+		  false,
+		  false,
+		  POST "Content-Length: 5\r\n\r\nhello" },
+		{ POST "Content-Length: 5\r\n",
+		  { "hello" },
+		  true,
+		  false,
+		  POST "Content-Length: 5\r\n\r\nhello" },
+		{ POST CHUNKED,
+		  { "hello", "more than ten" },
+		  false,
+		  false,
+		  POST CHUNKED "\r\n5\r\nhello\r\nd\r\nmore than ten\r\n0\r\n\r\n" },
+		{ POST CHUNKED,
+		  { "hello" },
+		  true,
+		  false,
+		  POST CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n" },
+		{ POST CHUNKED, { 0 }, false, false, POST CHUNKED "\r\n0\r\n\r\n" },
+		{ POST CHUNKED,
+		  { "hello" },
+		  false,
+		  true,
+		  POST CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		bool any = rows[i].pieces[0] != NULL;
+		ask(f, rows[i].head, !any);
+		for (int k = 0; k < 3 && rows[i].pieces[k]; k++) {
+			bool last = k == 2 || !rows[i].pieces[k + 1];
+			bool more = rows[i].end_apart || rows[i].trailers;
+			party_say(&f->asker, rows[i].pieces[k], last && !more);
+			settle(f);
+		}
+		if (any && rows[i].end_apart)
+			party_say(&f->asker, "", true);
+		if (rows[i].trailers)
+			stream_trailers(f->asker.stream.peer,
+					trailers_of(&f->s.arena, "X-Sum", "7"));
+		settle(f);
+		assert_string_equal(node(f)->got, rows[i].sent);
+		assert_words(&f->s.words, any ? "grant" : "");
+		close_fixture(&own);
+	}
+}
+
+static void what_is_asked_while_it_connects_goes_when_it_has_connected(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, POST "Content-Length: 5\r\n", false, 100);
+	assert_words(&f->s.words, "");
+	assert_false(h1_back_has_sent(f->back));
+	settle(f);
+	assert_words(&f->s.words, "grant");
+	assert_true(h1_back_has_sent(f->back));
+	assert_string_equal(node(f)->got, POST "Content-Length: 5\r\n\r\n");
+	party_say(&f->asker, "hello", true);
+	far_say(node(f), HEAD_5 "there");
+	assert_words(&f->s.words, "head(200) data. idle");
+}
+
+/* --- credit --- */
+
+/* All that is granted is said at once, and the node does not read. */
+static void a_node_that_reads_nothing_is_granted_one_credit_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	f->host.deaf = true;
+	ask(f, POST CHUNKED, false);
+	for (int i = 0; i < 20; i++) {
+		party_say_much(&f->asker, SIZE_MAX);
+		settle(f);
+	}
+	/* The head waits too at first, and the network holds some. */
+	assert_in_range(f->asker.granted, STREAM_CREDIT_BYTES - 100,
+			STREAM_CREDIT_BYTES + 64 * 1024);
+	uint64_t before = f->asker.granted;
+	far_hear(node(f));
+	for (int i = 0; i < 20; i++) {
+		party_say_much(&f->asker, STREAM_CREDIT_BYTES);
+		settle(f);
+	}
+	assert_true(f->asker.granted >= before + 20 * STREAM_CREDIT_BYTES / 2);
+}
+
+static void credit_is_not_given_for_every_packet(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST CHUNKED, false);
+	/* The head's bytes waited when the first was given. */
+	uint64_t first = f->asker.granted, head = STREAM_CREDIT_BYTES - first;
+	assert_int_equal(head, strlen(POST CHUNKED "\r\n"));
+	party_say_much(&f->asker, STREAM_CREDIT_BYTES / 4 - head - 1);
+	settle(f);
+	assert_int_equal(f->asker.granted, first);
+	party_say_much(&f->asker, 1);
+	settle(f);
+	assert_int_equal(f->asker.granted, first + STREAM_CREDIT_BYTES / 4);
+}
+
+static void an_answer_comes_as_far_as_credit_goes(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, GET, true, 0);
+	settle(f);
+	far_say(node(f), HEAD_5 "hello");
+	assert_words(&f->s.words, "head(200)");
+	party_grants(&f->asker, 2);
+	assert_string_equal(f->asker.body, "he");
+	party_grants(&f->asker, 2);
+	assert_string_equal(f->asker.body, "hell");
+	assert_words(&f->s.words, "data");
+	party_grants(&f->asker, 2);
+	assert_string_equal(f->asker.body, "hello");
+	assert_words(&f->s.words, "data. idle");
+}
+
+static void without_credit_the_node_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	enum { MUCH = 1 << 20 };
+	begin_ask(f, GET, true, 0);
+	settle(f);
+	char *much = calloc(1, MUCH);
+	far_say(node(f), "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
+	far_say_bytes(node(f), much, MUCH);
+	free(much);
+	assert_true(far_is_sending(node(f)));
+	assert_true(f->s.bufs.bytes_out <= 2 * BLOCK_LARGE_BYTES);
+	size_t given = 0;
+	while (given < MUCH) {
+		party_grants(&f->asker, MUCH / 8);
+		given += MUCH / 8;
+		settle(f);
+		assert_int_equal(f->asker.body_n, given);
+	}
+	assert_words(&f->s.words, "head(200) data. idle");
+}
+
+/* An end without a byte more needs none. */
+static void the_end_of_an_answer_needs_no_credit(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, GET, true, 5);
+	settle(f);
+	far_say(node(f), HEAD_CHUNKED "5\r\nhello\r\n");
+	assert_words(&f->s.words, "head(200) data");
+	far_say(node(f), "0\r\n\r\n");
+	party_grants(&f->asker, 1);
+	settle(f);
+	assert_words(&f->s.words, "data. idle");
+}
+
+/* --- early answers --- */
+
+static void an_answer_that_ends_early_stops_the_request_and_the_connection(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST "Content-Length: 100\r\n", false);
+	party_say(&f->asker, "hello", false);
+	far_say(node(f), "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
+	assert_words(&f->s.words, "grant head(413) data. stop(none) lost(none)");
+	assert_true(stream_over(&f->asker.stream));
+	assert_int_equal(node(f)->last, 0);
+}
+
+static void an_answer_that_begins_early_stops_nothing(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST "Content-Length: 10\r\n", false);
+	far_say(node(f), HEAD_5 "hel");
+	assert_words(&f->s.words, "grant head(200) data");
+	party_say(&f->asker, "0123456789", true);
+	settle(f);
+	assert_string_equal(node(f)->got, POST "Content-Length: 10\r\n\r\n0123456789");
+	far_say(node(f), "lo");
+	assert_words(&f->s.words, "data. idle");
+}
+
+/* --- giving up --- */
+
+static void an_asker_that_leaves_resets_the_node(void **state)
+{
+	(void)state;
+	static const char *const said[] = { "", "HTTP/1.1 100 Continue\r\n\r\n", HEAD_5,
+					    HEAD_5 "hel", HEAD_CHUNKED "3\r\nhel\r\n" };
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		ask(f, POST CHUNKED, false);
+		party_say(&f->asker, "half", false);
+		if (said[i][0])
+			far_say(node(f), said[i]);
+		f->s.words.text[0] = 0;
+		party_leave(&f->asker, ERR_PEER_RESET);
+		settle(f);
+		assert_words(&f->s.words, "lost(peer_reset)");
+		assert_int_equal(node(f)->last, -ECONNRESET);
+		assert_int_equal(far_heard(node(f), "0\r\n\r\n"), 0);
+		close_fixture(&own);
+	}
+}
+
+static void an_asker_that_leaves_while_it_connects_sends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, GET, true, 100);
+	party_leave(&f->asker, ERR_PEER_CLOSED);
+	assert_words(&f->s.words, "lost(peer_closed)");
+	assert_false(f->had_sent);
+	settle(f);
+	assert_int_equal(f->s.backs.open_n, 0);
+	if (f->host.conn_n)
+		assert_string_equal(node(f)->got, "");
+}
+
+/* --- connecting --- */
+
+static void a_refused_connect_is_told_and_nothing_was_sent(void **state)
+{
+	(void)state;
+	for (int whole = 0; whole < 2; whole++) {
+		struct fixture *f = calloc(1, sizeof *f);
+		void *own = f;
+		open_host(f);
+		far_host_refuse(&f->host);
+		begin_connect(f, NULL);
+		begin_ask(f, whole ? GET : POST CHUNKED, whole, 100);
+		settle(f);
+		/* A request that is not whole is not wanted any more either. */
+		assert_words(&f->s.words, whole ? "lost(connect_refused) reset(connect_refused)"
+						: "lost(connect_refused) reset(connect_refused) "
+						  "stop(connect_refused)");
+		assert_false(f->had_sent);
+		close_fixture(&own);
+	}
+}
+
+static void a_connect_without_an_answer_has_its_time(void **state)
+{
+	(void)state;
+	struct fixture *f = calloc(1, sizeof *f);
+	struct sim_faults unreachable = { .unreachable = 1000 };
+	void *own = f;
+	open_host(f);
+	sim_set_faults(f->s.far.sim, &unreachable);
+	begin_connect(f, NULL);
+	begin_ask(f, GET, true, 100);
+	pass_ms(f, CONNECT_MS - 1);
+	assert_words(&f->s.words, "");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(connect_timeout) reset(connect_timeout)");
+	assert_false(f->had_sent);
+	close_fixture(&own);
+}
+
+static void a_handshake_without_an_answer_has_its_time(void **state)
+{
+	(void)state;
+	struct fixture *f = calloc(1, sizeof *f);
+	struct tls_library *library = tls_library_open();
+	struct tls_client_config config = { .verify = false };
+	char error[TLS_ERROR_BYTES];
+	struct tls_context *tls = tls_client_open(library, &config, error);
+	void *own = f;
+	open_host(f);
+	begin_connect(f, tls);
+	begin_ask(f, GET, true, 100);
+	pass_ms(f, CONNECT_MS - 1);
+	assert_true(node(f)->got_n > 0);
+	assert_words(&f->s.words, "");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(handshake_timeout) reset(handshake_timeout)");
+	assert_false(f->had_sent);
+	close_fixture(&own);
+	tls_context_drop(tls);
+	tls_library_close(library);
+}
+
+/* --- time --- */
+
+static void a_slow_answer_is_in_time_while_it_moves(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const pieces[] = {
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n",
+		"Content-Length: 2\r\n",
+		"\r\n",
+		"a",
+	};
+	ask(f, GET, true);
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		pass_ms(f, IDLE_MS - 1);
+		far_say(node(f), pieces[i]);
+	}
+	assert_words(&f->s.words, "head(100) head(200) data");
+	pass_ms(f, IDLE_MS - 1);
+	assert_words(&f->s.words, "");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(answer_timeout) reset(answer_timeout)");
+	assert_int_equal(node(f)->last, -ECONNRESET);
+}
+
+/* It is the client that is waited for: its own end watches that. */
+static void time_does_not_count_against_a_node_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST "Content-Length: 5\r\n", false);
+	assert_words(&f->s.words, "grant");
+	pass_ms(f, 10 * IDLE_MS);
+	assert_words(&f->s.words, "");
+	party_say(&f->asker, "hello", true);
+	pass_ms(f, IDLE_MS - 1);
+	far_say(node(f), "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n");
+	static const char body[200000];
+	far_say_bytes(node(f), body, sizeof body);
+	assert_words(&f->s.words, "head(200) data. idle");
+	assert_int_equal(f->asker.body_n, sizeof body);
+
+	begin_ask(f, GET, true, 5);
+	settle(f);
+	far_say(node(f), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789");
+	pass_ms(f, 10 * IDLE_MS);
+	assert_words(&f->s.words, "head(200) data");
+	party_grants(&f->asker, 5);
+	assert_words(&f->s.words, "data. idle");
+}
+
+static void a_node_that_takes_nothing_has_its_time(void **state)
+{
+	struct fixture *f = *state;
+	f->host.deaf = true;
+	ask(f, POST CHUNKED, false);
+	party_say_much(&f->asker, STREAM_CREDIT_BYTES);
+	pass_ms(f, IDLE_MS - 1);
+	assert_words(&f->s.words, "grant");
+	pass_ms(f, 1);
+	assert_words(&f->s.words,
+		     "lost(answer_timeout) reset(answer_timeout) stop(answer_timeout)");
+}
+
+/* What an early answer leaves unsent would otherwise keep the connection for ever. */
+static void a_farewell_to_a_node_that_takes_nothing_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+	f->host.deaf = true;
+	ask(f, POST CHUNKED, false);
+	party_say_much(&f->asker, STREAM_CREDIT_BYTES);
+	settle(f);
+	far_say(node(f), "HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n");
+	assert_words(&f->s.words, "grant head(413). stop(none) lost(none)");
+	pass_ms(f, IDLE_MS - 1);
+	assert_int_equal(f->s.backs.open_n, 1);
+	pass_ms(f, 1);
+	assert_int_equal(f->s.backs.open_n, 0);
+}
+
+/* --- idle --- */
+
+static void an_idle_connection_notices_that_the_node_goes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *said;
+		enum then then;
+		const char *heard;
+	} rows[] = {
+		{ "", FINISHES, "lost(none)" },
+		{ "", RESETS, "lost(connection_reset)" },
+		{ "HTTP/1.1 408 Request Timeout\r\n\r\n", STAYS, "lost(none)" },
+		{ "HTTP/1.1 408 Request Timeout\r\n\r\n", FINISHES, "lost(none)" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		if (rows[i].said[0])
+			far_say(node(f), rows[i].said);
+		if (rows[i].then == FINISHES)
+			far_finish(node(f));
+		else if (rows[i].then == RESETS)
+			far_hang_up(node(f), true);
+		assert_words(&f->s.words, rows[i].heard);
+		assert_int_equal(f->s.backs.open_n, 0);
+		close_fixture(&own);
+	}
+}
+
+static void an_idle_connection_has_its_time(void **state)
+{
+	struct fixture *f = *state;
+	pass_ms(f, IDLE_MS / 2);
+	ask(f, GET, true);
+	far_say(node(f), HEAD_5 "hello");
+	assert_words(&f->s.words, "head(200) data. idle");
+	pass_ms(f, IDLE_MS - 1);
+	assert_words(&f->s.words, "");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(none)");
+	assert_int_equal(node(f)->last, 0);
+}
+
+static void an_idle_connection_is_closed_without_a_word_to_its_user(void **state)
+{
+	struct fixture *f = *state;
+	h1_back_close(f->back);
+	f->back = NULL;
+	settle(f);
+	assert_words(&f->s.words, "");
+	assert_int_equal(node(f)->last, 0);
+	assert_int_equal(f->s.backs.open_n, 0);
+}
+
+static void an_end_is_told_from_those_of_others(void **state)
+{
+	struct fixture *f = *state;
+	assert_ptr_equal(h1_back_of(&f->back->stream), f->back);
+	assert_null(h1_back_of(&f->asker.stream));
+}
+
+/* --- tunnels --- */
+
+static void open_tunnel(struct fixture *f)
+{
+	ask(f, UPGRADE, false);
+	far_say(node(f), SWITCHES);
+	assert_words(&f->s.words, "grant head(101)");
+}
+
+static void a_tunnel_carries_both_ways_until_both_have_finished(void **state)
+{
+	(void)state;
+	for (int node_first = 0; node_first < 2; node_first++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		open_tunnel(f);
+		party_say(&f->asker, "ping", false);
+		far_say(node(f), "pong");
+		assert_int_equal(far_heard(node(f), "\r\n\r\nping"), 1);
+		assert_words(&f->s.words, "data");
+		if (node_first) {
+			far_finish(node(f));
+			assert_words(&f->s.words, "data.");
+			party_say(&f->asker, "last", true);
+			assert_words(&f->s.words, "lost(none)");
+			settle(f);
+		} else {
+			party_say(&f->asker, "last", true);
+			settle(f);
+			assert_int_equal(node(f)->last, 0);
+			far_say(node(f), "more");
+			assert_words(&f->s.words, "data");
+			far_finish(node(f));
+			assert_words(&f->s.words, "data. lost(none)");
+		}
+		assert_int_equal(far_heard(node(f), "pinglast"), 1);
+		assert_int_equal(node(f)->last, 0);
+		assert_string_equal(f->asker.body, node_first ? "pong" : "pongmore");
+		close_fixture(&own);
+	}
+}
+
+static void a_tunnel_waits_for_credit(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, UPGRADE, false, 0);
+	settle(f);
+	far_say(node(f), SWITCHES "early");
+	far_finish(node(f));
+	assert_words(&f->s.words, "grant head(101)");
+	party_grants(&f->asker, 3);
+	assert_string_equal(f->asker.body, "ear");
+	party_grants(&f->asker, 3);
+	assert_string_equal(f->asker.body, "early");
+	settle(f);
+	assert_words(&f->s.words, "data.");
+}
+
+static void an_idle_tunnel_has_its_time(void **state)
+{
+	struct fixture *f = *state;
+	open_tunnel(f);
+	pass_ms(f, TUNNEL_IDLE_MS - 1);
+	far_say(node(f), "pong");
+	pass_ms(f, TUNNEL_IDLE_MS - 1);
+	party_say(&f->asker, "ping", false);
+	pass_ms(f, TUNNEL_IDLE_MS - 1);
+	assert_words(&f->s.words, "data");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(idle) reset(idle) stop(idle)");
+}
+
+/* Its own time is long, that of a farewell is not. */
+static void a_tunnels_farewell_to_a_node_that_takes_nothing_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+	f->host.deaf = true;
+	ask(f, UPGRADE, false);
+	far_say(node(f), SWITCHES);
+	party_say_much(&f->asker, STREAM_CREDIT_BYTES);
+	settle(f);
+	far_finish(node(f));
+	party_say(&f->asker, "", true);
+	assert_words(&f->s.words, "grant head(101) data. lost(none)");
+	pass_ms(f, IDLE_MS - 1);
+	assert_int_equal(f->s.backs.open_n, 1);
+	pass_ms(f, 1);
+	assert_int_equal(f->s.backs.open_n, 0);
+}
+
+static void a_declined_upgrade_is_an_answer_like_any_other(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, UPGRADE, false);
+	far_say(node(f), HEAD_5 "hello");
+	assert_words(&f->s.words, "grant stop(none) head(200) data. idle");
+	assert_int_equal(far_heard(node(f), "Upgrade: websocket\r\nConnection: upgrade\r\n"), 1);
+	ask(f, GET, true);
+	far_say(node(f), HEAD_5 "again");
+	assert_words(&f->s.words, "head(200) data. idle");
+	assert_int_equal(f->host.conn_n, 1);
+}
+
+/* --- what was sent --- */
+
+static void what_an_earlier_exchange_sent_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	assert_true(h1_back_has_sent(f->back));
+	far_say(node(f), HEAD_5 "hello");
+	begin_ask(f, GET, true, 100);
+	assert_false(h1_back_has_sent(f->back));
+	far_turn(&f->s.far);
+	assert_true(h1_back_has_sent(f->back));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+#define TEST_UNCONNECTED(name)                                                                     \
+	cmocka_unit_test_setup_teardown(name, open_unconnected, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_is_passed_on_and_the_connection_kept),
+		cmocka_unit_test(an_answer_is_passed_on_and_the_connection_not_kept),
+		cmocka_unit_test(a_bad_answer_breaks_off_and_says_why),
+		TEST(an_answer_may_come_byte_by_byte),
+		TEST(an_answers_head_may_be_so_large_and_no_larger),
+		TEST(there_may_be_so_many_interim_answers_and_no_more),
+		cmocka_unit_test(a_request_is_written_in_its_framing),
+		TEST_UNCONNECTED(what_is_asked_while_it_connects_goes_when_it_has_connected),
+		TEST_UNCONNECTED(a_node_that_reads_nothing_is_granted_one_credit_and_no_more),
+		TEST(credit_is_not_given_for_every_packet),
+		TEST(an_answer_comes_as_far_as_credit_goes),
+		TEST(without_credit_the_node_is_not_read),
+		TEST(the_end_of_an_answer_needs_no_credit),
+		TEST(an_answer_that_ends_early_stops_the_request_and_the_connection),
+		TEST(an_answer_that_begins_early_stops_nothing),
+		cmocka_unit_test(an_asker_that_leaves_resets_the_node),
+		TEST_UNCONNECTED(an_asker_that_leaves_while_it_connects_sends_nothing),
+		cmocka_unit_test(a_refused_connect_is_told_and_nothing_was_sent),
+		cmocka_unit_test(a_connect_without_an_answer_has_its_time),
+		cmocka_unit_test(a_handshake_without_an_answer_has_its_time),
+		TEST(a_slow_answer_is_in_time_while_it_moves),
+		TEST(time_does_not_count_against_a_node_that_waits),
+		TEST_UNCONNECTED(a_node_that_takes_nothing_has_its_time),
+		TEST_UNCONNECTED(a_farewell_to_a_node_that_takes_nothing_has_an_end),
+		cmocka_unit_test(an_idle_connection_notices_that_the_node_goes),
+		TEST(an_idle_connection_has_its_time),
+		TEST(an_idle_connection_is_closed_without_a_word_to_its_user),
+		TEST(an_end_is_told_from_those_of_others),
+		cmocka_unit_test(a_tunnel_carries_both_ways_until_both_have_finished),
+		TEST(a_tunnel_waits_for_credit),
+		TEST(an_idle_tunnel_has_its_time),
+		TEST_UNCONNECTED(a_tunnels_farewell_to_a_node_that_takes_nothing_has_an_end),
+		TEST(a_declined_upgrade_is_an_answer_like_any_other),
+		TEST(what_an_earlier_exchange_sent_does_not_count),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

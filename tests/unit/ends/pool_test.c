@@ -1,0 +1,366 @@
+#include "unit/ends/stage.h"
+
+#include "ends/pool.h"
+
+#define ASKERS_MAX (IDLE_WIRES_PER_NODE + 4)
+
+/* A pool of connections to one node, which has two addresses. */
+struct fixture {
+	struct stage s;
+	struct far_host hosts[2];
+	struct addr addresses[2];
+	struct pool pool;
+	struct pool_counts counts;
+	struct party askers[ASKERS_MAX];
+	unsigned asker_n;
+};
+
+static void renew(struct fixture *f, const struct addr *addresses, size_t n)
+{
+	struct pool_terms terms = {
+		.policy = back_policy,
+		.addresses = addresses,
+		.address_n = n,
+	};
+	pool_renew(&f->pool, &terms);
+}
+
+static int open_fixture(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	stage_open(&f->s);
+	for (int i = 0; i < 2; i++) {
+		f->addresses[i] = address_of(i ? "10.9.0.2" : "10.9.0.1", 9200);
+		far_host_open(&f->hosts[i], &f->s.far, &f->addresses[i]);
+	}
+	pool_open(&f->pool, &f->s.backs, NULL, &f->counts);
+	renew(f, f->addresses, 1);
+	*state = f;
+	return 0;
+}
+
+/* What is in use is given up, what is idle is closed: nothing is left then. */
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < f->asker_n; i++) {
+		party_leave(&f->askers[i], ERR_CANCELED);
+		party_free(&f->askers[i]);
+	}
+	pool_close_idle(&f->pool);
+	assert_int_equal(f->counts.open, 0);
+	assert_int_equal(f->pool.idle_n, 0);
+	pool_close(&f->pool);
+	for (int i = 0; i < 2; i++)
+		far_host_close(&f->hosts[i]);
+	stage_close(&f->s);
+	free(f);
+	return 0;
+}
+
+/* Asks for `path`; connects, when there is no idle connection. */
+static struct party *begin(struct fixture *f, const char *path)
+{
+	struct party *p = &f->askers[f->asker_n++];
+	char text[64];
+	assert_true(f->asker_n <= ASKERS_MAX);
+	party_init(p, &f->s.words, &f->s.bufs);
+	struct stream *to = pool_take(&f->pool, &p->stream, &f->s.arena);
+	assert_ptr_equal(to, p->stream.peer);
+	snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n", path);
+	stream_head(to, request_of(&f->s.arena, text), true);
+	return p;
+}
+
+static struct party *ask(struct fixture *f, const char *path)
+{
+	struct party *p = begin(f, path);
+	far_settle(&f->s.far);
+	return p;
+}
+
+static void answer(struct far *to)
+{
+	far_say(to, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+/* As many connections to the first address as asked for, all in use. */
+static void ask_many(struct fixture *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conn_n, n);
+}
+
+/* --- claims --- */
+
+static void what_was_used_last_is_taken_first(void **state)
+{
+	struct fixture *f = *state;
+	ask_many(f, 3);
+	struct far **node = f->hosts[0].conns;
+	static const unsigned order[] = { 1, 0, 2 };
+	for (int i = 0; i < 3; i++)
+		answer(node[order[i]]);
+	assert_int_equal(f->pool.idle_n, 3);
+	static const char *const paths[] = { "/first", "/second", "/third" };
+	for (int i = 0; i < 3; i++) {
+		ask(f, paths[i]);
+		assert_int_equal(far_heard(node[order[2 - i]], paths[i]), 1);
+	}
+	assert_int_equal(f->hosts[0].conn_n, 3);
+	assert_int_equal(f->pool.idle_n, 0);
+	assert_int_equal(f->counts.connects, 3);
+}
+
+static void an_idle_connection_is_used_again(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 5; i++) {
+		ask(f, "/again");
+		answer(f->hosts[0].conns[0]);
+	}
+	assert_int_equal(f->hosts[0].conn_n, 1);
+	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /again"), 5);
+	assert_words(&f->s.words, "head(204). head(204). head(204). head(204). head(204).");
+}
+
+static void only_so_many_are_kept_idle(void **state)
+{
+	struct fixture *f = *state;
+	ask_many(f, IDLE_WIRES_PER_NODE + 1);
+	for (unsigned i = 0; i < IDLE_WIRES_PER_NODE; i++)
+		answer(f->hosts[0].conns[i]);
+	assert_int_equal(f->pool.idle_n, IDLE_WIRES_PER_NODE);
+	assert_int_equal(f->counts.open, IDLE_WIRES_PER_NODE + 1);
+	struct far *surplus = f->hosts[0].conns[IDLE_WIRES_PER_NODE];
+	answer(surplus);
+	assert_int_equal(surplus->last, 0);
+	assert_int_equal(f->pool.idle_n, IDLE_WIRES_PER_NODE);
+	assert_int_equal(f->counts.open, IDLE_WIRES_PER_NODE);
+}
+
+static void the_idle_grow_old_and_are_closed(void **state)
+{
+	struct fixture *f = *state;
+	ask_many(f, 2);
+	struct far **node = f->hosts[0].conns;
+	answer(node[0]);
+	answer(node[1]);
+	far_pass_ms(&f->s.far, IDLE_MS - 1000);
+	ask(f, "/warm");
+	answer(node[1]);
+	assert_int_equal(f->pool.idle_n, 2);
+	far_pass_ms(&f->s.far, 1000);
+	assert_int_equal(node[0]->last, 0);
+	assert_true(node[1]->last > 0);
+	assert_int_equal(f->pool.idle_n, 1);
+	far_pass_ms(&f->s.far, IDLE_MS);
+	assert_int_equal(node[1]->last, 0);
+	assert_int_equal(f->counts.open, 0);
+}
+
+enum leaving { FINISHES, RESETS, SPEAKS };
+
+static void a_node_that_goes_while_idle_is_out_of_the_pool(void **state)
+{
+	(void)state;
+	for (enum leaving how = FINISHES; how <= SPEAKS; how++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		ask(f, "/before");
+		answer(f->hosts[0].conns[0]);
+		if (how == SPEAKS)
+			far_say(f->hosts[0].conns[0], "HTTP/1.1 408 Request Timeout\r\n\r\n");
+		else if (how == FINISHES)
+			far_finish(f->hosts[0].conns[0]);
+		else
+			far_hang_up(f->hosts[0].conns[0], true);
+		assert_int_equal(f->pool.idle_n, 0);
+		assert_int_equal(f->counts.open, 0);
+		assert_int_equal(f->counts.connects_failed, 0);
+		ask(f, "/after");
+		assert_int_equal(f->hosts[0].conn_n, 2);
+		assert_int_equal(far_heard(f->hosts[0].conns[1], "GET /after"), 1);
+		assert_words(&f->s.words, "head(204).");
+		close_fixture(&own);
+	}
+}
+
+static void a_connection_that_closes_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, "/");
+	far_say(f->hosts[0].conns[0], "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+				      "Content-Length: 0\r\n\r\n");
+	assert_int_equal(f->pool.idle_n, 0);
+	assert_int_equal(f->counts.open, 0);
+	ask(f, "/");
+	assert_int_equal(f->hosts[0].conn_n, 2);
+}
+
+static void connects_go_to_the_addresses_in_turn(void **state)
+{
+	struct fixture *f = *state;
+	renew(f, f->addresses, 2);
+	for (int i = 0; i < 5; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conn_n, 3);
+	assert_int_equal(f->hosts[1].conn_n, 2);
+}
+
+static void idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed(void **state)
+{
+	struct fixture *f = *state;
+	renew(f, f->addresses, 2);
+	for (int i = 0; i < 2; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	for (int i = 0; i < 2; i++)
+		answer(f->hosts[i].conns[0]);
+	assert_int_equal(f->pool.idle_n, 2);
+	renew(f, &f->addresses[1], 1);
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conns[0]->last, 0);
+	assert_true(f->hosts[1].conns[0]->last > 0);
+	assert_int_equal(f->pool.idle_n, 1);
+	ask(f, "/new");
+	assert_int_equal(far_heard(f->hosts[1].conns[0], "GET /new"), 1);
+}
+
+static void one_in_use_is_closed_behind_its_answer_when_its_address_has_gone(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, "/");
+	renew(f, &f->addresses[1], 1);
+	far_settle(&f->s.far);
+	assert_true(f->hosts[0].conns[0]->last > 0);
+	answer(f->hosts[0].conns[0]);
+	assert_words(&f->s.words, "head(204).");
+	assert_int_equal(f->hosts[0].conns[0]->last, 0);
+	assert_int_equal(f->pool.idle_n, 0);
+	assert_int_equal(f->counts.open, 0);
+}
+
+static void closing_the_idle_leaves_those_in_use_to_their_end(void **state)
+{
+	struct fixture *f = *state;
+	ask_many(f, 2);
+	struct far **node = f->hosts[0].conns;
+	answer(node[0]);
+	pool_close_idle(&f->pool);
+	far_settle(&f->s.far);
+	assert_int_equal(node[0]->last, 0);
+	assert_int_equal(f->counts.open, 1);
+	answer(node[1]);
+	assert_words(&f->s.words, "head(204). head(204).");
+	assert_int_equal(node[1]->last, 0);
+	assert_int_equal(f->counts.open, 0);
+}
+
+static void new_terms_hold_for_connections_that_are_there(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, "/");
+	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
+	terms.address_n = 1;
+	terms.policy.idle_ms = 5000;
+	pool_renew(&f->pool, &terms);
+	answer(f->hosts[0].conns[0]);
+	far_pass_ms(&f->s.far, 4999);
+	assert_int_equal(f->pool.idle_n, 1);
+	far_pass_ms(&f->s.far, 1);
+	assert_int_equal(f->pool.idle_n, 0);
+}
+
+static void a_connect_that_fails_is_counted_and_said(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[0]);
+	begin(f, "/");
+	assert_int_equal(f->counts.open, 1);
+	far_settle(&f->s.far);
+	assert_words(&f->s.words, "reset(connect_refused)");
+	assert_int_equal(f->counts.connects, 1);
+	assert_int_equal(f->counts.connects_failed, 1);
+	assert_int_equal(f->counts.open, 0);
+}
+
+static void a_connection_that_breaks_later_is_no_failed_connect(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, "/");
+	far_hang_up(f->hosts[0].conns[0], true);
+	assert_words(&f->s.words, "reset(connection_reset)");
+	assert_int_equal(f->counts.connects_failed, 0);
+	assert_int_equal(f->counts.open, 0);
+}
+
+/* Of this exchange: what an earlier one sent on the same connection does not count. */
+static void nothing_is_sent_before_the_turn_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct party *p = begin(f, "/one");
+	assert_false(pool_has_sent(p->stream.peer));
+	far_settle(&f->s.far);
+	assert_true(pool_has_sent(p->stream.peer));
+	answer(f->hosts[0].conns[0]);
+	p = begin(f, "/two");
+	assert_false(pool_has_sent(p->stream.peer));
+	far_turn(&f->s.far);
+	assert_true(pool_has_sent(p->stream.peer));
+}
+
+/* A context is counted: the pool holds the one of its terms, and lets go of the one before. */
+static void the_context_for_tls_is_held_while_the_pool_uses_it(void **state)
+{
+	struct fixture *f = *state;
+	struct tls_library *library = tls_library_open();
+	struct tls_client_config config = { .verify = false };
+	char error[TLS_ERROR_BYTES];
+	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
+	terms.address_n = 1;
+	for (int i = 0; i < 2; i++) {
+		terms.tls = tls_client_open(library, &config, error);
+		assert_non_null(terms.tls);
+		pool_renew(&f->pool, &terms);
+		tls_context_drop(terms.tls);
+	}
+	terms.server_name = "node.test";
+	pool_renew(&f->pool, &terms);
+	begin(f, "/");
+	far_settle(&f->s.far);
+	assert_memory_equal(f->hosts[0].conns[0]->got, "\x16\x03", 2);
+	party_leave(&f->askers[0], ERR_CANCELED);
+	terms.tls = NULL;
+	pool_renew(&f->pool, &terms);
+	far_settle(&f->s.far);
+	tls_library_close(library);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(what_was_used_last_is_taken_first),
+		TEST(an_idle_connection_is_used_again),
+		TEST(only_so_many_are_kept_idle),
+		TEST(the_idle_grow_old_and_are_closed),
+		TEST(a_node_that_goes_while_idle_is_out_of_the_pool),
+		TEST(a_connection_that_closes_is_not_kept),
+		TEST(connects_go_to_the_addresses_in_turn),
+		TEST(idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed),
+		TEST(one_in_use_is_closed_behind_its_answer_when_its_address_has_gone),
+		TEST(closing_the_idle_leaves_those_in_use_to_their_end),
+		TEST(new_terms_hold_for_connections_that_are_there),
+		TEST(a_connect_that_fails_is_counted_and_said),
+		TEST(a_connection_that_breaks_later_is_no_failed_connect),
+		TEST(nothing_is_sent_before_the_turn_ends),
+		TEST(the_context_for_tls_is_held_while_the_pool_uses_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,854 @@
+#include "unit/proxy/kit.h"
+
+#include <errno.h>
+
+#include "proxy/exchange.h"
+
+#define CLIENTS 8
+
+/* A desk with its plan, clients that are parties to streams, and nodes at the far side. */
+struct fixture {
+	struct stage s;
+	struct desk desk;
+	struct live_nodes live;
+	struct counters counters;
+	struct sample_states states;
+	struct sample sample;
+	struct far_host hosts[ARMS][SAMPLE_NODES];
+	struct addr client;
+	struct party clients[CLIENTS];
+};
+
+static struct fixture *fixture_of(struct stage *s)
+{
+	return list_entry(s, struct fixture, s);
+}
+
+static void turn_over(struct stage *s)
+{
+	struct fixture *f = fixture_of(s);
+	desk_time_waiting(&f->desk);
+	desk_sweep(&f->desk);
+}
+
+/* As a worker adopts its plan. */
+static void adopt(struct fixture *f)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		live_cluster_adopt(&f->desk.clusters[arm], &f->live, &f->sample.plan.clusters[arm],
+				   0);
+	f->desk.plan = &f->sample.plan;
+}
+
+static int open_fixture(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	stage_open(&f->s);
+	f->s.turn_over = turn_over;
+	f->live.backs = &f->s.backs;
+	f->desk.io = f->s.io;
+	f->desk.bufs = &f->s.bufs;
+	f->desk.counters = &f->counters;
+	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };
+	f->client = address_of("192.0.2.7", 5555);
+	desk_open(&f->desk);
+	split_open(&f->desk.split, 0, 1);
+	sample_states_init(&f->states);
+	sample_init(&f->sample, &f->states, 1);
+	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++) {
+		unsigned arm = i / SAMPLE_NODES, node = i % SAMPLE_NODES;
+		struct addr at = sample_address((enum arm)arm, node);
+		far_host_open(&f->hosts[arm][node], &f->s.far, &at);
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		party_init(&f->clients[i], &f->s.words, &f->s.bufs);
+	adopt(f);
+	*state = f;
+	return 0;
+}
+
+/* Nothing is left of any exchange: no pin, no flight, no memory. */
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < CLIENTS; i++) {
+		party_leave(&f->clients[i], ERR_PEER_RESET);
+		party_free(&f->clients[i]);
+	}
+	live_nodes_close_idle(&f->live);
+	far_settle(&f->s.far);
+	assert_int_equal(sample_pins(&f->sample), 0);
+	assert_int_equal(f->desk.in_flight_now + f->desk.in_flight_before, 0);
+	for (int arm = 0; arm < ARMS; arm++)
+		assert_int_equal(counter_read(&f->counters.in_flight[arm]), 0);
+	live_nodes_close(&f->live);
+	for (int arm = 0; arm < ARMS; arm++)
+		live_cluster_close(&f->desk.clusters[arm]);
+	desk_close(&f->desk);
+	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++)
+		far_host_close(&f->hosts[i / SAMPLE_NODES][i % SAMPLE_NODES]);
+	stage_close(&f->s);
+	free(f);
+	return 0;
+}
+
+/* --- what clients and nodes do --- */
+
+static void settle(struct fixture *f)
+{
+	far_settle(&f->s.far);
+}
+
+static void begin_ask(struct fixture *f, unsigned client, unsigned listener, const char *head,
+		      bool end, size_t credit)
+{
+	struct party *p = &f->clients[client];
+	struct arena *a =
+		exchange_open(&f->desk, &f->sample.listeners[listener], &f->client, &p->stream);
+	if (credit)
+		party_grants(p, credit);
+	stream_head(p->stream.peer, request_of(a, head), end);
+}
+
+static void ask_as(struct fixture *f, unsigned client, unsigned listener, const char *head,
+		   bool end)
+{
+	begin_ask(f, client, listener, head, end, STREAM_CREDIT_BYTES);
+	settle(f);
+}
+
+/* By the first client, of the source. */
+static void ask(struct fixture *f, const char *head, bool end)
+{
+	ask_as(f, 0, SOURCE, head, end);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n"
+#define POST "POST / HTTP/1.1\r\nHost: a\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+#define UPGRADE GET "Connection: upgrade\r\nUpgrade: websocket\r\n"
+#define SWITCHES                                                                                   \
+	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+#define HEAD_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+#define NO_CONTENT "HTTP/1.1 204 No Content\r\n\r\n"
+
+/* The newest connection to a node. */
+static struct far *node(struct fixture *f, enum arm arm, unsigned i)
+{
+	const struct far_host *h = &f->hosts[arm][i];
+	assert_true(h->conn_n > 0);
+	return h->conns[h->conn_n - 1];
+}
+
+static struct far *source(struct fixture *f)
+{
+	return node(f, ARM_SOURCE, 0);
+}
+
+static unsigned connections(const struct fixture *f)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++)
+		n += f->hosts[i / SAMPLE_NODES][i % SAMPLE_NODES].conn_n;
+	return n;
+}
+
+static uint64_t requests(const struct fixture *f, unsigned listener, unsigned arm, unsigned class)
+{
+	return counter_read(&f->counters.requests[listener][arm][class]);
+}
+
+static void use_source_nodes(struct fixture *f, size_t n)
+{
+	f->sample.plan.clusters[ARM_SOURCE].node_n = n;
+	adopt(f);
+}
+
+/* --- answers made here --- */
+
+enum trouble {
+	REFUSES,
+	IS_UNREACHABLE,
+	IS_SILENT,
+	FINISHES,
+	RESETS,
+	SAYS,
+	HAS_NO_ADDRESS,
+	IS_AWAITED
+};
+
+static void make_trouble(struct fixture *f, enum trouble trouble)
+{
+	struct sim_faults unreachable = { .unreachable = 1000 };
+	if (trouble == REFUSES)
+		far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	if (trouble == IS_UNREACHABLE)
+		sim_set_faults(f->s.far.sim, &unreachable);
+	if (trouble == HAS_NO_ADDRESS || trouble == IS_AWAITED)
+		f->sample.nodes[ARM_SOURCE][0].address_n = 0;
+	f->sample.nodes[ARM_SOURCE][0].awaited = trouble == IS_AWAITED;
+	adopt(f);
+}
+
+struct trouble_row {
+	enum trouble trouble;
+	const char *says;
+	uint64_t after_ms; /* is it answered, and not a millisecond before */
+	enum err why;
+	unsigned status;
+	const char *retry_after;
+};
+
+static void check_trouble(const struct trouble_row *row)
+{
+	void *own;
+	open_fixture(&own);
+	struct fixture *f = own;
+	make_trouble(f, row->trouble);
+	ask(f, GET, true);
+	if (row->trouble == FINISHES)
+		far_finish(source(f));
+	if (row->trouble == RESETS)
+		far_hang_up(source(f), true);
+	if (row->trouble == SAYS)
+		far_say(source(f), row->says);
+	if (row->after_ms) {
+		far_pass_ms(&f->s.far, row->after_ms - 1);
+		assert_words(&f->s.words, "");
+		far_pass_ms(&f->s.far, 1);
+	}
+	char words[32];
+	snprintf(words, sizeof words, "head(%u) data.", row->status);
+	assert_words(&f->s.words, words);
+	assert_field(&f->clients[0], "X-Crossfade-Error", err_word(row->why));
+	assert_field(&f->clients[0], "Retry-After", row->retry_after);
+	assert_int_equal(counter_read(&f->counters.answers_here[row->why]), 1);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, row->status / 100), 1);
+	close_fixture(&own);
+}
+
+static void a_cluster_in_trouble_is_a_502_503_or_504(void **state)
+{
+	(void)state;
+	static const struct trouble_row rows[] = {
+		{ REFUSES, "", 0, ERR_BACK_REFUSED, 502, "" },
+		{ FINISHES, "", 0, ERR_BACK_RESET, 502, "" },
+		{ RESETS, "", 0, ERR_BACK_RESET, 502, "" },
+		{ SAYS, "what?\r\n", 0, ERR_BACK_MALFORMED, 502, "" },
+		{ SAYS, SWITCHES, 0, ERR_BACK_UPGRADE, 502, "" },
+		{ HAS_NO_ADDRESS, "", 0, ERR_NO_ADDRESS, 503, "1" },
+		{ IS_AWAITED, "", CONNECT_TIMEOUT_MS, ERR_NO_ADDRESS, 503, "1" },
+		{ IS_UNREACHABLE, "", CONNECT_MS, ERR_CONNECT_TIMEOUT, 504, "" },
+		{ IS_SILENT, "", IDLE_MS, ERR_ANSWER_TIMEOUT, 504, "" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_trouble(&rows[i]);
+}
+
+static void an_error_for_head_has_no_body(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	ask(f, "HEAD / HTTP/1.1\r\nHost: a\r\n", true);
+	assert_words(&f->s.words, "head(502).");
+	assert_true(f->clients[0].length > 0);
+}
+
+/* Its client waits for credit, as any receiver may make it. */
+static void an_error_goes_as_far_as_credit_does(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	begin_ask(f, 0, SOURCE, GET, true, 10);
+	settle(f);
+	assert_words(&f->s.words, "head(502) data");
+	assert_int_equal(f->clients[0].body_n, 10);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 0);
+	party_grants(&f->clients[0], 1000);
+	assert_words(&f->s.words, "data.");
+	assert_int_equal(f->clients[0].body_n, f->clients[0].length);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 1);
+}
+
+static void a_request_that_is_not_whole_is_stopped_by_an_error(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST CHUNKED, false);
+	party_say(&f->clients[0], "half", false);
+	settle(f);
+	far_hang_up(source(f), true);
+	assert_words(&f->s.words, "grant head(502) data. stop(none)");
+	assert_int_equal(counter_read(&f->counters.request_body_bytes[ARM_SOURCE]), 4);
+}
+
+/* What is appended makes one field of all that stand there. */
+static void a_field_that_gets_too_long_by_ours_is_a_431(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.listeners[SOURCE].forwarded = FORWARDED_APPEND;
+	for (unsigned i = 0; i < 2; i++) {
+		char head[FIELD_LINE_BYTES + 100];
+		int n = sprintf(head, GET "X-Forwarded-For: ");
+		int value_n = FIELD_LINE_BYTES - 100 + (int)i * 75;
+		memset(head + n, '1', (size_t)value_n);
+		memcpy(head + n + value_n, "\r\n", 3);
+		ask_as(f, i, SOURCE, head, true);
+		assert_int_equal(connections(f), 1);
+		assert_int_equal(far_heard(source(f), "192.0.2.7"), 1);
+		assert_words(&f->s.words, i ? "head(431) data." : "");
+	}
+	assert_field(&f->clients[1], "X-Crossfade-Error", "head_too_large");
+}
+
+/* --- answers of nodes --- */
+
+static void an_answer_is_passed_on(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *answer, *heard, *body;
+		unsigned class;
+	} rows[] = {
+		{ "GET", HEAD_5 "hello", "head(200) data.", "hello", 2 },
+		{ "GET", "HTTP/1.1 103 Early Hints\r\n\r\n" HEAD_5 "hello",
+		  "head(103) head(200) data.", "hello", 2 },
+		{ "HEAD", HEAD_5, "head(200).", "", 2 },
+		{ "GET", NO_CONTENT, "head(204).", "", 2 },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "head(304).", "",
+		  3 },
+		{ "GET", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "head(404).", "",
+		  4 },
+		{ "GET", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "head(503).", "", 5 },
+		{ "GET", "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n",
+		  "head(200) data trailers(1).", "hello", 2 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		char head[64];
+		snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: a\r\n", rows[i].method);
+		ask(f, head, true);
+		far_say(source(f), rows[i].answer);
+		assert_words(&f->s.words, rows[i].heard);
+		assert_string_equal(f->clients[0].body, rows[i].body);
+		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, rows[i].class), 1);
+		assert_int_equal(counter_read(&f->counters.answer_body_bytes[ARM_SOURCE]),
+				 strlen(rows[i].body));
+		close_fixture(&own);
+	}
+}
+
+static void a_request_is_passed_on_with_its_body_and_trailers(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST CHUNKED, false);
+	assert_words(&f->s.words, "grant");
+	party_say(&f->clients[0], "hello", false);
+	stream_trailers(f->clients[0].stream.peer, trailers_of(&f->s.arena, "X-Sum", "7"));
+	settle(f);
+	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
+	far_say(source(f), NO_CONTENT);
+	assert_words(&f->s.words, "head(204).");
+	assert_int_equal(counter_read(&f->counters.request_body_bytes[ARM_SOURCE]), 5);
+}
+
+static void credit_is_the_nodes_and_the_clients_own(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, 0, SOURCE, POST CHUNKED, false, 3);
+	settle(f);
+	struct party *c = &f->clients[0];
+	assert_in_range(c->granted, STREAM_CREDIT_BYTES - 100, STREAM_CREDIT_BYTES);
+	assert_int_equal(c->granted, c->stream.peer->credit);
+	far_say(source(f), HEAD_5 "hello");
+	assert_string_equal(c->body, "hel");
+	party_grants(c, 1);
+	assert_string_equal(c->body, "hell");
+	party_say_much(c, STREAM_CREDIT_BYTES / 4);
+	settle(f);
+	assert_true(c->granted >= STREAM_CREDIT_BYTES + STREAM_CREDIT_BYTES / 4 - 100);
+	party_grants(c, 5);
+	assert_string_equal(c->body, "hello");
+	assert_words(&f->s.words, "grant head(200) data grant data. stop(none)");
+}
+
+static void an_early_answer_stops_the_request_only_when_it_has_ended(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST "Content-Length: 10\r\n", false);
+	far_say(source(f), HEAD_5 "hel");
+	party_say(&f->clients[0], "01234", false);
+	settle(f);
+	assert_int_equal(far_heard(source(f), "01234"), 1);
+	assert_words(&f->s.words, "grant head(200) data");
+	far_say(source(f), "lo");
+	assert_words(&f->s.words, "data. stop(none)");
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
+}
+
+static void an_answer_that_is_cut_is_never_whole(void **state)
+{
+	struct fixture *f = *state;
+	for (int whole = 0; whole < 2; whole++) {
+		ask(f, whole ? GET : POST CHUNKED, whole);
+		far_say(source(f), HEAD_5 "hel");
+		far_finish(source(f));
+		assert_words(&f->s.words,
+			     whole ? "head(200) data reset(answer_cut)"
+				   : "grant head(200) data stop(none) reset(answer_cut)");
+		assert_true(stream_over(&f->clients[0].stream));
+	}
+	assert_int_equal(counter_read(&f->counters.aborted[ERR_BACK_CUT]), 2);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 2);
+}
+
+static void a_tunnel_is_passed_on_and_has_no_limit(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.listeners[SOURCE].body_max = 10;
+	ask(f, UPGRADE, false);
+	far_say(source(f), SWITCHES);
+	party_say(&f->clients[0], "more than ten bytes", false);
+	settle(f);
+	assert_int_equal(far_heard(source(f), "\r\n\r\nmore than ten bytes"), 1);
+	far_say(source(f), "pong");
+	far_finish(source(f));
+	assert_words(&f->s.words, "grant head(101) data.");
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 1), 0);
+	party_say(&f->clients[0], "", true);
+	settle(f);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 1), 1);
+	assert_int_equal(source(f)->last, 0);
+}
+
+/* --- another node --- */
+
+static void a_refused_connect_goes_to_another_node(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.plan.clusters[ARM_SOURCE].host = HOST_NODE;
+	use_source_nodes(f, 3);
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	far_host_refuse(&f->hosts[ARM_SOURCE][1]);
+	ask(f, POST CHUNKED, false);
+	struct far *third = node(f, ARM_SOURCE, 2);
+	assert_int_equal(connections(f), 1);
+	party_say(&f->clients[0], "hello", true);
+	settle(f);
+	assert_string_equal(third->got, "POST / HTTP/1.1\r\nhost: s2:9200\r\n" CHUNKED
+					"\r\n5\r\nhello\r\n0\r\n\r\n");
+	far_say(third, NO_CONTENT);
+	assert_words(&f->s.words, "grant head(204).");
+	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, 3);
+	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects_failed, 2);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
+}
+
+static void so_many_nodes_are_tried_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, SAMPLE_NODES);
+	for (int i = 0; i < CONNECT_ATTEMPTS_MAX; i++)
+		far_host_refuse(&f->hosts[ARM_SOURCE][i]);
+	ask(f, GET, true);
+	assert_words(&f->s.words, "head(502) data.");
+	assert_int_equal(connections(f), 0);
+	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, CONNECT_ATTEMPTS_MAX);
+	assert_int_equal(counter_read(&f->counters.answers_here[ERR_BACK_REFUSED]), 1);
+}
+
+static void each_node_is_tried_once(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, 2);
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	far_host_refuse(&f->hosts[ARM_SOURCE][1]);
+	ask(f, GET, true);
+	assert_words(&f->s.words, "head(502) data.");
+	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, 2);
+}
+
+static void a_timeout_of_connecting_goes_to_another_node_too(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_faults unreachable = { .unreachable = 1000 }, none = { 0 };
+	use_source_nodes(f, 2);
+	sim_set_faults(f->s.far.sim, &unreachable);
+	ask(f, GET, true);
+	sim_set_faults(f->s.far.sim, &none);
+	far_pass_ms(&f->s.far, CONNECT_MS);
+	assert_int_equal(connections(f), 1);
+	far_say(node(f, ARM_SOURCE, 1), NO_CONTENT);
+	assert_words(&f->s.words, "head(204).");
+}
+
+/* It may have acted on it. */
+static void what_was_sent_is_never_sent_again(void **state)
+{
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		if (again) {
+			ask(f, GET, true);
+			far_say(source(f), NO_CONTENT);
+		}
+		use_source_nodes(f, 2);
+		f->states.nodes[ARM_SOURCE][1].healthy = false;
+		ask(f, GET, true);
+		f->s.words.text[0] = 0;
+		far_hang_up(source(f), true);
+		assert_words(&f->s.words, "head(502) data.");
+		assert_int_equal(connections(f), 1);
+		close_fixture(&own);
+	}
+}
+
+static void a_cluster_that_is_down_does_not_spill_over(void **state)
+{
+	struct fixture *f = *state;
+	f->desk.values.weights[ARM_TARGET] = 0;
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	for (unsigned i = 0; i < 4; i++)
+		ask_as(f, i, WEIGHTED, GET, true);
+	assert_int_equal(connections(f), 0);
+	assert_int_equal(requests(f, WEIGHTED, ARM_SOURCE, 5), 4);
+}
+
+static void when_no_node_is_healthy_all_are_tried_and_that_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	f->states.nodes[ARM_SOURCE][0].healthy = false;
+	ask(f, GET, true);
+	far_say(source(f), NO_CONTENT);
+	assert_words(&f->s.words, "head(204).");
+	assert_int_equal(counter_read(&f->counters.fail_open), 1);
+	f->states.nodes[ARM_SOURCE][0].healthy = true;
+	ask(f, GET, true);
+	assert_int_equal(counter_read(&f->counters.fail_open), 1);
+}
+
+/* --- waiting for an address --- */
+
+static void await_source(struct fixture *f, bool awaited)
+{
+	f->sample.nodes[ARM_SOURCE][0].awaited = awaited;
+	f->sample.nodes[ARM_SOURCE][0].address_n = !awaited;
+	adopt(f);
+	desk_decide_waiting(&f->desk);
+}
+
+static void a_request_waits_for_its_clusters_address(void **state)
+{
+	struct fixture *f = *state;
+	await_source(f, true);
+	ask(f, POST CHUNKED, false);
+	far_pass_ms(&f->s.far, CONNECT_TIMEOUT_MS - 1);
+	assert_words(&f->s.words, "");
+	await_source(f, false);
+	settle(f);
+	assert_words(&f->s.words, "grant");
+	assert_true(list_empty(&f->desk.waiting));
+	party_say(&f->clients[0], "hello", true);
+	settle(f);
+	far_say(source(f), NO_CONTENT);
+	assert_words(&f->s.words, "head(204).");
+	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n");
+}
+
+/* No byte of a body is granted meanwhile, but an end and trailers are free. */
+static void what_comes_while_it_waits_is_not_lost(void **state)
+{
+	(void)state;
+	for (int trailers = 0; trailers < 2; trailers++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		await_source(f, true);
+		ask(f, POST CHUNKED, false);
+		if (trailers)
+			stream_trailers(f->clients[0].stream.peer,
+					trailers_of(&f->s.arena, "X-Sum", "7"));
+		else
+			party_say(&f->clients[0], "", true);
+		await_source(f, false);
+		settle(f);
+		assert_string_equal(source(f)->got, trailers ? POST CHUNKED
+							    "\r\n0\r\nX-Sum: 7\r\n\r\n"
+							     : POST CHUNKED "\r\n0\r\n\r\n");
+		close_fixture(&own);
+	}
+}
+
+static void a_client_that_leaves_while_it_waits_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	await_source(f, true);
+	ask(f, GET, true);
+	party_leave(&f->clients[0], ERR_PEER_RESET);
+	assert_true(list_empty(&f->desk.waiting));
+	await_source(f, false);
+	settle(f);
+	assert_int_equal(connections(f), 0);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 0), 1);
+}
+
+/* Its answer may last longer than the wait would have: nothing is decided for it any more. */
+static void a_request_that_breaks_while_it_waits_goes_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	await_source(f, true);
+	begin_ask(f, 0, SOURCE, POST CHUNKED, false, 10);
+	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_CHUNK_SIZE);
+	assert_words(&f->s.words, "head(400) data");
+	await_source(f, false);
+	settle(f);
+	assert_int_equal(connections(f), 0);
+	party_grants(&f->clients[0], 1000);
+	assert_words(&f->s.words, "data.");
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 4), 1);
+}
+
+/* --- limits --- */
+
+static void a_body_may_be_so_large_and_no_larger(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *head, *body;
+		const char *heard;
+		bool reaches;
+	} rows[] = {
+		{ POST "Content-Length: 5\r\n", "hello", "grant head(204).", true },
+		{ POST "Content-Length: 6\r\n", "", "head(413) data. stop(none)", false },
+		{ POST CHUNKED, "hello", "grant head(204).", true },
+		{ POST CHUNKED, "hello!", "grant head(413) data. stop(none)", true },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		f->sample.listeners[SOURCE].body_max = 5;
+		ask(f, rows[i].head, false);
+		if (rows[i].body[0])
+			party_say(&f->clients[0], rows[i].body, strlen(rows[i].body) == 5);
+		settle(f);
+		assert_int_equal(connections(f), rows[i].reaches);
+		bool fits = strlen(rows[i].body) == 5;
+		if (fits)
+			far_say(source(f), NO_CONTENT);
+		else if (rows[i].reaches)
+			assert_int_equal(source(f)->last, -ECONNRESET);
+		assert_words(&f->s.words, rows[i].heard);
+		assert_int_equal(
+			requests(f, SOURCE, rows[i].reaches ? ARM_SOURCE : ARM_NONE, fits ? 2 : 4),
+			1);
+		assert_int_equal(counter_read(&f->counters.answers_here[ERR_BODY_SIZE]), !fits);
+		close_fixture(&own);
+	}
+}
+
+static void a_body_that_grows_too_large_behind_an_answer_cuts_that(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.listeners[SOURCE].body_max = 5;
+	ask(f, POST CHUNKED, false);
+	far_say(source(f), HEAD_5 "hel");
+	party_say(&f->clients[0], "hello!", false);
+	settle(f);
+	assert_words(&f->s.words, "grant head(200) data reset(body_too_large) stop(none)");
+	assert_int_equal(source(f)->last, -ECONNRESET);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
+}
+
+/* --- broken off by the client --- */
+
+static void a_client_that_leaves_resets_its_node(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		bool whole = i & 1, begun = i & 2;
+		ask(f, whole ? GET : POST CHUNKED, whole);
+		if (begun)
+			far_say(source(f), HEAD_5 "hel");
+		f->s.words.text[0] = 0;
+		party_leave(&f->clients[0], ERR_PEER_RESET);
+		settle(f);
+		assert_words(&f->s.words, "");
+		assert_int_equal(source(f)->last, -ECONNRESET);
+		assert_int_equal(counter_read(&f->counters.aborted[ERR_PEER_RESET]), 1);
+		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, begun ? 2 : 0), 1);
+		close_fixture(&own);
+	}
+}
+
+static void a_request_that_breaks_is_answered_while_the_client_is_there(void **state)
+{
+	(void)state;
+	static const struct {
+		enum err why;
+		const char *heard, *word;
+	} rows[] = {
+		{ ERR_CHUNK_SIZE, "grant head(400) data.", "bad_chunk_size" },
+		{ ERR_BODY_TIMEOUT, "grant head(408) data.", "body_timeout" },
+		{ ERR_CUT_REQUEST, "grant head(400) data.", "request_cut" },
+		/* Nothing that an answer could tell. */
+		{ ERR_PEER_RESET, "grant head(400) data.", "request_cut" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		ask(f, POST CHUNKED, false);
+		party_say(&f->clients[0], "half", false);
+		settle(f);
+		stream_abort(f->clients[0].stream.peer, STREAM_RESET, rows[i].why);
+		settle(f);
+		assert_words(&f->s.words, rows[i].heard);
+		assert_field(&f->clients[0], "X-Crossfade-Error", rows[i].word);
+		assert_int_equal(source(f)->last, -ECONNRESET);
+		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 4), 1);
+		close_fixture(&own);
+	}
+}
+
+static void a_request_without_a_head_is_nobodys(void **state)
+{
+	struct fixture *f = *state;
+	exchange_open(&f->desk, &f->sample.listeners[WEIGHTED], &f->client, &f->clients[0].stream);
+	party_grants(&f->clients[0], 1000);
+	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_BARE_LF);
+	settle(f);
+	assert_words(&f->s.words, "head(400) data.");
+	assert_int_equal(requests(f, WEIGHTED, ARM_NONE, 4), 1);
+	assert_int_equal(connections(f), 0);
+}
+
+static void a_request_that_breaks_behind_its_answers_head_cuts_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST CHUNKED, false);
+	far_say(source(f), HEAD_5 "hel");
+	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_CHUNK_SIZE);
+	settle(f);
+	assert_words(&f->s.words, "grant head(200) data reset(bad_chunk_size)");
+	assert_int_equal(source(f)->last, -ECONNRESET);
+}
+
+/* --- the arm, the epoch, the plan --- */
+
+static void the_listener_or_the_weights_choose_the_arm(void **state)
+{
+	struct fixture *f = *state;
+	f->desk.values.weights[ARM_SOURCE] = 0;
+	static const unsigned listeners[] = { SOURCE, TARGET, WEIGHTED, WEIGHTED };
+	static const enum arm arms[] = { ARM_SOURCE, ARM_TARGET, ARM_TARGET, ARM_TARGET };
+	for (unsigned i = 0; i < 4; i++) {
+		ask_as(f, i, listeners[i], GET, true);
+		far_say(node(f, arms[i], 0), NO_CONTENT);
+		assert_words(&f->s.words, "head(204).");
+	}
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
+	assert_int_equal(requests(f, TARGET, ARM_TARGET, 2), 1);
+	assert_int_equal(requests(f, WEIGHTED, ARM_TARGET, 2), 2);
+}
+
+/* Those that no weight decided are not waited for when weights change. */
+static void weighted_requests_are_counted_by_their_epoch(void **state)
+{
+	struct fixture *f = *state;
+	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
+	begin_ask(f, 0, SOURCE, GET, true, 0);
+	begin_ask(f, 1, WEIGHTED, GET, true, 0);
+	begin_ask(f, 2, WEIGHTED, GET, true, 0);
+	settle(f);
+	assert_int_equal(f->desk.in_flight_now, 2);
+	f->desk.values = (struct board_values){ .epoch = 2, .weights = { 0, 1 } };
+	desk_new_epoch(&f->desk);
+	assert_int_equal(f->desk.in_flight_now, 0);
+	assert_int_equal(f->desk.in_flight_before, 2);
+	begin_ask(f, 3, WEIGHTED, GET, true, 0);
+	settle(f);
+	assert_int_equal(f->desk.in_flight_now, 1);
+	for (int i = 0; i < 3; i++)
+		far_say(f->hosts[ARM_SOURCE][0].conns[i], NO_CONTENT);
+	assert_int_equal(f->desk.in_flight_now, 1);
+	assert_int_equal(f->desk.in_flight_before, 0);
+	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
+	assert_int_equal(f->desk.in_flight_now, 0);
+}
+
+static void the_plan_is_pinned_while_an_exchange_uses_it(void **state)
+{
+	struct fixture *f = *state;
+	ask_as(f, 0, SOURCE, GET, true);
+	ask_as(f, 1, TARGET, GET, true);
+	assert_int_equal(sample_pins(&f->sample), 2);
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 1);
+	assert_int_equal(f->live.by_number[0]->outstanding, 1);
+	far_say(source(f), NO_CONTENT);
+	assert_int_equal(sample_pins(&f->sample), 1);
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 0);
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_TARGET]), 1);
+	assert_int_equal(f->live.by_number[0]->outstanding, 0);
+}
+
+static void time_is_measured_from_the_head_to_the_end_of_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	far_pass_ms(&f->s.far, 700);
+	far_say(source(f), HEAD_5 "hel");
+	far_pass_ms(&f->s.far, 300);
+	const struct latency *l = &f->counters.latency[ARM_SOURCE];
+	assert_int_equal(counter_read(&l->sum_us), 0);
+	far_say(source(f), "lo");
+	assert_int_equal(counter_read(&l->sum_us), 1000000);
+	assert_int_equal(counter_read(&l->buckets[latency_bucket(1000000)]), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cluster_in_trouble_is_a_502_503_or_504),
+		TEST(an_error_for_head_has_no_body),
+		TEST(an_error_goes_as_far_as_credit_does),
+		TEST(a_request_that_is_not_whole_is_stopped_by_an_error),
+		TEST(a_field_that_gets_too_long_by_ours_is_a_431),
+		cmocka_unit_test(an_answer_is_passed_on),
+		TEST(a_request_is_passed_on_with_its_body_and_trailers),
+		TEST(credit_is_the_nodes_and_the_clients_own),
+		TEST(an_early_answer_stops_the_request_only_when_it_has_ended),
+		TEST(an_answer_that_is_cut_is_never_whole),
+		TEST(a_tunnel_is_passed_on_and_has_no_limit),
+		TEST(a_refused_connect_goes_to_another_node),
+		TEST(so_many_nodes_are_tried_and_no_more),
+		TEST(each_node_is_tried_once),
+		TEST(a_timeout_of_connecting_goes_to_another_node_too),
+		cmocka_unit_test(what_was_sent_is_never_sent_again),
+		TEST(a_cluster_that_is_down_does_not_spill_over),
+		TEST(when_no_node_is_healthy_all_are_tried_and_that_is_counted),
+		TEST(a_request_waits_for_its_clusters_address),
+		cmocka_unit_test(what_comes_while_it_waits_is_not_lost),
+		TEST(a_client_that_leaves_while_it_waits_is_forgotten),
+		TEST(a_request_that_breaks_while_it_waits_goes_nowhere),
+		cmocka_unit_test(a_body_may_be_so_large_and_no_larger),
+		TEST(a_body_that_grows_too_large_behind_an_answer_cuts_that),
+		cmocka_unit_test(a_client_that_leaves_resets_its_node),
+		cmocka_unit_test(a_request_that_breaks_is_answered_while_the_client_is_there),
+		TEST(a_request_without_a_head_is_nobodys),
+		TEST(a_request_that_breaks_behind_its_answers_head_cuts_the_answer),
+		TEST(the_listener_or_the_weights_choose_the_arm),
+		TEST(weighted_requests_are_counted_by_their_epoch),
+		TEST(the_plan_is_pinned_while_an_exchange_uses_it),
+		TEST(time_is_measured_from_the_head_to_the_end_of_the_answer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,99 @@
+#ifndef TESTS_UNIT_PROXY_KIT_H
+#define TESTS_UNIT_PROXY_KIT_H
+
+/* A plan of one worker with the three listeners and a few nodes, which a test changes to its needs.
+ */
+
+#include "unit/ends/stage.h"
+
+#include "proxy/counters.h"
+#include "proxy/plan.h"
+
+#define SAMPLE_NODES 4
+
+enum { WEIGHTED, SOURCE, TARGET, SAMPLE_LISTENERS };
+
+struct sample_states {
+	struct node_state nodes[ARMS][SAMPLE_NODES];
+};
+
+struct sample {
+	struct plan plan;
+	struct plan_pins pins[1];
+	struct listener listeners[SAMPLE_LISTENERS];
+	struct node nodes[ARMS][SAMPLE_NODES];
+	struct addr addresses[ARMS][SAMPLE_NODES];
+};
+
+static inline void sample_states_init(struct sample_states *s)
+{
+	for (uint32_t i = 0; i < ARMS * SAMPLE_NODES; i++) {
+		struct node_state *state = &s->nodes[i / SAMPLE_NODES][i % SAMPLE_NODES];
+		state->number = i;
+		atomic_store(&state->healthy, true);
+	}
+}
+
+static inline struct addr sample_address(enum arm arm, unsigned node)
+{
+	char host[24];
+	snprintf(host, sizeof host, "10.%u.0.%u", arm + 1, node + 1);
+	return address_of(host, 9200);
+}
+
+static inline void sample_cluster(struct sample *s, const struct sample_states *states,
+				  enum arm arm)
+{
+	static const char *const names[ARMS][SAMPLE_NODES] = {
+		{ "s0:9200", "s1:9200", "s2:9200", "s3:9200" },
+		{ "t0:9200", "t1:9200", "t2:9200", "t3:9200" },
+	};
+	for (unsigned i = 0; i < SAMPLE_NODES; i++) {
+		s->addresses[arm][i] = sample_address(arm, i);
+		s->nodes[arm][i] = (struct node){
+			.state = &states->nodes[arm][i],
+			.name = names[arm][i],
+			.addresses = &s->addresses[arm][i],
+			.address_n = 1,
+		};
+	}
+	s->plan.clusters[arm] = (struct cluster){
+		.name = arm == ARM_SOURCE ? "source" : "target",
+		.arm = arm,
+		.nodes = s->nodes[arm],
+		.node_n = 1,
+		.policy = back_policy,
+	};
+}
+
+/* One node for each cluster, and no limit on bodies. */
+static inline void sample_init(struct sample *s, const struct sample_states *states,
+			       uint64_t number)
+{
+	static const char *const names[] = { "weighted", "source", "target" };
+	memset(s, 0, sizeof *s);
+	s->plan.number = number;
+	s->plan.worker_n = 1;
+	s->plan.pins = s->pins;
+	s->plan.listeners = s->listeners;
+	s->plan.listener_n = SAMPLE_LISTENERS;
+	for (uint32_t i = 0; i < SAMPLE_LISTENERS; i++)
+		s->listeners[i] = (struct listener){
+			.number = i,
+			.name = names[i],
+			.route = { i == WEIGHTED, i == TARGET ? ARM_TARGET : ARM_SOURCE },
+			.policy = { 10000, IDLE_MS, 3600000, TUNNEL_IDLE_MS },
+			.forwarded = FORWARDED_PRESERVE,
+			.trace = TRACE_KEEP,
+			.port = 443,
+		};
+	sample_cluster(s, states, ARM_SOURCE);
+	sample_cluster(s, states, ARM_TARGET);
+}
+
+static inline unsigned sample_pins(const struct sample *s)
+{
+	return atomic_load(&s->pins[0].n);
+}
+
+#endif

@@ -1,0 +1,515 @@
+#include "unit/proxy/kit.h"
+
+#include <errno.h>
+
+#include "proxy/worker.h"
+
+/* One worker, with clients and nodes at the far side. */
+struct fixture {
+	struct far_side far;
+	struct bufs bufs;
+	struct io *io;
+	struct worker *worker; /* NULL: it is over, and closed */
+	struct worker_door door;
+	struct counters counters;
+	struct board board;
+	struct board_slot *slot;
+	struct sample_states states;
+	struct sample samples[2]; /* the plan that it begins with, and another */
+	struct addr addresses[SAMPLE_LISTENERS];
+	struct far_host hosts[ARMS][2];
+	struct far *clients[16];
+	unsigned client_n;
+};
+
+static void turn(void *us)
+{
+	struct fixture *f = us;
+	if (!f->worker)
+		return;
+	worker_turn(f->worker, UINT64_MAX);
+	if (!worker_is_over(f->worker))
+		return;
+	worker_close(f->worker);
+	f->worker = NULL;
+}
+
+static void open_worker(struct fixture *f)
+{
+	struct worker_config config = {
+		.io = f->io,
+		.bufs = &f->bufs,
+		.board = &f->board,
+		.slot = f->slot,
+		.door = &f->door,
+		.counters = &f->counters,
+		.seed = 7,
+	};
+	f->worker = worker_open(&config);
+	for (uint32_t i = 0; i < SAMPLE_LISTENERS; i++) {
+		f->addresses[i] = address_of("10.0.1.1", (uint16_t)(8000 + i));
+		worker_listen(f->worker, sim_listen(f->io, &f->addresses[i]), i);
+	}
+}
+
+static int open_fixture(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	far_side_open(&f->far, turn, f);
+	bufs_open(&f->bufs);
+	f->io = sim_io_open(f->far.sim, &f->bufs);
+	f->far.ours = f->io;
+	board_format(&f->board);
+	board_publish(&f->board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
+	f->slot = board_take_slot(&f->board, 1, 0);
+	sample_states_init(&f->states);
+	for (int i = 0; i < 2; i++)
+		sample_init(&f->samples[i], &f->states, (uint64_t)i + 1);
+	for (int i = 0; i < 4; i++) {
+		struct addr at = sample_address((enum arm)(i / 2), (unsigned)i % 2);
+		far_host_open(&f->hosts[i / 2][i % 2], &f->far, &at);
+	}
+	atomic_store(&f->door.plan, &f->samples[0].plan);
+	open_worker(f);
+	far_settle(&f->far);
+	*state = f;
+	return 0;
+}
+
+/* A worker that is told to abort comes to its end, whatever it was doing, and leaves nothing. */
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	atomic_store(&f->door.stopping, true);
+	atomic_store(&f->door.aborting, true);
+	io_wake(f->io);
+	far_settle(&f->far);
+	assert_null(f->worker);
+	for (unsigned i = 0; i < f->client_n; i++)
+		far_free(f->clients[i]);
+	for (int i = 0; i < 4; i++)
+		far_host_close(&f->hosts[i / 2][i % 2]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(sample_pins(&f->samples[i]), 0);
+	for (int i = 0; i < SAMPLE_LISTENERS; i++)
+		assert_int_equal(counter_read(&f->counters.connections_open[i]), 0);
+	io_free(f->io);
+	far_side_close(&f->far);
+	bufs_close(&f->bufs);
+	free(f);
+	return 0;
+}
+
+/* --- what clients, nodes and control do --- */
+
+static struct far *connect_to(struct fixture *f, unsigned listener)
+{
+	assert_true(f->client_n < sizeof f->clients / sizeof *f->clients);
+	struct far *c = far_connect(&f->far, &f->addresses[listener]);
+	f->clients[f->client_n++] = c;
+	return c;
+}
+
+static struct far *node(struct fixture *f, enum arm arm, unsigned i)
+{
+	const struct far_host *h = &f->hosts[arm][i];
+	assert_true(h->conn_n > 0);
+	return h->conns[h->conn_n - 1];
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+/* A control that wants something wakes the worker. */
+static void wake(struct fixture *f)
+{
+	io_wake(f->io);
+	far_settle(&f->far);
+}
+
+static void stop(struct fixture *f)
+{
+	atomic_store(&f->door.stopping, true);
+	wake(f);
+}
+
+static void publish(struct fixture *f, uint64_t epoch, uint32_t source, uint32_t target)
+{
+	board_publish(&f->board, &(struct board_values){ epoch, { source, target } });
+	wake(f);
+}
+
+static void change_plan(struct fixture *f)
+{
+	atomic_store(&f->door.plan, &f->samples[1].plan);
+	wake(f);
+}
+
+static uint64_t requests(const struct fixture *f, unsigned listener, unsigned arm)
+{
+	return counter_read(&f->counters.requests[listener][arm][2]);
+}
+
+/* --- claims --- */
+
+static void each_listener_leads_to_its_cluster(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned listener;
+		enum arm arm;
+	} rows[] = { { WEIGHTED, ARM_SOURCE }, { SOURCE, ARM_SOURCE }, { TARGET, ARM_TARGET } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		struct far *c = connect_to(f, rows[i].listener);
+		far_say(c, GET("/here"));
+		struct far *n = node(f, rows[i].arm, 0);
+		assert_int_equal(far_heard(n, "GET /here"), 1);
+		far_say(n, OK);
+		assert_string_equal(c->got, OK);
+		assert_int_equal(requests(f, rows[i].listener, rows[i].arm), 1);
+		assert_int_equal(counter_read(&f->counters.connections_open[rows[i].listener]), 1);
+		far_hang_up(c, false);
+		assert_int_equal(counter_read(&f->counters.connections_open[rows[i].listener]), 0);
+		assert_int_equal(counter_read(&f->counters.connections_total[rows[i].listener]), 1);
+		close_fixture(&own);
+	}
+}
+
+static void many_clients_share_the_nodes_connections(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 10; i++) {
+		struct far *c = connect_to(f, SOURCE);
+		far_say(c, GET("/"));
+		far_say(node(f, ARM_SOURCE, 0), OK);
+		assert_string_equal(c->got, OK);
+	}
+	assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 1);
+	assert_int_equal(counter_read(&f->counters.connections_total[SOURCE]), 10);
+	assert_int_equal(counter_read(&f->counters.back_connects[ARM_SOURCE]), 1);
+	assert_int_equal(counter_read(&f->counters.back_open[ARM_SOURCE]), 1);
+}
+
+static void a_failed_connect_shows_in_the_counters(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[ARM_TARGET][0]);
+	struct far *c = connect_to(f, TARGET);
+	far_say(c, GET("/"));
+	assert_int_equal(far_heard(c, "HTTP/1.1 502"), 1);
+	assert_int_equal(counter_read(&f->counters.back_connects_failed[ARM_TARGET]), 1);
+	assert_int_equal(counter_read(&f->counters.back_open[ARM_TARGET]), 0);
+}
+
+/* --- weights --- */
+
+static void a_turn_acknowledges_the_weights_and_decides_by_them(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(atomic_load(&f->slot->acknowledged), 1);
+	struct far *c = connect_to(f, WEIGHTED);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	/* The request is there already when the turn begins that reads the new weights. */
+	far_begin_say(c, GET("/"), strlen(GET("/")));
+	board_publish(&f->board, &(struct board_values){ 2, { 0, 1 } });
+	far_turn(&f->far);
+	assert_int_equal(atomic_load(&f->slot->acknowledged), 2);
+	far_settle(&f->far);
+	assert_int_equal(f->hosts[ARM_TARGET][0].conn_n, 1);
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(c, "200 OK"), 2);
+	assert_int_equal(requests(f, WEIGHTED, ARM_SOURCE), 1);
+	assert_int_equal(requests(f, WEIGHTED, ARM_TARGET), 1);
+}
+
+static void requests_decided_before_are_told_until_they_are_over(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = connect_to(f, WEIGHTED);
+	far_say(c, GET("/"));
+	assert_int_equal(atomic_load(&f->slot->in_flight_now), 1);
+	assert_int_equal(atomic_load(&f->slot->in_flight_before), 0);
+	publish(f, 2, 0, 1);
+	assert_int_equal(atomic_load(&f->slot->acknowledged), 2);
+	assert_int_equal(atomic_load(&f->slot->in_flight_now), 0);
+	assert_int_equal(atomic_load(&f->slot->in_flight_before), 1);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(c, "200 OK"), 1);
+	assert_int_equal(atomic_load(&f->slot->in_flight_before), 0);
+	assert_int_equal(f->hosts[ARM_TARGET][0].conn_n, 0);
+}
+
+/* --- plans --- */
+
+static void a_new_plan_is_adopted_in_one_turn(void **state)
+{
+	struct fixture *f = *state;
+	assert_ptr_equal(atomic_load(&f->door.adopted), &f->samples[0].plan);
+	atomic_store(&f->door.plan, &f->samples[1].plan);
+	io_wake(f->io);
+	far_turn(&f->far);
+	assert_ptr_equal(atomic_load(&f->door.adopted), &f->samples[1].plan);
+}
+
+static void a_new_plan_moves_requests_and_closes_no_connection(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].addresses[ARM_SOURCE][0] = sample_address(ARM_SOURCE, 1);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/old"));
+	struct far *old = node(f, ARM_SOURCE, 0);
+	far_say(old, OK);
+	change_plan(f);
+	/* It was idle there. */
+	assert_int_equal(old->last, 0);
+	far_say(c, GET("/new"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 1), "GET /new"), 1);
+	far_say(node(f, ARM_SOURCE, 1), OK);
+	assert_int_equal(far_heard(c, "200 OK"), 2);
+}
+
+static void an_exchange_keeps_the_plan_that_it_began_with(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].addresses[ARM_SOURCE][0] = sample_address(ARM_SOURCE, 1);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/old"));
+	change_plan(f);
+	assert_int_equal(sample_pins(&f->samples[0]), 1);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_string_equal(c->got, OK);
+	assert_int_equal(sample_pins(&f->samples[0]), 0);
+	far_say(c, GET("/new"));
+	assert_int_equal(sample_pins(&f->samples[1]), 1);
+}
+
+/* A node that no plan names is let go of behind its last answer. */
+static void a_node_that_leaves_the_plan_serves_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct node *nodes = f->samples[1].nodes[ARM_SOURCE];
+	nodes[0] = nodes[1];
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/old"));
+	struct far *old = node(f, ARM_SOURCE, 0);
+	change_plan(f);
+	assert_true(old->last > 0);
+	far_say(old, OK);
+	assert_string_equal(c->got, OK);
+	assert_int_equal(old->last, 0);
+	far_say(c, GET("/new"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 1), "GET /new"), 1);
+}
+
+static void a_plan_that_brings_an_address_wakes_who_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct node *lost = &f->samples[1].nodes[ARM_SOURCE][0];
+	lost->address_n = 0;
+	lost->awaited = true;
+	change_plan(f);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/"));
+	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2);
+	assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 0);
+	atomic_store(&f->door.plan, &f->samples[0].plan);
+	wake(f);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_string_equal(c->got, OK);
+}
+
+/* No other event comes: the worker itself has to look at the time. */
+static void who_waits_too_long_for_an_address_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct node *lost = &f->samples[1].nodes[ARM_SOURCE][0];
+	lost->address_n = 0;
+	lost->awaited = true;
+	change_plan(f);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/"));
+	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2);
+	assert_true(sim_waits_until_ns(f->io) <= sim_now_ns(f->far.sim) + 100000000);
+	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2 - 1);
+	assert_string_equal(c->got, "");
+	far_pass_ms(&f->far, 200);
+	assert_int_equal(far_heard(c, "HTTP/1.1 503"), 1);
+	assert_int_equal(far_heard(c, "no_address"), 2);
+}
+
+/* --- accepting --- */
+
+/* Running out of descriptors loses nobody: they wait in the backlog for a while. */
+static void accepting_pauses_when_it_fails_and_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_faults failing = { .accept_error = 1000 }, none = { 0 };
+	sim_set_faults(f->far.sim, &failing);
+	unsigned reset = 0;
+	for (int i = 0; i < 12; i++)
+		reset += connect_to(f, SOURCE)->last == -ECONNRESET;
+	/* Some are aborted before they are accepted, which stops nothing; the others wait. */
+	assert_in_range(reset, 1, 11);
+	sim_set_faults(f->far.sim, &none);
+	far_settle(&f->far);
+	assert_int_equal(counter_read(&f->counters.connections_total[SOURCE]), 0);
+	far_pass_ms(&f->far, 100);
+	assert_int_equal(counter_read(&f->counters.connections_total[SOURCE]), 12 - reset);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_string_equal(c->got, OK);
+}
+
+/* More of them in a row than there are accepts under way. */
+static void an_aborted_connection_stops_no_accept(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_faults failing = { .accept_error = 1000 }, none = { 0 };
+	unsigned aborted = 0;
+	for (unsigned i = 0; aborted <= ACCEPTS_ARMED; i++) {
+		assert_true(i < 1000);
+		sim_set_faults(f->far.sim, &failing);
+		struct far *c = far_connect(&f->far, &f->addresses[SOURCE]);
+		sim_set_faults(f->far.sim, &none);
+		aborted = c->last == -ECONNRESET ? aborted + 1 : 0;
+		if (!aborted)
+			far_pass_ms(&f->far, 100);
+		far_free(c);
+	}
+}
+
+static void a_worker_that_pauses_can_be_stopped(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_faults failing = { .accept_error = 1000 };
+	sim_set_faults(f->far.sim, &failing);
+	for (int i = 0; i < 12; i++)
+		connect_to(f, SOURCE);
+	stop(f);
+	assert_null(f->worker);
+}
+
+/* --- stopping --- */
+
+static void a_worker_with_nothing_to_do_is_over_at_once(void **state)
+{
+	struct fixture *f = *state;
+	assert_false(atomic_load(&f->door.drained));
+	stop(f);
+	assert_true(atomic_load(&f->door.drained));
+	assert_null(f->worker);
+	assert_int_equal(connect_to(f, SOURCE)->last, -ECONNREFUSED);
+}
+
+static void a_stop_closes_the_idle_and_serves_the_rest_to_its_end(void **state)
+{
+	struct fixture *f = *state;
+	struct far *idle = connect_to(f, SOURCE), *fresh = connect_to(f, SOURCE);
+	far_say(idle, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	struct far *busy = connect_to(f, SOURCE);
+	far_say(busy, GET("/slow"));
+	struct far *n = node(f, ARM_SOURCE, 0);
+	stop(f);
+	assert_int_equal(idle->last, 0);
+	assert_int_equal(fresh->last, 0);
+	assert_int_equal(connect_to(f, SOURCE)->last, -ECONNREFUSED);
+	assert_false(atomic_load(&f->door.drained));
+	far_pass_ms(&f->far, IDLE_MS / 2);
+	assert_non_null(f->worker);
+	far_say(n, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+	assert_false(atomic_load(&f->door.drained));
+	far_say(n, "k");
+	assert_int_equal(far_heard(busy, "Connection: close\r\n\r\nok"), 1);
+	io_shutdown(f->far.io, busy->sock);
+	while (counter_read(&f->counters.connections_open[SOURCE]))
+		far_turn(&f->far);
+	/* It went at the end of a turn, and nothing else wakes the worker to see that. */
+	assert_false(atomic_load(&f->door.drained));
+	far_turn(&f->far);
+	assert_true(sim_waits_until_ns(f->io) <= sim_now_ns(f->far.sim));
+	assert_true(atomic_load(&f->door.drained));
+	far_settle(&f->far);
+	assert_int_equal(busy->last, 0);
+	assert_int_equal(n->last, 0);
+	assert_null(f->worker);
+}
+
+static void who_is_accepted_while_it_stops_is_served(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = far_new(&f->far);
+	f->clients[f->client_n++] = c;
+	atomic_store(&f->door.stopping, true);
+	worker_turn(f->worker, UINT64_MAX);
+	/* The accepts are being canceled, and one of them is faster. */
+	io_connect(f->far.io, &c->connect, &f->addresses[SOURCE]);
+	io_wait(f->far.io, UINT64_MAX);
+	far_settle(&f->far);
+	assert_int_equal(counter_read(&f->counters.connections_open[SOURCE]), 1);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(c, "Connection: close\r\n\r\nok"), 1);
+}
+
+/* Weights change for those that a draining worker still decides. */
+static void a_worker_that_drains_still_acknowledges_weights(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = connect_to(f, WEIGHTED);
+	far_say(c, "POST / HTTP/1.1\r\nHost: a\r\n");
+	stop(f);
+	publish(f, 2, 0, 1);
+	assert_int_equal(atomic_load(&f->slot->acknowledged), 2);
+	far_say(c, "Content-Length: 0\r\n\r\n");
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(c, "Connection: close\r\n\r\nok"), 1);
+}
+
+static void an_abort_cuts_what_is_left(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/slow"));
+	far_say(node(f, ARM_SOURCE, 0), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+	stop(f);
+	assert_non_null(f->worker);
+	atomic_store(&f->door.aborting, true);
+	wake(f);
+	assert_int_equal(c->last, -ECONNRESET);
+	assert_int_equal(node(f, ARM_SOURCE, 0)->last, -ECONNRESET);
+	assert_null(f->worker);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_listener_leads_to_its_cluster),
+		TEST(many_clients_share_the_nodes_connections),
+		TEST(a_failed_connect_shows_in_the_counters),
+		TEST(a_turn_acknowledges_the_weights_and_decides_by_them),
+		TEST(requests_decided_before_are_told_until_they_are_over),
+		TEST(a_new_plan_is_adopted_in_one_turn),
+		TEST(a_new_plan_moves_requests_and_closes_no_connection),
+		TEST(an_exchange_keeps_the_plan_that_it_began_with),
+		TEST(a_node_that_leaves_the_plan_serves_to_the_end),
+		TEST(a_plan_that_brings_an_address_wakes_who_waits_for_it),
+		TEST(who_waits_too_long_for_an_address_is_answered),
+		TEST(accepting_pauses_when_it_fails_and_goes_on),
+		TEST(an_aborted_connection_stops_no_accept),
+		TEST(a_worker_that_pauses_can_be_stopped),
+		TEST(a_worker_with_nothing_to_do_is_over_at_once),
+		TEST(a_stop_closes_the_idle_and_serves_the_rest_to_its_end),
+		TEST(who_is_accepted_while_it_stops_is_served),
+		TEST(a_worker_that_drains_still_acknowledges_weights),
+		TEST(an_abort_cuts_what_is_left),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
