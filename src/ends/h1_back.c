@@ -48,12 +48,19 @@ static void fail(struct h1_back *b, enum err why)
 		stream_abort(b->stream.peer, STREAM_STOP, why);
 }
 
-static void retire(struct h1_back *b)
+/* It is its user's no more. */
+static void close_now(struct h1_back *b)
 {
 	b->state = BACK_OVER;
-	b->user->lost(b, ERR_NONE);
+	list_add_tail(&b->backs->closing, &b->link);
 	wire_close(&b->wire);
 	wait_for(b, b->policy->idle_ms);
+}
+
+static void retire(struct h1_back *b)
+{
+	b->user->lost(b, ERR_NONE);
+	close_now(b);
 }
 
 /* --- an exchange --- */
@@ -467,6 +474,7 @@ static void on_gone(struct wire *w)
 	struct h1_back *b = back_of(w, wire);
 	must(b->state == BACK_OVER && stream_over(&b->stream));
 	timer_clear(&b->timer);
+	list_remove(&b->link);
 	b->backs->open_n--;
 	slab_give(&b->backs->slab, b);
 }
@@ -533,12 +541,19 @@ void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel)
 {
 	*s = (struct h1_backs){ .wires = wires, .wheel = wheel };
 	slab_open(&s->slab, sizeof(struct h1_back), 32);
+	list_init(&s->closing);
 }
 
 void h1_backs_close(struct h1_backs *s)
 {
 	must(s->open_n == 0);
 	slab_close(&s->slab);
+}
+
+void h1_backs_abort(struct h1_backs *s)
+{
+	list_each_safe(l, &s->closing)
+		wire_abort(&list_entry(l, struct h1_back, link)->wire);
 }
 
 struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *user,
@@ -572,7 +587,5 @@ struct h1_back *h1_back_of(struct stream *s)
 void h1_back_close(struct h1_back *b)
 {
 	must(!b->arena);
-	b->state = BACK_OVER;
-	wire_close(&b->wire);
-	wait_for(b, b->policy->idle_ms);
+	close_now(b);
 }

@@ -30,6 +30,7 @@ struct h1_backs {
 	struct wires *wires;
 	struct wheel *wheel;
 	struct slab slab;
+	struct list closing; /* over, but for what the node has not taken yet */
 	size_t open_n;
 };
 
@@ -50,7 +51,7 @@ struct h1_back {
 	const struct back_policy *policy;
 	void *owner;		/* the user's own: the node's pool */
 	struct addr address;	/* what it is connected to */
-	struct list link;	/* the user's own: in the pool */
+	struct list link;	/* the user's own: in the pool; then in backs->closing */
 	struct timer timer;
 	uint64_t deadline_ms;
 	struct arena *arena;	/* of the exchange; NULL when idle */
@@ -71,6 +72,8 @@ struct h1_back {
 
 void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel);
 void h1_backs_close(struct h1_backs *s);
+/* Those that only wait for their node to take what is left are cut. */
+void h1_backs_abort(struct h1_backs *s);
 
 /*
  * Connects. An exchange may be taken at once: what it sends waits. When the connection cannot be

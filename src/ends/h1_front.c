@@ -637,10 +637,11 @@ void h1_fronts_stop(struct h1_fronts *s)
 	s->stopping = true;
 	list_each_safe(l, &s->open) {
 		struct h1_front *f = list_entry(l, struct h1_front, link);
+		f->closes = true;
+		/* It may be sending its next request, whose reset would overtake the answer before. */
+		f->lingers |= f->wire.state == WIRE_OPEN;
 		if (f->state == FRONT_IDLE)
-			close_now(f);
-		else
-			f->closes = true;
+			close_behind_answer(f);
 	}
 }
 

@@ -43,7 +43,7 @@ struct worker {
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
 	struct list acceptors;
-	bool stopping, aborted;
+	bool stopping;
 };
 
 /* --- connections --- */
@@ -195,19 +195,27 @@ static void stop(struct worker *w)
 	h1_fronts_stop(&w->fronts);
 }
 
+/* No client is there, and none can come. */
+static bool is_drained(const struct worker *w)
+{
+	return w->stopping && list_empty(&w->acceptors) && !w->fronts.open_n;
+}
+
 static void look_at_stop(struct worker *w)
 {
 	struct worker_door *door = w->config.door;
 	if (!w->stopping && atomic_load_explicit(&door->stopping, memory_order_acquire))
 		stop(w);
-	if (!w->aborted && atomic_load_explicit(&door->aborting, memory_order_acquire)) {
-		w->aborted = true;
+	/* Each turn: the accept queue may still bring somebody. */
+	bool aborting = atomic_load_explicit(&door->aborting, memory_order_acquire);
+	if (aborting)
 		h1_fronts_abort(&w->fronts);
-	}
-	if (!w->stopping || w->fronts.open_n)
+	if (!is_drained(w))
 		return;
 	atomic_store_explicit(&door->drained, true, memory_order_release);
 	live_nodes_close_idle(&w->nodes);
+	if (aborting)
+		h1_backs_abort(&w->backs);
 }
 
 /* --- a turn --- */
@@ -215,7 +223,7 @@ static void look_at_stop(struct worker *w)
 /* The last client went at the end of a turn: look_at_stop() is to see it, and nothing else wakes us. */
 static bool is_newly_drained(const struct worker *w)
 {
-	return w->stopping && !w->fronts.open_n &&
+	return is_drained(w) &&
 	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
 }
 
@@ -294,8 +302,8 @@ struct worker *worker_open(const struct worker_config *c)
 
 bool worker_is_over(const struct worker *w)
 {
-	return w->stopping && list_empty(&w->acceptors) && !w->fronts.open_n && !w->backs.open_n &&
-	       list_empty(&w->desk.open) && list_empty(&w->desk.ended);
+	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.open) &&
+	       list_empty(&w->desk.ended);
 }
 
 void worker_close(struct worker *w)
