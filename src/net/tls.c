@@ -73,6 +73,13 @@ BIO_METHOD *tls_bio_method(void)
 
 /* --- a session --- */
 
+/* The session that OpenSSL is about to read and write for. */
+static SSL *in_hand(struct tls *t)
+{
+	BIO_set_data(t->context->library->bio, t);
+	return t->ssl;
+}
+
 static void expect_name(struct tls *t, const char *name)
 {
 	struct addr literal;
@@ -95,10 +102,8 @@ struct tls *tls_open(struct tls_context *c, struct bufs *bufs, const char *name)
 	t->context = c;
 	tls_context_hold(c);
 	t->ssl = SSL_new(c->ssl);
-	BIO *bio = BIO_new(c->library->bio);
-	must(t->ssl && bio);
-	BIO_set_data(bio, t);
-	SSL_set_bio(t->ssl, bio, bio);
+	must(t->ssl && BIO_up_ref(c->library->bio) == 1);
+	SSL_set_bio(t->ssl, c->library->bio, c->library->bio);
 	if (c->server) {
 		SSL_set_accept_state(t->ssl);
 	} else {
@@ -136,7 +141,7 @@ static enum tls_progress bad(struct tls *t, enum err why)
 
 enum tls_progress tls_handshake(struct tls *t)
 {
-	int got = SSL_do_handshake(t->ssl);
+	int got = SSL_do_handshake(in_hand(t));
 	if (got == 1)
 		return TLS_DONE;
 	if (SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_READ)
@@ -171,7 +176,7 @@ enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct budget *
 		size_t filled = 0;
 		int got = 1;
 		while (filled < k->size) {
-			got = SSL_read(t->ssl, k->data + filled, (int)(k->size - filled));
+			got = SSL_read(in_hand(t), k->data + filled, (int)(k->size - filled));
 			if (got <= 0)
 				break;
 			filled += (size_t)got;
@@ -191,7 +196,7 @@ enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct budget *
 
 static bool seal_bytes(struct tls *t, const void *from, size_t n, size_t *sealed)
 {
-	if (SSL_write_ex(t->ssl, from, n, sealed) == 1)
+	if (SSL_write_ex(in_hand(t), from, n, sealed) == 1)
 		return true;
 	bad(t, ERR_TLS_RECORD);
 	return false;
@@ -227,7 +232,7 @@ bool tls_seal(struct tls *t, struct chain *clear, size_t max)
 
 void tls_finish(struct tls *t)
 {
-	if (SSL_is_init_finished(t->ssl) && SSL_shutdown(t->ssl) < 0)
+	if (SSL_is_init_finished(t->ssl) && SSL_shutdown(in_hand(t)) < 0)
 		ERR_clear_error();
 }
 

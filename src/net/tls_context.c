@@ -19,7 +19,8 @@ struct tls_library *tls_library_open(void)
 	struct tls_library *l = calloc(1, sizeof *l);
 	must(l);
 	l->library = OSSL_LIB_CTX_new();
-	l->bio = tls_bio_method();
+	l->bio_method = tls_bio_method();
+	l->bio = BIO_new(l->bio_method);
 	must(l->library && l->bio);
 	return l;
 }
@@ -27,7 +28,8 @@ struct tls_library *tls_library_open(void)
 void tls_library_close(struct tls_library *l)
 {
 	must(atomic_load(&l->contexts) == 0);
-	BIO_meth_free(l->bio);
+	BIO_free(l->bio);
+	BIO_meth_free(l->bio_method);
 	/* OpenSSL does not free what is the calling thread's default. */
 	if (l->before && OSSL_LIB_CTX_set0_default(NULL) == l->library)
 		OSSL_LIB_CTX_set0_default(l->before);
