@@ -40,6 +40,12 @@
 #define FIELDS_ADDED_MAX 32
 /* Names in a Connection field besides close, keep-alive and upgrade: each is looked for in turn. */
 #define CONNECTION_OPTIONS_MAX 32
+/*
+ * Fields that a configuration sets, and removes, for one cluster, and the longest value: with what
+ * else is added they stay within FIELDS_ADDED_MAX, and four credentials fit a head.
+ */
+#define FIELDS_CONFIGURED_MAX 16
+#define FIELD_VALUE_CONFIGURED_BYTES 8192
 #define METHOD_BYTES 40
 #define FIELD_NAME_BYTES 255
 /* Trailers together: as much as one header line, nobody sends more. */
@@ -90,6 +96,7 @@ static_assert(WIRE_FLUSH_BYTES + 4 * 22 <= BLOCK_LARGE_BYTES, "four sealed recor
 static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");
 static_assert(BLOCK_LARGE_BYTES >= TRAILERS_BYTES + 4, "trailers must be able to be contiguous");
 static_assert(REQUEST_HEAD_BYTES <= 65535 * 2, "offsets of fields");
+static_assert(2 * FIELDS_CONFIGURED_MAX <= FIELDS_ADDED_MAX, "room for forwarded fields too");
 static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 
 #endif

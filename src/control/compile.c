@@ -193,6 +193,26 @@ static bool any_node_speaks_tls(const struct config_cluster *c)
 	return false;
 }
 
+static struct edit edit_of(const char *name, const char *value)
+{
+	struct span text = span_of(name);
+	return (struct edit){ (uint8_t)name_find(text), text,
+			      value ? span_of(value) : (struct span){ NULL, 0 } };
+}
+
+static void compile_edits(struct compiled *d, const struct config_cluster *from, struct cluster *to)
+{
+	struct edit *edits = take(d, 2 * FIELDS_CONFIGURED_MAX + 1, sizeof *edits), *at = edits;
+	for (const struct config_field *f = from->headers.remove; f; f = f->next)
+		*at++ = edit_of(f->name, NULL);
+	for (const struct config_field *f = from->headers.set; f; f = f->next)
+		*at++ = edit_of(f->name, f->value);
+	if (from->authorization.value)
+		*at++ = edit_of("Authorization", from->authorization.value);
+	to->edits = edits;
+	to->edit_n = (size_t)(at - edits);
+}
+
 static void compile_cluster(struct compiled *d, const struct compile *c, enum arm arm,
 			    struct complaints *to)
 {
@@ -220,6 +240,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 			    from->timeouts.tunnel_ms },
 		.tls = d->back[arm].list,
 	};
+	compile_edits(d, from, &d->plan.clusters[arm]);
 }
 
 /* --- the plan --- */

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 void complaints_open(struct complaints *c, const char *file, struct span text)
 {
@@ -56,12 +57,35 @@ void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t
 		*column += begins_a_character(c->text.at[i]);
 }
 
+/* Bytes of a credential that stand at `line`: what follows the name of an authentication scheme. */
+static size_t scheme_bytes(struct span line)
+{
+	static const char *const schemes[] = { "Basic ", "Bearer ", "ApiKey " };
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		size_t n = strlen(schemes[i]);
+		if (line.n > n && !strncasecmp(line.at, schemes[i], n))
+			return n;
+	}
+	return 0;
+}
+
 /* What a terminal must not get from a file: control characters are shown as '?'. */
+static void print_byte(char c, FILE *to)
+{
+	unsigned char byte = (unsigned char)c;
+	putc(byte == '\t' || (byte >= ' ' && byte != 0x7f) ? byte : '?', to);
+}
+
+/* Complaints go to logs: credentials are shown as '*', whatever key they stand at. */
 static void print_line(struct span line, FILE *to)
 {
-	for (size_t i = 0; i < line.n; i++) {
-		unsigned char byte = (unsigned char)line.at[i];
-		putc(byte == '\t' || (byte >= ' ' && byte != 0x7f) ? byte : '?', to);
+	for (size_t i = 0; i < line.n;) {
+		size_t scheme_n = scheme_bytes((struct span){ line.at + i, line.n - i });
+		size_t shown = scheme_n ? i + scheme_n : i + 1;
+		for (; i < shown; i++)
+			print_byte(line.at[i], to);
+		for (; scheme_n && i < line.n && !strchr(" \t'\",}]", line.at[i]); i++)
+			putc('*', to);
 	}
 }
 

@@ -115,7 +115,7 @@ static const struct key health_keys[] = {
 	{ "passes", &key_integer, AT(passes), HEALTH_PASSES, 1, 100 },
 	{ "failures", &key_integer, AT(failures), HEALTH_FAILURES, 1, 100 },
 	{ "expected", &key_statuses, AT(expected) },
-	LATER("authorization"),
+	{ "authorization", &key_credential, AT(authorization) },
 	LATER("body"),
 };
 #undef AT
@@ -129,6 +129,25 @@ static const struct key cluster_timeouts_keys[] = {
 };
 #undef AT
 static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys) };
+
+static void check_headers(struct binder *b, const void *to)
+{
+	const struct config_cluster_headers *h = to;
+	for (const struct config_field *r = h->remove; r; r = r->next)
+		for (const struct config_field *s = h->set; s; s = s->next)
+			if (!strcasecmp(r->name, s->name))
+				complain(b->complaints, r->at,
+					 "remove: %s is set too, which replaces it anyway",
+					 r->name);
+}
+
+#define AT(member) .offset = offsetof(struct config_cluster_headers, member)
+static const struct key headers_keys[] = {
+	{ "set", &key_fields, AT(set) },
+	{ "remove", &key_field_names, AT(remove) },
+};
+#undef AT
+static const struct section headers_section = { KEYS(headers_keys), check_headers };
 
 static void check_cluster(struct binder *b, const void *to)
 {
@@ -153,8 +172,8 @@ static const struct key cluster_keys[] = {
 	  .words = balance_words },
 	{ "health", &key_section, AT(health), .section = &health_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
-	LATER("authorization"),
-	LATER("headers"),
+	{ "authorization", &key_credential, AT(authorization) },
+	{ "headers", &key_section, AT(headers), .section = &headers_section },
 	LATER("connections"),
 	LATER("sticky"),
 	LATER("retry"),

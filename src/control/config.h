@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "control/complaints.h"
+#include "control/config_fields.h"
 #include "control/keys.h"
 #include "io/addr.h"
 #include "proxy/plan.h"
@@ -57,11 +58,17 @@ struct config_health {
 	const char *path;
 	uint32_t interval_ms, timeout_ms, passes, failures;
 	struct config_statuses expected;
+	struct config_credential authorization; /* else the cluster's */
 };
 
 struct config_cluster_timeouts {
 	struct section_head head;
 	uint32_t connect_ms, idle_ms, tunnel_ms;
+};
+
+struct config_cluster_headers {
+	struct section_head head;
+	struct config_field *set, *remove;
 };
 
 struct config_cluster {
@@ -71,6 +78,8 @@ struct config_cluster {
 	uint32_t verify;	  /* bool */
 	uint32_t balance;	  /* enum balance */
 	struct config_host host;
+	struct config_credential authorization;
+	struct config_cluster_headers headers;
 	struct config_health health;
 	struct config_cluster_timeouts timeouts;
 };

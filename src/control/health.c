@@ -4,6 +4,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "proxy/forward.h"
 
 /* While a name is being looked up for the first time. */
 #define AWAITED_PAUSE_MS 50
@@ -166,7 +167,8 @@ static void back_is_lost(struct h1_back *b, enum err why)
 
 static const struct h1_back_user back_user = { back_is_idle, back_is_lost };
 
-static struct msg *make_request(struct probe *p)
+/* A request as the cluster's others are, but for the credential where checks have their own. */
+static struct msg *make_request(struct probe *p, const struct cluster *cluster)
 {
 	const struct config_host *host = &p->health->config->clusters[p->node->arm].host;
 	struct msg *m = arena_take(&p->arena, sizeof *m);
@@ -174,6 +176,9 @@ static struct msg *make_request(struct probe *p)
 	msg_set_request(m, SPAN("GET"), span_of(p->how->path));
 	msg_add(m, NAME_HOST, span_of(host->policy == HOST_NAME ? host->name : p->node->name));
 	msg_add(m, NAME_USER_AGENT, SPAN("crossfade/" CROSSFADE_VERSION " health check"));
+	must(forward_edit(m, cluster));
+	if (p->how->authorization.value)
+		must(msg_set(m, NAME_AUTHORIZATION, span_of(p->how->authorization.value)));
 	return m;
 }
 
@@ -192,7 +197,7 @@ static void ask(struct probe *p, const struct addr *to)
 	p->back = h1_back_connect(&loop->backs, &back_user, &p->policy, p, to, tls, p->node->host,
 				  &loop->budget);
 	h1_back_take(p->back, &p->stream, &p->arena);
-	stream_head(p->stream.peer, make_request(p), true);
+	stream_head(p->stream.peer, make_request(p, cluster), true);
 	if (stream_sends(p->stream.peer))
 		stream_grant(p->stream.peer, STREAM_CREDIT_BYTES);
 }

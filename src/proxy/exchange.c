@@ -149,7 +149,8 @@ static bool prepare(struct exchange *ex)
 		.wall_ns = d->io->wall_ns,
 		.chance = &d->chance,
 	};
-	return forward_client(ex->request, &facts);
+	return forward_client(ex->request, &facts) &&
+	       forward_edit(ex->request, d->clusters[ex->arm].cluster);
 }
 
 /* Chooses a node, now or later. The arm was chosen when the request came, and stays. */
@@ -357,8 +358,8 @@ static void answered_grant(struct stream *to, size_t bytes)
 }
 
 /*
- * Another node may be tried only while nothing of the request can have reached this one, and none of
- * its body has been asked for: that could not be held back from the next node.
+ * Another node may be tried only while nothing of the request can have reached this one, and none
+ * of its body has been asked for: that could not be held back from the next node.
  */
 static bool may_try_again(const struct exchange *ex)
 {

@@ -100,6 +100,20 @@ bool forward_client(struct msg *request, const struct forward_facts *facts)
 	return add_forwarded(request, facts) && add_trace(request, facts);
 }
 
+bool forward_edit(struct msg *request, const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->edit_n; i++) {
+		const struct edit *e = &cluster->edits[i];
+		if (e->id == NAME_OTHER)
+			msg_drop_named(request, e->name);
+		else
+			msg_drop(request, (enum name)e->id);
+		if (e->value.at && !msg_add_named(request, e->name, e->value))
+			return false;
+	}
+	return true;
+}
+
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node)
 {
 	if (cluster->host == HOST_PRESERVE && msg_find(request, NAME_HOST))

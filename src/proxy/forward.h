@@ -26,6 +26,9 @@ struct forward_facts {
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 
+/* Sets and removes what the cluster's configuration says. Once, when the cluster is known. */
+bool forward_edit(struct msg *request, const struct cluster *cluster);
+
 /* Host as the cluster wants it. Again for each node that is tried. */
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node);
 

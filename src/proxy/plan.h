@@ -53,16 +53,26 @@ struct node {
 	bool awaited;		      /* its first look-up is under way: requests wait for it */
 };
 
+/* A field of requests to a cluster. */
+struct edit {
+	uint8_t id; /* enum name */
+	struct span name;
+	struct span value; /* of the one field that is left; at NULL: none is */
+};
+
 struct cluster {
 	const char *name; /* "source", "target" */
 	enum arm arm;
 	enum balance balance;
 	enum host_policy host;
 	const char *host_name; /* HOST_NAME */
+	const struct edit *edits;
+	size_t edit_n;
 	const struct node *nodes;
 	size_t node_n;
 	struct back_policy policy;
-	struct tls_context **tls; /* one for each worker, then control's; NULL when no node speaks TLS */
+	struct tls_context *
+		*tls; /* one for each worker, then control's; NULL when no node speaks TLS */
 };
 
 /* X-Amzn-Trace-Id and traceparent of a request that has none. */
@@ -85,7 +95,8 @@ struct listener {
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */
 };
 
-/* A worker's pins on one plan: exchanges, connections. Its own cache line; the worker alone writes. */
+/* A worker's pins on one plan: exchanges, connections. Its own cache line; the worker alone writes.
+ */
 struct plan_pins {
 	_Alignas(64) atomic_uint n;
 };

@@ -67,6 +67,30 @@ def test_a_node_that_knows_no_stranger_is_well(make_balancer, make_node, cluster
     assert healthy(balancer) == [True]
 
 
+def test_checks_have_the_clusters_credential_or_their_own(make_balancer, make_node):
+    def guarded(credential):
+        def serve(connection):
+            while head := connection.recv(65536):
+                fields = head.lower()
+                known = f"authorization: {credential}\r\n".lower().encode() in fields and b"x-tier: gold" in fields
+                connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % (200 if known else 401))
+        return serve
+
+    strict = """
+  health: { interval: 100ms, expected: 200%s }
+  headers: { set: { X-Tier: gold } }
+  authorization: Basic b3Vycw=="""
+    own = make_balancer(make_node(guarded("Basic b3Vycw==")).url, make_node(guarded("Basic b3Vycw==")).url,
+                        cluster_more=strict % "")
+    until(lambda: "200 in" in own.command("status", "-o", "json").stdout)
+    assert healthy(own) == [True] and "b3Vycw" not in own.said()
+    apart = make_balancer(make_node(guarded("Bearer probe")).url, make_node(guarded("x")).url,
+                          cluster_more=strict % ", authorization: Bearer probe")
+    until(lambda: "200 in" in apart.command("status", "-o", "json").stdout)
+    assert healthy(apart) == [True]
+    assert "b3Vycw" not in apart.command("status", "-o", "json").stdout
+
+
 def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backend):
     """One refuses, one is served by, and checks that none can pass have taken both out."""
     nobody = f"http://{own_address()}:9200"

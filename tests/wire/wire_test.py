@@ -25,6 +25,10 @@ BALANCERS = {
     "aged": {"root": "timeouts: { keep_alive: 100ms }"},
     "pair": {"nodes": ["{node}", "{dead}"], "source": "balance: round_robin"},
     "named": {"source": "host: search.internal"},
+    "dressed": {
+        "source": "headers: { set: { X-Tier: gold, User-Agent: balancer }, remove: [ x-secret, Cookie ] }\n"
+                  "  authorization: Basic b3Vycw==",
+    },
     "bounded": {"listener": ", body: 1KiB"},
 }
 

@@ -295,7 +295,28 @@ static void a_cluster_is_checked(void **state)
 		{ WITH_SOURCE("nodes: [ http://a ], health: { path: '/a b' }"),
 		  "path: '/a b' holds what a path cannot hold: write it %-encoded" },
 		{ WITH_SOURCE("nodes: [ http://a ], authorization: x"),
-		  "authorization: is not available in this version" },
+		  "authorization: a scheme and a credential are expected, as \"Basic ...\" or "
+		  "\"ApiKey ...\"" },
+		{ WITH_SOURCE("nodes: [ http://a ], authorization: 'Basic '"),
+		  "authorization: the credential begins or ends with a space" },
+		{ WITH_SOURCE("nodes: [ http://a ], authorization: \"Basic a\\nX: y\""),
+		  "authorization: the credential has a control character or more than one line" },
+		{ WITH_SOURCE("nodes: [ http://a ], authorization: { file: /nowhere }"),
+		  "file: cannot read /nowhere: No such file or directory" },
+		{ WITH_SOURCE("nodes: [ http://a ], authorization: [ x ]"),
+		  "authorization: is a list; a single value is expected" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: [ a ] }"),
+		  "set: is a list; names with values are expected, as { X-Name: value }" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { remove: X-A }"),
+		  "remove: is a single value; a list of names is expected, as [ X-Name ]" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { 'X A': b } }"),
+		  "set: 'X A' is not a field's name: letters, digits and hyphens, at most 255" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: \"b\\rc\" } }"),
+		  "set: the value of X-A has a control character or more than one line" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: b, x-a: c } }"),
+		  "set: x-a stands here twice" },
+		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: b }, remove: [ x-a ] }"),
+		  "remove: x-a is set too, which replaces it anyway" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
@@ -303,6 +324,100 @@ static void a_cluster_is_checked(void **state)
 		assert_string_equal(c->complaints.list[0].message, rows[i].message);
 		config_close(c);
 	}
+}
+
+static void fields_of_a_message_itself_are_not_touched(void **state)
+{
+	(void)state;
+	static const char *const names[] = {
+		"Host",
+		"host",
+		"Content-Length",
+		"transfer-encoding",
+		"Connection",
+		"Keep-Alive",
+		"Upgrade",
+		"TE",
+		"Trailer",
+		"Expect",
+		"Proxy-Connection",
+		"HTTP2-Settings",
+		"Authorization",
+		"X-Crossfade-Cluster",
+	};
+	for (size_t i = 0; i < 2 * ARRAY_N(names); i++) {
+		char text[512], expected[128];
+		bool removed = i % 2;
+		snprintf(text, sizeof text,
+			 removed ? WITH_SOURCE("nodes: [ http://a ], headers: { remove: [ %s ] }")
+				 : WITH_SOURCE("nodes: [ http://a ], headers: { set: { %s: x } }"),
+			 names[i / 2]);
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, 1);
+		snprintf(expected, sizeof expected,
+			 "%s: %s cannot stand here: ", removed ? "remove" : "set", names[i / 2]);
+		assert_memory_equal(c->complaints.list[0].message, expected, strlen(expected));
+		config_close(c);
+	}
+}
+
+/* One more than is taken of names, one byte more of a value. */
+static void configured_fields_are_bounded(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		char text[2 * FIELD_VALUE_CONFIGURED_BYTES] = "",
+			      value[FIELD_VALUE_CONFIGURED_BYTES + 2];
+		size_t n = (size_t)snprintf(
+			text, sizeof text, "%s",
+			"listeners: { weighted: { address: "
+			"127.0.0.1:1, tls: off } }\ntarget: { nodes: [ http://t ] }\nstate: s\n"
+			"source: { nodes: [ http://a ], headers: { remove: [ X-0");
+		for (int i = 1; i < FIELDS_CONFIGURED_MAX + more; i++)
+			n += (size_t)snprintf(text + n, sizeof text - n, ", X-%d", i);
+		memset(value, 'v', sizeof value);
+		value[FIELD_VALUE_CONFIGURED_BYTES + more] = 0;
+		snprintf(text + n, sizeof text - n, " ], set: { Y: %s } } }", value);
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, 2 * more);
+		config_close(c);
+	}
+}
+
+static void a_credential_is_read_from_a_file(void **state)
+{
+	(void)state;
+	char directory[64], path[128];
+	kit_directory(directory);
+	kit_write(directory, "secret", "ApiKey abc==\r\n");
+	kit_write(directory, "c.yaml",
+		  "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+		  "source: { nodes: [ http://a ], authorization: { file: secret } }\n"
+		  "target: { nodes: [ http://b ], health: { authorization: 'Basic x' } }\n"
+		  "state: kept\n");
+	snprintf(path, sizeof path, "%s/c.yaml", directory);
+	struct config *c = config_open(path);
+	assert_int_equal(c->complaints.n, 0);
+	assert_string_equal(c->clusters[ARM_SOURCE].authorization.value, "ApiKey abc==");
+	assert_null(c->clusters[ARM_TARGET].authorization.value);
+	assert_string_equal(c->clusters[ARM_TARGET].health.authorization.value, "Basic x");
+	config_close(c);
+	kit_remove(directory);
+}
+
+static void no_complaint_shows_a_credential(void **state)
+{
+	(void)state;
+	assert_complaints(
+		KIT_CONFIG
+		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
+		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
+		"target, "
+		"weights, timeouts, admin, workers, io, state\n"
+		"    autorization: \"basic ********\"\n    ^\n"
+		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
+		"timeouts, admin, workers, io, state\n"
+		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 
 static void tls_wants_a_certificate(void **state)
@@ -381,6 +496,10 @@ int main(void)
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(a_complaint_shows_the_place),
 		cmocka_unit_test(a_cluster_is_checked),
+		cmocka_unit_test(fields_of_a_message_itself_are_not_touched),
+		cmocka_unit_test(configured_fields_are_bounded),
+		cmocka_unit_test(a_credential_is_read_from_a_file),
+		cmocka_unit_test(no_complaint_shows_a_credential),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
 		cmocka_unit_test(a_caret_stands_right_behind_tabs_and_letters_of_several_bytes),

@@ -80,8 +80,7 @@ static void an_address_is_appended_to_all_that_stand_there(void **state)
 	struct tls_context *none = NULL;
 	f->listener.tls = &none;
 	assert_true(forward(f));
-	assert_value(f, NAME_X_FORWARDED_FOR,
-		     "198.51.100.1, 2001:db8::1, 203.0.113.9, 192.0.2.7");
+	assert_value(f, NAME_X_FORWARDED_FOR, "198.51.100.1, 2001:db8::1, 203.0.113.9, 192.0.2.7");
 	assert_value(f, NAME_X_FORWARDED_PROTO, "https");
 }
 
@@ -148,6 +147,46 @@ static void host_is_as_the_cluster_wants_it(void **state)
 	assert_value(f, NAME_HOST, "search.example");
 }
 
+static void configured_fields_replace_the_clients(void **state)
+{
+	struct fixture *f = *state;
+	static const struct edit edits[] = {
+		{ NAME_X_FORWARDED_FOR, SPAN("x-forwarded-for"), { NULL, 0 } },
+		{ NAME_OTHER, SPAN("x-none"), { NULL, 0 } },
+		{ NAME_OTHER, SPAN("X-Index"), SPAN("ours") },
+		{ NAME_AUTHORIZATION, SPAN("Authorization"), SPAN("Basic b3Vycw==") },
+	};
+	struct cluster cluster = { .edits = edits, .edit_n = 4 };
+	msg_add_named(&f->request, SPAN("x-index"), SPAN("theirs"));
+	msg_add_named(&f->request, SPAN("X-INDEX"), SPAN("theirs"));
+	msg_add(&f->request, NAME_AUTHORIZATION, SPAN("Basic dGhlaXJz"));
+	assert_true(forward(f));
+	assert_true(forward_edit(&f->request, &cluster));
+	assert_null(msg_find(&f->request, NAME_X_FORWARDED_FOR));
+	assert_value(f, NAME_AUTHORIZATION, "Basic b3Vycw==");
+	unsigned kept = 0;
+	for (unsigned i = 0; i < f->request.field_n; i++) {
+		const struct field *field = &f->request.fields[i];
+		if (field->dropped ||
+		    !span_is_nocase(field_name(&f->request, field), SPAN("x-index")))
+			continue;
+		assert_true(span_is(field_value(&f->request, field), SPAN("ours")));
+		kept++;
+	}
+	assert_int_equal(kept, 1);
+}
+
+static void a_head_without_room_for_a_configured_field_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const struct edit edit = { NAME_OTHER, SPAN("X-A"), SPAN("a") };
+	struct cluster cluster = { .edits = &edit, .edit_n = 1 };
+	while (f->request.field_n < FIELDS_MAX + FIELDS_ADDED_MAX - 1)
+		assert_true(msg_add_named(&f->request, SPAN("X-B"), SPAN("b")));
+	assert_true(forward_edit(&f->request, &cluster));
+	assert_false(forward_edit(&f->request, &cluster));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -159,6 +198,8 @@ int main(void)
 		TEST(removed_fields_are_gone),
 		TEST(trace_fields_are_made_once),
 		TEST(trace_fields_that_came_are_kept),
+		TEST(configured_fields_replace_the_clients),
+		TEST(a_head_without_room_for_a_configured_field_is_refused),
 		TEST(host_is_as_the_cluster_wants_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
