@@ -207,6 +207,51 @@ def exchange(connection, outgoing, is_whole):
     return bytes(got)
 
 
+class Load:
+    """Clients that keep their connections and ask without a pause; whatever is not a 200 is a failure."""
+
+    def __init__(self, address, port, clients=4, tls=None):
+        self.address, self.port, self.tls = address, port, tls
+        self.over, self.served, self.failures = threading.Event(), 0, []
+        self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(clients)]
+
+    def connect(self):
+        plain = socket.create_connection((self.address, self.port), 10)
+        return self.tls.wrap_socket(plain, server_hostname="crossfade.test") if self.tls else plain
+
+    def ask(self):
+        try:
+            while not self.over.is_set():
+                with self.connect() as connection:
+                    for _ in range(50):
+                        self.ask_once(connection)
+        except (AssertionError, OSError, ValueError) as failure:
+            self.failures.append(repr(failure))
+
+    def ask_once(self, connection):
+        connection.sendall(b"GET /load HTTP/1.1\r\nHost: crossfade.test\r\n\r\n")
+        head, rest = read_head(connection)
+        assert head and head.startswith(b"HTTP/1.1 200 "), head
+        left = int(re.search(rb"(?i)content-length: (\d+)", head)[1]) - len(rest)
+        while left:
+            part = connection.recv(left)
+            assert part, "the answer was cut"
+            left -= len(part)
+        self.served += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        until(lambda: self.served or self.failures, what="a first answer")
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(20)
+        assert not self.failures, self.failures
+
+
 class Balancer:
     """A running crossfade with a configuration that a test has written."""
 
@@ -248,6 +293,20 @@ class Balancer:
                               text=True, timeout=30, check=False)
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done
+
+    def status(self):
+        return json.loads(self.command("status", "-o", "json").stdout)
+
+    def reload(self, change=None):
+        """Changes the file's text, and says HUP: what came of it."""
+        if change:
+            self.file.write_text(change(self.file.read_text()))
+        before = self.reloaded()
+        self.process.send_signal(signal.SIGHUP)
+        return until(lambda: self.reloaded() != before and self.reloaded(), what="a reload")
+
+    def reloaded(self):
+        return self.status()["configuration"]["reload"]
 
     def weights(self, source, target, *more):
         return json.loads(self.command("weights", str(source), str(target), *more, "-o", "json").stdout)

@@ -38,10 +38,16 @@ static ssize_t receive_whole(int fd, struct msghdr *m)
 	return n;
 }
 
-static bool send_message(int fd, const struct channel_message *m)
+static void add_descriptors(struct msghdr *m, union descriptors *room, const int *list,
+			    unsigned count)
 {
-	struct iovec bytes = { (void *)(uintptr_t)m, sizeof *m };
-	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 });
+	memset(room, 0, sizeof *room);
+	room->head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				       .cmsg_type = SCM_RIGHTS,
+				       .cmsg_len = CMSG_LEN(sizeof(int) * count) };
+	memcpy(CMSG_DATA(&room->head), list, sizeof(int) * count);
+	m->msg_control = room;
+	m->msg_controllen = CMSG_SPACE(sizeof(int) * count);
 }
 
 /* How many came; what nobody asked for is closed. */
@@ -64,7 +70,7 @@ static unsigned take_descriptors(struct msghdr *m, int *descriptors, unsigned co
 	return taken;
 }
 
-int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsigned count)
+static int receive_answer(int from, int *descriptors, unsigned count)
 {
 	struct channel_answer answer;
 	union descriptors control;
@@ -73,10 +79,7 @@ int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsig
 			      .msg_iovlen = 1,
 			      .msg_control = &control,
 			      .msg_controllen = sizeof control };
-	must(count <= WORKERS_MAX);
-	if (!send_message(fd, m))
-		return errno;
-	ssize_t n = receive_whole(fd, &got);
+	ssize_t n = receive_whole(from, &got);
 	if (n < 0)
 		return errno;
 	if (n != sizeof answer)
@@ -89,34 +92,61 @@ int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsig
 	return answer.error ? answer.error : EMFILE;
 }
 
+int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsigned count)
+{
+	int reply[2];
+	union descriptors control;
+	struct iovec bytes = { (void *)(uintptr_t)m, sizeof *m };
+	struct msghdr question = { .msg_iov = &bytes, .msg_iovlen = 1 };
+	must(count <= WORKERS_MAX);
+	if (!channel_open(reply))
+		return errno;
+	add_descriptors(&question, &control, &reply[1], 1);
+	int error = send_whole(fd, &question) ? 0 : errno;
+	/* Ours is closed, so that a keeper that dies over the question is seen. */
+	close(reply[1]);
+	if (!error)
+		error = receive_answer(reply[0], descriptors, count);
+	close(reply[0]);
+	return error;
+}
+
 bool channel_tell(int fd, enum channel_word word)
 {
 	struct channel_message m = { .word = word };
-	return send_message(fd, &m);
+	struct iovec bytes = { &m, sizeof m };
+	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 });
 }
 
-bool channel_hear(int fd, struct channel_message *m)
+bool channel_hear(int fd, struct channel_message *m, int *reply)
 {
+	union descriptors control;
 	struct iovec bytes = { m, sizeof *m };
-	ssize_t n = receive_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 });
+	struct msghdr got = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof control };
+	*reply = -1;
+	ssize_t n = receive_whole(fd, &got);
+	if (n > 0)
+		take_descriptors(&got, reply, 1);
 	m->path[sizeof m->path - 1] = 0;
-	return n == sizeof *m;
+	if (n == sizeof *m)
+		return true;
+	if (*reply >= 0)
+		close(*reply);
+	return false;
 }
 
-void channel_answer(int fd, int error, const int *descriptors, unsigned count)
+void channel_answer(int reply, int error, const int *descriptors, unsigned count)
 {
 	struct channel_answer answer = { .error = error };
-	union descriptors control = { 0 };
+	union descriptors control;
 	struct iovec bytes = { &answer, sizeof answer };
 	struct msghdr m = { .msg_iov = &bytes, .msg_iovlen = 1 };
-	if (count) {
-		control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-						 .cmsg_type = SCM_RIGHTS,
-						 .cmsg_len = CMSG_LEN(sizeof(int) * count) };
-		memcpy(CMSG_DATA(&control.head), descriptors, sizeof(int) * count);
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-	}
+	if (count)
+		add_descriptors(&m, &control, descriptors, count);
 	/* When it has gone, its end is seen soon enough. */
-	(void)send_whole(fd, &m);
+	(void)send_whole(reply, &m);
+	close(reply);
 }

@@ -3,8 +3,9 @@
 
 /*
  * What the working process and its keeper say to each other, over a pair of sockets, in
- * messages of one size. The working process asks for what must outlive it, and gets descriptors;
- * then it says that it is ready, and from then on only the keeper speaks.
+ * messages of one size. The working process asks for what must outlive it, and gets descriptors; it
+ * tells when it is ready. Each question brings a socket of its own for its answer, so that it may
+ * be asked at any time: whatever comes over the pair itself is the keeper's own word.
  */
 
 #include <stdbool.h>
@@ -17,8 +18,9 @@
 enum channel_word {
 	CHANNEL_LISTEN, /* ask: `count` listening sockets on `addr` */
 	CHANNEL_LOCK,	/* ask: the lock of the directory `path` */
-	CHANNEL_READY,	/* tell: it serves */
+	CHANNEL_READY,	/* tell: it serves, and has looked at the newest configuration */
 	CHANNEL_STOP,	/* keeper: drain and end; a second time: end now */
+	CHANNEL_RELOAD, /* keeper: read the configuration anew; CHANNEL_READY follows */
 };
 
 struct channel_message {
@@ -44,9 +46,9 @@ bool channel_tell(int fd, enum channel_word word);
 
 /* --- the keeper --- */
 
-/* False at the other side's end. */
-bool channel_hear(int fd, struct channel_message *m);
+/* False at the other side's end. *reply, owned, is where a question is to be answered; else -1. */
+bool channel_hear(int fd, struct channel_message *m, int *reply);
 /* Descriptors are borrowed. */
-void channel_answer(int fd, int error, const int *descriptors, unsigned count);
+void channel_answer(int reply /* moved in */, int error, const int *descriptors, unsigned count);
 
 #endif

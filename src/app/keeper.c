@@ -159,7 +159,14 @@ static void restart(struct keeper *k)
 
 /* --- what comes in --- */
 
-static void serve_request(struct keeper *k, const struct channel_message *m)
+static void is_ready(struct keeper *k)
+{
+	sd_notify(0, "READY=1");
+	if (k->state == KEEPER_STARTING)
+		k->state = KEEPER_RUNNING;
+}
+
+static void answer(struct keeper *k, const struct channel_message *m, int reply)
 {
 	int descriptors[WORKERS_MAX];
 	int error = EINVAL;
@@ -175,23 +182,23 @@ static void serve_request(struct keeper *k, const struct channel_message *m)
 		error = holdings_lock(&k->holdings, m->path, descriptors);
 		break;
 	case CHANNEL_READY:
-		sd_notify(0, "READY=1");
-		if (k->state == KEEPER_STARTING)
-			k->state = KEEPER_RUNNING;
-		return;
 	case CHANNEL_STOP:
+	case CHANNEL_RELOAD:
 		break;
 	}
-	channel_answer(k->channel, error, descriptors, error ? 0 : count);
+	channel_answer(reply, error, descriptors, error ? 0 : count);
 }
 
 static void channel_is_readable(struct keeper *k)
 {
 	struct channel_message m;
-	if (channel_hear(k->channel, &m))
-		serve_request(k, &m);
-	else
+	int reply;
+	if (!channel_hear(k->channel, &m, &reply))
 		close_channel(k); /* its end is told by SIGCHLD */
+	else if (reply >= 0)
+		answer(k, &m, reply);
+	else if (m.word == CHANNEL_READY)
+		is_ready(k);
 }
 
 static void stop(struct keeper *k)
@@ -211,6 +218,16 @@ static void stop(struct keeper *k)
 	k->state = KEEPER_STOPPING;
 }
 
+/* Whoever is started later reads the configuration anyway. */
+static void reload(struct keeper *k)
+{
+	if (k->channel < 0 || k->state == KEEPER_STOPPING)
+		return;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)(clock_monotonic_ns() / 1000));
+	channel_tell(k->channel, CHANNEL_RELOAD);
+}
+
 static void signal_came(struct keeper *k)
 {
 	struct signalfd_siginfo s;
@@ -218,6 +235,8 @@ static void signal_came(struct keeper *k)
 		return;
 	if (s.ssi_signo == SIGTERM || s.ssi_signo == SIGINT)
 		stop(k);
+	if (s.ssi_signo == SIGHUP)
+		reload(k);
 	int status;
 	/* One SIGCHLD may stand for several, and there is one child. */
 	if (s.ssi_signo == SIGCHLD && waitpid(k->child, &status, WNOHANG) == k->child)
@@ -264,7 +283,6 @@ static void turn(struct keeper *k)
 	do_what_is_due(k);
 }
 
-/* HUP must not end it; what it will ask for belongs to whoever reads configurations. */
 static int open_signals(void)
 {
 	sigset_t heard;

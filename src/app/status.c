@@ -43,6 +43,23 @@ static void print_head(const json_t *j)
 	       json_is_true(json_object_get(j, "saved")) ? "" : "   NOT SAVED", paint(PAINT_NONE));
 }
 
+/* Silent while the file says what holds. */
+static void print_configuration(const json_t *c)
+{
+	const json_t *reload = json_object_get(c, "reload"), *file = json_object_get(c, "weights");
+	if (json_is_object(file))
+		printf("%sthe file says source %lld, target %lld; what is kept in the state "
+		       "holds%s\n",
+		       paint(PAINT_DIM), integer(file, "source"), integer(file, "target"),
+		       paint(PAINT_NONE));
+	if (!json_is_object(reload))
+		return;
+	bool good = json_is_true(json_object_get(reload, "ok"));
+	printf("%sreload%s   %s%s%s at %s: %s\n", paint(PAINT_BOLD), paint(PAINT_NONE),
+	       paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE), text(reload, "at"),
+	       text(reload, "message"));
+}
+
 static void print_listeners(const json_t *listeners)
 {
 	size_t i;
@@ -130,6 +147,7 @@ static int look(struct client *t, struct before *b, bool redraw)
 		if (redraw)
 			fputs("\033[H\033[J", stdout);
 		print_head(a.json);
+		print_configuration(json_object_get(a.json, "configuration"));
 		print_listeners(json_object_get(a.json, "listeners"));
 		print_clusters(json_object_get(a.json, "clusters"), b);
 		print_nodes(json_object_get(a.json, "clusters"));

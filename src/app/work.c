@@ -34,7 +34,9 @@ struct work {
 	/* What the keeper says, once we serve. */
 	struct sock *keeper_sock;
 	struct io_op listen_to_keeper;
-	size_t heard_bytes;
+	struct channel_message heard;
+	size_t heard_bytes; /* of a message that is coming in */
+	unsigned reloads;   /* that the keeper was told of */
 };
 
 /* --- becoming a working process --- */
@@ -203,18 +205,43 @@ static int *open_sockets(struct work *w)
 
 /* --- serving --- */
 
+static void obey(struct work *w, enum channel_word word)
+{
+	if (word == CHANNEL_STOP)
+		control_stop(w->control);
+	else if (word == CHANNEL_RELOAD)
+		control_reload(w->control);
+}
+
+/* A message may come in pieces, and several at once. */
 static void heard(struct io_op *op)
 {
 	struct work *w = list_entry(op, struct work, listen_to_keeper);
 	if (op->result <= 0)
 		return;
+	for (size_t at = 0, n; at < (size_t)op->result; at += n) {
+		n = sizeof w->heard - w->heard_bytes;
+		if (n > (size_t)op->result - at)
+			n = (size_t)op->result - at;
+		memcpy((char *)&w->heard + w->heard_bytes, op->block->data + at, n);
+		w->heard_bytes += n;
+		if (w->heard_bytes < sizeof w->heard)
+			break;
+		w->heard_bytes = 0;
+		obey(w, (enum channel_word)w->heard.word);
+	}
 	block_drop(op->block);
-	size_t before = w->heard_bytes / sizeof(struct channel_message);
-	w->heard_bytes += (size_t)op->result;
-	/* From now on its only word is CHANNEL_STOP. */
-	for (size_t n = w->heard_bytes / sizeof(struct channel_message); n > before; n--)
-		control_stop(w->control);
 	io_recv(w->control->loop.io, op, w->keeper_sock, BLOCK_SMALL);
+}
+
+/* The keeper's supervisor waits for the end of a reload, good or bad. */
+static void tell_of_reloads(struct work *w)
+{
+	const struct reload *r = &w->control->reload;
+	if (w->reloads == r->good_n + r->bad_n)
+		return;
+	w->reloads = r->good_n + r->bad_n;
+	channel_tell(w->channel, CHANNEL_READY);
 }
 
 static void listen_to_keeper(struct work *w)
@@ -240,10 +267,7 @@ static void say_serving(const struct work *w)
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
 		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
-	for (int arm = 0; arm < ARMS; arm++)
-		if (!w->config->clusters[arm].verify)
-			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",
-				 arm_name((enum arm)arm));
+	control_say_risks(w->control);
 }
 
 static bool attach_control(struct work *w)
@@ -282,8 +306,10 @@ static void serve(struct work *w)
 	say_serving(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	listen_to_keeper(w);
-	while (!control_is_over(w->control))
+	while (!control_is_over(w->control)) {
 		control_turn(w->control);
+		tell_of_reloads(w);
+	}
 	stop_listening_to_keeper(w);
 	worker_threads_join(&w->threads);
 	control_close(w->control);

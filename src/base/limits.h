@@ -82,7 +82,9 @@
 #define WORKERS_MAX 128
 #define WEIGHT_MAX 999
 #define LISTENERS_MAX 16
-#define NODES_MAX 1024
+#define NODES_PER_CLUSTER_MAX 512
+/* Nodes at a time: of two clusters, and as many that a reload took away and that are in use. */
+#define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)
 /* Handshakes that one turn starts: 200 us each, so a turn stays under a millisecond. */
 #define HANDSHAKES_PER_TURN 4
 /* Accepts under way at a time on one listening socket. */

@@ -15,6 +15,7 @@ struct contexts {
 /* A plan with what only control needs of it. */
 struct compiled {
 	struct plan plan;
+	struct config *config; /* a hold */
 	struct contexts front, back[ARMS];
 	struct slab chunks;
 	struct arena arena; /* holds all of the plan but the pins */
@@ -170,14 +171,15 @@ static void compile_listeners(struct compiled *d, const struct config *c, struct
 
 /* --- clusters --- */
 
-static void compile_node(struct compiled *d, const struct node_record *r, struct node *n)
+static void compile_node(struct compiled *d, const struct config_node *from,
+			 const struct node_record *r, struct node *n)
 {
 	struct addr *addresses = take(d, r->address_n + 1, sizeof *addresses);
 	memcpy(addresses, r->addresses, r->address_n * sizeof *addresses);
 	*n = (struct node){
 		.state = &r->state,
-		.name = r->name,
-		.server_name = r->host,
+		.name = from->name,
+		.server_name = from->host,
 		.tls = r->tls,
 		.addresses = addresses,
 		.address_n = r->address_n,
@@ -224,7 +226,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 	for (const struct config_node *n = from->nodes; n; n = n->next) {
 		const struct node_record *r = nodes_find(c->nodes, arm, n);
 		must(r);
-		compile_node(d, r, at++);
+		compile_node(d, n, r, at++);
 	}
 	if (any_node_speaks_tls(from))
 		compile_back_tls(d, c, arm, to);
@@ -262,6 +264,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 		abort();
 	slab_open(&d->chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&d->arena, &d->chunks);
+	d->config = config_hold(c->config);
 	d->plan.number = c->previous ? c->previous->number + 1 : 1;
 	d->plan.worker_n = c->worker_n;
 	d->plan.pins = pins_new(c->worker_n);
@@ -292,6 +295,7 @@ void plan_free(const struct plan *p)
 	for (int arm = 0; arm < ARMS; arm++)
 		contexts_drop(&d->back[arm]);
 	free(d->plan.pins);
+	config_close(d->config);
 	arena_close(&d->arena);
 	slab_close(&d->chunks);
 	free(d);

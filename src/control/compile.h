@@ -11,8 +11,8 @@
 #include "control/nodes.h"
 
 struct compile {
-	const struct config *config; /* borrowed for the plan's life: names point into it */
-	const struct nodes *nodes;   /* borrowed for the plan's life: states */
+	struct config *config;	   /* the plan holds it: names point into it */
+	const struct nodes *nodes; /* borrowed; their states, for the plan's life */
 	unsigned worker_n;
 	/* One for each worker, and behind them control's own, for health checks. */
 	struct tls_library *const *libraries;

@@ -122,9 +122,24 @@ static int in_text_order(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-void complaints_print(struct complaints *c, FILE *to)
+void complaints_sort(struct complaints *c)
 {
 	qsort(c->list, c->n, sizeof c->list[0], in_text_order);
+}
+
+void complaint_line(const struct complaints *c, const struct complaint *one, char *to, size_t bytes)
+{
+	size_t line, column;
+	complaint_place(c, one->at, &line, &column);
+	if (one->at == NOWHERE)
+		snprintf(to, bytes, "%s: %s", c->file, one->message);
+	else
+		snprintf(to, bytes, "%s:%zu:%zu: %s", c->file, line, column, one->message);
+}
+
+void complaints_print(struct complaints *c, FILE *to)
+{
+	complaints_sort(c);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct complaint *one = &c->list[i];
 		size_t line, column;

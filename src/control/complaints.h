@@ -39,6 +39,12 @@ __attribute__((format(printf, 3, 4))) void complain(struct complaints *c, size_t
 /* Line and column of a place, from 1; columns count characters. Both 0 for NOWHERE. */
 void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column);
 
+/* In the order of the text. */
+void complaints_sort(struct complaints *c);
+/* "file:line:column: message"; cut to the room that there is. */
+void complaint_line(const struct complaints *c, const struct complaint *one, char *to,
+		    size_t bytes);
+
 /*
  * "file:line:column: message", the line, and a caret, for each, in the order of the text:
  *

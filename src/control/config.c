@@ -279,6 +279,7 @@ static struct config *config_new(const char *name)
 	struct config *c = calloc(1, sizeof *c);
 	if (!c)
 		abort();
+	c->holds = 1;
 	slab_open(&c->chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&c->arena, &c->chunks);
 	struct binder b = { &c->arena, NULL, "" };
@@ -305,6 +306,7 @@ static void config_bind(struct config *c, const char *directory, struct span tex
 {
 	c->complaints.text = text;
 	struct yaml *root = yaml_read(&c->arena, &c->complaints);
+	c->root = root;
 	if (!root)
 		return;
 	struct binder b = { &c->arena, &c->complaints, directory };
@@ -333,8 +335,39 @@ struct config *config_open(const char *path)
 	return c;
 }
 
+struct config *config_hold(struct config *c)
+{
+	c->holds++;
+	return c;
+}
+
+static const struct yaml *member(const struct yaml *map, struct span key)
+{
+	for (const struct yaml *y = map->first; y; y = y->next)
+		if (y->key && span_is(span_of(y->key), key))
+			return y;
+	return NULL;
+}
+
+size_t config_place(const struct config *c, const char *path)
+{
+	const struct yaml *at = c->root;
+	while (at && *path) {
+		size_t n = strcspn(path, ".");
+		const struct yaml *next = member(at, (struct span){ path, n });
+		if (!next)
+			break;
+		at = next;
+		path += n + (path[n] == '.');
+	}
+	return at && at != c->root ? at->at : NOWHERE;
+}
+
 void config_close(struct config *c)
 {
+	must(c->holds > 0);
+	if (--c->holds)
+		return;
 	complaints_close(&c->complaints);
 	arena_close(&c->arena);
 	slab_close(&c->chunks);

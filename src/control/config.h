@@ -3,8 +3,8 @@
 
 /*
  * A configuration as it is written: read whole, with defaults filled in and every complaint
- * collected. It holds texts and numbers only; compile.h makes a plan of it. All of it is freed at
- * once.
+ * collected. It holds texts and numbers only; compile.h makes a plan of it. It is counted, on one
+ * thread: plans hold the one that they were made of.
  */
 
 #include <stdbool.h>
@@ -127,7 +127,9 @@ struct config {
 	uint32_t io;	  /* enum config_io */
 	const char *state;
 
+	const struct yaml *root;      /* as it was written; NULL: it is no YAML */
 	struct complaints complaints; /* none: it is good as far as it shows */
+	unsigned holds;
 	struct slab chunks;
 	struct arena arena;
 };
@@ -136,7 +138,12 @@ struct config {
 struct config *config_open(const char *path);
 /* The same of a text; relative paths in it begin at `directory`. `name` is for complaints. */
 struct config *config_open_text(const char *name, const char *directory, struct span text);
+/* Both give one hold on it; the last one that is given back frees it. */
+struct config *config_hold(struct config *c);
 void config_close(struct config *c);
+
+/* Where "admin.socket" stands, or its section, or NOWHERE: for complaints about what was read. */
+size_t config_place(const struct config *c, const char *path);
 
 /* "weighted", "source", "target"; "source", "target". */
 const char *listener_name(enum config_listener_kind k);

@@ -175,13 +175,13 @@ static void nodes_bind(struct binder *b, const struct key *k, const struct yaml 
 	}
 	size_t n = 0;
 	for (const struct yaml *item = y->first; item; item = item->next, n++)
-		if (n < NODES_MAX / ARMS)
+		if (n < NODES_PER_CLUSTER_MAX)
 			append_node(b, k, item, to);
 	if (n == 0)
 		complain(b->complaints, y->at, "%s: the list is empty", k->name);
-	if (n > NODES_MAX / ARMS)
+	if (n > NODES_PER_CLUSTER_MAX)
 		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
-			 NODES_MAX / ARMS);
+			 NODES_PER_CLUSTER_MAX);
 }
 
 static void nodes_preset(const struct key *k, void *to)

@@ -45,16 +45,16 @@ static void open_libraries(struct control *c)
 	}
 }
 
-static const struct plan *compile_plan(struct control *c, struct complaints *complaints,
-				       const struct plan *previous)
+const struct plan *control_compile(struct control *c, struct config *config,
+				   struct complaints *complaints)
 {
 	struct compile how = {
-		.config = c->config,
+		.config = config,
 		.nodes = &c->nodes,
 		.worker_n = c->worker_n,
 		.libraries = c->libraries,
 		.tickets = c->tickets,
-		.previous = previous,
+		.previous = c->publisher.plan_n ? publisher_newest(&c->publisher) : NULL,
 	};
 	return plan_compile(&how, complaints);
 }
@@ -71,7 +71,7 @@ static bool take_slots(struct control *c)
 
 static bool open_parts(struct control *c, struct config *config, char error[WEIGHTS_TEXT_BYTES])
 {
-	const struct plan *first = compile_plan(c, &config->complaints, NULL);
+	const struct plan *first = control_compile(c, config, &config->complaints);
 	if (!first)
 		return false;
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
@@ -89,7 +89,7 @@ struct control *control_open(struct config *config, struct board *board,
 {
 	struct control *c = allocate(1, 64, sizeof *c);
 	error[0] = 0;
-	c->config = config;
+	c->config = config_hold(config);
 	c->board = board;
 	c->tickets = tickets;
 	c->worker_n = control_worker_count(config);
@@ -126,6 +126,7 @@ void control_close(struct control *c)
 	nodes_close(&c->nodes);
 	for (unsigned i = 0; i <= c->worker_n; i++)
 		tls_library_close(c->libraries[i]);
+	config_close(c->config);
 	free(c->libraries);
 	free(c->counters);
 	free(c->slots);
@@ -189,6 +190,11 @@ static void names_have_news(void *hearer)
 	io_wake(c->loop.io);
 }
 
+bool control_open_names(struct control *c)
+{
+	return names_open(&c->names, &c->nodes, names_have_news, c);
+}
+
 bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 		    char error[WEIGHTS_TEXT_BYTES])
 {
@@ -202,12 +208,38 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
-	if (!names_open(&c->names, &c->nodes, names_have_news, c)) {
+	if (!control_open_names(c)) {
 		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s",
 			 strerror(errno));
 		return false;
 	}
 	return open_admin(c, admin_fds, admin_n, error);
+}
+
+/* --- what an operator must know --- */
+
+bool control_weights_differ(const struct control *c)
+{
+	const struct board_values v = board_read(c->board);
+	return c->config->weights.head.at != NOWHERE &&
+	       memcmp(v.weights, c->config->weights.arms, sizeof v.weights) != 0;
+}
+
+void control_say_risks(const struct control *c)
+{
+	const struct board_values v = board_read(c->board);
+	const uint32_t *file = c->config->weights.arms;
+	for (int arm = 0; arm < ARMS; arm++)
+		if (!c->config->clusters[arm].verify)
+			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",
+				 arm_name((enum arm)arm));
+	if (control_weights_differ(c))
+		log_line(LOG_WARN,
+			 "weights: the configuration says source %u, target %u; the kept state, "
+			 "source %u, target %u (epoch %llu), holds: change it with `crossfade "
+			 "weights`",
+			 file[ARM_SOURCE], file[ARM_TARGET], v.weights[ARM_SOURCE],
+			 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
 }
 
 /* --- workers --- */
@@ -246,7 +278,7 @@ static void renew_plan(struct control *c)
 {
 	struct complaints none;
 	complaints_open(&none, "", SPAN(""));
-	const struct plan *plan = compile_plan(c, &none, publisher_newest(&c->publisher));
+	const struct plan *plan = control_compile(c, c->config, &none);
 	must(plan);
 	c->plan_is_old = !publish(&c->publisher, plan);
 	if (c->plan_is_old)
@@ -261,6 +293,28 @@ static void look_at_names(struct control *c)
 		renew_plan(c);
 }
 
+static void look_at_reload(struct control *c)
+{
+	if (!c->reload_wanted)
+		return;
+	c->reload_wanted = false;
+	if (c->state == CONTROL_SERVING)
+		reload_now(c);
+	else
+		log_line(LOG_WARN, "reload: it is stopping; nothing is changed any more");
+}
+
+/* What is gone is freed when no plan names it any more. */
+static void sweep_plans(struct control *c)
+{
+	bool named[NODES_MAX];
+	publisher_sweep(&c->publisher);
+	if (!c->nodes.gone_n)
+		return;
+	publisher_name_nodes(&c->publisher, named);
+	nodes_sweep(&c->nodes, named);
+}
+
 /* The last to go is what tells how the others go. */
 static void stop_own(struct control *c)
 {
@@ -271,8 +325,9 @@ static void stop_own(struct control *c)
 void control_turn(struct control *c)
 {
 	loop_turn(&c->loop);
+	look_at_reload(c);
 	look_at_names(c);
-	publisher_sweep(&c->publisher);
+	sweep_plans(c);
 	if (c->state != CONTROL_SERVING && atomic_load(&c->running) == 0)
 		stop_own(c);
 }
@@ -284,6 +339,11 @@ static void tell_workers(struct control *c, size_t door_member)
 		atomic_store_explicit(said, true, memory_order_release);
 	}
 	publisher_wake(&c->publisher);
+}
+
+void control_reload(struct control *c)
+{
+	c->reload_wanted = true;
 }
 
 void control_stop(struct control *c)

@@ -11,13 +11,14 @@
 #include "control/loop.h"
 #include "control/names.h"
 #include "control/publish.h"
+#include "control/reload.h"
 #include "control/weights.h"
 #include "proxy/counters.h"
 
 enum control_state { CONTROL_SERVING, CONTROL_DRAINING, CONTROL_ABORTING };
 
 struct control {
-	const struct config *config;	   /* borrowed */
+	struct config *config;		   /* a hold: the one in force */
 	struct board *board;		   /* borrowed */
 	const struct ticket_keys *tickets; /* borrowed */
 	unsigned worker_n;
@@ -35,6 +36,8 @@ struct control {
 	atomic_bool names_news;	       /* the resolver has found something */
 	bool plan_is_old;	       /* nodes have other addresses than the newest plan says */
 	_Atomic(const char *) backend; /* what the workers' io is called */
+	struct reload reload;
+	bool reload_wanted;
 	struct timer drain;
 	_Atomic unsigned running; /* workers that are not over */
 	enum control_state state;
@@ -42,10 +45,7 @@ struct control {
 	bool attached; /* the loop is open */
 };
 
-/*
- * Compiles the first plan and opens the state. NULL after complaints, or with `error` set. The
- * configuration must outlive it.
- */
+/* Compiles the first plan and opens the state. NULL after complaints, or with `error` set. */
 struct control *control_open(struct config *config, struct board *board,
 			     const struct ticket_keys *tickets, char error[WEIGHTS_TEXT_BYTES]);
 /* All workers must be over. */
@@ -67,10 +67,23 @@ void control_worker_over(struct control *c, unsigned number);
 
 void control_turn(struct control *c);
 
+/* At the end of the turn the configuration is read anew: see reload.h. Not while it stops. */
+void control_reload(struct control *c);
+
 /* Drains, at most timeouts.drain; then, or when called again, what is left is cut. */
 void control_stop(struct control *c);
 /* Every worker is over, and so are control's own connections. */
 bool control_is_over(const struct control *c);
+
+/* Says aloud what was decided on purpose and may hurt. */
+void control_say_risks(const struct control *c);
+/* The weights of the file are not those in force, which are kept in the state. */
+bool control_weights_differ(const struct control *c);
+
+/* For reload. */
+const struct plan *control_compile(struct control *c, struct config *config,
+				   struct complaints *complaints);
+bool control_open_names(struct control *c);
 
 /* How many workers a configuration asks for: workers: N, or the cores that we may use. */
 unsigned control_worker_count(const struct config *c);

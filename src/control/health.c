@@ -18,6 +18,7 @@ enum probe_state {
 
 struct probe {
 	struct health *health;
+	struct list member; /* in health->probes */
 	struct node_record *node;
 	const struct config_health *how;
 	enum probe_state state;
@@ -246,44 +247,95 @@ static void sweep(struct loop_sweep *s)
 
 /* --- a life --- */
 
-static void probe_open(struct probe *p, struct health *h, struct node_record *n)
+static void follow_config(struct probe *p)
 {
-	p->health = h;
-	p->node = n;
-	p->how = &h->config->clusters[n->arm].health;
+	p->how = &p->health->config->clusters[p->node->arm].health;
 	p->policy =
 		(struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
+}
+
+static void probe_open(struct health *h, struct node_record *n)
+{
+	struct probe *p = calloc(1, sizeof *p);
+	must(p);
+	p->health = h;
+	p->node = n;
+	follow_config(p);
 	timer_init(&p->timer, timer_fired);
 	list_init(&p->link);
+	list_init(&p->member);
+	list_add_tail(&h->probes, &p->member);
 	rest(p, 0);
+}
+
+static void probe_stop(struct probe *p)
+{
+	timer_clear(&p->timer);
+	if (p->state == PROBE_ASKING) {
+		break_off(p, ERR_STOPPING);
+		end(p);
+	}
+	p->state = PROBE_STOPPED;
+}
+
+static void probe_free(struct probe *p)
+{
+	must(p->state == PROBE_STOPPED && list_empty(&p->link));
+	list_remove(&p->member);
+	free(p);
 }
 
 void health_open(struct health *h, struct loop *loop, const struct config *config,
 		 const struct nodes *nodes, const struct publisher *publisher)
 {
-	*h = (struct health){
-		.loop = loop, .config = config, .publisher = publisher, .n = nodes->n
-	};
+	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher };
 	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
+	list_init(&h->probes);
 	list_init(&h->ended);
 	loop_add_sweep(loop, &h->sweep, sweep);
-	h->probes = calloc(h->n, sizeof *h->probes);
-	must(h->probes || !h->n);
-	for (size_t i = 0; i < h->n; i++)
-		probe_open(&h->probes[i], h, nodes->list[i]);
+	for (size_t i = 0; i < nodes->n; i++)
+		probe_open(h, nodes->list[i]);
+}
+
+/* A longer interval begins with the next check; one that is due sooner than before, at once. */
+static void renew_rest(struct probe *p)
+{
+	uint64_t due_ms = p->began_ms + p->how->interval_ms;
+	if (p->state == PROBE_RESTING && due_ms < p->timer.due_ms)
+		rest(p, due_ms);
+}
+
+void health_renew(struct health *h, const struct config *config, const struct nodes *nodes)
+{
+	struct probe *of[NODES_MAX] = { NULL };
+	h->config = config;
+	list_each_safe(l, &h->probes) {
+		struct probe *p = list_entry(l, struct probe, member);
+		of[p->node->state.number] = p;
+	}
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct probe **p = &of[nodes->list[i]->state.number];
+		if (!*p) {
+			probe_open(h, nodes->list[i]);
+			continue;
+		}
+		follow_config(*p);
+		renew_rest(*p);
+		*p = NULL;
+	}
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (of[i])
+			probe_stop(of[i]);
+	sweep(&h->sweep);
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (of[i])
+			probe_free(of[i]);
 }
 
 void health_stop(struct health *h)
 {
-	for (size_t i = 0; i < h->n; i++) {
-		struct probe *p = &h->probes[i];
-		timer_clear(&p->timer);
-		if (p->state == PROBE_ASKING) {
-			break_off(p, ERR_STOPPING);
-			end(p);
-		}
-		p->state = PROBE_STOPPED;
-	}
+	list_each_safe(l, &h->probes)
+		probe_stop(list_entry(l, struct probe, member));
 }
 
 void health_close(struct health *h)
@@ -291,5 +343,6 @@ void health_close(struct health *h)
 	sweep(&h->sweep);
 	list_remove(&h->sweep.link);
 	slab_close(&h->chunks);
-	free(h->probes);
+	list_each_safe(l, &h->probes)
+		probe_free(list_entry(l, struct probe, member));
 }

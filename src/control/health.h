@@ -16,8 +16,7 @@ struct health {
 	struct loop *loop;		   /* borrowed */
 	const struct config *config;	   /* borrowed */
 	const struct publisher *publisher; /* borrowed: TLS contexts are the plan's */
-	struct probe *probes;		   /* owned: one for each node */
-	size_t n;
+	struct list probes;		   /* owned: one for each node */
 	struct slab chunks;
 	struct list ended; /* of this turn */
 	struct loop_sweep sweep;
@@ -26,6 +25,11 @@ struct health {
 /* The first checks begin at once. */
 void health_open(struct health *h, struct loop *loop, const struct config *config,
 		 const struct nodes *nodes, const struct publisher *publisher);
+/*
+ * The configuration has changed, and `nodes` with it: nodes that are new are asked at once, those
+ * that are gone no more, and the others as the configuration now says. Not inside a loop's turn.
+ */
+void health_renew(struct health *h, const struct config *config, const struct nodes *nodes);
 /* Breaks off what is under way; some turns later the loop is quiet. */
 void health_stop(struct health *h);
 void health_close(struct health *h);

@@ -5,6 +5,14 @@
 
 #include "base/bug.h"
 
+static char *copy(const char *text)
+{
+	char *own = strdup(text);
+	if (!own)
+		abort();
+	return own;
+}
+
 static struct node_record *record_new(uint32_t number, enum arm arm, const struct config_node *n)
 {
 	struct node_record *r = calloc(1, sizeof *r);
@@ -13,8 +21,8 @@ static struct node_record *record_new(uint32_t number, enum arm arm, const struc
 	r->state.number = number;
 	atomic_store_explicit(&r->state.healthy, true, memory_order_relaxed);
 	r->arm = arm;
-	r->name = n->name;
-	r->host = n->host;
+	r->name = copy(n->name);
+	r->host = copy(n->host);
 	r->port = n->port;
 	r->tls = n->tls;
 	r->literal = n->literal;
@@ -25,37 +33,136 @@ static struct node_record *record_new(uint32_t number, enum arm arm, const struc
 	return r;
 }
 
+static void record_free(struct node_record *r)
+{
+	free(r->name);
+	free(r->host);
+	free(r);
+}
+
 void nodes_open(struct nodes *s, const struct config *c)
 {
 	*s = (struct nodes){ .list = calloc(NODES_MAX, sizeof(struct node_record *)) };
 	if (!s->list)
 		abort();
-	for (int arm = 0; arm < ARMS; arm++)
-		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next) {
-			must(s->n < NODES_MAX);
-			s->list[s->n] = record_new((uint32_t)s->n, (enum arm)arm, n);
-			s->n++;
-		}
+	must(nodes_add(s, c));
 }
 
 void nodes_close(struct nodes *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		free(s->list[i]);
+	for (size_t i = 0; i < s->n + s->gone_n; i++)
+		record_free(s->list[i]);
 	free(s->list);
 	*s = (struct nodes){ 0 };
 }
 
+/* --- identity --- */
+
+static bool is_record_of(const struct node_record *r, enum arm arm, const struct config_node *n)
+{
+	return r->arm == arm && r->port == n->port && r->tls == n->tls &&
+	       !strcasecmp(r->host, n->host);
+}
+
 struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct config_node *n)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		struct node_record *r = s->list[i];
-		if (r->arm == arm && r->port == n->port && r->tls == n->tls &&
-		    !strcasecmp(r->host, n->host))
-			return r;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		if (is_record_of(s->list[i], arm, n))
+			return s->list[i];
 	return NULL;
 }
+
+static void swap(struct nodes *s, size_t a, size_t b)
+{
+	struct node_record *r = s->list[a];
+	s->list[a] = s->list[b];
+	s->list[b] = r;
+}
+
+/* One that is gone and comes back before it is forgotten is the same node. */
+static bool bring_back(struct nodes *s, enum arm arm, const struct config_node *n)
+{
+	for (size_t i = s->n; i < s->n + s->gone_n; i++) {
+		if (!is_record_of(s->list[i], arm, n))
+			continue;
+		swap(s, i, s->n);
+		s->n++;
+		s->gone_n--;
+		return true;
+	}
+	return false;
+}
+
+static uint32_t free_number(const struct nodes *s)
+{
+	bool taken[NODES_MAX] = { false };
+	uint32_t number = 0;
+	for (size_t i = 0; i < s->n + s->gone_n; i++)
+		taken[s->list[i]->state.number] = true;
+	while (number < NODES_MAX && taken[number])
+		number++;
+	return number;
+}
+
+static bool add_one(struct nodes *s, enum arm arm, const struct config_node *n)
+{
+	if (nodes_find(s, arm, n) || bring_back(s, arm, n))
+		return true;
+	uint32_t number = free_number(s);
+	if (number == NODES_MAX)
+		return false;
+	s->list[s->n + s->gone_n] = record_new(number, arm, n);
+	swap(s, s->n, s->n + s->gone_n);
+	s->n++;
+	return true;
+}
+
+bool nodes_add(struct nodes *s, const struct config *c)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
+			if (!add_one(s, (enum arm)arm, n))
+				return false;
+	return true;
+}
+
+/* --- going --- */
+
+static bool config_has(const struct config *c, const struct node_record *r)
+{
+	for (const struct config_node *n = c->clusters[r->arm].nodes; n; n = n->next)
+		if (is_record_of(r, r->arm, n))
+			return true;
+	return false;
+}
+
+/* The others keep their order: that of the configuration, and newer ones behind. */
+void nodes_retire(struct nodes *s, const struct config *c)
+{
+	struct node_record *gone[NODES_MAX];
+	size_t kept = 0, gone_n = 0;
+	for (size_t i = 0; i < s->n; i++)
+		if (config_has(c, s->list[i]))
+			s->list[kept++] = s->list[i];
+		else
+			gone[gone_n++] = s->list[i];
+	memcpy(s->list + kept, gone, gone_n * sizeof *gone);
+	s->n = kept;
+	s->gone_n += gone_n;
+}
+
+void nodes_sweep(struct nodes *s, const bool named[NODES_MAX])
+{
+	size_t kept = s->n;
+	for (size_t i = s->n; i < s->n + s->gone_n; i++)
+		if (named[s->list[i]->state.number])
+			s->list[kept++] = s->list[i];
+		else
+			record_free(s->list[i]);
+	s->gone_n = kept - s->n;
+}
+
+/* --- addresses --- */
 
 static void set_port(struct addr *a, uint16_t port)
 {

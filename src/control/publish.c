@@ -66,13 +66,21 @@ static bool is_in_use(const struct publisher *p, const struct plan *plan)
 	return plan_pinned(plan) > 0;
 }
 
-void publisher_sweep(struct publisher *p)
+bool publisher_sweep(struct publisher *p)
 {
-	size_t kept = 0;
+	size_t kept = 0, before = p->plan_n;
 	for (size_t i = 0; i < p->plan_n; i++)
 		if (i + 1 == p->plan_n || is_in_use(p, p->plans[i]))
 			p->plans[kept++] = p->plans[i];
 		else
 			plan_free(p->plans[i]);
 	p->plan_n = kept;
+	return kept < before;
+}
+
+void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX])
+{
+	memset(named, 0, NODES_MAX * sizeof *named);
+	for (size_t i = 0; i < p->plan_n; i++)
+		plan_name_nodes(p->plans[i], named);
 }

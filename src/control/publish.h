@@ -37,8 +37,10 @@ const struct plan *publisher_newest(const struct publisher *p);
 
 /* False, and nothing is done, when PLANS_MAX of them are still in use. The plan is moved in. */
 bool publish(struct publisher *p, const struct plan *plan);
-/* Frees what nobody uses; call it now and then. */
-void publisher_sweep(struct publisher *p);
+/* Frees what nobody uses; call it now and then. True when that was something. */
+bool publisher_sweep(struct publisher *p);
+/* named[number] of each node that any of the plans has, and of no other. */
+void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX]);
 
 /* On a worker's thread: `io` can be woken from now on; NULL: and is not any more. */
 void publish_worker_io(struct publish_worker *w, struct io *io);

@@ -130,6 +130,37 @@ static json_t *clusters_json(const struct control *c, const struct board_values 
 	return list;
 }
 
+/* --- the configuration --- */
+
+static json_t *reload_json(const struct reload *r)
+{
+	char when[CLOCK_TEXT_BYTES];
+	if (!r->wall_ns)
+		return json_null();
+	clock_text(r->wall_ns, when);
+	/* A text that was cut in the midst of a character is no JSON. */
+	json_t *message = json_string(r->text);
+	return json_pack("{s:s,s:b,s:o}", "at", when, "ok", r->good, "message",
+			 message ? message : json_string("it is in the log"));
+}
+
+/* What the file says, when that is not what holds. */
+static json_t *file_weights_json(const struct control *c)
+{
+	const uint32_t *file = c->config->weights.arms;
+	if (!control_weights_differ(c))
+		return json_null();
+	return json_pack("{s:i,s:i}", "source", (int)file[ARM_SOURCE], "target",
+			 (int)file[ARM_TARGET]);
+}
+
+static json_t *configuration_json(const struct control *c)
+{
+	return json_pack("{s:s,s:o,s:o,s:o}", "file", c->config->complaints.file, "plan",
+			 integer(publisher_newest(&c->publisher)->number), "reload",
+			 reload_json(&c->reload), "weights", file_weights_json(c));
+}
+
 /* --- the whole --- */
 
 json_t *status_json(const struct control *c)
@@ -139,12 +170,12 @@ json_t *status_json(const struct control *c)
 	clock_text(c->started_wall_ns, started);
 	json_t *j = weights_json(v.weights, v.epoch, !c->weights.unsaved);
 	uint64_t up_s = (clock_wall_ns() - c->started_wall_ns) / 1000000000u;
-	json_t *rest = json_pack("{s:s,s:s,s:i,s:s,s:o,s:i,s:s,s:s,s:o,s:o,s:o}", "state",
+	json_t *rest = json_pack("{s:s,s:s,s:i,s:s,s:o,s:i,s:s,s:o,s:o,s:o,s:o}", "state",
 				 c->state == CONTROL_SERVING ? "serving" : "draining", "version",
 				 CROSSFADE_VERSION, "pid", (int)getpid(), "started", started,
 				 "up_seconds", integer(up_s), "workers", (int)c->worker_n, "io",
-				 c->backend, "configuration", c->config->complaints.file,
-				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
+				 c->backend, "configuration", configuration_json(c), "listeners",
+				 listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
 	json_decref(rest);

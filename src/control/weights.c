@@ -29,17 +29,6 @@ static void publish_values(struct weights *w, const struct state_values *v)
 
 /* --- opening --- */
 
-static void say_difference(const struct state_values *kept, const uint32_t initial[ARMS])
-{
-	if (!memcmp(kept->weights, initial, sizeof kept->weights))
-		return;
-	log_line(LOG_WARN,
-		 "weights: the configuration says source %u, target %u; the kept state, source %u, "
-		 "target %u (epoch %llu), holds: change it with `crossfade weights`",
-		 initial[ARM_SOURCE], initial[ARM_TARGET], kept->weights[ARM_SOURCE],
-		 kept->weights[ARM_TARGET], (unsigned long long)kept->epoch);
-}
-
 /* The greater epoch of board and file; the other one learns of it. */
 static bool settle(struct weights *w, struct state_values kept, const uint32_t initial[ARMS])
 {
@@ -49,8 +38,6 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 		now = (struct state_values){ 1, { initial[0], initial[1] }, clock_wall_ns() };
 	else if (b.epoch > kept.epoch)
 		now = values_of(&b, clock_wall_ns());
-	if (now.epoch > 1 || kept.epoch > 0)
-		say_difference(&now, initial);
 	if (now.epoch > kept.epoch && !state_save(&w->state, &now)) {
 		/* The board has it: better served by these weights than not at all. */
 		if (b.epoch == 0)

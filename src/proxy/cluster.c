@@ -54,20 +54,13 @@ void live_cluster_close(struct live_cluster *c)
 	c->nodes = NULL;
 }
 
-static bool plan_names(const struct plan *plan, uint32_t number)
-{
-	for (int arm = 0; arm < ARMS; arm++)
-		for (size_t i = 0; i < plan->clusters[arm].node_n; i++)
-			if (plan->clusters[arm].nodes[i].state->number == number)
-				return true;
-	return false;
-}
-
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 {
+	bool named[NODES_MAX] = { false };
+	plan_name_nodes(plan, named);
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		struct live_node *live = all->by_number[i];
-		if (!live || plan_names(plan, i))
+		if (!live || named[i])
 			continue;
 		live->node = NULL;
 		live->cluster = NULL;

@@ -110,6 +110,14 @@ struct plan {
 	struct plan_pins *pins; /* one for each worker */
 };
 
+/* Sets named[number] of each node that the plan has; the others are left as they are. */
+static inline void plan_name_nodes(const struct plan *p, bool named[NODES_MAX])
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		for (size_t i = 0; i < p->clusters[arm].node_n; i++)
+			named[p->clusters[arm].nodes[i].state->number] = true;
+}
+
 /* A pin is taken and given back by the worker itself, with plain stores. */
 static inline void plan_pin(const struct plan *p, unsigned worker)
 {

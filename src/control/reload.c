@@ -1,0 +1,166 @@
+#include "control/reload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/changes.h"
+#include "control/control.h"
+
+/* --- what only a restart can change --- */
+
+static bool workers_differ(const struct control *c, const struct config *fresh)
+{
+	return fresh->workers != c->config->workers && control_worker_count(fresh) != c->worker_n;
+}
+
+static bool io_differs(const struct control *c, const struct config *fresh)
+{
+	return fresh->io != c->config->io;
+}
+
+static bool state_differs(const struct control *c, const struct config *fresh)
+{
+	return strcmp(fresh->state, c->config->state) != 0;
+}
+
+static bool admin_socket_differs(const struct control *c, const struct config *fresh)
+{
+	return strcmp(fresh->admin.socket, c->config->admin.socket) != 0;
+}
+
+static bool addresses_differ(const struct config_address *a, const struct config_address *b)
+{
+	for (; a && b; a = a->next, b = b->next)
+		if (!addr_is(&a->addr, &b->addr))
+			return true;
+	return a || b;
+}
+
+static bool admin_address_differs(const struct control *c, const struct config *fresh)
+{
+	return addresses_differ(fresh->admin.addresses, c->config->admin.addresses);
+}
+
+static bool listeners_differ(const struct control *c, const struct config *fresh)
+{
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		if (addresses_differ(fresh->listeners.kinds[k].addresses,
+				     c->config->listeners.kinds[k].addresses))
+			return true;
+	return false;
+}
+
+static const struct {
+	const char *key;
+	bool (*differs)(const struct control *c, const struct config *fresh);
+} fixed[] = {
+	{ "workers", workers_differ },
+	{ "io", io_differs },
+	{ "state", state_differs },
+	{ "admin.socket", admin_socket_differs },
+	{ "admin.address", admin_address_differs },
+	{ "listeners", listeners_differ },
+};
+
+static void refuse_what_is_fixed(const struct control *c, struct config *fresh)
+{
+	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+		if (fixed[i].differs(c, fresh))
+			complain(&fresh->complaints, config_place(fresh, fixed[i].key),
+				 "%s: only a restart can change this", fixed[i].key);
+}
+
+/* --- all or nothing --- */
+
+static const struct plan *make_plan(struct control *c, struct config *fresh)
+{
+	if (!nodes_add(&c->nodes, fresh)) {
+		complain(&fresh->complaints, NOWHERE,
+			 "nodes: too many that were taken away earlier are still in use; try again "
+			 "later");
+		return NULL;
+	}
+	return control_compile(c, fresh, &fresh->complaints);
+}
+
+static bool publish_plan(struct control *c, struct config *fresh, const struct plan *plan)
+{
+	if (publish(&c->publisher, plan))
+		return true;
+	plan_free(plan);
+	complain(&fresh->complaints, NOWHERE,
+		 "%d earlier plans are still in use by long requests; try again later", PLANS_MAX);
+	return false;
+}
+
+static bool apply(struct control *c, struct config *fresh)
+{
+	if (fresh->complaints.n == 0)
+		refuse_what_is_fixed(c, fresh);
+	if (fresh->complaints.n)
+		return false;
+	const struct plan *plan = make_plan(c, fresh);
+	bool good = plan && publish_plan(c, fresh, plan);
+	nodes_retire(&c->nodes, good ? fresh : c->config);
+	return good;
+}
+
+/* The configuration is in force: those who look at it by themselves are told. */
+static void follow(struct control *c, struct config *fresh)
+{
+	config_close(c->config);
+	c->config = config_hold(fresh);
+	c->plan_is_old = false;
+	health_renew(&c->health, c->config, &c->nodes);
+	names_close(&c->names);
+	if (!control_open_names(c))
+		log_line(LOG_ERROR, "reload: the resolver cannot be started: %s", strerror(errno));
+}
+
+/* --- what came of it --- */
+
+static void say_good(struct control *c, const char *changes)
+{
+	struct reload *r = &c->reload;
+	r->good_n++;
+	snprintf(r->text, sizeof r->text, "%s", changes);
+	log_line(LOG_INFO, "reload: the configuration is in force: %s (plan %llu)", r->text,
+		 (unsigned long long)publisher_newest(&c->publisher)->number);
+	control_say_risks(c);
+}
+
+static void say_bad(struct control *c, struct complaints *all)
+{
+	struct reload *r = &c->reload;
+	r->bad_n++;
+	complaints_sort(all);
+	complaint_line(all, &all->list[0], r->text, sizeof r->text);
+	for (size_t i = 0; i < all->n; i++) {
+		char line[RELOAD_TEXT_BYTES];
+		complaint_line(all, &all->list[i], line, sizeof line);
+		log_line(LOG_ERROR, "reload: %s", line);
+	}
+	if (all->more)
+		log_line(LOG_ERROR, "reload: and %zu more", all->more);
+	log_line(LOG_ERROR, "reload: nothing was changed");
+}
+
+void reload_now(struct control *c)
+{
+	char changes[CHANGES_TEXT_BYTES];
+	struct config *fresh = config_open(c->config->complaints.file);
+	c->reload.wall_ns = clock_wall_ns();
+	c->reload.good = apply(c, fresh);
+	if (c->reload.good) {
+		changes_tell(c->config, fresh, changes);
+		follow(c, fresh);
+		say_good(c, changes);
+	} else {
+		say_bad(c, &fresh->complaints);
+	}
+	config_close(fresh);
+}

@@ -1,0 +1,28 @@
+#ifndef CONTROL_RELOAD_H
+#define CONTROL_RELOAD_H
+
+/*
+ * Reads the configuration anew while traffic flows: all of it is applied, or, with the reason said,
+ * nothing of it. Workers get a new plan; what a node lives through (its health, its connections) is
+ * kept when both configurations have it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control;
+
+#define RELOAD_TEXT_BYTES 1200
+
+/* How the last one went. */
+struct reload {
+	uint64_t wall_ns; /* 0: there was none */
+	bool good;
+	unsigned good_n, bad_n;
+	char text[RELOAD_TEXT_BYTES]; /* what has changed; or what is wrong first, and where */
+};
+
+/* At the end of control's turn. The outcome stands in c->reload, and in the log. */
+void reload_now(struct control *c);
+
+#endif

@@ -1,0 +1,152 @@
+"""HUP: the configuration is read anew while traffic flows."""
+
+import os
+import signal
+
+import pytest
+import requests
+from stage import EchoCluster, Load, until
+
+
+@pytest.fixture
+def more_clusters():
+    made = [EchoCluster("third"), EchoCluster("fourth")]
+    yield made
+    for cluster in made:
+        cluster.close()
+
+
+def nodes_of(balancer, cluster):
+    return {n["name"]: n for n in balancer.status()["clusters"][cluster]["nodes"]}
+
+
+def swap(old, new):
+    def change(text):
+        assert old in text, (old, text)
+        return text.replace(old, new)
+
+    return change
+
+
+def who(balancer):
+    return requests.get(balancer.source, timeout=10).json()["cluster"]
+
+
+def test_nodes_come_and_go_under_load(make_balancer, clusters, more_clusters, backend):
+    """Each of two sides of the source is replaced by the other, again and again."""
+    source, third = clusters[0], more_clusters[0]
+    balancer = make_balancer(source.url, clusters[1].url, io=backend, source_more="health: { interval: 100ms }")
+    with Load(balancer.address, 9201) as load:
+        for i in range(30):
+            old, new = (source, third) if i % 2 == 0 else (third, source)
+            assert balancer.reload(swap(old.url, f"{old.url}, {new.url}"))["ok"]
+            said = balancer.reload(swap(f"{old.url}, {new.url}", new.url))
+            assert said["ok"] and f"-source {old.address}" in said["message"]
+            served = load.served
+            until(lambda: load.served > served + 20 or load.failures, what="some answers")
+    assert source.asked["/load"] > 100 and third.asked["/load"] > 100
+    assert nodes_of(balancer, 0).keys() == {f"{source.address}:{source.port}"}
+
+
+def test_a_node_keeps_its_health_and_a_new_one_is_checked(make_balancer, clusters, backend):
+    balancer = make_balancer("http://127.0.0.1:1", clusters[1].url, io=backend,
+                             source_more="health: { interval: 100ms }")
+    until(lambda: not nodes_of(balancer, 0)["127.0.0.1:1"]["healthy"], what="a failed node")
+    assert balancer.reload(swap("http://127.0.0.1:1", f"http://127.0.0.1:1, {clusters[0].url}"))["ok"]
+    assert not nodes_of(balancer, 0)["127.0.0.1:1"]["healthy"]
+    until(lambda: "200 in" in nodes_of(balancer, 0)[f"{clusters[0].address}:9200"]["check"], what="a check")
+    assert {who(balancer) for _ in range(4)} == {"source"}
+
+
+def test_a_name_that_is_new_is_waited_for(make_balancer, clusters, backend):
+    named = EchoCluster("named", address="127.0.0.1", port=0)
+    try:
+        balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+        assert balancer.reload(swap(clusters[0].url, f"http://localhost:{named.port}"))["ok"]
+        assert who(balancer) == "named"
+    finally:
+        named.close()
+
+
+def test_settings_change(make_balancer, clusters, backend):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    assert requests.put(balancer.source, data="x" * 200, timeout=10).status_code == 200
+    with requests.Session() as old:
+        old.put(balancer.source, data="x", timeout=10)
+        said = balancer.reload(swap("9201, tls: off", "9201, tls: off, body: 100"))
+        assert said["ok"] and said["message"] == "settings"
+        assert requests.put(balancer.source, data="x" * 200, timeout=10).status_code == 413
+        assert old.put(balancer.source, data="x" * 200, timeout=10).status_code == 413
+
+
+def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    before = balancer.status()["configuration"]["plan"]
+    good = balancer.file.read_text()
+    with Load(balancer.address, 9201, clients=2):
+        said = balancer.reload(lambda text: text + "tiemouts: { head: 1s }\nworkers: zero\n")
+        line = good.count("\n") + 1
+        assert not said["ok"]
+        assert said["message"] == f"{balancer.file}:{line}:1: unknown key 'tiemouts'; did you mean 'timeouts'?"
+        assert f"{balancer.file}:{line + 1}:10: workers: 'zero' is not auto" in balancer.said()
+        assert not balancer.reload(swap("tls.key }", "tls.crt }"))["ok"]
+        balancer.file.unlink()
+        balancer.process.send_signal(signal.SIGHUP)
+        until(lambda: "cannot be read: No such file" in balancer.said(), what="a complaint")
+        balancer.file.write_text(good)
+    assert balancer.status()["configuration"]["plan"] == before
+    assert "nothing was changed" in balancer.said()
+    assert "REFUSED" in balancer.command("status").stdout
+    assert balancer.reload()["ok"]
+    assert "REFUSED" not in balancer.command("status").stdout
+
+
+@pytest.mark.parametrize("key, change", [
+    ("workers", lambda text: text + "workers: 7\n"),
+    ("io", lambda text: text.replace("io: epoll", "io: io_uring")),
+    ("state", lambda text: text.replace("state: state", "state: elsewhere")),
+    ("admin.socket", lambda text: text.replace("socket: admin.sock", "socket: other.sock")),
+    ("admin.address", lambda text: text.replace("socket: admin.sock", "socket: admin.sock, address: 127.0.0.1:1")),
+])
+def test_what_only_a_restart_can_change_is_refused(make_balancer, clusters, key, change):
+    """And nothing else of the same file is applied."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io="epoll")
+    socket = balancer.directory / "admin.sock"
+
+    def reloaded():
+        done = balancer.command("status", "--socket", str(socket))
+        return "REFUSED" in done.stdout and done.stdout
+
+    balancer.file.write_text(change(balancer.file.read_text()).replace(clusters[0].url, "http://127.0.0.1:1"))
+    balancer.process.send_signal(signal.SIGHUP)
+    said = until(reloaded, what="a refusal")
+    assert f": {key}: only a restart can change this" in said
+    assert who(balancer) == "source"
+
+
+def test_weights_that_differ_from_what_is_kept_are_said_aloud(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    assert "the file says" not in balancer.command("status").stdout
+    assert balancer.reload(swap("source: 1, target: 0", "source: 3, target: 7"))["ok"]
+    assert "the configuration says source 3, target 7; the kept state, source 1, target 0" in balancer.said()
+    assert "the file says source 3, target 7" in balancer.command("status").stdout
+    assert balancer.status()["weights"] == {"source": 1, "target": 0}
+    balancer.weights(3, 7)
+    assert "the file says" not in balancer.command("status").stdout
+
+
+def test_after_a_crash_the_new_configuration_holds(make_balancer, clusters, more_clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    assert balancer.reload(swap(clusters[0].url, more_clusters[0].url))["ok"]
+    before = balancer.working_pid()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: balancer.working_pid() not in (None, before) and balancer.is_up(), 20, "its heir")
+    assert who(balancer) == "third"
+
+
+def test_a_stop_during_reloads_is_a_stop(make_balancer, clusters, backend):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    for _ in range(20):
+        balancer.process.send_signal(signal.SIGHUP)
+    balancer.process.send_signal(signal.SIGTERM)
+    assert balancer.process.wait(20) == 0

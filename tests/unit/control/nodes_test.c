@@ -1,0 +1,154 @@
+#include "unit/control/kit.h"
+
+#include "control/nodes.h"
+
+/* The nodes of the source; the target has one that never changes. */
+static struct config *with_nodes(const char *nodes)
+{
+	char text[512];
+	snprintf(text, sizeof text,
+		 "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+		 "source: { nodes: [ %s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n",
+		 nodes);
+	return kit_config(text);
+}
+
+static void change(struct nodes *s, const char *to)
+{
+	struct config *c = with_nodes(to);
+	assert_true(nodes_add(s, c));
+	nodes_retire(s, c);
+	config_close(c);
+}
+
+static struct node_record *named(const struct nodes *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->list[i]->name, name))
+			return s->list[i];
+	return NULL;
+}
+
+static void open_with(struct nodes *s, const char *nodes)
+{
+	struct config *c = with_nodes(nodes);
+	nodes_open(s, c);
+	config_close(c);
+}
+
+static void what_is_known_of_a_node_outlives_its_configuration(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://a:1, http://b:1");
+	struct node_record *b = named(&s, "b:1");
+	atomic_store(&b->state.healthy, false);
+	change(&s, "http://c:1, http://b:1");
+	assert_ptr_equal(named(&s, "b:1"), b);
+	assert_false(node_is_healthy(b));
+	assert_non_null(named(&s, "c:1"));
+	assert_null(named(&s, "a:1"));
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.gone_n, 1);
+	nodes_close(&s);
+}
+
+static void another_scheme_is_another_node(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://a:1");
+	const struct node_record *clear = named(&s, "a:1");
+	change(&s, "https://a:1");
+	assert_ptr_not_equal(named(&s, "a:1"), clear);
+	assert_int_not_equal(named(&s, "a:1")->state.number, clear->state.number);
+	nodes_close(&s);
+}
+
+static void a_number_is_given_again_when_no_plan_names_it(void **state)
+{
+	(void)state;
+	struct nodes s;
+	bool in_plans[NODES_MAX] = { false };
+	open_with(&s, "http://a:1");
+	uint32_t number = named(&s, "a:1")->state.number;
+	change(&s, "http://b:1");
+	in_plans[number] = true;
+	nodes_sweep(&s, in_plans);
+	assert_int_equal(s.gone_n, 1);
+	change(&s, "http://b:1, http://c:1");
+	assert_int_not_equal(named(&s, "c:1")->state.number, number);
+	in_plans[number] = false;
+	nodes_sweep(&s, in_plans);
+	assert_int_equal(s.gone_n, 0);
+	change(&s, "http://b:1, http://c:1, http://d:1");
+	assert_int_equal(named(&s, "d:1")->state.number, number);
+	nodes_close(&s);
+}
+
+static void a_node_that_comes_back_soon_is_the_same(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://a:1, http://b:1");
+	const struct node_record *a = named(&s, "a:1");
+	change(&s, "http://b:1");
+	change(&s, "http://b:1, http://a:1");
+	assert_ptr_equal(named(&s, "a:1"), a);
+	assert_int_equal(s.gone_n, 0);
+	nodes_close(&s);
+}
+
+/* Both clusters are full. */
+static struct config *full(char letter)
+{
+	size_t bytes = NODES_PER_CLUSTER_MAX * 2 * 24 + 512;
+	char *text = malloc(bytes);
+	size_t n = (size_t)snprintf(text, bytes,
+				    "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+				    "state: s\n");
+	for (int arm = 0; arm < ARMS; arm++) {
+		n += (size_t)snprintf(text + n, bytes - n, "%s: { nodes: [",
+				      arm_name((enum arm)arm));
+		for (int i = 0; i < NODES_PER_CLUSTER_MAX; i++)
+			n += (size_t)snprintf(text + n, bytes - n, " http://%c%d:1,", letter, i);
+		n += (size_t)snprintf(text + n - 1, bytes - n, " ] }\n") - 1;
+	}
+	struct config *c = kit_config(text);
+	free(text);
+	return c;
+}
+
+static void numbers_that_are_all_in_use_refuse_a_change(void **state)
+{
+	(void)state;
+	struct nodes s;
+	bool in_plans[NODES_MAX] = { false };
+	struct config *first = full('a'), *second = full('b'), *third = full('c');
+	nodes_open(&s, first);
+	assert_int_equal(s.n, 2 * NODES_PER_CLUSTER_MAX);
+	assert_true(nodes_add(&s, second));
+	nodes_retire(&s, second);
+	assert_false(nodes_add(&s, third));
+	nodes_retire(&s, second);
+	assert_int_equal(s.n, 2 * NODES_PER_CLUSTER_MAX);
+	assert_non_null(named(&s, "b511:1"));
+	nodes_sweep(&s, in_plans);
+	assert_true(nodes_add(&s, third));
+	config_close(first);
+	config_close(second);
+	config_close(third);
+	nodes_close(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_known_of_a_node_outlives_its_configuration),
+		cmocka_unit_test(another_scheme_is_another_node),
+		cmocka_unit_test(a_number_is_given_again_when_no_plan_names_it),
+		cmocka_unit_test(a_node_that_comes_back_soon_is_the_same),
+		cmocka_unit_test(numbers_that_are_all_in_use_refuse_a_change),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
