@@ -1,0 +1,31 @@
+#ifndef PROXY_GATE_H
+#define PROXY_GATE_H
+
+/*
+ * Who may come in. A connection is asked for before a byte of it is read; one that is turned away
+ * costs a look-up in two lists and a reset, so that a flood of them takes nothing from the others.
+ */
+
+#include "proxy/counters.h"
+#include "proxy/plan.h"
+
+/* Of one worker. */
+struct gate {
+	unsigned worker;
+	struct counters *counters; /* borrowed */
+	uint64_t quiet_until_ms;   /* no line in the log before then */
+	uint64_t unsaid;	   /* turned away since the last line */
+};
+
+/*
+ * Whether a connection from `peer` may be served: `allow`, and this worker's share of `connections`.
+ * ERR_NONE, or why not.
+ */
+enum err gate_ask(const struct gate *g, const struct plan *p, const struct listener *l,
+		  const struct addr *peer);
+
+/* It is turned away: counted, and said in the log at most once a second. */
+void gate_turn_away(struct gate *g, const struct listener *l, const struct addr *peer, enum err why,
+		    uint64_t now_ms);
+
+#endif
