@@ -77,6 +77,9 @@
 /* How long a weight change waits for every worker's acknowledgment. */
 #define ACKNOWLEDGE_TIMEOUT_MS 2000
 
+/* A worker says at most so often that it turns connections away. */
+#define TURNED_AWAY_LOG_MS 1000
+
 /* --- counts --- */
 
 #define WORKERS_MAX 128
@@ -85,10 +88,16 @@
 #define NODES_PER_CLUSTER_MAX 512
 /* Nodes at a time: of two clusters, and as many that a reload took away and that are in use. */
 #define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)
+/* Connections of clients that a configuration may allow: as many files as a process may open. */
+#define CONNECTIONS_MAX 1048576
+/* Networks in one list of the configuration: a cloud provider publishes some thousands of its own. */
+#define NETWORKS_MAX 16384
 /* Handshakes that one turn starts: 200 us each, so a turn stays under a millisecond. */
 #define HANDSHAKES_PER_TURN 4
 /* Accepts under way at a time on one listening socket. */
 #define ACCEPTS_ARMED 4
+/* Addresses in X-Forwarded-For that are looked at; AWS ALB refuses requests with more than 30. */
+#define FORWARDED_HOPS_MAX 30
 /* Idle connections that a worker keeps to one node. */
 #define IDLE_WIRES_PER_NODE 512
 /* Nodes that one request is tried on when connects fail. */

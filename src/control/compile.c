@@ -125,6 +125,25 @@ static const struct route routes[LISTENER_KINDS] = {
 	[LISTENER_TARGET] = { .arm = ARM_TARGET },
 };
 
+static const struct networks *compile_networks(struct compiled *d, const struct config_networks *from)
+{
+	if (from->at == NOWHERE)
+		return NULL;
+	struct networks *s = take(d, 1, sizeof *s);
+	s->n = from->list.n;
+	s->ranges = take(d, s->n, sizeof *s->ranges);
+	memcpy(s->ranges, from->list.ranges, s->n * sizeof *s->ranges);
+	return s;
+}
+
+static struct span compile_text(struct compiled *d, const char *text)
+{
+	struct span from = span_of(text);
+	char *copy = take(d, 1, from.n + 1);
+	memcpy(copy, text ? text : "", from.n);
+	return (struct span){ copy, from.n };
+}
+
 static bool speaks_tls(const struct config *c)
 {
 	for (int k = 0; k < LISTENER_KINDS; k++)
@@ -138,6 +157,7 @@ static void compile_listener(struct compiled *d, const struct config *c,
 			     enum config_listener_kind k, const struct config_address *a)
 {
 	struct plan *p = &d->plan;
+	const struct config_listener *from = &c->listeners.kinds[k];
 	struct listener *l = &p->listeners[p->listener_n];
 	*l = (struct listener){
 		.number = (uint32_t)p->listener_n++,
@@ -145,18 +165,34 @@ static void compile_listener(struct compiled *d, const struct config *c,
 		.route = routes[k],
 		.policy = { c->timeouts.head_ms, c->timeouts.idle_ms, c->timeouts.keep_alive_ms,
 			    c->timeouts.tunnel_ms },
-		.forwarded = (enum forwarded)c->listeners.kinds[k].forwarded,
-		.trace = (enum trace)c->listeners.kinds[k].trace,
+		.forwarded = (enum forwarded)from->forwarded,
+		.trace = (enum trace)from->trace,
 		.port = addr_port(&a->addr),
-		.body_max = c->listeners.kinds[k].body_max,
-		.tls = c->listeners.kinds[k].tls ? d->front.list : NULL,
+		.body_max = from->body_max,
+		.allow = compile_networks(d, &from->allow),
+		.trust = compile_networks(d, &from->trust),
+		.health = compile_text(d, from->health),
+		.connections_max = from->connections_max,
+		.section = (uint32_t)k,
+		.tls = from->tls ? d->front.list : NULL,
 	};
+}
+
+/* A worker without a share would turn everybody away whom the kernel gives to it. */
+static void check_connections(const struct compiled *d, const struct config_listener *l,
+			      struct complaints *to)
+{
+	if (l->connections_max && l->connections_max < d->plan.worker_n)
+		complain(to, l->head.at,
+			 "connections: %u is less than the number of workers, %u, which share it",
+			 l->connections_max, d->plan.worker_n);
 }
 
 static void compile_listeners(struct compiled *d, const struct config *c, struct complaints *to)
 {
 	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
-	for (int k = 0; k < LISTENER_KINDS; k++)
+	for (int k = 0; k < LISTENER_KINDS; k++) {
+		check_connections(d, &c->listeners.kinds[k], to);
 		for (const struct config_address *a = c->listeners.kinds[k].addresses; a;
 		     a = a->next) {
 			if (d->plan.listener_n == LISTENERS_MAX) {
@@ -167,6 +203,7 @@ static void compile_listeners(struct compiled *d, const struct config *c, struct
 			}
 			compile_listener(d, c, (enum config_listener_kind)k, a);
 		}
+	}
 }
 
 /* --- clusters --- */

@@ -14,7 +14,7 @@
 #include "control/complaints.h"
 #include "control/config_fields.h"
 #include "control/keys.h"
-#include "io/addr.h"
+#include "io/networks.h"
 #include "proxy/plan.h"
 
 struct config_address {
@@ -24,6 +24,11 @@ struct config_address {
 	struct config_address *next;
 };
 
+struct config_networks {
+	struct networks list;
+	size_t at; /* NOWHERE: there is no such key */
+};
+
 struct config_listener {
 	struct section_head head; /* NOWHERE: there is no such listener */
 	struct config_address *addresses;
@@ -31,6 +36,9 @@ struct config_listener {
 	uint32_t forwarded; /* enum forwarded */
 	uint32_t trace;	    /* enum trace */
 	uint64_t body_max;  /* bytes; 0: any number */
+	struct config_networks allow, trust;
+	const char *health;	  /* a path; NULL: none */
+	uint32_t connections_max; /* 0: any number */
 };
 
 struct config_node {

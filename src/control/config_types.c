@@ -285,6 +285,66 @@ static void request_path_preset(const struct key *k, void *to)
 
 const struct key_type key_request_path = { request_path_bind, request_path_preset };
 
+/* --- networks --- */
+
+static const char *network_trouble(enum network_verdict v)
+{
+	switch (v) {
+	case NETWORK_ADDRESS:
+		return "it does not begin with an IPv4 or IPv6 address";
+	case NETWORK_LENGTH:
+		return "behind the '/' a number of bits is expected, at most 32, or 128 for IPv6";
+	case NETWORK_BITS:
+		return "the address has bits beyond those that the '/' leaves to the network";
+	case NETWORK_GOOD:
+		break;
+	}
+	return NULL;
+}
+
+static void append_network(struct binder *b, const struct key *k, const struct yaml *y,
+			   struct networks *to)
+{
+	if (!key_is_scalar(b, k, y))
+		return;
+	const char *wrong = network_trouble(networks_add(to, span_of(y->text)));
+	if (wrong)
+		complain(b->complaints, y->at, "%s: '%s' is not a network, as 10.0.0.0/8: %s",
+			 k->name, y->text, wrong);
+}
+
+static void networks_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_networks *s = to;
+	size_t n = y->kind == YAML_LIST ? 0 : 1;
+	for (const struct yaml *item = y->first; item && y->kind == YAML_LIST; item = item->next)
+		n++;
+	if (n == 0)
+		complain(b->complaints, y->at, "%s: the list is empty: nobody would be in it",
+			 k->name);
+	if (n > NETWORKS_MAX)
+		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
+			 NETWORKS_MAX);
+	if (n == 0 || n > NETWORKS_MAX)
+		return;
+	s->at = y->at;
+	s->list.ranges = arena_take(b->arena, n * NETWORK_RANGES * sizeof *s->list.ranges);
+	if (y->kind != YAML_LIST)
+		append_network(b, k, y, &s->list);
+	else
+		for (const struct yaml *item = y->first; item; item = item->next)
+			append_network(b, k, item, &s->list);
+	networks_sort(&s->list);
+}
+
+static void networks_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_networks *)to = (struct config_networks){ .at = NOWHERE };
+}
+
+const struct key_type key_networks = { networks_bind, networks_preset };
+
 /* --- workers --- */
 
 static void workers_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)

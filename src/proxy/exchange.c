@@ -140,12 +140,22 @@ static void attempt(struct exchange *ex, struct live_node *node)
 		stream_trailers(to, ex->trailers);
 }
 
+static void find_client(struct exchange *ex)
+{
+	const struct networks *trust = ex->listener->trust;
+	if (!trust || !networks_have(trust, &ex->peer))
+		return;
+	ex->trusted = true;
+	ex->client = forward_origin(ex->request, trust, &ex->peer);
+}
+
 static bool prepare(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
 	struct forward_facts facts = {
 		.listener = ex->listener,
-		.client = &ex->client,
+		.peer = &ex->peer,
+		.trusted = ex->trusted,
 		.wall_ns = d->io->wall_ns,
 		.chance = &d->chance,
 	};
@@ -206,11 +216,43 @@ static bool is_too_large(const struct exchange *ex, uint64_t body_bytes)
 	return max && body_bytes > max && ex->status != 101;
 }
 
+/* For a load balancer in front of this one: a cluster that is down is no reason to go elsewhere. */
+static void answer_health(struct exchange *ex)
+{
+	struct msg *m = ex->request;
+	if (m->method != METHOD_GET && m->method != METHOD_HEAD) {
+		answer_here(ex, ERR_METHOD_NOT_ALLOWED);
+		return;
+	}
+	if (ex->desk->draining) {
+		answer_here(ex, ERR_STOPPING);
+		return;
+	}
+	ex->state = EXCHANGE_REPLYING;
+	ex->status = 200;
+	reply_text(&ex->reply, ex->front.peer, &ex->arena, ex->desk->bufs, 200, SPAN("text/plain"),
+		   SPAN("ok\n"), m->method == METHOD_HEAD);
+	stop_request(ex);
+	end_if_over(ex);
+}
+
+static bool asks_for_health(const struct exchange *ex)
+{
+	struct span path = ex->listener->health, target = msg_target(ex->request);
+	return path.n && target.n >= path.n && !memcmp(target.at, path.at, path.n) &&
+	       (target.n == path.n || target.at[path.n] == '?');
+}
+
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
 	(void)end;
 	struct exchange *ex = exchange_of(to, front);
 	ex->request = m;
+	find_client(ex);
+	if (asks_for_health(ex)) {
+		answer_health(ex);
+		return;
+	}
 	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
 		answer_here(ex, ERR_BODY_SIZE);
 		return;
@@ -408,7 +450,7 @@ static const struct stream_verbs back_verbs = {
 
 /* --- a life --- */
 
-struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *client,
+struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *peer,
 			    struct stream *front)
 {
 	struct exchange *ex = slab_take(&d->exchanges);
@@ -419,7 +461,7 @@ struct arena *exchange_open(struct desk *d, const struct listener *l, const stru
 	ex->desk = d;
 	ex->plan = d->plan;
 	ex->listener = l;
-	ex->client = *client;
+	ex->peer = ex->client = *peer;
 	ex->arm = ARM_NONE;
 	ex->began_ns = d->io->now_ns;
 	arena_open(&ex->arena, &d->chunks);

@@ -23,6 +23,7 @@ struct desk {
 	unsigned worker;
 	const struct plan *plan;    /* what new exchanges use */
 	struct board_values values; /* of this turn */
+	bool draining;		    /* no new clients are wanted */
 	struct split split;
 	struct live_cluster clusters[ARMS];
 	struct counters *counters;
@@ -56,7 +57,9 @@ struct exchange {
 	struct msg *request;
 	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
 	struct reply reply;
-	struct addr client;
+	struct addr peer;   /* who is connected to us */
+	struct addr client; /* whom the request comes from: the peer, or who it says */
+	bool trusted;	    /* the peer's word on that counts */
 	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
@@ -73,7 +76,7 @@ void desk_open(struct desk *d);
 void desk_close(struct desk *d);
 
 /* A request begins: joins `front` and gives the arena for it (struct front_user's open()). */
-struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *client,
+struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *peer,
 			    struct stream *front);
 
 /* New values or a new plan: those that wait decide again. */

@@ -35,6 +35,11 @@ static bool append_to(struct msg *m, enum name name, struct span value)
 	return msg_set(m, name, (struct span){ joined, n });
 }
 
+static bool say(struct msg *m, enum name name, struct span value, bool unless_said)
+{
+	return (unless_said && msg_find(m, name)) || msg_set(m, name, value);
+}
+
 static bool add_forwarded(struct msg *m, const struct forward_facts *facts)
 {
 	const struct listener *l = facts->listener;
@@ -47,12 +52,60 @@ static bool add_forwarded(struct msg *m, const struct forward_facts *facts)
 		return true;
 	}
 	char host[ADDR_TEXT_BYTES], port[8];
-	addr_host_text(facts->client, host);
+	addr_host_text(facts->peer, host);
 	int n = snprintf(port, sizeof port, "%u", l->port);
 	return append_to(m, NAME_X_FORWARDED_FOR, span_of(host)) &&
-	       msg_set(m, NAME_X_FORWARDED_PROTO, l->tls ? SPAN("https") : SPAN("http")) &&
-	       msg_set(m, NAME_X_FORWARDED_PORT, (struct span){ port, (size_t)n });
+	       say(m, NAME_X_FORWARDED_PROTO, l->tls ? SPAN("https") : SPAN("http"),
+		   facts->trusted) &&
+	       say(m, NAME_X_FORWARDED_PORT, (struct span){ port, (size_t)n }, facts->trusted);
 }
+
+/* --- who it was --- */
+
+/* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80" */
+static bool read_hop(struct span s, struct addr *a)
+{
+	if (s.n && s.at[0] == '[') {
+		const char *close = memchr(s.at, ']', s.n);
+		return close &&
+		       addr_parse((struct span){ s.at + 1, (size_t)(close - s.at) - 1 }, 0, a);
+	}
+	const char *colon = memchr(s.at, ':', s.n);
+	bool port = colon && !memchr(colon + 1, ':', s.n - (size_t)(colon - s.at) - 1);
+	return addr_parse(port ? (struct span){ s.at, (size_t)(colon - s.at) } : s, 0, a);
+}
+
+static struct span take_last_member(struct span *list)
+{
+	const char *comma = memrchr(list->at, ',', list->n);
+	size_t before = comma ? (size_t)(comma - list->at) : 0, skip = comma ? before + 1 : 0;
+	struct span last = { list->at + skip, list->n - skip };
+	list->n = before;
+	return span_trim(last);
+}
+
+struct addr forward_origin(const struct msg *request, const struct networks *trust,
+			   const struct addr *peer)
+{
+	struct addr origin = *peer, hop;
+	unsigned hops = 0;
+	for (unsigned i = request->field_n; i-- > 0;) {
+		const struct field *f = &request->fields[i];
+		if (f->name != NAME_X_FORWARDED_FOR || f->dropped)
+			continue;
+		for (struct span list = field_value(request, f); list.n;) {
+			if (hops++ == FORWARDED_HOPS_MAX ||
+			    !read_hop(take_last_member(&list), &hop))
+				return origin;
+			origin = hop;
+			if (!networks_have(trust, &hop))
+				return origin;
+		}
+	}
+	return origin;
+}
+
+/* --- traces --- */
 
 static char *put_hex(char *at, uint64_t value, unsigned digits)
 {

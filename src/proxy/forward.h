@@ -14,15 +14,25 @@ uint64_t chance_next(struct chance *c);
 
 struct forward_facts {
 	const struct listener *listener;
-	const struct addr *client;
+	const struct addr *peer; /* who is connected to us */
+	bool trusted;		 /* what that peer says in X-Forwarded-* counts */
 	uint64_t wall_ns;
 	struct chance *chance;
 };
 
 /*
+ * Whom a request comes from, when `peer` is trusted: the rightmost address in X-Forwarded-For that
+ * is not in `trust`. When all of them are, or one is no address, it is the last one that was
+ * understood.
+ */
+struct addr forward_origin(const struct msg *request, const struct networks *trust,
+			   const struct addr *peer);
+
+/*
  * Adds X-Forwarded-For, -Proto and -Port as the listener says, and the trace fields that are not
- * there: X-Amzn-Trace-Id (Root=1-TIME-RANDOM) and traceparent (W3C Trace Context, level 1). False
- * when the fields get too many or too long for a head.
+ * there; a trusted peer's -Proto and -Port stay: X-Amzn-Trace-Id (Root=1-TIME-RANDOM) and
+ * traceparent (W3C Trace Context, level 1). False when the fields get too many or too long for a
+ * head.
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 

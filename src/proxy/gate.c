@@ -11,7 +11,8 @@ static bool is_full(const struct gate *g, const struct plan *p, const struct lis
 		return false;
 	for (size_t i = 0; i < p->listener_n; i++)
 		if (p->listeners[i].section == l->section)
-			open += counter_read(&g->counters->connections_open[p->listeners[i].number]);
+			open += counter_read(
+				&g->counters->connections_open[p->listeners[i].number]);
 	return open >= max / p->worker_n + (g->worker < max % p->worker_n);
 }
 
@@ -33,10 +34,11 @@ void gate_turn_away(struct gate *g, const struct listener *l, const struct addr 
 		return;
 	}
 	addr_host_text(peer, text);
-	log_line_if_taken(LOG_WARN,
-			  "worker %u: listener %s turned %s away: %s (%s; %llu more since the last line)",
-			  g->worker, l->name, text, err_sentence(why), err_word(why),
-			  (unsigned long long)g->unsaid);
+	log_line_if_taken(
+		LOG_WARN,
+		"worker %u: listener %s turned %s away: %s (%s; %llu more since the last line)",
+		g->worker, l->name, text, err_sentence(why), err_word(why),
+		(unsigned long long)g->unsaid);
 	g->unsaid = 0;
 	g->quiet_until_ms = now_ms + TURNED_AWAY_LOG_MS;
 }

@@ -18,8 +18,8 @@ struct gate {
 };
 
 /*
- * Whether a connection from `peer` may be served: `allow`, and this worker's share of `connections`.
- * ERR_NONE, or why not.
+ * Whether a connection from `peer` may be served: `allow`, and this worker's share of
+ * `connections`. ERR_NONE, or why not.
  */
 enum err gate_ask(const struct gate *g, const struct plan *p, const struct listener *l,
 		  const struct addr *peer);

@@ -16,7 +16,7 @@
 #include "base/span.h"
 #include "ends/h1_back.h"
 #include "ends/h1_front.h"
-#include "io/addr.h"
+#include "io/networks.h"
 #include "base/limits.h"
 #include "net/tls_context.h"
 
@@ -92,6 +92,11 @@ struct listener {
 	enum trace trace;
 	uint16_t port;		  /* for X-Forwarded-Port */
 	uint64_t body_max;	  /* bytes of a request's body; 0: any number */
+	const struct networks *allow; /* who may connect; NULL: everybody */
+	const struct networks *trust; /* whose X-Forwarded-* counts; NULL: nobody's */
+	struct span health;	  /* the path that is answered here; empty: none */
+	uint32_t connections_max; /* at once, of all listeners of the section; 0: any number */
+	uint32_t section;	  /* of the configuration: one listener with several addresses */
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "proxy/exchange.h"
+#include "proxy/gate.h"
 
 /* After running out of descriptors: time for some to come back. */
 #define ACCEPT_PAUSE_MS 100
@@ -43,6 +44,7 @@ struct worker {
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
 	struct list acceptors;
+	struct gate gate;
 	bool stopping;
 };
 
@@ -63,9 +65,17 @@ static void connection_gone(const struct front_facts *facts)
 
 static const struct front_user front_user = { .open = open_exchange, .gone = connection_gone };
 
+/* Who is turned away is reset: that leaves nothing here, not even a waiting state in the kernel. */
 static void serve(struct worker *w, struct sock *sock, uint32_t number)
 {
 	struct live_listener *l = &w->listeners[number];
+	struct io *io = w->config.io;
+	enum err why = gate_ask(&w->gate, w->desk.plan, l->listener, &sock->peer);
+	if (why != ERR_NONE) {
+		gate_turn_away(&w->gate, l->listener, &sock->peer, why, io_now_ms(io));
+		io_close(io, sock, true);
+		return;
+	}
 	struct tls_context **tls = l->listener->tls;
 	counter_add(&w->config.counters->connections_total[number], 1);
 	counter_add(&w->config.counters->connections_open[number], 1);
@@ -181,7 +191,7 @@ static void look_at_board(struct worker *w)
 
 static void stop(struct worker *w)
 {
-	w->stopping = true;
+	w->stopping = w->desk.draining = true;
 	list_each_safe(l, &w->acceptors) {
 		struct acceptor *a = list_entry(l, struct acceptor, link);
 		bool idle = true;
@@ -281,6 +291,7 @@ struct worker *worker_open(const struct worker_config *c)
 	w->config = *c;
 	w->front_budget.max = FRONT_BUDGET_BYTES;
 	list_init(&w->acceptors);
+	w->gate = (struct gate){ .worker = c->number, .counters = c->counters };
 	wheel_open(&w->wheel, io_now_ms(c->io));
 	wires_open(&w->wires, c->io, c->bufs);
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);

@@ -30,6 +30,7 @@ BALANCERS = {
                   "  authorization: Basic b3Vycw==",
     },
     "bounded": {"listener": ", body: 1KiB"},
+    "guarded": {"listener": ", health: /healthz, trust: 127.0.0.0/8"},
 }
 
 

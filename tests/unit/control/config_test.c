@@ -60,7 +60,8 @@ static void each_key_is_read(void **state)
 		"listeners:\n"
 		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: "
 		"remove,\n"
-		"            trace: keep }\n"
+		"            trace: keep, allow: [ 10.0.0.0/8, '2001:db8::/32' ], trust: 10.1.0.1,\n"
+		"            health: /up, connections: 77 }\n"
 		"source:\n"
 		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
 		"  verify: off\n"
@@ -84,6 +85,13 @@ static void each_key_is_read(void **state)
 	assert_false(l->tls);
 	assert_int_equal(l->forwarded, FORWARDED_REMOVE);
 	assert_int_equal(l->trace, TRACE_KEEP);
+	struct addr inside;
+	assert_true(addr_parse(SPAN("10.1.0.1"), 0, &inside));
+	assert_true(networks_have(&l->allow.list, &inside));
+	assert_int_equal(l->allow.list.n, 2);
+	assert_true(networks_have(&l->trust.list, &inside));
+	assert_string_equal(l->health, "/up");
+	assert_int_equal(l->connections_max, 77);
 	const struct config_cluster *s = &c->clusters[ARM_SOURCE];
 	const struct config_node *n = s->nodes;
 	assert_string_equal(n->name, "A.b_c:81");
@@ -420,6 +428,60 @@ static void no_complaint_shows_a_credential(void **state)
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 
+#define WITH_LISTENER(more)                                                                        \
+	"listeners: { weighted: { address: 127.0.0.1:1, tls: off, " more " } }\n"                  \
+	"source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n"
+
+static void a_listener_is_checked(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ WITH_LISTENER("allow: []"), "allow: the list is empty: nobody would be in it" },
+		{ WITH_LISTENER("allow: office"),
+		  "allow: 'office' is not a network, as 10.0.0.0/8: it does not begin with an IPv4 "
+		  "or IPv6 address" },
+		{ WITH_LISTENER("allow: [ 10.0.0.0/8, 10.0.0.0/33 ]"),
+		  "allow: '10.0.0.0/33' is not a network, as 10.0.0.0/8: behind the '/' a number of "
+		  "bits is expected, at most 32, or 128 for IPv6" },
+		{ WITH_LISTENER("trust: 10.0.0.1/8"),
+		  "trust: '10.0.0.1/8' is not a network, as 10.0.0.0/8: the address has bits beyond "
+		  "those that the '/' leaves to the network" },
+		{ WITH_LISTENER("health: up"), "health: 'up' does not begin with /" },
+		{ WITH_LISTENER("connections: 0"),
+		  "connections: '0' is not a whole number from 1 to 1048576" },
+		{ WITH_LISTENER("connections: 1048577"),
+		  "connections: '1048577' is not a whole number from 1 to 1048576" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = config_open_text("f", "", span_of(rows[i].text));
+		assert_int_equal(c->complaints.n, 1);
+		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		config_close(c);
+	}
+}
+
+static void so_many_networks_and_no_more(void **state)
+{
+	(void)state;
+	for (size_t n = NETWORKS_MAX; n <= NETWORKS_MAX + 1; n++) {
+		char *text = malloc(n * 24 + 1024), *at = text;
+		at += sprintf(at, "listeners: { weighted: { address: 127.0.0.1:1, tls: off, allow: [");
+		for (size_t i = 0; i < n; i++)
+			at += sprintf(at, "%s10.%zu.%zu.0/24", i ? ", " : "", i >> 8 & 255, i & 255);
+		sprintf(at, "] } }\nsource: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
+			    "state: s\n");
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, n > NETWORKS_MAX);
+		if (n > NETWORKS_MAX)
+			assert_string_equal(c->complaints.list[0].message,
+					    "allow: there are 16385; 16384 is the most");
+		config_close(c);
+		free(text);
+	}
+}
+
 static void tls_wants_a_certificate(void **state)
 {
 	(void)state;
@@ -500,6 +562,8 @@ int main(void)
 		cmocka_unit_test(configured_fields_are_bounded),
 		cmocka_unit_test(a_credential_is_read_from_a_file),
 		cmocka_unit_test(no_complaint_shows_a_credential),
+		cmocka_unit_test(a_listener_is_checked),
+		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
 		cmocka_unit_test(a_caret_stands_right_behind_tabs_and_letters_of_several_bytes),

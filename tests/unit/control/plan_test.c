@@ -40,7 +40,8 @@ static const struct plan *compile(struct world *w, const struct plan *previous)
 static const char tls_config[] =
 	"listeners:\n"
 	"  weighted: { address: [ '127.0.0.1:8443', '[::1]:8444' ] }\n"
-	"  target: { address: 127.0.0.1:9202, tls: off, forwarded: preserve }\n"
+	"  target: { address: 127.0.0.1:9202, tls: off, forwarded: preserve,\n"
+	"            allow: 10.0.0.0/8, health: /up, connections: 9 }\n"
 	"tls: { certificate: %s/c.pem, key: %s/k.pem }\n"
 	"source: { nodes: [ https://127.0.0.1:9200 ], ca: %s/c.pem, host: node }\n"
 	"target: { nodes: [ http://t:9200, http://127.0.0.1 ], timeouts: { idle: 1s } }\n"
@@ -77,6 +78,16 @@ static void a_plan_says_what_the_configuration_does(void **state)
 	assert_int_equal(p->listeners[2].route.arm, ARM_TARGET);
 	assert_int_equal(p->listeners[2].forwarded, FORWARDED_PRESERVE);
 	assert_null(p->listeners[2].tls);
+	struct addr inside;
+	assert_true(addr_parse(SPAN("10.1.2.3"), 0, &inside));
+	assert_true(networks_have(p->listeners[2].allow, &inside));
+	assert_null(p->listeners[2].trust);
+	assert_true(span_is(p->listeners[2].health, SPAN("/up")));
+	assert_int_equal(p->listeners[2].connections_max, 9);
+	assert_null(p->listeners[1].allow);
+	assert_int_equal(p->listeners[1].health.n, 0);
+	assert_int_equal(p->listeners[1].section, p->listeners[0].section);
+	assert_int_not_equal(p->listeners[2].section, p->listeners[0].section);
 	const struct cluster *source = &p->clusters[ARM_SOURCE], *target = &p->clusters[ARM_TARGET];
 	assert_int_equal(source->host, HOST_NODE);
 	assert_non_null(source->tls[0]);
@@ -127,9 +138,34 @@ static void a_key_that_is_no_key_is_complained_about_where_it_is_named(void **st
 	assert_null(compile(&w, NULL));
 	assert_int_equal(w.config->complaints.n, 1);
 	complaint_place(&w.config->complaints, w.config->complaints.list[0].at, &line, &column);
-	assert_int_equal(line, 4);
+	assert_int_equal(line, 5);
 	world_close(&w);
 	kit_remove(directory);
+}
+
+static void each_worker_must_have_a_share_of_the_connections(void **state)
+{
+	(void)state;
+	for (unsigned connections = WORKERS - 1; connections <= WORKERS; connections++) {
+		struct world w;
+		char text[512];
+		snprintf(text, sizeof text,
+			 "listeners: { weighted: { address: 127.0.0.1:1, tls: off, connections: %u "
+			 "} }\n"
+			 "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: "
+			 "s\n",
+			 connections);
+		world_open(&w, text);
+		const struct plan *p = compile(&w, NULL);
+		assert_int_equal(p != NULL, connections == WORKERS);
+		if (p)
+			plan_free(p);
+		else
+			assert_string_equal(w.config->complaints.list[0].message,
+					    "connections: 1 is less than the number of workers, 2, "
+					    "which share it");
+		world_close(&w);
+	}
 }
 
 static void new_addresses_are_seen_whatever_their_order(void **state)
@@ -237,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_plan_says_what_the_configuration_does),
 		cmocka_unit_test(contexts_that_did_not_change_are_taken_over),
 		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
+		cmocka_unit_test(each_worker_must_have_a_share_of_the_connections),
 		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
 		cmocka_unit_test(a_plan_is_freed_when_nobody_uses_it),
 		cmocka_unit_test(a_plan_that_was_never_adopted_is_freed_too),

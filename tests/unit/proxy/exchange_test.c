@@ -300,6 +300,60 @@ static void a_field_that_gets_too_long_by_ours_is_a_431(void **state)
 	assert_field(&f->clients[1], "X-Crossfade-Error", "head_too_large");
 }
 
+/* --- health, for a load balancer in front --- */
+
+static void the_health_path_is_answered_here(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *first_line, *words;
+		bool draining;
+		enum err why;
+	} rows[] = {
+		{ "GET /healthz HTTP/1.1", "head(200) data.", false, ERR_NONE },
+		{ "GET /healthz?x=1 HTTP/1.1", "head(200) data.", false, ERR_NONE },
+		{ "HEAD /healthz HTTP/1.1", "head(200).", false, ERR_NONE },
+		{ "GET /healthz HTTP/1.1", "head(503) data.", true, ERR_STOPPING },
+		{ "HEAD /healthz HTTP/1.1", "head(503).", true, ERR_STOPPING },
+		{ "POST /healthz HTTP/1.1", "head(405) data.", false, ERR_METHOD_NOT_ALLOWED },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		char head[64];
+		f->sample.listeners[WEIGHTED].health = SPAN("/healthz");
+		f->desk.draining = rows[i].draining;
+		/* A cluster that is down is the balancer's business, not its client's. */
+		far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+		snprintf(head, sizeof head, "%s\r\nHost: a\r\n", rows[i].first_line);
+		ask_as(f, 0, WEIGHTED, head, true);
+		assert_words(&f->s.words, rows[i].words);
+		if (rows[i].why)
+			assert_int_equal(counter_read(&f->counters.answers_here[rows[i].why]), 1);
+		assert_int_equal(connections(f), 0);
+		for (unsigned arm = 0; arm < ARMS; arm++)
+			for (unsigned class = 0; class < STATUS_CLASSES; class++)
+				assert_int_equal(requests(f, WEIGHTED, arm, class), 0);
+		close_fixture(&own);
+	}
+}
+
+static void a_path_beside_the_health_path_goes_to_a_cluster(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const targets[] = { "/healthz/", "/health", "/", "/healthzz" };
+	f->sample.listeners[SOURCE].health = SPAN("/healthz");
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		char head[64];
+		snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: a\r\n", targets[i]);
+		ask(f, head, true);
+		far_say(source(f), NO_CONTENT);
+		assert_words(&f->s.words, "head(204).");
+	}
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 4);
+}
+
 /* --- answers of nodes --- */
 
 static void an_answer_is_passed_on(void **state)
@@ -823,6 +877,8 @@ int main(void)
 		TEST(a_request_that_is_not_whole_is_stopped_by_an_error),
 		TEST(a_field_that_gets_too_long_by_ours_is_a_431),
 		cmocka_unit_test(an_answer_is_passed_on),
+		cmocka_unit_test(the_health_path_is_answered_here),
+		TEST(a_path_beside_the_health_path_goes_to_a_cluster),
 		TEST(a_request_is_passed_on_with_its_body_and_trailers),
 		TEST(credit_is_the_nodes_and_the_clients_own),
 		TEST(an_early_answer_stops_the_request_only_when_it_has_ended),

@@ -7,7 +7,8 @@ struct fixture {
 	struct arena arena;
 	struct msg request;
 	struct listener listener;
-	struct addr client;
+	struct addr peer;
+	bool trusted;
 	struct chance chance;
 };
 
@@ -21,7 +22,7 @@ static int open_fixture(void **state)
 	msg_set_request(&f.request, SPAN("GET"), SPAN("/"));
 	msg_add(&f.request, NAME_HOST, SPAN("client.test"));
 	f.listener.port = 443;
-	addr_parse(SPAN("192.0.2.7"), 5555, &f.client);
+	addr_parse(SPAN("192.0.2.7"), 5555, &f.peer);
 	f.chance.state = 7;
 	*state = &f;
 	return 0;
@@ -39,7 +40,8 @@ static bool forward(struct fixture *f)
 {
 	struct forward_facts facts = {
 		.listener = &f->listener,
-		.client = &f->client,
+		.peer = &f->peer,
+		.trusted = f->trusted,
 		.wall_ns = 0x6553f100ull * 1000000000,
 		.chance = &f->chance,
 	};
@@ -104,6 +106,79 @@ static void removed_fields_are_gone(void **state)
 	assert_true(forward(f));
 	assert_null(msg_find(&f->request, NAME_X_FORWARDED_FOR));
 	assert_null(msg_find(&f->request, NAME_X_FORWARDED_PORT));
+}
+
+static void a_trusted_peer_may_say_how_the_client_came(void **state)
+{
+	struct fixture *f = *state;
+	f->trusted = true;
+	msg_add(&f->request, NAME_X_FORWARDED_PROTO, SPAN("https"));
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR, "192.0.2.7");
+	assert_value(f, NAME_X_FORWARDED_PROTO, "https");
+	assert_value(f, NAME_X_FORWARDED_PORT, "443");
+}
+
+/* 192.0.2.0/24 is trusted, and the peer is 192.0.2.7. */
+static const char *origin(struct fixture *f)
+{
+	static char text[ADDR_TEXT_BYTES];
+	struct range room[NETWORK_RANGES];
+	struct networks trust = { .ranges = room };
+	networks_add(&trust, SPAN("192.0.2.0/24"));
+	struct addr a = forward_origin(&f->request, &trust, &f->peer);
+	addr_host_text(&a, text);
+	return text;
+}
+
+static void the_client_is_the_rightmost_who_is_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *first, *second, *origin;
+	} rows[] = {
+		{ NULL, NULL, "192.0.2.7" },
+		{ "198.51.100.1", NULL, "198.51.100.1" },
+		/* What stands before the first stranger, that stranger may have written. */
+		{ "10.0.0.1, 198.51.100.1", NULL, "198.51.100.1" },
+		{ "198.51.100.1, 192.0.2.8,192.0.2.9", NULL, "198.51.100.1" },
+		{ "198.51.100.1", "192.0.2.8", "198.51.100.1" },
+		{ "198.51.100.1, 203.0.113.1", "192.0.2.8, 192.0.2.9", "203.0.113.1" },
+		{ "192.0.2.8, 192.0.2.9", NULL, "192.0.2.8" },
+		{ "198.51.100.1, unknown, 192.0.2.9", NULL, "192.0.2.9" },
+		{ "unknown", NULL, "192.0.2.7" },
+		{ "198.51.100.1,", NULL, "192.0.2.7" },
+		{ "", NULL, "192.0.2.7" },
+		{ "198.51.100.1:4711", NULL, "198.51.100.1" },
+		{ "2001:db8::1", NULL, "2001:db8::1" },
+		{ "[2001:db8::1]", NULL, "2001:db8::1" },
+		{ "[2001:db8::1]:4711", NULL, "2001:db8::1" },
+		{ "[2001:db8::1", NULL, "192.0.2.7" },
+		{ "::ffff:198.51.100.1, ::ffff:192.0.2.8", NULL, "198.51.100.1" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		msg_drop(&f->request, NAME_X_FORWARDED_FOR);
+		if (rows[i].first)
+			msg_add(&f->request, NAME_X_FORWARDED_FOR, span_of(rows[i].first));
+		if (rows[i].second)
+			msg_add(&f->request, NAME_X_FORWARDED_FOR, span_of(rows[i].second));
+		if (strcmp(origin(f), rows[i].origin) != 0)
+			fail_msg("row %zu: %s", i, origin(f));
+	}
+}
+
+/* A list without end is looked at so far, and no further. */
+static void thirty_addresses_are_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned trusted = FORWARDED_HOPS_MAX - 1; trusted <= FORWARDED_HOPS_MAX; trusted++) {
+		char list[1024] = "198.51.100.1";
+		for (unsigned i = 0; i < trusted; i++)
+			strcat(list, ", 192.0.2.8");
+		msg_set(&f->request, NAME_X_FORWARDED_FOR, span_of(list));
+		assert_string_equal(origin(f),
+				    trusted < FORWARDED_HOPS_MAX ? "198.51.100.1" : "192.0.2.8");
+	}
 }
 
 static void trace_fields_are_made_once(void **state)
@@ -196,6 +271,9 @@ int main(void)
 		TEST(an_address_is_appended_to_all_that_stand_there),
 		TEST(preserved_fields_stay_as_they_are),
 		TEST(removed_fields_are_gone),
+		TEST(a_trusted_peer_may_say_how_the_client_came),
+		TEST(the_client_is_the_rightmost_who_is_not_trusted),
+		TEST(thirty_addresses_are_looked_at),
 		TEST(trace_fields_are_made_once),
 		TEST(trace_fields_that_came_are_kept),
 		TEST(configured_fields_replace_the_clients),

@@ -86,6 +86,7 @@ static inline void sample_init(struct sample *s, const struct sample_states *sta
 			.forwarded = FORWARDED_PRESERVE,
 			.trace = TRACE_KEEP,
 			.port = 443,
+			.section = i,
 		};
 	sample_cluster(s, states, ARM_SOURCE);
 	sample_cluster(s, states, ARM_TARGET);

@@ -486,6 +486,57 @@ static void an_abort_cuts_what_is_left(void **state)
 	assert_null(f->worker);
 }
 
+/* Clients are 10.0.0.1 here. */
+static void who_is_not_allowed_is_reset_and_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	struct range room[NETWORK_RANGES];
+	struct networks allow = { .ranges = room };
+	networks_add(&allow, SPAN("192.0.2.0/24"));
+	f->samples[1].listeners[WEIGHTED].allow = &allow;
+	change_plan(f);
+	struct far *stranger = connect_to(f, WEIGHTED);
+	assert_int_equal(stranger->last, -ECONNRESET);
+	assert_int_equal(counter_read(&f->counters.rejected[ERR_NOT_ALLOWED]), 1);
+	assert_int_equal(counter_read(&f->counters.connections_total[WEIGHTED]), 0);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/here"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "GET /here"), 1);
+}
+
+static void so_many_connections_are_open_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].listeners[WEIGHTED].connections_max = 2;
+	change_plan(f);
+	struct far *first = connect_to(f, WEIGHTED);
+	connect_to(f, WEIGHTED);
+	struct far *third = connect_to(f, WEIGHTED);
+	assert_int_equal(third->last, -ECONNRESET);
+	assert_int_equal(counter_read(&f->counters.connections_open[WEIGHTED]), 2);
+	assert_int_equal(counter_read(&f->counters.rejected[ERR_TOO_MANY_CONNECTIONS]), 1);
+	far_hang_up(first, false);
+	struct far *fourth = connect_to(f, WEIGHTED);
+	far_say(fourth, GET("/here"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "GET /here"), 1);
+}
+
+static void a_worker_that_drains_says_so_to_who_asks_for_its_health(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].listeners[WEIGHTED].health = SPAN("/healthz");
+	change_plan(f);
+	struct far *c = connect_to(f, WEIGHTED);
+	far_say(c, GET("/healthz"));
+	assert_int_equal(far_heard(c, "HTTP/1.1 200 OK"), 1);
+	/* It is in the midst of its next question. */
+	far_say(c, "GET /healthz HTTP/1.1\r\n");
+	stop(f);
+	far_say(c, "Host: a\r\n\r\n");
+	assert_int_equal(far_heard(c, "HTTP/1.1 503 Service Unavailable"), 1);
+	assert_int_equal(far_heard(c, "Connection: close"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -510,6 +561,9 @@ int main(void)
 		TEST(who_is_accepted_while_it_stops_is_served),
 		TEST(a_worker_that_drains_still_acknowledges_weights),
 		TEST(an_abort_cuts_what_is_left),
+		TEST(who_is_not_allowed_is_reset_and_nobody_else),
+		TEST(so_many_connections_are_open_and_no_more),
+		TEST(a_worker_that_drains_says_so_to_who_asks_for_its_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
