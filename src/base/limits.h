@@ -57,6 +57,9 @@
 /* A request body that is read and dropped after an early answer, before the connection is closed. */
 #define DROPPED_BODY_BYTES (1024 * 1024)
 
+/* A PROXY header of version 2 with what extends it (a cloud's ids, the TLS facts of the first hop). */
+#define PREFACE_BYTES_MAX 4096
+
 /* --- time (defaults; AWS ALB's where it has the setting) --- */
 
 #define HEAD_TIMEOUT_MS 10000

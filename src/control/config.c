@@ -61,16 +61,25 @@ static const struct key listener_keys[] = {
 	{ "body", &key_size, AT(body_max), .least = 1 },
 	{ "allow", &key_networks, AT(allow) },
 	{ "trust", &key_networks, AT(trust) },
+	{ "proxy_protocol", &key_choice, AT(proxy_protocol), .words = off_on },
 	{ "health", &key_request_path, AT(health) },
 	{ "connections", &key_integer, AT(connections_max), 0, 1, CONNECTIONS_MAX },
-	LATER("proxy_protocol"),
 	LATER("sticky"),
 	LATER("override"),
 	LATER("certificates"),
 	LATER("timeouts"),
 };
 #undef AT
-static const struct section listener_section = { KEYS(listener_keys) };
+
+/* A PROXY header says who the client is: it must not come from just anybody. */
+static void check_listener(struct binder *b, const void *to)
+{
+	const struct config_listener *l = to;
+	if (l->proxy_protocol && l->trust.at == NOWHERE)
+		complain(b->complaints, l->head.at,
+			 "proxy_protocol: wants `trust`: the networks of the proxies that send it");
+}
+static const struct section listener_section = { KEYS(listener_keys), check_listener };
 
 static void check_listeners(struct binder *b, const void *to)
 {

@@ -37,6 +37,7 @@ struct config_listener {
 	uint32_t trace;	    /* enum trace */
 	uint64_t body_max;  /* bytes; 0: any number */
 	struct config_networks allow, trust;
+	uint32_t proxy_protocol;  /* bool */
 	const char *health;	  /* a path; NULL: none */
 	uint32_t connections_max; /* 0: any number */
 };

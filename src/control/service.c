@@ -229,7 +229,7 @@ static void connection_gone(const struct front_facts *facts)
 	(void)facts;
 }
 
-static const struct front_user front_user = { open_call, connection_gone };
+static const struct front_user front_user = { .open = open_call, .gone = connection_gone };
 
 /* --- listening --- */
 

@@ -9,9 +9,10 @@
 #include "base/arena.h"
 #include "http/stream.h"
 #include "io/addr.h"
+#include "net/preface.h"
 
 struct front_facts {
-	void *listener; /* the user's own, as given when the connection was opened */
+	void *listener;		 /* the user's own, as given when the connection was opened */
 	const struct addr *peer; /* the client; valid while the connection is open */
 	bool tls;
 };
@@ -25,6 +26,12 @@ struct front_user {
 	 * behind that answer.
 	 */
 	struct arena *(*open)(const struct front_facts *facts, struct stream *front);
+	/*
+	 * Of listeners that expect a PROXY header: it has come, and facts->peer is whom it names;
+	 * or p->err says what is wrong with it. ERR_NONE lets the client in, unless p->err is set;
+	 * else the connection is over. May be NULL where no listener expects one.
+	 */
+	enum err (*admit)(const struct front_facts *facts, const struct preface *p);
 	/* The connection is over. */
 	void (*gone)(const struct front_facts *facts);
 };

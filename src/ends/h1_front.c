@@ -194,8 +194,8 @@ static bool read_body(struct h1_front *f)
 	struct chain part = { 0 };
 	size_t before = f->wire.in.bytes;
 	struct h1_body *body = &f->request->body;
-	enum h1_progress p = h1_body_read(body, f->arena, &f->wire.in, &part,
-					  f->stream.peer->credit);
+	enum h1_progress p =
+		h1_body_read(body, f->arena, &f->wire.in, &part, f->stream.peer->credit);
 	if (p == H1_DONE) {
 		request_body_over(f, &part);
 		return true;
@@ -326,8 +326,8 @@ static bool is_at_end(const struct h1_front *f)
 
 /*
  * Goes on with what is in the wire until that is used up or has to wait. Whatever happens inside a
- * step only changes the state. A pipelined request waits until the answer before it has gone: what a
- * client does not take cannot pile up, and the node's connection is free again by then.
+ * step only changes the state. A pipelined request waits until the answer before it has gone: what
+ * a client does not take cannot pile up, and the node's connection is free again by then.
  */
 static void go_on(struct h1_front *f)
 {
@@ -476,6 +476,15 @@ static const struct stream_verbs stream_verbs = {
 
 /* --- the wire --- */
 
+static enum err on_prefaced(struct wire *w, const struct preface *p)
+{
+	struct h1_front *f = front_of(w, wire);
+	enum err why = f->user->admit(&f->facts, p);
+	if (!f->facts.tls)
+		wait_for(f, f->policy->idle_ms);
+	return why;
+}
+
 static void on_bytes(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
@@ -534,6 +543,7 @@ static void on_gone(struct wire *w)
 }
 
 static const struct wire_user wire_user = {
+	.prefaced = on_prefaced,
 	.bytes = on_bytes,
 	.finished = on_finished,
 	.drained = on_drained,
@@ -544,18 +554,28 @@ static const struct wire_user wire_user = {
 
 /* --- the timer --- */
 
+static void preface_is_late(struct h1_front *f)
+{
+	f->user->admit(&f->facts, &(struct preface){ .err = ERR_PREFACE_TIMEOUT });
+	cut(f, ERR_PREFACE_TIMEOUT);
+}
+
 static void time_is_up(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
-		close_now(f);
+		if (f->wire.state == WIRE_PREFACE)
+			preface_is_late(f);
+		else
+			close_now(f);
 		return;
 	case FRONT_HEAD:
 		refuse(f, ERR_HEAD_TIMEOUT);
 		go_on(f);
 		return;
 	case FRONT_BODY:
-		/* Without credit it is the cluster that is slow, and the cluster's time that counts. */
+		/* Without credit it is the cluster that is slow, and the cluster's time that
+		 * counts. */
 		if (f->stream.peer->credit && !wire_unsent(&f->wire)) {
 			refuse(f, ERR_BODY_TIMEOUT);
 			go_on(f);
@@ -610,8 +630,8 @@ void h1_fronts_close(struct h1_fronts *s)
 }
 
 struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *user,
-			       const struct front_policy *policy, void *listener,
-			       struct sock *sock, struct tls_context *tls, struct budget *budget)
+			       const struct front_policy *policy, void *listener, struct sock *sock,
+			       struct tls_context *tls, struct budget *budget)
 {
 	struct h1_front *f = slab_take(&s->slab);
 	*f = (struct h1_front){
@@ -632,13 +652,21 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 	return f;
 }
 
+void h1_front_expect_preface(struct h1_front *f)
+{
+	must(f->user->admit);
+	wire_expect_preface(&f->wire);
+	wait_for(f, f->policy->head_ms);
+}
+
 void h1_fronts_stop(struct h1_fronts *s)
 {
 	s->stopping = true;
 	list_each_safe(l, &s->open) {
 		struct h1_front *f = list_entry(l, struct h1_front, link);
 		f->closes = true;
-		/* It may be sending its next request, whose reset would overtake the answer before. */
+		/* It may be sending its next request, whose reset would overtake the answer before.
+		 */
 		f->lingers |= f->wire.state == WIRE_OPEN;
 		if (f->state == FRONT_IDLE)
 			close_behind_answer(f);

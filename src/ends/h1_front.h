@@ -2,8 +2,8 @@
 #define ENDS_H1_FRONT_H
 
 /*
- * A client's HTTP/1 connection: requests in, answers out, one exchange at a time. Pipelined requests
- * wait in the wire. Whoever stands behind it (the proxy, the admin API) sees streams only.
+ * A client's HTTP/1 connection: requests in, answers out, one exchange at a time. Pipelined
+ * requests wait in the wire. Whoever stands behind it (the proxy, the admin API) sees streams only.
  */
 
 #include "base/arena.h"
@@ -19,17 +19,17 @@ struct h1_fronts {
 	struct wheel *wheel;
 	struct slab slab;
 	struct slab rests, chunks; /* of struct h1_rest, and for their arenas */
-	struct list open; /* all fronts */
+	struct list open;	   /* all fronts */
 	size_t open_n;
 	bool stopping; /* answers say Connection: close, idle connections are closed */
 };
 
 enum h1_front_state {
-	FRONT_IDLE,   /* between requests */
-	FRONT_HEAD,   /* in a head */
-	FRONT_BODY,   /* in a body */
-	FRONT_DROP,   /* in a body that nobody wants any more */
-	FRONT_WAIT,   /* the request is whole, its answer is not */
+	FRONT_IDLE, /* between requests */
+	FRONT_HEAD, /* in a head */
+	FRONT_BODY, /* in a body */
+	FRONT_DROP, /* in a body that nobody wants any more */
+	FRONT_WAIT, /* the request is whole, its answer is not */
 	FRONT_TUNNEL,
 	FRONT_LINGER, /* all is sent; reads and drops until the client's FIN */
 	FRONT_OVER,
@@ -56,19 +56,19 @@ struct h1_front {
 	const struct front_user *user;
 	const struct front_policy *policy;
 	struct front_facts facts;
-	struct list link;	 /* in fronts->open */
+	struct list link; /* in fronts->open */
 	struct timer timer;
-	uint64_t deadline_ms;	 /* of what is waited for now; the timer may fire before it */
+	uint64_t deadline_ms; /* of what is waited for now; the timer may fire before it */
 	uint64_t opened_ms;
-	struct arena *arena;	 /* of the exchange; NULL when idle */
+	struct arena *arena;	    /* of the exchange; NULL when idle */
 	struct h1_request *request; /* in that arena */
-	struct h1_rest *rest;	 /* owned; in FRONT_DROP */
-	uint8_t state;		 /* enum h1_front_state */
-	bool stepping;		 /* inside go_on(): what changes is seen by its loop */
+	struct h1_rest *rest;	    /* owned; in FRONT_DROP */
+	uint8_t state;		    /* enum h1_front_state */
+	bool stepping;		    /* inside go_on(): what changes is seen by its loop */
 	bool answer_over;
-	bool answer_chunked;	 /* how the answer's body goes; else as it is */
-	bool closes;		 /* no further request on this connection */
-	bool lingers;		 /* the client may still be sending when we close */
+	bool answer_chunked; /* how the answer's body goes; else as it is */
+	bool closes;	     /* no further request on this connection */
+	bool lingers;	     /* the client may still be sending when we close */
 };
 
 void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *wheel);
@@ -80,6 +80,9 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 			       const struct front_policy *policy, void *listener,
 			       struct sock *sock /* moved in */, struct tls_context *tls,
 			       struct budget *budget);
+
+/* Right after that: a PROXY header comes first, within policy->head_ms; see admit(). */
+void h1_front_expect_preface(struct h1_front *f);
 
 /* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */
 void h1_fronts_stop(struct h1_fronts *s);

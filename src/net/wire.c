@@ -98,7 +98,8 @@ static enum err err_of_errno(int32_t result)
 
 static void arm(struct wire *w)
 {
-	bool handshaking = w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
+	bool handshaking =
+		w->state == WIRE_PREFACE || w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
 	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock)
 		return;
 	if (w->budget && budget_spent(w->budget)) {
@@ -196,6 +197,49 @@ static void sealed_arrived(struct wire *w)
 		arm(w);
 }
 
+/* --- before all that: the PROXY header --- */
+
+static void preface_is_over(struct wire *w, const struct preface *p, struct chain *in)
+{
+	if (!p->err && p->kind == PREFACE_ADDRESS)
+		w->sock->peer = p->source;
+	enum err why = w->user->prefaced(w, p);
+	if (p->err || why) {
+		break_off(w, p->err ? p->err : why);
+		return;
+	}
+	chain_skip(in, p->bytes);
+	w->state = w->tls ? WIRE_GREETING : WIRE_OPEN;
+	if (!in->bytes)
+		arm(w);
+	else if (w->tls)
+		sealed_arrived(w);
+	else
+		hand_over(w);
+}
+
+static void read_preface(struct wire *w, struct chain *in)
+{
+	char first[PREFACE_LOOK_BYTES];
+	size_t n = in->bytes < sizeof first ? in->bytes : sizeof first;
+	struct preface p;
+	chain_peek(in, first, n);
+	enum preface_progress progress = preface_read((struct span){ first, n }, &p);
+	if (progress == PREFACE_MORE || (progress == PREFACE_DONE && in->bytes < p.bytes))
+		arm(w);
+	else
+		preface_is_over(w, &p, in);
+}
+
+/* A header that comes byte by byte must not hold a block for each. */
+static void preface_arrived(struct wire *w, struct chain *in, struct io_op *op)
+{
+	struct chain part = { 0 };
+	chain_add(&part, op->block, op->block->data, (size_t)op->result);
+	chain_move(in, &part);
+	read_preface(w, in);
+}
+
 /* In the midst of a transfer the next receive is a large one, until one brings little. */
 static void adapt_appetite(struct wire *w, const struct io_op *op)
 {
@@ -230,6 +274,10 @@ static void received(struct io_op *op)
 	adapt_appetite(w, op);
 	block_charge(op->block, w->budget);
 	struct chain *in = w->tls ? tls_sealed_in(w->tls) : &w->in;
+	if (w->state == WIRE_PREFACE) {
+		preface_arrived(w, in, op);
+		return;
+	}
 	chain_add(in, op->block, op->block->data, (size_t)op->result);
 	if (w->tls)
 		sealed_arrived(w);
@@ -320,8 +368,9 @@ static void flush(struct wire *w)
 }
 
 /*
- * A server may answer before it has read a request and then reset the connection, as for a body that
- * is too large for it. Its answer has come before the reset, and is read until there is no more.
+ * A server may answer before it has read a request and then reset the connection, as for a body
+ * that is too large for it. Its answer has come before the reset, and is read until there is no
+ * more.
  */
 static void not_taken(struct wire *w)
 {
@@ -375,6 +424,13 @@ void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user, 
 	w->state = tls ? WIRE_GREETING : WIRE_OPEN;
 	if (tls)
 		w->tls = tls_open(tls, s->bufs, NULL);
+}
+
+void wire_expect_preface(struct wire *w)
+{
+	must(w->user->prefaced && (w->state == WIRE_OPEN || w->state == WIRE_GREETING));
+	w->state = WIRE_PREFACE;
+	arm(w);
 }
 
 static void connected(struct io_op *op)

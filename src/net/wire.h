@@ -7,14 +7,15 @@
  * verbs of a `struct wire_user` and may free it only in gone().
  *
  * Receiving is asked for each time (wire_receive); a user that does not ask is what holds a peer
- * back. Sending is put into `out` and goes at the end of the turn: all that one turn has produced is
- * sealed once and sent once.
+ * back. Sending is put into `out` and goes at the end of the turn: all that one turn has produced
+ * is sealed once and sent once.
  */
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "io/io.h"
+#include "net/preface.h"
 #include "net/tls_context.h"
 
 struct tls;
@@ -28,16 +29,22 @@ struct wires_counts {
 struct wires {
 	struct io *io;
 	struct bufs *bufs;
-	struct list dirty;  /* have something to send, or to say at the end of this turn */
-	struct list hungry; /* want to receive, and must wait for memory */
-	struct list queued; /* have a handshake to start, in a later turn */
-	struct list ending; /* closed; gone() is due at the end of this turn */
+	struct list dirty;	  /* have something to send, or to say at the end of this turn */
+	struct list hungry;	  /* want to receive, and must wait for memory */
+	struct list queued;	  /* have a handshake to start, in a later turn */
+	struct list ending;	  /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
 	struct wires_counts counts;
 	struct slab sends; /* of struct wire_send */
 };
 
 struct wire_user {
+	/*
+	 * Its PROXY header has come, and the socket's peer is whom it names from now on; or p->err
+	 * says why it is none. Only wires that expect one. ERR_NONE, or why the wire breaks: it
+	 * does so anyway when p->err is set.
+	 */
+	enum err (*prefaced)(struct wire *w, const struct preface *p);
 	/* More bytes are in w->in; what is not taken stays there. Ask again for more. */
 	void (*bytes)(struct wire *w);
 	/* The peer has sent its FIN (or close_notify) behind all bytes. Sending may go on. */
@@ -54,6 +61,7 @@ struct wire_user {
 
 enum wire_state {
 	WIRE_CONNECTING,
+	WIRE_PREFACE,  /* accepted; its PROXY header has not come */
 	WIRE_GREETING, /* accepted, for TLS; its first bytes have not been looked at */
 	WIRE_HANDSHAKE,
 	WIRE_OPEN,
@@ -72,27 +80,28 @@ struct wire_send {
 struct wire {
 	struct wires *wires;
 	const struct wire_user *user;
-	struct sock *sock;     /* owned; NULL while connecting and when gone */
-	struct tls *tls;       /* owned; NULL: in the clear */
-	struct budget *budget; /* borrowed; receive blocks are charged to it */
-	struct chain in;       /* clear bytes that have come and are not taken */
-	struct chain out;      /* clear bytes to go, from the end of this turn on */
+	struct sock *sock;	/* owned; NULL while connecting and when gone */
+	struct tls *tls;	/* owned; NULL: in the clear */
+	struct budget *budget;	/* borrowed; receive blocks are charged to it */
+	struct chain in;	/* clear bytes that have come and are not taken */
+	struct chain out;	/* clear bytes to go, from the end of this turn on */
 	struct wire_send *send; /* owned; NULL: none is under way */
 	struct io_op receive;
 	struct list dirty_link; /* in wires->dirty */
-	struct list link;      /* in another list of `wires` */
-	uint64_t sent_bytes;   /* clear bytes handed on to the kernel, or sealed for it */
-	uint8_t state;	       /* enum wire_state */
-	uint8_t appetite;      /* enum block_class of the next receive: large in the midst of a transfer */
-	bool wants;	       /* the user has asked to receive */
-	bool at_end;	       /* the peer has finished */
-	bool cut;	       /* it did so without TLS' close_notify: what it sent may not be whole */
-	bool finishing;	       /* FIN follows the last byte of out */
-	bool notified;	       /* close_notify is sealed */
-	bool finished;	       /* FIN is sent */
-	bool reset;	       /* it is closed with RST */
-	bool hears_out;	       /* connected: what the peer said before it failed is still read */
-	bool unheard;	       /* that peer takes nothing more */
+	struct list link;	/* in another list of `wires` */
+	uint64_t sent_bytes;	/* clear bytes handed on to the kernel, or sealed for it */
+	uint8_t state;		/* enum wire_state */
+	uint8_t appetite; /* enum block_class of the next receive: large in the midst of a transfer
+			   */
+	bool wants;	  /* the user has asked to receive */
+	bool at_end;	  /* the peer has finished */
+	bool cut;	  /* it did so without TLS' close_notify: what it sent may not be whole */
+	bool finishing;	  /* FIN follows the last byte of out */
+	bool notified;	  /* close_notify is sealed */
+	bool finished;	  /* FIN is sent */
+	bool reset;	  /* it is closed with RST */
+	bool hears_out;	  /* connected: what the peer said before it failed is still read */
+	bool unheard;	  /* that peer takes nothing more */
 };
 
 void wires_open(struct wires *s, struct io *io, struct bufs *bufs);
@@ -109,14 +118,16 @@ bool wires_restless(const struct wires *s);
 /* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
 		 struct sock *sock /* moved in */, struct tls_context *tls, struct budget *budget);
+/* Right after wire_accept(): a PROXY header comes first, and is received unasked. */
+void wire_expect_preface(struct wire *w);
 /* Connects; ready() or broken() follows. `name`: for SNI and verification, NULL without TLS. */
 void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
 		  const struct addr *to, struct tls_context *tls, const char *name,
 		  struct budget *budget);
 
 /*
- * bytes(), finished() or broken() follows, once; never inside this call. Not after finished(). While
- * the budget is spent nothing is received.
+ * bytes(), finished() or broken() follows, once; never inside this call. Not after finished().
+ * While the budget is spent nothing is received.
  */
 void wire_receive(struct wire *w);
 /* w->out has grown. */

@@ -19,7 +19,9 @@ static bool is_full(const struct gate *g, const struct plan *p, const struct lis
 enum err gate_ask(const struct gate *g, const struct plan *p, const struct listener *l,
 		  const struct addr *peer)
 {
-	if (l->allow && !networks_have(l->allow, peer))
+	if (l->proxy_protocol && !networks_have(l->trust, peer))
+		return ERR_NOT_TRUSTED;
+	if (!l->proxy_protocol && l->allow && !networks_have(l->allow, peer))
 		return ERR_NOT_ALLOWED;
 	return is_full(g, p, l) ? ERR_TOO_MANY_CONNECTIONS : ERR_NONE;
 }
@@ -41,4 +43,15 @@ void gate_turn_away(struct gate *g, const struct listener *l, const struct addr 
 		(unsigned long long)g->unsaid);
 	g->unsaid = 0;
 	g->quiet_until_ms = now_ms + TURNED_AWAY_LOG_MS;
+}
+
+enum err gate_admit(struct gate *g, const struct listener *l, const struct preface *p,
+		    const struct addr *client, uint64_t now_ms)
+{
+	enum err why = p->err;
+	if (!why && p->kind != PREFACE_LOCAL && l->allow && !networks_have(l->allow, client))
+		why = ERR_NOT_ALLOWED;
+	if (why)
+		gate_turn_away(g, l, client, why, now_ms);
+	return why;
 }

@@ -18,11 +18,19 @@ struct gate {
 };
 
 /*
- * Whether a connection from `peer` may be served: `allow`, and this worker's share of
- * `connections`. ERR_NONE, or why not.
+ * Whether a connection from `peer` may be served: `allow` (or `trust`, where a PROXY header is
+ * still to name the client), and this worker's share of `connections`. ERR_NONE, or why not.
  */
 enum err gate_ask(const struct gate *g, const struct plan *p, const struct listener *l,
 		  const struct addr *peer);
+
+/*
+ * Whether a client may stay, now that its PROXY header has come (or is none: p->err) and `client`
+ * is whom it names: the proxy's own connections may, and whomever `allow` holds. ERR_NONE, or why
+ * it was turned away.
+ */
+enum err gate_admit(struct gate *g, const struct listener *l, const struct preface *p,
+		    const struct addr *client, uint64_t now_ms);
 
 /* It is turned away: counted, and said in the log at most once a second. */
 void gate_turn_away(struct gate *g, const struct listener *l, const struct addr *peer, enum err why,

@@ -90,11 +90,13 @@ struct listener {
 	struct front_policy policy;
 	enum forwarded forwarded;
 	enum trace trace;
-	uint16_t port;		  /* for X-Forwarded-Port */
-	uint64_t body_max;	  /* bytes of a request's body; 0: any number */
+	uint16_t port;		      /* for X-Forwarded-Port */
+	uint64_t body_max;	      /* bytes of a request's body; 0: any number */
 	const struct networks *allow; /* who may connect; NULL: everybody */
 	const struct networks *trust; /* whose X-Forwarded-* counts; NULL: nobody's */
-	struct span health;	  /* the path that is answered here; empty: none */
+	bool proxy_protocol; /* those in `trust` say in a PROXY header who connects; nobody else may
+			      */
+	struct span health;  /* the path that is answered here; empty: none */
 	uint32_t connections_max; /* at once, of all listeners of the section; 0: any number */
 	uint32_t section;	  /* of the configuration: one listener with several addresses */
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */

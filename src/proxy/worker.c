@@ -63,7 +63,16 @@ static void connection_gone(const struct front_facts *facts)
 	counter_set(open, counter_read(open) - 1);
 }
 
-static const struct front_user front_user = { .open = open_exchange, .gone = connection_gone };
+static enum err admit(const struct front_facts *facts, const struct preface *p)
+{
+	struct live_listener *l = facts->listener;
+	struct worker *w = l->worker;
+	return gate_admit(&w->gate, l->listener, p, facts->peer, io_now_ms(w->config.io));
+}
+
+static const struct front_user front_user = { .open = open_exchange,
+					      .admit = admit,
+					      .gone = connection_gone };
 
 /* Who is turned away is reset: that leaves nothing here, not even a waiting state in the kernel. */
 static void serve(struct worker *w, struct sock *sock, uint32_t number)
@@ -79,8 +88,10 @@ static void serve(struct worker *w, struct sock *sock, uint32_t number)
 	struct tls_context **tls = l->listener->tls;
 	counter_add(&w->config.counters->connections_total[number], 1);
 	counter_add(&w->config.counters->connections_open[number], 1);
-	h1_front_open(&w->fronts, &front_user, &l->policy, l, sock,
-		      tls ? tls[w->config.number] : NULL, &w->front_budget);
+	struct h1_front *f = h1_front_open(&w->fronts, &front_user, &l->policy, l, sock,
+					   tls ? tls[w->config.number] : NULL, &w->front_budget);
+	if (l->listener->proxy_protocol)
+		h1_front_expect_preface(f);
 }
 
 /* --- accepting --- */
@@ -175,8 +186,7 @@ static void adopt(struct worker *w, const struct plan *plan)
 
 static void look_at_plan(struct worker *w)
 {
-	const struct plan *plan =
-		atomic_load_explicit(&w->config.door->plan, memory_order_acquire);
+	const struct plan *plan = atomic_load_explicit(&w->config.door->plan, memory_order_acquire);
 	if (plan != w->desk.plan)
 		adopt(w, plan);
 }
@@ -230,7 +240,8 @@ static void look_at_stop(struct worker *w)
 
 /* --- a turn --- */
 
-/* The last client went at the end of a turn: look_at_stop() is to see it, and nothing else wakes us. */
+/* The last client went at the end of a turn: look_at_stop() is to see it, and nothing else wakes
+ * us. */
 static bool is_newly_drained(const struct worker *w)
 {
 	return is_drained(w) &&

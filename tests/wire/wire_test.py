@@ -30,6 +30,7 @@ BALANCERS = {
                   "  authorization: Basic b3Vycw==",
     },
     "bounded": {"listener": ", body: 1KiB"},
+    "proxied": {"listener": ", trust: 127.0.0.0/8, proxy_protocol: on"},
     "guarded": {"listener": ", health: /healthz, trust: 127.0.0.0/8"},
 }
 

@@ -61,7 +61,7 @@ static void each_key_is_read(void **state)
 		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: "
 		"remove,\n"
 		"            trace: keep, allow: [ 10.0.0.0/8, '2001:db8::/32' ], trust: 10.1.0.1,\n"
-		"            health: /up, connections: 77 }\n"
+		"            health: /up, connections: 77, proxy_protocol: on }\n"
 		"source:\n"
 		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
 		"  verify: off\n"
@@ -92,6 +92,7 @@ static void each_key_is_read(void **state)
 	assert_true(networks_have(&l->trust.list, &inside));
 	assert_string_equal(l->health, "/up");
 	assert_int_equal(l->connections_max, 77);
+	assert_true(l->proxy_protocol);
 	const struct config_cluster *s = &c->clusters[ARM_SOURCE];
 	const struct config_node *n = s->nodes;
 	assert_string_equal(n->name, "A.b_c:81");
@@ -448,6 +449,8 @@ static void a_listener_is_checked(void **state)
 		{ WITH_LISTENER("trust: 10.0.0.1/8"),
 		  "trust: '10.0.0.1/8' is not a network, as 10.0.0.0/8: the address has bits beyond "
 		  "those that the '/' leaves to the network" },
+		{ WITH_LISTENER("proxy_protocol: on"),
+		  "proxy_protocol: wants `trust`: the networks of the proxies that send it" },
 		{ WITH_LISTENER("health: up"), "health: 'up' does not begin with /" },
 		{ WITH_LISTENER("connections: 0"),
 		  "connections: '0' is not a whole number from 1 to 1048576" },

@@ -143,7 +143,7 @@ static void front_gone(const struct front_facts *facts)
 	((struct world *)facts->listener)->gone++;
 }
 
-static const struct front_user user = { open_party, front_gone };
+static const struct front_user user = { .open = open_party, .gone = front_gone };
 
 /* --- the world --- */
 

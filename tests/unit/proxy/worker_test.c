@@ -20,6 +20,8 @@ struct fixture {
 	struct far_host hosts[ARMS][2];
 	struct far *clients[16];
 	unsigned client_n;
+	struct range rooms[2][NETWORK_RANGES];
+	struct networks trust, allow;
 };
 
 static void turn(void *us)
@@ -490,10 +492,9 @@ static void an_abort_cuts_what_is_left(void **state)
 static void who_is_not_allowed_is_reset_and_nobody_else(void **state)
 {
 	struct fixture *f = *state;
-	struct range room[NETWORK_RANGES];
-	struct networks allow = { .ranges = room };
-	networks_add(&allow, SPAN("192.0.2.0/24"));
-	f->samples[1].listeners[WEIGHTED].allow = &allow;
+	f->allow.ranges = f->rooms[0];
+	networks_add(&f->allow, SPAN("192.0.2.0/24"));
+	f->samples[1].listeners[WEIGHTED].allow = &f->allow;
 	change_plan(f);
 	struct far *stranger = connect_to(f, WEIGHTED);
 	assert_int_equal(stranger->last, -ECONNRESET);
@@ -519,6 +520,112 @@ static void so_many_connections_are_open_and_no_more(void **state)
 	struct far *fourth = connect_to(f, WEIGHTED);
 	far_say(fourth, GET("/here"));
 	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "GET /here"), 1);
+}
+
+/* A listener that expects PROXY headers, where clients are 10.0.0.1; 192.0.2.0/24 may come. */
+static void expect_prefaces(struct fixture *f, const char *trust)
+{
+	struct listener *l = &f->samples[1].listeners[SOURCE];
+	f->trust = (struct networks){ .ranges = f->rooms[0] };
+	f->allow = (struct networks){ .ranges = f->rooms[1] };
+	networks_add(&f->trust, span_of(trust));
+	networks_add(&f->allow, SPAN("192.0.2.0/24"));
+	l->trust = &f->trust;
+	l->allow = &f->allow;
+	l->forwarded = FORWARDED_APPEND;
+	l->proxy_protocol = true;
+	change_plan(f);
+}
+
+#define PREFACE "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n"
+#define LOCAL_PREFACE "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+
+static void a_proxy_header_says_who_the_client_is(void **state)
+{
+	struct fixture *f = *state;
+	expect_prefaces(f, "10.0.0.0/24");
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, PREFACE GET("/one"));
+	struct far *n = node(f, ARM_SOURCE, 0);
+	assert_int_equal(far_heard(n, "GET /one"), 1);
+	assert_int_equal(far_heard(n, "x-forwarded-for: 192.0.2.1\r\n"), 1);
+	far_say(n, OK);
+	/* It stands before the first request only. */
+	far_say(c, GET("/two"));
+	assert_int_equal(far_heard(n, "x-forwarded-for: 192.0.2.1\r\n"), 2);
+	far_say(n, OK);
+	far_say(c, PREFACE);
+	assert_int_equal(far_heard(c, "HTTP/1.1 400"), 1);
+}
+
+static void a_proxy_header_may_come_byte_by_byte(void **state)
+{
+	struct fixture *f = *state;
+	expect_prefaces(f, "10.0.0.0/24");
+	struct far *c = connect_to(f, SOURCE);
+	static const char text[] = PREFACE GET("/one");
+	for (const char *at = text; *at; at++)
+		far_say(c, (char[]){ *at, 0 });
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "x-forwarded-for: 192.0.2.1\r\n"), 1);
+}
+
+static void who_sends_no_good_proxy_header_is_reset(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *trust, *says;
+		enum err why;
+	} rows[] = {
+		{ "10.0.0.0/24", GET("/"), ERR_PREFACE_MISSING },
+		{ "10.0.0.0/24", "PROXY TCP4 192.0.2.1\r\n", ERR_PREFACE_SYNTAX },
+		{ "10.0.0.0/24", "PROXY TCP4 203.0.113.1 198.51.100.1 1 443\r\n", ERR_NOT_ALLOWED },
+		/* Somebody whom the proxy does not name is the proxy, which is not in `allow`. */
+		{ "10.0.0.0/24", "PROXY UNKNOWN\r\n", ERR_NOT_ALLOWED },
+		{ "10.9.0.0/24", NULL, ERR_NOT_TRUSTED },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		expect_prefaces(f, rows[i].trust);
+		struct far *c = connect_to(f, SOURCE);
+		if (rows[i].says)
+			far_say(c, rows[i].says);
+		assert_int_equal(c->last, -ECONNRESET);
+		assert_int_equal(counter_read(&f->counters.rejected[rows[i].why]), 1);
+		assert_int_equal(counter_read(&f->counters.connections_open[SOURCE]), 0);
+		assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 0);
+		close_fixture(&own);
+	}
+}
+
+static void a_proxys_own_connection_needs_no_leave(void **state)
+{
+	struct fixture *f = *state;
+	expect_prefaces(f, "10.0.0.0/24");
+	struct far *c = connect_to(f, SOURCE);
+	far_say_bytes(c, LOCAL_PREFACE, sizeof LOCAL_PREFACE - 1);
+	far_say(c, GET("/up"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "x-forwarded-for: 10.0.0.1\r\n"), 1);
+}
+
+static void a_proxy_header_has_the_time_of_a_head(void **state)
+{
+	struct fixture *f = *state;
+	expect_prefaces(f, "10.0.0.0/24");
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, "PROXY TCP4 ");
+	far_pass_ms(&f->far, 9999);
+	assert_true(io_op_busy(&c->receive));
+	far_pass_ms(&f->far, 1);
+	assert_int_equal(c->last, -ECONNRESET);
+	assert_int_equal(counter_read(&f->counters.rejected[ERR_PREFACE_TIMEOUT]), 1);
+	/* Who hangs up without a word, as a probe of TCP does, is no trouble. */
+	struct far *probe = connect_to(f, SOURCE);
+	far_hang_up(probe, false);
+	assert_int_equal(counter_read(&f->counters.connections_open[SOURCE]), 0);
+	for (int e = 0; e < ERRS; e++)
+		assert_int_equal(counter_read(&f->counters.rejected[e]), e == ERR_PREFACE_TIMEOUT);
 }
 
 static void a_worker_that_drains_says_so_to_who_asks_for_its_health(void **state)
@@ -563,6 +670,11 @@ int main(void)
 		TEST(an_abort_cuts_what_is_left),
 		TEST(who_is_not_allowed_is_reset_and_nobody_else),
 		TEST(so_many_connections_are_open_and_no_more),
+		TEST(a_proxy_header_says_who_the_client_is),
+		TEST(a_proxy_header_may_come_byte_by_byte),
+		cmocka_unit_test(who_sends_no_good_proxy_header_is_reset),
+		TEST(a_proxys_own_connection_needs_no_leave),
+		TEST(a_proxy_header_has_the_time_of_a_head),
 		TEST(a_worker_that_drains_says_so_to_who_asks_for_its_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
