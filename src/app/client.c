@@ -76,7 +76,7 @@ static void read_answer(struct client_answer *a, struct fetch_answer *got)
 bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a)
 {
-	char url[256], if_match[64];
+	char url[1100], if_match[64];
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct fetch_answer got;
 	snprintf(url, sizeof url, "http://crossfade%s", path);

@@ -26,7 +26,9 @@ struct command {
 
 int command_check(const struct command *c, int argc, char **argv);
 int command_demo(const struct command *c, int argc, char **argv);
+int command_drain(const struct command *c, int argc, char **argv);
 int command_init(const struct command *c, int argc, char **argv);
+int command_ready(const struct command *c, int argc, char **argv);
 int command_rollback(const struct command *c, int argc, char **argv);
 int command_run(const struct command *c, int argc, char **argv);
 int command_smoke(const struct command *c, int argc, char **argv);

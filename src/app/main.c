@@ -48,6 +48,19 @@ static const struct command commands[] = {
 	  "      --reason TEXT   why, for the audit log\n"
 	  "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
 	  command_rollback },
+	{ "drain",
+	  "NODE [--delay TIME] [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	  "Takes a node out of service: it gets no new requests.",
+	  CLIENT_HELP
+	  "      --delay TIME    after that, what is still with it is cut (default: 300s)\n"
+	  "      --reason TEXT   why, for the audit log\n"
+	  "\nNODE is as `crossfade status` shows it, with the cluster before it where both have\n"
+	  "one of that name: source/es-1:9200. Returns when every worker heeds it. It holds\n"
+	  "over reloads and restarts, until `crossfade ready NODE`.\n",
+	  command_drain },
+	{ "ready", "NODE [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	  "Takes a node that was drained back into service.",
+	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n", command_ready },
 	{ "smoke", "-c FILE [--suite FILE] [-o text|json]",
 	  "Sends read-only requests to both clusters, and compares the answers.",
 	  "  -c, --config FILE   the configuration of the balancer, which runs on this machine\n"

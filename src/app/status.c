@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -112,13 +113,26 @@ static void print_clusters(const json_t *clusters, struct before *b)
 	b->at_ns = now;
 }
 
+/* What is not well is to be seen. */
+static const char *shout(const char *word, char *to, size_t bytes)
+{
+	size_t n = 0;
+	for (; word[n] && n + 1 < bytes; n++)
+		to[n] = word[n] == '_' ? ' ' : (char)toupper((unsigned char)word[n]);
+	to[n] = 0;
+	return to;
+}
+
 static void print_node(const json_t *cluster, const json_t *n)
 {
-	bool healthy = json_is_true(json_object_get(n, "healthy"));
-	const json_t *addresses = json_object_get(n, "addresses");
-	printf("%-9s %-34s %s%-9s%s %s%s", text(cluster, "name"), text(n, "name"),
-	       paint_good(healthy), healthy ? "healthy" : "UNHEALTHY", paint(PAINT_NONE),
-	       text(n, "check"), json_array_size(addresses) ? "" : "  NO ADDRESS");
+	const json_t *drained = json_object_get(n, "drained");
+	const char *state = text(n, "state"), *why = text(drained, "why");
+	bool healthy = !strcmp(state, "healthy");
+	printf("%-9s %-34s %s%-10s%s %s", text(cluster, "name"), text(n, "name"),
+	       paint_good(healthy), healthy ? state : shout(state, (char[16]){ 0 }, 16),
+	       paint(PAINT_NONE), text(n, "check"));
+	if (drained)
+		printf("; by %s%s%s", text(drained, "by"), *why ? ": " : "", why);
 	putchar('\n');
 }
 
@@ -126,7 +140,7 @@ static void print_nodes(const json_t *clusters)
 {
 	size_t i, k;
 	const json_t *c, *n;
-	printf("\n%s%-9s %-34s %-9s last check%s\n", paint(PAINT_DIM), "cluster", "node", "state",
+	printf("\n%s%-9s %-34s %-10s last check%s\n", paint(PAINT_DIM), "cluster", "node", "state",
 	       paint(PAINT_NONE));
 	json_array_foreach(clusters, i, c)
 		json_array_foreach(json_object_get(c, "nodes"), k, n)

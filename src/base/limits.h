@@ -75,6 +75,9 @@
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2
 #define HEALTH_FAILURES 2
+/* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a day. */
+#define DRAIN_DELAY_MS 300000
+#define DRAIN_DELAY_MAX_MS 86400000
 /* How long a start waits for an address that is in use: by one that has just died, mostly. */
 #define ADDRESS_WAIT_MS 2000
 /* How long a weight change waits for every worker's acknowledgment. */

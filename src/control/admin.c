@@ -4,7 +4,9 @@
 #include <strings.h>
 
 #include "base/bug.h"
+#include "control/asked.h"
 #include "control/control.h"
+#include "control/drains_admin.h"
 #include "control/metrics.h"
 #include "control/status.h"
 #include "control/weights_json.h"
@@ -99,6 +101,44 @@ static void serve_ready(struct call *c)
 		call_text(c, 503, PLAIN, SPAN("draining\n"));
 }
 
+/* --- changes --- */
+
+/* A change that a client waits for; in the call's arena. */
+struct waiting {
+	void *change; /* owned */
+	void (*forget)(void *change);
+};
+
+static void wait_for(struct call *c, void *change /* moved in */, void (*forget)(void *))
+{
+	struct waiting *w = arena_take(&c->arena, sizeof *w);
+	*w = (struct waiting){ change, forget };
+	c->user = w;
+}
+
+/* The client has gone; its change goes on. */
+static void gone(struct call *c)
+{
+	struct waiting *w = c->user;
+	if (!w)
+		return;
+	w->forget(w->change);
+	free(w->change);
+	c->user = NULL;
+}
+
+/* Who asks: as it says itself, and from where when that is not this machine's owner. */
+static void complete_who(const struct call *c, char who[ASKED_TEXT_BYTES])
+{
+	char said[ASKED_TEXT_BYTES], peer[ADDR_TEXT_BYTES];
+	addr_text(&c->peer, peer);
+	memcpy(said, who, sizeof said);
+	if (c->local)
+		snprintf(who, ASKED_TEXT_BYTES, "%.190s", said[0] ? said : "local");
+	else
+		snprintf(who, ASKED_TEXT_BYTES, "%.190s%s%s", said, said[0] ? " from " : "", peer);
+}
+
 /* --- weights --- */
 
 static void serve_weights(struct call *c)
@@ -129,14 +169,9 @@ static void change_is_done(struct weights_change *w)
 	free(w);
 }
 
-/* The client has gone; its change goes on. */
-static void gone(struct call *c)
+static void forget_weights(void *change)
 {
-	if (!c->user)
-		return;
-	weights_forget(c->user);
-	free(c->user);
-	c->user = NULL;
+	weights_forget(change);
 }
 
 static void refuse_change(struct call *c, const struct weights_change *w)
@@ -166,23 +201,11 @@ static void refuse_change(struct call *c, const struct weights_change *w)
 	}
 }
 
-/* Who asks: as it says itself, and from where when that is not this machine's owner. */
-static void complete_who(const struct call *c, struct weights_change *w)
-{
-	char said[WEIGHTS_TEXT_BYTES], peer[ADDR_TEXT_BYTES];
-	addr_text(&c->peer, peer);
-	memcpy(said, w->who, sizeof said);
-	if (c->local)
-		snprintf(w->who, sizeof w->who, "%.190s", said[0] ? said : "local");
-	else
-		snprintf(w->who, sizeof w->who, "%.190s%s%s", said, said[0] ? " from " : "", peer);
-}
-
 static void begin_change(struct call *c, struct weights_change *w /* moved in */)
 {
-	complete_who(c, w);
+	complete_who(c, w->who);
 	if (weights_set(&control_of(c)->weights, w) == WEIGHTS_WAITING) {
-		c->user = w;
+		wait_for(c, w, forget_weights);
 		return;
 	}
 	refuse_change(c, w);
@@ -234,10 +257,54 @@ static void serve_rollback(struct call *c)
 	free(w);
 }
 
+/* --- nodes --- */
+
+static void drain_is_done(struct drain_change *d)
+{
+	struct call *c = d->caller;
+	c->user = NULL;
+	answer_json(c, d->late_n ? 202 : 200, drains_json(d));
+	free(d);
+}
+
+static void forget_drain(void *change)
+{
+	drains_forget(change);
+}
+
+static void begin_drain(struct call *c, const struct drain_change *asked)
+{
+	struct drain_change *d = malloc(sizeof *d);
+	must(d);
+	*d = *asked;
+	d->done = drain_is_done;
+	d->caller = c;
+	complete_who(c, d->who);
+	wait_for(c, d, forget_drain);
+	drains_change(&control_of(c)->drains, d);
+}
+
+static void serve_node_state(struct call *c)
+{
+	char name[NODE_NAME_BYTES], error[2 * DRAINS_TEXT_BYTES];
+	struct drain_change asked = { 0 };
+	if (!drains_read_path(c->path, name)) {
+		call_error(c, ERR_NOT_FOUND);
+		return;
+	}
+	asked.node = drains_find(&control_of(c)->nodes, name, error);
+	if (!asked.node)
+		answer_error(c, 404, "unknown_node", error);
+	else if (!drains_read_body(c->body, &asked, error))
+		answer_error(c, 400, "bad_request", error);
+	else
+		begin_drain(c, &asked);
+}
+
 /* --- routes --- */
 
 static const struct route_row {
-	struct span path;
+	struct span path; /* `*` in it: anything */
 	enum method method;
 	bool open; /* without the token */
 	void (*serve)(struct call *c);
@@ -246,6 +313,7 @@ static const struct route_row {
 	{ SPAN("/v1/weights"), METHOD_GET, false, serve_weights },
 	{ SPAN("/v1/weights"), METHOD_PUT, false, serve_change },
 	{ SPAN("/v1/rollback"), METHOD_POST, false, serve_rollback },
+	{ SPAN("/v1/nodes/*/state"), METHOD_PUT, false, serve_node_state },
 	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },
 	{ SPAN("/healthz"), METHOD_GET, true, serve_health },
 	{ SPAN("/readyz"), METHOD_GET, true, serve_ready },
@@ -279,11 +347,21 @@ static bool takes(const struct route_row *r, enum method method)
 	return r->method == method || (r->method == METHOD_GET && method == METHOD_HEAD);
 }
 
+static bool is_path_of(const struct route_row *r, struct span path)
+{
+	const char *star = memchr(r->path.at, '*', r->path.n);
+	if (!star)
+		return span_is(r->path, path);
+	size_t before_n = (size_t)(star - r->path.at), behind_n = r->path.n - before_n - 1;
+	return path.n > before_n + behind_n && !memcmp(path.at, r->path.at, before_n) &&
+	       !memcmp(path.at + path.n - behind_n, star + 1, behind_n);
+}
+
 static void serve(struct call *c)
 {
 	const struct route_row *path = NULL, *row = NULL;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !row; i++) {
-		if (!span_is(rows[i].path, c->path))
+		if (!is_path_of(&rows[i], c->path))
 			continue;
 		path = &rows[i];
 		if (takes(path, (enum method)c->request->method))

@@ -8,6 +8,7 @@
  *   GET       /v1/status
  *   GET, PUT  /v1/weights    ETag and If-Match are the epoch
  *   POST      /v1/rollback
+ *   PUT       /v1/nodes/NAME/state    drained, or ready: drains_admin.h
  *   GET       /metrics /healthz /readyz    these three without the token
  */
 

@@ -33,16 +33,13 @@ static json_t *weights_json(const uint32_t weights[ARMS])
 			 (int)weights[ARM_TARGET]);
 }
 
-static char *entry_line(const struct audit_entry *e)
+static json_t *entry_json(const struct audit_entry *e)
 {
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
-	json_t *j = json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b}", "when", when, "who", e->who, "from",
-			      weights_json(e->from.weights), "to", weights_json(e->to.weights),
-			      "epoch", (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
-	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-	json_decref(j);
-	return text;
+	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b}", "when", when, "who", e->who, "from",
+			 weights_json(e->from.weights), "to", weights_json(e->to.weights), "epoch",
+			 (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
 }
 
 static bool append_line(int fd, const char *text)
@@ -63,9 +60,10 @@ static bool append_line(int fd, const char *text)
 	return false;
 }
 
-bool audit_append(struct audit *a, const struct audit_entry *e)
+static bool append(struct audit *a, json_t *j /* moved in */)
 {
-	char *text = entry_line(e);
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
 	if (!text) {
 		errno = EILSEQ; /* `who` or `why` is not UTF-8 */
 		return false;
@@ -73,4 +71,21 @@ bool audit_append(struct audit *a, const struct audit_entry *e)
 	bool good = append_line(a->fd, text);
 	free(text);
 	return good;
+}
+
+bool audit_append(struct audit *a, const struct audit_entry *e)
+{
+	return append(a, entry_json(e));
+}
+
+bool audit_append_drain(struct audit *a, const struct audit_drain *e)
+{
+	static const char *const words[] = { "ready", "drain" };
+	char when[CLOCK_TEXT_BYTES];
+	clock_text(clock_wall_ns(), when);
+	json_t *delay_ms = e->drain ? json_integer(e->delay_ms) : NULL;
+	return append(a, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o*,s:s?,s:b}", "when", when, "who",
+				   e->who, "node", e->node, "from", words[e->was_drained], "to",
+				   words[e->drain], "delay_ms", delay_ms, "why", e->why, "saved",
+				   e->saved));
 }

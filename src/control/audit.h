@@ -1,7 +1,7 @@
 #ifndef CONTROL_AUDIT_H
 #define CONTROL_AUDIT_H
 
-/* audit.jsonl in the state directory: a line for each change of the weights, only ever appended. */
+/* audit.jsonl in the state directory: a line for each change, only ever appended. */
 
 #include "control/state.h"
 
@@ -9,6 +9,14 @@ struct audit_entry {
 	const char *who, *why; /* `why` may be NULL */
 	struct state_values from, to;
 	bool saved; /* the state file has it */
+};
+
+struct audit_drain {
+	const char *who, *why; /* `why` may be NULL */
+	const char *node;
+	bool drain, was_drained;
+	uint32_t delay_ms; /* of a drain */
+	bool saved;
 };
 
 struct audit {
@@ -24,5 +32,8 @@ void audit_close(struct audit *a);
  * "saved":true}. False with errno: then the file is as it was before.
  */
 bool audit_append(struct audit *a, const struct audit_entry *e);
+/* {"when":"...Z","who":"...","node":"...","from":"ready","to":"drain","delay_ms":N,"why":"...",
+ * "saved":true} */
+bool audit_append_drain(struct audit *a, const struct audit_drain *e);
 
 #endif

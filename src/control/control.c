@@ -77,6 +77,13 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
 	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
 		return false;
+	if (!drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state)) {
+		snprintf(error, WEIGHTS_TEXT_BYTES,
+			 "cannot tell which nodes are drained: %.150s/drained.json: %s (what it "
+			 "holds is no good: mend it, or take it away)",
+			 config->state, strerror(errno));
+		return false;
+	}
 	if (take_slots(c))
 		return true;
 	snprintf(error, WEIGHTS_TEXT_BYTES, "the board has no room for %u more workers",
@@ -121,6 +128,7 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
+	drains_close(&c->drains);
 	weights_close(&c->weights);
 	publisher_close(&c->publisher);
 	nodes_close(&c->nodes);
@@ -206,6 +214,7 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 	c->attached = true;
 	timer_init(&c->drain, drain_is_over);
 	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
+	drains_attach(&c->drains, &c->loop.wheel);
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
 	if (!control_open_names(c)) {

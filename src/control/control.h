@@ -7,6 +7,7 @@
  */
 
 #include "control/admin.h"
+#include "control/drains.h"
 #include "control/health.h"
 #include "control/loop.h"
 #include "control/names.h"
@@ -29,6 +30,7 @@ struct control {
 	struct counters *counters;	/* owned: one for each worker */
 	struct publisher publisher;
 	struct weights weights;
+	struct drains drains;
 	struct loop loop;
 	struct admin admin;
 	struct health health;

@@ -194,6 +194,12 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 		fprintf(to, "crossfade_node_healthy{cluster=\"%s\",node=\"%s\"} %d\n",
 			cluster_label((int)n->arm), n->name, node_is_healthy(n));
 	}
+	family(to, "node_drained", "gauge", "1 while a node is drained: it gets no new requests.");
+	for (size_t i = 0; i < f->nodes->n; i++) {
+		const struct node_record *n = f->nodes->list[i];
+		fprintf(to, "crossfade_node_drained{cluster=\"%s\",node=\"%s\"} %d\n",
+			cluster_label((int)n->arm), n->name, node_duty(n) != DUTY_READY);
+	}
 	family(to, "node_addresses", "gauge", "Addresses that a node's name stands for.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];

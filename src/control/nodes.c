@@ -194,3 +194,44 @@ bool node_take_addresses(struct node_record *n, const struct addr *addresses, si
 	n->address_n = address_n;
 	return true;
 }
+
+/* --- names --- */
+
+const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES])
+{
+	bool v6 = strchr(n->host, ':') != NULL;
+	snprintf(name, NODE_NAME_BYTES, "%s/%s%s%s:%u", arm_name(n->arm), v6 ? "[" : "", n->host,
+		 v6 ? "]" : "", n->port);
+	return name;
+}
+
+static bool is_called(const struct node_record *r, const char *name)
+{
+	char full[NODE_NAME_BYTES];
+	node_full_name(r, full);
+	const char *after = strchr(full, '/') + 1;
+	size_t cluster_n = (size_t)(after - full);
+	if (!strncmp(name, full, cluster_n))
+		name += cluster_n;
+	return !strcasecmp(name, r->name) || !strcasecmp(name, after);
+}
+
+struct node_search nodes_search(const struct nodes *s, const char *name)
+{
+	struct node_search found = { 0 };
+	for (size_t i = 0; i < s->n; i++)
+		if (is_called(s->list[i], name) && found.n++ == 0)
+			found.node = s->list[i];
+	return found;
+}
+
+/* --- draining --- */
+
+void node_drain(struct node_record *n, enum node_duty duty, uint64_t wall_ns, const char *by,
+		const char *why)
+{
+	n->drained_wall_ns = wall_ns;
+	snprintf(n->drained_by, sizeof n->drained_by, "%s", by);
+	snprintf(n->drained_why, sizeof n->drained_why, "%s", why);
+	node_set_duty(n, duty);
+}

@@ -13,6 +13,10 @@
 #define NODE_ADDRESSES_MAX 64
 
 #define NODE_CHECK_BYTES 96
+/* "source/", a host's name of 253 characters, its port. */
+#define NODE_NAME_BYTES 272
+/* Who drained it and why. */
+#define NODE_TEXT_BYTES 256
 
 struct node_record {
 	struct node_state state; /* shared with the workers, through plans */
@@ -25,6 +29,10 @@ struct node_record {
 	size_t address_n;
 	bool awaited;		      /* its name was not looked up yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
+	/* While it is drained: since when, when it is cut (by the loop's clock), by whom and why.
+	 */
+	uint64_t drained_wall_ns, cut_at_ms;
+	char drained_by[NODE_TEXT_BYTES], drained_why[NODE_TEXT_BYTES];
 };
 
 struct nodes {
@@ -55,6 +63,31 @@ struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct
  * order does not count. What is more than NODE_ADDRESSES_MAX is left out.
  */
 bool node_take_addresses(struct node_record *n, const struct addr *addresses, size_t address_n);
+
+/* "source/es-1:9200", with the port always: no other node is called so. */
+const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES]);
+
+/* Nodes that a person may mean: by its name or with its port, with the cluster before it or not. */
+struct node_search {
+	unsigned n;
+	struct node_record *node; /* the first of them */
+};
+struct node_search nodes_search(const struct nodes *s, const char *name);
+
+/* Takes it out of service; the texts are copied. Workers must be told: publisher_change_duties().
+ */
+void node_drain(struct node_record *n, enum node_duty duty, uint64_t wall_ns, const char *by,
+		const char *why);
+
+static inline void node_set_duty(struct node_record *n, enum node_duty duty)
+{
+	atomic_store_explicit(&n->state.duty, (uint32_t)duty, memory_order_relaxed);
+}
+
+static inline enum node_duty node_duty(const struct node_record *n)
+{
+	return (enum node_duty)atomic_load_explicit(&n->state.duty, memory_order_relaxed);
+}
 
 static inline bool node_is_healthy(const struct node_record *n)
 {

@@ -84,3 +84,33 @@ void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX])
 	for (size_t i = 0; i < p->plan_n; i++)
 		plan_name_nodes(p->plans[i], named);
 }
+
+uint32_t publisher_change_duties(struct publisher *p)
+{
+	uint32_t change = 0;
+	for (unsigned i = 0; i < p->worker_n; i++)
+		change = atomic_fetch_add_explicit(&p->workers[i].door.duties, 1,
+						   memory_order_release) +
+			 1;
+	publisher_wake(p);
+	return change;
+}
+
+static bool serves(struct publish_worker *w)
+{
+	pthread_mutex_lock(&w->io_lock);
+	bool it_does = w->io != NULL;
+	pthread_mutex_unlock(&w->io_lock);
+	return it_does;
+}
+
+unsigned publisher_heedless(struct publisher *p, uint32_t change)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->worker_n; i++) {
+		const struct worker_door *door = &p->workers[i].door;
+		uint32_t heeded = atomic_load_explicit(&door->duties_heeded, memory_order_acquire);
+		n += (int32_t)(heeded - change) < 0 && serves(&p->workers[i]);
+	}
+	return n;
+}

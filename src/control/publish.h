@@ -45,6 +45,13 @@ void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX]);
 /* On a worker's thread: `io` can be woken from now on; NULL: and is not any more. */
 void publish_worker_io(struct publish_worker *w, struct io *io);
 
+/*
+ * States of nodes have other duties than before: tells the workers. The number of this change, for
+ * publisher_heedless(): how many of the workers that serve have not looked at it yet.
+ */
+uint32_t publisher_change_duties(struct publisher *p);
+unsigned publisher_heedless(struct publisher *p, uint32_t change);
+
 /* Every worker looks at its door and at the board soon. */
 void publisher_wake(struct publisher *p);
 

@@ -116,6 +116,7 @@ static void follow(struct control *c, struct config *fresh)
 	c->config = config_hold(fresh);
 	c->plan_is_old = false;
 	health_renew(&c->health, c->config, &c->nodes);
+	drains_renew(&c->drains);
 	names_close(&c->names);
 	if (!control_open_names(c))
 		log_line(LOG_ERROR, "reload: the resolver cannot be started: %s", strerror(errno));

@@ -97,18 +97,44 @@ static json_t *requests_json(const struct control *c, int arm)
 	return j;
 }
 
+/* NULL: it is not drained. */
+static json_t *drained_json(const struct control *c, const struct node_record *n)
+{
+	char since[CLOCK_TEXT_BYTES];
+	uint64_t now_ms = loop_now_ms(&c->loop);
+	bool going_on = node_duty(n) == DUTY_DRAINED && n->cut_at_ms > now_ms;
+	if (node_duty(n) == DUTY_READY)
+		return NULL;
+	clock_text(n->drained_wall_ns, since);
+	return json_pack("{s:s,s:s,s:s,s:o}", "since", since, "by", n->drained_by, "why",
+			 n->drained_why, "cut_in_ms",
+			 integer(going_on ? n->cut_at_ms - now_ms : 0));
+}
+
+/* One word for what there is to know, and whom it goes to when several things are so. */
+static const char *node_state_word(const struct node_record *n)
+{
+	if (node_duty(n) != DUTY_READY)
+		return "drained";
+	if (!n->address_n)
+		return "no_address";
+	return node_is_healthy(n) ? "healthy" : "unhealthy";
+}
+
+static json_t *node_json(const struct control *c, const struct node_record *n)
+{
+	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:o*}", "name", n->name, "state", node_state_word(n),
+			 "healthy", node_is_healthy(n), "addresses",
+			 addresses_json(n->addresses, n->address_n), "check", n->check, "drained",
+			 drained_json(c, n));
+}
+
 static json_t *nodes_json(const struct control *c, int arm)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < c->nodes.n; i++) {
-		const struct node_record *n = c->nodes.list[i];
-		if ((int)n->arm == arm)
-			json_array_append_new(list,
-					      json_pack("{s:s,s:b,s:o,s:s}", "name", n->name,
-							"healthy", node_is_healthy(n), "addresses",
-							addresses_json(n->addresses, n->address_n),
-							"check", n->check));
-	}
+	for (size_t i = 0; i < c->nodes.n; i++)
+		if ((int)c->nodes.list[i]->arm == arm)
+			json_array_append_new(list, node_json(c, c->nodes.list[i]));
 	return list;
 }
 

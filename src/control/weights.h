@@ -14,7 +14,7 @@
 
 /* Late workers that are named in an answer. */
 #define WEIGHTS_LATE_NAMED 8
-#define WEIGHTS_TEXT_BYTES 256
+#define WEIGHTS_TEXT_BYTES 256 /* ASKED_TEXT_BYTES */
 
 enum weights_verdict {
 	WEIGHTS_ACKNOWLEDGED, /* every worker uses them */

@@ -1,46 +1,6 @@
 #include "control/weights_json.h"
 
-#include <string.h>
-
-static json_t *parse(struct span body, char error[WEIGHTS_TEXT_BYTES])
-{
-	json_error_t why;
-	json_t *j = json_loadb(body.at, body.n, JSON_REJECT_DUPLICATES, &why);
-	if (!j)
-		snprintf(error, WEIGHTS_TEXT_BYTES, "this is not JSON: %.120s (line %d, column %d)",
-			 why.text, why.line, why.column);
-	return j;
-}
-
-/* jansson's words for a member that nobody asked for are about itself. */
-static void say_why(const json_error_t *why, char error[WEIGHTS_TEXT_BYTES])
-{
-	const char *colon = strrchr(why->text, ':');
-	if (json_error_code(why) == json_error_end_of_input_expected)
-		snprintf(error, WEIGHTS_TEXT_BYTES, "there is no such member%.150s",
-			 colon ? colon : "");
-	else
-		snprintf(error, WEIGHTS_TEXT_BYTES, "%.200s", why->text);
-}
-
-/* It is shown on terminals and in logs, a line each. */
-static bool take_text(const char *name, const char *text, char to[WEIGHTS_TEXT_BYTES],
-		      char error[WEIGHTS_TEXT_BYTES])
-{
-	size_t n = text ? strlen(text) : 0;
-	if (n >= WEIGHTS_TEXT_BYTES) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "%s is longer than %d bytes", name,
-			 WEIGHTS_TEXT_BYTES - 1);
-		return false;
-	}
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
-			snprintf(error, WEIGHTS_TEXT_BYTES, "%s holds a control character", name);
-			return false;
-		}
-	memcpy(to, text ? text : "", n + 1);
-	return true;
-}
+#include "control/asked.h"
 
 static bool take_weights(json_int_t source, json_int_t target, struct weights_change *c,
 			 char error[WEIGHTS_TEXT_BYTES])
@@ -60,15 +20,16 @@ bool weights_json_read(struct span body, struct weights_change *c, char error[WE
 	json_error_t why;
 	json_int_t source, target;
 	const char *reason = NULL, *who = NULL;
-	json_t *j = parse(body, error);
+	json_t *j = asked_parse(body, error);
 	if (!j)
 		return false;
 	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s!}", "weights", "source",
 				   &source, "target", &target, "reason", &reason, "who", &who) == 0;
 	if (!good)
-		say_why(&why, error);
+		asked_say_why(&why, error);
 	good = good && take_weights(source, target, c, error) &&
-	       take_text("reason", reason, c->why, error) && take_text("who", who, c->who, error);
+	       asked_take_text("reason", reason, c->why, error) &&
+	       asked_take_text("who", who, c->who, error);
 	json_decref(j);
 	return good;
 }
@@ -82,14 +43,14 @@ bool weights_json_read_rollback(struct span body, struct weights_change *c,
 		c->why[0] = c->who[0] = 0;
 		return true;
 	}
-	json_t *j = parse(body, error);
+	json_t *j = asked_parse(body, error);
 	if (!j)
 		return false;
 	bool good = json_unpack_ex(j, &why, 0, "{s?s,s?s!}", "reason", &reason, "who", &who) == 0;
 	if (!good)
-		say_why(&why, error);
-	good = good && take_text("reason", reason, c->why, error) &&
-	       take_text("who", who, c->who, error);
+		asked_say_why(&why, error);
+	good = good && asked_take_text("reason", reason, c->why, error) &&
+	       asked_take_text("who", who, c->who, error);
 	json_decref(j);
 	return good;
 }

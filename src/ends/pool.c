@@ -56,11 +56,23 @@ void pool_renew(struct pool *p, const struct pool_terms *terms)
 			close_idle(p, idle_back(l));
 }
 
+static void close_all_idle(struct pool *p)
+{
+	list_each_safe(l, &p->idle)
+		close_idle(p, idle_back(l));
+}
+
 void pool_close_idle(struct pool *p)
 {
 	p->address_n = 0;
-	list_each_safe(l, &p->idle)
-		close_idle(p, idle_back(l));
+	close_all_idle(p);
+}
+
+void pool_drain(struct pool *p, bool drained)
+{
+	p->drained = drained;
+	if (drained)
+		close_all_idle(p);
 }
 
 void pool_close(struct pool *p)
@@ -74,7 +86,7 @@ void pool_close(struct pool *p)
 static void on_idle(struct h1_back *b)
 {
 	struct pool *p = b->owner;
-	if (p->idle_n >= IDLE_WIRES_PER_NODE || !is_ours(p, b)) {
+	if (p->idle_n >= IDLE_WIRES_PER_NODE || p->drained || !is_ours(p, b)) {
 		close_idle(p, b);
 		return;
 	}

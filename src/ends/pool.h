@@ -15,17 +15,18 @@ struct pool_counts {
 };
 
 struct pool {
-	struct h1_backs *backs;	       /* borrowed */
-	struct budget *budget;	       /* borrowed */
+	struct h1_backs *backs; /* borrowed */
+	struct budget *budget;	/* borrowed */
 	struct back_policy policy;
-	struct tls_context *tls;       /* one reference; NULL: in the clear */
-	const char *server_name;       /* borrowed: the plan's, until the next pool_renew() */
-	const struct addr *addresses;  /* likewise */
+	struct tls_context *tls;      /* one reference; NULL: in the clear */
+	const char *server_name;      /* borrowed: the plan's, until the next pool_renew() */
+	const struct addr *addresses; /* likewise */
 	size_t address_n;
 	size_t next_address;
+	bool drained; /* no connection is kept for a next request */
 	struct list idle;
 	unsigned idle_n, open_n;
-	struct pool_counts *counts;    /* borrowed */
+	struct pool_counts *counts; /* borrowed */
 };
 
 /* What a pool takes from the plan; all borrowed until the next pool_renew(). */
@@ -43,6 +44,8 @@ void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
 void pool_renew(struct pool *p, const struct pool_terms *terms);
 /* Closes all idle connections; those in use are closed when their exchange is over. */
 void pool_close_idle(struct pool *p);
+/* From now on connections are closed behind their exchange, the idle ones at once; or no more. */
+void pool_drain(struct pool *p, bool drained);
 /* When no connection is left. */
 void pool_close(struct pool *p);
 

@@ -19,6 +19,19 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 	return *at;
 }
 
+static void heed_duty(struct live_node *n)
+{
+	n->duty = (enum node_duty)atomic_load_explicit(&n->node->state->duty, memory_order_relaxed);
+	pool_drain(&n->pool, n->duty != DUTY_READY);
+}
+
+void live_nodes_heed_duties(struct live_nodes *all)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++)
+		if (all->by_number[i] && all->by_number[i]->node)
+			heed_duty(all->by_number[i]);
+}
+
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			const struct cluster *cluster, unsigned worker)
 {
@@ -44,6 +57,7 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			.address_n = node->address_n,
 		};
 		pool_renew(&live->pool, &terms);
+		heed_duty(live);
 	}
 }
 
@@ -114,7 +128,7 @@ static struct live_node *best(const struct live_cluster *c, struct live_node *co
 	struct live_node *best = NULL;
 	for (size_t i = 0; i < c->node_n; i++) {
 		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
-		if (was_tried(n, tried, tried_n))
+		if (n->duty != DUTY_READY || was_tried(n, tried, tried_n))
 			continue;
 		if (healthy_only && !is_healthy(n))
 			continue;
@@ -134,6 +148,22 @@ static bool any_awaited(const struct live_cluster *c)
 	return false;
 }
 
+static bool all_drained(const struct live_cluster *c)
+{
+	for (size_t i = 0; i < c->node_n; i++)
+		if (c->nodes[i]->duty == DUTY_READY)
+			return false;
+	return c->node_n > 0;
+}
+
+/* Why there is none. */
+static enum choice no_node(const struct live_cluster *c, bool first)
+{
+	if (all_drained(c))
+		return CHOICE_DRAINED;
+	return any_awaited(c) && first ? CHOICE_LATER : CHOICE_NONE;
+}
+
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open)
 {
@@ -144,7 +174,7 @@ enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const 
 		*fail_open = *chosen != NULL;
 	}
 	if (!*chosen)
-		return any_awaited(c) && !tried_n ? CHOICE_LATER : CHOICE_NONE;
+		return no_node(c, !tried_n);
 	while (c->nodes[c->turn % c->node_n] != *chosen)
 		c->turn++;
 	c->turn++;

@@ -14,6 +14,7 @@ struct live_node {
 	const struct cluster *cluster;
 	struct pool pool;
 	unsigned outstanding;
+	enum node_duty duty; /* of its state, as last looked at */
 };
 
 struct live_cluster {
@@ -32,12 +33,14 @@ struct live_nodes {
 };
 
 /* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
-void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all, const struct cluster *cluster,
-			unsigned worker);
+void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
+			const struct cluster *cluster, unsigned worker);
 void live_cluster_close(struct live_cluster *c);
 
 /* After all clusters have adopted a plan: lets go of nodes that no plan names and nobody uses. */
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
+/* Looks at what is wanted of each node. */
+void live_nodes_heed_duties(struct live_nodes *all);
 /* Closes idle connections everywhere. */
 void live_nodes_close_idle(struct live_nodes *all);
 /* Every connection must be gone. */
@@ -47,11 +50,12 @@ enum choice {
 	CHOICE_NODE,  /* this one */
 	CHOICE_LATER, /* none now, but one is awaited: its name is being looked up */
 	CHOICE_NONE,
+	CHOICE_DRAINED, /* none, for all of them are drained */
 };
 
 /*
- * Chooses a node for one request, but for the `tried_n` in `tried`. Healthy ones come first; when
- * none is healthy all are tried, and *fail_open says so.
+ * Chooses a node for one request, but for the `tried_n` in `tried` and those that are drained.
+ * Healthy ones come first; when none is healthy all are tried, and *fail_open says so.
  */
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open);

@@ -178,6 +178,10 @@ static void decide(struct exchange *ex)
 		list_remove(&ex->wait_link);
 		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_NO_ADDRESS);
 		return;
+	case CHOICE_DRAINED:
+		list_remove(&ex->wait_link);
+		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_ALL_DRAINED);
+		return;
 	case CHOICE_NODE:
 		break;
 	}
@@ -438,6 +442,17 @@ static void answered_abort(struct stream *to, enum stream_way way, enum err why)
 		stop_request(ex);
 	leave_node_if_over(ex);
 	end_if_over(ex);
+}
+
+void desk_cut(struct desk *d)
+{
+	list_each_safe(l, &d->open) {
+		struct exchange *ex = list_entry(l, struct exchange, link);
+		if (!ex->node || ex->node->duty != DUTY_CUT)
+			continue;
+		node_failed(ex, ERR_NODE_DRAINED);
+		end_if_over(ex);
+	}
 }
 
 static const struct stream_verbs back_verbs = {

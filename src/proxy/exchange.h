@@ -83,6 +83,8 @@ struct arena *exchange_open(struct desk *d, const struct listener *l, const stru
 void desk_decide_waiting(struct desk *d);
 /* Those that have waited too long are answered. Called each turn that has any. */
 void desk_time_waiting(struct desk *d);
+/* Requests whose node is to be cut are tried elsewhere, where that may be, or end with 502. */
+void desk_cut(struct desk *d);
 /* The epoch has moved on: what is under way counts as decided before. */
 void desk_new_epoch(struct desk *d);
 /* The end of a turn: frees what has ended. */

@@ -34,6 +34,13 @@ enum balance { BALANCE_LEAST_OUTSTANDING, BALANCE_ROUND_ROBIN };
 /* What is done with X-Forwarded-For, -Proto and -Port. */
 enum forwarded { FORWARDED_APPEND, FORWARDED_PRESERVE, FORWARDED_REMOVE };
 
+/* What an operator wants of a node. */
+enum node_duty {
+	DUTY_READY,
+	DUTY_DRAINED, /* no new requests; those that are with it go on */
+	DUTY_CUT,     /* nor those: the delay is over */
+};
+
 /*
  * What a node lives through: it outlives plans, and is shared by all workers. One writer, control;
  * workers read it with relaxed loads.
@@ -41,6 +48,8 @@ enum forwarded { FORWARDED_APPEND, FORWARDED_PRESERVE, FORWARDED_REMOVE };
 struct node_state {
 	uint32_t number; /* stable identity, < NODES_MAX; workers index their pools with it */
 	atomic_bool healthy;
+	_Atomic uint32_t
+		duty; /* enum node_duty: workers look when their door says that one has changed */
 };
 
 struct node {

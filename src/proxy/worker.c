@@ -45,6 +45,7 @@ struct worker {
 	struct budget front_budget;
 	struct list acceptors;
 	struct gate gate;
+	uint32_t duties; /* of the door, as last looked at */
 	bool stopping;
 };
 
@@ -199,6 +200,20 @@ static void look_at_board(struct worker *w)
 		desk_new_epoch(&w->desk);
 }
 
+/* Nodes are drained, or are not any more: waiting requests may have got one, or lost the last. */
+static void look_at_duties(struct worker *w)
+{
+	struct worker_door *door = w->config.door;
+	uint32_t duties = atomic_load_explicit(&door->duties, memory_order_acquire);
+	if (duties == w->duties)
+		return;
+	w->duties = duties;
+	live_nodes_heed_duties(&w->nodes);
+	desk_cut(&w->desk);
+	desk_decide_waiting(&w->desk);
+	atomic_store_explicit(&door->duties_heeded, duties, memory_order_release);
+}
+
 static void stop(struct worker *w)
 {
 	w->stopping = w->desk.draining = true;
@@ -283,6 +298,7 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 	io_wait(io, next_deadline(w, deadline_ns));
 	look_at_board(w);
 	look_at_plan(w);
+	look_at_duties(w);
 	io_dispatch(io);
 	wheel_turn(&w->wheel, io_now_ms(io));
 	look_at_stop(w);
@@ -319,6 +335,7 @@ struct worker *worker_open(const struct worker_config *c)
 	split_open(&w->desk.split, c->number, plan->worker_n);
 	look_at_board(w);
 	adopt(w, plan);
+	look_at_duties(w);
 	return w;
 }
 

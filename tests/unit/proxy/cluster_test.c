@@ -113,6 +113,62 @@ static void when_none_is_healthy_all_are_tried(void **state)
 		assert_int_equal(taken[i], 10);
 }
 
+static void drain(struct fixture *f, unsigned i, enum node_duty duty)
+{
+	atomic_store(&f->states[i].duty, duty);
+	live_nodes_heed_duties(&f->all);
+}
+
+static void a_drained_node_gets_nothing_whatever_the_others_are(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	drain(f, 0, DUTY_DRAINED);
+	drain(f, 1, DUTY_CUT);
+	for (int i = 0; i < 20; i++)
+		assert_true(choose(f) >= 2);
+	/* Failing open is for those that are not well; a drained one is not wanted. */
+	atomic_store(&f->states[2].healthy, false);
+	atomic_store(&f->states[3].healthy, false);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+				 CHOICE_NODE);
+		assert_true(fail_open && n->node->state->number >= 2);
+	}
+	drain(f, 0, DUTY_READY);
+	assert_int_equal(choose(f), 0);
+}
+
+static void a_cluster_of_drained_nodes_is_no_choice_and_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	for (unsigned i = 0; i < NODES; i++)
+		drain(f, i, DUTY_DRAINED);
+	/* It would be awaited, if it were not drained. */
+	f->nodes[0].awaited = true;
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_DRAINED);
+	assert_false(fail_open);
+	drain(f, 0, DUTY_READY);
+	f->nodes[0].address_n = 0;
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
+}
+
+static void a_new_node_is_drained_from_the_beginning(void **state)
+{
+	struct fixture *f = *state;
+	struct plan none = { .number = 2 };
+	live_nodes_sweep(&f->all, &none);
+	for (unsigned i = 1; i < NODES; i++)
+		atomic_store(&f->states[i].duty, DUTY_DRAINED);
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(f), 0);
+}
+
 static void a_node_that_was_tried_is_not_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -192,6 +248,9 @@ int main(void)
 		TEST(round_robin_looks_at_nothing_else),
 		TEST(an_unhealthy_node_is_left_out_and_comes_back),
 		TEST(when_none_is_healthy_all_are_tried),
+		TEST(a_drained_node_gets_nothing_whatever_the_others_are),
+		TEST(a_cluster_of_drained_nodes_is_no_choice_and_says_so),
+		TEST(a_new_node_is_drained_from_the_beginning),
 		TEST(a_node_that_was_tried_is_not_tried_again),
 		TEST(a_name_of_two_addresses_is_tried_twice),
 		TEST(without_an_address_there_is_no_choice_or_a_later_one),

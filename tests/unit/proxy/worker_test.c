@@ -343,6 +343,65 @@ static void who_waits_too_long_for_an_address_is_answered(void **state)
 	assert_int_equal(far_heard(c, "no_address"), 2);
 }
 
+/* --- nodes that are drained --- */
+
+static void set_duty(struct fixture *f, enum arm arm, unsigned i, enum node_duty duty)
+{
+	atomic_store(&f->states.nodes[arm][i].duty, duty);
+	atomic_fetch_add(&f->door.duties, 1);
+	wake(f);
+	assert_int_equal(atomic_load(&f->door.duties_heeded), atomic_load(&f->door.duties));
+}
+
+static void a_drained_node_sees_its_requests_through_and_gets_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct far *busy = connect_to(f, SOURCE), *idle = connect_to(f, SOURCE);
+	far_say(busy, GET("/"));
+	struct far *first = node(f, ARM_SOURCE, 0);
+	far_say(idle, GET("/"));
+	struct far *second = node(f, ARM_SOURCE, 0);
+	far_say(second, OK);
+	set_duty(f, ARM_SOURCE, 0, DUTY_DRAINED);
+	/* What is idle is closed at once, what is busy behind its answer. */
+	assert_true(second->last <= 0);
+	far_say(first, OK);
+	assert_int_equal(far_heard(busy, "ok"), 1);
+	assert_true(first->last <= 0);
+	far_say(idle, GET("/"));
+	assert_int_equal(far_heard(idle, "HTTP/1.1 503"), 1);
+	assert_int_equal(far_heard(idle, "nodes_drained"), 2);
+	set_duty(f, ARM_SOURCE, 0, DUTY_READY);
+	far_say(busy, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(busy, "ok"), 2);
+}
+
+static void what_is_left_with_a_drained_node_is_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct far *waits = connect_to(f, SOURCE), *reads = connect_to(f, SOURCE);
+	struct far *tunnel = connect_to(f, SOURCE), *other = connect_to(f, TARGET);
+	far_say(waits, GET("/"));
+	far_say(reads, GET("/"));
+	far_say(node(f, ARM_SOURCE, 0), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+	far_say(tunnel, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+	far_say(node(f, ARM_SOURCE, 0),
+		"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+	far_say(other, GET("/"));
+	set_duty(f, ARM_SOURCE, 0, DUTY_DRAINED);
+	assert_string_equal(waits->got, "");
+	set_duty(f, ARM_SOURCE, 0, DUTY_CUT);
+	assert_int_equal(far_heard(waits, "HTTP/1.1 502"), 1);
+	assert_int_equal(far_heard(waits, "node_drained"), 2);
+	/* They must not look whole. */
+	assert_int_equal(reads->last, -ECONNRESET);
+	assert_int_equal(tunnel->last, -ECONNRESET);
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(other, "ok"), 1);
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 0);
+}
+
 /* --- accepting --- */
 
 /* Running out of descriptors loses nobody: they wait in the backlog for a while. */
@@ -660,6 +719,8 @@ int main(void)
 		TEST(a_node_that_leaves_the_plan_serves_to_the_end),
 		TEST(a_plan_that_brings_an_address_wakes_who_waits_for_it),
 		TEST(who_waits_too_long_for_an_address_is_answered),
+		TEST(a_drained_node_sees_its_requests_through_and_gets_no_more),
+		TEST(what_is_left_with_a_drained_node_is_cut),
 		TEST(accepting_pauses_when_it_fails_and_goes_on),
 		TEST(an_aborted_connection_stops_no_accept),
 		TEST(a_worker_that_pauses_can_be_stopped),

@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/client.h"
+#include "app/paint.h"
+#include "base/limits.h"
+#include "control/duration.h"
+
+static bool is(const json_t *j, const char *name)
+{
+	return json_is_true(json_object_get(j, name));
+}
+
+static void print_drained(const json_t *j, const char *node)
+{
+	char delay[DURATION_TEXT_BYTES];
+	duration_text((uint64_t)json_integer_value(json_object_get(j, "delay_ms")), delay);
+	printf("%s gets no new requests. What is still with it after %s is cut.\n", node, delay);
+	if (is(j, "all_drained"))
+		printf("%sAll nodes of its cluster are drained: requests to it get 503.%s\n",
+		       paint(PAINT_RED), paint(PAINT_NONE));
+}
+
+static int print_change(const json_t *j)
+{
+	const char *node = json_string_value(json_object_get(j, "node"));
+	const char *state = json_string_value(json_object_get(j, "state"));
+	const char *before = json_string_value(json_object_get(j, "before"));
+	if (!node || !state || !before)
+		return EXIT_NO;
+	if (!strcmp(state, "drain"))
+		print_drained(j, node);
+	else
+		printf("%s %s requests%s.\n", node, strcmp(before, state) ? "takes" : "took",
+		       strcmp(before, state) ? " again" : " already");
+	if (!is(j, "saved"))
+		printf("%sIt could not be saved; that is tried again until it works.%s\n",
+		       paint(PAINT_RED), paint(PAINT_NONE));
+	if (is(j, "acknowledged"))
+		return EXIT_OK;
+	printf("%s%lld of the workers have not heeded it within %d s.%s It stands.\n",
+	       paint(PAINT_RED), (long long)json_integer_value(json_object_get(j, "late")),
+	       ACKNOWLEDGE_TIMEOUT_MS / 1000, paint(PAINT_NONE));
+	return EXIT_UNACKNOWLEDGED;
+}
+
+/* Host names need no encoding; what a mistyped one may hold does. */
+static void encode(const char *name, char *to, size_t bytes)
+{
+	size_t n = 0;
+	for (; *name && n + 4 <= bytes; name++)
+		if ((unsigned char)*name > ' ' && *name < 0x7f && !strchr("%?#", *name))
+			to[n++] = *name;
+		else
+			n += (size_t)snprintf(to + n, 4, "%%%02x", (unsigned char)*name);
+	to[n] = 0;
+}
+
+static int change(struct client *t, const char *node, json_t *body)
+{
+	char path[1024], encoded[768];
+	struct client_answer a;
+	encode(node, encoded, sizeof encoded);
+	snprintf(path, sizeof path, "/v1/nodes/%s/state", encoded);
+	if (!client_ask(t, "PUT", path, body, 0, &a))
+		return EXIT_UNREACHABLE;
+	int code;
+	if ((a.status != 200 && a.status != 202) || !a.json) {
+		code = client_refused(t, &a);
+	} else if (t->json) {
+		fputs(a.text, stdout);
+		code = a.status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
+	} else {
+		code = print_change(a.json);
+	}
+	client_answer_free(&a);
+	return code;
+}
+
+static int run(const struct command *c, struct client_options *o, const char *node,
+	       json_t *body /* moved in; NULL: the reason is no text */)
+{
+	struct client t;
+	int code;
+	if (!body)
+		return command_misused(c, "--reason: is not UTF-8 text");
+	if (client_open(&t, c, o, &code)) {
+		code = change(&t, node, body);
+		client_close(&t);
+	}
+	json_decref(body);
+	return code;
+}
+
+static bool is_delay(const struct command *c, const char *text)
+{
+	uint64_t ms;
+	if (duration_read(text, &ms) && ms <= DRAIN_DELAY_MAX_MS)
+		return true;
+	command_misused(c, "--delay %s: is not a duration from 0s to 1d, as 300s", text);
+	return false;
+}
+
+int command_drain(const struct command *c, int argc, char **argv)
+{
+	struct client_options o = { 0 };
+	const char *reason = NULL, *delay = NULL;
+	const struct command_option options[] = { CLIENT_OPTIONS(&o),
+						  { 0, "reason", &reason, NULL },
+						  { 0, "delay", &delay, NULL } };
+	int code, operands = command_options(c, argc, argv, options, 5, &code);
+	if (operands < 0)
+		return code;
+	if (operands != 1)
+		return command_misused(c, "one node is expected, as `crossfade status` shows it");
+	if (delay && !is_delay(c, delay))
+		return EXIT_USAGE;
+	return run(c, &o, argv[1],
+		   json_pack("{s:s,s:s*,s:s*,s:s}", "state", "drain", "delay", delay, "reason",
+			     reason, "who", client_who()));
+}
+
+int command_ready(const struct command *c, int argc, char **argv)
+{
+	struct client_options o = { 0 };
+	const char *reason = NULL;
+	const struct command_option options[] = { CLIENT_OPTIONS(&o),
+						  { 0, "reason", &reason, NULL } };
+	int code, operands = command_options(c, argc, argv, options, 4, &code);
+	if (operands < 0)
+		return code;
+	if (operands != 1)
+		return command_misused(c, "one node is expected, as `crossfade status` shows it");
+	return run(c, &o, argv[1],
+		   json_pack("{s:s,s:s*,s:s}", "state", "ready", "reason", reason, "who",
+			     client_who()));
+}

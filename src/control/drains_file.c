@@ -1,0 +1,115 @@
+#include "control/drains_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define FILE_NAME "drained.json"
+
+static bool path_of(const char *directory, const char *suffix, char path[4096])
+{
+	errno = ENAMETOOLONG;
+	return snprintf(path, 4096, "%s/" FILE_NAME "%s", directory, suffix) < 4096;
+}
+
+/* --- saving --- */
+
+static char *text_of(const struct nodes *nodes)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < nodes->n; i++) {
+		const struct node_record *n = nodes->list[i];
+		char name[NODE_NAME_BYTES];
+		if (node_duty(n) != DUTY_READY)
+			json_array_append_new(
+				list,
+				json_pack("{s:s,s:I,s:s,s:s}", "node", node_full_name(n, name),
+					  "since", (json_int_t)(n->drained_wall_ns / 1000000), "by",
+					  n->drained_by, "why", n->drained_why));
+	}
+	json_t *j = json_pack("{s:o}", "drained", list);
+	char *text = json_dumps(j, JSON_INDENT(1));
+	json_decref(j);
+	return text;
+}
+
+static bool write_whole(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	size_t n = strlen(text);
+	ssize_t done = write(fd, text, n);
+	bool good = done == (ssize_t)n && fsync(fd) == 0;
+	int why = done < 0 || done == (ssize_t)n ? errno : ENOSPC;
+	close(fd);
+	errno = why;
+	return good;
+}
+
+static bool sync_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+bool drains_file_save(const char *directory, const struct nodes *nodes)
+{
+	char path[4096], fresh[4096];
+	if (!path_of(directory, "", path) || !path_of(directory, ".new", fresh))
+		return false;
+	char *text = text_of(nodes);
+	errno = ENOMEM;
+	bool good = text && write_whole(fresh, text) && rename(fresh, path) == 0 &&
+		    sync_directory(directory);
+	free(text);
+	return good;
+}
+
+/* --- loading --- */
+
+static void load_one(json_t *one, const char *name, struct nodes *nodes)
+{
+	struct node_search found = nodes_search(nodes, name);
+	json_int_t since = 0;
+	const char *by = "", *why = "";
+	json_unpack(one, "{s?I,s?s,s?s}", "since", &since, "by", &by, "why", &why);
+	if (found.n == 1)
+		/* A process that has just started has nothing there that a delay could be for. */
+		node_drain(found.node, DUTY_CUT, (uint64_t)since * 1000000, by, why);
+	else
+		log_line(LOG_WARN,
+			 "drain: %s was drained, and is not in the configuration: it is forgotten",
+			 name);
+}
+
+bool drains_file_load(const char *directory, struct nodes *nodes)
+{
+	char path[4096];
+	if (!path_of(directory, "", path))
+		return false;
+	if (access(path, F_OK) < 0)
+		return errno == ENOENT;
+	json_t *j = json_load_file(path, 0, NULL), *one;
+	const json_t *list = json_object_get(j, "drained");
+	bool good = json_is_array(list);
+	size_t i;
+	json_array_foreach(list, i, one) {
+		const char *name = json_string_value(json_object_get(one, "node"));
+		if (name)
+			load_one(one, name, nodes);
+		good = good && name;
+	}
+	json_decref(j);
+	errno = EINVAL;
+	return good;
+}

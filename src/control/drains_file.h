@@ -1,0 +1,21 @@
+#ifndef CONTROL_DRAINS_FILE_H
+#define CONTROL_DRAINS_FILE_H
+
+/*
+ * drained.json in the state directory: the drained nodes, {"drained":[{"node":"source/es-1:9200",
+ * "since":MS,"by":"...","why":"..."}]}. It is replaced as a whole, so that it is the old one or the
+ * new one.
+ */
+
+#include "control/nodes.h"
+
+/* True when it is on the disk. False with errno. */
+bool drains_file_save(const char *directory, const struct nodes *nodes);
+/*
+ * Drains the nodes that the file names, as long ago as it says. One that is not among `nodes` is
+ * said and left out. No file is none drained. False with errno, EINVAL when it cannot be
+ * understood.
+ */
+bool drains_file_load(const char *directory, struct nodes *nodes);
+
+#endif
