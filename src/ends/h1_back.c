@@ -153,6 +153,8 @@ static void answer_head(struct h1_back *b)
 	if (m->status == 101) {
 		b->state = BACK_TUNNEL;
 		b->closes = true;
+		/* Who talks into a tunnel is to know when nobody listens: its answer is over. */
+		b->wire.hears_out = false;
 		wait_for(b, b->policy->tunnel_idle_ms);
 		stream_head(b->stream.peer, m, false);
 		give_credit(b);

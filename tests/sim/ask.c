@@ -88,7 +88,7 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 	else
 		a->closes = last && dice_says(d, 200);
 	a->keeps = a->minor == 0 && !a->closes && (!last || dice_says(d, 500));
-	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 120);
+	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 250);
 	a->relayed = dice_says(d, 150);
 	if (a->upgrades)
 		a->method = "GET";

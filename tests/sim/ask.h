@@ -44,11 +44,14 @@ struct ask {
 	struct deed deed;
 	/* what has been seen */
 	bool sent;    /* all of it was said */
+	uint64_t sent_ms;
 	bool decided; /* its arm was */
 	enum arm arm;
+	unsigned worker; /* that decided */
 	struct server *server; /* the last that got its head */
 	unsigned reached_n;    /* so many did */
 	bool arrived;	       /* all of it did */
+	uint64_t slammed_ms;   /* its tunnel's node has reset it; 0: no */
 	uint64_t request_heard; /* bytes of its body that have */
 	enum outcome outcome;
 	unsigned status;

@@ -44,6 +44,7 @@ static void say_body(struct client *c, struct ask *a)
 	c->body_from = place(c);
 	ask_write_body(a, &c->world->dice, &c->peer.out);
 	a->sent = true;
+	a->sent_ms = now_ms(c);
 	peer_say(&c->peer);
 }
 
@@ -81,6 +82,7 @@ static void ask_next(struct client *c)
 		set_timer(c, &c->patience, c->patience_ms);
 	} else if (a->upgrades) {
 		a->sent = true;
+		a->sent_ms = now_ms(c);
 	} else {
 		say_body(c, a);
 	}
@@ -156,6 +158,7 @@ static void answer_end(struct reader *r)
 	struct ask *a = awaited(c);
 	judge_answer(c->world, c, a, r);
 	c->answered_n++;
+	c->answered_ms = now_ms(c);
 	c->interims = 0;
 	c->told_to_close = reader_closes(r) || ask_must_close(a);
 	if (c->promised == a && (c->told_to_close || !c->sends_anyway)) {
@@ -196,7 +199,15 @@ static void finished(struct peer *p)
 {
 	struct client *c = client_of(p, peer);
 	judge_finished(c->world, c);
-	peer_close(p, false);
+	c->talks_on = c->reader.state == READ_RAW && c->sends_anyway && !peer_has_sent_all(p);
+	if (!c->talks_on)
+		peer_close(p, false);
+}
+
+static void sent(struct peer *p)
+{
+	if (client_of(p, peer)->talks_on)
+		peer_close(p, false);
 }
 
 static void broken(struct peer *p)
@@ -219,6 +230,7 @@ static void gone(struct peer *p)
 static const struct peer_user peer_user = {
 	.heard = heard,
 	.finished = finished,
+	.sent = sent,
 	.broken = broken,
 	.gone = gone,
 };

@@ -59,7 +59,8 @@ static void make_answer(struct deed *d, const struct ask *a, struct dice *dice,
 }
 
 /* An answer that does not wait for the request's body: 413, or one that goes on beside it. */
-static void make_early(struct deed *d, const struct ask *a, struct dice *dice)
+static void make_early(struct deed *d, const struct ask *a, struct dice *dice,
+		       const struct temper *t)
 {
 	if (dice_says(dice, 500)) {
 		d->babbles = false;
@@ -71,6 +72,11 @@ static void make_early(struct deed *d, const struct ask *a, struct dice *dice)
 	d->status = 413;
 	if (d->framing == FRAMED_NONE)
 		d->framing = FRAMED_LENGTH;
+	/* What is on its way when the reset is sent is lost, and a body that ends so is not whole. */
+	d->slams = t->ill && !t->faults.delay && d->framing != FRAMED_CLOSE && dice_says(dice, 500);
+	d->closes |= d->slams;
+	if (d->slams)
+		d->body_n %= 1000;
 }
 
 void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const struct temper *t)
@@ -81,7 +87,7 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 	d->interims = dice_says(dice, 150) ? (unsigned)dice_between(dice, 1, 3) : 0;
 	make_answer(d, a, dice, t);
 	if (a->body_n && dice_says(dice, 250))
-		make_early(d, a, dice);
+		make_early(d, a, dice, t);
 	if (a->upgrades && dice_says(dice, 700)) {
 		*d = (struct deed){ .moment = AT_END, .minor = 1, .status = 101, .tunnel = true };
 		d->hang_up_at = dice_says(dice, 500) ? dice_size(dice, t->body_max) : 0;

@@ -50,7 +50,7 @@ struct deed {
 	bool both_ways; /* begins at once, ends only when the request has */
 	bool tunnel;	/* agrees to an upgrade */
 	uint64_t hang_up_at; /* bytes of its echo behind which it leaves; 0: it waits for the client */
-	bool slams; /* and resets the connection when more comes */
+	bool slams; /* behind that, or an early answer, more makes it reset the connection */
 	bool closes;	/* says that it closes, and does */
 	bool slips;	/* closes without a word */
 	bool babbles;	/* says more than it was asked for */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/exchange.h"
 #include "sim/pattern.h"
 #include "sim/world.h"
 
@@ -91,6 +92,41 @@ void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm
 		return;
 	a->decided = true;
 	a->arm = arm;
+	a->worker = worker;
+}
+
+static bool is_healthy(const struct node *n)
+{
+	return atomic_load(&n->state->healthy);
+}
+
+void judge_chosen(const struct world *w, const struct exchange *ex)
+{
+	if (!ex->node || ex->tried_n > 1 || is_healthy(ex->node->node))
+		return;
+	const struct cluster *c = ex->node->cluster;
+	for (size_t i = 0; i < c->node_n; i++)
+		if (c->nodes[i].address_n && is_healthy(&c->nodes[i]))
+			judge_fail(w, "a sick node is spared", "%s was chosen, not %s",
+				   ex->node->node->name, c->nodes[i].name);
+}
+
+void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d)
+{
+	const struct board_slot *s = w->hands[worker].slot;
+	uint64_t epoch = atomic_load(&s->acknowledged), now = 0, before = 0;
+	list_each(l, &d->open) {
+		const struct exchange *ex = list_entry(l, struct exchange, link);
+		if (!ex->listener->route.weighted || ex->arm == ARM_NONE)
+			continue;
+		now += ex->epoch == epoch;
+		before += ex->epoch != epoch;
+	}
+	if (counter_read(&s->in_flight_now) != now || counter_read(&s->in_flight_before) != before)
+		judge_fail(w, "in flight", "worker %u has %llu and %llu, its slot %llu and %llu",
+			   worker, number(now), number(before),
+			   number(counter_read(&s->in_flight_now)),
+			   number(counter_read(&s->in_flight_before)));
 }
 
 /* --- what a node sees --- */
@@ -284,9 +320,9 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	case 408:
 		return t->hasty || t->fickle;
 	case 502:
-		return !is_calm(w);
+		return !temper_is_harmless(t);
 	case 503:
-		return t->deserts || t->crashes || t->ending != ENDING_IN_PEACE;
+		return t->deserts || t->crashes || t->ending == ENDING_ABORT;
 	case 504:
 		return t->hasty || t->faults.unreachable;
 	default:
@@ -375,13 +411,14 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
-	if (!is_calm(w) || c->left || c->told_to_close || c->leaving == LEAVES_ASLEEP)
+	if (!temper_is_harmless(&w->temper) || c->left || c->told_to_close ||
+	    c->leaving == LEAVES_ASLEEP)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {
 		const struct ask *a = &c->asks[i];
 		enum fate f = a->deed.fate;
 		if ((a->too_large && a->framing == FRAMED_CHUNKED) || ask_may_leave_rest(a) ||
-		    a->deed.slams)
+		    (a->deed.slams && a->deed.tunnel))
 			return true;
 		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK || f == FATE_STUCK)
 			return true;
@@ -389,11 +426,20 @@ static bool may_lose(const struct world *w, const struct client *c)
 	return false;
 }
 
+/*
+ * A stop closes behind the answer under way: what comes later gets none, and who naps for longer than
+ * it is waited for may lose that answer's tail.
+ */
+static bool may_lose_by_stop(const struct world *w, const struct client *c, const struct ask *a)
+{
+	return w->stopping && (!a->decided || c->peer.pace.nap_ms >= LINGER_MS);
+}
+
 static void lose_rest(struct world *w, struct client *c)
 {
 	for (unsigned i = c->answered_n; i < c->ask_n; i++) {
 		struct ask *a = &c->asks[i];
-		if (!may_lose(w, c))
+		if (!may_lose_by_stop(w, c, a) && !may_lose(w, c))
 			judge_fail(w, "one answer", "request %llu gets none", number(a->id));
 		a->outcome = OUTCOME_LOST;
 	}

@@ -12,10 +12,16 @@
  *   plain HTTP           what the balancer sends is canonical, without fields of another hop
  *   exact weights        of each worker, over each period in which they stand still
  *   acknowledged         once all workers have an epoch, no decision uses an older one
+ *   in flight            the board tells how many requests of this and of earlier epochs are open
+ *   a sick node is spared   while its cluster has a healthy one
  *   bounded              what waits in the balancer for a slow reader
+ *   nobody is in the way a request waits for its own node and client only (moment.h)
+ *   a break is passed on to who still talks in a tunnel
+ *   a stop ends          idle clients are told at once, and what has no client any more soon goes
+ *   who sleeps is left   a client that takes nothing is given up
  *   it comes to rest     in bounded time, when nothing disturbs any more
  *   nothing is left      of what was taken, when a worker is over
- *   an old plan is let go
+ *   an old plan is let go   by workers, and its idle connections are closed
  *   equal runs           of equal seeds
  *
  * Promises between our own parts (credit, the order of a stream's verbs, what was taken goes back)
@@ -27,6 +33,8 @@
 #include "sim/reader.h"
 
 struct world;
+struct exchange;
+struct desk;
 
 /* More than there are changes. */
 #define SIM_EPOCHS_MAX 64
@@ -52,6 +60,10 @@ judge_fail(const struct world *w, const char *invariant, const char *format, ...
 void judge_published(struct world *w, const struct board_values *v);
 /* `a` may be NULL, when its target is not one of ours. */
 void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a);
+/* Its first node. */
+void judge_chosen(const struct world *w, const struct exchange *ex);
+/* After a turn: what the board says is under way. */
+void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d);
 
 /* --- what a node sees --- */
 

@@ -20,14 +20,6 @@
 #define TWICE_EVERY 50
 #define JOBS_MAX 16
 
-/* Seeds that once showed a bug, and the bug. They run first. */
-static const struct {
-	uint64_t seed;
-	const char *bug;
-} regressions[] = {
-	{ 1, "none yet" },
-};
-
 static void run_seed(uint64_t seed, bool verbose)
 {
 	alarm(PATIENCE_S);
@@ -98,17 +90,6 @@ static bool run_seeds(uint64_t first, uint64_t end)
 	return true;
 }
 
-static bool run_regressions(void)
-{
-	bool right = true;
-	for (size_t i = 0; right && i < sizeof regressions / sizeof *regressions; i++) {
-		right = run_seeds(regressions[i].seed, regressions[i].seed + 1);
-		if (!right)
-			printf("it once showed: %s\n", regressions[i].bug);
-	}
-	return right;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
@@ -122,7 +103,7 @@ int main(int argc, char **argv)
 			run_seed(s, true);
 		return 0;
 	}
-	if (!run_regressions() || !run_seeds(first, first + count))
+	if (!run_seeds(first, first + count))
 		return 1;
 	printf("%llu seeds clean\n", (unsigned long long)count);
 	return 0;

@@ -38,6 +38,8 @@ static void revive(struct operator *o)
 {
 	struct world *w = o->world;
 	for (unsigned i = 0; i < w->temper.workers; i++) {
+		if (w->hands[i].stalled)
+			w->hands[i].went_on_ms = world_now_ms(w);
 		w->hands[i].stalled = false;
 		if (w->hands[i].io)
 			sim_stall(w->hands[i].io, false);

@@ -66,6 +66,12 @@ static void receive(struct peer *p)
 		dice_says(p->means.dice, 500) ? BLOCK_LARGE : BLOCK_SMALL);
 }
 
+bool peer_is_awake(const struct peer *p)
+{
+	return !timer_is_set(&p->nap) && now_ms(p) > p->nap.due_ms + 1 &&
+	       !timer_is_set(&p->rest) && now_ms(p) > p->rest.due_ms + 1;
+}
+
 /* --- saying --- */
 
 static void rested(struct timer *t)

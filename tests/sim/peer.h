@@ -75,6 +75,9 @@ void peer_close(struct peer *p, bool reset);
 /* Its io has crashed: nothing will ever come of its operations. gone() is not called. */
 void peer_forget(struct peer *p);
 
+/* It has neither napped nor rested for more than a moment: what it could do, it has done. */
+bool peer_is_awake(const struct peer *p);
+
 static inline bool peer_has_sent_all(const struct peer *p)
 {
 	return !p->out.n && !p->going.n && !io_op_busy(&p->send);

@@ -116,6 +116,7 @@ static void publish(struct world *w)
 	struct plan_page *p = write_page(w);
 	for (unsigned i = 0; i < w->temper.workers; i++)
 		atomic_store(&w->hands[i].door.plan, &p->plan);
+	w->planned_ms = world_now_ms(w);
 	world_wake(w);
 	world_tell(w, "plan %llu", (unsigned long long)p->plan.number);
 }
@@ -186,6 +187,13 @@ void plans_know_names(struct world *w)
 void plans_settle(struct world *w)
 {
 	improve(w, true);
+}
+
+bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door)
+{
+	const struct plan_node *n = &p->nodes[arm][node];
+	unsigned place = (door + SERVER_DOORS - n->first_door) % SERVER_DOORS;
+	return n->listed && n->known && place < n->address_n;
 }
 
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)

@@ -38,6 +38,8 @@ void plans_shift(struct world *w);
 void plans_know_names(struct world *w);
 /* All nodes are there. */
 void plans_settle(struct world *w);
+/* Whether the newest plan has this address of that node. */
+bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door);
 /* As plans have it: "source-0.example:9200". */
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node);
 /* Poisons what is in nobody's hands any more. */

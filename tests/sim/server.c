@@ -13,6 +13,7 @@ struct visit {
 	struct peer peer;
 	struct reader reader;
 	struct server *server;
+	unsigned door; /* by which it came */
 	struct list link;
 	struct ask *ask;    /* NULL between requests */
 	struct ask *latest; /* the same, and after it */
@@ -24,6 +25,7 @@ struct visit {
 	bool greeted;	/* 1xx answers were said */
 	bool acting;	/* its deed has begun */
 	bool answered;	/* all of the answer was said */
+	bool settled;	/* and has arrived */
 	bool leaves;	/* closes when what was said has gone */
 	bool breaks;	/* the same with a reset */
 };
@@ -50,7 +52,7 @@ static void next_request(struct visit *v)
 {
 	struct deed *d = &v->ask->deed;
 	v->ask = NULL;
-	v->request_over = v->greeted = v->acting = v->answered = false;
+	v->request_over = v->greeted = v->acting = v->answered = v->settled = false;
 	if (d->closes || d->slips || d->babbles)
 		peer_finish(&v->peer);
 	else if (v->server->world->temper.fickle)
@@ -197,6 +199,8 @@ static void request_head(struct reader *r)
 static void request_body(struct reader *r)
 {
 	struct visit *v = visit_of(r, reader);
+	if (v->settled && v->ask->deed.slams)
+		peer_close(&v->peer, true);
 	if (v->ask->deed.moment == IN_BODY && r->body_n > v->ask->deed.after_bytes)
 		begin_deed(v);
 }
@@ -223,8 +227,10 @@ static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
 	uint64_t hang_up_at = v->ask->deed.hang_up_at;
 	v->tunnel_n += n;
 	if (v->peer.finishing) {
-		if (v->ask->deed.slams)
-			peer_close(&v->peer, true);
+		if (!v->ask->deed.slams)
+			return;
+		v->ask->slammed_ms = io_now_ms(v->server->io);
+		peer_close(&v->peer, true);
 		return;
 	}
 	text_add(&v->peer.out, bytes, n);
@@ -300,13 +306,16 @@ static const struct peer_user peer_user = {
 	.gone = gone,
 };
 
-static void open_visit(struct server *s, struct sock *sock)
+static void open_visit(struct server_door *d, struct sock *sock)
 {
+	struct server *s = d->server;
 	struct world *w = s->world;
 	struct visit *v = calloc(1, sizeof *v);
 	must(v);
 	v->server = s;
-	v->peer.pace = world_pace(w);
+	v->door = (unsigned)(d - s->doors);
+	if (!w->temper.prompt[s->arm])
+		v->peer.pace = world_pace(w);
 	timer_init(&v->delay, delay_is_over);
 	timer_init(&v->idle, idle_is_over);
 	reader_open(&v->reader, &reader_user, false);
@@ -328,7 +337,7 @@ static void somebody_came(struct io_op *op)
 {
 	struct server_door *d = list_entry(op, struct server_door, accept);
 	if (op->result == 0)
-		open_visit(d->server, op->sock);
+		open_visit(d, op->sock);
 	if (d->server->leaving)
 		close_door(d);
 	else
@@ -376,7 +385,25 @@ void server_turn(struct server *s)
 		if (v->latest)
 			v->latest->client->answers_gone += v->peer.sent_n - v->counted;
 		v->counted = v->peer.sent_n;
+		v->settled = v->answered && peer_has_sent_all(&v->peer);
 	}
+}
+
+/* Its last answer has come to its client whole, and nothing has been asked since. */
+static bool is_idle(const struct visit *v)
+{
+	return !v->ask && v->latest && v->latest->outcome == OUTCOME_ANSWERED &&
+	       peer_is_awake(&v->peer) && !v->peer.at_end && !v->peer.closing;
+}
+
+unsigned server_idle_at(const struct server *s, unsigned door)
+{
+	unsigned n = 0;
+	list_each(l, &s->visits) {
+		const struct visit *v = list_entry(l, struct visit, link);
+		n += v->door == door && is_idle(v);
+	}
+	return n;
 }
 
 void server_crash(struct server *s)

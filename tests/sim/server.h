@@ -40,6 +40,8 @@ struct server {
 /* Opens its io and listens, unless it is not `there`. */
 void server_open(struct server *s, struct world *w, enum arm arm, unsigned number, bool there);
 void server_turn(struct server *s);
+/* Idle connections that came by this door. */
+unsigned server_idle_at(const struct server *s, unsigned door);
 /* All connections are reset and all it knew is lost. */
 void server_crash(struct server *s);
 void server_restart(struct server *s);

@@ -30,7 +30,7 @@ static void make_harm(struct sim_faults *f, struct dice *d)
 	f->reset = rare(d) / 4;
 	f->refuse = rare(d);
 	f->unreachable = rare(d) / 4;
-	f->accept_error = rare(d);
+	f->accept_error = dice_says(d, 200) ? 800 : rare(d);
 }
 
 /* A simulated byte costs more the more operations carry it. */
@@ -58,26 +58,32 @@ void temper_make(struct temper *t, struct dice *d)
 	for (int arm = 0; arm < ARMS; arm++) {
 		t->nodes[arm] = (unsigned)dice_between(d, 1, SIM_NODES_MAX);
 		t->host[arm] = (enum host_policy)dice_roll(d, HOST_NAME + 1);
+		t->prompt[arm] = dice_says(d, 500);
 	}
 	if (dice_says(d, 200))
 		t->allowed = 1 + dice_size(d, dice_says(d, 500) ? 7 : t->body_max);
 	t->hasty = harm && dice_says(d, 300);
 	t->fickle = harm && dice_says(d, 300);
 	t->crashes = harm && dice_says(d, 200);
-	t->deserts = harm && dice_says(d, 100);
+	t->deserts = harm && dice_says(d, 250);
 	t->stalls = dice_says(d, 300);
 	t->shifts = dice_says(d, 500);
 	t->absent = !t->shifts && dice_says(d, 200);
 	t->ill = dice_says(d, 600);
 	t->smooth = !friction;
 	t->changes = (unsigned)dice_size(d, 60);
-	if (dice_says(d, 150))
+	if (dice_says(d, 250))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;
+}
+
+bool temper_is_harmless(const struct temper *t)
+{
+	const struct sim_faults *f = &t->faults;
+	return !f->reset && !f->refuse && !f->unreachable && !f->accept_error && !t->hasty &&
+	       !t->fickle && !t->crashes && !t->deserts && t->ending != ENDING_ABORT;
 }
 
 bool temper_is_calm(const struct temper *t)
 {
-	const struct sim_faults *f = &t->faults;
-	return !f->reset && !f->refuse && !f->unreachable && !f->accept_error && !t->hasty &&
-	       !t->fickle && !t->crashes && !t->deserts && t->ending == ENDING_IN_PEACE;
+	return temper_is_harmless(t) && t->ending == ENDING_IN_PEACE;
 }

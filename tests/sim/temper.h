@@ -35,6 +35,7 @@ struct temper {
 	bool absent;	   /* the first of several nodes is never there: another has to do */
 	bool stalls;	   /* workers stand still for a while */
 	bool shifts;	   /* plans change */
+	bool prompt[ARMS]; /* that arm's nodes never stop reading or saying what is to be said */
 	bool smooth;	   /* what is sent at once arrives at once */
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
 	unsigned changes;  /* of weights, plans and so on */
@@ -45,5 +46,7 @@ void temper_make(struct temper *t, struct dice *d);
 
 /* Nothing befalls the world from outside. */
 bool temper_is_calm(const struct temper *t);
+/* The same, but that workers may stop early: what they have begun by then must not suffer. */
+bool temper_is_harmless(const struct temper *t);
 
 #endif

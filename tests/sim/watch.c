@@ -39,9 +39,11 @@ static void settle_decision(struct watch *t)
 	if (!ex || (ex->arm == ARM_NONE && !ex->status))
 		return;
 	t->deciding = NULL;
-	if (ex->arm != ARM_NONE)
-		judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
+	if (ex->arm == ARM_NONE)
+		return;
+	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
 		      world_ask(t->world, id_of(ex)));
+	judge_chosen(t->world, ex);
 }
 
 static void said(const struct stream_tracer *tracer, const struct stream *to, const char *verb,
@@ -49,6 +51,7 @@ static void said(const struct stream_tracer *tracer, const struct stream *to, co
 {
 	struct watch *t = (struct watch *)((uintptr_t)tracer - offsetof(struct watch, tracer));
 	const struct exchange *ex = exchange_at(to);
+	t->desk = ex->desk;
 	settle_decision(t);
 	if (to == &ex->front && strcmp(verb, "head") == 0)
 		t->deciding = ex;
@@ -65,4 +68,6 @@ void watch_open(struct watch *t, struct world *w, unsigned worker)
 void watch_turn(struct watch *t)
 {
 	settle_decision(t);
+	if (t->desk)
+		judge_in_flight(t->world, t->worker, t->desk);
 }

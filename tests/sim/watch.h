@@ -16,6 +16,7 @@ struct watch {
 	struct world *world;
 	unsigned worker;
 	const struct exchange *deciding; /* its head has come; NULL: none */
+	const struct desk *desk;	 /* NULL: nothing was said yet */
 };
 
 void watch_open(struct watch *t, struct world *w, unsigned worker);

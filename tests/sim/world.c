@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "sim/moment.h"
 
 /* How long the scripts may take, and then the rest without any disturbance. */
 #define SCRIPTS_MS 60000
@@ -65,6 +66,7 @@ void world_stop(struct world *w)
 {
 	world_tell(w, "stop");
 	w->stopping = true;
+	w->stopping_ms = world_now_ms(w);
 	for (unsigned i = 0; i < w->temper.workers; i++)
 		atomic_store(&w->hands[i].door.stopping, true);
 	world_wake(w);
@@ -73,6 +75,8 @@ void world_stop(struct world *w)
 void world_abort(struct world *w)
 {
 	world_tell(w, "abort");
+	w->aborting = true;
+	w->aborting_ms = world_now_ms(w);
 	for (unsigned i = 0; i < w->temper.workers; i++)
 		atomic_store(&w->hands[i].door.aborting, true);
 	world_wake(w);
@@ -145,6 +149,7 @@ static void run_moment(struct world *w)
 		if (++rounds > ROUNDS_MAX)
 			judge_fail(w, "it comes to rest", "time stands still");
 	} while (sim_trace(w->sim) != before || next_deadline_ns(w) <= sim_now_ns(w->sim));
+	moment_is_over(w);
 }
 
 /* True when it ended because `over` said so. */

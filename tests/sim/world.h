@@ -30,6 +30,8 @@ struct hand {
 	struct counters counters;
 	struct watch watch;
 	bool stalled;
+	uint64_t went_on_ms;	/* after it stood still */
+	uint64_t clientless_ms; /* stopping, it has had no client since; 0: it has some */
 };
 
 struct world {
@@ -50,7 +52,8 @@ struct world {
 	struct io *town; /* of all clients */
 	struct client clients[SIM_CLIENTS_MAX];
 	unsigned clients_over;
-	bool stopping;
+	bool stopping, aborting;
+	uint64_t stopping_ms, aborting_ms, planned_ms; /* since when; the last plan's */
 };
 
 /* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run. */
