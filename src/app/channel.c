@@ -111,11 +111,20 @@ int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsig
 	return error;
 }
 
-bool channel_tell(int fd, enum channel_word word)
+static bool tell(int fd, struct channel_message m)
 {
-	struct channel_message m = { .word = word };
 	struct iovec bytes = { &m, sizeof m };
 	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 });
+}
+
+bool channel_tell(int fd, enum channel_word word)
+{
+	return tell(fd, (struct channel_message){ .word = word });
+}
+
+bool channel_forget(int fd, const struct addr *a)
+{
+	return tell(fd, (struct channel_message){ .word = CHANNEL_FORGET, .addr = *a });
 }
 
 bool channel_hear(int fd, struct channel_message *m, int *reply)

@@ -20,6 +20,7 @@ enum channel_word {
 	CHANNEL_LOCK,	/* ask: the lock of the directory `path` */
 	CHANNEL_READY,	/* tell: it serves, and has looked at the newest configuration */
 	CHANNEL_STOP,	/* keeper: drain and end; a second time: end now */
+	CHANNEL_FORGET, /* tell: the sockets on `addr` are not needed any more */
 	CHANNEL_RELOAD, /* keeper: read the configuration anew; CHANNEL_READY follows */
 };
 
@@ -43,6 +44,7 @@ bool channel_open(int ends[2]);
 int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsigned count);
 /* False when the keeper has gone. */
 bool channel_tell(int fd, enum channel_word word);
+bool channel_forget(int fd, const struct addr *a);
 
 /* --- the keeper --- */
 

@@ -10,12 +10,18 @@
 static void try_to_compile(struct config *config)
 {
 	struct tls_library *libraries[2] = { tls_library_open(), tls_library_open() };
+	bool none[LISTENERS_MAX] = { false };
 	struct nodes nodes;
+	struct listeners listeners;
 	nodes_open(&nodes, config);
-	const struct plan *plan = plan_compile(
-		&(struct compile){
-			.config = config, .nodes = &nodes, .worker_n = 1, .libraries = libraries },
-		&config->complaints);
+	listeners_open(&listeners);
+	listeners_add(&listeners, config, none);
+	const struct plan *plan = plan_compile(&(struct compile){ .config = config,
+								  .nodes = &nodes,
+								  .listeners = &listeners,
+								  .worker_n = 1,
+								  .libraries = libraries },
+					       &config->complaints);
 	if (plan)
 		plan_free(plan);
 	nodes_close(&nodes);

@@ -144,6 +144,17 @@ int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, in
 	return 0;
 }
 
+void holdings_forget(struct holdings *h, const struct addr *a)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < h->socket_n; i++)
+		if (addr_is(&h->sockets[i].addr, a))
+			close(h->sockets[i].fd);
+		else
+			h->sockets[kept++] = h->sockets[i];
+	h->socket_n = kept;
+}
+
 /* --- locks --- */
 
 static int lock_file(const char *path)

@@ -31,6 +31,9 @@ void holdings_close(struct holdings *h);
  */
 int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, int *descriptors);
 
+/* Closes the sockets on an address; a working process has its own descriptors of them. */
+void holdings_forget(struct holdings *h, const struct addr *a);
+
 /* Nobody is to connect any more: a process that drains for good has closed its own. */
 void holdings_stop_listening(struct holdings *h);
 

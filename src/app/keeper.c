@@ -184,6 +184,7 @@ static void answer(struct keeper *k, const struct channel_message *m, int reply)
 	case CHANNEL_READY:
 	case CHANNEL_STOP:
 	case CHANNEL_RELOAD:
+	case CHANNEL_FORGET:
 		break;
 	}
 	channel_answer(reply, error, descriptors, error ? 0 : count);
@@ -199,6 +200,8 @@ static void channel_is_readable(struct keeper *k)
 		answer(k, &m, reply);
 	else if (m.word == CHANNEL_READY)
 		is_ready(k);
+	else if (m.word == CHANNEL_FORGET)
+		holdings_forget(&k->holdings, &m.addr);
 }
 
 static void stop(struct keeper *k)

@@ -147,15 +147,6 @@ static bool open_control(struct work *w)
 
 /* --- sockets --- */
 
-static const char *hint(int error)
-{
-	if (error == EACCES)
-		return " (a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE)";
-	if (error == EADDRINUSE)
-		return " (another program, or another balancer, listens there)";
-	return error == EADDRNOTAVAIL ? " (no interface of this machine has this address)" : "";
-}
-
 /*
  * The sockets of a balancer that was killed a moment ago may still be there: the kernel takes an
  * io_uring's accepts back in its own time.
@@ -171,36 +162,18 @@ static int ask_patiently(struct work *w, const struct channel_message *ask, int 
 	return error;
 }
 
-static bool ask_for_sockets(struct work *w, const struct config_address *a, unsigned count, int *to)
+static int listen_on(void *self, const struct addr *a, unsigned count, int list[WORKERS_MAX],
+		     unsigned *given)
 {
-	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = a->addr };
-	int error = ask_patiently(w, &ask, to);
-	if (error)
-		complain(&w->config->complaints, a->at, "address: cannot listen on %s: %s%s",
-			 a->text, strerror(error), hint(error));
-	return error == 0;
+	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = *a };
+	*given = count;
+	return ask_patiently(self, &ask, list);
 }
 
-/* In the order of the plan's listeners; see compile.h. sockets[worker * listener_n + listener] */
-static int *open_sockets(struct work *w)
+static void forget(void *self, const struct addr *a)
 {
-	size_t listener_n = publisher_newest(&w->control->publisher)->listener_n, i = 0;
-	unsigned worker_n = w->control->worker_n;
-	int *sockets = calloc(listener_n * worker_n, sizeof *sockets), of_one[WORKERS_MAX];
-	must(sockets);
-	for (int k = 0; k < LISTENER_KINDS; k++)
-		for (const struct config_address *a = w->config->listeners.kinds[k].addresses; a;
-		     a = a->next, i++) {
-			if (!ask_for_sockets(w, a, worker_n, of_one))
-				continue;
-			for (unsigned worker = 0; worker < worker_n; worker++)
-				sockets[worker * listener_n + i] = of_one[worker];
-		}
-	if (w->config->complaints.n == 0)
-		return sockets;
-	complaints_print(&w->config->complaints, stderr);
-	free(sockets);
-	return NULL;
+	struct work *w = self;
+	channel_forget(w->channel, a);
 }
 
 /* --- serving --- */
@@ -276,8 +249,14 @@ static bool attach_control(struct work *w)
 	size_t n = 0;
 	char error[WEIGHTS_TEXT_BYTES];
 	for (const struct config_address *a = w->config->admin.addresses; a && n < LISTENERS_MAX;
-	     a = a->next)
-		n += ask_for_sockets(w, a, 1, &fds[n]);
+	     a = a->next) {
+		struct channel_message ask = { .word = CHANNEL_LISTEN,
+					       .count = 1,
+					       .addr = a->addr };
+		int why = ask_patiently(w, &ask, &fds[n++]);
+		if (why)
+			listeners_complain(w->config, a, why);
+	}
 	if (w->config->complaints.n) {
 		complaints_print(&w->config->complaints, stderr);
 		return false;
@@ -290,11 +269,14 @@ static bool attach_control(struct work *w)
 
 static bool start_serving(struct work *w)
 {
-	int *sockets = open_sockets(w);
-	if (!sockets || !attach_control(w))
+	const struct socket_source source = { w, listen_on, forget };
+	if (!control_listen(w->control, &source)) {
+		complaints_print(&w->config->complaints, stderr);
 		return false;
-	int error = worker_threads_start(&w->threads, w->control, sockets);
-	free(sockets);
+	}
+	if (!attach_control(w))
+		return false;
+	int error = worker_threads_start(&w->threads, w->control);
 	if (error)
 		log_line(LOG_ERROR, "cannot start the workers%s: %s",
 			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));

@@ -15,7 +15,6 @@ struct worker_thread {
 	pthread_t id;
 	struct control *control;
 	unsigned number;
-	const int *sockets; /* of this worker; moved in */
 	enum config_io wanted;
 	struct start *start;
 	struct bufs bufs;
@@ -88,9 +87,6 @@ static void serve(struct worker_thread *t)
 	config.io = t->io;
 	config.bufs = &t->bufs;
 	struct worker *w = worker_open(&config);
-	size_t listener_n = publisher_newest(&t->control->publisher)->listener_n;
-	for (size_t i = 0; i < listener_n; i++)
-		worker_listen(w, io_adopt(t->io, t->sockets[i]), (uint32_t)i);
 	control_worker_up(t->control, t->number, t->io);
 	say_started(t->start, 0);
 	while (!worker_is_over(w))
@@ -120,10 +116,9 @@ static void *run(void *argument)
 
 /* --- outside --- */
 
-int worker_threads_start(struct worker_threads *threads, struct control *c, const int *sockets)
+int worker_threads_start(struct worker_threads *threads, struct control *c)
 {
 	struct start start = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
-	size_t listener_n = publisher_newest(&c->publisher)->listener_n;
 	*threads = (struct worker_threads){ .n = c->worker_n };
 	threads->list = calloc(c->worker_n, sizeof *threads->list);
 	must(threads->list);
@@ -131,7 +126,6 @@ int worker_threads_start(struct worker_threads *threads, struct control *c, cons
 		struct worker_thread *t = &threads->list[i];
 		t->control = c;
 		t->number = i;
-		t->sockets = sockets + i * listener_n;
 		t->wanted = (enum config_io)c->config->io;
 		t->start = &start;
 		int error = pthread_create(&t->id, NULL, run, t);

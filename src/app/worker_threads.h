@@ -11,11 +11,10 @@ struct worker_threads {
 };
 
 /*
- * Starts one for each worker of `c`, and waits until all serve. sockets[worker * listener_n +
- * listener] are moved in. Zero, or an errno when a thread or its io could not be had: the process
- * is of no use then and must exit.
+ * Starts one for each worker of `c`, and waits until all serve. Zero, or an errno when a thread or
+ * its io could not be had: the process is of no use then and must exit.
  */
-int worker_threads_start(struct worker_threads *t, struct control *c, const int *sockets);
+int worker_threads_start(struct worker_threads *t, struct control *c);
 /* After all workers are over. */
 void worker_threads_join(struct worker_threads *t);
 

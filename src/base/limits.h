@@ -90,7 +90,11 @@
 
 #define WORKERS_MAX 128
 #define WEIGHT_MAX 999
-#define LISTENERS_MAX 16
+/* Addresses of one of the three listeners. */
+#define LISTENER_ADDRESSES_MAX 16
+/* Of these with numbers: those, and as many that a reload took away and that have connections. */
+#define LISTENER_NUMBERS_MAX (2 * LISTENER_ADDRESSES_MAX)
+#define LISTENERS_MAX (3 * LISTENER_NUMBERS_MAX)
 #define NODES_PER_CLUSTER_MAX 512
 /* Nodes at a time: of two clusters, and as many that a reload took away and that are in use. */
 #define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)

@@ -125,7 +125,8 @@ static const struct route routes[LISTENER_KINDS] = {
 	[LISTENER_TARGET] = { .arm = ARM_TARGET },
 };
 
-static const struct networks *compile_networks(struct compiled *d, const struct config_networks *from)
+static const struct networks *compile_networks(struct compiled *d,
+					       const struct config_networks *from)
 {
 	if (from->at == NOWHERE)
 		return NULL;
@@ -153,14 +154,16 @@ static bool speaks_tls(const struct config *c)
 }
 
 /* Each address is a listener of its own in the plan: it has its own port to tell of. */
-static void compile_listener(struct compiled *d, const struct config *c,
+static void compile_listener(struct compiled *d, const struct compile *how,
 			     enum config_listener_kind k, const struct config_address *a)
 {
-	struct plan *p = &d->plan;
+	const struct config *c = how->config;
 	const struct config_listener *from = &c->listeners.kinds[k];
-	struct listener *l = &p->listeners[p->listener_n];
+	struct listener_record *r = listeners_find(how->listeners, k, &a->addr);
+	must(r);
+	struct listener *l = &d->plan.listeners[d->plan.listener_n++];
 	*l = (struct listener){
-		.number = (uint32_t)p->listener_n++,
+		.number = listeners_number(how->listeners, r),
 		.name = listener_name(k),
 		.route = routes[k],
 		.policy = { c->timeouts.head_ms, c->timeouts.idle_ms, c->timeouts.keep_alive_ms,
@@ -176,6 +179,7 @@ static void compile_listener(struct compiled *d, const struct config *c,
 		.connections_max = from->connections_max,
 		.section = (uint32_t)k,
 		.tls = from->tls ? d->front.list : NULL,
+		.sockets = &r->sockets,
 	};
 }
 
@@ -189,21 +193,14 @@ static void check_connections(const struct compiled *d, const struct config_list
 			 l->connections_max, d->plan.worker_n);
 }
 
-static void compile_listeners(struct compiled *d, const struct config *c, struct complaints *to)
+static void compile_listeners(struct compiled *d, const struct compile *c, struct complaints *to)
 {
 	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
 	for (int k = 0; k < LISTENER_KINDS; k++) {
-		check_connections(d, &c->listeners.kinds[k], to);
-		for (const struct config_address *a = c->listeners.kinds[k].addresses; a;
-		     a = a->next) {
-			if (d->plan.listener_n == LISTENERS_MAX) {
-				complain(to, a->at,
-					 "address: all listeners together have more than %d",
-					 LISTENERS_MAX);
-				return;
-			}
+		const struct config_listener *l = &c->config->listeners.kinds[k];
+		check_connections(d, l, to);
+		for (const struct config_address *a = l->addresses; a; a = a->next)
 			compile_listener(d, c, (enum config_listener_kind)k, a);
-		}
 	}
 }
 
@@ -308,7 +305,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->plan.pins = pins_new(c->worker_n);
 	if (speaks_tls(c->config))
 		compile_front_tls(d, c, complaints);
-	compile_listeners(d, c->config, complaints);
+	compile_listeners(d, c, complaints);
 	for (int arm = 0; arm < ARMS; arm++)
 		compile_cluster(d, c, (enum arm)arm, complaints);
 	if (complaints->n == before)

@@ -8,11 +8,13 @@
  */
 
 #include "control/config.h"
+#include "control/listeners.h"
 #include "control/nodes.h"
 
 struct compile {
-	struct config *config;	   /* the plan holds it: names point into it */
-	const struct nodes *nodes; /* borrowed; their states, for the plan's life */
+	struct config *config;	     /* the plan holds it: names point into it */
+	const struct nodes *nodes;   /* borrowed; their states, for the plan's life */
+	struct listeners *listeners; /* borrowed for the plan's life */
 	unsigned worker_n;
 	/* One for each worker, and behind them control's own, for health checks. */
 	struct tls_library *const *libraries;

@@ -81,9 +81,28 @@ static void check_listener(struct binder *b, const void *to)
 }
 static const struct section listener_section = { KEYS(listener_keys), check_listener };
 
+static void check_addresses(struct binder *b, const struct config_listeners *l, int k)
+{
+	size_t n = 0;
+	for (const struct config_address *a = l->kinds[k].addresses; a; a = a->next) {
+		if (++n > LISTENER_ADDRESSES_MAX)
+			complain(b->complaints, a->at, "address: a listener has at most %d",
+				 LISTENER_ADDRESSES_MAX);
+		for (int other = 0; other < k; other++)
+			for (const struct config_address *c = l->kinds[other].addresses; c;
+			     c = c->next)
+				if (addr_is(&a->addr, &c->addr))
+					complain(b->complaints, a->at,
+						 "address: %s is that of listener %s", a->text,
+						 listener_name((enum config_listener_kind)other));
+	}
+}
+
 static void check_listeners(struct binder *b, const void *to)
 {
 	const struct config_listeners *l = to;
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		check_addresses(b, l, k);
 	for (int k = 0; k < LISTENER_KINDS; k++)
 		if (l->kinds[k].head.at != NOWHERE)
 			return;

@@ -51,6 +51,7 @@ const struct plan *control_compile(struct control *c, struct config *config,
 	struct compile how = {
 		.config = config,
 		.nodes = &c->nodes,
+		.listeners = &c->listeners,
 		.worker_n = c->worker_n,
 		.libraries = c->libraries,
 		.tickets = c->tickets,
@@ -71,6 +72,8 @@ static bool take_slots(struct control *c)
 
 static bool open_parts(struct control *c, struct config *config, char error[WEIGHTS_TEXT_BYTES])
 {
+	bool named[LISTENERS_MAX] = { false };
+	must(listeners_add(&c->listeners, config, named));
 	const struct plan *first = control_compile(c, config, &config->complaints);
 	if (!first)
 		return false;
@@ -108,6 +111,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->weights.state.fd = c->weights.audit.fd = -1;
 	open_libraries(c);
 	nodes_open(&c->nodes, config);
+	listeners_open(&c->listeners);
 	if (open_parts(c, config, error))
 		return c;
 	control_close(c);
@@ -132,6 +136,7 @@ void control_close(struct control *c)
 	weights_close(&c->weights);
 	publisher_close(&c->publisher);
 	nodes_close(&c->nodes);
+	listeners_close(&c->listeners);
 	for (unsigned i = 0; i <= c->worker_n; i++)
 		tls_library_close(c->libraries[i]);
 	config_close(c->config);
@@ -223,6 +228,12 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 		return false;
 	}
 	return open_admin(c, admin_fds, admin_n, error);
+}
+
+bool control_listen(struct control *c, const struct socket_source *source)
+{
+	c->source = *source;
+	return listeners_listen(&c->listeners, c->config, c->worker_n, &c->source);
 }
 
 /* --- what an operator must know --- */

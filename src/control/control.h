@@ -25,6 +25,8 @@ struct control {
 	unsigned worker_n;
 	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
 	struct nodes nodes;
+	struct listeners listeners;
+	struct socket_source source;
 	struct publish_worker *workers; /* owned */
 	struct board_slot **slots;	/* owned */
 	struct counters *counters;	/* owned: one for each worker */
@@ -59,6 +61,12 @@ void control_close(struct control *c);
  */
 bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 		    char error[WEIGHTS_TEXT_BYTES]);
+
+/*
+ * Gets listening sockets for all listeners; the workers that are opened afterwards take them. The
+ * source is asked again at a reload. False after complaints in the configuration.
+ */
+bool control_listen(struct control *c, const struct socket_source *source);
 
 /* What the worker of that number is opened with; its thread opens io and bufs itself. */
 struct worker_config control_worker(struct control *c, unsigned number);

@@ -45,16 +45,17 @@ static bool is_first_of_name(const struct plan *p, size_t i)
 	return true;
 }
 
-/* `stride` bytes lie between the members of two listeners. */
-static uint64_t sum_of_name(const struct metrics_facts *f, const char *name, size_t offset,
+/*
+ * `stride` bytes lie between the members of two listeners. Addresses that are gone count too: a sum
+ * that falls would be taken for a restart.
+ */
+static uint64_t sum_of_name(const struct metrics_facts *f, const struct listener *l, size_t offset,
 			    size_t stride)
 {
 	uint64_t sum = 0;
-	for (size_t i = 0; i < f->plan->listener_n; i++) {
-		const struct listener *l = &f->plan->listeners[i];
-		if (!strcmp(l->name, name))
-			sum += metrics_sum(f->counters, f->worker_n, offset + l->number * stride);
-	}
+	size_t first = l->number / LISTENER_NUMBERS_MAX * LISTENER_NUMBERS_MAX;
+	for (size_t i = first; i < first + LISTENER_NUMBERS_MAX; i++)
+		sum += metrics_sum(f->counters, f->worker_n, offset + i * stride);
 	return sum;
 }
 
@@ -63,10 +64,10 @@ static uint64_t sum_of_name(const struct metrics_facts *f, const char *name, siz
 static void by_listener(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
 	for (size_t i = 0; i < f->plan->listener_n; i++) {
-		const char *listener = f->plan->listeners[i].name;
+		const struct listener *l = &f->plan->listeners[i];
 		if (is_first_of_name(f->plan, i))
-			labelled(to, name, "listener", listener,
-				 sum_of_name(f, listener, offset, sizeof(counter)));
+			labelled(to, name, "listener", l->name,
+				 sum_of_name(f, l, offset, sizeof(counter)));
 	}
 }
 
@@ -125,7 +126,7 @@ static void write_requests_of(const struct metrics_facts *f, FILE *to, const str
 {
 	for (int arm = 0; arm <= ARM_NONE; arm++)
 		for (int class = 0; class < STATUS_CLASSES; class ++) {
-			uint64_t n = sum_of_name(f, l->name,
+			uint64_t n = sum_of_name(f, l,
 						 offsetof(struct counters, requests[0][arm][class]),
 						 sizeof f->counters->requests[0]);
 			if (n || is_usual(l, arm, class))

@@ -114,3 +114,11 @@ unsigned publisher_heedless(struct publisher *p, uint32_t change)
 	}
 	return n;
 }
+
+void publisher_name_listeners(const struct publisher *p, bool named[LISTENERS_MAX])
+{
+	memset(named, 0, LISTENERS_MAX * sizeof *named);
+	for (size_t i = 0; i < p->plan_n; i++)
+		for (size_t k = 0; k < p->plans[i]->listener_n; k++)
+			named[p->plans[i]->listeners[k].number] = true;
+}

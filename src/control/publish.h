@@ -41,6 +41,7 @@ bool publish(struct publisher *p, const struct plan *plan);
 bool publisher_sweep(struct publisher *p);
 /* named[number] of each node that any of the plans has, and of no other. */
 void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX]);
+void publisher_name_listeners(const struct publisher *p, bool named[LISTENERS_MAX]);
 
 /* On a worker's thread: `io` can be woken from now on; NULL: and is not any more. */
 void publish_worker_io(struct publish_worker *w, struct io *io);

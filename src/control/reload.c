@@ -45,15 +45,6 @@ static bool admin_address_differs(const struct control *c, const struct config *
 	return addresses_differ(fresh->admin.addresses, c->config->admin.addresses);
 }
 
-static bool listeners_differ(const struct control *c, const struct config *fresh)
-{
-	for (int k = 0; k < LISTENER_KINDS; k++)
-		if (addresses_differ(fresh->listeners.kinds[k].addresses,
-				     c->config->listeners.kinds[k].addresses))
-			return true;
-	return false;
-}
-
 static const struct {
 	const char *key;
 	bool (*differs)(const struct control *c, const struct config *fresh);
@@ -63,7 +54,6 @@ static const struct {
 	{ "state", state_differs },
 	{ "admin.socket", admin_socket_differs },
 	{ "admin.address", admin_address_differs },
-	{ "listeners", listeners_differ },
 };
 
 static void refuse_what_is_fixed(const struct control *c, struct config *fresh)
@@ -78,6 +68,11 @@ static void refuse_what_is_fixed(const struct control *c, struct config *fresh)
 
 static const struct plan *make_plan(struct control *c, struct config *fresh)
 {
+	bool named[LISTENERS_MAX];
+	publisher_name_listeners(&c->publisher, named);
+	if (!listeners_add(&c->listeners, fresh, named) ||
+	    !listeners_listen(&c->listeners, fresh, c->worker_n, &c->source))
+		return NULL;
 	if (!nodes_add(&c->nodes, fresh)) {
 		complain(&fresh->complaints, NOWHERE,
 			 "nodes: too many that were taken away earlier are still in use; try again "
@@ -106,6 +101,7 @@ static bool apply(struct control *c, struct config *fresh)
 	const struct plan *plan = make_plan(c, fresh);
 	bool good = plan && publish_plan(c, fresh, plan);
 	nodes_retire(&c->nodes, good ? fresh : c->config);
+	listeners_retire(&c->listeners, good ? fresh : c->config, &c->source);
 	return good;
 }
 

@@ -465,8 +465,8 @@ static const struct stream_verbs back_verbs = {
 
 /* --- a life --- */
 
-struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *peer,
-			    struct stream *front)
+struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
+			    const struct addr *peer, struct stream *front)
 {
 	struct exchange *ex = slab_take(&d->exchanges);
 	memset(ex, 0, sizeof *ex);
@@ -474,7 +474,7 @@ struct arena *exchange_open(struct desk *d, const struct listener *l, const stru
 	stream_init(&ex->back, &back_verbs, "exchange");
 	ex->front.tracer = ex->back.tracer = d->tracer;
 	ex->desk = d;
-	ex->plan = d->plan;
+	ex->plan = plan;
 	ex->listener = l;
 	ex->peer = ex->client = *peer;
 	ex->arm = ARM_NONE;
@@ -483,7 +483,7 @@ struct arena *exchange_open(struct desk *d, const struct listener *l, const stru
 	list_init(&ex->wait_link);
 	list_init(&ex->link);
 	list_add_tail(&d->open, &ex->link);
-	plan_pin(d->plan, d->worker);
+	plan_pin(plan, d->worker);
 	stream_join(&ex->front, front);
 	return &ex->arena;
 }

@@ -38,9 +38,9 @@ struct desk {
 };
 
 enum exchange_state {
-	EXCHANGE_REQUEST, /* its head has not come */
-	EXCHANGE_WAITING, /* no decision yet */
-	EXCHANGE_PASSING, /* between the client and a node */
+	EXCHANGE_REQUEST,  /* its head has not come */
+	EXCHANGE_WAITING,  /* no decision yet */
+	EXCHANGE_PASSING,  /* between the client and a node */
 	EXCHANGE_REPLYING, /* the answer is made here */
 	EXCHANGE_ENDED,
 };
@@ -57,27 +57,30 @@ struct exchange {
 	struct msg *request;
 	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
 	struct reply reply;
-	struct addr peer;   /* who is connected to us */
-	struct addr client; /* whom the request comes from: the peer, or who it says */
-	bool trusted;	    /* the peer's word on that counts */
+	struct addr peer;	/* who is connected to us */
+	struct addr client;	/* whom the request comes from: the peer, or who it says */
+	bool trusted;		/* the peer's word on that counts */
 	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
 	uint64_t request_bytes, answer_bytes;
-	uint16_t status;     /* of the answer; 0: none yet */
-	uint8_t state;	     /* enum exchange_state */
-	uint8_t arm;	     /* enum arm, or ARM_NONE before the decision */
+	uint16_t status; /* of the answer; 0: none yet */
+	uint8_t state;	 /* enum exchange_state */
+	uint8_t arm;	 /* enum arm, or ARM_NONE before the decision */
 	uint8_t tried_n;
 	uint16_t last_failure; /* enum err, of the last node tried */
-	bool counted;	     /* in in_flight_now or in_flight_before */
+	bool counted;	       /* in in_flight_now or in_flight_before */
 };
 
 void desk_open(struct desk *d);
 void desk_close(struct desk *d);
 
-/* A request begins: joins `front` and gives the arena for it (struct front_user's open()). */
-struct arena *exchange_open(struct desk *d, const struct listener *l, const struct addr *peer,
-			    struct stream *front);
+/*
+ * A request begins on a listener of that plan, which it pins: joins `front` and gives the arena for
+ * it (struct front_user's open()).
+ */
+struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
+			    const struct addr *peer, struct stream *front);
 
 /* New values or a new plan: those that wait decide again. */
 void desk_decide_waiting(struct desk *d);

@@ -92,6 +92,15 @@ struct route {
 	enum arm arm; /* when it is not weighted */
 };
 
+/*
+ * Listening sockets on their way to the workers: the worker of number n takes those at n, n + worker_n
+ * and so on, once, leaving -1. They are control's, and outlive plans.
+ */
+struct listener_sockets {
+	unsigned n;
+	atomic_int list[WORKERS_MAX];
+};
+
 struct listener {
 	uint32_t number;  /* stable identity, < LISTENERS_MAX: counters */
 	const char *name; /* "weighted", "source", "target" */
@@ -109,6 +118,7 @@ struct listener {
 	uint32_t connections_max; /* at once, of all listeners of the section; 0: any number */
 	uint32_t section;	  /* of the configuration: one listener with several addresses */
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */
+	struct listener_sockets *sockets; /* NULL: worker_listen() is called for them */
 };
 
 /* A worker's pins on one plan: exchanges, connections. Its own cache line; the worker alone writes.

@@ -1,36 +1,24 @@
 #include "proxy/worker.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "proxy/acceptor.h"
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
 
-/* After running out of descriptors: time for some to come back. */
-#define ACCEPT_PAUSE_MS 100
+/* How often requests that wait for a name are looked at. */
+#define WAIT_PAUSE_MS 100
 
 /* A listener as this worker lives with it: connections outlive the plan that they came under. */
 struct live_listener {
 	struct worker *worker;
-	const struct listener *listener; /* of the adopted plan */
+	const struct listener *listener; /* NULL: nobody uses it */
+	const struct plan *plan;	 /* whose listener that is: the adopted one, or, */
+	bool gone;			 /* an earlier one, pinned: the adopted one has no such */
 	struct front_policy policy;
 	uint32_t number;
-};
-
-struct accept_op {
-	struct io_op op;
-	struct acceptor *acceptor;
-};
-
-/* A listening socket and the accepts under way on it. */
-struct acceptor {
-	struct worker *worker;
-	struct sock *sock; /* owned */
-	uint32_t listener;
-	struct list link;
-	struct timer pause;
-	struct accept_op ops[ACCEPTS_ARMED];
+	struct list acceptors;
 };
 
 struct worker {
@@ -43,7 +31,6 @@ struct worker {
 	struct live_nodes nodes;
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
-	struct list acceptors;
 	struct gate gate;
 	uint32_t duties; /* of the door, as last looked at */
 	bool stopping;
@@ -51,10 +38,12 @@ struct worker {
 
 /* --- connections --- */
 
+static void let_go_if_unused(struct live_listener *l);
+
 static struct arena *open_exchange(const struct front_facts *facts, struct stream *front)
 {
 	struct live_listener *l = facts->listener;
-	return exchange_open(&l->worker->desk, l->listener, facts->peer, front);
+	return exchange_open(&l->worker->desk, l->plan, l->listener, facts->peer, front);
 }
 
 static void connection_gone(const struct front_facts *facts)
@@ -62,6 +51,7 @@ static void connection_gone(const struct front_facts *facts)
 	struct live_listener *l = facts->listener;
 	counter *open = &l->worker->config.counters->connections_open[l->number];
 	counter_set(open, counter_read(open) - 1);
+	let_go_if_unused(l);
 }
 
 static enum err admit(const struct front_facts *facts, const struct preface *p)
@@ -95,87 +85,108 @@ static void serve(struct worker *w, struct sock *sock, uint32_t number)
 		h1_front_expect_preface(f);
 }
 
-/* --- accepting --- */
+/* --- listeners --- */
 
-static void accepted(struct io_op *op);
-
-static void close_acceptor_if_idle(struct acceptor *a)
+static void let_go_if_unused(struct live_listener *l)
 {
-	for (int i = 0; i < ACCEPTS_ARMED; i++)
-		if (io_op_busy(&a->ops[i].op))
-			return;
-	timer_clear(&a->pause);
+	struct worker *w = l->worker;
+	const struct plan *plan = l->plan;
+	if (!l->gone || !list_empty(&l->acceptors) ||
+	    counter_read(&w->config.counters->connections_open[l->number]))
+		return;
+	l->gone = false;
+	l->listener = NULL;
+	l->plan = NULL;
+	plan_unpin(plan, w->config.number);
+}
+
+static void accepted(struct acceptor *a, struct sock *sock)
+{
+	struct live_listener *l = a->owner;
+	serve(l->worker, sock, l->number);
+}
+
+static void acceptor_closed(struct acceptor *a)
+{
 	list_remove(&a->link);
-	io_close(a->worker->config.io, a->sock, false);
-	free(a);
+	let_go_if_unused(a->owner);
 }
 
-static void arm(struct acceptor *a)
-{
-	for (int i = 0; i < ACCEPTS_ARMED; i++)
-		if (!io_op_busy(&a->ops[i].op))
-			io_accept(a->worker->config.io, &a->ops[i].op, a->sock);
-}
-
-static void pause_is_over(struct timer *t)
-{
-	struct acceptor *a = list_entry(t, struct acceptor, pause);
-	if (!a->worker->stopping)
-		arm(a);
-}
-
-/* Closing the socket would reset who waits in its queue: they are served first. */
-static void accept_if_waiting(struct acceptor *a, struct io_op *op)
-{
-	io_accept(a->worker->config.io, op, a->sock);
-	io_cancel(a->worker->config.io, op);
-}
-
-static void accepted(struct io_op *op)
-{
-	struct acceptor *a = list_entry(op, struct accept_op, op)->acceptor;
-	struct worker *w = a->worker;
-	if (op->result >= 0)
-		serve(w, op->sock, a->listener);
-	if (w->stopping && op->result >= 0)
-		accept_if_waiting(a, op);
-	else if (w->stopping)
-		close_acceptor_if_idle(a);
-	else if (op->result >= 0 || op->result == -ECONNABORTED)
-		io_accept(w->config.io, op, a->sock);
-	else
-		timer_set(&w->wheel, &a->pause, io_now_ms(w->config.io) + ACCEPT_PAUSE_MS);
-}
+static const struct acceptor_user acceptor_user = { accepted, acceptor_closed };
 
 void worker_listen(struct worker *w, struct sock *listening, uint32_t listener)
 {
-	must(listener < LISTENERS_MAX && w->listeners[listener].listener && !w->stopping);
-	struct acceptor *a = calloc(1, sizeof *a);
-	must(a);
-	a->worker = w;
-	a->sock = listening;
-	a->listener = listener;
-	timer_init(&a->pause, pause_is_over);
-	list_init(&a->link);
-	list_add_tail(&w->acceptors, &a->link);
-	for (int i = 0; i < ACCEPTS_ARMED; i++) {
-		a->ops[i].acceptor = a;
-		io_op_init(&a->ops[i].op, accepted);
+	must(listener < LISTENERS_MAX && !w->stopping);
+	struct live_listener *l = &w->listeners[listener];
+	must(l->listener && !l->gone);
+	struct acceptor *a = acceptor_open(w->config.io, &w->wheel, &acceptor_user, l, listening);
+	list_add_tail(&l->acceptors, &a->link);
+}
+
+static void close_acceptors(struct live_listener *l)
+{
+	list_each_safe(at, &l->acceptors)
+		acceptor_close(list_entry(at, struct acceptor, link));
+}
+
+/* New sockets take the place of those that there were: those are the keeper's no longer. */
+static void take_sockets(struct live_listener *l)
+{
+	struct worker *w = l->worker;
+	const struct listener_sockets *s = l->listener->sockets;
+	bool first = true;
+	for (unsigned i = w->config.number; s && i < s->n && !w->stopping; i += l->plan->worker_n) {
+		int fd = atomic_exchange(&s->list[i], -1);
+		if (fd < 0)
+			continue;
+		if (first)
+			close_acceptors(l);
+		first = false;
+		worker_listen(w, io_adopt(w->config.io, fd), l->number);
 	}
-	arm(a);
+}
+
+static void take_up(struct live_listener *l, const struct plan *plan, const struct listener *now)
+{
+	if (l->gone)
+		plan_unpin(l->plan, l->worker->config.number);
+	l->gone = false;
+	l->listener = now;
+	l->plan = plan;
+	l->policy = now->policy;
+	take_sockets(l);
+}
+
+/* Whoever is connected, or waits to be accepted, is served as its last plan says. */
+static void give_up(struct live_listener *l)
+{
+	if (!l->listener || l->gone)
+		return;
+	l->gone = true;
+	plan_pin(l->plan, l->worker->config.number);
+	close_acceptors(l);
+	let_go_if_unused(l);
+}
+
+static void adopt_listeners(struct worker *w, const struct plan *plan)
+{
+	const struct listener *now[LISTENERS_MAX] = { NULL };
+	for (size_t i = 0; i < plan->listener_n; i++) {
+		must(plan->listeners[i].number < LISTENERS_MAX);
+		now[plan->listeners[i].number] = &plan->listeners[i];
+	}
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+		if (now[i])
+			take_up(&w->listeners[i], plan, now[i]);
+		else
+			give_up(&w->listeners[i]);
 }
 
 /* --- what control wants --- */
 
 static void adopt(struct worker *w, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->listener_n; i++) {
-		const struct listener *l = &plan->listeners[i];
-		must(l->number < LISTENERS_MAX);
-		w->listeners[l->number] = (struct live_listener){
-			.worker = w, .listener = l, .policy = l->policy, .number = l->number
-		};
-	}
+	adopt_listeners(w, plan);
 	for (int arm = 0; arm < ARMS; arm++)
 		live_cluster_adopt(&w->desk.clusters[arm], &w->nodes, &plan->clusters[arm],
 				   w->config.number);
@@ -217,23 +228,23 @@ static void look_at_duties(struct worker *w)
 static void stop(struct worker *w)
 {
 	w->stopping = w->desk.draining = true;
-	list_each_safe(l, &w->acceptors) {
-		struct acceptor *a = list_entry(l, struct acceptor, link);
-		bool idle = true;
-		for (int i = 0; i < ACCEPTS_ARMED; i++) {
-			idle = idle && !io_op_busy(&a->ops[i].op);
-			io_cancel(w->config.io, &a->ops[i].op);
-		}
-		if (idle)
-			close_acceptor_if_idle(a);
-	}
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+		close_acceptors(&w->listeners[i]);
 	h1_fronts_stop(&w->fronts);
+}
+
+static bool accepts(const struct worker *w)
+{
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+		if (!list_empty(&w->listeners[i].acceptors))
+			return true;
+	return false;
 }
 
 /* No client is there, and none can come. */
 static bool is_drained(const struct worker *w)
 {
-	return w->stopping && list_empty(&w->acceptors) && !w->fronts.open_n;
+	return w->stopping && !w->fronts.open_n && !accepts(w);
 }
 
 static void look_at_stop(struct worker *w)
@@ -268,8 +279,8 @@ static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 	if (wires_restless(&w->wires) || is_newly_drained(w))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
-	if (!list_empty(&w->desk.waiting) && ms > io_now_ms(w->config.io) + ACCEPT_PAUSE_MS)
-		ms = io_now_ms(w->config.io) + ACCEPT_PAUSE_MS;
+	if (!list_empty(&w->desk.waiting) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)
+		ms = io_now_ms(w->config.io) + WAIT_PAUSE_MS;
 	uint64_t ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
 	return ns < deadline_ns ? ns : deadline_ns;
 }
@@ -317,8 +328,11 @@ struct worker *worker_open(const struct worker_config *c)
 	must(w);
 	w->config = *c;
 	w->front_budget.max = FRONT_BUDGET_BYTES;
-	list_init(&w->acceptors);
 	w->gate = (struct gate){ .worker = c->number, .counters = c->counters };
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
+		w->listeners[i] = (struct live_listener){ .worker = w, .number = i };
+		list_init(&w->listeners[i].acceptors);
+	}
 	wheel_open(&w->wheel, io_now_ms(c->io));
 	wires_open(&w->wires, c->io, c->bufs);
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 
 import pytest
 import requests
-from stage import EchoCluster, Load, until
+from stage import EchoCluster, Load, answers, until
 
 
 @pytest.fixture
@@ -77,6 +78,72 @@ def test_settings_change(make_balancer, clusters, backend):
         assert said["ok"] and said["message"] == "settings"
         assert requests.put(balancer.source, data="x" * 200, timeout=10).status_code == 413
         assert old.put(balancer.source, data="x" * 200, timeout=10).status_code == 413
+
+
+def test_listeners_come_and_go_under_load(make_balancer, clusters, backend):
+    """Those that stay lose nothing; those that are new serve; those that are gone refuse."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    more = f"{balancer.address}:9301"
+    with Load(balancer.address, 9201):
+        for i in range(20):
+            with_more = balancer.reload(swap(f"{balancer.address}:9201,", f"[ '{balancer.address}:9201', '{more}' ],"))
+            assert with_more["ok"] and with_more["message"] == f"listeners: +source {more}"
+            with Load(balancer.address, 9301, clients=2):
+                pass
+            without = balancer.reload(swap(f"[ '{balancer.address}:9201', '{more}' ],", f"{balancer.address}:9201,"))
+            assert without["ok"] and without["message"] == f"listeners: -source {more}"
+            until(lambda: not answers(balancer.address, 9301), what="a closed socket")
+    assert listening_sockets(balancer.process.pid) == 3 * balancer.status()["workers"]
+
+
+def listening_sockets(pid):
+    """How many a process holds."""
+    lines = [line.split() for line in open("/proc/net/tcp", encoding="ascii").readlines()[1:]]
+    listening = {f"socket:[{line[9]}]" for line in lines if line[3] == "0A"}
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sum(link in listening for link in links)
+
+
+def test_connections_of_a_listener_that_is_gone_go_on(make_balancer, clusters, backend):
+    """As its last configuration says; and so when it comes back."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    target = f"  target: {{ address: {balancer.address}:9202, tls: off }}\n"
+    with requests.Session() as old:
+        old.get(balancer.target, timeout=10)
+        for _ in range(3):
+            assert balancer.reload(swap(target, ""))["ok"]
+            until(lambda: not answers(balancer.address, 9202), what="a closed socket")
+            assert old.get(balancer.target, timeout=10).json()["cluster"] == "target"
+            assert balancer.reload(swap("listeners:\n", "listeners:\n" + target))["ok"]
+            assert requests.get(balancer.target, timeout=10).json()["cluster"] == "target"
+            assert old.get(balancer.target, timeout=10).json()["cluster"] == "target"
+    assert balancer.reload(swap(target, ""))["ok"]
+
+
+def test_an_address_may_become_another_listeners(make_balancer, clusters, backend):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    with Load(balancer.address, 9201), requests.Session() as old:
+        assert old.get(balancer.source, timeout=10).json()["cluster"] == "source"
+        for _ in range(10):
+            assert balancer.reload(lambda text: text.replace(":9201,", ":x,").replace(":9202,", ":9201,")
+                                   .replace(":x,", ":9202,"))["ok"]
+        assert balancer.reload(lambda text: text.replace(":9201,", ":x,").replace(":9202,", ":9201,")
+                               .replace(":x,", ":9202,"))["ok"]
+        assert who(balancer) == "target"
+        assert old.get(balancer.source, timeout=10).json()["cluster"] == "source"
+
+
+def test_an_address_that_cannot_be_had_refuses_the_reload(make_balancer, clusters, backend):
+    """The others that the same file adds are not there either."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    with socket.create_server((balancer.address, 9999)):
+        said = balancer.reload(swap(f"{balancer.address}:9201,", f"[ '{balancer.address}:9201', "
+                                    f"'{balancer.address}:9301', '{balancer.address}:9999' ],"))
+        assert not said["ok"] and f"cannot listen on {balancer.address}:9999: Address already in use" in said["message"]
+        assert not answers(balancer.address, 9301)
+        assert who(balancer) == "source"
+    assert balancer.reload()["ok"]
+    assert who(balancer) == "source" and answers(balancer.address, 9301)
 
 
 def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):

@@ -246,6 +246,38 @@ static void a_complaint_shows_the_place(void **state)
 		assert_complaints(rows[i].text, rows[i].complaints);
 }
 
+static void a_listener_has_sixteen_addresses_of_its_own(void **state)
+{
+	(void)state;
+	static const char rest[] =
+		"source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
+		"state: s\n";
+	char text[2048];
+	for (int more = 0; more < 2; more++) {
+		size_t n = (size_t)snprintf(
+			text, sizeof text,
+			"listeners: { weighted: { tls: off, address: [ 127.0.0.1:1");
+		for (int i = 1; i < LISTENER_ADDRESSES_MAX + more; i++)
+			n += (size_t)snprintf(text + n, sizeof text - n, ", 127.0.0.1:%d", i + 1);
+		snprintf(text + n, sizeof text - n, " ] } }\n%s", rest);
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, more);
+		if (more)
+			assert_string_equal(c->complaints.list[0].message,
+					    "address: a listener has at most 16");
+		config_close(c);
+	}
+	snprintf(text, sizeof text,
+		 "listeners: { weighted: { address: 127.0.0.1:1, tls: off }, target: { address: "
+		 "127.0.0.1:1, tls: off } }\n%s",
+		 rest);
+	struct config *c = config_open_text("f", "", span_of(text));
+	assert_int_equal(c->complaints.n, 1);
+	assert_string_equal(c->complaints.list[0].message,
+			    "address: 127.0.0.1:1 is that of listener weighted");
+	config_close(c);
+}
+
 #define WITH_SOURCE(source)                                                                        \
 	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"                            \
 	"target: { nodes: [ http://t ] }\nstate: s\nsource: { " source " }\n"
@@ -560,6 +592,7 @@ int main(void)
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(a_complaint_shows_the_place),
+		cmocka_unit_test(a_listener_has_sixteen_addresses_of_its_own),
 		cmocka_unit_test(a_cluster_is_checked),
 		cmocka_unit_test(fields_of_a_message_itself_are_not_touched),
 		cmocka_unit_test(configured_fields_are_bounded),

@@ -12,6 +12,7 @@ struct fixture {
 	char directory[64];
 	struct config *config;
 	struct nodes nodes;
+	struct listeners listeners;
 	struct tls_library *libraries[2];
 	struct publish_worker worker;
 	struct publisher publisher;
@@ -31,12 +32,17 @@ struct fixture {
 static void open_nodes(struct fixture *f, const char *text)
 {
 	f->config = kit_config(text);
+	bool none[LISTENERS_MAX] = { false };
 	nodes_open(&f->nodes, f->config);
+	listeners_open(&f->listeners);
+	assert_true(listeners_add(&f->listeners, f->config, none));
 	for (int i = 0; i < 2; i++)
 		f->libraries[i] = tls_library_open();
-	struct compile how = {
-		.config = f->config, .nodes = &f->nodes, .worker_n = 1, .libraries = f->libraries
-	};
+	struct compile how = { .config = f->config,
+			       .nodes = &f->nodes,
+			       .listeners = &f->listeners,
+			       .worker_n = 1,
+			       .libraries = f->libraries };
 	f->worker = (struct publish_worker){ 0 };
 	publisher_open(&f->publisher, &f->worker, 1, plan_compile(&how, &f->config->complaints));
 	assert_true(drains_open(&f->drains, &f->nodes, &f->publisher, &f->audit, f->directory));

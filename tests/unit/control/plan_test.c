@@ -8,13 +8,17 @@
 struct world {
 	struct config *config;
 	struct nodes nodes;
+	struct listeners listeners;
 	struct tls_library *libraries[WORKERS + 1];
 };
 
 static void world_open(struct world *w, const char *text)
 {
 	w->config = kit_config(text);
+	bool none[LISTENERS_MAX] = { false };
 	nodes_open(&w->nodes, w->config);
+	listeners_open(&w->listeners);
+	assert_true(listeners_add(&w->listeners, w->config, none));
 	for (int i = 0; i <= WORKERS; i++)
 		w->libraries[i] = tls_library_open();
 }
@@ -31,6 +35,7 @@ static const struct plan *compile(struct world *w, const struct plan *previous)
 {
 	struct compile how = { .config = w->config,
 			       .nodes = &w->nodes,
+			       .listeners = &w->listeners,
 			       .worker_n = WORKERS,
 			       .libraries = w->libraries,
 			       .previous = previous };

@@ -103,8 +103,8 @@ static void begin_ask(struct fixture *f, unsigned client, unsigned listener, con
 		      bool end, size_t credit)
 {
 	struct party *p = &f->clients[client];
-	struct arena *a =
-		exchange_open(&f->desk, &f->sample.listeners[listener], &f->client, &p->stream);
+	struct arena *a = exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[listener],
+					&f->client, &p->stream);
 	if (credit)
 		party_grants(p, credit);
 	stream_head(p->stream.peer, request_of(a, head), end);
@@ -333,7 +333,7 @@ static void the_health_path_is_answered_here(void **state)
 			assert_int_equal(counter_read(&f->counters.answers_here[rows[i].why]), 1);
 		assert_int_equal(connections(f), 0);
 		for (unsigned arm = 0; arm < ARMS; arm++)
-			for (unsigned class = 0; class < STATUS_CLASSES; class++)
+			for (unsigned class = 0; class < STATUS_CLASSES; class ++)
 				assert_int_equal(requests(f, WEIGHTED, arm, class), 0);
 		close_fixture(&own);
 	}
@@ -774,7 +774,8 @@ static void a_request_that_breaks_is_answered_while_the_client_is_there(void **s
 static void a_request_without_a_head_is_nobodys(void **state)
 {
 	struct fixture *f = *state;
-	exchange_open(&f->desk, &f->sample.listeners[WEIGHTED], &f->client, &f->clients[0].stream);
+	exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[WEIGHTED], &f->client,
+		      &f->clients[0].stream);
 	party_grants(&f->clients[0], 1000);
 	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_BARE_LF);
 	settle(f);

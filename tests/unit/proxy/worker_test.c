@@ -247,6 +247,80 @@ static void requests_decided_before_are_told_until_they_are_over(void **state)
 
 /* --- plans --- */
 
+/* The new plan has the first listeners only. */
+static void keep_listeners(struct fixture *f, size_t n)
+{
+	f->samples[1].plan.listener_n = n;
+	change_plan(f);
+}
+
+static void who_is_connected_to_a_listener_that_is_gone_is_served(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = connect_to(f, TARGET);
+	keep_listeners(f, TARGET);
+	assert_int_equal(connect_to(f, TARGET)->last, -ECONNREFUSED);
+	/* Its plan is held, and it alone says what holds for it. */
+	assert_int_equal(sample_pins(&f->samples[0]), 1);
+	f->samples[1].listeners[TARGET].route.arm = ARM_SOURCE;
+	for (int i = 0; i < 2; i++) {
+		far_say(c, GET("/late"));
+		assert_int_equal(sample_pins(&f->samples[0]), 2);
+		far_say(node(f, ARM_TARGET, 0), OK);
+	}
+	assert_string_equal(c->got, OK OK);
+	assert_int_equal(requests(f, TARGET, ARM_TARGET), 2);
+	assert_int_equal(sample_pins(&f->samples[1]), 0);
+	far_hang_up(c, false);
+	assert_int_equal(sample_pins(&f->samples[0]), 0);
+}
+
+static void who_waits_at_a_listener_that_goes_is_accepted(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].plan.listener_n = TARGET;
+	atomic_store(&f->door.plan, &f->samples[1].plan);
+	struct far *c = far_new(&f->far);
+	f->clients[f->client_n++] = c;
+	/* It has connected before the worker's next turn. */
+	io_connect(f->far.io, &c->connect, &f->addresses[TARGET]);
+	io_wait(f->far.io, UINT64_MAX);
+	far_settle(&f->far);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_string_equal(c->got, OK);
+	assert_int_equal(connect_to(f, TARGET)->last, -ECONNREFUSED);
+}
+
+static void a_listener_that_comes_back_is_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = connect_to(f, TARGET);
+	keep_listeners(f, TARGET);
+	assert_int_equal(sample_pins(&f->samples[0]), 1);
+	/* As a third plan would: with its listener back, at another policy. */
+	f->samples[0].plan.number = 3;
+	f->samples[0].listeners[TARGET].body_max = 1;
+	atomic_store(&f->door.plan, &f->samples[0].plan);
+	wake(f);
+	assert_int_equal(sample_pins(&f->samples[0]), 0);
+	worker_listen(f->worker, sim_listen(f->io, &f->addresses[TARGET]), TARGET);
+	far_say(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx");
+	assert_int_equal(far_heard(c, "HTTP/1.1 413 "), 1);
+	c = connect_to(f, TARGET);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_string_equal(c->got, OK);
+}
+
+static void an_unused_listener_that_is_gone_holds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	keep_listeners(f, 1);
+	assert_int_equal(sample_pins(&f->samples[0]), 0);
+	assert_int_equal(connect_to(f, SOURCE)->last, -ECONNREFUSED);
+}
+
 static void a_new_plan_is_adopted_in_one_turn(void **state)
 {
 	struct fixture *f = *state;
@@ -713,6 +787,10 @@ int main(void)
 		TEST(a_failed_connect_shows_in_the_counters),
 		TEST(a_turn_acknowledges_the_weights_and_decides_by_them),
 		TEST(requests_decided_before_are_told_until_they_are_over),
+		TEST(who_is_connected_to_a_listener_that_is_gone_is_served),
+		TEST(who_waits_at_a_listener_that_goes_is_accepted),
+		TEST(a_listener_that_comes_back_is_the_same),
+		TEST(an_unused_listener_that_is_gone_holds_nothing),
 		TEST(a_new_plan_is_adopted_in_one_turn),
 		TEST(a_new_plan_moves_requests_and_closes_no_connection),
 		TEST(an_exchange_keeps_the_plan_that_it_began_with),
