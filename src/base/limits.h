@@ -75,6 +75,17 @@
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2
 #define HEALTH_FAILURES 2
+/*
+ * First checks of several nodes begin so far apart, or closer where an interval has no room for all:
+ * later ones keep that distance, so that a cluster of 200 is never asked at once.
+ */
+#define HEALTH_STAGGER_MS 20
+/* Of a check's answer that much is looked at: a cluster's health is a few hundred bytes. */
+#define HEALTH_BODY_BYTES (64 * 1024)
+/* A pattern, the steps of one match (some milliseconds), and what it may use when it backtracks. */
+#define PATTERN_BYTES 1024
+#define PATTERN_STEPS_MAX 1000000
+#define PATTERN_HEAP_KIB 4096
 /* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a day. */
 #define DRAIN_DELAY_MS 300000
 #define DRAIN_DELAY_MAX_MS 86400000

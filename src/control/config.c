@@ -144,7 +144,7 @@ static const struct key health_keys[] = {
 	{ "failures", &key_integer, AT(failures), HEALTH_FAILURES, 1, 100 },
 	{ "expected", &key_statuses, AT(expected) },
 	{ "authorization", &key_credential, AT(authorization) },
-	LATER("body"),
+	{ "body", &key_pattern, AT(body) },
 };
 #undef AT
 static const struct section health_section = { KEYS(health_keys) };

@@ -68,6 +68,7 @@ struct config_health {
 	uint32_t interval_ms, timeout_ms, passes, failures;
 	struct config_statuses expected;
 	struct config_credential authorization; /* else the cluster's */
+	const char *body;			/* a pattern that is found in it; NULL: any */
 };
 
 struct config_cluster_timeouts {

@@ -1,6 +1,7 @@
 #include "control/config_types.h"
 
 #include "control/config.h"
+#include "control/pattern.h"
 #include "base/limits.h"
 
 /* A name as it stands in DNS and in Host: RFC 1123, 2.1, and the underscore that people use. */
@@ -344,6 +345,42 @@ static void networks_preset(const struct key *k, void *to)
 }
 
 const struct key_type key_networks = { networks_bind, networks_preset };
+
+/* Where the byte `n` of a scalar's value stands in the text, whose escapes take two each. */
+static size_t place_in(const struct complaints *c, const struct yaml *y, size_t n)
+{
+	struct span text = c->text;
+	size_t at = y->at;
+	char quote = at > 0 && at < text.n ? text.at[at - 1] : 0;
+	if (quote != '"' && quote != '\'')
+		return at + n;
+	for (; n > 0 && at + 1 < text.n; n--, at++)
+		if (text.at[at] == (quote == '"' ? '\\' : '\''))
+			at++;
+	return at;
+}
+
+static void pattern_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	char error[PATTERN_ERROR_BYTES];
+	size_t at;
+	if (!key_is_scalar(b, k, y))
+		return;
+	struct pattern *p = pattern_open(y->text, error, &at);
+	if (p)
+		*(const char **)to = y->text;
+	else
+		complain(b->complaints, place_in(b->complaints, y, at), "%s: is no pattern: %s",
+			 k->name, error);
+	pattern_close(p);
+}
+
+static void pattern_preset(const struct key *k, void *to)
+{
+	*(const char **)to = k->text;
+}
+
+const struct key_type key_pattern = { pattern_bind, pattern_preset };
 
 /* --- workers --- */
 

@@ -12,6 +12,7 @@ extern const struct key_type key_host;	       /* struct config_host */
 extern const struct key_type key_statuses;     /* struct config_statuses: 200, 200-499 */
 extern const struct key_type key_workers;      /* uint32_t: auto is 0 */
 extern const struct key_type key_networks;     /* struct config_networks: one, or a list */
+extern const struct key_type key_pattern;      /* const char *: see pattern.h; NULL: none */
 extern const struct key_type key_request_path; /* const char *: "/path?query" */
 
 #endif

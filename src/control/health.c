@@ -30,7 +30,10 @@ struct probe {
 	struct back_policy policy;
 	size_t next_address;
 	uint64_t began_ms;
-	bool judged;		   /* the status has come; what follows changes nothing */
+	bool judged; /* what follows changes nothing */
+	unsigned status;
+	char *body; /* owned: HEALTH_BODY_BYTES while the pattern waits for it, else NULL */
+	size_t body_n;
 	unsigned passes, failures; /* in a row */
 };
 
@@ -52,6 +55,8 @@ static void set_health(struct probe *p, bool healthy)
 
 static void passed(struct probe *p)
 {
+	p->judged = true;
+	p->node->checks_passed++;
 	p->failures = 0;
 	if (++p->passes >= p->how->passes)
 		set_health(p, true);
@@ -59,6 +64,8 @@ static void passed(struct probe *p)
 
 static void failed(struct probe *p)
 {
+	p->judged = true;
+	p->node->checks_failed++;
 	p->passes = 0;
 	if (++p->failures >= p->how->failures)
 		set_health(p, false);
@@ -73,14 +80,41 @@ static void end(struct probe *p)
 	list_add_tail(&p->health->ended, &p->link);
 }
 
-static void judge(struct probe *p, unsigned status)
+/* What the last check found, in words: "200 in 3 ms", and what is wrong with it. */
+static void describe(struct probe *p, const char *wrong)
 {
-	snprintf(p->node->check, sizeof p->node->check, "%u in %llu ms", status,
-		 (unsigned long long)(loop_now_ms(p->health->loop) - p->began_ms));
-	if (status >= p->how->expected.least && status <= p->how->expected.most)
+	uint64_t ms = loop_now_ms(p->health->loop) - p->began_ms;
+	snprintf(p->node->check, sizeof p->node->check, "%u in %llu ms%s", p->status,
+		 (unsigned long long)ms, wrong);
+}
+
+static void judge_body(struct probe *p)
+{
+	struct pattern *pattern = p->health->patterns[p->node->arm];
+	struct span body = { p->body, p->body_n };
+	enum match match = pattern ? pattern_find(pattern, body) : MATCH_YES;
+	describe(p, match == MATCH_YES	? ""
+		    : match == MATCH_NO ? ", and its body does not match"
+					: ", and the pattern takes too long on its body");
+	if (match == MATCH_YES)
 		passed(p);
 	else
 		failed(p);
+}
+
+static void judge_status(struct probe *p)
+{
+	bool expected = p->status >= p->how->expected.least && p->status <= p->how->expected.most;
+	describe(p, expected ? "" : ", which is not expected");
+	if (!expected) {
+		failed(p);
+	} else if (p->health->patterns[p->node->arm]) {
+		p->body = malloc(HEALTH_BODY_BYTES);
+		must(p->body);
+		p->body_n = 0;
+	} else {
+		passed(p);
+	}
 }
 
 static void condemn(struct probe *p, enum err why)
@@ -91,32 +125,52 @@ static void condemn(struct probe *p, enum err why)
 
 /* --- as a party to the stream --- */
 
+static void answer_over(struct probe *p)
+{
+	if (!p->judged)
+		judge_body(p);
+	end(p);
+}
+
 static void answered_head(struct stream *to, struct msg *m, bool last)
 {
 	struct probe *p = list_entry(to, struct probe, stream);
 	if (m->status < 200)
 		return;
-	judge(p, m->status);
-	p->judged = true;
+	p->status = m->status;
+	judge_status(p);
 	if (last)
-		end(p);
+		answer_over(p);
+}
+
+static void keep(struct probe *p, const struct chain *c)
+{
+	size_t room = HEALTH_BODY_BYTES - p->body_n;
+	size_t n = c->bytes < room ? c->bytes : room;
+	chain_peek(c, p->body + p->body_n, n);
+	p->body_n += n;
 }
 
 /*
- * The body is of no interest; but a node whose connection is reset in the midst of it would
- * complain. One that is larger than what was granted at first ends by the timeout.
+ * What is not looked at is read all the same: a node whose connection is reset in the midst of it
+ * would complain. A body that is larger than what was granted at first ends by the timeout.
  */
 static void answered_data(struct stream *to, struct chain *c, bool last)
 {
+	struct probe *p = list_entry(to, struct probe, stream);
+	if (!p->judged)
+		keep(p, c);
 	chain_drop(c);
+	if (!p->judged && p->body_n == HEALTH_BODY_BYTES)
+		judge_body(p);
 	if (last)
-		end(list_entry(to, struct probe, stream));
+		answer_over(p);
 }
 
 static void answered_trailers(struct stream *to, struct msg *m)
 {
 	(void)m;
-	end(list_entry(to, struct probe, stream));
+	answer_over(list_entry(to, struct probe, stream));
 }
 
 static void answered_grant(struct stream *to, size_t bytes)
@@ -239,6 +293,8 @@ static void sweep(struct loop_sweep *s)
 		if (p->back)
 			h1_back_close(p->back);
 		p->back = NULL;
+		free(p->body);
+		p->body = NULL;
 		arena_close(&p->arena);
 		if (p->state == PROBE_ENDED)
 			rest(p, p->began_ms + p->how->interval_ms);
@@ -254,18 +310,37 @@ static void follow_config(struct probe *p)
 		(struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
 }
 
-static void probe_open(struct health *h, struct node_record *n)
+static void follow_patterns(struct health *h)
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		char error[PATTERN_ERROR_BYTES];
+		size_t at;
+		const char *text = h->config->clusters[arm].health.body;
+		pattern_close(h->patterns[arm]);
+		h->patterns[arm] = text ? pattern_open(text, error, &at) : NULL;
+		must(h->patterns[arm] || !text); /* config_open() has tried it */
+	}
+}
+
+/* The `i`th of `n` that begin together. */
+static uint64_t staggered_ms(const struct probe *p, size_t i, size_t n)
+{
+	uint64_t apart_ms = p->how->interval_ms / n;
+	return i * (apart_ms < HEALTH_STAGGER_MS ? apart_ms : HEALTH_STAGGER_MS);
+}
+
+static void probe_open(struct health *h, const struct nodes *nodes, size_t i)
 {
 	struct probe *p = calloc(1, sizeof *p);
 	must(p);
 	p->health = h;
-	p->node = n;
+	p->node = nodes->list[i];
 	follow_config(p);
 	timer_init(&p->timer, timer_fired);
 	list_init(&p->link);
 	list_init(&p->member);
 	list_add_tail(&h->probes, &p->member);
-	rest(p, 0);
+	rest(p, loop_now_ms(h->loop) + staggered_ms(p, i, nodes->n));
 }
 
 static void probe_stop(struct probe *p)
@@ -292,23 +367,26 @@ void health_open(struct health *h, struct loop *loop, const struct config *confi
 	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
 	list_init(&h->probes);
 	list_init(&h->ended);
+	follow_patterns(h);
 	loop_add_sweep(loop, &h->sweep, sweep);
 	for (size_t i = 0; i < nodes->n; i++)
-		probe_open(h, nodes->list[i]);
+		probe_open(h, nodes, i);
 }
 
-/* A longer interval begins with the next check; one that is due sooner than before, at once. */
-static void renew_rest(struct probe *p)
+/* A longer interval begins with the next check; one that is due sooner than before, soon. */
+static void renew_rest(struct probe *p, size_t i, size_t n)
 {
 	uint64_t due_ms = p->began_ms + p->how->interval_ms;
+	uint64_t turn_ms = loop_now_ms(p->health->loop) + staggered_ms(p, i, n);
 	if (p->state == PROBE_RESTING && due_ms < p->timer.due_ms)
-		rest(p, due_ms);
+		rest(p, due_ms > turn_ms ? due_ms : turn_ms);
 }
 
 void health_renew(struct health *h, const struct config *config, const struct nodes *nodes)
 {
 	struct probe *of[NODES_MAX] = { NULL };
 	h->config = config;
+	follow_patterns(h);
 	list_each_safe(l, &h->probes) {
 		struct probe *p = list_entry(l, struct probe, member);
 		of[p->node->state.number] = p;
@@ -316,11 +394,11 @@ void health_renew(struct health *h, const struct config *config, const struct no
 	for (size_t i = 0; i < nodes->n; i++) {
 		struct probe **p = &of[nodes->list[i]->state.number];
 		if (!*p) {
-			probe_open(h, nodes->list[i]);
+			probe_open(h, nodes, i);
 			continue;
 		}
 		follow_config(*p);
-		renew_rest(*p);
+		renew_rest(*p, i, nodes->n);
 		*p = NULL;
 	}
 	for (size_t i = 0; i < NODES_MAX; i++)
@@ -345,4 +423,6 @@ void health_close(struct health *h)
 	slab_close(&h->chunks);
 	list_each_safe(l, &h->probes)
 		probe_free(list_entry(l, struct probe, member));
+	for (int arm = 0; arm < ARMS; arm++)
+		pattern_close(h->patterns[arm]);
 }

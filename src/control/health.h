@@ -4,10 +4,11 @@
 /*
  * Asks each node now and then whether it is well, off the hot path: a request on a connection of
  * its own. A node that fails a few times in a row is taken out, one that passes a few times is
- * taken back; a new one counts as well until then.
+ * taken back; a new one counts as well until then. Checks of many nodes are spread over time.
  */
 
 #include "control/loop.h"
+#include "control/pattern.h"
 #include "control/publish.h"
 
 struct probe;
@@ -17,6 +18,7 @@ struct health {
 	const struct config *config;	   /* borrowed */
 	const struct publisher *publisher; /* borrowed: TLS contexts are the plan's */
 	struct list probes;		   /* owned: one for each node */
+	struct pattern *patterns[ARMS];	   /* owned: of bodies; NULL: any will do */
 	struct slab chunks;
 	struct list ended; /* of this turn */
 	struct loop_sweep sweep;

@@ -195,6 +195,17 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 		fprintf(to, "crossfade_node_healthy{cluster=\"%s\",node=\"%s\"} %d\n",
 			cluster_label((int)n->arm), n->name, node_is_healthy(n));
 	}
+	family(to, "node_checks_total", "counter", "Health checks of a node by what came of them.");
+	for (size_t i = 0; i < f->nodes->n; i++) {
+		const struct node_record *n = f->nodes->list[i];
+		const char *cluster = cluster_label((int)n->arm);
+		const unsigned long long counts[] = { n->checks_failed, n->checks_passed };
+		for (int passed = 0; passed < 2; passed++)
+			fprintf(to,
+				"crossfade_node_checks_total{cluster=\"%s\",node=\"%s\",result="
+				"\"%s\"} %llu\n",
+				cluster, n->name, passed ? "passed" : "failed", counts[passed]);
+	}
 	family(to, "node_drained", "gauge", "1 while a node is drained: it gets no new requests.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];

@@ -29,6 +29,7 @@ struct node_record {
 	size_t address_n;
 	bool awaited;		      /* its name was not looked up yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
+	uint64_t checks_passed, checks_failed;
 	/* While it is drained: since when, when it is cut (by the loop's clock), by whom and why.
 	 */
 	uint64_t drained_wall_ns, cut_at_ms;

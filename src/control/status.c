@@ -123,10 +123,11 @@ static const char *node_state_word(const struct node_record *n)
 
 static json_t *node_json(const struct control *c, const struct node_record *n)
 {
-	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:o*}", "name", n->name, "state", node_state_word(n),
-			 "healthy", node_is_healthy(n), "addresses",
-			 addresses_json(n->addresses, n->address_n), "check", n->check, "drained",
-			 drained_json(c, n));
+	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:{s:I,s:I},s:o*}", "name", n->name, "state",
+			 node_state_word(n), "healthy", node_is_healthy(n), "addresses",
+			 addresses_json(n->addresses, n->address_n), "check", n->check, "checks",
+			 "passed", (json_int_t)n->checks_passed, "failed",
+			 (json_int_t)n->checks_failed, "drained", drained_json(c, n));
 }
 
 static json_t *nodes_json(const struct control *c, int arm)

@@ -1,7 +1,9 @@
 """Nodes that come and go, and names."""
 
 import json
+import ssl
 import subprocess
+import time
 
 import pytest
 import requests
@@ -89,6 +91,87 @@ def test_checks_have_the_clusters_credential_or_their_own(make_balancer, make_no
     until(lambda: "200 in" in apart.command("status", "-o", "json").stdout)
     assert healthy(apart) == [True]
     assert "b3Vycw" not in apart.command("status", "-o", "json").stdout
+
+
+def answering(body, **more):
+    """A node whose answers have this body, which may change: a list with one item."""
+    def serve(connection):
+        while b"\r\n\r\n" in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body[0]), body[0]))
+    return serve
+
+
+def checks(balancer, cluster="source"):
+    status = json.loads(balancer.command("status", "-o", "json").stdout)
+    return next(c["nodes"][0] for c in status["clusters"] if c["name"] == cluster)
+
+
+PATTERN = "  health: { interval: 100ms, body: '\"status\":\"(green|yellow)\"' }"
+
+
+def test_a_check_looks_at_the_body(make_balancer, make_node, clusters):
+    body = [b'{"status":"yellow"}']
+    balancer = make_balancer(make_node(answering(body)).url, clusters[1].url, source_more=PATTERN.strip())
+    until(lambda: checks(balancer)["checks"]["passed"] > 2)
+    body[0] = b'{"status":"red"}'
+    until(lambda: not checks(balancer)["healthy"])
+    assert "its body does not match" in checks(balancer)["check"] and checks(balancer)["state"] == "unhealthy"
+    assert "its body does not match" in balancer.said()
+    body[0] = b""
+    failed = checks(balancer)["checks"]["failed"]
+    until(lambda: checks(balancer)["checks"]["failed"] > failed + 1)
+    body[0] = b'{"status":"green"}'
+    until(lambda: checks(balancer)["healthy"])
+
+
+def test_of_a_body_64_kib_are_looked_at(make_balancer, make_node, clusters):
+    good = b'"status":"green"'
+    inside = [b" " * (65536 - len(good)) + good + b" " * 300000]
+    outside = [b" " * (65537 - len(good)) + good]
+    balancer = make_balancer(make_node(answering(inside)).url, make_node(answering(outside)).url, cluster_more=PATTERN)
+    until(lambda: not checks(balancer, "target")["healthy"])
+    until(lambda: checks(balancer)["checks"]["passed"] > 0)
+    assert checks(balancer)["checks"]["failed"] == 0
+
+
+def test_a_cut_body_is_no_pass(make_balancer, make_node, clusters):
+    def cut(connection):
+        connection.recv(65536)
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"status":"green"}')
+
+    balancer = make_balancer(make_node(cut).url, clusters[1].url, source_more=PATTERN.strip())
+    until(lambda: not checks(balancer)["healthy"])
+    assert checks(balancer)["check"] == "answer_cut"
+
+
+def test_many_nodes_are_not_asked_at_once(make_balancer, clusters, make_node):
+    asked = []
+
+    def note(connection):
+        connection.recv(65536)
+        asked.append(time.monotonic())
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    many = [make_node(note).url for _ in range(40)]
+    make_balancer(many, clusters[1].url, source_more="health: { interval: 1s }")
+    until(lambda: len(asked) >= 120)
+    # 20 ms apart, so about five in 100 ms, in the third round as in the first; never all.
+    for _round in range(3):
+        times = sorted(asked[40 * _round:40 * _round + 40])
+        assert times[-1] - times[0] > 0.4
+        assert max(sum(t <= u < t + 0.1 for u in times) for t in times) <= 20
+
+
+def test_checks_over_tls_trust_whom_the_cluster_trusts(make_balancer, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
+    node = EchoCluster("secure", "127.0.0.1", 0, tls=context)
+    balancer = make_balancer(node.url, node.url, cluster_more=OFTEN, source_more=f"ca: {certificate}/tls.crt")
+    until(lambda: not checks(balancer, "target")["healthy"])
+    assert checks(balancer, "target")["check"] == "certificate_of_cluster"
+    until(lambda: checks(balancer)["checks"]["passed"] > 1)
+    assert checks(balancer)["healthy"] and checks(balancer)["checks"]["failed"] == 0
+    node.close()
 
 
 def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backend):

@@ -60,7 +60,8 @@ static void each_key_is_read(void **state)
 		"listeners:\n"
 		"  source: { address: [ '0.0.0.0:1', '[::1]:65535' ], tls: off, forwarded: "
 		"remove,\n"
-		"            trace: keep, allow: [ 10.0.0.0/8, '2001:db8::/32' ], trust: 10.1.0.1,\n"
+		"            trace: keep, allow: [ 10.0.0.0/8, '2001:db8::/32' ], trust: "
+		"10.1.0.1,\n"
 		"            health: /up, connections: 77, proxy_protocol: on }\n"
 		"source:\n"
 		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
@@ -367,6 +368,32 @@ static void a_cluster_is_checked(void **state)
 	}
 }
 
+static void a_patterns_mistake_has_its_column(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *value;
+		size_t column; /* of it in the value as it is written, from 1 */
+	} rows[] = {
+		{ "a(b", 4 },	   { "'a(b'", 5 }, { "\"a(b\"", 5 }, { "\"\\\"a\\\"(b\"", 9 },
+		{ "'it''s)'", 7 }, { "\"(\"", 3 },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		char text[512];
+		int n = snprintf(text, sizeof text,
+				 "source: { nodes: [ http://a ], health: { body: ");
+		snprintf(text + n, sizeof text - (size_t)n,
+			 "%s } }\nlisteners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
+			 "target: { nodes: [ http://t ] }\nstate: s\n",
+			 rows[i].value);
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, 1);
+		assert_memory_equal(c->complaints.list[0].message, "body: is no pattern: ", 21);
+		assert_int_equal(c->complaints.list[0].at, (size_t)n + rows[i].column - 1);
+		config_close(c);
+	}
+}
+
 static void fields_of_a_message_itself_are_not_touched(void **state)
 {
 	(void)state;
@@ -476,11 +503,12 @@ static void a_listener_is_checked(void **state)
 		  "allow: 'office' is not a network, as 10.0.0.0/8: it does not begin with an IPv4 "
 		  "or IPv6 address" },
 		{ WITH_LISTENER("allow: [ 10.0.0.0/8, 10.0.0.0/33 ]"),
-		  "allow: '10.0.0.0/33' is not a network, as 10.0.0.0/8: behind the '/' a number of "
+		  "allow: '10.0.0.0/33' is not a network, as 10.0.0.0/8: behind the '/' a number "
+		  "of "
 		  "bits is expected, at most 32, or 128 for IPv6" },
-		{ WITH_LISTENER("trust: 10.0.0.1/8"),
-		  "trust: '10.0.0.1/8' is not a network, as 10.0.0.0/8: the address has bits beyond "
-		  "those that the '/' leaves to the network" },
+		{ WITH_LISTENER("trust: 10.0.0.1/8"), "trust: '10.0.0.1/8' is not a network, as "
+						      "10.0.0.0/8: the address has bits beyond "
+						      "those that the '/' leaves to the network" },
 		{ WITH_LISTENER("proxy_protocol: on"),
 		  "proxy_protocol: wants `trust`: the networks of the proxies that send it" },
 		{ WITH_LISTENER("health: up"), "health: 'up' does not begin with /" },
@@ -502,11 +530,14 @@ static void so_many_networks_and_no_more(void **state)
 	(void)state;
 	for (size_t n = NETWORKS_MAX; n <= NETWORKS_MAX + 1; n++) {
 		char *text = malloc(n * 24 + 1024), *at = text;
-		at += sprintf(at, "listeners: { weighted: { address: 127.0.0.1:1, tls: off, allow: [");
+		at += sprintf(at,
+			      "listeners: { weighted: { address: 127.0.0.1:1, tls: off, allow: [");
 		for (size_t i = 0; i < n; i++)
-			at += sprintf(at, "%s10.%zu.%zu.0/24", i ? ", " : "", i >> 8 & 255, i & 255);
-		sprintf(at, "] } }\nsource: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
-			    "state: s\n");
+			at += sprintf(at, "%s10.%zu.%zu.0/24", i ? ", " : "", i >> 8 & 255,
+				      i & 255);
+		sprintf(at,
+			"] } }\nsource: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
+			"state: s\n");
 		struct config *c = config_open_text("f", "", span_of(text));
 		assert_int_equal(c->complaints.n, n > NETWORKS_MAX);
 		if (n > NETWORKS_MAX)
@@ -594,6 +625,7 @@ int main(void)
 		cmocka_unit_test(a_complaint_shows_the_place),
 		cmocka_unit_test(a_listener_has_sixteen_addresses_of_its_own),
 		cmocka_unit_test(a_cluster_is_checked),
+		cmocka_unit_test(a_patterns_mistake_has_its_column),
 		cmocka_unit_test(fields_of_a_message_itself_are_not_touched),
 		cmocka_unit_test(configured_fields_are_bounded),
 		cmocka_unit_test(a_credential_is_read_from_a_file),

@@ -1,0 +1,70 @@
+#include "control/pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/limits.h"
+
+struct pattern {
+	pcre2_code *code;
+	pcre2_match_data *data;
+	pcre2_match_context *context;
+};
+
+/* What comes is bytes, whatever the pattern itself asks for. */
+#define OPTIONS (PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C)
+
+static pcre2_code *compile(const char *text, int *error, size_t *at)
+{
+	pcre2_compile_context *c = pcre2_compile_context_create(NULL);
+	must(c);
+	pcre2_set_max_pattern_length(c, PATTERN_BYTES);
+	pcre2_code *code =
+		pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, OPTIONS, error, at, c);
+	pcre2_compile_context_free(c);
+	return code;
+}
+
+struct pattern *pattern_open(const char *text, char error[PATTERN_ERROR_BYTES], size_t *at)
+{
+	int why;
+	*at = 0;
+	pcre2_code *code = compile(text, &why, at);
+	if (!code) {
+		pcre2_get_error_message(why, (PCRE2_UCHAR *)error, PATTERN_ERROR_BYTES);
+		return NULL;
+	}
+	/* Without the memory for machine code it is interpreted, which is as right. */
+	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+	struct pattern *p = calloc(1, sizeof *p);
+	must(p);
+	p->code = code;
+	p->data = pcre2_match_data_create_from_pattern(code, NULL);
+	p->context = pcre2_match_context_create(NULL);
+	must(p->data && p->context);
+	pcre2_set_match_limit(p->context, PATTERN_STEPS_MAX);
+	pcre2_set_heap_limit(p->context, PATTERN_HEAP_KIB);
+	return p;
+}
+
+void pattern_close(struct pattern *p)
+{
+	if (!p)
+		return;
+	pcre2_match_context_free(p->context);
+	pcre2_match_data_free(p->data);
+	pcre2_code_free(p->code);
+	free(p);
+}
+
+enum match pattern_find(struct pattern *p, struct span text)
+{
+	PCRE2_SPTR at = (PCRE2_SPTR)(text.at ? text.at : "");
+	int n = pcre2_match(p->code, at, text.n, 0, 0, p->data, p->context);
+	if (n >= 0)
+		return MATCH_YES;
+	return n == PCRE2_ERROR_NOMATCH ? MATCH_NO : MATCH_TOO_COSTLY;
+}
