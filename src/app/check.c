@@ -29,18 +29,24 @@ static void try_to_compile(struct config *config)
 	tls_library_close(libraries[1]);
 }
 
+static json_t *list_json(const struct complaints *c, const struct complaint *list, size_t n)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < n; i++) {
+		size_t line, column;
+		complaint_place(c, list[i].at, &line, &column);
+		json_array_append_new(j, json_pack("{s:s,s:I,s:I,s:s}", "file", c->file, "line",
+						   (json_int_t)line, "column", (json_int_t)column,
+						   "message", list[i].message));
+	}
+	return j;
+}
+
 static void print_json(const struct complaints *c)
 {
-	json_t *errors = json_array();
-	for (size_t i = 0; i < c->n; i++) {
-		size_t line, column;
-		complaint_place(c, c->list[i].at, &line, &column);
-		json_array_append_new(errors,
-				      json_pack("{s:s,s:I,s:I,s:s}", "file", c->file, "line",
-						(json_int_t)line, "column", (json_int_t)column,
-						"message", c->list[i].message));
-	}
-	json_t *all = json_pack("{s:b,s:o}", "ok", c->n == 0, "errors", errors);
+	json_t *all = json_pack("{s:b,s:o,s:o}", "ok", c->n == 0, "errors",
+				list_json(c, c->list, c->n), "warnings",
+				list_json(c, c->cautions, c->caution_n));
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(all);

@@ -40,8 +40,10 @@ static void print_head(const json_t *j)
 	       up / 60 % 60, up % 60);
 	printf("%sweights%s  ", paint(PAINT_BOLD), paint(PAINT_NONE));
 	weights_text_share(j);
-	printf("   epoch %lld%s%s%s\n", integer(j, "epoch"), paint(PAINT_RED),
-	       json_is_true(json_object_get(j, "saved")) ? "" : "   NOT SAVED", paint(PAINT_NONE));
+	printf("   epoch %lld%s%s%s%s\n", integer(j, "epoch"),
+	       json_is_true(json_object_get(j, "rolled_back")) ? "   rolled back" : "",
+	       paint(PAINT_RED), json_is_true(json_object_get(j, "saved")) ? "" : "   NOT SAVED",
+	       paint(PAINT_NONE));
 }
 
 /* Silent while the file says what holds. */

@@ -125,24 +125,10 @@ static const struct route routes[LISTENER_KINDS] = {
 	[LISTENER_TARGET] = { .arm = ARM_TARGET },
 };
 
-static const struct networks *compile_networks(struct compiled *d,
-					       const struct config_networks *from)
+/* The plan holds its configuration. */
+static const struct networks *networks_of(const struct config_networks *from)
 {
-	if (from->at == NOWHERE)
-		return NULL;
-	struct networks *s = take(d, 1, sizeof *s);
-	s->n = from->list.n;
-	s->ranges = take(d, s->n, sizeof *s->ranges);
-	memcpy(s->ranges, from->list.ranges, s->n * sizeof *s->ranges);
-	return s;
-}
-
-static struct span compile_text(struct compiled *d, const char *text)
-{
-	struct span from = span_of(text);
-	char *copy = take(d, 1, from.n + 1);
-	memcpy(copy, text ? text : "", from.n);
-	return (struct span){ copy, from.n };
+	return from->at == NOWHERE ? NULL : &from->list;
 }
 
 static bool speaks_tls(const struct config *c)
@@ -172,10 +158,10 @@ static void compile_listener(struct compiled *d, const struct compile *how,
 		.trace = (enum trace)from->trace,
 		.port = addr_port(&a->addr),
 		.body_max = from->body_max,
-		.allow = compile_networks(d, &from->allow),
-		.trust = compile_networks(d, &from->trust),
+		.allow = networks_of(&from->allow),
+		.trust = networks_of(&from->trust),
 		.proxy_protocol = from->proxy_protocol,
-		.health = compile_text(d, from->health),
+		.health = span_of(from->health),
 		.connections_max = from->connections_max,
 		.section = (uint32_t)k,
 		.tls = from->tls ? d->front.list : NULL,
@@ -280,6 +266,22 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 	compile_edits(d, from, &d->plan.clusters[arm]);
 }
 
+/* --- what decides before the weights --- */
+
+static void compile_steering(struct compiled *d, const struct config *c)
+{
+	const struct config_sticky *s = &c->sticky;
+	d->plan.override_allow = networks_of(&c->override.allow);
+	if (s->head.at == NOWHERE)
+		return;
+	d->plan.sticky = (struct sticky){
+		.by = (enum sticky_by)s->by,
+		.field = s->by == STICKY_HEADER ? name_find(span_of(s->name)) : NAME_COOKIE,
+		.name = span_of(s->name),
+		.seed = s->seed,
+	};
+}
+
 /* --- the plan --- */
 
 static struct plan_pins *pins_new(unsigned n)
@@ -308,6 +310,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	compile_listeners(d, c, complaints);
 	for (int arm = 0; arm < ARMS; arm++)
 		compile_cluster(d, c, (enum arm)arm, complaints);
+	compile_steering(d, c->config);
 	if (complaints->n == before)
 		return &d->plan;
 	plan_free(&d->plan);

@@ -13,7 +13,16 @@ void complaints_close(struct complaints *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		free(c->list[i].message);
-	c->n = c->more = 0;
+	for (size_t i = 0; i < c->caution_n; i++)
+		free(c->cautions[i].message);
+	c->n = c->more = c->caution_n = 0;
+}
+
+static void add(struct complaint *to, size_t at, const char *format, va_list args)
+{
+	to->at = at;
+	if (vasprintf(&to->message, format, args) < 0)
+		abort();
 }
 
 void complain(struct complaints *c, size_t at, const char *format, ...)
@@ -24,11 +33,18 @@ void complain(struct complaints *c, size_t at, const char *format, ...)
 	}
 	va_list args;
 	va_start(args, format);
-	char *message;
-	if (vasprintf(&message, format, args) < 0)
-		abort();
+	add(&c->list[c->n++], at, format, args);
 	va_end(args);
-	c->list[c->n++] = (struct complaint){ at, message };
+}
+
+void caution(struct complaints *c, size_t at, const char *format, ...)
+{
+	if (c->caution_n == COMPLAINTS_MAX)
+		return;
+	va_list args;
+	va_start(args, format);
+	add(&c->cautions[c->caution_n++], at, format, args);
+	va_end(args);
 }
 
 static bool begins_a_character(char byte)
@@ -137,20 +153,26 @@ void complaint_line(const struct complaints *c, const struct complaint *one, cha
 		snprintf(to, bytes, "%s:%zu:%zu: %s", c->file, line, column, one->message);
 }
 
+static void print_one(const struct complaints *c, const struct complaint *one, const char *kind,
+		      FILE *to)
+{
+	size_t line, column;
+	complaint_place(c, one->at, &line, &column);
+	if (one->at == NOWHERE) {
+		fprintf(to, "%s: %s%s\n", c->file, kind, one->message);
+		return;
+	}
+	fprintf(to, "%s:%zu:%zu: %s%s\n", c->file, line, column, kind, one->message);
+	print_excerpt(c, one->at, to);
+}
+
 void complaints_print(struct complaints *c, FILE *to)
 {
 	complaints_sort(c);
-	for (size_t i = 0; i < c->n; i++) {
-		const struct complaint *one = &c->list[i];
-		size_t line, column;
-		complaint_place(c, one->at, &line, &column);
-		if (one->at == NOWHERE) {
-			fprintf(to, "%s: %s\n", c->file, one->message);
-			continue;
-		}
-		fprintf(to, "%s:%zu:%zu: %s\n", c->file, line, column, one->message);
-		print_excerpt(c, one->at, to);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		print_one(c, &c->list[i], "", to);
 	if (c->more)
 		fprintf(to, "%s: and %zu more\n", c->file, c->more);
+	for (size_t i = 0; i < c->caution_n; i++)
+		print_one(c, &c->cautions[i], "warning: ", to);
 }

@@ -28,6 +28,8 @@ struct complaints {
 	struct complaint list[COMPLAINTS_MAX];
 	size_t n;    /* in the list */
 	size_t more; /* beyond it */
+	struct complaint cautions[COMPLAINTS_MAX]; /* what is good, and may not be what is meant */
+	size_t caution_n;
 };
 
 void complaints_open(struct complaints *c, const char *file, struct span text);
@@ -35,6 +37,10 @@ void complaints_close(struct complaints *c);
 
 __attribute__((format(printf, 3, 4))) void complain(struct complaints *c, size_t at,
 						    const char *format, ...);
+
+/* The text stays good, and the person is warned. Further ones than COMPLAINTS_MAX are dropped. */
+__attribute__((format(printf, 3, 4))) void caution(struct complaints *c, size_t at,
+						   const char *format, ...);
 
 /* Line and column of a place, from 1; columns count characters. Both 0 for NOWHERE. */
 void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column);
@@ -51,6 +57,8 @@ void complaint_line(const struct complaints *c, const struct complaint *one, cha
  *   crossfade.yaml:3:15: unknown key 'adress'; did you mean 'address'?
  *       source: { adress: 0.0.0.0:9201 }
  *                 ^
+ *
+ * Then the cautions, with "warning: " before their message.
  */
 void complaints_print(struct complaints *c, FILE *to);
 

@@ -8,6 +8,7 @@
 #include "control/config_types.h"
 #include "control/text_file.h"
 #include "base/limits.h"
+#include "http/msg.h"
 
 /*
  * The tables. A row is a key: its name, its type, where it goes, its default and its bounds. What
@@ -27,6 +28,10 @@ static const char *const off_on[] = { "off", "on", NULL };
 static const char *const forwarded_words[] = { "append", "preserve", "remove", NULL };
 static const char *const trace_words[] = { "make", "keep", NULL };
 static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
+static const char *const sticky_words[] = {
+	[STICKY_NOT] = "off",	[STICKY_ADDRESS] = "address", [STICKY_HEADER] = "header",
+	[STICKY_COOKIE] = "cookie", NULL,
+};
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
 static const char *const policy_words[] = {
 	[TLS_POLICY_1_2] = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
@@ -64,8 +69,6 @@ static const struct key listener_keys[] = {
 	{ "proxy_protocol", &key_choice, AT(proxy_protocol), .words = off_on },
 	{ "health", &key_request_path, AT(health) },
 	{ "connections", &key_integer, AT(connections_max), 0, 1, CONNECTIONS_MAX },
-	LATER("sticky"),
-	LATER("override"),
 	LATER("certificates"),
 	LATER("timeouts"),
 };
@@ -203,7 +206,6 @@ static const struct key cluster_keys[] = {
 	{ "authorization", &key_credential, AT(authorization) },
 	{ "headers", &key_section, AT(headers), .section = &headers_section },
 	LATER("connections"),
-	LATER("sticky"),
 	LATER("retry"),
 };
 #undef AT
@@ -247,6 +249,63 @@ static const struct key admin_keys[] = {
 #undef AT
 static const struct section admin_section = { KEYS(admin_keys) };
 
+/* Names of fields are tokens, and so are those of cookies: RFC 9110, 5.1; RFC 6265, 4.1.1. */
+static bool is_sticky_name(const struct config_sticky *s)
+{
+	struct span name = span_of(s->name);
+	if (!name.n || name.n > FIELD_NAME_BYTES || scan_count(name.at, name.n, SCAN_TOKEN) != name.n)
+		return false;
+	enum how how = name_how(name_find(name));
+	return s->by == STICKY_COOKIE || (how != HOW_HOP && how != HOW_FRAME);
+}
+
+static void check_sticky(struct binder *b, const void *to)
+{
+	const struct config_sticky *s = to;
+	if (s->by == STICKY_NOT)
+		return;
+	if (s->by == STICKY_ADDRESS && s->name)
+		complain(b->complaints, s->head.at,
+			 "sticky: by address there is no `name`; or say by: header, by: cookie");
+	else if (s->by != STICKY_ADDRESS && !s->name)
+		complain(b->complaints, s->head.at, "sticky: wants `name`: which %s holds the key",
+			 sticky_words[s->by]);
+	else if (s->by != STICKY_ADDRESS && !is_sticky_name(s))
+		complain(b->complaints, s->head.at,
+			 "sticky: '%s' is not the name of a %s that reaches the clusters", s->name,
+			 sticky_words[s->by]);
+}
+
+#define AT(member) .offset = offsetof(struct config_sticky, member)
+static const struct key sticky_keys[] = {
+	{ "by", &key_choice, AT(by), .words = sticky_words,
+	  .missing = "address, header or cookie" },
+	{ "name", &key_text, AT(name) },
+	{ "seed", &key_integer, AT(seed), 0, 0, UINT32_MAX },
+};
+#undef AT
+static const struct section sticky_section = { KEYS(sticky_keys), check_sticky };
+
+#define AT(member) .offset = offsetof(struct config_override, member)
+static const struct key override_keys[] = {
+	{ "allow", &key_networks, AT(allow),
+	  .missing = "the networks whose clients may say X-Crossfade-Cluster" },
+};
+#undef AT
+static const struct section override_section = { KEYS(override_keys) };
+
+/* Behind a balancer that does not tell, all clients have one address: its own. */
+static void check_sticky_addresses(struct binder *b, const struct config *c)
+{
+	const struct config_listener *l = &c->listeners.kinds[LISTENER_WEIGHTED];
+	if (c->sticky.head.at == NOWHERE || c->sticky.by != STICKY_ADDRESS)
+		return;
+	if (l->head.at != NOWHERE && l->trust.at == NOWHERE)
+		caution(b->complaints, c->sticky.head.at,
+			"sticky: by address, behind another load balancer, wants proxy_protocol or trust "
+			"at the listener weighted: else all clients have that balancer's address");
+}
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
@@ -260,6 +319,7 @@ static void check_root(struct binder *b, const void *to)
 			 "its key (or say tls: off here)",
 			 listener_name(k));
 	}
+	check_sticky_addresses(b, c);
 }
 
 #define AT(member) .offset = offsetof(struct config, member)
@@ -272,6 +332,8 @@ static const struct key root_keys[] = {
 	{ "target", &key_section, AT(clusters[ARM_TARGET]), .section = &cluster_section,
 	  .missing = "the cluster that traffic goes to" },
 	{ "weights", &key_section, AT(weights), .section = &weights_section },
+	{ "sticky", &key_section, AT(sticky), .section = &sticky_section },
+	{ "override", &key_section, AT(override), .section = &override_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &timeouts_section },
 	{ "admin", &key_section, AT(admin), .section = &admin_section },
 	{ "workers", &key_workers, AT(workers) },
@@ -279,7 +341,6 @@ static const struct key root_keys[] = {
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
 	LATER("profile"),
 	LATER("capture"),
-	LATER("sticky"),
 	LATER("access_log"),
 	LATER("routes"),
 	LATER("cutover"),

@@ -105,6 +105,18 @@ struct config_weights {
 	uint32_t arms[ARMS];
 };
 
+struct config_sticky {
+	struct section_head head;
+	uint32_t by; /* enum sticky_by */
+	const char *name;
+	uint32_t seed;
+};
+
+struct config_override {
+	struct section_head head;
+	struct config_networks allow;
+};
+
 struct config_timeouts {
 	struct section_head head;
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms;
@@ -131,6 +143,8 @@ struct config {
 	struct config_tls tls;
 	struct config_cluster clusters[ARMS];
 	struct config_weights weights;
+	struct config_sticky sticky;
+	struct config_override override;
 	struct config_timeouts timeouts;
 	struct config_admin admin;
 	uint32_t workers; /* 0: one for each core */

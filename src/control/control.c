@@ -249,6 +249,12 @@ void control_say_risks(const struct control *c)
 {
 	const struct board_values v = board_read(c->board);
 	const uint32_t *file = c->config->weights.arms;
+	const struct complaints *said = &c->config->complaints;
+	for (size_t i = 0; i < said->caution_n; i++) {
+		char line[1024];
+		complaint_line(said, &said->cautions[i], line, sizeof line);
+		log_line(LOG_WARN, "%s", line);
+	}
 	for (int arm = 0; arm < ARMS; arm++)
 		if (!c->config->clusters[arm].verify)
 			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",

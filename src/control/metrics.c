@@ -183,6 +183,8 @@ static void write_weights(const struct metrics_facts *f, FILE *to)
 		labelled(to, "weight", "cluster", cluster_label(arm), f->values.weights[arm]);
 	family(to, "weights_epoch", "gauge", "Counts the changes of the weights.");
 	number(to, "weights_epoch", f->values.epoch);
+	family(to, "rolled_back", "gauge", "1 from a rollback to the next change: no override counts.");
+	number(to, "rolled_back", f->values.rolled_back);
 	family(to, "weights_unsaved", "gauge", "1 while the weights in force are not on the disk.");
 	number(to, "weights_unsaved", f->unsaved);
 }

@@ -14,7 +14,7 @@ struct slot {
 	char magic[16];
 	uint32_t version;
 	uint32_t weights[ARMS];
-	uint32_t unused;
+	uint32_t rolled_back; /* 0 or 1 */
 	uint64_t epoch;
 	uint64_t wall_ns;
 	uint64_t checksum; /* XXH3 of all before it */
@@ -33,6 +33,7 @@ static struct slot slot_make(const struct state_values *v)
 	struct slot s = {
 		.version = 1,
 		.weights = { v->weights[ARM_SOURCE], v->weights[ARM_TARGET] },
+		.rolled_back = v->rolled_back,
 		.epoch = v->epoch,
 		.wall_ns = v->wall_ns,
 	};
@@ -44,7 +45,7 @@ static struct slot slot_make(const struct state_values *v)
 static bool slot_is_good(const struct slot *s)
 {
 	return !memcmp(s->magic, magic, sizeof magic) && s->version == 1 &&
-	       s->checksum == checksum(s) && s->epoch > 0 && s->weights[ARM_SOURCE] <= WEIGHT_MAX &&
+	       s->checksum == checksum(s) && s->epoch > 0 && s->rolled_back <= 1 && s->weights[ARM_SOURCE] <= WEIGHT_MAX &&
 	       s->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	       (s->weights[ARM_SOURCE] || s->weights[ARM_TARGET]);
 }
@@ -97,7 +98,8 @@ static bool read_slots(struct state *s, struct state_values *kept, bool *damaged
 			continue;
 		*kept = (struct state_values){ slot.epoch,
 					       { slot.weights[0], slot.weights[1] },
-					       slot.wall_ns };
+					       slot.wall_ns,
+					       slot.rolled_back };
 		s->next = 1 - i;
 	}
 	*damaged &= kept->epoch == 0;

@@ -20,6 +20,7 @@ struct state_values {
 	uint64_t epoch; /* 0: none */
 	uint32_t weights[ARMS];
 	uint64_t wall_ns; /* of the change */
+	bool rolled_back; /* it was a rollback */
 };
 
 struct state {

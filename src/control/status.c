@@ -205,6 +205,7 @@ json_t *status_json(const struct control *c)
 				 listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
+	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_decref(rest);
 	return j;
 }

@@ -17,12 +17,14 @@
 
 static struct state_values values_of(const struct board_values *b, uint64_t wall_ns)
 {
-	return (struct state_values){ b->epoch, { b->weights[0], b->weights[1] }, wall_ns };
+	return (struct state_values){
+		b->epoch, { b->weights[0], b->weights[1] }, wall_ns, b->rolled_back
+	};
 }
 
 static void publish_values(struct weights *w, const struct state_values *v)
 {
-	struct board_values b = { v->epoch, { v->weights[0], v->weights[1] } };
+	struct board_values b = { v->epoch, { v->weights[0], v->weights[1] }, v->rolled_back };
 	board_publish(w->board, &b);
 	w->changed_wall_ns = v->wall_ns;
 }
@@ -35,7 +37,7 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 	struct board_values b = board_read(w->board);
 	struct state_values now = kept;
 	if (b.epoch == 0 && kept.epoch == 0)
-		now = (struct state_values){ 1, { initial[0], initial[1] }, clock_wall_ns() };
+		now = (struct state_values){ 1, { initial[0], initial[1] }, clock_wall_ns(), false };
 	else if (b.epoch > kept.epoch)
 		now = values_of(&b, clock_wall_ns());
 	if (now.epoch > kept.epoch && !state_save(&w->state, &now)) {
@@ -245,7 +247,8 @@ enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 	c->from = values_of(&now, w->changed_wall_ns);
 	c->to = (struct state_values){ now.epoch + 1,
 				       { c->weights[ARM_SOURCE], c->weights[ARM_TARGET] },
-				       clock_wall_ns() };
+				       clock_wall_ns(),
+				       c->at_once };
 	if (c->weights[ARM_SOURCE] == 0 && c->weights[ARM_TARGET] == 0)
 		return c->verdict = WEIGHTS_ZERO;
 	if (c->if_epoch && c->if_epoch != now.epoch)

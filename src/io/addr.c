@@ -66,6 +66,18 @@ socklen_t addr_bytes(const struct addr *a)
 	return a->any.sa_family == AF_INET6 ? sizeof a->v6 : 0;
 }
 
+bool addr_canonical(const struct addr *a, unsigned char bytes[16])
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	if (a->any.sa_family == AF_INET6) {
+		memcpy(bytes, &a->v6.sin6_addr, 16);
+		return true;
+	}
+	memcpy(bytes, mapped, sizeof mapped);
+	memcpy(bytes + sizeof mapped, &a->v4.sin_addr, 4);
+	return a->any.sa_family == AF_INET;
+}
+
 bool addr_is(const struct addr *a, const struct addr *b)
 {
 	if (a->any.sa_family != b->any.sa_family || addr_port(a) != addr_port(b))

@@ -9,14 +9,12 @@
 
 static bool place_of(const struct addr *a, network_place *p)
 {
-	*p = 0;
-	if (a->any.sa_family == AF_INET)
-		*p = MAPPED_FIRST | ntohl(a->v4.sin_addr.s_addr);
-	else if (a->any.sa_family != AF_INET6)
+	unsigned char bytes[16];
+	if (!addr_canonical(a, bytes))
 		return false;
-	else
-		for (int i = 0; i < 16; i++)
-			*p = *p << 8 | a->v6.sin6_addr.s6_addr[i];
+	*p = 0;
+	for (int i = 0; i < 16; i++)
+		*p = *p << 8 | bytes[i];
 	return true;
 }
 

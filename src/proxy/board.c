@@ -31,6 +31,7 @@ void board_publish(struct board *b, const struct board_values *v)
 	__atomic_store_n(&to->epoch, v->epoch, __ATOMIC_RELAXED);
 	for (int arm = 0; arm < ARMS; arm++)
 		__atomic_store_n(&to->weights[arm], v->weights[arm], __ATOMIC_RELAXED);
+	__atomic_store_n(&to->rolled_back, v->rolled_back, __ATOMIC_RELAXED);
 	atomic_store_explicit(&b->changes, change + 1, memory_order_release);
 }
 
@@ -48,6 +49,7 @@ struct board_values board_read(const struct board *b)
 		v.epoch = __atomic_load_n(&from->epoch, __ATOMIC_RELAXED);
 		for (int arm = 0; arm < ARMS; arm++)
 			v.weights[arm] = __atomic_load_n(&from->weights[arm], __ATOMIC_RELAXED);
+		v.rolled_back = __atomic_load_n(&from->rolled_back, __ATOMIC_RELAXED);
 		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&b->changes, memory_order_relaxed);
 	} while (before != after);

@@ -18,13 +18,14 @@
 #include "base/limits.h"
 #include "proxy/plan.h"
 
-#define BOARD_VERSION 1
+#define BOARD_VERSION 2
 /* Workers of this process, of one that drains, and of one that starts. */
 #define BOARD_SLOTS (WORKERS_MAX * 3)
 
 struct board_values {
 	uint64_t epoch; /* 0: nothing was ever published */
 	uint32_t weights[ARMS];
+	uint32_t rolled_back; /* bool: by a rollback; clients may not override it */
 };
 
 enum slot_state { SLOT_FREE, SLOT_TAKING, SLOT_TAKEN };

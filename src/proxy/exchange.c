@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include "base/bug.h"
+#include "proxy/steer.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
 
@@ -104,15 +105,38 @@ static void answer_here(struct exchange *ex, enum err why)
 
 /* --- the decision --- */
 
-static enum arm arm_of(struct exchange *ex)
+static void count_flight(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
-	if (!ex->listener->route.weighted)
-		return ex->listener->route.arm;
 	ex->epoch = d->values.epoch;
 	ex->counted = true;
 	d->in_flight_now++;
-	return split_take(&d->split, d->values.weights);
+}
+
+/* False: the client wants what nobody can understand. */
+static bool choose_arm(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	enum arm arm = ex->listener->route.arm;
+	if (ex->listener->route.weighted) {
+		switch (steer(ex->request, ex->plan, &ex->client, &d->values, &arm)) {
+		case STEER_BAD:
+			return false;
+		case STEER_NOT:
+			arm = split_take(&d->split, d->values.weights);
+			break;
+		case STEER_OVERRIDE:
+			counter_add(&d->counters->overridden, 1);
+			break;
+		case STEER_STICKY:
+			counter_add(&d->counters->sticky, 1);
+			break;
+		}
+		count_flight(ex);
+	}
+	ex->arm = (uint8_t)arm;
+	msg_drop(ex->request, NAME_X_CROSSFADE_CLUSTER);
+	return true;
 }
 
 static void wait_for_decision(struct exchange *ex)
@@ -261,8 +285,9 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_here(ex, ERR_BODY_SIZE);
 		return;
 	}
-	ex->arm = (uint8_t)arm_of(ex);
-	if (prepare(ex))
+	if (!choose_arm(ex))
+		answer_here(ex, ERR_OVERRIDE);
+	else if (prepare(ex))
 		decide(ex);
 	else
 		answer_here(ex, ERR_HEAD_SIZE);

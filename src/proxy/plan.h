@@ -87,6 +87,16 @@ struct cluster {
 /* X-Amzn-Trace-Id and traceparent of a request that has none. */
 enum trace { TRACE_MAKE, TRACE_KEEP };
 
+/* By what a client's requests stay with one cluster. */
+enum sticky_by { STICKY_NOT, STICKY_ADDRESS, STICKY_HEADER, STICKY_COOKIE };
+
+struct sticky {
+	enum sticky_by by;
+	enum name field;  /* where the key stands: a header's own, or Cookie */
+	struct span name; /* of the header or the cookie */
+	uint64_t seed;	  /* of the hash: balancers with the same one agree */
+};
+
 struct route {
 	bool weighted;
 	enum arm arm; /* when it is not weighted */
@@ -132,6 +142,8 @@ struct plan {
 	struct listener *listeners;
 	size_t listener_n;
 	struct cluster clusters[ARMS];
+	struct sticky sticky;
+	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	unsigned worker_n;
 	struct plan_pins *pins; /* one for each worker */
 };

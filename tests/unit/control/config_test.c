@@ -74,6 +74,8 @@ static void each_key_is_read(void **state)
 		"  timeouts: { connect: 2s, idle: 10m, tunnel: 2h }\n"
 		"target: { nodes: [ http://t ], host: node }\n"
 		"weights: { source: 999, target: 7 }\n"
+		"sticky: { by: cookie, name: sid, seed: 9 }\n"
+		"override: { allow: 10.0.0.0/8 }\n"
 		"timeouts: { head: 1s, idle: 2s, keep_alive: 3s, tunnel: 4s, drain: 0s }\n"
 		"workers: 3\n"
 		"io: epoll\n"
@@ -116,6 +118,10 @@ static void each_key_is_read(void **state)
 	assert_int_equal(s->timeouts.idle_ms, 600000);
 	assert_int_equal(s->timeouts.tunnel_ms, 7200000);
 	assert_int_equal(c->clusters[ARM_TARGET].host.policy, HOST_NODE);
+	assert_int_equal(c->sticky.by, STICKY_COOKIE);
+	assert_string_equal(c->sticky.name, "sid");
+	assert_int_equal(c->sticky.seed, 9);
+	assert_true(networks_have(&c->override.allow.list, &inside));
 	assert_int_equal(c->weights.arms[ARM_SOURCE], 999);
 	assert_int_equal(c->timeouts.drain_ms, 0);
 	assert_int_equal(c->workers, 3);
@@ -161,7 +167,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "    just text\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, timeouts, admin, workers, io, state\n"
+		  "target, weights, sticky, override, timeouts, admin, workers, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -481,10 +487,10 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, timeouts, admin, workers, io, state\n"
+		"weights, sticky, override, timeouts, admin, workers, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"timeouts, admin, workers, io, state\n"
+		"sticky, override, timeouts, admin, workers, io, state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 
@@ -523,6 +529,65 @@ static void a_listener_is_checked(void **state)
 		assert_string_equal(c->complaints.list[0].message, rows[i].message);
 		config_close(c);
 	}
+}
+
+static void a_sticky_key_and_an_override_are_checked(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ KIT_CONFIG "sticky: { name: x }\n", "by: is missing: address, header or cookie" },
+		{ KIT_CONFIG "sticky: { by: adress }\n",
+		  "by: unknown value 'adress'; did you mean 'address'?" },
+		{ KIT_CONFIG "sticky: { by: address, name: x }\n",
+		  "sticky: by address there is no `name`; or say by: header, by: cookie" },
+		{ KIT_CONFIG "sticky: { by: header }\n",
+		  "sticky: wants `name`: which header holds the key" },
+		{ KIT_CONFIG "sticky: { by: cookie }\n",
+		  "sticky: wants `name`: which cookie holds the key" },
+		{ KIT_CONFIG "sticky: { by: header, name: a b }\n",
+		  "sticky: 'a b' is not the name of a header that reaches the clusters" },
+		{ KIT_CONFIG "sticky: { by: header, name: Connection }\n",
+		  "sticky: 'Connection' is not the name of a header that reaches the clusters" },
+		{ KIT_CONFIG "sticky: { by: cookie, name: a=b }\n",
+		  "sticky: 'a=b' is not the name of a cookie that reaches the clusters" },
+		{ KIT_CONFIG "sticky: { by: off, seed: -1 }\n",
+		  "seed: '-1' is not a whole number from 0 to 4294967295" },
+		{ KIT_CONFIG "override: {}\n",
+		  "allow: is missing: the networks whose clients may say X-Crossfade-Cluster" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = config_open_text("f", "", span_of(rows[i].text));
+		assert_int_equal(c->complaints.n, 1);
+		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		config_close(c);
+	}
+}
+
+/* It is good all the same: perhaps there is no balancer in front. */
+static void sticky_addresses_behind_a_balancer_are_warned_of(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool warned;
+	} rows[] = {
+		{ WITH_LISTENER("") "sticky: { by: address }\n", true },
+		{ WITH_LISTENER("trust: 10.0.0.0/8") "sticky: { by: address }\n", false },
+		{ WITH_LISTENER("") "sticky: { by: header, name: x }\n", false },
+		{ WITH_LISTENER(""), false },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = kit_config(rows[i].text);
+		assert_int_equal(c->complaints.caution_n, rows[i].warned);
+		config_close(c);
+	}
+	assert_complaints(KIT_CONFIG "sticky: { by: address }\n",
+			  "f.yaml:6:1: warning: sticky: by address, behind another load balancer, "
+			  "wants proxy_protocol or trust at the listener weighted: else all clients "
+			  "have that balancer's address\n"
+			  "    sticky: { by: address }\n    ^\n");
 }
 
 static void so_many_networks_and_no_more(void **state)
@@ -631,6 +696,8 @@ int main(void)
 		cmocka_unit_test(a_credential_is_read_from_a_file),
 		cmocka_unit_test(no_complaint_shows_a_credential),
 		cmocka_unit_test(a_listener_is_checked),
+		cmocka_unit_test(a_sticky_key_and_an_override_are_checked),
+		cmocka_unit_test(sticky_addresses_behind_a_balancer_are_warned_of),
 		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),

@@ -22,7 +22,7 @@ static void place_open(struct place *p)
 
 static struct state_values values(uint64_t epoch)
 {
-	return (struct state_values){ epoch, { (uint32_t)epoch % 900, 3 }, 1000 * epoch };
+	return (struct state_values){ epoch, { (uint32_t)epoch % 900, 3 }, 1000 * epoch, epoch % 2 };
 }
 
 /* What a process that starts now would find. */
@@ -64,7 +64,10 @@ static void what_was_saved_last_is_kept(void **state)
 		v = values(epoch);
 		assert_true(state_save(&s, &v));
 		struct state_values now = kept(&p, &damaged);
-		assert_memory_equal(&now, &v, sizeof v);
+		assert_int_equal(now.epoch, v.epoch);
+		assert_memory_equal(now.weights, v.weights, sizeof v.weights);
+		assert_int_equal(now.wall_ns, v.wall_ns);
+		assert_int_equal(now.rolled_back, v.rolled_back);
 	}
 	state_close(&s);
 	kit_remove(p.directory);
@@ -195,7 +198,7 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
 	struct audit_entry e = {
-		"alice", "canary \"1\"", { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true
+		"alice", "canary \"1\"", { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true
 	};
 	assert_true(audit_append(&a, &e));
 	e.why = NULL;
@@ -226,7 +229,7 @@ static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
 	struct rlimit before, small;
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
-	struct audit_entry e = { "alice", NULL, { 6, { 1, 0 }, 0 }, { 7, { 9, 1 }, 0 }, true };
+	struct audit_entry e = { "alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true };
 	assert_true(audit_append(&a, &e));
 	char *whole = strdup(kit_read(p.directory, "audit.jsonl"));
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);

@@ -263,6 +263,26 @@ static void going_back_works_without_a_disk_and_is_saved_when_there_is_one(void 
 	world_close(&w);
 }
 
+/* Clients may not override it, through restarts, until somebody says what is to hold next. */
+static void a_rollback_is_one_until_the_next_change(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	struct weights_change back = change(&w, 1, 0), on = change(&w, 1, 0);
+	back.at_once = true;
+	assert_false(board_read(w.board).rolled_back);
+	weights_set(&w.weights, &back);
+	weights_forget(&back);
+	assert_true(board_read(w.board).rolled_back);
+	assert_true(on_disk(&w).rolled_back);
+	weights_set(&w.weights, &on);
+	weights_forget(&on);
+	assert_false(board_read(w.board).rolled_back);
+	assert_false(on_disk(&w).rolled_back);
+	world_close(&w);
+}
+
 static void a_restart_takes_the_greater_epoch_of_board_and_file(void **state)
 {
 	(void)state;
@@ -278,7 +298,7 @@ static void a_restart_takes_the_greater_epoch_of_board_and_file(void **state)
 	assert_in_force(&w, 2, 20, 30);
 	/* The process restarts, and the file has missed a change: the board holds, and is saved. */
 	weights_close(&w.weights);
-	board_publish(w.board, &(struct board_values){ 9, { 7, 8 } });
+	board_publish(w.board, &(struct board_values){ .epoch = 9, .weights = { 7, 8 } });
 	start(&w, 1, 0);
 	assert_in_force(&w, 9, 7, 8);
 	assert_int_equal(on_disk(&w).epoch, 9);
@@ -368,6 +388,7 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_changes_nothing),
 		cmocka_unit_test(without_a_disk_a_change_is_refused),
 		cmocka_unit_test(going_back_works_without_a_disk_and_is_saved_when_there_is_one),
+		cmocka_unit_test(a_rollback_is_one_until_the_next_change),
 		cmocka_unit_test(a_restart_takes_the_greater_epoch_of_board_and_file),
 		cmocka_unit_test(a_state_that_cannot_be_opened_is_said),
 		cmocka_unit_test(requests_are_read_strictly),

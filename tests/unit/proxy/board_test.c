@@ -17,11 +17,11 @@ static int format(void **state)
 static void a_worker_is_late_until_it_has_read(void **state)
 {
 	(void)state;
-	board_publish(&board, &(struct board_values){ 1, { 1, 0 } });
+	board_publish(&board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
 	struct board_slot *a = board_take_slot(&board, 10, 0), *b = board_take_slot(&board, 10, 1);
 	board_acknowledge(&board, a);
 	board_acknowledge(&board, b);
-	board_publish(&board, &(struct board_values){ 2, { 3, 4 } });
+	board_publish(&board, &(struct board_values){ .epoch = 2, .weights = { 3, 4 } });
 	uint64_t in_flight;
 	unsigned late = 99;
 	assert_int_equal(board_late(&board, 2, &in_flight, &late), 2);
@@ -35,14 +35,14 @@ static void a_worker_is_late_until_it_has_read(void **state)
 static void requests_decided_before_are_counted(void **state)
 {
 	(void)state;
-	board_publish(&board, &(struct board_values){ 1, { 1, 0 } });
+	board_publish(&board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
 	struct board_slot *a = board_take_slot(&board, 10, 0), *b = board_take_slot(&board, 10, 1);
 	board_acknowledge(&board, a);
 	board_acknowledge(&board, b);
 	a->in_flight_now = 3;
 	b->in_flight_now = 4;
 	b->in_flight_before = 5;
-	board_publish(&board, &(struct board_values){ 2, { 1, 1 } });
+	board_publish(&board, &(struct board_values){ .epoch = 2, .weights = { 1, 1 } });
 	board_acknowledge(&board, a);
 	a->in_flight_before = 3;
 	a->in_flight_now = 0;
@@ -68,13 +68,13 @@ static void the_slots_of_a_dead_process_are_free_again(void **state)
 static void a_writer_killed_midway_hurts_nobody(void **state)
 {
 	(void)state;
-	board_publish(&board, &(struct board_values){ 1, { 7, 8 } });
+	board_publish(&board, &(struct board_values){ .epoch = 1, .weights = { 7, 8 } });
 	struct board_values *unused = &board.copies[!(board.changes & 1)];
 	memset(unused, 0xff, sizeof *unused);
 	struct board_values v = board_read(&board);
 	assert_int_equal(v.epoch, 1);
 	assert_int_equal(v.weights[ARM_SOURCE], 7);
-	board_publish(&board, &(struct board_values){ 2, { 9, 9 } });
+	board_publish(&board, &(struct board_values){ .epoch = 2, .weights = { 9, 9 } });
 	assert_int_equal(board_read(&board).epoch, 2);
 }
 
@@ -85,7 +85,7 @@ static void *publish_many(void *unused)
 	(void)unused;
 	for (uint64_t epoch = 1; epoch <= PUBLISHED; epoch++) {
 		uint32_t w = (uint32_t)(epoch % 1000);
-		board_publish(&board, &(struct board_values){ epoch, { w, 999 - w } });
+		board_publish(&board, &(struct board_values){ .epoch = epoch, .weights = { w, 999 - w } });
 	}
 	return NULL;
 }

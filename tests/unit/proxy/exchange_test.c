@@ -814,6 +814,61 @@ static void the_listener_or_the_weights_choose_the_arm(void **state)
 }
 
 /* Those that no weight decided are not waited for when weights change. */
+/* The weights are the source's alone; the client is 192.0.2.7. */
+static void a_header_may_choose_the_arm_and_ends_here(void **state)
+{
+	struct fixture *f = *state;
+	struct range room[NETWORK_RANGES];
+	struct networks allow = { .ranges = room };
+	networks_add(&allow, SPAN("192.0.2.0/24"));
+	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
+	f->sample.plan.override_allow = &allow;
+	struct split before = f->desk.split;
+	ask_as(f, 0, WEIGHTED, GET "X-Crossfade-Cluster: target\r\n", true);
+	assert_int_equal(far_heard(node(f, ARM_TARGET, 0), "rossfade"), 0);
+	assert_int_equal(f->desk.in_flight_now, 1);
+	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
+	assert_int_equal(counter_read(&f->counters.overridden), 1);
+	assert_memory_equal(&f->desk.split, &before, sizeof before);
+	ask_as(f, 1, WEIGHTED, GET "X-Crossfade-Cluster: targe\r\n", true);
+	assert_words(&f->s.words, "head(204). head(400) data.");
+	assert_field(&f->clients[1], "X-Crossfade-Error", "bad_override");
+	assert_int_equal(requests(f, WEIGHTED, ARM_NONE, 4), 1);
+	/* Nobody else is heard, and no node hears of it: not of a listener with one arm either. */
+	f->sample.plan.override_allow = NULL;
+	for (unsigned i = 2; i < 4; i++) {
+		ask_as(f, i, i == 2 ? WEIGHTED : SOURCE, GET "X-Crossfade-Cluster: target\r\n",
+		       true);
+		assert_int_equal(far_heard(source(f), "rossfade"), 0);
+		far_say(source(f), NO_CONTENT);
+	}
+	assert_words(&f->s.words, "head(204). head(204).");
+	assert_int_equal(counter_read(&f->counters.overridden), 1);
+}
+
+/* Sticky ones move no debt: those that have no key are split exactly. */
+static void a_sticky_client_stays_and_the_others_are_split(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.plan.sticky =
+		(struct sticky){ .by = STICKY_COOKIE, .field = NAME_COOKIE, .name = SPAN("a") };
+	unsigned on_target = 0;
+	for (unsigned i = 0; i < 20; i++) {
+		const char *head = i % 2 ? GET : GET "Cookie: a=alice\r\n";
+		uint64_t before = requests(f, WEIGHTED, ARM_TARGET, 2);
+		ask_as(f, 0, WEIGHTED, head, true);
+		for (unsigned arm = 0; arm < ARMS; arm++)
+			if (counter_read(&f->counters.in_flight[arm]))
+				far_say(node(f, (enum arm)arm, 0), NO_CONTENT);
+		on_target += i % 2 && requests(f, WEIGHTED, ARM_TARGET, 2) > before;
+		assert_words(&f->s.words, "head(204).");
+	}
+	assert_int_equal(on_target, 5);
+	assert_int_equal(counter_read(&f->counters.sticky), 10);
+	uint64_t all = requests(f, WEIGHTED, ARM_TARGET, 2);
+	assert_true(all == 5 || all == 15);
+}
+
 static void weighted_requests_are_counted_by_their_epoch(void **state)
 {
 	struct fixture *f = *state;
@@ -903,6 +958,8 @@ int main(void)
 		TEST(a_request_without_a_head_is_nobodys),
 		TEST(a_request_that_breaks_behind_its_answers_head_cuts_the_answer),
 		TEST(the_listener_or_the_weights_choose_the_arm),
+		TEST(a_header_may_choose_the_arm_and_ends_here),
+		TEST(a_sticky_client_stays_and_the_others_are_split),
 		TEST(weighted_requests_are_counted_by_their_epoch),
 		TEST(the_plan_is_pinned_while_an_exchange_uses_it),
 		TEST(time_is_measured_from_the_head_to_the_end_of_the_answer),

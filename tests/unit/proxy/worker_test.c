@@ -137,7 +137,7 @@ static void stop(struct fixture *f)
 
 static void publish(struct fixture *f, uint64_t epoch, uint32_t source, uint32_t target)
 {
-	board_publish(&f->board, &(struct board_values){ epoch, { source, target } });
+	board_publish(&f->board, &(struct board_values){ .epoch = epoch, .weights = { source, target } });
 	wake(f);
 }
 
@@ -217,7 +217,7 @@ static void a_turn_acknowledges_the_weights_and_decides_by_them(void **state)
 	far_say(node(f, ARM_SOURCE, 0), OK);
 	/* The request is there already when the turn begins that reads the new weights. */
 	far_begin_say(c, GET("/"), strlen(GET("/")));
-	board_publish(&f->board, &(struct board_values){ 2, { 0, 1 } });
+	board_publish(&f->board, &(struct board_values){ .epoch = 2, .weights = { 0, 1 } });
 	far_turn(&f->far);
 	assert_int_equal(atomic_load(&f->slot->acknowledged), 2);
 	far_settle(&f->far);
