@@ -100,15 +100,30 @@ static bool is_healthy(const struct node *n)
 	return atomic_load(&n->state->healthy);
 }
 
+static bool is_ready(const struct node *n)
+{
+	return atomic_load(&n->state->duty) == DUTY_READY;
+}
+
 void judge_chosen(const struct world *w, const struct exchange *ex)
 {
 	if (!ex->node || ex->tried_n > 1 || is_healthy(ex->node->node))
 		return;
 	const struct cluster *c = ex->node->cluster;
 	for (size_t i = 0; i < c->node_n; i++)
-		if (c->nodes[i].address_n && is_healthy(&c->nodes[i]))
+		if (c->nodes[i].address_n && is_healthy(&c->nodes[i]) && is_ready(&c->nodes[i]))
 			judge_fail(w, "a sick node is spared", "%s was chosen, not %s",
 				   ex->node->node->name, c->nodes[i].name);
+}
+
+void judge_cut(const struct world *w, unsigned worker, const struct desk *d)
+{
+	list_each(l, &d->open) {
+		const struct exchange *ex = list_entry(l, struct exchange, link);
+		if (ex->node && ex->node->node && atomic_load(&ex->node->node->state->duty) == DUTY_CUT)
+			judge_fail(w, "drained", "worker %u has a request with %s, which is cut", worker,
+				   ex->node->node->name);
+	}
 }
 
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d)
@@ -127,6 +142,16 @@ void judge_in_flight(const struct world *w, unsigned worker, const struct desk *
 			   worker, number(now), number(before),
 			   number(counter_read(&s->in_flight_now)),
 			   number(counter_read(&s->in_flight_before)));
+}
+
+void judge_word(const struct world *w, unsigned worker, const struct node_state *node, const char *verb)
+{
+	const struct plan_node *n = plans_node_of(&w->plans, node);
+	uint32_t duty = atomic_load(&node->duty);
+	bool heeded = atomic_load(&w->hands[worker].door.duties_heeded) >= n->duty_change;
+	bool head = strcmp(verb, "head") == 0, abort = strcmp(verb, "abort") == 0;
+	if (heeded && ((duty == DUTY_DRAINED && head) || (duty == DUTY_CUT && !abort)))
+		judge_fail(w, "drained", "worker %u says %s to node %u", worker, verb, node->number);
 }
 
 /* --- what a node sees --- */
@@ -491,6 +516,8 @@ static void judge_acknowledged(struct world *w)
 		if (atomic_load(&h->slot->acknowledged) != newest)
 			judge_fail(w, "acknowledged", "worker %u runs and has %llu, not %llu", i,
 				   number(atomic_load(&h->slot->acknowledged)), number(newest));
+		if (atomic_load(&h->door.duties_heeded) != w->plans.duties)
+			judge_fail(w, "drained", "worker %u runs and does not heed it", i);
 		if (atomic_load(&h->door.adopted) != atomic_load(&h->door.plan))
 			judge_fail(w, "an old plan is let go", "worker %u runs and has an old one", i);
 	}

@@ -14,6 +14,7 @@
  *   acknowledged         once all workers have an epoch, no decision uses an older one
  *   in flight            the board tells how many requests of this and of earlier epochs are open
  *   a sick node is spared   while its cluster has a healthy one
+ *   drained              a worker that heeds it gives the node no request; nor a word when it is cut
  *   bounded              what waits in the balancer for a slow reader
  *   nobody is in the way a request waits for its own node and client only (moment.h)
  *   a break is passed on to who still talks in a tunnel
@@ -62,8 +63,13 @@ void judge_published(struct world *w, const struct board_values *v);
 void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a);
 /* Its first node. */
 void judge_chosen(const struct world *w, const struct exchange *ex);
+/* After a turn: no request is with a node that is to be cut. */
+void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: what the board says is under way. */
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d);
+
+/* A worker says something to a node. */
+void judge_word(const struct world *w, unsigned worker, const struct node_state *node, const char *verb);
 
 /* --- what a node sees --- */
 

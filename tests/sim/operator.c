@@ -105,7 +105,7 @@ static void flip_health(struct operator *o)
 static void change_something(struct operator *o)
 {
 	struct world *w = o->world;
-	switch (dice_roll(&w->dice, 6)) {
+	switch (dice_roll(&w->dice, 7)) {
 	case 0:
 		if (w->temper.shifts)
 			plans_shift(w);
@@ -118,6 +118,10 @@ static void change_something(struct operator *o)
 		return;
 	case 3:
 		crash(o);
+		return;
+	case 4:
+		if (w->temper.drains)
+			plans_change_duty(w);
 		return;
 	default:
 		change_weights(o);

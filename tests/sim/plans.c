@@ -138,12 +138,49 @@ void plans_open(struct world *w)
 	publish(w);
 }
 
-static unsigned listed(const struct world *w, enum arm arm)
+static bool is_ready(const struct plan_node *n)
 {
-	unsigned n = 0;
-	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
-		n += w->plans.nodes[arm][i].listed;
-	return n;
+	return atomic_load(&n->state.duty) == DUTY_READY;
+}
+
+/* Listed, and not drained. */
+static unsigned serving(const struct world *w, enum arm arm)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < w->temper.nodes[arm]; i++) {
+		const struct plan_node *n = &w->plans.nodes[arm][i];
+		count += n->listed && is_ready(n);
+	}
+	return count;
+}
+
+static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
+{
+	atomic_store(&n->state.duty, duty);
+	n->duty_change = ++w->plans.duties;
+	for (unsigned i = 0; i < w->temper.workers; i++)
+		atomic_store(&w->hands[i].door.duties, w->plans.duties);
+	world_wake(w);
+	world_tell(w, "node %u has duty %d", n->state.number, duty);
+}
+
+void plans_change_duty(struct world *w)
+{
+	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
+	unsigned least = w->temper.deserts ? 0 : 1;
+	bool may_go = !n->listed || serving(w, arm) > least;
+	if (is_ready(n) && may_go)
+		set_duty(w, n, DUTY_DRAINED);
+	else if (!is_ready(n) && !temper_is_harmless(&w->temper) && dice_says(&w->dice, 500))
+		set_duty(w, n, DUTY_CUT);
+	else if (!is_ready(n))
+		set_duty(w, n, DUTY_READY);
+}
+
+const struct plan_node *plans_node_of(const struct plans *p, const struct node_state *state)
+{
+	return &p->nodes[state->number / SIM_NODES_MAX][state->number % SIM_NODES_MAX];
 }
 
 void plans_shift(struct world *w)
@@ -158,7 +195,7 @@ void plans_shift(struct world *w)
 	} else if (dice_says(&w->dice, 400)) {
 		n->first_door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
 		n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
-	} else if (!n->listed || listed(w, arm) > least) {
+	} else if (!n->listed || !is_ready(n) || serving(w, arm) > least) {
 		n->listed = !n->listed;
 	}
 	publish(w);
@@ -174,6 +211,8 @@ static void improve(struct world *w, bool list)
 			changed |= !n->known || (list && !n->listed);
 			n->known = true;
 			n->listed |= list;
+			if (list && !is_ready(n))
+				set_duty(w, n, DUTY_READY);
 		}
 	if (changed)
 		publish(w);

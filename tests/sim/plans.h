@@ -19,6 +19,7 @@ struct plan_node {
 	struct node_state state;
 	bool listed;	   /* it is in the plan */
 	bool known;	   /* its address is */
+	uint32_t duty_change; /* the number of the last change of its duty */
 	unsigned address_n; /* doors that it is known by, from `first_door` on */
 	unsigned first_door;
 };
@@ -26,6 +27,7 @@ struct plan_node {
 struct plans {
 	struct plan_node nodes[ARMS][SIM_NODES_MAX];
 	char names[ARMS][SIM_NODES_MAX][32];
+	uint32_t duties; /* changes so far */
 	struct plan_page *pages[SIM_PLANS_MAX]; /* owned */
 	unsigned page_n;
 };
@@ -34,6 +36,10 @@ struct plans {
 void plans_open(struct world *w);
 /* Changes something, and publishes the plan that follows to every worker. */
 void plans_shift(struct world *w);
+/* Drains a node, cuts it, or takes it back; a cluster keeps one that is ready, unless it may lose all. */
+void plans_change_duty(struct world *w);
+/* The node that this is the state of. */
+const struct plan_node *plans_node_of(const struct plans *p, const struct node_state *state);
 /* No name is unknown any more: before requests have waited for one too long. */
 void plans_know_names(struct world *w);
 /* All nodes are there. */

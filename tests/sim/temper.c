@@ -70,6 +70,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->shifts = dice_says(d, 500);
 	t->absent = !t->shifts && dice_says(d, 200);
 	t->ill = dice_says(d, 600);
+	t->drains = !t->absent && dice_says(d, 400);
 	t->smooth = !friction;
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))

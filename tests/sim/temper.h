@@ -36,6 +36,7 @@ struct temper {
 	bool stalls;	   /* workers stand still for a while */
 	bool shifts;	   /* plans change */
 	bool prompt[ARMS]; /* that arm's nodes never stop reading or saying what is to be said */
+	bool drains;	   /* nodes are drained, and are ready again; where harm is, cut too */
 	bool smooth;	   /* what is sent at once arrives at once */
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
 	unsigned changes;  /* of weights, plans and so on */

@@ -55,6 +55,8 @@ static void said(const struct stream_tracer *tracer, const struct stream *to, co
 	settle_decision(t);
 	if (to == &ex->front && strcmp(verb, "head") == 0)
 		t->deciding = ex;
+	if (is_called(to, "back") && ex->node && ex->node->node)
+		judge_word(t->world, t->worker, ex->node->node->state, verb);
 	world_tell(t->world, "worker %u, request %llu: %s -> %s: %s %llu%s", t->worker,
 		   (unsigned long long)id_of(ex), to->peer->name, to->name, verb, number,
 		   end ? ", end" : "");
@@ -68,6 +70,8 @@ void watch_open(struct watch *t, struct world *w, unsigned worker)
 void watch_turn(struct watch *t)
 {
 	settle_decision(t);
-	if (t->desk)
-		judge_in_flight(t->world, t->worker, t->desk);
+	if (!t->desk)
+		return;
+	judge_in_flight(t->world, t->worker, t->desk);
+	judge_cut(t->world, t->worker, t->desk);
 }
