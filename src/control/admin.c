@@ -316,7 +316,7 @@ static const struct route_row {
 	{ SPAN("/v1/nodes/*/state"), METHOD_PUT, false, serve_node_state },
 	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },
 	{ SPAN("/healthz"), METHOD_GET, true, serve_health },
-	{ SPAN("/readyz"), METHOD_GET, true, serve_ready },
+	{ SPAN("/readyz"), METHOD_GET, false, serve_ready },
 };
 
 static bool has_token(const struct call *c)

@@ -9,7 +9,8 @@
  *   GET, PUT  /v1/weights    ETag and If-Match are the epoch
  *   POST      /v1/rollback
  *   PUT       /v1/nodes/NAME/state    drained, or ready: drains_admin.h
- *   GET       /metrics /healthz /readyz    these three without the token
+ *   GET       /readyz
+ *   GET       /metrics /healthz    these two without the token
  */
 
 #include "control/service.h"
