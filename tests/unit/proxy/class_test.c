@@ -1,0 +1,320 @@
+#include "unit/cmocka_all.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/class.h"
+
+#define ROWS_EXPECTED 715
+
+static struct classed look(const char *method, const char *path)
+{
+	return class_of(PROFILE_OPENSEARCH, method_find(span_of(method)), span_of(path));
+}
+
+static const char *word_of(struct classed c)
+{
+	if (c.class == CLASS_WRITE)
+		return c.repeatable ? "a write that is repeated" : "write";
+	return c.repeatable ? "read" : "read once";
+}
+
+struct example {
+	const char *method, *path, *expected;
+};
+
+static void check(const struct example *examples, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *found = word_of(look(examples[i].method, examples[i].path));
+		if (strcmp(found, examples[i].expected))
+			fail_msg("%s %s is a %s", examples[i].method, examples[i].path, found);
+	}
+}
+
+#define CHECK(examples) check(examples, sizeof(examples) / sizeof((examples)[0]))
+
+/* --- the whole API --- */
+
+/* {index} and its like become `name`. */
+static void fill_in(char *to, const char *path, const char *name)
+{
+	for (const char *at = path; *at;) {
+		if (*at != '{') {
+			*to++ = *at++;
+			continue;
+		}
+		to = stpcpy(to, name);
+		at = strchr(at, '}') + 1;
+	}
+	*to = 0;
+}
+
+static void check_row(char *row, const char *name)
+{
+	char path[1024], copy[1024];
+	strcpy(copy, row);
+	const char *method = strtok(copy, "\t"), *pattern = strtok(NULL, "\t");
+	const char *operation = strtok(NULL, "\t");
+	const char *class = strtok(NULL, "\t"), *repeatable = strtok(NULL, "\t\n");
+	assert_non_null(repeatable);
+	fill_in(path, pattern, name);
+	struct classed c = look(method, path);
+	if (strcmp(class_name(c.class), class) || c.repeatable != !strcmp(repeatable, "yes"))
+		fail_msg("%s (%s %s) is a %s", operation, method, path, word_of(c));
+}
+
+static void every_row_of_the_api_has_its_class(void **state)
+{
+	(void)state;
+	FILE *f = fopen(TESTS_DIRECTORY "/vectors/opensearch-api.tsv", "r");
+	assert_non_null(f);
+	char row[1024];
+	unsigned n = 0;
+	for (; fgets(row, sizeof row, f); n++) {
+		check_row(row, "logs-2024.01.01");
+		check_row(row, "x");
+		check_row(row, "%3Clogs%2A%3E");
+		/* Names that rules use for something else. */
+		check_row(row, "template");
+		check_row(row, "scroll");
+	}
+	fclose(f);
+	assert_int_equal(n, ROWS_EXPECTED);
+}
+
+/* --- rules of their own --- */
+
+static void typed_paths_of_elasticsearch_7_are_known(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/i/t/_search", "read" },
+		{ "POST", "/i/t/_search?scroll=1m", "read once" },
+		{ "POST", "/i/t/7/_explain", "read" },
+		{ "POST", "/i/t/_bulk", "write" },
+		{ "POST", "/i/t/7", "write" },
+		{ "POST", "/i/t/7/_update", "write" },
+		{ "POST", "/i/_pit?keep_alive=1m", "read once" },
+		{ "DELETE", "/_pit", "read once" },
+		{ "GET", "/_xpack/sql?sql=x", "write" },
+		{ "GET", "/i/_flush/synced", "write" },
+		{ "POST", "/_opendistro/_ppl", "read" },
+		{ "POST", "/_opendistro/_sql", "write" },
+		/* A document whose type is _doc and whose id is _search, there and in OpenSearch.
+		 */
+		{ "POST", "/i/_doc/_search", "write" },
+		{ "POST", "/i/_create/_count", "write" },
+	};
+	CHECK(examples);
+}
+
+static void the_method_decides_what_no_rule_names(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "GET", "/", "read" },
+		{ "GET", "/_nobody/knows", "read" },
+		{ "HEAD", "/i/_doc/1", "read" },
+		{ "OPTIONS", "/i", "read" },
+		{ "POST", "/", "write" },
+		{ "POST", "/_nobody/_search", "write" },
+		{ "POST", "/i/_searches", "write" },
+		{ "POST", "/i/_search/more", "write" },
+		{ "POST", "/a/b/c/_search", "write" },
+		{ "POST", "/a/b/c/d/e/f/g/h/i/_search", "write" },
+		{ "PUT", "/i/_search", "write" },
+		{ "PATCH", "/_search", "write" },
+		{ "DELETE", "/i/_search", "write" },
+		{ "TRACE", "/_search", "write" },
+		{ "post", "/_search", "write" },
+		{ "get", "/", "write" },
+		{ "SEARCH", "/_search", "write" },
+	};
+	CHECK(examples);
+}
+
+static void a_name_does_not_begin_with_an_underscore_but_all(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/_all/_search", "read" },  { "POST", "/_bulk/_search", "write" },
+		{ "POST", "/_doc/_count", "write" },  { "POST", "/_all,-x/_search", "write" },
+		{ "POST", "/i/_explain/_1", "read" }, { "POST", "/i/_bulk/_search", "write" },
+		{ "GET", "/_all/_refresh", "write" },
+	};
+	CHECK(examples);
+}
+
+/* --- what may fool it --- */
+
+static void an_encoded_path_is_no_read(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/i/%5fsearch", "write" },
+		{ "POST", "/i/%5Fsearch", "write" },
+		{ "POST", "/i/_s%65arch", "write" },
+		{ "POST", "/i/%255fsearch", "write" },
+		{ "POST", "/i%2f_doc/_search", "write" },
+		{ "POST", "/i%2F_doc%2F1/_search", "write" },
+		{ "POST", "/i%5c_doc/_search", "write" },
+		{ "POST", "/i/_doc%3F/_search", "write" },
+		{ "POST", "/i/_doc%3b/_search", "write" },
+		{ "POST", "/i/_doc%23/_search", "write" },
+		{ "POST", "/i/_doc%00/_search", "write" },
+		{ "POST", "/i/_doc%20/_search", "write" },
+		{ "POST", "/i%c0%af_doc/_search", "write" },
+		{ "POST", "/i/%2e%2e/_search", "write" },
+		{ "POST", "/i/_explain/a%2Fb", "write" },
+		{ "POST", "/i%/_search", "write" },
+		{ "POST", "/i%2/_search", "write" },
+		{ "POST", "/i%zz/_search", "write" },
+		{ "POST", "/_search%", "write" },
+		{ "POST", "/_search%2", "write" },
+		{ "GET", "/i/%5frefresh", "read once" },
+		{ "HEAD", "/i%2fx", "read once" },
+		/* These mean nothing in a path, decoded or not. */
+		{ "POST", "/logs-%2A,-x/_search", "read" },
+		{ "POST", "/%3Clogs-%7bnow%7D%3E/_search", "read" },
+	};
+	CHECK(examples);
+}
+
+static void a_dotted_path_is_no_read(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/./_search", "write" },
+		{ "POST", "/i/./_search", "write" },
+		{ "POST", "/i/_doc/../_search", "write" },
+		{ "POST", "/_search/../i/_doc", "write" },
+		{ "POST", "/_search/..", "write" },
+		{ "POST", "/_search/.", "write" },
+		{ "GET", "/_search/..", "read once" },
+		{ "POST", "/.kibana/_search", "read" },
+		{ "POST", "/.../_search", "read" },
+	};
+	CHECK(examples);
+}
+
+static void empty_segments_are_no_read_but_for_a_last_one(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "//_search", "write" },      { "POST", "/i//_search", "write" },
+		{ "POST", "/_search//", "write" },     { "POST", "/_search/", "read" },
+		{ "POST", "/i/_search/?q=x", "read" }, { "GET", "/_refresh/", "write" },
+		{ "GET", "//_refresh", "read once" },  { "GET", "//", "read once" },
+	};
+	CHECK(examples);
+}
+
+static void case_and_other_bytes_count(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/_SEARCH", "write" },
+		{ "POST", "/i/_Search", "write" },
+		{ "POST", "/i/_doc;/_search", "write" },
+		{ "POST", "/_search;x=y", "write" },
+		{ "POST", "/i\\_doc/_search", "write" },
+		{ "POST", "/i\xc3\xa4/_search", "write" },
+		{ "POST", "/{i}/_search", "write" },
+		{ "POST", "_search", "write" },
+		{ "POST", "", "write" },
+		{ "POST", "*", "write" },
+		{ "OPTIONS", "*", "read once" },
+		{ "POST", "http://h/_search", "write" },
+	};
+	CHECK(examples);
+}
+
+static void the_query_is_no_path(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/i/_doc?/_search", "write" },
+		{ "POST", "/i/_doc?x=/../_search", "write" },
+		{ "POST", "/i/_search?x=/%2f//../_doc", "read" },
+		{ "POST", "?/_search", "write" },
+	};
+	CHECK(examples);
+}
+
+static void a_search_that_opens_a_scroll_is_not_repeated(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/_search?scroll=1m", "read once" },
+		{ "GET", "/i/_search?size=1&scroll=1m", "read once" },
+		{ "GET", "/i/_search?size=1;scroll=1m", "read once" },
+		{ "GET", "/i/_search?scroll", "read once" },
+		{ "GET", "/i/_search/template?a=b&scroll=", "read once" },
+		{ "GET", "/i/_search?%73croll=1m", "read once" },
+		{ "GET", "/i/_search?q=scroll", "read" },
+		{ "GET", "/i/_search?q=scroll=1m", "read" },
+		{ "GET", "/i/_search?q=%73croll&scrolls=1", "read" },
+		{ "GET", "/i/_search?", "read" },
+		{ "GET", "/i/_count?scroll=1m", "read" },
+	};
+	CHECK(examples);
+}
+
+/* --- the other profile, texts --- */
+
+static void profile_http_asks_the_method_alone(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "GET", "/_refresh", "read" },	 { "HEAD", "/%2f..", "read" },
+		{ "OPTIONS", "*", "read" },	 { "TRACE", "/", "read" },
+		{ "POST", "/_search", "write" }, { "PUT", "/", "write" },
+		{ "DELETE", "/", "write" },	 { "PATCH", "/", "write" },
+		{ "PURGE", "/", "write" },	 { "get", "/", "write" },
+	};
+	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+		assert_string_equal(
+			word_of(class_of(PROFILE_HTTP, method_find(span_of(examples[i].method)),
+					 span_of(examples[i].path))),
+			examples[i].expected);
+}
+
+static void a_rule_can_be_read(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/a/_search", "POST /{index}/_search" },
+		{ "POST", "/a/b/1/_explain", "POST /{index}/{type}/{id}/_explain" },
+		{ "GET", "/_refresh", "GET /_refresh" },
+		{ "DELETE", "/_search/scroll/1", "DELETE /_search/scroll/{id}" },
+		{ "GET", "/a", "the method changes nothing" },
+		{ "POST", "/a", "no rule says that it is a read" },
+		{ "POST", "/a//b", "the path is not canonical: a write" },
+		{ "GET", "/a//b", "the path is not canonical: read by its method, not repeated" },
+	};
+	char text[CLASS_RULE_BYTES];
+	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+		assert_string_equal(
+			class_rule_text(look(examples[i].method, examples[i].path), text),
+			examples[i].expected);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_of_the_api_has_its_class),
+		cmocka_unit_test(typed_paths_of_elasticsearch_7_are_known),
+		cmocka_unit_test(the_method_decides_what_no_rule_names),
+		cmocka_unit_test(a_name_does_not_begin_with_an_underscore_but_all),
+		cmocka_unit_test(an_encoded_path_is_no_read),
+		cmocka_unit_test(a_dotted_path_is_no_read),
+		cmocka_unit_test(empty_segments_are_no_read_but_for_a_last_one),
+		cmocka_unit_test(case_and_other_bytes_count),
+		cmocka_unit_test(the_query_is_no_path),
+		cmocka_unit_test(a_search_that_opens_a_scroll_is_not_repeated),
+		cmocka_unit_test(profile_http_asks_the_method_alone),
+		cmocka_unit_test(a_rule_can_be_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
