@@ -25,6 +25,7 @@ struct command {
 };
 
 int command_check(const struct command *c, int argc, char **argv);
+int command_classify(const struct command *c, int argc, char **argv);
 int command_demo(const struct command *c, int argc, char **argv);
 int command_drain(const struct command *c, int argc, char **argv);
 int command_init(const struct command *c, int argc, char **argv);

@@ -24,6 +24,13 @@ static const struct command commands[] = {
 	  "  -o, --output FORM   text (default) or json\n"
 	  "\nReads the certificates that it names; opens no port. Exit code 0: good, 1: not.\n",
 	  command_check },
+	{ "classify", "[--profile P] METHOD PATH [-o text|json]",
+	  "Says whether a request is a read or a write, and by which rule.",
+	  "      --profile P     opensearch (default) or http\n"
+	  "  -o, --output FORM   text (default) or json\n"
+	  "\nTalks to no balancer. A read may be repeated on another node unless it is said not\n"
+	  "to be repeatable. Exit code 0: it was classified, 1: that is no request.\n",
+	  command_classify },
 	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
 	  "  -c, --config FILE   the configuration\n"
 	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts\n"

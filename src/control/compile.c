@@ -303,6 +303,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	arena_open(&d->arena, &d->chunks);
 	d->config = config_hold(c->config);
 	d->plan.number = c->previous ? c->previous->number + 1 : 1;
+	d->plan.profile = (enum profile)c->config->profile;
 	d->plan.worker_n = c->worker_n;
 	d->plan.pins = pins_new(c->worker_n);
 	if (speaks_tls(c->config))

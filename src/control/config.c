@@ -33,6 +33,11 @@ static const char *const sticky_words[] = {
 	[STICKY_COOKIE] = "cookie", NULL,
 };
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
+static const char *const profile_words[] = {
+	[PROFILE_HTTP] = "http",
+	[PROFILE_OPENSEARCH] = "opensearch",
+	[PROFILES] = NULL,
+};
 static const char *const policy_words[] = {
 	[TLS_POLICY_1_2] = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
 	[TLS_POLICY_1_3] = "ELBSecurityPolicy-TLS13-1-3-2021-06",
@@ -337,9 +342,9 @@ static const struct key root_keys[] = {
 	{ "timeouts", &key_section, AT(timeouts), .section = &timeouts_section },
 	{ "admin", &key_section, AT(admin), .section = &admin_section },
 	{ "workers", &key_workers, AT(workers) },
+	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
-	LATER("profile"),
 	LATER("capture"),
 	LATER("access_log"),
 	LATER("routes"),

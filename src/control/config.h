@@ -149,6 +149,7 @@ struct config {
 	struct config_admin admin;
 	uint32_t workers; /* 0: one for each core */
 	uint32_t io;	  /* enum config_io */
+	uint32_t profile; /* enum profile */
 	const char *state;
 
 	const struct yaml *root;      /* as it was written; NULL: it is no YAML */

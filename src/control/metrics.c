@@ -138,6 +138,31 @@ static void write_requests_of(const struct metrics_facts *f, FILE *to, const str
 		}
 }
 
+static void write_classes_of(const struct metrics_facts *f, FILE *to, const struct listener *l)
+{
+	for (int arm = 0; arm <= ARM_NONE; arm++)
+		for (int class = 0; class < CLASSES; class ++) {
+			uint64_t n = sum_of_name(f, l,
+						 offsetof(struct counters, classes[0][arm][class]),
+						 sizeof f->counters->classes[0]);
+			if (n || is_usual(l, arm, STATUS_CLASSES - 1))
+				fprintf(to,
+					"crossfade_requests_by_kind_total{listener=\"%s\","
+					"cluster=\"%s\",kind=\"%s\"} %llu\n",
+					l->name, cluster_label(arm), class_name((enum class)class),
+					(unsigned long long)n);
+		}
+}
+
+static void write_classes(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "requests_by_kind_total", "counter",
+	       "Requests by listener, cluster, and whether they read or write.");
+	for (size_t i = 0; i < f->plan->listener_n; i++)
+		if (is_first_of_name(f->plan, i))
+			write_classes_of(f, to, &f->plan->listeners[i]);
+}
+
 static void write_requests(const struct metrics_facts *f, FILE *to)
 {
 	family(to, "requests_total", "counter",
@@ -238,6 +263,7 @@ void metrics_write(const struct metrics_facts *f, FILE *to)
 {
 	write_facts(f, to);
 	write_requests(f, to);
+	write_classes(f, to);
 	write_latency(f, to);
 	write_table(f, to);
 	write_weights(f, to);

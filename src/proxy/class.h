@@ -31,7 +31,7 @@
 #include "base/span.h"
 #include "http/msg.h"
 
-enum profile { PROFILE_HTTP, PROFILE_OPENSEARCH };
+enum profile { PROFILE_HTTP, PROFILE_OPENSEARCH, PROFILES };
 
 enum class { CLASS_READ, CLASS_WRITE, CLASSES };
 

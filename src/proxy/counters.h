@@ -2,8 +2,8 @@
 #define PROXY_COUNTERS_H
 
 /*
- * One worker's counts, written by it alone and read by control at any time: relaxed atomics with one
- * writer, so that counting is a plain add.
+ * One worker's counts, written by it alone and read by control at any time: relaxed atomics with
+ * one writer, so that counting is a plain add.
  */
 
 #include <stdatomic.h>
@@ -52,6 +52,8 @@ struct latency {
 
 struct counters {
 	counter requests[LISTENERS_MAX][ARMS + 1][STATUS_CLASSES];
+	/* Those whose head came whole, by enum class. */
+	counter classes[LISTENERS_MAX][ARMS + 1][CLASSES];
 	counter answers_here[ERRS]; /* answers that we made, by reason */
 	counter aborted[ERRS];	    /* requests or answers that broke off, by reason */
 	counter connections_total[LISTENERS_MAX];

@@ -19,6 +19,8 @@ static void count(struct exchange *ex)
 	unsigned class = ex->status / 100;
 	counter_add(&c->requests[ex->listener->number][ex->arm][class < STATUS_CLASSES ? class : 0],
 		    1);
+	if (ex->request)
+		counter_add(&c->classes[ex->listener->number][ex->arm][ex->class.class], 1);
 	if (ex->arm == ARM_NONE)
 		return;
 	counter_add(&c->request_body_bytes[ex->arm], ex->request_bytes);
@@ -276,6 +278,7 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 	(void)end;
 	struct exchange *ex = exchange_of(to, front);
 	ex->request = m;
+	ex->class = class_of(ex->plan->profile, (enum method)m->method, msg_target(m));
 	find_client(ex);
 	if (asks_for_health(ex)) {
 		answer_health(ex);

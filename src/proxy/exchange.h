@@ -64,9 +64,10 @@ struct exchange {
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
 	uint64_t request_bytes, answer_bytes;
-	uint16_t status; /* of the answer; 0: none yet */
-	uint8_t state;	 /* enum exchange_state */
-	uint8_t arm;	 /* enum arm, or ARM_NONE before the decision */
+	struct classed class; /* of the request, once it has come */
+	uint16_t status;      /* of the answer; 0: none yet */
+	uint8_t state;	      /* enum exchange_state */
+	uint8_t arm;	      /* enum arm, or ARM_NONE before the decision */
 	uint8_t tried_n;
 	uint16_t last_failure; /* enum err, of the last node tried */
 	bool counted;	       /* in in_flight_now or in_flight_before */

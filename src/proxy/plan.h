@@ -19,6 +19,7 @@
 #include "io/networks.h"
 #include "base/limits.h"
 #include "net/tls_context.h"
+#include "proxy/class.h"
 
 /* The two clusters. Ties of the split go to the first. */
 enum arm { ARM_SOURCE, ARM_TARGET, ARMS };
@@ -144,6 +145,7 @@ struct plan {
 	struct cluster clusters[ARMS];
 	struct sticky sticky;
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
+	enum profile profile;
 	unsigned worker_n;
 	struct plan_pins *pins; /* one for each worker */
 };

@@ -56,11 +56,43 @@ def test_help_is_everywhere():
     (["status"], "which balancer?"),
     (["status", "-o", "xml", "--socket", "x"], "it can be text or json"),
     (["demo", "--for", "5"], "is not a duration"),
+    (["classify", "GET"], "a METHOD and a PATH are expected"),
+    (["classify", "--profile", "opensarch", "GET", "/"], "did you mean opensearch?"),
+    (["classify", "--profile", "solr", "GET", "/"], "it can be http or opensearch"),
 ])
 def test_misuse_is_told_with_code_2(words, hint):
     done = crossfade(*words, env={k: v for k, v in os.environ.items() if k != "CROSSFADE_SOCKET"})
     assert (done.returncode, done.stdout) == (2, "")
     assert hint in done.stderr
+
+
+@pytest.mark.parametrize("words, said", [
+    ("POST /logs/_search", "read, repeatable: POST /{index}/_search"),
+    ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search"),
+    ("POST /logs/%5fsearch", "write, not repeatable: the path is not canonical: a write"),
+    ("POST /logs/_doc", "write, not repeatable: no rule says that it is a read"),
+    ("--profile http POST /logs/_search", "write, not repeatable: the method may change something"),
+    ("--profile http GET /", "read, repeatable: the method changes nothing"),
+])
+def test_classify_says_what_a_request_is(words, said):
+    done = crossfade("classify", *words.split())
+    assert (done.returncode, done.stdout) == (0, said + "\n")
+
+
+def test_classify_speaks_json():
+    done = crossfade("classify", "-o", "json", "DELETE", "http://h/_search/scroll/x?y=z")
+    assert json.loads(done.stdout) == {
+        "method": "DELETE", "target": "/_search/scroll/x?y=z", "profile": "opensearch", "class": "read",
+        "repeatable": False, "rule": "DELETE /_search/scroll/{id}"}
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", "logs/_search"), ("G T", "/"), ("GET", "/ HTTP/1.1\r\nX: y"), ("GET", ""), ("POST", "*"),
+    ("GET", "/ HTTP/1.0\r\n\r\n"), ("GET", "/#x"),
+])
+def test_classify_refuses_what_is_no_request(method, path):
+    done = crossfade("classify", method, path)
+    assert done.returncode == 1 and "this is no request" in done.stderr and not done.stdout
 
 
 def test_without_a_balancer_the_code_is_3(tmp_path):

@@ -48,6 +48,7 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(c->weights.arms[ARM_TARGET], 0);
 	assert_int_equal(c->workers, 0);
 	assert_int_equal(c->io, CONFIG_IO_AUTO);
+	assert_int_equal(c->profile, PROFILE_HTTP);
 	assert_string_equal(c->admin.socket, "state/admin.sock");
 	assert_null(c->admin.addresses);
 	config_close(c);
@@ -79,6 +80,7 @@ static void each_key_is_read(void **state)
 		"timeouts: { head: 1s, idle: 2s, keep_alive: 3s, tunnel: 4s, drain: 0s }\n"
 		"workers: 3\n"
 		"io: epoll\n"
+		"profile: opensearch\n"
 		"admin: { address: 127.0.0.1:9280, socket: /run/x.sock }\n"
 		"state: /var/lib/x\n");
 	const struct config_listener *l = &c->listeners.kinds[LISTENER_SOURCE];
@@ -126,6 +128,7 @@ static void each_key_is_read(void **state)
 	assert_int_equal(c->timeouts.drain_ms, 0);
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->io, CONFIG_IO_EPOLL);
+	assert_int_equal(c->profile, PROFILE_OPENSEARCH);
 	assert_string_equal(c->admin.socket, "/run/x.sock");
 	assert_non_null(c->admin.addresses);
 	config_close(c);
@@ -167,7 +170,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "    just text\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, sticky, override, timeouts, admin, workers, io, state\n"
+		  "target, weights, sticky, override, timeouts, admin, workers, profile, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -232,6 +235,12 @@ static void a_complaint_shows_the_place(void **state)
 		  "    timeouts: { drain: 5, idle: 1ms }\n                       ^\n"
 		  "f.yaml:6:29: idle: 1ms is not from 100ms to 1d\n"
 		  "    timeouts: { drain: 5, idle: 1ms }\n                                ^\n" },
+		{ KIT_CONFIG "profile: opensarch\n",
+		  "f.yaml:6:10: profile: unknown value 'opensarch'; did you mean 'opensearch'?\n"
+		  "    profile: opensarch\n             ^\n" },
+		{ KIT_CONFIG "profile: solr\n",
+		  "f.yaml:6:10: profile: unknown value 'solr'; it can be: http, opensearch\n"
+		  "    profile: solr\n             ^\n" },
 		{ KIT_CONFIG "capture: { directory: x }\n",
 		  "f.yaml:6:1: capture: is not available in this version\n"
 		  "    capture: { directory: x }\n    ^\n" },
@@ -487,10 +496,10 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, workers, io, state\n"
+		"weights, sticky, override, timeouts, admin, workers, profile, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"sticky, override, timeouts, admin, workers, io, state\n"
+		"sticky, override, timeouts, admin, workers, profile, io, state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 

@@ -85,6 +85,7 @@ static void what_the_workers_count_is_summed(void **state)
 		/* An address of it that is gone counts too. */
 		counter_add(&w.counters[i].requests[5][ARM_SOURCE][2], 1);
 		counter_add(&w.counters[i].requests[2 * LISTENER_NUMBERS_MAX][ARM_NONE][4], 1);
+		counter_add(&w.counters[i].classes[1][ARM_TARGET][CLASS_WRITE], 3);
 		counter_add(&w.counters[i].connections_open[1], 3);
 		counter_add(&w.counters[i].answers_here[ERR_BACK_REFUSED], 2);
 		counter_add(&w.counters[i].latency[ARM_SOURCE].buckets[latency_bucket(1000)], 4);
@@ -97,6 +98,10 @@ static void what_the_workers_count_is_summed(void **state)
 		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",class=\"5xx\"} "
 		"0",
 		"crossfade_requests_total{listener=\"target\",cluster=\"none\",class=\"4xx\"} 2",
+		"crossfade_requests_by_kind_total{listener=\"weighted\",cluster=\"target\",kind="
+		"\"write\"} 6",
+		"crossfade_requests_by_kind_total{listener=\"weighted\",cluster=\"target\",kind="
+		"\"read\"} 0",
 		"crossfade_connections_open{listener=\"weighted\"} 6",
 		"crossfade_answers_here_total{reason=\"connect_refused\"} 4",
 		"crossfade_request_duration_seconds_sum{cluster=\"source\"} 0.008000",
