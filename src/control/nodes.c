@@ -139,7 +139,7 @@ static bool config_has(const struct config *c, const struct node_record *r)
 /* The others keep their order: that of the configuration, and newer ones behind. */
 void nodes_retire(struct nodes *s, const struct config *c)
 {
-	struct node_record *gone[NODES_MAX];
+	struct node_record *gone[NODES_MAX] = { NULL };
 	size_t kept = 0, gone_n = 0;
 	for (size_t i = 0; i < s->n; i++)
 		if (config_has(c, s->list[i]))
