@@ -139,14 +139,15 @@ static bool config_has(const struct config *c, const struct node_record *r)
 /* The others keep their order: that of the configuration, and newer ones behind. */
 void nodes_retire(struct nodes *s, const struct config *c)
 {
-	struct node_record *gone[NODES_MAX] = { NULL };
+	struct node_record *gone[NODES_MAX];
 	size_t kept = 0, gone_n = 0;
 	for (size_t i = 0; i < s->n; i++)
 		if (config_has(c, s->list[i]))
 			s->list[kept++] = s->list[i];
 		else
 			gone[gone_n++] = s->list[i];
-	memcpy(s->list + kept, gone, gone_n * sizeof *gone);
+	for (size_t i = 0; i < gone_n; i++)
+		s->list[kept + i] = gone[i];
 	s->n = kept;
 	s->gone_n += gone_n;
 }

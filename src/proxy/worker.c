@@ -133,7 +133,7 @@ static void close_acceptors(struct live_listener *l)
 static void take_sockets(struct live_listener *l)
 {
 	struct worker *w = l->worker;
-	const struct listener_sockets *s = l->listener->sockets;
+	struct listener_sockets *s = l->listener->sockets;
 	bool first = true;
 	for (unsigned i = w->config.number; s && i < s->n && !w->stopping; i += l->plan->worker_n) {
 		int fd = atomic_exchange(&s->list[i], -1);
