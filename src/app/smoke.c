@@ -54,7 +54,7 @@ static bool find_listeners(struct smoke *s, const struct command *c)
 		reachable(&l->addresses->addr, text);
 		snprintf(s->base[arm], sizeof s->base[arm], "http%s://%s", l->tls ? "s" : "", text);
 		if (l->tls)
-			s->trust = s->config->tls.certificate.path;
+			s->trust = s->config->tls.certificate.certificate.path;
 	}
 	return true;
 }

@@ -99,6 +99,11 @@
 
 /* --- counts --- */
 
+/* Each costs half a millisecond for each worker when it is new, and some 10 KiB. */
+#define CERTIFICATES_MAX 512
+/* Certificates for one name that a handshake looks at: of two kinds, old and new ones. */
+#define CERTIFICATES_OF_NAME_MAX 8
+
 #define WORKERS_MAX 128
 #define WEIGHT_MAX 999
 /* Addresses of one of the three listeners. */

@@ -37,7 +37,7 @@ static void name(struct teller *t, char sign, const char *first, const char *sec
 		say(t, ", ");
 	else
 		say(t, "%s%s: ", t->used ? "; " : "", t->kind);
-	say(t, "%c%s %s", sign, first, second);
+	say(t, "%c%s%s%s", sign, first, *first ? " " : "", second);
 }
 
 static void end(struct teller *t)
@@ -85,7 +85,7 @@ static void name_nodes(struct teller *t, char sign, const struct config *of,
 				name(t, sign, arm_name((enum arm)arm), n->name);
 }
 
-/* --- the rest --- */
+/* --- certificates --- */
 
 static bool same_file(const struct key_file_value *a, const struct key_file_value *b)
 {
@@ -94,11 +94,34 @@ static bool same_file(const struct key_file_value *a, const struct key_file_valu
 	return !strcmp(a->text, b->text);
 }
 
-static bool same_certificates(const struct config *a, const struct config *b)
+static const struct config_certificate *find_certificate(const struct config *c, const char *path)
 {
-	return same_file(&a->tls.certificate, &b->tls.certificate) &&
-	       same_file(&a->tls.key, &b->tls.key);
+	const struct config_certificate *m = &c->tls.certificate;
+	while (m && (!m->certificate.path || strcmp(m->certificate.path, path)))
+		m = m->next;
+	return m;
 }
+
+static void name_certificates(struct teller *t, char sign, const struct config *of,
+			      const struct config *missing_in)
+{
+	for (const struct config_certificate *m = &of->tls.certificate; m; m = m->next)
+		if (m->certificate.path && !find_certificate(missing_in, m->certificate.path))
+			name(t, sign, "", m->certificate.path);
+}
+
+static void name_replaced(struct teller *t, const struct config *before, const struct config *after)
+{
+	for (const struct config_certificate *m = &after->tls.certificate; m; m = m->next) {
+		const struct config_certificate *old =
+			m->certificate.path ? find_certificate(before, m->certificate.path) : NULL;
+		if (old && !(same_file(&m->certificate, &old->certificate) &&
+			     same_file(&m->key, &old->key)))
+			name(t, '~', "", m->certificate.path);
+	}
+}
+
+/* --- the rest --- */
 
 static bool same_authorities(const struct config *a, const struct config *b)
 {
@@ -121,8 +144,11 @@ void changes_tell(const struct config *before, const struct config *after,
 	name_nodes(&t, '+', after, before);
 	name_nodes(&t, '-', before, after);
 	end(&t);
-	if (!same_certificates(before, after))
-		say(&t, "%scertificates", t.used ? "; " : "");
+	begin(&t, "certificates");
+	name_certificates(&t, '+', after, before);
+	name_certificates(&t, '-', before, after);
+	name_replaced(&t, before, after);
+	end(&t);
 	if (!same_authorities(before, after))
 		say(&t, "%sca", t.used ? "; " : "");
 	bool same_text = span_is(before->complaints.text, after->complaints.text);

@@ -1,21 +1,15 @@
 #include "control/compile.h"
 
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "base/bug.h"
-
-/* TLS contexts of one kind: one for each worker and one for control. */
-struct contexts {
-	XXH128_hash_t made_of; /* all that they depend on */
-	struct tls_context **list;
-	unsigned n;
-};
+#include "control/contexts.h"
 
 /* A plan with what only control needs of it. */
 struct compiled {
 	struct plan plan;
 	struct config *config; /* a hold */
+	struct certificates certificates;
 	struct contexts front, back[ARMS];
 	struct slab chunks;
 	struct arena arena; /* holds all of the plan but the pins */
@@ -35,86 +29,34 @@ static void *take(struct compiled *d, size_t n, size_t bytes)
 
 /* --- TLS contexts --- */
 
-static XXH128_hash_t digest(const char *first, const char *second, unsigned number)
-{
-	XXH3_state_t *state = XXH3_createState();
-	if (!state || XXH3_128bits_reset(state) == XXH_ERROR)
-		abort();
-	XXH3_128bits_update(state, &number, sizeof number);
-	if (first)
-		XXH3_128bits_update(state, first, strlen(first) + 1);
-	if (second)
-		XXH3_128bits_update(state, second, strlen(second) + 1);
-	XXH128_hash_t hash = XXH3_128bits_digest(state);
-	XXH3_freeState(state);
-	return hash;
-}
-
-static bool contexts_reuse(struct contexts *to, const struct contexts *from)
-{
-	if (!from || !from->list || from->n != to->n || !XXH128_isEqual(from->made_of, to->made_of))
-		return false;
-	for (unsigned i = 0; i < to->n; i++) {
-		to->list[i] = from->list[i];
-		tls_context_hold(to->list[i]);
-	}
-	return true;
-}
-
-static void contexts_drop(struct contexts *s)
-{
-	for (unsigned i = 0; s->list && i < s->n; i++)
-		if (s->list[i])
-			tls_context_drop(s->list[i]);
-}
-
-static void contexts_prepare(struct compiled *d, struct contexts *s, XXH128_hash_t made_of)
-{
-	s->n = d->plan.worker_n + 1;
-	s->made_of = made_of;
-	s->list = take(d, s->n, sizeof(struct tls_context *));
-}
-
 static void compile_front_tls(struct compiled *d, const struct compile *c, struct complaints *to)
 {
-	const struct config_tls *t = &c->config->tls;
-	struct tls_server_config how = {
-		.certificate = t->certificate.text,
-		.key = t->key.text,
-		.policy = (enum tls_policy)t->policy,
+	const struct compiled *before = c->previous ? compiled_of(c->previous) : NULL;
+	struct front_contexts how = {
+		.tls = &c->config->tls,
+		.libraries = c->libraries,
+		.worker_n = c->worker_n,
 		.tickets = c->tickets,
 	};
-	char error[TLS_ERROR_BYTES];
-	contexts_prepare(d, &d->front, digest(how.certificate, how.key, t->policy));
-	if (contexts_reuse(&d->front, c->previous ? &compiled_of(c->previous)->front : NULL))
-		return;
-	for (unsigned i = 0; i < d->front.n; i++) {
-		d->front.list[i] = tls_server_open(c->libraries[i], &how, error);
-		if (!d->front.list[i]) {
-			complain(to, t->certificate.at, "tls: %s", error);
-			return;
-		}
-	}
+	if (certificates_open(&d->certificates, &how, before ? &before->certificates : NULL,
+			      &d->arena, to))
+		contexts_open_front(&d->front, &how, &d->certificates,
+				    before ? &before->front : NULL, &d->arena, to);
 }
 
+/* For each worker, and for control, which checks the nodes. */
 static void compile_back_tls(struct compiled *d, const struct compile *c, enum arm arm,
 			     struct complaints *to)
 {
-	const struct config_cluster *from = &c->config->clusters[arm];
-	struct contexts *s = &d->back[arm];
-	struct tls_client_config how = { .ca = from->ca.text, .verify = from->verify };
-	char error[TLS_ERROR_BYTES];
-	contexts_prepare(d, s, digest(how.ca, NULL, how.verify));
-	if (contexts_reuse(s, c->previous ? &compiled_of(c->previous)->back[arm] : NULL))
-		return;
-	for (unsigned i = 0; i < s->n; i++) {
-		s->list[i] = tls_client_open(c->libraries[i], &how, error);
-		if (!s->list[i]) {
-			complain(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s",
-				 from->ca.path ? "ca" : arm_name(arm), error);
-			return;
-		}
-	}
+	struct back_contexts how = {
+		.cluster = &c->config->clusters[arm],
+		.name = arm_name(arm),
+		.libraries = c->libraries,
+		.n = c->worker_n + 1,
+	};
+	contexts_open_back(&d->back[arm], &how,
+			   c->previous ? &compiled_of(c->previous)->back[arm] : NULL, &d->arena,
+			   to);
 }
 
 /* --- listeners --- */
@@ -330,9 +272,10 @@ void plan_free(const struct plan *p)
 {
 	struct compiled *d = (struct compiled *)(uintptr_t)compiled_of(p);
 	must(plan_pinned(p) == 0);
-	contexts_drop(&d->front);
+	contexts_close(&d->front);
+	certificates_close(&d->certificates);
 	for (int arm = 0; arm < ARMS; arm++)
-		contexts_drop(&d->back[arm]);
+		contexts_close(&d->back[arm]);
 	free(d->plan.pins);
 	config_close(d->config);
 	arena_close(&d->arena);

@@ -29,8 +29,11 @@ static const char *const forwarded_words[] = { "append", "preserve", "remove", N
 static const char *const trace_words[] = { "make", "keep", NULL };
 static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
 static const char *const sticky_words[] = {
-	[STICKY_NOT] = "off",	[STICKY_ADDRESS] = "address", [STICKY_HEADER] = "header",
-	[STICKY_COOKIE] = "cookie", NULL,
+	[STICKY_NOT] = "off",
+	[STICKY_ADDRESS] = "address",
+	[STICKY_HEADER] = "header",
+	[STICKY_COOKIE] = "cookie",
+	NULL,
 };
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
 static const char *const profile_words[] = {
@@ -131,15 +134,38 @@ static const struct section listeners_section = { KEYS(listeners_keys), check_li
 
 /* --- TLS --- */
 
-#define AT(member) .offset = offsetof(struct config_tls, member)
-static const struct key tls_keys[] = {
-	{ "certificate", &key_file, AT(certificate), .missing = "a file of PEM, the leaf first" },
-	{ "key", &key_file, AT(key), .missing = "a file of PEM with the private key" },
-	{ "policy", &key_choice, AT(policy), .preset = TLS_POLICY_1_2, .words = policy_words },
-	LATER("certificates"),
+#define CERTIFICATE_MISSING .missing = "a file of PEM, the leaf first"
+#define KEY_MISSING .missing = "a file of PEM with the private key"
+
+#define AT(member) .offset = offsetof(struct config_certificate, member)
+static const struct key certificate_keys[] = {
+	{ "certificate", &key_file, AT(certificate), CERTIFICATE_MISSING },
+	{ "key", &key_file, AT(key), KEY_MISSING },
 };
 #undef AT
-static const struct section tls_section = { KEYS(tls_keys) };
+static const struct section certificate_section = { KEYS(certificate_keys) };
+
+static void check_tls(struct binder *b, const void *to)
+{
+	const struct config_tls *t = to;
+	size_t n = 0;
+	for (const struct config_certificate *c = t->certificate.next; c; c = c->next)
+		if (n++ == CERTIFICATES_MAX)
+			complain(b->complaints, c->head.at, "certificates: there are more than %d",
+				 CERTIFICATES_MAX);
+}
+
+#define AT(member) .offset = offsetof(struct config_tls, member)
+static const struct key tls_keys[] = {
+	{ "certificate", &key_file, AT(certificate.certificate), CERTIFICATE_MISSING },
+	{ "key", &key_file, AT(certificate.key), KEY_MISSING },
+	{ "policy", &key_choice, AT(policy), .preset = TLS_POLICY_1_2, .words = policy_words },
+	{ "certificates", &key_sections, AT(certificate.next), .section = &certificate_section,
+	  .item_bytes = sizeof(struct config_certificate),
+	  .next = offsetof(struct config_certificate, next) },
+};
+#undef AT
+static const struct section tls_section = { KEYS(tls_keys), check_tls };
 
 /* --- clusters --- */
 
@@ -258,7 +284,8 @@ static const struct section admin_section = { KEYS(admin_keys) };
 static bool is_sticky_name(const struct config_sticky *s)
 {
 	struct span name = span_of(s->name);
-	if (!name.n || name.n > FIELD_NAME_BYTES || scan_count(name.at, name.n, SCAN_TOKEN) != name.n)
+	if (!name.n || name.n > FIELD_NAME_BYTES ||
+	    scan_count(name.at, name.n, SCAN_TOKEN) != name.n)
 		return false;
 	enum how how = name_how(name_find(name));
 	return s->by == STICKY_COOKIE || (how != HOW_HOP && how != HOW_FRAME);
@@ -307,7 +334,8 @@ static void check_sticky_addresses(struct binder *b, const struct config *c)
 		return;
 	if (l->head.at != NOWHERE && l->trust.at == NOWHERE)
 		caution(b->complaints, c->sticky.head.at,
-			"sticky: by address, behind another load balancer, wants proxy_protocol or trust "
+			"sticky: by address, behind another load balancer, wants proxy_protocol or "
+			"trust "
 			"at the listener weighted: else all clients have that balancer's address");
 }
 

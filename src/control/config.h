@@ -94,10 +94,16 @@ struct config_cluster {
 	struct config_cluster_timeouts timeouts;
 };
 
-struct config_tls {
+struct config_certificate {
 	struct section_head head;
 	struct key_file_value certificate, key;
-	uint32_t policy; /* enum tls_policy */
+	struct config_certificate *next;
+};
+
+struct config_tls {
+	struct section_head head;
+	struct config_certificate certificate; /* the default; behind it those chosen by name */
+	uint32_t policy;		       /* enum tls_policy */
 };
 
 struct config_weights {

@@ -123,6 +123,31 @@ static void section_preset(const struct key *k, void *to)
 
 const struct key_type key_section = { section_bind, section_preset };
 
+static void sections_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	if (y->kind != YAML_LIST) {
+		complain(b->complaints, y->at, "%s: is %s; a list of sections is expected", k->name,
+			 yaml_kind_word(y->kind));
+		return;
+	}
+	void **end = to;
+	for (const struct yaml *item = y->first; item; item = item->next) {
+		*end = arena_take(b->arena, k->item_bytes);
+		memset(*end, 0, k->item_bytes);
+		preset_section(k->section, *end);
+		section_bind(b, k, item, *end);
+		end = (void **)((char *)*end + k->next);
+	}
+}
+
+static void sections_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(void **)to = NULL;
+}
+
+const struct key_type key_sections = { sections_bind, sections_preset };
+
 void keys_bind(struct binder *b, const struct section *s, const struct yaml *root, void *to)
 {
 	preset_section(s, to);

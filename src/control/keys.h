@@ -42,7 +42,8 @@ struct key {
 	const char *text;	      /* the default of a text */
 	const char *const *words;     /* choices: ends with NULL; the value is the index */
 	const struct section *section;
-	const char *missing; /* required: what is said when it is not there */
+	size_t item_bytes, next; /* a list's items: their size, and the offset of their link */
+	const char *missing;	 /* required: what is said when it is not there */
 };
 
 /* The struct of a section begins with a place: where its key stands, NOWHERE: it does not. */
@@ -58,9 +59,10 @@ struct key_file_value {
 };
 
 extern const struct key_type key_section;  /* a struct that begins with a section_head */
+extern const struct key_type key_sections; /* a list of such structs, linked */
 extern const struct key_type key_integer;  /* uint32_t */
 extern const struct key_type key_duration; /* uint32_t, milliseconds: 300ms, 5s, 2m, 1h, 7d */
-extern const struct key_type key_size;     /* uint64_t, bytes: 64KiB, 100MiB, 2GiB */
+extern const struct key_type key_size;	   /* uint64_t, bytes: 64KiB, 100MiB, 2GiB */
 extern const struct key_type key_choice;   /* uint32_t */
 extern const struct key_type key_text;	   /* const char * */
 extern const struct key_type

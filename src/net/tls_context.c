@@ -2,7 +2,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,6 +9,8 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "net/tls_choice.h"
+#include "net/tls_pem.h"
 #include "net/tls_private.h"
 
 /* --- the library --- */
@@ -27,7 +28,7 @@ struct tls_library *tls_library_open(void)
 
 void tls_library_close(struct tls_library *l)
 {
-	must(atomic_load(&l->contexts) == 0);
+	must(atomic_load(&l->users) == 0);
 	BIO_free(l->bio);
 	BIO_meth_free(l->bio_method);
 	/* OpenSSL does not free what is the calling thread's default. */
@@ -115,8 +116,11 @@ static int ticket_key_wanted(SSL *ssl, unsigned char name[16], unsigned char iv[
 			continue;
 		if (!use_key(c, &keys[i], iv, cipher, mac, false))
 			return -1;
-		/* TLS 1.3 renews by itself after each resumption. */
-		return i == 1 && SSL_version(ssl) < TLS1_3_VERSION ? 2 : 1;
+		/*
+		 * One of an old key is renewed; and in TLS 1.3 each, for clients use one once only
+		 * (RFC 8446, C.4) and would do a full handshake every other time.
+		 */
+		return i == 1 || SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1;
 	}
 	return 0;
 }
@@ -148,7 +152,7 @@ const char *tls_policy_name(enum tls_policy p)
 }
 
 /* The oldest error is the cause; the others are where it passed. */
-static void say_why(const char *what, char error[TLS_ERROR_BYTES])
+void tls_say_why(const char *what, char error[TLS_ERROR_BYTES])
 {
 	unsigned long code = ERR_get_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
@@ -156,60 +160,12 @@ static void say_why(const char *what, char error[TLS_ERROR_BYTES])
 	ERR_clear_error();
 }
 
-static int no_password(char *to, int size, int writing, void *unused)
-{
-	(void)to, (void)size, (void)writing, (void)unused;
-	return 0;
-}
-
-static BIO *bio_over(const char *text)
-{
-	BIO *b = BIO_new_mem_buf(text, -1);
-	must(b);
-	return b;
-}
-
-static bool use_certificate(struct tls_context *c, const char *pem)
-{
-	BIO *in = bio_over(pem);
-	X509 *leaf = X509_new_ex(c->library->library, NULL);
-	must(leaf);
-	bool ok = PEM_read_bio_X509(in, &leaf, no_password, NULL) &&
-		  SSL_CTX_use_certificate(c->ssl, leaf) == 1;
-	while (ok) {
-		X509 *more = X509_new_ex(c->library->library, NULL);
-		must(more);
-		if (!PEM_read_bio_X509(in, &more, no_password, NULL)) {
-			X509_free(more);
-			ok = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-			break;
-		}
-		ok = SSL_CTX_add0_chain_cert(c->ssl, more) == 1;
-	}
-	if (ok)
-		ERR_clear_error();
-	X509_free(leaf);
-	BIO_free(in);
-	return ok;
-}
-
-static bool use_private_key(struct tls_context *c, const char *pem)
-{
-	BIO *in = bio_over(pem);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(in, NULL, no_password, NULL,
-						   c->library->library, NULL);
-	bool ok = key && SSL_CTX_use_PrivateKey(c->ssl, key) == 1;
-	EVP_PKEY_free(key);
-	BIO_free(in);
-	return ok;
-}
-
 static bool trust_pem(struct tls_context *c, const char *pem)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
-	BIO *in = bio_over(pem);
+	BIO *in = tls_pem_open(pem);
 	unsigned n = 0;
-	for (X509 *ca; (ca = PEM_read_bio_X509(in, NULL, no_password, NULL)); n++) {
+	for (X509 *ca; (ca = tls_pem_certificate(in, c->library->library)); n++) {
 		X509_STORE_add_cert(store, ca);
 		X509_free(ca);
 	}
@@ -243,7 +199,7 @@ static struct tls_context *context_new(struct tls_library *l, const SSL_METHOD *
 	c->library = l;
 	c->ssl = SSL_CTX_new_ex(l->library, NULL, method);
 	must(c->ssl);
-	atomic_fetch_add(&l->contexts, 1);
+	atomic_fetch_add(&l->users, 1);
 	SSL_CTX_set_app_data(c->ssl, c);
 	/* An idle session keeps no record buffers: they are half of its memory. */
 	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -279,9 +235,31 @@ static void use_tickets(struct tls_context *c, const struct ticket_keys *tickets
 	SSL_CTX_set_session_id_context(c->ssl, id, sizeof id - 1);
 }
 
-struct tls_context *tls_server_open(struct tls_library *l, const struct tls_server_config *config,
-				    char error[TLS_ERROR_BYTES])
+/* What OpenSSL would refuse only when a client is there: a key too small, a digest too weak. */
+static bool are_usable(struct tls_library *l, const struct tls_server_config *config,
+		       char error[TLS_ERROR_BYTES], size_t *wrong)
 {
+	SSL_CTX *trial = SSL_CTX_new_ex(l->library, NULL, TLS_server_method());
+	must(trial);
+	size_t i = 0;
+	for (; i < config->certificate_n; i++) {
+		const struct tls_certificate *c = config->certificates[i];
+		if (SSL_CTX_use_cert_and_key(trial, c->leaf, c->key, c->chain, 1) != 1)
+			break;
+	}
+	SSL_CTX_free(trial);
+	if (i == config->certificate_n)
+		return true;
+	tls_say_why("certificate", error);
+	*wrong = i;
+	return false;
+}
+
+struct tls_context *tls_server_open(struct tls_library *l, const struct tls_server_config *config,
+				    char error[TLS_ERROR_BYTES], size_t *wrong)
+{
+	if (!are_usable(l, config, error, wrong))
+		return NULL;
 	struct tls_context *c = context_new(l, TLS_server_method());
 	c->server = true;
 	c->h2 = config->h2;
@@ -289,22 +267,9 @@ struct tls_context *tls_server_open(struct tls_library *l, const struct tls_serv
 	SSL_CTX_set_options(c->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_alpn_select_cb(c->ssl, alpn_offered, c);
 	use_tickets(c, config->tickets);
-	if (!use_certificate(c, config->certificate)) {
-		say_why("certificate", error);
-		goto unusable;
-	}
-	if (!use_private_key(c, config->key)) {
-		say_why("private key", error);
-		goto unusable;
-	}
-	if (SSL_CTX_check_private_key(c->ssl) != 1) {
-		say_why("certificate and key", error);
-		goto unusable;
-	}
+	c->choice = tls_choice_open(config->certificates, config->certificate_n);
+	tls_choice_use(c->choice, c->ssl);
 	return c;
-unusable:
-	tls_context_drop(c);
-	return NULL;
 }
 
 struct tls_context *tls_client_open(struct tls_library *l, const struct tls_client_config *config,
@@ -319,7 +284,7 @@ struct tls_context *tls_client_open(struct tls_library *l, const struct tls_clie
 				  : SSL_CTX_set_default_verify_paths(c->ssl) == 1;
 	if (trusted)
 		return c;
-	say_why(config->ca ? "ca" : "the system's trust store", error);
+	tls_say_why(config->ca ? "ca" : "the system's trust store", error);
 	tls_context_drop(c);
 	return NULL;
 }
@@ -334,7 +299,9 @@ void tls_context_drop(struct tls_context *c)
 	if (atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	SSL_CTX_free(c->ssl);
+	if (c->choice)
+		tls_choice_close(c->choice);
 	EVP_CIPHER_free(c->ticket_cipher);
-	atomic_fetch_sub(&c->library->contexts, 1);
+	atomic_fetch_sub(&c->library->users, 1);
 	free(c);
 }

@@ -15,7 +15,7 @@
 /* One worker's share of OpenSSL. */
 struct tls_library;
 struct tls_library *tls_library_open(void);
-/* After the last context of it is closed. */
+/* After the last context and certificate of it are closed. */
 void tls_library_close(struct tls_library *l);
 /* Makes it the calling thread's default: a worker does so once, before its first turn. */
 void tls_library_enter(struct tls_library *l);
@@ -39,17 +39,21 @@ bool ticket_keys_fill(struct ticket_keys *k);
 bool ticket_keys_rotate(struct ticket_keys *k);
 
 enum tls_policy {
-	TLS_POLICY_1_2, /* ELBSecurityPolicy-TLS13-1-2-Res-2021-06: TLS 1.2 and 1.3, ECDHE and GCM */
+	TLS_POLICY_1_2, /* ELBSecurityPolicy-TLS13-1-2-Res-2021-06: TLS 1.2 and 1.3, ECDHE and GCM
+			 */
 	TLS_POLICY_1_3, /* ELBSecurityPolicy-TLS13-1-3-2021-06 */
 	TLS_POLICIES,
 };
 const char *tls_policy_name(enum tls_policy p);
 
-struct tls_context; /* counted; a session holds one reference */
+struct tls_certificate; /* see tls_certificate.h */
+struct tls_context;	/* counted; a session holds one reference */
 
 struct tls_server_config {
-	const char *certificate; /* PEM text: the leaf and its chain */
-	const char *key;	 /* PEM text */
+	/* Of the same library, held by the context: the default, then those that are chosen by
+	 * name: see tls_choice.h. */
+	struct tls_certificate *const *certificates;
+	size_t certificate_n;
 	enum tls_policy policy;
 	const struct ticket_keys *tickets; /* borrowed for the context's life; NULL: no tickets */
 	bool h2;			   /* offer "h2" before "http/1.1" in ALPN */
@@ -60,9 +64,12 @@ struct tls_client_config {
 	bool verify;	/* off: whatever the node presents is taken */
 };
 
-/* NULL: `error` says in words what is wrong, for a person. */
+/*
+ * NULL: `error` says in words what is wrong, for a person; *wrong is the number of the certificate
+ * that cannot be used.
+ */
 struct tls_context *tls_server_open(struct tls_library *l, const struct tls_server_config *c,
-				    char error[TLS_ERROR_BYTES]);
+				    char error[TLS_ERROR_BYTES], size_t *wrong);
 struct tls_context *tls_client_open(struct tls_library *l, const struct tls_client_config *c,
 				    char error[TLS_ERROR_BYTES]);
 void tls_context_hold(struct tls_context *c);

@@ -262,6 +262,62 @@ static void a_complaint_shows_the_place(void **state)
 		assert_complaints(rows[i].text, rows[i].complaints);
 }
 
+static void certificates_are_a_list_of_pairs(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ KIT_CONFIG "tls: { certificate: /dev/null, key: /dev/null, certificates: x }\n",
+		  "certificates: is a single value; a list of sections is expected" },
+		{ KIT_CONFIG "tls: { certificates: [ x ] }\n",
+		  "certificates: is a single value; a section with keys is expected" },
+		{ KIT_CONFIG "tls: { certificates: [ { certificate: /nowhere } ] }\n",
+		  "key: is missing: a file of PEM with the private key" },
+		{ KIT_CONFIG "tls: { certificates: [ { certificat: /nowhere } ] }\n",
+		  "unknown key 'certificat'; did you mean 'certificate'?" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = config_open_text("f", "", span_of(rows[i].text));
+		bool said = false;
+		for (size_t k = 0; k < c->complaints.n; k++)
+			said |= !strcmp(c->complaints.list[k].message, rows[i].message);
+		if (!said)
+			complaints_print(&c->complaints, stderr);
+		assert_true(said);
+		config_close(c);
+	}
+}
+
+/* One more than is taken. */
+static void certificates_are_bounded(void **state)
+{
+	(void)state;
+	char directory[64];
+	kit_directory(directory);
+	kit_write(directory, "c.pem", KIT_CERTIFICATE);
+	kit_write(directory, "k.pem", KIT_KEY);
+	for (size_t more = 0; more < 2; more++) {
+		size_t bytes = 64 * (CERTIFICATES_MAX + 16), n;
+		char *text = malloc(bytes);
+		n = (size_t)snprintf(text, bytes,
+				     KIT_CONFIG
+				     "tls: { certificate: c.pem, key: k.pem, certificates: [ ");
+		for (size_t i = 0; i < CERTIFICATES_MAX + more; i++)
+			n += (size_t)snprintf(text + n, bytes - n,
+					      "{ certificate: c.pem, key: k.pem }, ");
+		snprintf(text + n, bytes - n, "] }\n");
+		struct config *c = config_open_text("f", directory, span_of(text));
+		assert_int_equal(c->complaints.n, more);
+		if (more)
+			assert_string_equal(c->complaints.list[0].message,
+					    "certificates: there are more than 512");
+		config_close(c);
+		free(text);
+	}
+	kit_remove(directory);
+}
+
 static void a_listener_has_sixteen_addresses_of_its_own(void **state)
 {
 	(void)state;
@@ -592,11 +648,12 @@ static void sticky_addresses_behind_a_balancer_are_warned_of(void **state)
 		assert_int_equal(c->complaints.caution_n, rows[i].warned);
 		config_close(c);
 	}
-	assert_complaints(KIT_CONFIG "sticky: { by: address }\n",
-			  "f.yaml:6:1: warning: sticky: by address, behind another load balancer, "
-			  "wants proxy_protocol or trust at the listener weighted: else all clients "
-			  "have that balancer's address\n"
-			  "    sticky: { by: address }\n    ^\n");
+	assert_complaints(
+		KIT_CONFIG "sticky: { by: address }\n",
+		"f.yaml:6:1: warning: sticky: by address, behind another load balancer, "
+		"wants proxy_protocol or trust at the listener weighted: else all clients "
+		"have that balancer's address\n"
+		"    sticky: { by: address }\n    ^\n");
 }
 
 static void so_many_networks_and_no_more(void **state)
@@ -697,6 +754,8 @@ int main(void)
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(a_complaint_shows_the_place),
+		cmocka_unit_test(certificates_are_a_list_of_pairs),
+		cmocka_unit_test(certificates_are_bounded),
 		cmocka_unit_test(a_listener_has_sixteen_addresses_of_its_own),
 		cmocka_unit_test(a_cluster_is_checked),
 		cmocka_unit_test(a_patterns_mistake_has_its_column),

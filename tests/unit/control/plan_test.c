@@ -77,7 +77,7 @@ static void a_plan_says_what_the_configuration_does(void **state)
 	assert_int_equal(p->listeners[1].number, 1);
 	assert_int_equal(p->listeners[1].port, 8444);
 	assert_true(p->listeners[1].route.weighted);
-	assert_non_null(p->listeners[1].tls[WORKERS]);
+	assert_non_null(p->listeners[1].tls[WORKERS - 1]);
 	assert_int_equal(p->listeners[1].policy.head_ms, 5000);
 	assert_false(p->listeners[2].route.weighted);
 	assert_int_equal(p->listeners[2].route.arm, ARM_TARGET);
@@ -118,10 +118,10 @@ static void contexts_that_did_not_change_are_taken_over(void **state)
 	tls_world_open(&w, directory, KIT_KEY);
 	const struct plan *first = compile(&w, NULL), *second = compile(&w, first);
 	assert_int_equal(second->number, 2);
-	for (int i = 0; i <= WORKERS; i++) {
+	for (int i = 0; i < WORKERS; i++)
 		assert_ptr_equal(first->listeners[0].tls[i], second->listeners[0].tls[i]);
+	for (int i = 0; i <= WORKERS; i++)
 		assert_ptr_equal(first->clusters[0].tls[i], second->clusters[0].tls[i]);
-	}
 	w.config->tls.policy = TLS_POLICY_1_3;
 	const struct plan *third = compile(&w, second);
 	assert_ptr_not_equal(second->listeners[0].tls[0], third->listeners[0].tls[0]);
@@ -129,6 +129,45 @@ static void contexts_that_did_not_change_are_taken_over(void **state)
 	plan_free(first);
 	plan_free(second);
 	plan_free(third);
+	world_close(&w);
+	kit_remove(directory);
+}
+
+static void one_certificate_more_leaves_the_others_read(void **state)
+{
+	(void)state;
+	struct world w;
+	char directory[64], text[1024];
+	tls_world_open(&w, directory, KIT_KEY);
+	const struct plan *first = compile(&w, NULL);
+	struct config *before = w.config;
+	snprintf(text, sizeof text,
+		 "listeners: { weighted: { address: 127.0.0.1:8443 } }\n"
+		 "tls: { certificate: %s/c.pem, key: %s/k.pem, certificates: [ { certificate: "
+		 "%s/c.pem, key: %s/k.pem }, { certificate: %s/c.pem, key: %s/bad.pem } ] }\n"
+		 "source: { nodes: [ https://127.0.0.1:9200 ] }\n"
+		 "target: { nodes: [ http://t:9200, http://127.0.0.1 ] }\nstate: state\n",
+		 directory, directory, directory, directory, directory, directory);
+	kit_write(directory, "bad.pem", "no key");
+	w.config = kit_config(text);
+	size_t line, column;
+	assert_null(compile(&w, first));
+	assert_int_equal(w.config->complaints.n, 1);
+	complaint_place(&w.config->complaints, w.config->complaints.list[0].at, &line, &column);
+	assert_int_equal(line, 2);
+	config_close(w.config);
+	/* What is there already is not read again. */
+	kit_write(directory, "bad.pem", KIT_KEY "\n");
+	w.config = kit_config(text);
+	const struct plan *second = compile(&w, first);
+	assert_non_null(second);
+	assert_ptr_not_equal(first->listeners[0].tls[0], second->listeners[0].tls[0]);
+	plan_free(first);
+	const struct plan *third = compile(&w, second);
+	assert_ptr_equal(third->listeners[0].tls[0], second->listeners[0].tls[0]);
+	plan_free(second);
+	plan_free(third);
+	config_close(before);
 	world_close(&w);
 	kit_remove(directory);
 }
@@ -277,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_says_what_the_configuration_does),
 		cmocka_unit_test(contexts_that_did_not_change_are_taken_over),
+		cmocka_unit_test(one_certificate_more_leaves_the_others_read),
 		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
 		cmocka_unit_test(each_worker_must_have_a_share_of_the_connections),
 		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),

@@ -7,6 +7,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "net/tls_certificate.h"
+
 struct identity {
 	char certificate[4096], key[4096];
 };
@@ -21,28 +23,42 @@ static inline void bio_text(BIO *bio, char *to, size_t room)
 	BIO_free(bio);
 }
 
-/* Self-signed, EC P-256, for the names (DNS:..., IP:...). */
-static inline void make_identity(struct identity *to, const char *names)
+/* What a certificate is to be like. */
+struct identity_terms {
+	const char *names; /* DNS:..., IP:...; NULL: none, and `common` alone */
+	const char *common;
+	unsigned rsa_bits; /* 0: EC */
+	const char *curve;
+	const EVP_MD *digest;
+	long from_s, until_s; /* from now on */
+};
+
+static inline void make_identity_as(struct identity *to, const struct identity_terms *t)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key =
+		t->rsa_bits ? EVP_RSA_gen(t->rsa_bits) : EVP_EC_gen(t->curve ? t->curve : "P-256");
 	X509 *x = X509_new();
+	const char *common = t->common ? t->common : "test";
 	assert_true(key && x);
 	X509_set_version(x, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_gmtime_adj(X509_getm_notBefore(x), t->from_s ? t->from_s : -60);
+	X509_gmtime_adj(X509_getm_notAfter(x), t->until_s ? t->until_s : 3600);
 	X509_set_pubkey(x, key);
 	X509_NAME *name = X509_get_subject_name(x);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1, -1,
+				   0);
 	X509_set_issuer_name(x, name);
-	X509V3_CTX v;
-	X509V3_set_ctx_nodb(&v);
-	X509V3_set_ctx(&v, x, x, NULL, NULL, 0);
-	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &v, NID_subject_alt_name, names);
-	assert_non_null(e);
-	X509_add_ext(x, e, -1);
-	X509_EXTENSION_free(e);
-	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+	if (t->names) {
+		X509V3_CTX v;
+		X509V3_set_ctx_nodb(&v);
+		X509V3_set_ctx(&v, x, x, NULL, NULL, 0);
+		X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &v, NID_subject_alt_name, t->names);
+		assert_non_null(e);
+		X509_add_ext(x, e, -1);
+		X509_EXTENSION_free(e);
+	}
+	assert_true(X509_sign(x, key, t->digest ? t->digest : EVP_sha256()) > 0);
 	BIO *out = BIO_new(BIO_s_mem());
 	PEM_write_bio_X509(out, x);
 	bio_text(out, to->certificate, sizeof to->certificate);
@@ -51,6 +67,28 @@ static inline void make_identity(struct identity *to, const char *names)
 	bio_text(out, to->key, sizeof to->key);
 	X509_free(x);
 	EVP_PKEY_free(key);
+}
+
+/* Self-signed, EC P-256, for the names (DNS:..., IP:...). */
+static inline void make_identity(struct identity *to, const char *names)
+{
+	make_identity_as(to, &(struct identity_terms){ .names = names });
+}
+
+/* A context that has this certificate alone. */
+static inline struct tls_context *server_of(struct tls_library *l, const struct identity *who,
+					    const struct ticket_keys *tickets)
+{
+	char error[TLS_ERROR_BYTES];
+	size_t wrong;
+	struct tls_certificate *c = tls_certificate_open(l, who->certificate, who->key, error);
+	assert_non_null(c);
+	struct tls_server_config config = { .certificates = &c,
+					    .certificate_n = 1,
+					    .tickets = tickets };
+	struct tls_context *made = tls_server_open(l, &config, error, &wrong);
+	tls_certificate_drop(c);
+	return made;
 }
 
 #endif

@@ -47,12 +47,8 @@ static int close_pair(void **state)
 static void begin(struct pair *p, const char *name, const char *ca, bool verify)
 {
 	char error[TLS_ERROR_BYTES] = "";
-	struct tls_server_config server = { .certificate = p->identity.certificate,
-					    .key = p->identity.key,
-					    .tickets = &p->tickets };
 	struct tls_client_config client = { .ca = ca, .verify = verify };
-	p->server_context = tls_server_open(p->libraries[0], &server, error);
-	assert_string_equal(error, "");
+	p->server_context = server_of(p->libraries[0], &p->identity, &p->tickets);
 	p->client_context = tls_client_open(p->libraries[1], &client, error);
 	assert_string_equal(error, "");
 	p->server = tls_open(p->server_context, &p->bufs, NULL);
@@ -237,12 +233,11 @@ static void bad_files_are_told_apart(void **state)
 		{ p->identity.key, p->identity.key, "certificate" },
 		{ p->identity.certificate, "", "private key" },
 		{ p->identity.certificate, p->identity.certificate, "private key" },
-		{ p->identity.certificate, other.key, "private key" },
+		{ p->identity.certificate, other.key, "certificate and key" },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		struct tls_server_config c = { .certificate = table[i].certificate,
-					       .key = table[i].key };
-		assert_null(tls_server_open(p->libraries[0], &c, error));
+		assert_null(tls_certificate_open(p->libraries[0], table[i].certificate,
+						 table[i].key, error));
 		assert_non_null(strstr(error, table[i].said));
 	}
 	struct tls_client_config c = { .ca = "nonsense", .verify = true };

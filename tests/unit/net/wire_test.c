@@ -326,10 +326,8 @@ static void a_turn_starts_at_most_four_handshakes(void **state)
 	struct world *w = *state;
 	struct tls_library *library = tls_library_open();
 	struct identity identity;
-	char error[TLS_ERROR_BYTES];
 	make_identity(&identity, "DNS:test");
-	struct tls_server_config c = { .certificate = identity.certificate, .key = identity.key };
-	w->tls = tls_server_open(library, &c, error);
+	w->tls = server_of(library, &identity, NULL);
 	connect_all(w, PAIRS);
 	static char hello[] = "no TLS at all";
 	struct iovec v = { hello, sizeof hello };

@@ -1,0 +1,139 @@
+#include "net/tls_certificate.h"
+
+#include <ctype.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "net/tls_pem.h"
+#include "net/tls_private.h"
+
+static bool read_chain(struct tls_certificate *c, const char *pem)
+{
+	OSSL_LIB_CTX *library = c->library->library;
+	BIO *in = tls_pem_open(pem);
+	c->leaf = tls_pem_certificate(in, library);
+	for (X509 *more; c->leaf && (more = tls_pem_certificate(in, library));)
+		must(sk_X509_push(c->chain, more) > 0);
+	BIO_free(in);
+	return c->leaf && tls_pem_is_over();
+}
+
+static bool read_key(struct tls_certificate *c, const char *pem)
+{
+	BIO *in = tls_pem_open(pem);
+	c->key = tls_pem_key(in, c->library->library);
+	BIO_free(in);
+	return c->key != NULL;
+}
+
+/* --- names --- */
+
+/* A name in lower case, as names are compared; one with a zero in it is a trap and not a name. */
+static void add_name(struct tls_certificate *c, const ASN1_STRING *from)
+{
+	size_t n = (size_t)ASN1_STRING_length(from);
+	const char *text = (const char *)ASN1_STRING_get0_data(from);
+	if (!n || memchr(text, 0, n))
+		return;
+	char *copy = malloc(n + 1);
+	c->names = realloc(c->names, (c->name_n + 1) * sizeof *c->names);
+	must(copy && c->names);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = (char)tolower((unsigned char)text[i]);
+	copy[n] = 0;
+	c->names[c->name_n++] = copy;
+}
+
+static void read_common_name(struct tls_certificate *c)
+{
+	const X509_NAME *subject = X509_get_subject_name(c->leaf);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	if (at >= 0)
+		add_name(c, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+/* RFC 6125, 6.4.4: the common name counts only when there are no names of DNS. */
+static void read_names(struct tls_certificate *c)
+{
+	GENERAL_NAMES *list = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; list && i < sk_GENERAL_NAME_num(list); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
+		if (name->type == GEN_DNS)
+			add_name(c, name->d.dNSName);
+	}
+	GENERAL_NAMES_free(list);
+	if (!c->name_n)
+		read_common_name(c);
+}
+
+/* --- worth --- */
+
+static int64_t seconds_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+static void read_worth(struct tls_certificate *c)
+{
+	int digest = NID_undef;
+	X509_get_signature_info(c->leaf, &digest, NULL, NULL, NULL);
+	c->kind = EVP_PKEY_get_base_id(c->key);
+	c->weak = digest == NID_md5;
+	c->bits = EVP_PKEY_get_bits(c->key);
+	c->from_s = seconds_of(X509_get0_notBefore(c->leaf));
+	c->until_s = seconds_of(X509_get0_notAfter(c->leaf));
+}
+
+/* --- a life --- */
+
+struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *certificate,
+					     const char *key, char error[TLS_ERROR_BYTES])
+{
+	struct tls_certificate *c = calloc(1, sizeof *c);
+	must(c);
+	atomic_store(&c->refs, 1);
+	atomic_fetch_add(&l->users, 1);
+	c->library = l;
+	c->chain = sk_X509_new_null();
+	must(c->chain);
+	const char *what = "certificate";
+	if (!read_chain(c, certificate))
+		goto unusable;
+	what = "private key";
+	if (!read_key(c, key))
+		goto unusable;
+	what = "certificate and key";
+	if (X509_check_private_key(c->leaf, c->key) != 1)
+		goto unusable;
+	read_names(c);
+	read_worth(c);
+	return c;
+unusable:
+	tls_say_why(what, error);
+	tls_certificate_drop(c);
+	return NULL;
+}
+
+struct tls_certificate *tls_certificate_hold(struct tls_certificate *c)
+{
+	atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+void tls_certificate_drop(struct tls_certificate *c)
+{
+	if (atomic_fetch_sub(&c->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < c->name_n; i++)
+		free(c->names[i]);
+	free(c->names);
+	X509_free(c->leaf);
+	EVP_PKEY_free(c->key);
+	sk_X509_pop_free(c->chain, X509_free);
+	atomic_fetch_sub(&c->library->users, 1);
+	free(c);
+}
