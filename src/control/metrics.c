@@ -4,8 +4,6 @@
 
 #include "base/err.h"
 
-#define SUM(f, member) metrics_sum((f)->counters, (f)->worker_n, offsetof(struct counters, member))
-
 uint64_t metrics_sum(const struct counters *counters, unsigned worker_n, size_t offset)
 {
 	uint64_t sum = 0;
@@ -89,9 +87,66 @@ static void by_reason(const struct metrics_facts *f, FILE *to, const char *name,
 	}
 }
 
+static void by_side(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	static const char *const sides[SIDES] = { "clients", "clusters" };
+	for (size_t side = 0; side < SIDES; side++)
+		labelled(to, name, "side", sides[side],
+			 metrics_sum(f->counters, f->worker_n, offset + side * sizeof(counter)));
+}
+
+static void by_node(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	for (size_t i = 0; i < f->nodes->n; i++) {
+		const struct node_record *n = f->nodes->list[i];
+		fprintf(to, "crossfade_%s{cluster=\"%s\",node=\"%s\"} %llu\n", name,
+			cluster_label((int)n->arm), n->name,
+			(unsigned long long)metrics_sum(
+				f->counters, f->worker_n,
+				offset + n->state.number * sizeof(struct node_counters)));
+	}
+}
+
 static void single(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
 	number(to, name, metrics_sum(f->counters, f->worker_n, offset));
+}
+
+/* `label` is empty, or "name=\"value\"". */
+static void histogram_of(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
+			 const char *label)
+{
+	size_t sum_us = offset + offsetof(struct latency, sum_us);
+	const char *comma = label[0] ? "," : "", *open = label[0] ? "{" : "",
+		   *close = label[0] ? "}" : "";
+	unsigned long long sum = 0;
+	for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
+		uint64_t bound_us = latency_bound_us(b);
+		sum += metrics_sum(f->counters, f->worker_n,
+				   offset + offsetof(struct latency, buckets[b]));
+		if (bound_us != UINT64_MAX)
+			fprintf(to, "crossfade_%s_bucket{%s%sle=\"%.6g\"} %llu\n", name, label,
+				comma, (double)bound_us / 1e6, sum);
+	}
+	fprintf(to, "crossfade_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, label, comma, sum);
+	fprintf(to, "crossfade_%s_sum%s%s%s %.6f\n", name, open, label, close,
+		(double)metrics_sum(f->counters, f->worker_n, sum_us) / 1e6);
+	fprintf(to, "crossfade_%s_count%s%s%s %llu\n", name, open, label, close, sum);
+}
+
+static void histogram(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	histogram_of(f, to, name, offset, "");
+}
+
+static void cluster_histogram(const struct metrics_facts *f, FILE *to, const char *name,
+			      size_t offset)
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		char label[64];
+		snprintf(label, sizeof label, "cluster=\"%s\"", cluster_label(arm));
+		histogram_of(f, to, name, offset + (size_t)arm * sizeof(struct latency), label);
+	}
 }
 
 static void write_table(const struct metrics_facts *f, FILE *to)
@@ -102,9 +157,17 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #define BY_LISTENER(name, type, member, help) ROW(by_listener, name, type, member, help)
 #define BY_CLUSTER(name, type, member, help) ROW(by_cluster, name, type, member, help)
 #define BY_REASON(name, type, member, help) ROW(by_reason, name, type, member, help)
+#define BY_SIDE(name, type, member, help) ROW(by_side, name, type, member, help)
+#define BY_NODE(name, type, member, help) ROW(by_node, name, type, nodes[0].member, help)
 #define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
+#define HISTOGRAM(name, type, member, help) ROW(histogram, name, type, member, help)
+#define CLUSTER_HISTOGRAM(name, type, member, help) ROW(cluster_histogram, name, type, member, help)
 #include "control/metrics.def"
+#undef CLUSTER_HISTOGRAM
+#undef HISTOGRAM
 #undef SINGLE
+#undef BY_NODE
+#undef BY_SIDE
 #undef BY_REASON
 #undef BY_CLUSTER
 #undef BY_LISTENER
@@ -132,7 +195,7 @@ static void write_requests_of(const struct metrics_facts *f, FILE *to, const str
 			if (n || is_usual(l, arm, class))
 				fprintf(to,
 					"crossfade_requests_total{listener=\"%s\",cluster=\"%s\","
-					"class=\"%s\"} %llu\n",
+					"status=\"%s\"} %llu\n",
 					l->name, cluster_label(arm), classes[class],
 					(unsigned long long)n);
 		}
@@ -172,35 +235,6 @@ static void write_requests(const struct metrics_facts *f, FILE *to)
 			write_requests_of(f, to, &f->plan->listeners[i]);
 }
 
-static void write_latency_of(const struct metrics_facts *f, FILE *to, int arm)
-{
-	static const char name[] = "crossfade_request_duration_seconds";
-	uint64_t sum = 0;
-	for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
-		uint64_t bound_us = latency_bound_us(b);
-		sum += metrics_sum(f->counters, f->worker_n,
-				   offsetof(struct counters, latency[arm].buckets[b]));
-		if (bound_us != UINT64_MAX)
-			fprintf(to, "%s_bucket{cluster=\"%s\",le=\"%.6g\"} %llu\n", name,
-				cluster_label(arm), (double)bound_us / 1e6,
-				(unsigned long long)sum);
-	}
-	fprintf(to, "%s_bucket{cluster=\"%s\",le=\"+Inf\"} %llu\n", name, cluster_label(arm),
-		(unsigned long long)sum);
-	fprintf(to, "%s_sum{cluster=\"%s\"} %.6f\n", name, cluster_label(arm),
-		(double)SUM(f, latency[arm].sum_us) / 1e6);
-	fprintf(to, "%s_count{cluster=\"%s\"} %llu\n", name, cluster_label(arm),
-		(unsigned long long)sum);
-}
-
-static void write_latency(const struct metrics_facts *f, FILE *to)
-{
-	family(to, "request_duration_seconds", "histogram",
-	       "From the head of a request to the end of its answer.");
-	for (int arm = 0; arm < ARMS; arm++)
-		write_latency_of(f, to, arm);
-}
-
 static void write_weights(const struct metrics_facts *f, FILE *to)
 {
 	family(to, "weight", "gauge", "The weights in force.");
@@ -214,8 +248,27 @@ static void write_weights(const struct metrics_facts *f, FILE *to)
 	number(to, "weights_unsaved", f->unsaved);
 }
 
+static void write_attempts_of(const struct metrics_facts *f, FILE *to, const struct node_record *n)
+{
+	for (int class = 0; class < STATUS_CLASSES; class ++) {
+		size_t at = offsetof(struct counters, nodes[0].attempts[class]) +
+			    n->state.number * sizeof(struct node_counters);
+		uint64_t sum = metrics_sum(f->counters, f->worker_n, at);
+		if (sum || class == 2 || class == 5)
+			fprintf(to,
+				"crossfade_node_requests_total{cluster=\"%s\",node=\"%s\","
+				"status=\"%s\"} %llu\n",
+				cluster_label((int)n->arm), n->name, classes[class],
+				(unsigned long long)sum);
+	}
+}
+
 static void write_nodes(const struct metrics_facts *f, FILE *to)
 {
+	family(to, "node_requests_total", "counter",
+	       "Attempts at a node by the class of status it answered with; none: it did not.");
+	for (size_t i = 0; i < f->nodes->n; i++)
+		write_attempts_of(f, to, f->nodes->list[i]);
 	family(to, "node_healthy", "gauge", "1 while a node passes its checks.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
@@ -264,7 +317,6 @@ void metrics_write(const struct metrics_facts *f, FILE *to)
 	write_facts(f, to);
 	write_requests(f, to);
 	write_classes(f, to);
-	write_latency(f, to);
 	write_table(f, to);
 	write_weights(f, to);
 	write_nodes(f, to);

@@ -67,7 +67,7 @@ static void retire(struct h1_back *b)
 
 static void give_credit(struct h1_back *b)
 {
-	if (!b->ready || !stream_receives(&b->stream))
+	if (!b->ready_ns || !stream_receives(&b->stream))
 		return;
 	size_t held = wire_unsent(&b->wire) + b->stream.credit;
 	if (held + TOP_UP_BYTES <= STREAM_CREDIT_BYTES)
@@ -86,7 +86,7 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 	b->sent_before = b->wire.sent_bytes;
 	if (b->state == BACK_IDLE)
 		b->state = BACK_ANSWER_HEAD;
-	wait_for(b, b->ready ? b->policy->idle_ms : b->policy->connect_ms);
+	wait_for(b, b->ready_ns ? b->policy->idle_ms : b->policy->connect_ms);
 }
 
 bool h1_back_has_sent(const struct h1_back *b)
@@ -416,7 +416,7 @@ static const struct stream_verbs stream_verbs = {
 static void on_ready(struct wire *w)
 {
 	struct h1_back *b = back_of(w, wire);
-	b->ready = true;
+	b->ready_ns = b->backs->wires->io->now_ns;
 	if (!b->arena) {
 		b->state = BACK_IDLE;
 		wait_for(b, b->policy->idle_ms);

@@ -59,11 +59,11 @@ struct h1_back {
 	struct h1_parser parser;
 	struct h1_body body;
 	uint64_t sent_before;	/* wire.sent_bytes when the exchange began */
+	uint64_t ready_ns;	/* when it was connected; 0: it is not yet */
 	uint8_t state;		/* enum h1_back_state */
 	bool stepping;
 	uint8_t method;		/* of the request */
 	uint8_t interims;	/* 1xx answers of this exchange */
-	bool ready;		/* connected */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;

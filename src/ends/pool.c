@@ -97,7 +97,7 @@ static void on_idle(struct h1_back *b)
 static void on_lost(struct h1_back *b, enum err why)
 {
 	struct pool *p = b->owner;
-	if (!b->ready && why != ERR_NONE)
+	if (!b->ready_ns && why != ERR_NONE)
 		p->counts->connects_failed++;
 	forget(p, b);
 }
@@ -129,4 +129,11 @@ bool pool_has_sent(struct stream *end)
 	struct h1_back *b = h1_back_of(end);
 	must(b);
 	return h1_back_has_sent(b);
+}
+
+uint64_t pool_ready_ns(struct stream *end)
+{
+	const struct h1_back *b = h1_back_of(end);
+	must(b);
+	return b->ready_ns;
 }

@@ -57,5 +57,7 @@ struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *aren
 
 /* Whether a byte of the exchange at this end, got from pool_take(), may have reached the node. */
 bool pool_has_sent(struct stream *end);
+/* When the connection of that end was there, by the io's clock; 0: it is not yet. */
+uint64_t pool_ready_ns(struct stream *end);
 
 #endif

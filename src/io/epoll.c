@@ -384,7 +384,7 @@ static int wait_until(struct epoll *e, struct epoll_event *events, uint64_t dead
 	e->io.counts.waits++;
 	if (deadline_ns == UINT64_MAX)
 		return wait_ns(e, events, NULL);
-	uint64_t now_ns = clock_monotonic_ns();
+	uint64_t now_ns = e->io.rested_ns;
 	uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 	t.tv_sec = (time_t)(left_ns / 1000000000u);
 	t.tv_nsec = (long)(left_ns % 1000000000u);
@@ -395,6 +395,7 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 {
 	struct epoll *e = of(io);
 	struct epoll_event events[EVENTS];
+	io->rested_ns = clock_monotonic_ns();
 	int n = wait_until(e, events, deadline_ns);
 	must(n >= 0 || errno == EINTR);
 	for (int i = 0; i < n; i++)

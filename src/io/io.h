@@ -86,6 +86,7 @@ struct io {
 	const struct io_verbs *verbs;
 	struct bufs *bufs;	/* borrowed: receives take their blocks here */
 	uint64_t now_ns;	/* monotonic; read once a turn, after the wait */
+	uint64_t rested_ns;	/* when that wait began: there the turn before it had ended */
 	uint64_t wall_ns;	/* since 1970; likewise */
 	struct io_counts counts;
 };

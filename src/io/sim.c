@@ -28,6 +28,7 @@ static void sim_wait(struct io *base, uint64_t deadline_ns)
 	if (!is_running(io))
 		return;
 	io->until_ns = deadline_ns;
+	base->rested_ns = base->now_ns; /* a turn takes no time here */
 	sim_run_due(io->sim);
 	struct list now;
 	list_init(&now);

@@ -433,13 +433,13 @@ static void uring_wait(struct io *io, uint64_t deadline_ns)
 {
 	struct uring *u = of(io);
 	bool is_more = !list_empty(&u->ended) || io_uring_cq_ready(&u->ring) > 0;
-	uint64_t now_ns = clock_monotonic_ns();
+	io->rested_ns = clock_monotonic_ns();
 	int r;
-	if (is_more || deadline_ns <= now_ns) {
+	if (is_more || deadline_ns <= io->rested_ns) {
 		r = io_uring_submit_and_get_events(&u->ring);
 	} else {
 		io->counts.waits++;
-		r = sleep_until(u, deadline_ns, now_ns);
+		r = sleep_until(u, deadline_ns, io->rested_ns);
 	}
 	/* What was not taken for want of memory or for a signal is taken at the next turn. */
 	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY);

@@ -134,6 +134,11 @@ static void peer_finished(struct wire *w, bool cut)
 		break_off(w, ERR_PEER_CLOSED);
 }
 
+static struct handshake_counts *counts_of(const struct wire *w)
+{
+	return w->hears_out ? &w->wires->connected : &w->wires->accepted;
+}
+
 /* False while the session is not up: it waits for its turn or for the peer, or it broke. */
 static bool handshake(struct wire *w)
 {
@@ -153,12 +158,12 @@ static bool handshake(struct wire *w)
 	if (p == TLS_MORE)
 		return false;
 	if (p == TLS_BAD) {
-		s->counts.handshakes_failed++;
+		counts_of(w)->failed++;
 		break_off(w, tls_why(w->tls));
 		return false;
 	}
-	s->counts.handshakes++;
-	s->counts.handshakes_resumed += tls_is_resumed(w->tls);
+	counts_of(w)->done++;
+	counts_of(w)->resumed += tls_is_resumed(w->tls);
 	w->state = WIRE_OPEN;
 	if (w->out.bytes)
 		wire_touch(w);

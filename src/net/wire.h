@@ -21,8 +21,9 @@
 struct tls;
 struct wire;
 
-struct wires_counts {
-	uint64_t handshakes, handshakes_resumed, handshakes_failed;
+/* TLS handshakes of one side. One that the peer leaves without a word counts nowhere. */
+struct handshake_counts {
+	uint64_t done, resumed, failed;
 };
 
 /* What all wires of one thread share. */
@@ -34,7 +35,7 @@ struct wires {
 	struct list queued;	  /* have a handshake to start, in a later turn */
 	struct list ending;	  /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
-	struct wires_counts counts;
+	struct handshake_counts accepted, connected;
 	struct slab sends; /* of struct wire_send */
 };
 

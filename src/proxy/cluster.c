@@ -14,6 +14,7 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 	if (!*at) {
 		*at = calloc(1, sizeof **at);
 		must(*at);
+		(*at)->number = node->state->number;
 		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
 	}
 	return *at;

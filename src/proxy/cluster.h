@@ -13,6 +13,7 @@ struct live_node {
 	const struct node *node; /* of the adopted plan; NULL: it is no longer in it */
 	const struct cluster *cluster;
 	struct pool pool;
+	uint32_t number; /* of its state */
 	unsigned outstanding;
 	enum node_duty duty; /* of its state, as last looked at */
 };

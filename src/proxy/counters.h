@@ -21,6 +21,11 @@ static inline void counter_add(counter *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
+static inline void counter_sub(counter *c, uint64_t n)
+{
+	counter_add(c, -n);
+}
+
 static inline void counter_set(counter *c, uint64_t n)
 {
 	atomic_store_explicit(c, n, memory_order_relaxed);
@@ -50,6 +55,20 @@ struct latency {
 	counter sum_us;
 };
 
+static inline void latency_add(struct latency *l, uint64_t us)
+{
+	counter_add(&l->buckets[latency_bucket(us)], 1);
+	counter_add(&l->sum_us, us);
+}
+
+/* By side of the proxy: connections of clients, and to nodes. */
+enum side { SIDE_CLIENTS, SIDE_CLUSTERS, SIDES };
+
+struct node_counters {
+	counter attempts[STATUS_CLASSES]; /* by the status of the node's answer; 0: it gave none */
+	counter in_flight;
+};
+
 struct counters {
 	counter requests[LISTENERS_MAX][ARMS + 1][STATUS_CLASSES];
 	/* Those whose head came whole, by enum class. */
@@ -64,10 +83,15 @@ struct counters {
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
 	counter in_flight[ARMS];
-	struct latency latency[ARMS]; /* from the request's head to the end of its answer */
-	counter handshakes, handshakes_resumed, handshakes_failed;
-	counter turns;
-	counter fail_open; /* requests decided while no node of the cluster was healthy */
+	counter retries[ARMS];	      /* attempts at another node after one that failed */
+	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
+	/* From the request's way to the node to its answer's head. */
+	struct latency answering[ARMS];
+	counter handshakes[SIDES], handshakes_resumed[SIDES], handshakes_failed[SIDES];
+	struct latency turns; /* from the end of a wait to the beginning of the next */
+	struct latency lag;   /* from when a timer was due until the worker woke for it */
+	counter fail_open;    /* requests decided while no node of the cluster was healthy */
+	struct node_counters nodes[NODES_MAX]; /* by the number of their state */
 };
 
 #endif

@@ -12,22 +12,28 @@ static void decide(struct exchange *ex);
 
 /* --- the end --- */
 
+static unsigned status_class(const struct exchange *ex)
+{
+	unsigned class = ex->status / 100;
+	return class < STATUS_CLASSES ? class : 0;
+}
+
 static void count(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
 	struct counters *c = d->counters;
-	unsigned class = ex->status / 100;
-	counter_add(&c->requests[ex->listener->number][ex->arm][class < STATUS_CLASSES ? class : 0],
-		    1);
+	counter_add(&c->requests[ex->listener->number][ex->arm][status_class(ex)], 1);
 	if (ex->request)
 		counter_add(&c->classes[ex->listener->number][ex->arm][ex->class.class], 1);
 	if (ex->arm == ARM_NONE)
 		return;
 	counter_add(&c->request_body_bytes[ex->arm], ex->request_bytes);
 	counter_add(&c->answer_body_bytes[ex->arm], ex->answer_bytes);
-	uint64_t us = (d->io->now_ns - ex->began_ns) / 1000;
-	counter_add(&c->latency[ex->arm].buckets[latency_bucket(us)], 1);
-	counter_add(&c->latency[ex->arm].sum_us, us);
+	/* A tunnel's length is no answer time. */
+	if (ex->status != 101)
+		latency_add(&c->latency[ex->arm], (d->io->now_ns - ex->began_ns) / 1000);
+	if (ex->answered_ns)
+		latency_add(&c->answering[ex->arm], (ex->answered_ns - ex->asked_ns) / 1000);
 }
 
 static void uncount_flight(struct exchange *ex)
@@ -59,11 +65,14 @@ static void leave_node(struct exchange *ex)
 {
 	if (!ex->node)
 		return;
+	struct counters *c = ex->desk->counters;
+	struct node_counters *n = &c->nodes[ex->node->number];
 	must(ex->node->outstanding > 0);
 	ex->node->outstanding--;
 	ex->node = NULL;
-	struct counters *c = ex->desk->counters;
-	counter_set(&c->in_flight[ex->arm], counter_read(&c->in_flight[ex->arm]) - 1);
+	counter_sub(&c->in_flight[ex->arm], 1);
+	counter_sub(&n->in_flight, 1);
+	counter_add(&n->attempts[status_class(ex)], 1);
 }
 
 static void leave_node_if_over(struct exchange *ex)
@@ -156,6 +165,8 @@ static void attempt(struct exchange *ex, struct live_node *node)
 	ex->node = node;
 	node->outstanding++;
 	counter_add(&c->in_flight[ex->arm], 1);
+	counter_add(&c->nodes[node->number].in_flight, 1);
+	ex->asked_ns = ex->desk->io->now_ns;
 	struct stream *to = pool_take(&node->pool, &ex->back, &ex->arena);
 	if (ex->front.peer->credit)
 		stream_grant(to, ex->front.peer->credit);
@@ -395,11 +406,21 @@ static const struct stream_verbs front_verbs = {
 
 /* --- what the node says --- */
 
+/* Connecting is none of the node's time to answer. */
+static void note_answer(struct exchange *ex, const struct msg *m)
+{
+	uint64_t ready_ns = pool_ready_ns(ex->back.peer);
+	ex->status = m->status;
+	ex->answered_ns = ex->desk->io->now_ns;
+	if (ready_ns > ex->asked_ns)
+		ex->asked_ns = ready_ns;
+}
+
 static void answered_head(struct stream *to, struct msg *m, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
 	if (m->status >= 200 || m->status == 101)
-		ex->status = m->status;
+		note_answer(ex, m);
 	stream_head(ex->front.peer, m, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);
@@ -448,6 +469,7 @@ static void node_failed(struct exchange *ex, enum err why)
 	ex->last_failure = (uint16_t)why;
 	abandon_back(ex, why);
 	if (again) {
+		counter_add(&ex->desk->counters->retries[ex->arm], 1);
 		decide(ex);
 		return;
 	}

@@ -63,6 +63,8 @@ struct exchange {
 	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
+	uint64_t asked_ns;    /* when the present attempt's request could go to the node */
+	uint64_t answered_ns; /* when its answer's last head came; 0: none has */
 	uint64_t request_bytes, answer_bytes;
 	struct classed class; /* of the request, once it has come */
 	uint16_t status;      /* of the answer; 0: none yet */

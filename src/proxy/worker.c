@@ -49,8 +49,7 @@ static struct arena *open_exchange(const struct front_facts *facts, struct strea
 static void connection_gone(const struct front_facts *facts)
 {
 	struct live_listener *l = facts->listener;
-	counter *open = &l->worker->config.counters->connections_open[l->number];
-	counter_set(open, counter_read(open) - 1);
+	counter_sub(&l->worker->config.counters->connections_open[l->number], 1);
 	let_go_if_unused(l);
 }
 
@@ -285,13 +284,18 @@ static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 	return ns < deadline_ns ? ns : deadline_ns;
 }
 
+static void publish_handshakes(struct counters *c, enum side side, const struct handshake_counts *n)
+{
+	counter_set(&c->handshakes[side], n->done);
+	counter_set(&c->handshakes_resumed[side], n->resumed);
+	counter_set(&c->handshakes_failed[side], n->failed);
+}
+
 static void publish_counts(struct worker *w)
 {
 	struct counters *c = w->config.counters;
-	counter_add(&c->turns, 1);
-	counter_set(&c->handshakes, w->wires.counts.handshakes);
-	counter_set(&c->handshakes_resumed, w->wires.counts.handshakes_resumed);
-	counter_set(&c->handshakes_failed, w->wires.counts.handshakes_failed);
+	publish_handshakes(c, SIDE_CLIENTS, &w->wires.accepted);
+	publish_handshakes(c, SIDE_CLUSTERS, &w->wires.connected);
 	for (int arm = 0; arm < ARMS; arm++) {
 		const struct pool_counts *p = &w->desk.clusters[arm].counts;
 		counter_set(&c->back_connects[arm], p->connects);
@@ -303,10 +307,22 @@ static void publish_counts(struct worker *w)
 	counter_set(&slot->in_flight_before, w->desk.in_flight_before);
 }
 
+/* Waits, and counts how long the turn before took and how late it wakes for what was due. */
+static void wait_for_work(struct worker *w, uint64_t deadline_ns)
+{
+	struct io *io = w->config.io;
+	struct counters *c = w->config.counters;
+	uint64_t began_ns = io->now_ns;
+	io_wait(io, deadline_ns);
+	latency_add(&c->turns, (io->rested_ns - began_ns) / 1000);
+	if (io->rested_ns < deadline_ns && deadline_ns <= io->now_ns)
+		latency_add(&c->lag, (io->now_ns - deadline_ns) / 1000);
+}
+
 void worker_turn(struct worker *w, uint64_t deadline_ns)
 {
 	struct io *io = w->config.io;
-	io_wait(io, next_deadline(w, deadline_ns));
+	wait_for_work(w, next_deadline(w, deadline_ns));
 	look_at_board(w);
 	look_at_plan(w);
 	look_at_duties(w);

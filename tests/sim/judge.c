@@ -607,6 +607,8 @@ void judge_worker_over(struct world *w, unsigned worker)
 		judge_nothing(w, "requests in flight", counter_read(&c->in_flight[arm]));
 		judge_nothing(w, "connections to nodes", counter_read(&c->back_open[arm]));
 	}
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		judge_nothing(w, "requests at a node", counter_read(&c->nodes[i].in_flight));
 	judge_nothing(w, "requests on the board", counter_read(&h->slot->in_flight_now) +
 							  counter_read(&h->slot->in_flight_before));
 	judge_nothing(w, "bytes of blocks", h->bufs.bytes_out);

@@ -88,16 +88,21 @@ static void what_the_workers_count_is_summed(void **state)
 		counter_add(&w.counters[i].classes[1][ARM_TARGET][CLASS_WRITE], 3);
 		counter_add(&w.counters[i].connections_open[1], 3);
 		counter_add(&w.counters[i].answers_here[ERR_BACK_REFUSED], 2);
-		counter_add(&w.counters[i].latency[ARM_SOURCE].buckets[latency_bucket(1000)], 4);
-		counter_add(&w.counters[i].latency[ARM_SOURCE].sum_us, 4000);
+		for (int n = 0; n < 4; n++)
+			latency_add(&w.counters[i].latency[ARM_SOURCE], 1000);
+		latency_add(&w.counters[i].turns, 30);
+		counter_add(&w.counters[i].handshakes[SIDE_CLUSTERS], 3);
+		/* The nodes are numbered in the order of the configuration. */
+		counter_add(&w.counters[i].nodes[1].attempts[0], 2);
+		counter_add(&w.counters[i].nodes[0].in_flight, 1);
 	}
 	write_metrics(&w);
 	static const char *const lines[] = {
-		"crossfade_requests_total{listener=\"weighted\",cluster=\"source\",class=\"2xx\"} "
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"source\",status=\"2xx\"} "
 		"32",
-		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",class=\"5xx\"} "
+		"crossfade_requests_total{listener=\"weighted\",cluster=\"target\",status=\"5xx\"} "
 		"0",
-		"crossfade_requests_total{listener=\"target\",cluster=\"none\",class=\"4xx\"} 2",
+		"crossfade_requests_total{listener=\"target\",cluster=\"none\",status=\"4xx\"} 2",
 		"crossfade_requests_by_kind_total{listener=\"weighted\",cluster=\"target\",kind="
 		"\"write\"} 6",
 		"crossfade_requests_by_kind_total{listener=\"weighted\",cluster=\"target\",kind="
@@ -107,6 +112,16 @@ static void what_the_workers_count_is_summed(void **state)
 		"crossfade_request_duration_seconds_sum{cluster=\"source\"} 0.008000",
 		"crossfade_request_duration_seconds_count{cluster=\"source\"} 8",
 		"crossfade_request_duration_seconds_bucket{cluster=\"source\",le=\"+Inf\"} 8",
+		"crossfade_request_duration_seconds_bucket{cluster=\"source\",le=\"0.000724\"} 0",
+		"crossfade_request_duration_seconds_bucket{cluster=\"source\",le=\"0.001024\"} 8",
+		"crossfade_loop_turn_seconds_bucket{le=\"6.4e-05\"} 2",
+		"crossfade_loop_turn_seconds_sum 0.000060",
+		"crossfade_loop_turn_seconds_count 2",
+		"crossfade_tls_handshakes_total{side=\"clients\"} 0",
+		"crossfade_tls_handshakes_total{side=\"clusters\"} 6",
+		"crossfade_node_requests_total{cluster=\"source\",node=\"s\",status=\"2xx\"} 0",
+		"crossfade_node_requests_total{cluster=\"target\",node=\"t:1\",status=\"none\"} 4",
+		"crossfade_node_requests_in_flight{cluster=\"source\",node=\"s\"} 2",
 		"crossfade_weight{cluster=\"target\"} 1",
 		"crossfade_weights_epoch 7",
 		"crossfade_io_info{backend=\"epoll\"} 1",

@@ -346,7 +346,7 @@ static void a_turn_starts_at_most_four_handshakes(void **state)
 		assert_int_equal(wires_restless(&w->wires), now < PAIRS && now > 0);
 		begun = now;
 	}
-	assert_int_equal(w->wires.counts.handshakes_failed, PAIRS);
+	assert_int_equal(w->wires.accepted.failed, PAIRS);
 	settle(w);
 	tls_context_drop(w->tls);
 	tls_library_close(library);
