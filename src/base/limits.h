@@ -129,6 +129,13 @@
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
 
+/* --- the access log --- */
+
+/* Lines of one worker that the disk has not taken: some 2,000, twenty milliseconds of a busy one. */
+#define ACCESS_RING_BYTES (1024 * 1024)
+/* How long a line may wait in there while little is going on. */
+#define ACCESS_WAIT_MS 100
+
 static_assert(WIRE_FLUSH_BYTES + 4 * 22 <= BLOCK_LARGE_BYTES, "four sealed records are one block");
 static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");
 static_assert(BLOCK_LARGE_BYTES >= TRAILERS_BYTES + 4, "trailers must be able to be contiguous");

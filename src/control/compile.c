@@ -247,6 +247,8 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->plan.number = c->previous ? c->previous->number + 1 : 1;
 	d->plan.profile = (enum profile)c->config->profile;
 	d->plan.worker_n = c->worker_n;
+	if (c->config->log.access)
+		d->plan.access = (enum access_format)(ACCESS_ALB + c->config->log.format);
 	d->plan.pins = pins_new(c->worker_n);
 	if (speaks_tls(c->config))
 		compile_front_tls(d, c, complaints);

@@ -35,6 +35,7 @@ static const char *const sticky_words[] = {
 	[STICKY_COOKIE] = "cookie",
 	NULL,
 };
+static const char *const log_words[] = { "alb", "json", NULL };
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
 static const char *const profile_words[] = {
 	[PROFILE_HTTP] = "http",
@@ -339,6 +340,14 @@ static void check_sticky_addresses(struct binder *b, const struct config *c)
 			"at the listener weighted: else all clients have that balancer's address");
 }
 
+#define AT(member) .offset = offsetof(struct config_log, member)
+static const struct key log_keys[] = {
+	{ "access", &key_path, AT(access), .missing = "the file that gets a line for each request" },
+	{ "format", &key_choice, AT(format), .preset = 0, .words = log_words },
+};
+#undef AT
+static const struct section log_section = { KEYS(log_keys) };
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
@@ -369,12 +378,12 @@ static const struct key root_keys[] = {
 	{ "override", &key_section, AT(override), .section = &override_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &timeouts_section },
 	{ "admin", &key_section, AT(admin), .section = &admin_section },
+	{ "log", &key_section, AT(log), .section = &log_section },
 	{ "workers", &key_workers, AT(workers) },
 	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
 	LATER("capture"),
-	LATER("access_log"),
 	LATER("routes"),
 	LATER("cutover"),
 	LATER("replay"),

@@ -134,6 +134,12 @@ struct config_admin {
 	const char *socket;
 };
 
+struct config_log {
+	struct section_head head;
+	const char *access; /* NULL: no access log */
+	uint32_t format;    /* 0: ACCESS_ALB, 1: ACCESS_JSON */
+};
+
 enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };
 
 struct config_listeners {
@@ -153,6 +159,7 @@ struct config {
 	struct config_override override;
 	struct config_timeouts timeouts;
 	struct config_admin admin;
+	struct config_log log;
 	uint32_t workers; /* 0: one for each core */
 	uint32_t io;	  /* enum config_io */
 	uint32_t profile; /* enum profile */

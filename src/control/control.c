@@ -70,14 +70,47 @@ static bool take_slots(struct control *c)
 	return true;
 }
 
+int control_open_log(struct config *config)
+{
+	const struct config_log *l = &config->log;
+	int fd = l->access ? access_log_file(l->access) : -1;
+	if (l->access && fd < 0)
+		complain(&config->complaints, l->head.at, "log: cannot write %s: %s", l->access,
+			 strerror(errno));
+	return fd;
+}
+
+void control_use_log(struct control *c, int fd)
+{
+	int error = access_log_use(&c->access_log, fd);
+	if (error)
+		log_line(LOG_ERROR, "access log: its thread cannot be started: %s", strerror(error));
+}
+
+void control_reopen_logs(struct control *c)
+{
+	const char *path = c->config->log.access;
+	int fd = path ? access_log_file(path) : -1;
+	control_use_log(c, fd);
+	if (fd >= 0)
+		log_line(LOG_INFO, "access log: %s is opened anew", path);
+	else if (path)
+		log_line(LOG_ERROR, "access log: cannot open %s anew: %s; the old file is kept",
+			 path, strerror(errno));
+}
+
 static bool open_parts(struct control *c, struct config *config, char error[WEIGHTS_TEXT_BYTES])
 {
+	int log = control_open_log(config);
 	bool named[LISTENERS_MAX] = { false };
 	must(listeners_add(&c->listeners, config, named));
 	const struct plan *first = control_compile(c, config, &config->complaints);
+	control_use_log(c, log);
 	if (!first)
 		return false;
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
+	if (config->complaints.n)
+		return false;
 	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
 		return false;
 	if (!drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state)) {
@@ -109,6 +142,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->slots = allocate(c->worker_n, 64, sizeof(struct board_slot *));
 	c->counters = allocate(c->worker_n, 64, sizeof *c->counters);
 	c->weights.state.fd = c->weights.audit.fd = -1;
+	access_log_open(&c->access_log, c->worker_n, c->counters);
 	open_libraries(c);
 	nodes_open(&c->nodes, config);
 	listeners_open(&c->listeners);
@@ -132,6 +166,7 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
+	access_log_close(&c->access_log);
 	drains_close(&c->drains);
 	weights_close(&c->weights);
 	publisher_close(&c->publisher);
@@ -279,6 +314,7 @@ struct worker_config control_worker(struct control *c, unsigned number)
 		.slot = c->slots[number],
 		.door = &c->workers[number].door,
 		.counters = &c->counters[number],
+		.access = &c->access_log.ends[number],
 		.seed = clock_wall_ns() ^ ((uint64_t)getpid() << 40) ^ ((uint64_t)number << 56),
 	};
 }

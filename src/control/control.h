@@ -6,6 +6,7 @@
  * weights, and stops them. It lives on a thread of its own and never touches a request.
  */
 
+#include "control/access_log.h"
 #include "control/admin.h"
 #include "control/drains.h"
 #include "control/health.h"
@@ -30,6 +31,7 @@ struct control {
 	struct publish_worker *workers; /* owned */
 	struct board_slot **slots;	/* owned */
 	struct counters *counters;	/* owned: one for each worker */
+	struct access_log access_log;
 	struct publisher publisher;
 	struct weights weights;
 	struct drains drains;
@@ -80,6 +82,9 @@ void control_turn(struct control *c);
 /* At the end of the turn the configuration is read anew: see reload.h. Not while it stops. */
 void control_reload(struct control *c);
 
+/* Whoever rotates logs has moved the access log away: it is opened anew. */
+void control_reopen_logs(struct control *c);
+
 /* Drains, at most timeouts.drain; then, or when called again, what is left is cut. */
 void control_stop(struct control *c);
 /* Every worker is over, and so are control's own connections. */
@@ -94,6 +99,9 @@ bool control_weights_differ(const struct control *c);
 const struct plan *control_compile(struct control *c, struct config *config,
 				   struct complaints *complaints);
 bool control_open_names(struct control *c);
+/* The file of log.access: a descriptor; -1: there is none, or a complaint says why. */
+int control_open_log(struct config *config);
+void control_use_log(struct control *c, int fd /* moved in */);
 
 /* How many workers a configuration asks for: workers: N, or the cores that we may use. */
 unsigned control_worker_count(const struct config *c);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
@@ -98,10 +99,15 @@ static bool apply(struct control *c, struct config *fresh)
 		refuse_what_is_fixed(c, fresh);
 	if (fresh->complaints.n)
 		return false;
-	const struct plan *plan = make_plan(c, fresh);
+	int log = control_open_log(fresh);
+	const struct plan *plan = fresh->complaints.n ? NULL : make_plan(c, fresh);
 	bool good = plan && publish_plan(c, fresh, plan);
 	nodes_retire(&c->nodes, good ? fresh : c->config);
 	listeners_retire(&c->listeners, good ? fresh : c->config, &c->source);
+	if (good)
+		control_use_log(c, log);
+	else if (log >= 0)
+		close(log);
 	return good;
 }
 

@@ -10,11 +10,14 @@
 #include "http/stream.h"
 #include "io/addr.h"
 #include "net/preface.h"
+#include "net/wire.h"
 
 struct front_facts {
 	void *listener;		 /* the user's own, as given when the connection was opened */
 	const struct addr *peer; /* the client; valid while the connection is open */
 	bool tls;
+	struct wire_tls_facts session; /* valid while the connection is open */
+	uint64_t number;	       /* counts the connections of this thread, from 1 */
 };
 
 struct front_user {

@@ -496,6 +496,7 @@ static void on_bytes(struct wire *w)
 static void on_ready(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
+	f->facts.session = wire_tls(w);
 	wait_for(f, f->policy->idle_ms);
 }
 
@@ -638,7 +639,8 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 		.fronts = s,
 		.user = user,
 		.policy = policy,
-		.facts = { .listener = listener, .peer = &sock->peer, .tls = tls != NULL },
+		.facts = { .listener = listener, .peer = &sock->peer, .tls = tls != NULL,
+			   .number = ++s->opened },
 		.opened_ms = io_now_ms(s->wires->io),
 	};
 	stream_init(&f->stream, &stream_verbs, "front");

@@ -21,6 +21,7 @@ struct h1_fronts {
 	struct slab rests, chunks; /* of struct h1_rest, and for their arenas */
 	struct list open;	   /* all fronts */
 	size_t open_n;
+	uint64_t opened; /* since the beginning */
 	bool stopping; /* answers say Connection: close, idle connections are closed */
 };
 

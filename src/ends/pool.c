@@ -137,3 +137,10 @@ uint64_t pool_ready_ns(struct stream *end)
 	must(b);
 	return b->ready_ns;
 }
+
+const struct addr *pool_address(struct stream *end)
+{
+	const struct h1_back *b = h1_back_of(end);
+	must(b);
+	return &b->address;
+}

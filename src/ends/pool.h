@@ -59,5 +59,7 @@ struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *aren
 bool pool_has_sent(struct stream *end);
 /* When the connection of that end was there, by the io's clock; 0: it is not yet. */
 uint64_t pool_ready_ns(struct stream *end);
+/* Where it leads; valid as long as the end. */
+const struct addr *pool_address(struct stream *end);
 
 #endif

@@ -13,6 +13,7 @@ void reply_start(struct reply *r, struct stream *to, struct msg *m, struct chain
 	if (head_only)
 		chain_drop(body);
 	chain_move(&r->body, body);
+	r->bytes = m->text_n + 2 + r->body.bytes;
 	stream_head(to, m, !r->body.bytes);
 	reply_go_on(r);
 }

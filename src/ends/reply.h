@@ -11,7 +11,14 @@
 struct reply {
 	struct stream *to;
 	struct chain body;
+	uint64_t bytes; /* of head and body together */
 };
+
+/* Bytes that were handed over: 0 for a reply that never began. */
+static inline uint64_t reply_told(const struct reply *r)
+{
+	return r->bytes - r->body.bytes;
+}
 
 /*
  * Sends `m` (a status and fields; the length is set here) and then `body`, moved in, to `to`, as far

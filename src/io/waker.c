@@ -1,6 +1,7 @@
 #include "io/waker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -31,4 +32,13 @@ void waker_wake(struct waker *w)
 	while (n < 0 && errno == EINTR);
 	/* The counter is full only after 2^64 wakes. */
 	must(n == sizeof one);
+}
+
+void waker_sleep(struct waker *w, int ms)
+{
+	uint64_t wakes;
+	(void)poll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, ms);
+	if (read(w->fd, &wakes, sizeof wakes) < 0)
+		must(errno == EAGAIN || errno == EINTR);
+	waker_rearm(w);
 }

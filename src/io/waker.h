@@ -3,7 +3,8 @@
 
 /*
  * Wakes one waiting thread from any other. However many wake it between two of its waits, the
- * kernel hears of it once. The descriptor is never read: who watches it does so edge-triggered.
+ * kernel hears of it once. The descriptor is read by waker_sleep() only: an io watches it
+ * edge-triggered.
  */
 
 #include <stdatomic.h>
@@ -20,6 +21,11 @@ void waker_close(struct waker *w);
 
 /* From any thread. */
 void waker_wake(struct waker *w);
+
+/*
+ * For a thread that has no io: sleeps until it is woken, at most `ms`. It need not rearm.
+ */
+void waker_sleep(struct waker *w, int ms);
 
 /*
  * After each wait and before the woken thread looks at what others have left for it: a later wake

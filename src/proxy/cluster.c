@@ -6,6 +6,17 @@
 
 /* --- plans --- */
 
+/* The number may have been another node's, which is gone. */
+static void forget_counts(struct live_nodes *all, uint32_t number)
+{
+	if (!all->counters)
+		return;
+	struct node_counters *c = &all->counters[number];
+	for (unsigned i = 0; i < STATUS_CLASSES; i++)
+		counter_set(&c->attempts[i], 0);
+	counter_set(&c->in_flight, 0);
+}
+
 static struct live_node *live_node_of(struct live_nodes *all, struct live_cluster *c,
 				      const struct node *node)
 {
@@ -15,6 +26,7 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 		*at = calloc(1, sizeof **at);
 		must(*at);
 		(*at)->number = node->state->number;
+		forget_counts(all, node->state->number);
 		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
 	}
 	return *at;

@@ -7,6 +7,7 @@
  */
 
 #include "ends/pool.h"
+#include "proxy/counters.h"
 #include "proxy/plan.h"
 
 struct live_node {
@@ -31,6 +32,7 @@ struct live_cluster {
 struct live_nodes {
 	struct live_node *by_number[NODES_MAX]; /* owned */
 	struct h1_backs *backs;			/* borrowed */
+	struct node_counters *counters;		/* borrowed, by number; NULL: nobody counts */
 };
 
 /* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */

@@ -91,6 +91,7 @@ struct counters {
 	struct latency turns; /* from the end of a wait to the beginning of the next */
 	struct latency lag;   /* from when a timer was due until the worker woke for it */
 	counter fail_open;    /* requests decided while no node of the cluster was healthy */
+	counter access_lines, access_dropped; /* of the access log */
 	struct node_counters nodes[NODES_MAX]; /* by the number of their state */
 };
 

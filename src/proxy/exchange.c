@@ -53,6 +53,8 @@ static void end_if_over(struct exchange *ex)
 		return;
 	ex->state = EXCHANGE_ENDED;
 	count(ex);
+	if (ex->notes)
+		access_write(ex->desk->access, ex, ex->desk->counters);
 	uncount_flight(ex);
 	plan_unpin(ex->plan, ex->desk->worker);
 	list_remove(&ex->wait_link);
@@ -106,6 +108,7 @@ static void answer_here(struct exchange *ex, enum err why)
 	struct desk *d = ex->desk;
 	must(stream_over(&ex->back) && !ex->status);
 	counter_add(&d->counters->answers_here[why], 1);
+	ex->why = (uint16_t)why;
 	ex->state = EXCHANGE_REPLYING;
 	ex->status = (uint16_t)err_status(why);
 	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
@@ -168,6 +171,8 @@ static void attempt(struct exchange *ex, struct live_node *node)
 	counter_add(&c->nodes[node->number].in_flight, 1);
 	ex->asked_ns = ex->desk->io->now_ns;
 	struct stream *to = pool_take(&node->pool, &ex->back, &ex->arena);
+	if (ex->notes)
+		access_note_attempt(ex->notes, &ex->arena, pool_address(to), node->node->name);
 	if (ex->front.peer->credit)
 		stream_grant(to, ex->front.peer->credit);
 	bool whole = !stream_receives(&ex->front);
@@ -261,6 +266,7 @@ static bool is_too_large(const struct exchange *ex, uint64_t body_bytes)
 static void answer_health(struct exchange *ex)
 {
 	struct msg *m = ex->request;
+	ex->notes = NULL; /* it would fill the log */
 	if (m->method != METHOD_GET && m->method != METHOD_HEAD) {
 		answer_here(ex, ERR_METHOD_NOT_ALLOWED);
 		return;
@@ -295,6 +301,8 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_health(ex);
 		return;
 	}
+	if (ex->notes)
+		ex->notes->request_head_bytes = m->text_n + 2;
 	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
 		answer_here(ex, ERR_BODY_SIZE);
 		return;
@@ -311,6 +319,7 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 static void body_grew_too_large(struct exchange *ex, struct chain *c)
 {
 	chain_drop(c);
+	ex->why = ERR_BODY_SIZE;
 	if (ex->status && stream_sends(&ex->front))
 		stream_abort(ex->front.peer, STREAM_RESET, ERR_BODY_SIZE);
 	abandon_back(ex, ERR_BODY_SIZE);
@@ -388,6 +397,7 @@ static void client_left(struct exchange *ex, enum err why)
 static void asked_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct exchange *ex = exchange_of(to, front);
+	ex->why = (uint16_t)why;
 	list_remove(&ex->wait_link);
 	if (way == STREAM_STOP)
 		client_left(ex, why);
@@ -414,6 +424,8 @@ static void note_answer(struct exchange *ex, const struct msg *m)
 	ex->answered_ns = ex->desk->io->now_ns;
 	if (ready_ns > ex->asked_ns)
 		ex->asked_ns = ready_ns;
+	if (ex->notes)
+		access_note_answer(ex->notes, m);
 }
 
 static void answered_head(struct stream *to, struct msg *m, bool end)
@@ -478,6 +490,7 @@ static void node_failed(struct exchange *ex, enum err why)
 		return;
 	}
 	counter_add(&ex->desk->counters->aborted[why], 1);
+	ex->why = (uint16_t)why;
 	stop_request(ex);
 	if (stream_sends(&ex->front))
 		stream_abort(ex->front.peer, STREAM_RESET, why);
@@ -516,7 +529,7 @@ static const struct stream_verbs back_verbs = {
 /* --- a life --- */
 
 struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
-			    const struct addr *peer, struct stream *front)
+			    const struct front_facts *facts, struct stream *front)
 {
 	struct exchange *ex = slab_take(&d->exchanges);
 	memset(ex, 0, sizeof *ex);
@@ -526,10 +539,12 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 	ex->desk = d;
 	ex->plan = plan;
 	ex->listener = l;
-	ex->peer = ex->client = *peer;
+	ex->peer = ex->client = *facts->peer;
 	ex->arm = ARM_NONE;
 	ex->began_ns = d->io->now_ns;
 	arena_open(&ex->arena, &d->chunks);
+	if (plan->access != ACCESS_OFF && d->access)
+		ex->notes = access_note(&ex->arena, facts);
 	list_init(&ex->wait_link);
 	list_init(&ex->link);
 	list_add_tail(&d->open, &ex->link);

@@ -8,6 +8,7 @@
 
 #include "ends/front.h"
 #include "ends/reply.h"
+#include "proxy/access.h"
 #include "proxy/board.h"
 #include "proxy/cluster.h"
 #include "proxy/counters.h"
@@ -29,6 +30,7 @@ struct desk {
 	struct counters *counters;
 	const struct stream_tracer *tracer; /* NULL: nobody listens */
 	struct chance chance;
+	struct access *access; /* NULL: nobody takes lines */
 	struct slab exchanges, chunks;
 	struct list open;    /* all exchanges */
 	struct list waiting; /* decided later */
@@ -60,6 +62,7 @@ struct exchange {
 	struct addr peer;	/* who is connected to us */
 	struct addr client;	/* whom the request comes from: the peer, or who it says */
 	bool trusted;		/* the peer's word on that counts */
+	struct access_notes *notes; /* in the arena; NULL: it is not logged */
 	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
@@ -72,6 +75,7 @@ struct exchange {
 	uint8_t arm;	      /* enum arm, or ARM_NONE before the decision */
 	uint8_t tried_n;
 	uint16_t last_failure; /* enum err, of the last node tried */
+	uint16_t why;	       /* enum err: what went wrong with all of it */
 	bool counted;	       /* in in_flight_now or in_flight_before */
 };
 
@@ -83,7 +87,7 @@ void desk_close(struct desk *d);
  * it (struct front_user's open()).
  */
 struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
-			    const struct addr *peer, struct stream *front);
+			    const struct front_facts *facts, struct stream *front);
 
 /* New values or a new plan: those that wait decide again. */
 void desk_decide_waiting(struct desk *d);

@@ -85,6 +85,9 @@ struct cluster {
 		*tls; /* one for each worker, then control's; NULL when no node speaks TLS */
 };
 
+/* Whether and how exchanges are logged. */
+enum access_format { ACCESS_OFF, ACCESS_ALB, ACCESS_JSON };
+
 /* X-Amzn-Trace-Id and traceparent of a request that has none. */
 enum trace { TRACE_MAKE, TRACE_KEEP };
 
@@ -146,6 +149,7 @@ struct plan {
 	struct sticky sticky;
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	enum profile profile;
+	enum access_format access;
 	unsigned worker_n;
 	struct plan_pins *pins; /* one for each worker */
 };

@@ -43,7 +43,7 @@ static void let_go_if_unused(struct live_listener *l);
 static struct arena *open_exchange(const struct front_facts *facts, struct stream *front)
 {
 	struct live_listener *l = facts->listener;
-	return exchange_open(&l->worker->desk, l->plan, l->listener, facts->peer, front);
+	return exchange_open(&l->worker->desk, l->plan, l->listener, facts, front);
 }
 
 static void connection_gone(const struct front_facts *facts)
@@ -354,12 +354,14 @@ struct worker *worker_open(const struct worker_config *c)
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
 	h1_backs_open(&w->backs, &w->wires, &w->wheel);
 	w->nodes.backs = &w->backs;
+	w->nodes.counters = c->counters->nodes;
 	w->desk.io = c->io;
 	w->desk.bufs = c->bufs;
 	w->desk.worker = c->number;
 	w->desk.counters = c->counters;
 	w->desk.chance.state = c->seed;
 	w->desk.tracer = c->tracer;
+	w->desk.access = c->access;
 	desk_open(&w->desk);
 	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
 	split_open(&w->desk.split, c->number, plan->worker_n);

@@ -36,6 +36,7 @@ struct worker_config {
 	struct board_slot *slot;	    /* borrowed */
 	struct worker_door *door;	    /* borrowed; door->plan is set */
 	struct counters *counters;	    /* borrowed, zeroed */
+	struct access *access;		    /* borrowed; NULL: there is no access log */
 	uint64_t seed;			    /* of chance: trace ids */
 	const struct stream_tracer *tracer; /* borrowed; hears all that streams say; or NULL */
 };

@@ -82,6 +82,7 @@ static void each_key_is_read(void **state)
 		"io: epoll\n"
 		"profile: opensearch\n"
 		"admin: { address: 127.0.0.1:9280, socket: /run/x.sock }\n"
+		"log: { access: /var/log/x, format: json }\n"
 		"state: /var/lib/x\n");
 	const struct config_listener *l = &c->listeners.kinds[LISTENER_SOURCE];
 	char text[ADDR_TEXT_BYTES];
@@ -130,6 +131,8 @@ static void each_key_is_read(void **state)
 	assert_int_equal(c->io, CONFIG_IO_EPOLL);
 	assert_int_equal(c->profile, PROFILE_OPENSEARCH);
 	assert_string_equal(c->admin.socket, "/run/x.sock");
+	assert_string_equal(c->log.access, "/var/log/x");
+	assert_int_equal(ACCESS_ALB + c->log.format, ACCESS_JSON);
 	assert_non_null(c->admin.addresses);
 	config_close(c);
 }
@@ -170,7 +173,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "    just text\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, sticky, override, timeouts, admin, workers, profile, io, state\n"
+		  "target, weights, sticky, override, timeouts, admin, log, workers, profile, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -223,6 +226,14 @@ static void a_complaint_shows_the_place(void **state)
 		  "    weights: { source: 80% }\n                       ^\n" },
 		{ KIT_CONFIG "io: uring\n", "f.yaml:6:5: io: unknown value 'uring'; did you mean "
 					    "'io_uring'?\n    io: uring\n        ^\n" },
+		{ KIT_CONFIG "log: { acces: x }\n",
+		  "f.yaml:6:1: access: is missing: the file that gets a line for each request\n"
+		  "    log: { acces: x }\n    ^\n"
+		  "f.yaml:6:8: unknown key 'acces'; did you mean 'access'?\n"
+		  "    log: { acces: x }\n           ^\n" },
+		{ KIT_CONFIG "log: { access: x, format: text }\n",
+		  "f.yaml:6:27: format: unknown value 'text'; it can be: alb, json\n"
+		  "    log: { access: x, format: text }\n                              ^\n" },
 		{ KIT_CONFIG "io: []\n", "f.yaml:6:1: io: is a list; a single value is expected\n"
 					 "    io: []\n    ^\n" },
 		{ KIT_CONFIG "io:\n", "f.yaml:6:1: io: has no value\n    io:\n    ^\n" },
@@ -552,10 +563,10 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, workers, profile, io, state\n"
+		"weights, sticky, override, timeouts, admin, log, workers, profile, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"sticky, override, timeouts, admin, workers, profile, io, state\n"
+		"sticky, override, timeouts, admin, log, workers, profile, io, state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 

@@ -103,8 +103,9 @@ static void begin_ask(struct fixture *f, unsigned client, unsigned listener, con
 		      bool end, size_t credit)
 {
 	struct party *p = &f->clients[client];
+	struct front_facts facts = { .peer = &f->client };
 	struct arena *a = exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[listener],
-					&f->client, &p->stream);
+					&facts, &p->stream);
 	if (credit)
 		party_grants(p, credit);
 	stream_head(p->stream.peer, request_of(a, head), end);
@@ -774,7 +775,8 @@ static void a_request_that_breaks_is_answered_while_the_client_is_there(void **s
 static void a_request_without_a_head_is_nobodys(void **state)
 {
 	struct fixture *f = *state;
-	exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[WEIGHTED], &f->client,
+	struct front_facts facts = { .peer = &f->client };
+	exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[WEIGHTED], &facts,
 		      &f->clients[0].stream);
 	party_grants(&f->clients[0], 1000);
 	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_BARE_LF);

@@ -1,0 +1,165 @@
+#include "control/access_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Lines that were lost are told of this often at most. */
+#define TELL_NS (10 * 1000000000ull)
+
+/* --- the thread --- */
+
+static void take_news(struct access_log *l)
+{
+	int next = atomic_exchange(&l->next_fd, -1);
+	if (next < 0)
+		return;
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = next;
+}
+
+static void failed(struct access_log *l, int error)
+{
+	if (!l->failing)
+		log_line(LOG_ERROR, "access log: cannot be written: %s", strerror(error));
+	l->failing = true;
+}
+
+static bool write_ring(struct access_log *l, struct ring *r)
+{
+	struct span runs[2];
+	for (unsigned n; (n = ring_look(r, runs));) {
+		struct iovec v[2];
+		for (unsigned i = 0; i < n; i++)
+			v[i] = (struct iovec){ (char *)(uintptr_t)runs[i].at, runs[i].n };
+		ssize_t written = writev(l->fd, v, (int)n);
+		if (written < 0 && errno != EINTR) {
+			failed(l, errno);
+			return false;
+		}
+		if (written > 0)
+			ring_take(r, (size_t)written);
+	}
+	return true;
+}
+
+static void write_all(struct access_log *l)
+{
+	for (unsigned i = 0; i < l->worker_n; i++) {
+		if (!write_ring(l, &l->ends[l->at].ring))
+			return;
+		l->at = (l->at + 1) % l->worker_n;
+	}
+	if (l->failing)
+		log_line(LOG_INFO, "access log: can be written again");
+	l->failing = false;
+}
+
+static uint64_t dropped(const struct access_log *l)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < l->worker_n; i++)
+		sum += counter_read(&l->counters[i].access_dropped);
+	return sum;
+}
+
+/* Once it is over: between two looks no more were lost. */
+static void tell_of_dropped(struct access_log *l, bool last)
+{
+	uint64_t now = dropped(l), now_ns = clock_monotonic_ns();
+	bool over = !l->failing && now == l->dropped_seen;
+	l->dropped_seen = now;
+	if (now == l->dropped_told || (!last && (!over || now_ns - l->told_ns < TELL_NS)))
+		return;
+	log_line(LOG_WARN,
+		 "access log: %llu lines were lost, for they were not written fast enough",
+		 (unsigned long long)(now - l->dropped_told));
+	l->dropped_told = now;
+	l->told_ns = now_ns;
+}
+
+/* While the file cannot be written it is not the workers' lines that bring another try. */
+static void rest(struct access_log *l)
+{
+	static const struct timespec pause = { .tv_nsec = ACCESS_WAIT_MS * 1000000 };
+	if (l->failing)
+		nanosleep(&pause, NULL);
+	else
+		waker_sleep(&l->waker, ACCESS_WAIT_MS);
+}
+
+static void *run(void *argument)
+{
+	struct access_log *l = argument;
+	pthread_setname_np(pthread_self(), "access log");
+	for (bool stopping = false; !stopping;) {
+		rest(l);
+		stopping = atomic_load_explicit(&l->stopping, memory_order_acquire);
+		take_news(l);
+		write_all(l);
+		tell_of_dropped(l, stopping);
+	}
+	return NULL;
+}
+
+/* --- control --- */
+
+int access_log_file(const char *path)
+{
+	/* Opening a pipe that nobody reads would wait; only the thread may. */
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, O_APPEND);
+	return fd;
+}
+
+int access_log_use(struct access_log *l, int fd)
+{
+	if (fd < 0)
+		return 0;
+	int unseen = atomic_exchange(&l->next_fd, fd);
+	if (unseen >= 0)
+		close(unseen);
+	waker_wake(&l->waker);
+	if (l->running)
+		return 0;
+	int error = pthread_create(&l->thread, NULL, run, l);
+	l->running = error == 0;
+	return error;
+}
+
+void access_log_open(struct access_log *l, unsigned worker_n, const struct counters *counters)
+{
+	*l = (struct access_log){ .worker_n = worker_n, .counters = counters, .fd = -1 };
+	atomic_init(&l->next_fd, -1);
+	must(waker_open(&l->waker));
+	l->ends = aligned_alloc(64, worker_n * sizeof *l->ends);
+	must(l->ends);
+	uint64_t seed = clock_wall_ns() ^ (uint64_t)getpid() << 40;
+	for (unsigned i = 0; i < worker_n; i++)
+		access_open(&l->ends[i], &l->waker, seed ^ (uint64_t)i << 56);
+}
+
+void access_log_close(struct access_log *l)
+{
+	if (l->running) {
+		atomic_store_explicit(&l->stopping, true, memory_order_release);
+		waker_wake(&l->waker);
+		pthread_join(l->thread, NULL);
+	}
+	take_news(l);
+	if (l->fd >= 0)
+		close(l->fd);
+	for (unsigned i = 0; i < l->worker_n; i++)
+		access_close(&l->ends[i]);
+	free(l->ends);
+	waker_close(&l->waker);
+}

@@ -1,0 +1,169 @@
+#include "unit/control/kit.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "control/access_log.h"
+
+#define WORKERS 2
+#define LINES 2000
+
+struct world {
+	char directory[64], path[128];
+	struct counters *counters;
+	struct access_log log;
+};
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	kit_directory(w->directory);
+	snprintf(w->path, sizeof w->path, "%s/access.log", w->directory);
+	w->counters = calloc(WORKERS, sizeof *w->counters);
+	access_log_open(&w->log, WORKERS, w->counters);
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	free(w->counters);
+	kit_remove(w->directory);
+	free(w);
+	return 0;
+}
+
+static void use(struct world *w, const char *path)
+{
+	int fd = access_log_file(path);
+	assert_true(fd >= 0);
+	assert_int_equal(access_log_use(&w->log, fd), 0);
+}
+
+static void put(struct world *w, unsigned worker, unsigned number)
+{
+	char line[32];
+	int n = snprintf(line, sizeof line, "%u %u\n", worker, number);
+	assert_true(ring_put(&w->log.ends[worker].ring, (struct span){ line, (size_t)n }));
+}
+
+static void put_lines(struct world *w, unsigned first)
+{
+	for (unsigned i = first; i < first + LINES; i++)
+		for (unsigned worker = 0; worker < WORKERS; worker++)
+			put(w, worker, i);
+}
+
+/* Every worker's lines from `first` on stand there, whole and in their order. */
+static void assert_lines(const char *path, unsigned first)
+{
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	unsigned next[WORKERS] = { first, first }, worker, number;
+	while (fscanf(f, "%u %u\n", &worker, &number) == 2) {
+		assert_true(worker < WORKERS);
+		assert_int_equal(number, next[worker]++);
+	}
+	assert_true(feof(f));
+	fclose(f);
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(next[i], first + LINES);
+}
+
+static bool is_taken(const struct world *w)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		if (ring_used(&w->log.ends[i].ring))
+			return false;
+	return true;
+}
+
+static void await_taken(const struct world *w)
+{
+	for (uint64_t until = clock_monotonic_ns() + 10000000000ull; !is_taken(w);)
+		assert_true(clock_monotonic_ns() < until);
+}
+
+static void what_is_there_is_written_before_it_is_closed(void **state)
+{
+	struct world *w = *state;
+	struct stat s;
+	use(w, w->path);
+	put_lines(w, 0);
+	access_log_close(&w->log);
+	assert_lines(w->path, 0);
+	assert_int_equal(stat(w->path, &s), 0);
+	assert_int_equal(s.st_mode & 07777 & ~0640, 0);
+}
+
+static void a_file_goes_on_where_it_ended(void **state)
+{
+	struct world *w = *state;
+	kit_write(w->directory, "access.log", "0 0\n1 0\n");
+	use(w, w->path);
+	put(w, 0, 1);
+	access_log_close(&w->log);
+	FILE *f = fopen(w->path, "r");
+	char text[64] = "";
+	assert_int_equal(fread(text, 1, sizeof text - 1, f), 12);
+	fclose(f);
+	assert_string_equal(text, "0 0\n1 0\n0 1\n");
+}
+
+static void a_log_that_was_moved_away_is_begun_anew(void **state)
+{
+	struct world *w = *state;
+	char old[140];
+	snprintf(old, sizeof old, "%s.1", w->path);
+	use(w, w->path);
+	put_lines(w, 0);
+	await_taken(w);
+	assert_int_equal(rename(w->path, old), 0);
+	use(w, w->path);
+	/* What comes in before the thread has heard of it may stand in either. */
+	for (uint64_t until = clock_monotonic_ns() + 10000000000ull;
+	     atomic_load(&w->log.next_fd) >= 0;)
+		assert_true(clock_monotonic_ns() < until);
+	put_lines(w, LINES);
+	access_log_close(&w->log);
+	assert_lines(old, 0);
+	assert_lines(w->path, LINES);
+}
+
+static void a_full_disk_costs_no_line_while_there_is_room(void **state)
+{
+	struct world *w = *state;
+	use(w, "/dev/full");
+	put_lines(w, 0);
+	use(w, w->path);
+	access_log_close(&w->log);
+	assert_lines(w->path, 0);
+}
+
+static void a_file_that_cannot_be_made_is_an_error(void **state)
+{
+	struct world *w = *state;
+	char path[160];
+	snprintf(path, sizeof path, "%s/missing/access.log", w->directory);
+	assert_int_equal(access_log_file(path), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(access_log_file(w->directory), -1);
+	assert_int_equal(errno, EISDIR);
+	access_log_close(&w->log);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_there_is_written_before_it_is_closed),
+		TEST(a_file_goes_on_where_it_ended),
+		TEST(a_log_that_was_moved_away_is_begun_anew),
+		TEST(a_full_disk_costs_no_line_while_there_is_room),
+		TEST(a_file_that_cannot_be_made_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
