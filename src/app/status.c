@@ -133,6 +133,10 @@ static void print_node(const json_t *cluster, const json_t *n)
 	printf("%-9s %-34s %s%-10s%s %s", text(cluster, "name"), text(n, "name"),
 	       paint_good(healthy), healthy ? state : shout(state, (char[16]){ 0 }, 16),
 	       paint(PAINT_NONE), text(n, "check"));
+	if (!strcmp(state, "ejected"))
+		printf("; by %lld workers: %s",
+		       integer(json_object_get(n, "ejected"), "by_workers"),
+		       text(json_object_get(n, "ejected"), "why"));
 	if (drained)
 		printf("; by %s%s%s", text(drained, "by"), *why ? ": " : "", why);
 	putchar('\n');

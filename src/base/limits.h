@@ -86,6 +86,15 @@
 #define PATTERN_BYTES 1024
 #define PATTERN_STEPS_MAX 1000000
 #define PATTERN_HEAP_KIB 4096
+/*
+ * Passive ejection, as Envoy's outlier detection has it: five failures in a row, at least some of
+ * them recent; 30 s at first, five minutes at most.
+ */
+#define EJECT_FAILURES 5
+#define EJECT_PAUSE_MS 30000
+#define EJECT_PAUSE_MAX_MS 300000
+/* Failures that are further apart are no row. */
+#define EJECT_WINDOW_MS 30000
 /* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a day. */
 #define DRAIN_DELAY_MS 300000
 #define DRAIN_DELAY_MAX_MS 86400000

@@ -203,6 +203,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.node_n = node_n,
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
 			    from->timeouts.tunnel_ms },
+		.eject = { from->eject.failures, from->eject.pause_ms },
 		.tls = d->back[arm].list,
 	};
 	compile_edits(d, from, &d->plan.clusters[arm]);

@@ -193,6 +193,14 @@ static const struct key cluster_timeouts_keys[] = {
 #undef AT
 static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys) };
 
+#define AT(member) .offset = offsetof(struct config_eject, member)
+static const struct key eject_keys[] = {
+	{ "failures", &key_integer, AT(failures), EJECT_FAILURES, 0, 1000 },
+	{ "pause", &key_duration, AT(pause_ms), EJECT_PAUSE_MS, 100, HOUR },
+};
+#undef AT
+static const struct section eject_section = { KEYS(eject_keys), NULL };
+
 static void check_headers(struct binder *b, const void *to)
 {
 	const struct config_cluster_headers *h = to;
@@ -234,6 +242,7 @@ static const struct key cluster_keys[] = {
 	{ "balance", &key_choice, AT(balance), .preset = BALANCE_LEAST_OUTSTANDING,
 	  .words = balance_words },
 	{ "health", &key_section, AT(health), .section = &health_section },
+	{ "eject", &key_section, AT(eject), .section = &eject_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
 	{ "authorization", &key_credential, AT(authorization) },
 	{ "headers", &key_section, AT(headers), .section = &headers_section },

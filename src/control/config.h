@@ -76,6 +76,11 @@ struct config_cluster_timeouts {
 	uint32_t connect_ms, idle_ms, tunnel_ms;
 };
 
+struct config_eject {
+	struct section_head head;
+	uint32_t failures, pause_ms;
+};
+
 struct config_cluster_headers {
 	struct section_head head;
 	struct config_field *set, *remove;
@@ -91,6 +96,7 @@ struct config_cluster {
 	struct config_credential authorization;
 	struct config_cluster_headers headers;
 	struct config_health health;
+	struct config_eject eject;
 	struct config_cluster_timeouts timeouts;
 };
 

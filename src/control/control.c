@@ -157,6 +157,7 @@ void control_close(struct control *c)
 	must(atomic_load(&c->running) == 0);
 	if (c->attached) {
 		timer_clear(&c->drain);
+		ejections_close(&c->ejections);
 		names_close(&c->names);
 		health_close(&c->health);
 		admin_close(&c->admin);
@@ -255,6 +256,7 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 	timer_init(&c->drain, drain_is_over);
 	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
 	drains_attach(&c->drains, &c->loop.wheel);
+	ejections_open(&c->ejections, &c->nodes, c->counters, c->worker_n, &c->loop.wheel);
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
 	if (!control_open_names(c)) {

@@ -9,6 +9,7 @@
 #include "control/access_log.h"
 #include "control/admin.h"
 #include "control/drains.h"
+#include "control/ejections.h"
 #include "control/health.h"
 #include "control/loop.h"
 #include "control/names.h"
@@ -35,6 +36,7 @@ struct control {
 	struct publisher publisher;
 	struct weights weights;
 	struct drains drains;
+	struct ejections ejections;
 	struct loop loop;
 	struct admin admin;
 	struct health health;

@@ -44,6 +44,8 @@ static void set_health(struct probe *p, bool healthy)
 	struct node_record *n = p->node;
 	if (node_is_healthy(n) == healthy)
 		return;
+	if (healthy)
+		atomic_fetch_add_explicit(&n->state.recoveries, 1, memory_order_relaxed);
 	atomic_store_explicit(&n->state.healthy, healthy, memory_order_relaxed);
 	if (healthy)
 		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm),

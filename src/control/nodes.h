@@ -30,6 +30,8 @@ struct node_record {
 	bool awaited;		      /* its name was not looked up yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
 	uint64_t checks_passed, checks_failed;
+	uint64_t ejections_said; /* by ejections.h, like the next */
+	bool ejected_said;
 	/* While it is drained: since when, when it is cut (by the loop's clock), by whom and why.
 	 */
 	uint64_t drained_wall_ns, cut_at_ms;

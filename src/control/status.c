@@ -111,23 +111,35 @@ static json_t *drained_json(const struct control *c, const struct node_record *n
 			 integer(going_on ? n->cut_at_ms - now_ms : 0));
 }
 
-/* One word for what there is to know, and whom it goes to when several things are so. */
-static const char *node_state_word(const struct node_record *n)
+/* NULL: no worker leaves it alone. */
+static json_t *ejected_json(const struct ejected *e)
+{
+	return e->workers ? json_pack("{s:i,s:s}", "by_workers", (int)e->workers, "why",
+				      err_word(e->why))
+			  : NULL;
+}
+
+/* One word for what there is to know: the strongest, when several things are so. */
+static const char *node_state_word(const struct node_record *n, const struct ejected *e)
 {
 	if (node_duty(n) != DUTY_READY)
 		return "drained";
 	if (!n->address_n)
 		return "no_address";
-	return node_is_healthy(n) ? "healthy" : "unhealthy";
+	if (!node_is_healthy(n))
+		return "unhealthy";
+	return e->workers ? "ejected" : "healthy";
 }
 
 static json_t *node_json(const struct control *c, const struct node_record *n)
 {
-	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:{s:I,s:I},s:o*}", "name", n->name, "state",
-			 node_state_word(n), "healthy", node_is_healthy(n), "addresses",
-			 addresses_json(n->addresses, n->address_n), "check", n->check, "checks",
-			 "passed", (json_int_t)n->checks_passed, "failed",
-			 (json_int_t)n->checks_failed, "drained", drained_json(c, n));
+	struct ejected e = ejected_now(c->counters, c->worker_n, n);
+	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
+			 "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
+			 "addresses", addresses_json(n->addresses, n->address_n), "check", n->check,
+			 "checks", "passed", (json_int_t)n->checks_passed, "failed",
+			 (json_int_t)n->checks_failed, "ejections", (json_int_t)e.total, "ejected",
+			 ejected_json(&e), "drained", drained_json(c, n));
 }
 
 static json_t *nodes_json(const struct control *c, int arm)

@@ -144,3 +144,10 @@ const struct addr *pool_address(struct stream *end)
 	must(b);
 	return &b->address;
 }
+
+bool pool_is_fresh(struct stream *end)
+{
+	struct h1_back *b = h1_back_of(end);
+	must(b);
+	return b->sent_before == 0;
+}

@@ -55,6 +55,8 @@ void pool_close(struct pool *p);
  */
 struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena);
 
+/* Whether the exchange at this end is the first of its connection. */
+bool pool_is_fresh(struct stream *end);
 /* Whether a byte of the exchange at this end, got from pool_take(), may have reached the node. */
 bool pool_has_sent(struct stream *end);
 /* When the connection of that end was there, by the io's clock; 0: it is not yet. */

@@ -4,6 +4,77 @@
 
 #include "base/bug.h"
 
+/* --- ejection --- */
+
+static void is_back(struct timer *t)
+{
+	struct live_node *n = list_entry(t, struct live_node, ejection.back);
+	ejection_end(&n->ejection);
+	if (n->all->counters)
+		counter_set(&n->all->counters[n->number].ejected, 0);
+}
+
+/* Before it is freed, or when nothing is known of it any more. */
+static void forget_ejection(struct live_node *n)
+{
+	timer_clear(&n->ejection.back);
+	if (n->ejection.out)
+		is_back(&n->ejection.back);
+}
+
+static bool is_healthy(const struct live_node *n)
+{
+	return atomic_load_explicit(&n->node->state->healthy, memory_order_relaxed);
+}
+
+static uint32_t recoveries_of(const struct live_node *n)
+{
+	return atomic_load_explicit(&n->node->state->recoveries, memory_order_relaxed);
+}
+
+/* Checks that have found it ill and then well again end what our own failures have begun. */
+static bool is_left_alone(struct live_node *n)
+{
+	if (!n->ejection.out || n->ejection.recoveries == recoveries_of(n))
+		return n->ejection.out;
+	forget_ejection(n);
+	ejection_answered(&n->ejection);
+	return false;
+}
+
+static bool one_more_may_go(const struct live_cluster *c)
+{
+	size_t serving = 0, out = 0;
+	for (size_t i = 0; i < c->node_n; i++) {
+		const struct live_node *n = c->nodes[i];
+		if (n->duty != DUTY_READY || !n->pool.address_n || !is_healthy(n))
+			continue;
+		serving++;
+		out += n->ejection.out;
+	}
+	return (out + 1) * 2 <= serving;
+}
+
+static void eject(struct live_node *n)
+{
+	struct node_counters *counts = &n->all->counters[n->number];
+	uint32_t pause_ms = ejection_begin(&n->ejection, &n->cluster->eject);
+	timer_set(n->all->wheel, &n->ejection.back, n->all->wheel->now_ms + pause_ms);
+	n->ejection.recoveries = recoveries_of(n);
+	counter_add(&counts->ejections, 1);
+	counter_set(&counts->ejected, 1);
+	counter_set(&counts->ejected_for, n->ejection.why);
+}
+
+void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why, bool fresh)
+{
+	if (!n->node || !ejection_counts(why, fresh))
+		return;
+	if (ejection_failed(&n->ejection, &n->cluster->eject, why, n->all->wheel->now_ms) &&
+	    one_more_may_go(c))
+		eject(n);
+}
+
 /* --- plans --- */
 
 /* The number may have been another node's, which is gone. */
@@ -15,6 +86,7 @@ static void forget_counts(struct live_nodes *all, uint32_t number)
 	for (unsigned i = 0; i < STATUS_CLASSES; i++)
 		counter_set(&c->attempts[i], 0);
 	counter_set(&c->in_flight, 0);
+	counter_set(&c->ejections, 0);
 }
 
 static struct live_node *live_node_of(struct live_nodes *all, struct live_cluster *c,
@@ -25,8 +97,10 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 	if (!*at) {
 		*at = calloc(1, sizeof **at);
 		must(*at);
+		(*at)->all = all;
 		(*at)->number = node->state->number;
 		forget_counts(all, node->state->number);
+		ejection_init(&(*at)->ejection, is_back);
 		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
 	}
 	return *at;
@@ -89,6 +163,7 @@ void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 		struct live_node *live = all->by_number[i];
 		if (!live || named[i])
 			continue;
+		forget_ejection(live);
 		live->node = NULL;
 		live->cluster = NULL;
 		pool_close_idle(&live->pool);
@@ -113,6 +188,7 @@ void live_nodes_close(struct live_nodes *all)
 		if (!all->by_number[i])
 			continue;
 		must(all->by_number[i]->outstanding == 0);
+		forget_ejection(all->by_number[i]);
 		pool_close(&all->by_number[i]->pool);
 		free(all->by_number[i]);
 	}
@@ -129,11 +205,6 @@ static bool was_tried(const struct live_node *n, struct live_node *const *tried,
 	return times >= n->pool.address_n;
 }
 
-static bool is_healthy(const struct live_node *n)
-{
-	return atomic_load_explicit(&n->node->state->healthy, memory_order_relaxed);
-}
-
 /* The first of the best, beginning where the last choice left off: so ties rotate. */
 static struct live_node *best(const struct live_cluster *c, struct live_node *const *tried,
 			      unsigned tried_n, bool healthy_only)
@@ -143,7 +214,7 @@ static struct live_node *best(const struct live_cluster *c, struct live_node *co
 		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
 		if (n->duty != DUTY_READY || was_tried(n, tried, tried_n))
 			continue;
-		if (healthy_only && !is_healthy(n))
+		if (healthy_only && (is_left_alone(n) || !is_healthy(n)))
 			continue;
 		if (c->cluster->balance == BALANCE_ROUND_ROBIN)
 			return n;

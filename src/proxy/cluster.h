@@ -17,6 +17,8 @@ struct live_node {
 	uint32_t number; /* of its state */
 	unsigned outstanding;
 	enum node_duty duty; /* of its state, as last looked at */
+	struct ejection ejection;
+	struct live_nodes *all; /* borrowed */
 };
 
 struct live_cluster {
@@ -33,6 +35,7 @@ struct live_nodes {
 	struct live_node *by_number[NODES_MAX]; /* owned */
 	struct h1_backs *backs;			/* borrowed */
 	struct node_counters *counters;		/* borrowed, by number; NULL: nobody counts */
+	struct wheel *wheel;			/* borrowed: ejections end by it */
 };
 
 /* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
@@ -44,6 +47,16 @@ void live_cluster_close(struct live_cluster *c);
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
 /* Looks at what is wanted of each node. */
 void live_nodes_heed_duties(struct live_nodes *all);
+/*
+ * The node has failed an exchange, or has answered one. Of the nodes that serve at most half are
+ * ejected, and never the last.
+ */
+void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why, bool fresh);
+static inline void live_node_answered(struct live_node *n)
+{
+	ejection_answered(&n->ejection);
+}
+
 /* Closes idle connections everywhere. */
 void live_nodes_close_idle(struct live_nodes *all);
 /* Every connection must be gone. */
@@ -58,7 +71,8 @@ enum choice {
 
 /*
  * Chooses a node for one request, but for the `tried_n` in `tried` and those that are drained.
- * Healthy ones come first; when none is healthy all are tried, and *fail_open says so.
+ * Healthy ones that are not ejected come first; when there is none all are tried, and *fail_open
+ * says so.
  */
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open);

@@ -67,6 +67,9 @@ enum side { SIDE_CLIENTS, SIDE_CLUSTERS, SIDES };
 struct node_counters {
 	counter attempts[STATUS_CLASSES]; /* by the status of the node's answer; 0: it gave none */
 	counter in_flight;
+	counter ejections;
+	counter ejected;     /* 1 while this worker leaves it alone */
+	counter ejected_for; /* enum err: the last time's last failure */
 };
 
 struct counters {

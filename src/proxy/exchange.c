@@ -433,6 +433,7 @@ static void answered_head(struct stream *to, struct msg *m, bool end)
 	struct exchange *ex = exchange_of(to, back);
 	if (m->status >= 200 || m->status == 101)
 		note_answer(ex, m);
+	live_node_answered(ex->node);
 	stream_head(ex->front.peer, m, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);
@@ -478,6 +479,9 @@ static bool may_try_again(const struct exchange *ex)
 static void node_failed(struct exchange *ex, enum err why)
 {
 	bool again = may_try_again(ex);
+	if (!ex->status)
+		live_node_failed(&ex->desk->clusters[ex->arm], ex->node, why,
+				 pool_is_fresh(ex->back.peer));
 	ex->last_failure = (uint16_t)why;
 	abandon_back(ex, why);
 	if (again) {

@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "net/tls_context.h"
 #include "proxy/class.h"
+#include "proxy/eject.h"
 
 /* The two clusters. Ties of the split go to the first. */
 enum arm { ARM_SOURCE, ARM_TARGET, ARMS };
@@ -49,6 +50,7 @@ enum node_duty {
 struct node_state {
 	uint32_t number; /* stable identity, < NODES_MAX; workers index their pools with it */
 	atomic_bool healthy;
+	_Atomic uint32_t recoveries; /* counts how often checks have taken it back */
 	_Atomic uint32_t
 		duty; /* enum node_duty: workers look when their door says that one has changed */
 };
@@ -81,6 +83,7 @@ struct cluster {
 	const struct node *nodes;
 	size_t node_n;
 	struct back_policy policy;
+	struct eject_policy eject;
 	struct tls_context *
 		*tls; /* one for each worker, then control's; NULL when no node speaks TLS */
 };

@@ -355,6 +355,7 @@ struct worker *worker_open(const struct worker_config *c)
 	h1_backs_open(&w->backs, &w->wires, &w->wheel);
 	w->nodes.backs = &w->backs;
 	w->nodes.counters = c->counters->nodes;
+	w->nodes.wheel = &w->wheel;
 	w->desk.io = c->io;
 	w->desk.bufs = c->bufs;
 	w->desk.worker = c->number;

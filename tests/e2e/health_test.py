@@ -1,7 +1,9 @@
 """Nodes that come and go, and names."""
 
 import json
+import socket
 import ssl
+import struct
 import subprocess
 import time
 
@@ -172,6 +174,58 @@ def test_checks_over_tls_trust_whom_the_cluster_trusts(make_balancer, certificat
     until(lambda: checks(balancer)["checks"]["passed"] > 1)
     assert checks(balancer)["healthy"] and checks(balancer)["checks"]["failed"] == 0
     node.close()
+
+
+SELDOM = "  health: { interval: 1h, failures: 100 }\n  eject: { failures: 3, pause: 3s }"
+
+
+def test_a_node_that_refuses_is_ejected_and_comes_back(make_balancer, clusters, pair, backend):
+    balancer = make_balancer([c.url for c in pair], clusters[1].url, io=backend, cluster_more=SELDOM,
+                             source_more="balance: round_robin", more="workers: 1")
+    assert set(names(balancer)) == {"one", "two"}
+    address = pair[1].address
+    pair[1].close()
+    assert names(balancer) == ["one"] * 10  # each failed connect goes to the other
+    said = json.loads(balancer.command("status", "-o", "json").stdout)["clusters"][0]["nodes"][1]
+    assert said["state"] == "ejected" and said["ejected"] == {"by_workers": 1, "why": "connect_refused"}
+    assert "EJECTED" in balancer.command("status").stdout
+    until(lambda: "is ejected by 1 of 1 workers: connect_refused" in balancer.said())
+    assert 'crossfade_node_ejected{cluster="source",node="%s:9200"} 1' % address in metrics(balancer)
+    pair[1] = EchoCluster("two", address)
+    until(lambda: set(names(balancer)) == {"one", "two"})
+    until(lambda: 'crossfade_node_ejected{cluster="source",node="%s:9200"} 0' % address in metrics(balancer))
+    assert said["ejections"] == 1
+
+
+def test_the_only_node_is_never_ejected(make_balancer, clusters):
+    nobody = f"http://{own_address()}:9200"
+    balancer = make_balancer(nobody, clusters[1].url, cluster_more=SELDOM, more="workers: 1")
+    got = [requests.get(balancer.source, timeout=20).headers["X-Crossfade-Error"] for _ in range(10)]
+    assert got == ["connect_refused"] * 10
+    assert "is ejected" not in balancer.said() and "crossfade_fail_open_total 0" in metrics(balancer)
+
+
+def test_a_node_whose_handshakes_fail_is_ejected(make_balancer, clusters, pair, make_node, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
+    good = EchoCluster("one", "127.0.0.1", 0, tls=context)
+    bad = make_node(lambda connection: connection.sendall(b"no TLS" if connection.recv(65536) else b""))
+    balancer = make_balancer([good.url, bad.url.replace("http", "https")], clusters[1].url, cluster_more=SELDOM,
+                             source_more=f"balance: round_robin\n  ca: {certificate}/tls.crt", more="workers: 1")
+    assert names(balancer) == ["one"] * 10
+    until(lambda: "is ejected by 1 of 1 workers: tls_to_cluster" in balancer.said())
+    good.close()
+
+
+def test_a_node_that_resets_new_connections_is_ejected(make_balancer, clusters, pair, make_node):
+    def reset(connection):
+        connection.recv(65536)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    balancer = make_balancer([pair[0].url, make_node(reset).url], clusters[1].url, cluster_more=SELDOM,
+                             source_more="balance: round_robin", more="workers: 1")
+    until(lambda: requests.get(balancer.source, timeout=20) is not None and "is ejected" in balancer.said())
+    assert "is ejected by 1 of 1 workers: connection_reset" in balancer.said()
 
 
 def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backend):

@@ -95,25 +95,23 @@ void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm
 	a->worker = worker;
 }
 
-static bool is_healthy(const struct node *n)
+/* A request would be given to it: an operator, the checks and this worker have nothing against it. */
+static bool is_well(const struct live_node *n)
 {
-	return atomic_load(&n->state->healthy);
-}
-
-static bool is_ready(const struct node *n)
-{
-	return atomic_load(&n->state->duty) == DUTY_READY;
+	return atomic_load(&n->node->state->healthy) && !n->ejection.out;
 }
 
 void judge_chosen(const struct world *w, const struct exchange *ex)
 {
-	if (!ex->node || ex->tried_n > 1 || is_healthy(ex->node->node))
+	if (!ex->node || ex->tried_n > 1 || !ex->node->node || is_well(ex->node))
 		return;
-	const struct cluster *c = ex->node->cluster;
-	for (size_t i = 0; i < c->node_n; i++)
-		if (c->nodes[i].address_n && is_healthy(&c->nodes[i]) && is_ready(&c->nodes[i]))
+	const struct live_cluster *c = &ex->desk->clusters[ex->arm];
+	for (size_t i = 0; i < c->node_n; i++) {
+		const struct live_node *n = c->nodes[i];
+		if (n->node->address_n && is_well(n) && atomic_load(&n->node->state->duty) == DUTY_READY)
 			judge_fail(w, "a sick node is spared", "%s was chosen, not %s",
-				   ex->node->node->name, c->nodes[i].name);
+				   ex->node->node->name, n->node->name);
+	}
 }
 
 void judge_cut(const struct world *w, unsigned worker, const struct desk *d)

@@ -84,6 +84,7 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
 		.policy = back_policy(&w->temper),
+		.eject = { w->temper.ejects, 500 },
 	};
 	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
 		if (w->plans.nodes[arm][i].listed)

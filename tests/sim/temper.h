@@ -39,6 +39,7 @@ struct temper {
 	bool drains;	   /* nodes are drained, and are ready again; where harm is, cut too */
 	bool smooth;	   /* what is sent at once arrives at once */
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
+	unsigned ejects;   /* failures in a row that eject a node; 0: none do */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
 };

@@ -39,6 +39,8 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(source->health.interval_ms, HEALTH_INTERVAL_MS);
 	assert_int_equal(source->health.failures, HEALTH_FAILURES);
 	assert_string_equal(source->health.path, "/");
+	assert_int_equal(source->eject.failures, EJECT_FAILURES);
+	assert_int_equal(source->eject.pause_ms, EJECT_PAUSE_MS);
 	assert_int_equal(source->health.expected.least, 200);
 	assert_int_equal(source->health.expected.most, 499);
 	assert_int_equal(source->host.policy, HOST_PRESERVE);
@@ -429,6 +431,10 @@ static void a_cluster_is_checked(void **state)
 		  "file: cannot read /nowhere: No such file or directory" },
 		{ WITH_SOURCE("nodes: [ http://a ], authorization: [ x ]"),
 		  "authorization: is a list; a single value is expected" },
+		{ WITH_SOURCE("nodes: [ http://a ], eject: { failures: 1001 }"),
+		  "failures: '1001' is not a whole number from 0 to 1000" },
+		{ WITH_SOURCE("nodes: [ http://a ], eject: { pause: 99ms }"),
+		  "pause: 99ms is not from 100ms to 1h" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: [ a ] }"),
 		  "set: is a list; names with values are expected, as { X-Name: value }" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { remove: X-A }"),

@@ -46,6 +46,8 @@ static int open_fixture(void **state)
 	stage_open(&f->s);
 	f->s.turn_over = turn_over;
 	f->live.backs = &f->s.backs;
+	f->live.counters = f->counters.nodes;
+	f->live.wheel = f->s.backs.wheel;
 	f->desk.io = f->s.io;
 	f->desk.bufs = &f->s.bufs;
 	f->desk.counters = &f->counters;
