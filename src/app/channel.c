@@ -19,13 +19,13 @@ bool channel_open(int ends[2])
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
 }
 
-static bool send_whole(int fd, const struct msghdr *m)
+/* A message goes whole or not at all: it is small enough for one buffer of the kernel's. */
+static bool send_whole(int fd, const struct msghdr *m, bool wait)
 {
 	ssize_t n;
 	do
-		n = sendmsg(fd, m, MSG_NOSIGNAL);
+		n = sendmsg(fd, m, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
 	while (n < 0 && errno == EINTR);
-	/* Messages are small, and one is under way at a time: the buffer has room for the whole. */
 	return n >= 0;
 }
 
@@ -70,7 +70,8 @@ static unsigned take_descriptors(struct msghdr *m, int *descriptors, unsigned co
 	return taken;
 }
 
-static int receive_answer(int from, int *descriptors, unsigned count)
+/* `count` is how many are wanted at least; *given, how many came. */
+static int receive_answer(int from, int descriptors[WORKERS_MAX], unsigned count, unsigned *given)
 {
 	struct channel_answer answer;
 	union descriptors control;
@@ -84,29 +85,32 @@ static int receive_answer(int from, int *descriptors, unsigned count)
 		return errno;
 	if (n != sizeof answer)
 		return ECONNRESET;
-	unsigned taken = take_descriptors(&got, descriptors, count);
-	if (answer.error == 0 && taken == count)
+	*given = take_descriptors(&got, descriptors, WORKERS_MAX);
+	if (answer.error == 0 && *given == answer.count && *given >= count)
 		return 0;
-	while (taken > 0)
-		close(descriptors[--taken]);
+	while (*given > 0)
+		close(descriptors[--*given]);
+	/* When fewer have come than were sent, this process may have no more. */
 	return answer.error ? answer.error : EMFILE;
 }
 
-int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsigned count)
+int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS_MAX],
+		unsigned *given)
 {
 	int reply[2];
 	union descriptors control;
 	struct iovec bytes = { (void *)(uintptr_t)m, sizeof *m };
 	struct msghdr question = { .msg_iov = &bytes, .msg_iovlen = 1 };
-	must(count <= WORKERS_MAX);
+	must(m->count > 0 && m->count <= WORKERS_MAX);
+	*given = 0;
 	if (!channel_open(reply))
 		return errno;
 	add_descriptors(&question, &control, &reply[1], 1);
-	int error = send_whole(fd, &question) ? 0 : errno;
+	int error = send_whole(fd, &question, true) ? 0 : errno;
 	/* Ours is closed, so that a keeper that dies over the question is seen. */
 	close(reply[1]);
 	if (!error)
-		error = receive_answer(reply[0], descriptors, count);
+		error = receive_answer(reply[0], descriptors, m->count, given);
 	close(reply[0]);
 	return error;
 }
@@ -114,7 +118,7 @@ int channel_ask(int fd, const struct channel_message *m, int *descriptors, unsig
 static bool tell(int fd, struct channel_message m)
 {
 	struct iovec bytes = { &m, sizeof m };
-	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 });
+	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 }, false);
 }
 
 bool channel_tell(int fd, enum channel_word word)
@@ -149,13 +153,13 @@ bool channel_hear(int fd, struct channel_message *m, int *reply)
 
 void channel_answer(int reply, int error, const int *descriptors, unsigned count)
 {
-	struct channel_answer answer = { .error = error };
+	struct channel_answer answer = { .error = error, .count = count };
 	union descriptors control;
 	struct iovec bytes = { &answer, sizeof answer };
 	struct msghdr m = { .msg_iov = &bytes, .msg_iovlen = 1 };
 	if (count)
 		add_descriptors(&m, &control, descriptors, count);
 	/* When it has gone, its end is seen soon enough. */
-	(void)send_whole(reply, &m);
+	(void)send_whole(reply, &m, true);
 	close(reply);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/check.h"
 #include "app/command.h"
 #include "control/compile.h"
 
@@ -27,6 +28,23 @@ static void try_to_compile(struct config *config)
 	nodes_close(&nodes);
 	tls_library_close(libraries[0]);
 	tls_library_close(libraries[1]);
+}
+
+static struct config *check(const char *path)
+{
+	struct config *config = config_open(path);
+	if (config->complaints.n == 0)
+		try_to_compile(config);
+	return config;
+}
+
+bool check_file(const char *path)
+{
+	struct config *config = check(path);
+	bool good = config->complaints.n == 0;
+	complaints_print(&config->complaints, stderr);
+	config_close(config);
+	return good;
 }
 
 static json_t *list_json(const struct complaints *c, const struct complaint *list, size_t n)
@@ -77,9 +95,7 @@ int command_check(const struct command *c, int argc, char **argv)
 		return command_misused(c, "-c FILE is missing: the configuration");
 	if (!command_wants_json(c, output, &json))
 		return EXIT_USAGE;
-	struct config *config = config_open(path);
-	if (config->complaints.n == 0)
-		try_to_compile(config);
+	struct config *config = check(path);
 	bool good = config->complaints.n == 0;
 	if (json)
 		print_json(&config->complaints);

@@ -4,12 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/config.h"
 
 /* An answer waits 2 s for workers at most, and then some for a disk. */
 #define ANSWER_TIMEOUT_S 10L
+/* A process that has just been replaced says so; the next one answers within milliseconds. */
+#define HANDED_OVER_TRIES 100
+#define HANDED_OVER_PAUSE_MS 20
 
 /* --- finding the balancer --- */
 
@@ -73,6 +77,18 @@ static void read_answer(struct client_answer *a, struct fetch_answer *got)
 	got->text = NULL;
 }
 
+static bool ask_patiently(struct fetch *f, const struct fetch_request *r, struct fetch_answer *a)
+{
+	static const struct timespec pause = { .tv_nsec = HANDED_OVER_PAUSE_MS * 1000000 };
+	for (int i = 0; i < HANDED_OVER_TRIES; i++) {
+		if (!fetch_do(f, r, a) || a->status != 503 || !strstr(a->text, "\"handed_over\""))
+			break;
+		fetch_answer_free(a);
+		nanosleep(&pause, NULL);
+	}
+	return a->status != 0;
+}
+
 bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a)
 {
@@ -90,7 +106,7 @@ bool client_ask(struct client *t, const char *method, const char *path, json_t *
 		.timeout_s = ANSWER_TIMEOUT_S,
 	};
 	*a = (struct client_answer){ 0 };
-	bool answered = fetch_do(&t->fetch, &r, &got);
+	bool answered = ask_patiently(&t->fetch, &r, &got);
 	if (answered)
 		read_answer(a, &got);
 	else

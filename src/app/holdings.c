@@ -5,58 +5,82 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/bug.h"
+#include "control/local_socket.h"
 
 /* Connections that wait to be accepted on one socket; the kernel takes somaxconn if that is less.
  */
 #define BACKLOG 8192
 
-struct held_socket {
-	struct addr addr;
-	int fd;
-};
-
-struct held_lock {
-	char path[1024];
-	int fd;
-};
-
 /* --- shared memory --- */
 
-static void *share(const char *name, size_t bytes, int *fd)
+static void *map(int fd, size_t bytes)
 {
-	*fd = memfd_create(name, MFD_CLOEXEC);
-	if (*fd < 0 || ftruncate(*fd, (off_t)bytes) < 0)
-		return NULL;
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int make_shared(const char *name, size_t bytes)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	return fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ? -1 : fd;
+}
+
+bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd)
+{
+	*h = (struct holdings){ .board_fd = board_fd, .tickets_fd = tickets_fd };
+	h->board = map(board_fd, sizeof *h->board);
+	h->tickets = map(tickets_fd, sizeof *h->tickets);
+	return h->board && h->tickets;
 }
 
 bool holdings_open(struct holdings *h)
 {
-	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1 };
-	h->board = share("crossfade-board", sizeof *h->board, &h->board_fd);
-	h->tickets = share("crossfade-tickets", sizeof *h->tickets, &h->tickets_fd);
-	if (!h->board || !h->tickets)
+	if (!holdings_open_from(h, make_shared("crossfade-board", sizeof *h->board),
+				make_shared("crossfade-tickets", sizeof *h->tickets)))
 		return false;
 	board_format(h->board);
 	return ticket_keys_fill(h->tickets);
 }
 
-void holdings_stop_listening(struct holdings *h)
+static void *grow(void *list, size_t n, size_t bytes)
 {
-	for (size_t i = 0; i < h->socket_n; i++)
-		close(h->sockets[i].fd);
-	h->socket_n = 0;
+	void *more = realloc(list, (n + 1) * bytes);
+	must(more);
+	return more;
+}
+
+void holdings_add_socket(struct holdings *h, const struct held_socket *s)
+{
+	h->sockets = grow(h->sockets, h->socket_n, sizeof *s);
+	h->sockets[h->socket_n++] = *s;
+}
+
+void holdings_add_lock(struct holdings *h, const struct held_lock *l)
+{
+	h->locks = grow(h->locks, h->lock_n, sizeof *l);
+	h->locks[h->lock_n++] = *l;
+}
+
+static void close_socket(struct held_socket *s)
+{
+	close(s->fd);
+	if (s->path[0])
+		unlink(s->path);
 }
 
 void holdings_close(struct holdings *h)
 {
-	holdings_stop_listening(h);
+	for (size_t i = 0; i < h->socket_n; i++)
+		close_socket(&h->sockets[i]);
 	for (size_t i = 0; i < h->lock_n; i++)
 		close(h->locks[i].fd);
 	free(h->sockets);
@@ -70,6 +94,46 @@ void holdings_close(struct holdings *h)
 	if (h->tickets_fd >= 0)
 		close(h->tickets_fd);
 	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1 };
+}
+
+/* --- the life of a working process --- */
+
+void holdings_begin(struct holdings *h)
+{
+	for (size_t i = 0; i < h->socket_n; i++)
+		h->sockets[i].state = HELD_OLD;
+}
+
+static void close_in_state(struct holdings *h, enum held_state state)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < h->socket_n; i++)
+		if (h->sockets[i].state == state)
+			close_socket(&h->sockets[i]);
+		else
+			h->sockets[kept++] = h->sockets[i];
+	h->socket_n = kept;
+}
+
+void holdings_settle(struct holdings *h)
+{
+	close_in_state(h, HELD_OLD);
+}
+
+void holdings_take_back(struct holdings *h)
+{
+	close_in_state(h, HELD_FRESH);
+}
+
+void holdings_stop_listening(struct holdings *h)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < h->socket_n; i++)
+		if (h->sockets[i].path[0])
+			h->sockets[kept++] = h->sockets[i];
+		else
+			close(h->sockets[i].fd);
+	h->socket_n = kept;
 }
 
 /* --- listening sockets --- */
@@ -111,10 +175,6 @@ static bool is_free(const struct addr *a)
 
 static int open_socket(struct holdings *h, const struct addr *a)
 {
-	struct held_socket *more = realloc(h->sockets, (h->socket_n + 1) * sizeof *more);
-	if (!more)
-		return -1;
-	h->sockets = more;
 	int fd = bind_socket(a, true);
 	if (fd < 0)
 		return -1;
@@ -124,16 +184,27 @@ static int open_socket(struct holdings *h, const struct addr *a)
 		errno = why;
 		return -1;
 	}
-	h->sockets[h->socket_n++] = (struct held_socket){ *a, fd };
+	holdings_add_socket(h, &(struct held_socket){ HELD_FRESH, .addr = *a, .fd = fd });
 	return fd;
 }
 
-int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, int *descriptors)
+static void ask_for(struct held_socket *s)
+{
+	if (s->state == HELD_OLD)
+		s->state = HELD_ASKED;
+}
+
+int holdings_listen(struct holdings *h, const struct addr *a, unsigned count,
+		    int descriptors[WORKERS_MAX], unsigned *given)
 {
 	unsigned have = 0;
-	for (size_t i = 0; i < h->socket_n && have < count; i++)
-		if (addr_is(&h->sockets[i].addr, a))
-			descriptors[have++] = h->sockets[i].fd;
+	for (size_t i = 0; i < h->socket_n && have < WORKERS_MAX; i++) {
+		struct held_socket *s = &h->sockets[i];
+		if (s->path[0] || !addr_is(&s->addr, a))
+			continue;
+		ask_for(s);
+		descriptors[have++] = s->fd;
+	}
 	if (have == 0 && !is_free(a))
 		return errno;
 	for (; have < count; have++) {
@@ -141,6 +212,7 @@ int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, in
 		if (descriptors[have] < 0)
 			return errno;
 	}
+	*given = have;
 	return 0;
 }
 
@@ -148,11 +220,57 @@ void holdings_forget(struct holdings *h, const struct addr *a)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < h->socket_n; i++)
-		if (addr_is(&h->sockets[i].addr, a))
+		if (!h->sockets[i].path[0] && addr_is(&h->sockets[i].addr, a))
 			close(h->sockets[i].fd);
 		else
 			h->sockets[kept++] = h->sockets[i];
 	h->socket_n = kept;
+}
+
+static struct held_socket *find_local(struct holdings *h, const char *path)
+{
+	for (size_t i = 0; i < h->socket_n; i++)
+		if (!strcmp(h->sockets[i].path, path))
+			return &h->sockets[i];
+	return NULL;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int listen_local(struct held_socket *s)
+{
+	int fd = local_socket_listen(s->path);
+	if (fd < 0)
+		return errno;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = fd;
+	return 0;
+}
+
+int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
+{
+	struct held_socket fresh = { HELD_FRESH, .fd = -1 }, *s = find_local(h, path);
+	int error = 0;
+	if (s) {
+		ask_for(s);
+		/* Where somebody has removed the file nobody can connect: it is made again. */
+		if (!is_there(path))
+			error = listen_local(s);
+		*descriptor = s->fd;
+		return error;
+	}
+	if ((size_t)snprintf(fresh.path, sizeof fresh.path, "%s", path) >= sizeof fresh.path)
+		return ENAMETOOLONG;
+	error = listen_local(&fresh);
+	if (!error)
+		holdings_add_socket(h, &fresh);
+	*descriptor = fresh.fd;
+	return error;
 }
 
 /* --- locks --- */
@@ -186,14 +304,10 @@ int holdings_lock(struct holdings *h, const char *directory, int *descriptor)
 			*descriptor = h->locks[i].fd;
 			return 0;
 		}
-	struct held_lock *more = realloc(h->locks, (h->lock_n + 1) * sizeof *more);
-	if (!more)
-		return ENOMEM;
-	h->locks = more;
 	l.fd = lock_file(l.path);
 	if (l.fd < 0)
 		return errno;
-	h->locks[h->lock_n++] = l;
+	holdings_add_lock(h, &l);
 	*descriptor = l.fd;
 	return 0;
 }

@@ -10,6 +10,24 @@
 #include "net/tls_context.h"
 #include "proxy/board.h"
 
+enum held_state {
+	HELD_ASKED, /* by the newest working process */
+	HELD_FRESH, /* the same, and it was opened for that one */
+	HELD_OLD,   /* by an earlier one only, so far */
+};
+
+struct held_socket {
+	enum held_state state;
+	struct addr addr;
+	char path[108]; /* of a unix socket; "": it is one of `addr` */
+	int fd;		/* owned */
+};
+
+struct held_lock {
+	char path[1024];
+	int fd; /* owned */
+};
+
 struct holdings {
 	struct held_socket *sockets; /* owned */
 	size_t socket_n;
@@ -22,23 +40,46 @@ struct holdings {
 
 /* False with errno. */
 bool holdings_open(struct holdings *h);
+/* The same from what an earlier execution handed over: the shared memory, of the right size. */
+bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd);
 void holdings_close(struct holdings *h);
+
+/* Moves a descriptor in. */
+void holdings_add_socket(struct holdings *h, const struct held_socket *s);
+void holdings_add_lock(struct holdings *h, const struct held_lock *l);
+
+/* --- a working process asks --- */
 
 /*
  * `count` listening sockets on one address, which share its connections (SO_REUSEPORT); those that
- * are there already stay the same. Descriptors are borrowed. An errno, or 0; EADDRINUSE also when
- * another process listens there with SO_REUSEPORT.
+ * are there already stay the same, and are given all when they are more. Descriptors are borrowed.
+ * An errno, or 0 and *given; EADDRINUSE also when another process listens there with SO_REUSEPORT.
  */
-int holdings_listen(struct holdings *h, const struct addr *a, unsigned count, int *descriptors);
+int holdings_listen(struct holdings *h, const struct addr *a, unsigned count,
+		    int descriptors[WORKERS_MAX], unsigned *given);
 
 /* Closes the sockets on an address; a working process has its own descriptors of them. */
 void holdings_forget(struct holdings *h, const struct addr *a);
 
-/* Nobody is to connect any more: a process that drains for good has closed its own. */
-void holdings_stop_listening(struct holdings *h);
+/* The unix socket that listens at `path`, mode 0600. An errno, or 0. */
+int holdings_listen_local(struct holdings *h, const char *path, int *descriptor);
 
 /* The lock of a directory, waited for at most LOCK_WAIT_MS. An errno, or 0; EWOULDBLOCK: held. */
 #define LOCK_WAIT_MS 3000
 int holdings_lock(struct holdings *h, const char *directory, int *descriptor);
+
+/* --- its life --- */
+
+/* A working process is about to be started, and to ask for what it needs. */
+void holdings_begin(struct holdings *h);
+/* It serves: sockets that it has not asked for are closed here. Who has them may still serve their
+ * queues. */
+void holdings_settle(struct holdings *h);
+/* It has died before: sockets that only it asked for are closed. */
+void holdings_take_back(struct holdings *h);
+
+/* Nobody is to connect any more: a process that drains for good has closed its own. Whoever asks
+ * over a unix socket is still answered. */
+void holdings_stop_listening(struct holdings *h);
 
 #endif

@@ -5,17 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "app/channel.h"
-#include "app/holdings.h"
-#include "app/work.h"
+#include "app/upgrade.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -31,8 +27,8 @@
 enum keeper_state {
 	KEEPER_STARTING, /* no working process was ever ready */
 	KEEPER_RUNNING,
-	KEEPER_PAUSING,	 /* the working process died; the next one waits */
-	KEEPER_STOPPING, /* it was told to drain */
+	KEEPER_PAUSING,	 /* the one that served has died; the next one waits */
+	KEEPER_STOPPING, /* all were told to drain */
 	KEEPER_OVER,
 };
 
@@ -41,10 +37,9 @@ struct keeper {
 	const char *config; /* borrowed */
 	int binary;	    /* our own, as it was when we started */
 	int signals;
-	int channel; /* -1: there is no working process */
-	pid_t child;
-	struct holdings holdings;
-	uint64_t started_ms, restart_ms, rotate_ms, pause_ms;
+	struct handover own; /* what we hold, and would hand over */
+	struct upgrade upgrade;
+	uint64_t restart_ms, pause_ms;
 	unsigned stops; /* asked for so far */
 	int exit_code;
 };
@@ -54,58 +49,42 @@ static uint64_t now_ms(void)
 	return clock_monotonic_ns() / 1000000;
 }
 
-/* --- the working process --- */
-
-static void keep_over_exec(int fd)
+static struct process *find(struct keeper *k, enum process_state state)
 {
-	fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) & ~FD_CLOEXEC);
+	return processes_find(&k->own.processes, state);
 }
 
-/* In the child, between fork and exec. */
-static _Noreturn void execute(const struct keeper *k, int channel, pid_t keeper)
-{
-	char numbers[4][16];
-	const int values[4] = { channel, k->holdings.board_fd, k->holdings.tickets_fd,
-				(int)keeper };
-	for (int i = 0; i < 4; i++)
-		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
-	for (int i = 0; i < 3; i++)
-		keep_over_exec(values[i]);
-	const char *const arguments[] = { "crossfade", WORK_COMMAND, k->config,	 numbers[0],
-					  numbers[1],  numbers[2],   numbers[3], NULL };
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	fexecve(k->binary, (char *const *)(uintptr_t)arguments, environ);
-	log_line(LOG_ERROR, "keeper: cannot execute the working process: %s", strerror(errno));
-	_exit(1);
-}
+/* --- starting --- */
 
 static bool start(struct keeper *k)
 {
-	int ends[2];
-	if (!channel_open(ends))
-		return false;
-	pid_t keeper = getpid();
-	k->child = fork();
-	if (k->child == 0)
-		execute(k, ends[1], keeper);
-	close(ends[1]);
-	if (k->child < 0) {
-		close(ends[0]);
-		return false;
-	}
-	k->channel = ends[0];
-	k->started_ms = now_ms();
-	return true;
+	struct process *p = find(k, PROCESS_NONE);
+	holdings_begin(&k->own.holdings);
+	return process_start(p, k->binary, k->config, &k->own.holdings);
 }
 
-static void close_channel(struct keeper *k)
+static void pause_before_restart(struct keeper *k, uint64_t started_ms)
 {
-	if (k->channel >= 0)
-		close(k->channel);
-	k->channel = -1;
+	if (now_ms() - started_ms >= UP_LONG_ENOUGH_MS)
+		k->pause_ms = RESTART_PAUSE_MS;
+	log_line(LOG_ERROR, "keeper: a working process is started again in %llu ms",
+		 (unsigned long long)k->pause_ms);
+	k->restart_ms = now_ms() + k->pause_ms;
+	k->pause_ms =
+		k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+	k->state = KEEPER_PAUSING;
 }
+
+static void restart(struct keeper *k)
+{
+	k->state = KEEPER_RUNNING;
+	if (start(k))
+		return;
+	log_line(LOG_ERROR, "keeper: cannot start a working process: %s", strerror(errno));
+	pause_before_restart(k, now_ms());
+}
+
+/* --- ends --- */
 
 static void describe_end(int status, char text[64])
 {
@@ -116,119 +95,228 @@ static void describe_end(int status, char text[64])
 		snprintf(text, 64, "ended with code %d", WEXITSTATUS(status));
 }
 
-static void pause_before_restart(struct keeper *k, const char *how)
+/* SIGKILL after a signal to us is our own doing: see stop(). */
+static bool has_crashed(const struct keeper *k, int status)
 {
-	if (now_ms() - k->started_ms >= UP_LONG_ENOUGH_MS)
-		k->pause_ms = RESTART_PAUSE_MS;
-	log_line(LOG_ERROR, "keeper: the working process %d %s; it is started again in %llu ms",
-		 (int)k->child, how, (unsigned long long)k->pause_ms);
-	k->restart_ms = now_ms() + k->pause_ms;
-	k->pause_ms =
-		k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
-	k->state = KEEPER_PAUSING;
+	return WIFSIGNALED(status) && !(k->stops && WTERMSIG(status) == SIGKILL);
 }
 
-static void child_ended(struct keeper *k, int status)
+/* Nothing is to follow, whatever it was: we stop, or have never served. */
+static void end_with(struct keeper *k, int status)
 {
+	if (WIFEXITED(status) ? WEXITSTATUS(status) : has_crashed(k, status))
+		k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	if (processes_n(&k->own.processes) == 0)
+		k->state = KEEPER_OVER;
+}
+
+static void say_upgrade_failed(const struct process *serving)
+{
+	log_line(LOG_ERROR,
+		 "upgrade: the new working process never served; process %d, of the version "
+		 "before, goes on",
+		 (int)serving->pid);
+	sd_notify(0, "READY=1\nSTATUS=An upgrade has failed; the version before goes on serving");
+}
+
+static void process_ended(struct keeper *k, struct process *p, int status)
+{
+	const struct process was = *p;
 	char how[64];
 	describe_end(status, how);
-	close_channel(k);
-	board_free_slots_of(k->holdings.board, (uint32_t)k->child);
-	if (k->state == KEEPER_RUNNING) {
-		pause_before_restart(k, how);
-		return;
-	}
-	/* SIGKILL after a signal to us is our own doing: see stop(). */
-	bool crashed = WIFSIGNALED(status) && !(k->stops && WTERMSIG(status) == SIGKILL);
-	if (crashed)
-		log_line(LOG_ERROR, "keeper: the working process %d %s", (int)k->child, how);
-	k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : crashed;
-	k->state = KEEPER_OVER;
+	bool expected = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (!expected || was.state == PROCESS_RETIRED)
+		log_line(expected ? LOG_INFO : LOG_ERROR, "keeper: the %sworking process %d %s",
+			 was.state == PROCESS_RETIRED ? "retired " : "", (int)was.pid, how);
+	process_forget(p);
+	board_free_slots_of(k->own.holdings.board, (uint32_t)was.pid);
+	if (was.state == PROCESS_STARTING)
+		holdings_take_back(&k->own.holdings);
+	if (k->state == KEEPER_STOPPING || k->state == KEEPER_STARTING)
+		end_with(k, status);
+	else if (was.state == PROCESS_STARTING && find(k, PROCESS_SERVING))
+		say_upgrade_failed(find(k, PROCESS_SERVING));
+	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING))
+		pause_before_restart(k, was.started_ms);
 }
 
-static void restart(struct keeper *k)
+static void say_reloading(const char *status)
 {
-	k->state = KEEPER_RUNNING;
-	if (start(k))
-		return;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=%s",
+		   (unsigned long long)(clock_monotonic_ns() / 1000), status);
+}
+
+/* --- upgrades --- */
+
+static const char *why_no_upgrade(struct keeper *k)
+{
+	if (k->state == KEEPER_STOPPING)
+		return "the balancer stops";
+	if (k->upgrade.checker || find(k, PROCESS_STARTING))
+		return "one is under way, or a working process is just starting";
+	if (!find(k, PROCESS_NONE))
+		return "too many working processes of earlier upgrades still drain";
+	return NULL;
+}
+
+static void upgrade_is_asked(struct keeper *k)
+{
+	const char *no = why_no_upgrade(k);
+	if (no)
+		log_line(LOG_ERROR, "upgrade: refused: %s", no);
+	else
+		upgrade_begin(&k->upgrade, &k->own, k->config);
+}
+
+static void checker_ended(struct keeper *k, int status)
+{
 	char how[64];
-	snprintf(how, sizeof how, "could not be started: %s", strerror(errno));
-	k->child = 0;
-	pause_before_restart(k, how);
+	if (k->state != KEEPER_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		say_reloading("Upgrading");
+		upgrade_become(&k->upgrade, &k->own, k->config);
+		sd_notify(0, "READY=1");
+		return;
+	}
+	describe_end(status, how);
+	log_line(LOG_ERROR, "upgrade: nothing has changed: the check of %s %s", k->own.program,
+		 how);
+	upgrade_end(&k->upgrade);
 }
 
 /* --- what comes in --- */
 
-static void is_ready(struct keeper *k)
-{
-	sd_notify(0, "READY=1");
-	if (k->state == KEEPER_STARTING)
-		k->state = KEEPER_RUNNING;
-}
-
 static void answer(struct keeper *k, const struct channel_message *m, int reply)
 {
 	int descriptors[WORKERS_MAX];
+	unsigned count = 1;
 	int error = EINVAL;
-	unsigned count = 0;
-	switch ((enum channel_word)m->word) {
-	case CHANNEL_LISTEN:
-		count = m->count;
-		if (count > 0 && count <= WORKERS_MAX)
-			error = holdings_listen(&k->holdings, &m->addr, count, descriptors);
-		break;
-	case CHANNEL_LOCK:
-		count = 1;
-		error = holdings_lock(&k->holdings, m->path, descriptors);
-		break;
-	case CHANNEL_READY:
-	case CHANNEL_STOP:
-	case CHANNEL_RELOAD:
-	case CHANNEL_FORGET:
-		break;
-	}
+	if (m->word == CHANNEL_LISTEN && m->count > 0 && m->count <= WORKERS_MAX)
+		error = holdings_listen(&k->own.holdings, &m->addr, m->count, descriptors, &count);
+	else if (m->word == CHANNEL_LISTEN_LOCAL)
+		error = holdings_listen_local(&k->own.holdings, m->path, descriptors);
+	else if (m->word == CHANNEL_LOCK)
+		error = holdings_lock(&k->own.holdings, m->path, descriptors);
 	channel_answer(reply, error, descriptors, error ? 0 : count);
 }
 
-static void channel_is_readable(struct keeper *k)
+/* To all that have ever served. */
+static void tell_others(struct keeper *k, const struct process *but, enum channel_word word)
+{
+	for (int i = 0; i < PROCESSES_MAX; i++) {
+		struct process *p = &k->own.processes.list[i];
+		if (p != but && (p->state == PROCESS_SERVING || p->state == PROCESS_RETIRED))
+			process_tell(p, word);
+	}
+}
+
+/* What was missed while it was starting. */
+static void catch_up(struct process *p)
+{
+	process_tell(p, CHANNEL_LOOK);
+	if (p->reload_due)
+		process_tell(p, CHANNEL_RELOAD);
+	if (p->reopen_due)
+		process_tell(p, CHANNEL_REOPEN);
+}
+
+static void replace(struct process *before, const struct process *by)
+{
+	log_line(LOG_INFO, "upgrade: process %d serves; process %d drains", (int)by->pid,
+		 (int)before->pid);
+	before->state = PROCESS_RETIRED;
+	process_tell(before, CHANNEL_RETIRE);
+}
+
+/* It was started, or has read the configuration anew. */
+static void process_is_ready(struct keeper *k, struct process *p)
+{
+	struct process *before = find(k, PROCESS_SERVING);
+	if (p->state == PROCESS_RETIRED)
+		return;
+	if (p->state == PROCESS_STARTING) {
+		p->state = PROCESS_SERVING;
+		holdings_settle(&k->own.holdings);
+		catch_up(p);
+		if (before)
+			replace(before, p);
+	}
+	if (k->state == KEEPER_STARTING)
+		k->state = KEEPER_RUNNING;
+	sd_notifyf(0, "READY=1\nSTATUS=Serving with process %d", (int)p->pid);
+}
+
+static void channel_is_readable(struct keeper *k, struct process *p)
 {
 	struct channel_message m;
 	int reply;
-	if (!channel_hear(k->channel, &m, &reply))
-		close_channel(k); /* its end is told by SIGCHLD */
-	else if (reply >= 0)
+	if (!channel_hear(p->channel, &m, &reply)) {
+		close(p->channel); /* its end is told by SIGCHLD */
+		p->channel = -1;
+	} else if (reply >= 0) {
 		answer(k, &m, reply);
-	else if (m.word == CHANNEL_READY)
-		is_ready(k);
-	else if (m.word == CHANNEL_FORGET)
-		holdings_forget(&k->holdings, &m.addr);
+	} else if (m.word == CHANNEL_READY) {
+		process_is_ready(k, p);
+	} else if (m.word == CHANNEL_LOOK) {
+		tell_others(k, p, CHANNEL_LOOK);
+	} else if (m.word == CHANNEL_FORGET) {
+		holdings_forget(&k->own.holdings, &m.addr);
+	}
+}
+
+static void stop_process(struct keeper *k, struct process *p)
+{
+	/* One that is not ready yet serves nobody and listens to nobody. */
+	if (p->state == PROCESS_STARTING || (p->state != PROCESS_NONE && k->stops > 2))
+		kill(p->pid, SIGKILL);
+	else if (p->state != PROCESS_NONE)
+		process_tell(p, CHANNEL_STOP);
 }
 
 static void stop(struct keeper *k)
 {
 	k->stops++;
-	sd_notify(0, "STOPPING=1");
-	if (k->state == KEEPER_PAUSING) {
-		k->state = KEEPER_OVER;
-		return;
-	}
-	/* One that is not ready yet serves nobody and listens to nobody. */
-	if (k->state == KEEPER_STARTING || k->stops > 2)
-		kill(k->child, SIGKILL);
-	else if (k->channel >= 0)
-		channel_tell(k->channel, CHANNEL_STOP);
-	holdings_stop_listening(&k->holdings);
-	k->state = KEEPER_STOPPING;
+	sd_notify(0, "STOPPING=1\nSTATUS=Draining");
+	if (k->upgrade.checker)
+		kill(k->upgrade.checker, SIGKILL);
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		stop_process(k, &k->own.processes.list[i]);
+	holdings_stop_listening(&k->own.holdings);
+	k->state = processes_n(&k->own.processes) ? KEEPER_STOPPING : KEEPER_OVER;
+}
+
+static void reopen(struct keeper *k)
+{
+	struct process *starting = find(k, PROCESS_STARTING);
+	if (starting)
+		starting->reopen_due = true;
+	tell_others(k, NULL, CHANNEL_REOPEN);
 }
 
 /* Whoever is started later reads the configuration anyway. */
 static void reload(struct keeper *k)
 {
-	if (k->channel < 0 || k->state == KEEPER_STOPPING)
+	struct process *starting = find(k, PROCESS_STARTING), *serving = find(k, PROCESS_SERVING);
+	if (starting)
+		starting->reload_due = true;
+	if (!serving || k->state == KEEPER_STOPPING)
 		return;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)(clock_monotonic_ns() / 1000));
-	channel_tell(k->channel, CHANNEL_RELOAD);
+	say_reloading("Reading the configuration anew");
+	process_tell(serving, CHANNEL_RELOAD);
+}
+
+/* One SIGCHLD may stand for several. Strangers are those who come to us as the first process of a
+ * container. */
+static void reap(struct keeper *k)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct process *p = processes_of_pid(&k->own.processes, pid);
+		if (p)
+			process_ended(k, p, status);
+		else if (pid == k->upgrade.checker)
+			checker_ended(k, status);
+	}
 }
 
 static void signal_came(struct keeper *k)
@@ -236,51 +324,93 @@ static void signal_came(struct keeper *k)
 	struct signalfd_siginfo s;
 	if (read(k->signals, &s, sizeof s) != sizeof s)
 		return;
-	if (s.ssi_signo == SIGTERM || s.ssi_signo == SIGINT)
+	switch (s.ssi_signo) {
+	case SIGTERM:
+	case SIGINT:
 		stop(k);
-	if (s.ssi_signo == SIGHUP)
+		break;
+	case SIGHUP:
 		reload(k);
-	int status;
-	/* One SIGCHLD may stand for several, and there is one child. */
-	if (s.ssi_signo == SIGCHLD && waitpid(k->child, &status, WNOHANG) == k->child)
-		child_ended(k, status);
+		break;
+	case SIGUSR1:
+		reopen(k);
+		break;
+	case SIGUSR2:
+		upgrade_is_asked(k);
+		break;
+	case SIGCHLD:
+		reap(k);
+		break;
+	}
 }
 
 /* --- the loop --- */
 
-static int until_next(const struct keeper *k)
+static void sooner(uint64_t *due, uint64_t other)
 {
-	uint64_t due = k->rotate_ms, now = now_ms();
-	if (k->state == KEEPER_PAUSING && k->restart_ms < due)
-		due = k->restart_ms;
+	if (other < *due)
+		*due = other;
+}
+
+static struct process *upgraded_to(struct keeper *k)
+{
+	return find(k, PROCESS_SERVING) ? find(k, PROCESS_STARTING) : NULL;
+}
+
+static int until_next(struct keeper *k)
+{
+	uint64_t due = k->own.rotate_ms, now = now_ms();
+	if (k->state == KEEPER_PAUSING)
+		sooner(&due, k->restart_ms);
+	if (k->upgrade.checker)
+		sooner(&due, k->upgrade.due_ms);
+	if (upgraded_to(k))
+		sooner(&due, upgraded_to(k)->started_ms + UPGRADE_READY_MS);
 	return due > now ? (int)(due - now) : 0;
+}
+
+static void lose_patience(struct keeper *k, uint64_t now)
+{
+	const struct process *next = upgraded_to(k);
+	if (k->upgrade.checker && now >= k->upgrade.due_ms) {
+		log_line(LOG_ERROR, "upgrade: its check has not ended in %d s",
+			 UPGRADE_CHECK_MS / 1000);
+		kill(k->upgrade.checker, SIGKILL);
+		k->upgrade.due_ms = UINT64_MAX;
+	}
+	if (next && now >= next->started_ms + UPGRADE_READY_MS)
+		kill(next->pid, SIGKILL);
 }
 
 static void do_what_is_due(struct keeper *k)
 {
 	uint64_t now = now_ms();
-	if (now >= k->rotate_ms) {
-		if (!ticket_keys_rotate(k->holdings.tickets))
+	if (now >= k->own.rotate_ms) {
+		if (!ticket_keys_rotate(k->own.holdings.tickets))
 			log_line(LOG_ERROR, "keeper: no random bytes for new ticket keys");
-		k->rotate_ms = now + TICKETS_ROTATE_MS;
+		k->own.rotate_ms = now + TICKETS_ROTATE_MS;
 	}
 	if (k->state == KEEPER_PAUSING && now >= k->restart_ms)
 		restart(k);
+	lose_patience(k, now);
 }
 
 static void turn(struct keeper *k)
 {
-	struct pollfd fds[2] = { { .fd = k->signals, .events = POLLIN },
-				 { .fd = k->channel, .events = POLLIN } };
-	if (poll(fds, 2, until_next(k)) < 0 && errno != EINTR) {
+	struct process *list = k->own.processes.list;
+	struct pollfd fds[1 + PROCESSES_MAX] = { { .fd = k->signals, .events = POLLIN } };
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		fds[1 + i] = (struct pollfd){ .fd = list[i].channel, .events = POLLIN };
+	if (poll(fds, 1 + PROCESSES_MAX, until_next(k)) < 0 && errno != EINTR) {
 		log_line(LOG_ERROR, "keeper: poll: %s", strerror(errno));
 		k->exit_code = 1;
 		k->state = KEEPER_OVER;
 		return;
 	}
 	/* Requests first: a working process may ask, and die. */
-	if (fds[1].revents)
-		channel_is_readable(k);
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		if (fds[1 + i].revents)
+			channel_is_readable(k, &list[i]);
 	if (fds[0].revents)
 		signal_came(k);
 	do_what_is_due(k);
@@ -288,12 +418,11 @@ static void turn(struct keeper *k)
 
 static int open_signals(void)
 {
+	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2 };
 	sigset_t heard;
 	sigemptyset(&heard);
-	sigaddset(&heard, SIGTERM);
-	sigaddset(&heard, SIGINT);
-	sigaddset(&heard, SIGHUP);
-	sigaddset(&heard, SIGCHLD);
+	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+		sigaddset(&heard, theirs[i]);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_SETMASK, &heard, NULL) < 0)
 		return -1;
@@ -302,29 +431,46 @@ static int open_signals(void)
 
 static bool open_keeper(struct keeper *k)
 {
-	k->binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	k->signals = open_signals();
-	if (k->binary < 0 || k->signals < 0 || !holdings_open(&k->holdings))
-		return false;
-	return start(k);
+	upgrade_find_program(k->own.program);
+	processes_open(&k->own.processes);
+	k->own.rotate_ms = now_ms() + TICKETS_ROTATE_MS;
+	if (holdings_open(&k->own.holdings) && start(k))
+		return true;
+	log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
+	return false;
 }
 
-int keeper_run(const char *config)
+/* In place of the version before, whose children are ours. */
+static bool take_over(struct keeper *k, int handed_over)
 {
-	struct keeper k = {
-		.config = config,
-		.channel = -1,
-		.pause_ms = RESTART_PAUSE_MS,
-		.rotate_ms = now_ms() + TICKETS_ROTATE_MS,
-	};
-	if (!open_keeper(&k)) {
+	char error[HANDOVER_ERROR_BYTES];
+	if (!handover_read(handed_over, &k->own, error)) {
+		log_line(LOG_ERROR, "upgrade: %s", error);
+		return false;
+	}
+	handover_keep(&k->own, handed_over, false);
+	close(handed_over);
+	log_line(LOG_INFO, "upgrade: crossfade %s has taken over", CROSSFADE_VERSION);
+	restart(k);
+	/* The signal for one that died meanwhile may have been heard before. */
+	reap(k);
+	return true;
+}
+
+int keeper_run(const char *config, int handed_over)
+{
+	struct keeper k = { .config = config, .pause_ms = RESTART_PAUSE_MS, .upgrade.binary = -1 };
+	k.binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	k.signals = open_signals();
+	if (k.binary < 0 || k.signals < 0) {
 		log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 		return 1;
 	}
+	if (!(handed_over < 0 ? open_keeper(&k) : take_over(&k, handed_over)))
+		return 1;
 	while (k.state != KEEPER_OVER)
 		turn(&k);
-	close_channel(&k);
-	holdings_close(&k.holdings);
+	holdings_close(&k.own.holdings);
 	close(k.binary);
 	close(k.signals);
 	return k.exit_code;

@@ -4,6 +4,7 @@
 #include "app/client.h"
 #include "app/command.h"
 #include "app/demo_cluster.h"
+#include "app/handover.h"
 #include "app/work.h"
 #include "control/suggest.h"
 
@@ -34,7 +35,8 @@ static const struct command commands[] = {
 	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
 	  "  -c, --config FILE   the configuration\n"
 	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts\n"
-	  "them.\n",
+	  "them. SIGUSR1: log files are opened anew. SIGUSR2: the program on disk takes over,\n"
+	  "without a pause.\n",
 	  command_run },
 	{ "status", "[--watch] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
@@ -140,6 +142,8 @@ int main(int argc, char **argv)
 		return help(argc, argv);
 	if (!strcmp(name, WORK_COMMAND))
 		return work_main(argc - 1, argv + 1);
+	if (!strcmp(name, HANDOVER_COMMAND))
+		return handover_main(argc - 1, argv + 1);
 	if (!strcmp(name, DEMO_CLUSTER_COMMAND))
 		return demo_cluster_main(argc - 1, argv + 1);
 	const struct command *c = find_command(name);

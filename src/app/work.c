@@ -15,6 +15,7 @@
 
 #include "app/channel.h"
 #include "app/command.h"
+#include "app/process.h"
 #include "app/worker_threads.h"
 #include "base/bug.h"
 #include "base/clock.h"
@@ -37,6 +38,9 @@ struct work {
 	struct channel_message heard;
 	size_t heard_bytes; /* of a message that is coming in */
 	unsigned reloads;   /* that the keeper was told of */
+	/* Until this process leads. */
+	struct control_sockets admin;
+	struct timer try_to_lead;
 };
 
 /* --- becoming a working process --- */
@@ -52,7 +56,7 @@ static void die_with_keeper(pid_t keeper)
 /* The keeper hears signals and says what they mean: `kill` by name must not skip the drain. */
 static void leave_signals_to_keeper(void)
 {
-	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
 		signal(theirs[i], SIG_IGN);
 }
@@ -70,7 +74,6 @@ static void raise_descriptor_limit(void)
 static void *map(int fd, size_t bytes, int protection)
 {
 	void *memory = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
-	close(fd);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -97,7 +100,9 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 	w->board_fd = (int)n[1];
 	w->tickets_fd = (int)n[2];
 	w->keeper = (pid_t)n[3];
-	return fcntl(w->channel, F_SETFD, FD_CLOEXEC) == 0;
+	for (int i = 0; i < 3; i++)
+		keep_over_exec((int)n[i], false);
+	return true;
 }
 
 /* --- what the configuration asks for --- */
@@ -114,9 +119,10 @@ static bool read_config(struct work *w)
 /* The descriptor stays open, and the lock with it, until we and the keeper have both gone. */
 static bool lock_state(struct work *w)
 {
-	struct channel_message ask = { .word = CHANNEL_LOCK };
+	struct channel_message ask = { .word = CHANNEL_LOCK, .count = 1 };
 	const char *state = w->config->state;
-	int lock;
+	int lock[WORKERS_MAX];
+	unsigned n;
 	if (mkdir(state, 0700) < 0 && errno != EEXIST) {
 		log_line(LOG_ERROR, "cannot make the state directory %s: %s", state,
 			 strerror(errno));
@@ -124,7 +130,7 @@ static bool lock_state(struct work *w)
 	}
 	int error = ENAMETOOLONG;
 	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", state) < sizeof ask.path)
-		error = channel_ask(w->channel, &ask, &lock, 1);
+		error = channel_ask(w->channel, &ask, lock, &n);
 	if (error == EWOULDBLOCK)
 		log_line(LOG_ERROR, "another balancer is running on the state directory %s", state);
 	else if (error)
@@ -151,12 +157,13 @@ static bool open_control(struct work *w)
  * The sockets of a balancer that was killed a moment ago may still be there: the kernel takes an
  * io_uring's accepts back in its own time.
  */
-static int ask_patiently(struct work *w, const struct channel_message *ask, int *to)
+static int ask_patiently(struct work *w, const struct channel_message *ask, int to[WORKERS_MAX],
+			 unsigned *given)
 {
 	static const struct timespec pause = { .tv_nsec = 20 * 1000000 };
 	uint64_t give_up_ns = clock_monotonic_ns() + ADDRESS_WAIT_MS * 1000000ull;
 	int error;
-	while ((error = channel_ask(w->channel, ask, to, ask->count)) == EADDRINUSE &&
+	while ((error = channel_ask(w->channel, ask, to, given)) == EADDRINUSE &&
 	       clock_monotonic_ns() < give_up_ns)
 		nanosleep(&pause, NULL);
 	return error;
@@ -166,8 +173,7 @@ static int listen_on(void *self, const struct addr *a, unsigned count, int list[
 		     unsigned *given)
 {
 	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = *a };
-	*given = count;
-	return ask_patiently(self, &ask, list);
+	return ask_patiently(self, &ask, list, given);
 }
 
 static void forget(void *self, const struct addr *a)
@@ -176,14 +182,134 @@ static void forget(void *self, const struct addr *a)
 	channel_forget(w->channel, a);
 }
 
+/* The directory of a socket is made when its own parent is there: /run/crossfade. */
+static void make_directory_of(const char *path)
+{
+	char directory[4096];
+	const char *slash = strrchr(path, '/');
+	if (!slash || slash == path)
+		return;
+	snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+	(void)mkdir(directory, 0755);
+}
+
+static bool open_local_socket(struct work *w)
+{
+	struct channel_message ask = { .word = CHANNEL_LISTEN_LOCAL, .count = 1 };
+	const char *path = w->config->admin.socket;
+	int fds[WORKERS_MAX], error = ENAMETOOLONG;
+	unsigned n;
+	make_directory_of(path);
+	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", path) < sizeof ask.path)
+		error = channel_ask(w->channel, &ask, fds, &n);
+	w->admin.local = fds[0];
+	if (error)
+		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s%s", path,
+			 strerror(error),
+			 error == EADDRINUSE ? " (another balancer answers there)" : "");
+	return error == 0;
+}
+
+static bool open_admin_sockets(struct work *w)
+{
+	struct control_sockets *s = &w->admin;
+	for (const struct config_address *a = w->config->admin.addresses;
+	     a && s->tcp_n < LISTENERS_MAX; a = a->next) {
+		int fds[WORKERS_MAX];
+		unsigned n;
+		int error = listen_on(w, &a->addr, 1, fds, &n);
+		if (error)
+			listeners_complain(w->config, a, error);
+		else
+			s->tcp[s->tcp_n++] = fds[0];
+	}
+	if (w->config->complaints.n)
+		complaints_print(&w->config->complaints, stderr);
+	return w->config->complaints.n == 0 && open_local_socket(w);
+}
+
+/* --- leading --- */
+
+/*
+ * One process at a time changes weights and answers the admin API: the newest that serves. It has a
+ * lock on the board, which goes with it however it ends.
+ */
+static bool set_leader_lock(const struct work *w, short type)
+{
+	return fcntl(w->board_fd, F_SETLK, &(struct flock){ .l_type = type }) == 0;
+}
+
+static void let_others_look(void *self)
+{
+	const struct work *w = self;
+	channel_tell(w->channel, CHANNEL_LOOK);
+}
+
+static bool lead(struct work *w)
+{
+	char error[WEIGHTS_TEXT_BYTES];
+	const struct control_peers peers = { let_others_look, w };
+	if (control_lead(w->control, &w->admin, &peers, error))
+		return true;
+	log_line(LOG_ERROR, "%s", error);
+	return false;
+}
+
+static void try_to_lead(struct timer *t)
+{
+	struct work *w = list_entry(t, struct work, try_to_lead);
+	struct wheel *wheel = &w->control->loop.wheel;
+	if (!set_leader_lock(w, F_WRLCK))
+		timer_set(wheel, t, wheel->now_ms + LEAD_PAUSE_MS);
+	else if (!lead(w))
+		timer_set(wheel, t, wheel->now_ms + LEAD_RETRY_MS);
+}
+
+/* The first process leads before it serves; after an upgrade the one before does until we serve. */
+static bool lead_or_wait(struct work *w)
+{
+	timer_init(&w->try_to_lead, try_to_lead);
+	if (set_leader_lock(w, F_WRLCK))
+		return lead(w);
+	timer_set(&w->control->loop.wheel, &w->try_to_lead,
+		  loop_now_ms(&w->control->loop) + LEAD_PAUSE_MS);
+	return true;
+}
+
+static void retire(struct work *w)
+{
+	timer_clear(&w->try_to_lead);
+	control_retire(w->control);
+	set_leader_lock(w, F_UNLCK);
+}
+
 /* --- serving --- */
 
 static void obey(struct work *w, enum channel_word word)
 {
-	if (word == CHANNEL_STOP)
+	switch (word) {
+	case CHANNEL_STOP:
 		control_stop(w->control);
-	else if (word == CHANNEL_RELOAD)
+		break;
+	case CHANNEL_RETIRE:
+		retire(w);
+		break;
+	case CHANNEL_RELOAD:
 		control_reload(w->control);
+		break;
+	case CHANNEL_LOOK:
+		control_look(w->control);
+		break;
+	case CHANNEL_REOPEN:
+		control_reopen_logs(w->control);
+		break;
+	case CHANNEL_LISTEN:
+	case CHANNEL_LISTEN_LOCAL:
+	case CHANNEL_FORGET:
+	case CHANNEL_LOCK:
+	case CHANNEL_READY:
+		break; /* ours to say; and a newer keeper may know words that we do not */
+	}
 }
 
 /* A message may come in pieces, and several at once. */
@@ -245,26 +371,25 @@ static void say_serving(const struct work *w)
 
 static bool attach_control(struct work *w)
 {
-	int fds[LISTENERS_MAX];
-	size_t n = 0;
 	char error[WEIGHTS_TEXT_BYTES];
-	for (const struct config_address *a = w->config->admin.addresses; a && n < LISTENERS_MAX;
-	     a = a->next) {
-		struct channel_message ask = { .word = CHANNEL_LISTEN,
-					       .count = 1,
-					       .addr = a->addr };
-		int why = ask_patiently(w, &ask, &fds[n++]);
-		if (why)
-			listeners_complain(w->config, a, why);
-	}
-	if (w->config->complaints.n) {
-		complaints_print(&w->config->complaints, stderr);
-		return false;
-	}
-	if (control_attach(w->control, fds, n, error))
+	if (control_attach(w->control, error))
 		return true;
 	log_line(LOG_ERROR, "%s", error);
 	return false;
+}
+
+static bool start_workers(struct work *w)
+{
+	if (!control_take_slots(w->control)) {
+		log_line(LOG_ERROR, "the board has no room for %u more workers",
+			 w->control->worker_n);
+		return false;
+	}
+	int error = worker_threads_start(&w->threads, w->control);
+	if (error)
+		log_line(LOG_ERROR, "cannot start the workers%s: %s",
+			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));
+	return error == 0;
 }
 
 static bool start_serving(struct work *w)
@@ -274,13 +399,7 @@ static bool start_serving(struct work *w)
 		complaints_print(&w->config->complaints, stderr);
 		return false;
 	}
-	if (!attach_control(w))
-		return false;
-	int error = worker_threads_start(&w->threads, w->control);
-	if (error)
-		log_line(LOG_ERROR, "cannot start the workers%s: %s",
-			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));
-	return error == 0;
+	return open_admin_sockets(w) && attach_control(w) && lead_or_wait(w) && start_workers(w);
 }
 
 static void serve(struct work *w)
@@ -292,6 +411,7 @@ static void serve(struct work *w)
 		control_turn(w->control);
 		tell_of_reloads(w);
 	}
+	timer_clear(&w->try_to_lead);
 	stop_listening_to_keeper(w);
 	worker_threads_join(&w->threads);
 	control_close(w->control);

@@ -100,6 +100,16 @@
 #define DRAIN_DELAY_MAX_MS 86400000
 /* How long a start waits for an address that is in use: by one that has just died, mostly. */
 #define ADDRESS_WAIT_MS 2000
+/* How long an upgrade's check of configuration and hand-over may take. */
+#define UPGRADE_CHECK_MS 30000
+/* How long an upgrade waits for the new working process to serve, before it is given up. */
+#define UPGRADE_READY_MS 60000
+/*
+ * How often a new process looks whether the one before has stopped leading: for so long nobody
+ * answers the admin API; and how soon it tries again when it cannot read or write the state.
+ */
+#define LEAD_PAUSE_MS 5
+#define LEAD_RETRY_MS 1000
 /* How long a weight change waits for every worker's acknowledgment. */
 #define ACKNOWLEDGE_TIMEOUT_MS 2000
 
@@ -114,6 +124,8 @@
 #define CERTIFICATES_OF_NAME_MAX 8
 
 #define WORKERS_MAX 128
+/* Working processes: one that serves, one that starts, and two that still drain after upgrades. */
+#define PROCESSES_MAX 4
 #define WEIGHT_MAX 999
 /* Addresses of one of the three listeners. */
 #define LISTENER_ADDRESSES_MAX 16

@@ -282,6 +282,7 @@ static void begin_drain(struct call *c, const struct drain_change *asked)
 	complete_who(c, d->who);
 	wait_for(c, d, forget_drain);
 	drains_change(&control_of(c)->drains, d);
+	control_let_others_look(control_of(c));
 }
 
 static void serve_node_state(struct call *c)
@@ -369,6 +370,9 @@ static void serve(struct call *c)
 	}
 	if (!(row && row->open) && !has_token(c))
 		refuse_stranger(c);
+	else if (row && row->method != METHOD_GET && !control_of(c)->leads)
+		answer_error(c, 503, "handed_over",
+			     "nothing was changed, for a newer process has just taken over: ask again");
 	else if (row)
 		row->serve(c);
 	else

@@ -27,6 +27,16 @@ void audit_close(struct audit *a)
 	a->fd = -1;
 }
 
+bool audit_reopen(struct audit *a, const char *directory)
+{
+	struct audit fresh;
+	if (!audit_open(&fresh, directory))
+		return false;
+	audit_close(a);
+	*a = fresh;
+	return true;
+}
+
 static json_t *weights_json(const uint32_t weights[ARMS])
 {
 	return json_pack("{s:i,s:i}", "source", (int)weights[ARM_SOURCE], "target",

@@ -26,6 +26,9 @@ struct audit {
 /* False with errno. */
 bool audit_open(struct audit *a, const char *directory);
 void audit_close(struct audit *a);
+/* The file of that name, which may be another one by now. False with errno: it stays the old one.
+ */
+bool audit_reopen(struct audit *a, const char *directory);
 
 /*
  * {"when":"...Z","who":"...","from":{"source":N,"target":N},"to":{...},"epoch":N,"why":"...",

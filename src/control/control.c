@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/local_socket.h"
 
 unsigned control_worker_count(const struct config *c)
 {
@@ -60,16 +58,6 @@ const struct plan *control_compile(struct control *c, struct config *config,
 	return plan_compile(&how, complaints);
 }
 
-static bool take_slots(struct control *c)
-{
-	for (unsigned i = 0; i < c->worker_n; i++) {
-		c->slots[i] = board_take_slot(c->board, (uint32_t)getpid(), i);
-		if (!c->slots[i])
-			return false;
-	}
-	return true;
-}
-
 int control_open_log(struct config *config)
 {
 	const struct config_log *l = &config->log;
@@ -87,7 +75,7 @@ void control_use_log(struct control *c, int fd)
 		log_line(LOG_ERROR, "access log: its thread cannot be started: %s", strerror(error));
 }
 
-void control_reopen_logs(struct control *c)
+static void reopen_access_log(struct control *c)
 {
 	const char *path = c->config->log.access;
 	int fd = path ? access_log_file(path) : -1;
@@ -97,6 +85,13 @@ void control_reopen_logs(struct control *c)
 	else if (path)
 		log_line(LOG_ERROR, "access log: cannot open %s anew: %s; the old file is kept",
 			 path, strerror(errno));
+}
+
+void control_reopen_logs(struct control *c)
+{
+	reopen_access_log(c);
+	if (c->leads && !audit_reopen(&c->weights.audit, c->config->state))
+		log_line(LOG_ERROR, "audit.jsonl cannot be opened anew: %s", strerror(errno));
 }
 
 static bool open_parts(struct control *c, struct config *config, char error[WEIGHTS_TEXT_BYTES])
@@ -111,19 +106,12 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
 	if (config->complaints.n)
 		return false;
-	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
-		return false;
-	if (!drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state)) {
-		snprintf(error, WEIGHTS_TEXT_BYTES,
-			 "cannot tell which nodes are drained: %.150s/drained.json: %s (what it "
-			 "holds is no good: mend it, or take it away)",
-			 config->state, strerror(errno));
-		return false;
-	}
-	if (take_slots(c))
+	if (drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state))
 		return true;
-	snprintf(error, WEIGHTS_TEXT_BYTES, "the board has no room for %u more workers",
-		 c->worker_n);
+	snprintf(error, WEIGHTS_TEXT_BYTES,
+		 "cannot tell which nodes are drained: %.150s/drained.json: %s (what it holds is no "
+		 "good: mend it, or take it away)",
+		 config->state, strerror(errno));
 	return false;
 }
 
@@ -152,6 +140,16 @@ struct control *control_open(struct config *config, struct board *board,
 	return NULL;
 }
 
+bool control_take_slots(struct control *c)
+{
+	for (unsigned i = 0; i < c->worker_n; i++) {
+		c->slots[i] = board_take_slot(c->board, (uint32_t)getpid(), i);
+		if (!c->slots[i])
+			return false;
+	}
+	return true;
+}
+
 void control_close(struct control *c)
 {
 	must(atomic_load(&c->running) == 0);
@@ -162,7 +160,6 @@ void control_close(struct control *c)
 		health_close(&c->health);
 		admin_close(&c->admin);
 		loop_close(&c->loop);
-		unlink(c->config->admin.socket);
 	}
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
@@ -183,52 +180,47 @@ void control_close(struct control *c)
 	free(c);
 }
 
+void control_look(struct control *c)
+{
+	publisher_wake(&c->publisher);
+	if (!c->leads)
+		drains_follow(&c->drains);
+}
+
+void control_let_others_look(struct control *c)
+{
+	c->peers.look(c->peers.self);
+}
+
 static void wake_workers(void *waker)
 {
 	struct control *c = waker;
 	publisher_wake(&c->publisher);
+	control_let_others_look(c);
+}
+
+static void tell_workers(struct control *c, size_t door_member)
+{
+	for (unsigned i = 0; i < c->worker_n; i++) {
+		atomic_bool *said = (atomic_bool *)((char *)&c->workers[i].door + door_member);
+		atomic_store_explicit(said, true, memory_order_release);
+	}
+	publisher_wake(&c->publisher);
+}
+
+static void cut(struct control *c)
+{
+	c->state = CONTROL_ABORTING;
+	timer_clear(&c->drain);
+	tell_workers(c, offsetof(struct worker_door, stopping));
+	tell_workers(c, offsetof(struct worker_door, aborting));
 }
 
 static void drain_is_over(struct timer *t)
 {
 	struct control *c = list_entry(t, struct control, drain);
 	log_line(LOG_WARN, "stop: the drain time is over; what is left is cut");
-	control_stop(c);
-}
-
-/* The directory of a socket is made when its own parent is there: /run/crossfade. */
-static void make_directory_of(const char *path)
-{
-	char directory[4096];
-	const char *slash = strrchr(path, '/');
-	if (!slash || slash == path)
-		return;
-	snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
-	(void)mkdir(directory, 0755);
-}
-
-static bool open_admin(struct control *c, const int *admin_fds, size_t admin_n,
-		       char error[WEIGHTS_TEXT_BYTES])
-{
-	const char *socket = c->config->admin.socket;
-	bool made;
-	if (!token_take(c->config->state, c->admin.token, &made)) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot read or make %.150s/" TOKEN_FILE ": %s",
-			 c->config->state, strerror(errno));
-		return false;
-	}
-	make_directory_of(socket);
-	int fd = local_socket_listen(socket);
-	if (fd < 0) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot listen on the admin socket %s: %s%s",
-			 socket, strerror(errno),
-			 errno == EADDRINUSE ? " (another balancer answers there)" : "");
-		return false;
-	}
-	service_listen(&c->admin.service, fd, true, NULL);
-	for (size_t i = 0; i < admin_n; i++)
-		service_listen(&c->admin.service, admin_fds[i], false, NULL);
-	return true;
+	cut(c);
 }
 
 /* On the resolver's thread. */
@@ -244,8 +236,7 @@ bool control_open_names(struct control *c)
 	return names_open(&c->names, &c->nodes, names_have_news, c);
 }
 
-bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
-		    char error[WEIGHTS_TEXT_BYTES])
+bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 {
 	tls_library_enter(c->libraries[c->worker_n]);
 	if (!loop_open(&c->loop)) {
@@ -254,17 +245,36 @@ bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
 	}
 	c->attached = true;
 	timer_init(&c->drain, drain_is_over);
-	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
 	drains_attach(&c->drains, &c->loop.wheel);
 	ejections_open(&c->ejections, &c->nodes, c->counters, c->worker_n, &c->loop.wheel);
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
-	if (!control_open_names(c)) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s",
-			 strerror(errno));
+	if (control_open_names(c))
+		return true;
+	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s", strerror(errno));
+	return false;
+}
+
+bool control_lead(struct control *c, const struct control_sockets *s,
+		  const struct control_peers *peers, char error[WEIGHTS_TEXT_BYTES])
+{
+	const struct config *config = c->config;
+	bool made;
+	c->peers = *peers;
+	if (!token_take(config->state, c->admin.token, &made)) {
+		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot read or make %.150s/" TOKEN_FILE ": %s",
+			 config->state, strerror(errno));
 		return false;
 	}
-	return open_admin(c, admin_fds, admin_n, error);
+	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
+		return false;
+	c->leads = true;
+	drains_follow(&c->drains);
+	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
+	service_listen(&c->admin.service, s->local, true, NULL);
+	for (size_t i = 0; i < s->tcp_n; i++)
+		service_listen(&c->admin.service, s->tcp[i], false, NULL);
+	return true;
 }
 
 bool control_listen(struct control *c, const struct socket_source *source)
@@ -396,13 +406,22 @@ void control_turn(struct control *c)
 		stop_own(c);
 }
 
-static void tell_workers(struct control *c, size_t door_member)
+static void begin_drain(struct control *c, enum control_state state, size_t door_member)
 {
-	for (unsigned i = 0; i < c->worker_n; i++) {
-		atomic_bool *said = (atomic_bool *)((char *)&c->workers[i].door + door_member);
-		atomic_store_explicit(said, true, memory_order_release);
-	}
-	publisher_wake(&c->publisher);
+	c->state = state;
+	timer_set(&c->loop.wheel, &c->drain, loop_now_ms(&c->loop) + c->config->timeouts.drain_ms);
+	tell_workers(c, door_member);
+}
+
+void control_retire(struct control *c)
+{
+	if (c->state != CONTROL_SERVING)
+		return;
+	c->leads = false;
+	weights_yield(&c->weights);
+	drains_yield(&c->drains);
+	service_retire(&c->admin.service);
+	begin_drain(c, CONTROL_RETIRING, offsetof(struct worker_door, retiring));
 }
 
 void control_reload(struct control *c)
@@ -412,21 +431,10 @@ void control_reload(struct control *c)
 
 void control_stop(struct control *c)
 {
-	switch (c->state) {
-	case CONTROL_SERVING:
-		c->state = CONTROL_DRAINING;
-		timer_set(&c->loop.wheel, &c->drain,
-			  loop_now_ms(&c->loop) + c->config->timeouts.drain_ms);
-		tell_workers(c, offsetof(struct worker_door, stopping));
-		break;
-	case CONTROL_DRAINING:
-		c->state = CONTROL_ABORTING;
-		timer_clear(&c->drain);
-		tell_workers(c, offsetof(struct worker_door, aborting));
-		break;
-	case CONTROL_ABORTING:
-		break;
-	}
+	if (c->state < CONTROL_DRAINING)
+		begin_drain(c, CONTROL_DRAINING, offsetof(struct worker_door, stopping));
+	else if (c->state == CONTROL_DRAINING)
+		cut(c);
 }
 
 bool control_is_over(const struct control *c)

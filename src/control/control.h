@@ -18,7 +18,18 @@
 #include "control/weights.h"
 #include "proxy/counters.h"
 
-enum control_state { CONTROL_SERVING, CONTROL_DRAINING, CONTROL_ABORTING };
+enum control_state {
+	CONTROL_SERVING,
+	CONTROL_RETIRING, /* another process serves new connections; ours end behind an answer */
+	CONTROL_DRAINING, /* idle connections are closed too */
+	CONTROL_ABORTING,
+};
+
+/* What control needs of the process around it. */
+struct control_peers {
+	void (*look)(void *self); /* the workers of all other processes are to look at the board */
+	void *self;
+};
 
 struct control {
 	struct config *config;		   /* a hold: the one in force */
@@ -49,22 +60,41 @@ struct control {
 	struct timer drain;
 	_Atomic unsigned running; /* workers that are not over */
 	enum control_state state;
+	struct control_peers peers;
 	uint64_t started_wall_ns;
 	bool attached; /* the loop is open */
+	bool leads;    /* it is the one that changes weights, and answers the admin API */
 };
 
-/* Compiles the first plan and opens the state. NULL after complaints, or with `error` set. */
+/* Compiles the first plan. NULL after complaints, or with `error` set. */
 struct control *control_open(struct config *config, struct board *board,
 			     const struct ticket_keys *tickets, char error[WEIGHTS_TEXT_BYTES]);
 /* All workers must be over. */
 void control_close(struct control *c);
 
+/* Opens the loop, on the thread that will turn it. False: `error` is set. */
+bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES]);
+
+/* Where the admin API listens: moved in. */
+struct control_sockets {
+	int local;
+	int tcp[LISTENERS_MAX];
+	size_t tcp_n;
+};
 /*
- * Opens the loop and the admin API, on the thread that will turn it. `admin_fds` are the listening
- * sockets of admin.address, moved in. False: `error` is set.
+ * From now on this process is the one that answers the admin API and changes the weights, until
+ * control_retire(): opens the state, and the board says what it says, if that is newer. There must
+ * be no other: the caller sees to it. On the first start before any worker; after control_attach().
+ * False: `error` is set.
  */
-bool control_attach(struct control *c, const int *admin_fds, size_t admin_n,
-		    char error[WEIGHTS_TEXT_BYTES]);
+bool control_lead(struct control *c, const struct control_sockets *s,
+		  const struct control_peers *peers, char error[WEIGHTS_TEXT_BYTES]);
+
+/*
+ * Slots on the board for all workers, as late as can be: who has one is waited for when weights
+ * change. False: there are not as many.
+ */
+bool control_take_slots(struct control *c);
 
 /*
  * Gets listening sockets for all listeners; the workers that are opened afterwards take them. The
@@ -84,9 +114,18 @@ void control_turn(struct control *c);
 /* At the end of the turn the configuration is read anew: see reload.h. Not while it stops. */
 void control_reload(struct control *c);
 
-/* Whoever rotates logs has moved the access log away: it is opened anew. */
+/* Another process has changed the board, or which nodes are drained: the workers look. */
+void control_look(struct control *c);
+/* The other way round. */
+void control_let_others_look(struct control *c);
+/* Log files are opened anew: somebody has moved them away. */
 void control_reopen_logs(struct control *c);
 
+/*
+ * Another process serves: accepts and leads no more, and lets connections end behind their next
+ * answer, at most timeouts.drain; then what is left is cut.
+ */
+void control_retire(struct control *c);
 /* Drains, at most timeouts.drain; then, or when called again, what is left is cut. */
 void control_stop(struct control *c);
 /* Every worker is over, and so are control's own connections. */

@@ -175,7 +175,9 @@ bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publis
 		.directory = strdup(directory),
 	};
 	must(d->directory);
-	if (!drains_file_load(directory, nodes))
+	bool listed[NODES_MAX];
+	/* A process that has just started has nothing there that a delay could be for. */
+	if (!drains_file_load(directory, nodes, DUTY_CUT, listed))
 		return false;
 	for (size_t i = 0; i < nodes->n; i++)
 		if (node_duty(nodes->list[i]) != DUTY_READY)
@@ -190,6 +192,33 @@ void drains_attach(struct drains *d, struct wheel *wheel)
 	d->wheel = wheel;
 	timer_init(&d->cut, delay_is_over);
 	timer_init(&d->save_again, save_is_due);
+}
+
+void drains_follow(struct drains *d)
+{
+	bool listed[NODES_MAX], was_ready[NODES_MAX];
+	for (size_t i = 0; i < d->nodes->n; i++)
+		was_ready[i] = node_duty(d->nodes->list[i]) == DUTY_READY;
+	if (!drains_file_load(d->directory, d->nodes, DUTY_DRAINED, listed)) {
+		log_line(LOG_ERROR, "drain: %s/drained.json is no good: %s", d->directory,
+			 strerror(errno));
+		return;
+	}
+	for (size_t i = 0; i < d->nodes->n; i++) {
+		struct node_record *n = d->nodes->list[i];
+		if (!listed[i])
+			node_set_duty(n, DUTY_READY);
+		else if (was_ready[i])
+			n->cut_at_ms = UINT64_MAX;
+	}
+	publisher_change_duties(d->publisher);
+	await_next_cut(d);
+}
+
+void drains_yield(struct drains *d)
+{
+	if (d->wheel)
+		timer_clear(&d->save_again);
 }
 
 void drains_close(struct drains *d)

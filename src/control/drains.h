@@ -55,6 +55,14 @@ bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publis
 void drains_attach(struct drains *d, struct wheel *wheel);
 void drains_close(struct drains *d);
 
+/*
+ * Another process may have changed which nodes are drained, and has saved it: follows, and lets go on
+ * what is with them.
+ */
+void drains_follow(struct drains *d);
+/* Another process changes and saves them from now on. */
+void drains_yield(struct drains *d);
+
 /* The nodes are others: what is not among them is forgotten. */
 void drains_renew(struct drains *d);
 

@@ -77,24 +77,35 @@ bool drains_file_save(const char *directory, const struct nodes *nodes)
 
 /* --- loading --- */
 
-static void load_one(json_t *one, const char *name, struct nodes *nodes)
+struct loading {
+	struct nodes *nodes;
+	enum node_duty duty;
+	bool *listed;
+};
+
+static void load_one(const struct loading *l, json_t *one, const char *name)
 {
-	struct node_search found = nodes_search(nodes, name);
+	struct node_search found = nodes_search(l->nodes, name);
 	json_int_t since = 0;
 	const char *by = "", *why = "";
 	json_unpack(one, "{s?I,s?s,s?s}", "since", &since, "by", &by, "why", &why);
+	for (size_t i = 0; i < l->nodes->n; i++)
+		if (found.n == 1 && l->nodes->list[i] == found.node)
+			l->listed[i] = true;
 	if (found.n == 1)
-		/* A process that has just started has nothing there that a delay could be for. */
-		node_drain(found.node, DUTY_CUT, (uint64_t)since * 1000000, by, why);
+		node_drain(found.node, l->duty, (uint64_t)since * 1000000, by, why);
 	else
 		log_line(LOG_WARN,
 			 "drain: %s was drained, and is not in the configuration: it is forgotten",
 			 name);
 }
 
-bool drains_file_load(const char *directory, struct nodes *nodes)
+bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,
+		      bool listed[NODES_MAX])
 {
+	const struct loading l = { nodes, duty, listed };
 	char path[4096];
+	memset(listed, 0, NODES_MAX * sizeof *listed);
 	if (!path_of(directory, "", path))
 		return false;
 	if (access(path, F_OK) < 0)
@@ -106,7 +117,7 @@ bool drains_file_load(const char *directory, struct nodes *nodes)
 	json_array_foreach(list, i, one) {
 		const char *name = json_string_value(json_object_get(one, "node"));
 		if (name)
-			load_one(one, name, nodes);
+			load_one(&l, one, name);
 		good = good && name;
 	}
 	json_decref(j);

@@ -233,12 +233,12 @@ static const struct front_user front_user = { .open = open_call, .gone = connect
 
 /* --- listening --- */
 
+/* What came in by it may still be there, and knows it by its address. */
 static void close_listener(struct service_listener *l)
 {
 	timer_clear(&l->pause);
-	list_remove(&l->link);
 	io_close(l->service->loop->io, l->sock, false);
-	free(l);
+	l->sock = NULL;
 }
 
 static void accepted(struct io_op *op)
@@ -246,16 +246,14 @@ static void accepted(struct io_op *op)
 	struct service_listener *l = list_entry(op, struct service_listener, accept);
 	struct loop *loop = l->service->loop;
 	int result = op->result;
-	if (loop->fronts.stopping) {
-		if (result >= 0)
-			io_close(loop->io, op->sock, true);
-		close_listener(l);
-		return;
-	}
-	if (result >= 0)
+	if (result >= 0 && l->service->stopped)
+		io_close(loop->io, op->sock, true);
+	else if (result >= 0)
 		h1_front_open(&loop->fronts, &front_user, &policy, l, op->sock, l->tls,
 			      &loop->budget);
-	if (result >= 0 || result == -ECONNABORTED)
+	if (loop->fronts.stopping)
+		close_listener(l);
+	else if (result >= 0 || result == -ECONNABORTED)
 		io_accept(loop->io, op, l->sock);
 	else
 		timer_set(&loop->wheel, &l->pause, loop_now_ms(loop) + ACCEPT_PAUSE_MS);
@@ -298,22 +296,37 @@ void service_open(struct service *s, struct loop *loop, const struct service_use
 	loop_add_sweep(loop, &s->sweep, sweep);
 }
 
-void service_stop(struct service *s)
+static void stop_listening(struct service *s)
 {
-	h1_fronts_stop(&s->loop->fronts);
-	h1_fronts_abort(&s->loop->fronts);
 	list_each_safe(at, &s->listeners) {
 		struct service_listener *l = list_entry(at, struct service_listener, link);
 		if (io_op_busy(&l->accept))
 			io_cancel(s->loop->io, &l->accept);
-		else
+		else if (l->sock)
 			close_listener(l);
 	}
 }
 
+void service_retire(struct service *s)
+{
+	h1_fronts_retire(&s->loop->fronts);
+	stop_listening(s);
+}
+
+void service_stop(struct service *s)
+{
+	s->stopped = true;
+	h1_fronts_stop(&s->loop->fronts);
+	h1_fronts_abort(&s->loop->fronts);
+	stop_listening(s);
+}
+
 bool service_is_stopped(const struct service *s)
 {
-	return list_empty(&s->listeners) && loop_is_quiet(s->loop);
+	list_each(at, &s->listeners)
+		if (list_entry(at, struct service_listener, link)->sock)
+			return false;
+	return loop_is_quiet(s->loop);
 }
 
 void service_close(struct service *s)
@@ -321,6 +334,8 @@ void service_close(struct service *s)
 	must(service_is_stopped(s) && list_empty(&s->open));
 	sweep(&s->sweep);
 	list_remove(&s->sweep.link);
+	for (struct list *at; (at = list_take_first(&s->listeners));)
+		free(list_entry(at, struct service_listener, link));
 	slab_close(&s->chunks);
 	slab_close(&s->calls);
 }

@@ -49,6 +49,7 @@ struct service {
 	const struct service_user *user;
 	void *owner; /* the user's own */
 	size_t body_bytes_max;
+	bool stopped; /* nobody is answered any more */
 	struct slab calls, chunks;
 	struct list open, ended;
 	struct list listeners;
@@ -62,6 +63,8 @@ void service_close(struct service *s);
 
 /* Accepts from a listening socket. `tls` NULL: in the clear. */
 void service_listen(struct service *s, int fd /* moved in */, bool local, struct tls_context *tls);
+/* Accepts no more; whoever is connected gets one more answer, with Connection: close. */
+void service_retire(struct service *s);
 /* Accepts no more, and ends what there is; some turns later the loop is quiet. */
 void service_stop(struct service *s);
 bool service_is_stopped(const struct service *s);

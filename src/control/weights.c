@@ -73,13 +73,18 @@ unusable:
 	return false;
 }
 
-void weights_close(struct weights *w)
+void weights_yield(struct weights *w)
 {
-	must(w->waiting_n == 0);
 	if (w->wheel)
 		timer_clear(&w->save_again);
 	audit_close(&w->audit);
 	state_close(&w->state);
+}
+
+void weights_close(struct weights *w)
+{
+	must(w->waiting_n == 0);
+	weights_yield(w);
 }
 
 /* --- saving --- */
@@ -179,8 +184,8 @@ static void look(struct timer *t)
 }
 
 /*
- * By the clock and not by the wheel, whose time stands while a change is being saved: on a slow disk
- * the workers would have had none.
+ * By the clock and not by the wheel, whose time stands while a change is being saved: on a slow
+ * disk the workers would have had none.
  */
 static void await_acknowledgment(struct weights *w, struct weights_change *c)
 {
@@ -240,6 +245,7 @@ enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 {
 	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	     c->done);
+	must(w->state.fd >= 0);
 	struct board_values now = board_read(w->board);
 	c->in = w;
 	c->error = 0;

@@ -70,6 +70,8 @@ struct weights {
 bool weights_open(struct weights *w, struct board *board, const char *directory,
 		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES]);
 void weights_close(struct weights *w);
+/* Another process changes the weights from now on. Who waits for workers is still told. */
+void weights_yield(struct weights *w);
 /* Before the first change; `wake` may be called from then on. */
 void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *), void *waker);
 

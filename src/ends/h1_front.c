@@ -661,6 +661,11 @@ void h1_front_expect_preface(struct h1_front *f)
 	wait_for(f, f->policy->head_ms);
 }
 
+void h1_fronts_retire(struct h1_fronts *s)
+{
+	s->stopping = true;
+}
+
 void h1_fronts_stop(struct h1_fronts *s)
 {
 	s->stopping = true;

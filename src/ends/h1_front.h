@@ -22,7 +22,7 @@ struct h1_fronts {
 	struct list open;	   /* all fronts */
 	size_t open_n;
 	uint64_t opened; /* since the beginning */
-	bool stopping; /* answers say Connection: close, idle connections are closed */
+	bool stopping; /* answers say Connection: close */
 };
 
 enum h1_front_state {
@@ -85,6 +85,11 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 /* Right after that: a PROXY header comes first, within policy->head_ms; see admit(). */
 void h1_front_expect_preface(struct h1_front *f);
 
+/*
+ * The last answer of each says Connection: close, and none is closed without having said so: a client
+ * that reuses an idle connection at this very moment would find it gone.
+ */
+void h1_fronts_retire(struct h1_fronts *s);
 /* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */
 void h1_fronts_stop(struct h1_fronts *s);
 /* All are aborted. */

@@ -73,6 +73,7 @@ struct board_slot *board_take_slot(struct board *b, uint32_t pid, uint32_t worke
 			continue;
 		atomic_store(&s->pid, pid);
 		atomic_store(&s->worker, worker);
+		atomic_store(&s->retired, 0);
 		atomic_store(&s->in_flight_now, 0);
 		atomic_store(&s->in_flight_before, 0);
 		atomic_store(&s->acknowledged, 0);

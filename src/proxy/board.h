@@ -19,8 +19,7 @@
 #include "proxy/plan.h"
 
 #define BOARD_VERSION 2
-/* Workers of this process, of one that drains, and of one that starts. */
-#define BOARD_SLOTS (WORKERS_MAX * 3)
+#define BOARD_SLOTS (WORKERS_MAX * PROCESSES_MAX)
 
 struct board_values {
 	uint64_t epoch; /* 0: nothing was ever published */
@@ -33,6 +32,7 @@ enum slot_state { SLOT_FREE, SLOT_TAKING, SLOT_TAKEN };
 struct board_slot {
 	_Alignas(64) _Atomic uint32_t state; /* enum slot_state */
 	_Atomic uint32_t pid, worker;
+	_Atomic uint32_t retired; /* 1: it takes no more connections, and ends behind its last */
 	_Atomic uint64_t acknowledged;
 	/* Requests on their way that were decided under the acknowledged epoch, and under earlier ones. */
 	_Atomic uint64_t in_flight_now, in_flight_before;

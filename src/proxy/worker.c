@@ -33,7 +33,8 @@ struct worker {
 	struct budget front_budget;
 	struct gate gate;
 	uint32_t duties; /* of the door, as last looked at */
-	bool stopping;
+	bool stopping; /* accepts no more */
+	bool hurried;  /* idle clients have been closed */
 };
 
 /* --- connections --- */
@@ -224,12 +225,13 @@ static void look_at_duties(struct worker *w)
 	atomic_store_explicit(&door->duties_heeded, duties, memory_order_release);
 }
 
-static void stop(struct worker *w)
+static void stop_accepting(struct worker *w)
 {
-	w->stopping = w->desk.draining = true;
+	w->stopping = true;
+	atomic_store_explicit(&w->config.slot->retired, 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		close_acceptors(&w->listeners[i]);
-	h1_fronts_stop(&w->fronts);
+	h1_fronts_retire(&w->fronts);
 }
 
 static bool accepts(const struct worker *w)
@@ -249,8 +251,14 @@ static bool is_drained(const struct worker *w)
 static void look_at_stop(struct worker *w)
 {
 	struct worker_door *door = w->config.door;
-	if (!w->stopping && atomic_load_explicit(&door->stopping, memory_order_acquire))
-		stop(w);
+	bool stopping = atomic_load_explicit(&door->stopping, memory_order_acquire);
+	bool retiring = atomic_load_explicit(&door->retiring, memory_order_acquire);
+	if (!w->stopping && (stopping || retiring))
+		stop_accepting(w);
+	if (stopping && !w->hurried) {
+		w->hurried = w->desk.draining = true;
+		h1_fronts_stop(&w->fronts);
+	}
 	/* Each turn: the accept queue may still bring somebody. */
 	bool aborting = atomic_load_explicit(&door->aborting, memory_order_acquire);
 	if (aborting)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "control/control.h"
+#include "control/local_socket.h"
 
 /*
  * A whole process without its app: two workers on threads of their own, control on another, and two
@@ -29,7 +30,8 @@ struct world {
 	int admin_fd, listening[WORKERS];
 	pthread_t workers[WORKERS], thread;
 	atomic_uint up;
-	atomic_bool stopping;
+	atomic_bool stopping, retiring;
+	unsigned others_looked;
 };
 
 struct worker_start {
@@ -78,11 +80,21 @@ static void *run_worker(void *arg)
 	return NULL;
 }
 
+static void let_others_look(void *self)
+{
+	struct world *w = self;
+	w->others_looked++;
+}
+
 static void *run_control(void *arg)
 {
 	struct world *w = arg;
 	char error[WEIGHTS_TEXT_BYTES];
-	assert_true(control_attach(w->control, &w->admin_fd, 1, error));
+	struct control_sockets sockets = { local_socket_listen(w->socket), { w->admin_fd }, 1 };
+	const struct control_peers peers = { let_others_look, w };
+	assert_true(control_attach(w->control, error));
+	assert_true(control_lead(w->control, &sockets, &peers, error));
+	assert_true(control_take_slots(w->control));
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct worker_start *start = malloc(sizeof *start);
 		*start = (struct worker_start){ w, i };
@@ -94,6 +106,8 @@ static void *run_control(void *arg)
 	while (!control_is_over(w->control)) {
 		if (atomic_exchange(&w->stopping, false))
 			control_stop(w->control);
+		if (atomic_exchange(&w->retiring, false))
+			control_retire(w->control);
 		control_turn(w->control);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -162,7 +176,6 @@ static void world_close(struct world *w)
 		http_server_close(&w->clusters[arm].http);
 	config_close(w->config);
 	free(w->board);
-	assert_int_equal(access(w->socket, F_OK), -1);
 	kit_remove(w->directory);
 }
 

@@ -1,0 +1,114 @@
+#include "app/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/work.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+void processes_open(struct processes *s)
+{
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		s->list[i] = (struct process){ .channel = -1 };
+}
+
+struct process *processes_find(struct processes *s, enum process_state state)
+{
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		if (s->list[i].state == state)
+			return &s->list[i];
+	return NULL;
+}
+
+struct process *processes_of_pid(struct processes *s, pid_t pid)
+{
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		if (s->list[i].state != PROCESS_NONE && s->list[i].pid == pid)
+			return &s->list[i];
+	return NULL;
+}
+
+unsigned processes_n(const struct processes *s)
+{
+	unsigned n = 0;
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		n += s->list[i].state != PROCESS_NONE;
+	return n;
+}
+
+void keep_over_exec(int fd, bool keep)
+{
+	int flags = fcntl(fd, F_GETFD);
+	fcntl(fd, F_SETFD, keep ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
+}
+
+void process_unblock_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child, between fork and exec. */
+static _Noreturn void execute(int binary, const char *config, const struct holdings *h, int channel,
+			      pid_t keeper)
+{
+	char numbers[4][16];
+	const int values[4] = { channel, h->board_fd, h->tickets_fd, (int)keeper };
+	for (int i = 0; i < 4; i++)
+		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
+	for (int i = 0; i < 3; i++)
+		keep_over_exec(values[i], true);
+	const char *const arguments[] = { "crossfade", WORK_COMMAND, config,	 numbers[0],
+					  numbers[1],  numbers[2],   numbers[3], NULL };
+	process_unblock_signals();
+	fexecve(binary, (char *const *)(uintptr_t)arguments, environ);
+	log_line(LOG_ERROR, "keeper: cannot execute the working process: %s", strerror(errno));
+	_exit(1);
+}
+
+bool process_start(struct process *p, int binary, const char *config, const struct holdings *h)
+{
+	int ends[2];
+	if (!channel_open(ends))
+		return false;
+	pid_t keeper = getpid(), child = fork();
+	if (child == 0)
+		execute(binary, config, h, ends[1], keeper);
+	int why = errno;
+	close(ends[1]);
+	if (child < 0) {
+		close(ends[0]);
+		errno = why;
+		return false;
+	}
+	*p = (struct process){ .state = PROCESS_STARTING,
+			       .pid = child,
+			       .channel = ends[0],
+			       .started_ms = clock_monotonic_ns() / 1000000 };
+	return true;
+}
+
+void process_forget(struct process *p)
+{
+	if (p->channel >= 0)
+		close(p->channel);
+	*p = (struct process){ .channel = -1 };
+}
+
+void process_tell(struct process *p, enum channel_word word)
+{
+	if (p->channel < 0 || channel_tell(p->channel, word) || errno != EAGAIN)
+		return;
+	/* One look among so many that wait is as good as another. */
+	if (word == CHANNEL_LOOK)
+		return;
+	log_line(LOG_ERROR, "keeper: the working process %d does not listen: it is killed",
+		 (int)p->pid);
+	kill(p->pid, SIGKILL);
+}

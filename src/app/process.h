@@ -1,0 +1,54 @@
+#ifndef APP_PROCESS_H
+#define APP_PROCESS_H
+
+/* A working process as its keeper sees it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/channel.h"
+#include "app/holdings.h"
+
+enum process_state {
+	PROCESS_NONE,
+	PROCESS_STARTING,
+	PROCESS_SERVING,
+	PROCESS_RETIRED, /* another one serves; it drains */
+};
+
+struct process {
+	enum process_state state;
+	pid_t pid;
+	int channel; /* -1: it has closed its end */
+	uint64_t started_ms;
+	/* Asked for while it was starting. */
+	bool reload_due, reopen_due;
+};
+
+/* All that there are; PROCESS_NONE is a free place. */
+struct processes {
+	struct process list[PROCESSES_MAX];
+};
+
+void processes_open(struct processes *s);
+
+/* The first in that state, or NULL. */
+struct process *processes_find(struct processes *s, enum process_state state);
+struct process *processes_of_pid(struct processes *s, pid_t pid);
+unsigned processes_n(const struct processes *s);
+
+/*
+ * Executes `binary`, a descriptor, as a working process that reads `config`. False with errno.
+ */
+bool process_start(struct process *p, int binary, const char *config, const struct holdings *h);
+/* What it has not closed is closed; the place is free. */
+void process_forget(struct process *p);
+/* To nobody when it has closed its end. One that has not listened for long is killed. */
+void process_tell(struct process *p, enum channel_word word);
+
+/* In a child, between fork and exec: the signals of a new program. */
+void process_unblock_signals(void);
+void keep_over_exec(int fd, bool keep);
+
+#endif
