@@ -314,6 +314,12 @@ static void put_path(struct line *l)
 		put(l, msg_target(l->ex->request));
 }
 
+static void put_kind(struct line *l)
+{
+	if (l->ex->request)
+		put_text(l, class_name(l->ex->class.class));
+}
+
 static void put_user_agent(struct line *l)
 {
 	put(l, client_value(l->ex, NAME_USER_AGENT));

@@ -27,7 +27,7 @@ struct access_notes {
 	const char *server_name;      /* NULL: none was asked for */
 	bool resumed;
 	uint64_t connection;
-	uint32_t request_head_bytes, answer_head_bytes; /* as they are held here: canonical */
+	uint32_t request_head_bytes, answer_head_bytes; /* as they came in */
 	struct access_attempt {
 		struct addr to;
 		const char *node;

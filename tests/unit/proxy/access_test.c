@@ -57,6 +57,7 @@ static int open_scene(void **state)
 		.answered_ns = 4502 * MS,
 		.request_bytes = 20,
 		.answer_bytes = 1000,
+		.class = { .class = CLASS_WRITE },
 		.status = 200,
 	};
 	assert_true(waker_open(&s->waker));
@@ -168,7 +169,7 @@ static void json_has_them_by_name_and_some_more(void **state)
 		"\"conn_trace_id\":\"TID_bd64a5d9adefe000\",\"transformed_host\":null,"
 		"\"transformed_uri\":null,\"request_transform_status\":null,"
 		"\"listener\":\"weighted\",\"node\":\"es-1:9200\",\"method\":\"GET\","
-		"\"host\":\"search.test\",\"path\":\"/a?b=c\",\"total_time\":2.000,\"epoch\":3,"
+		"\"host\":\"search.test\",\"path\":\"/a?b=c\",\"kind\":\"write\",\"total_time\":2.000,\"epoch\":3,"
 		"\"attempts\":1,\"traceparent\":null}");
 }
 

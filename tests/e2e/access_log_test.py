@@ -1,0 +1,158 @@
+"""The access log, read back: what stands there is what was sent."""
+
+import json
+import re
+import signal
+import socket
+import ssl
+
+import pytest
+import requests
+
+from stage import until
+
+# The expression of AWS' own table for Athena, with the last four fields named.
+ATHENA = re.compile(
+    r'([^ ]*) ([^ ]*) ([^ ]*) ([^ ]*):([0-9]*) ([^ ]*)[:-]([0-9]*) ([-.0-9]*) ([-.0-9]*) ([-.0-9]*) '
+    r'(|[-0-9]*) (-|[-0-9]*) ([-0-9]*) ([-0-9]*) "([^ ]*) (.*) (- |[^ ]*)" "([^"]*)" ([A-Z0-9-_]+) '
+    r'([A-Za-z0-9.-]*) ([^ ]*) "([^"]*)" "([^"]*)" "([^"]*)" ([-.0-9]*) ([^ ]*) "([^"]*)" "([^"]*)" '
+    r'"([^ ]*)" "([^"]+?)" "([^"]+)" "([^ ]*)" "([^ ]*)" ?([^ ]*)? ?([^ ]*) ?([^ ]*) ?([^ ]*)')
+FIELDS = """type time elb client client_port target target_port request_processing_time target_processing_time
+    response_processing_time elb_status_code target_status_code received_bytes sent_bytes method url version
+    user_agent ssl_cipher ssl_protocol target_group trace_id domain_name chosen_cert rule request_creation_time
+    actions_executed redirect_url error_reason target_list target_status_code_list classification
+    classification_reason conn_trace_id transformed_host transformed_uri transform_status""".split()
+
+
+def alb(line):
+    match = ATHENA.fullmatch(line)
+    assert match, line
+    return dict(zip(FIELDS, match.groups(), strict=True))
+
+
+class Log:
+    def __init__(self, balancer, read):
+        self.path, self.read = balancer.directory / "access.log", read
+
+    def lines(self, n, path=None):
+        """The lines, once there are so many."""
+        text = until(lambda: (t := (path or self.path).read_text()).count("\n") >= n and t, 10, f"{n} lines")
+        assert text.endswith("\n") and text.count("\n") == n, text
+        # Each worker's lines stand in their order, and not among each other's.
+        return sorted(map(self.read, text.splitlines()), key=lambda line: line["time"])
+
+
+@pytest.fixture(params=["alb", "json"])
+def log(request, make_balancer, clusters, backend):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend, weights=(0, 1),
+                             more=f"log: {{ access: access.log, format: {request.param} }}\n")
+    made = Log(balancer, alb if request.param == "alb" else json.loads)
+    made.balancer, made.clusters, made.format = balancer, clusters, request.param
+    return made
+
+
+def test_a_line_says_what_was_sent(log):
+    got = requests.post(log.balancer.weighted + "/_bulk?x=1", data=b"x" * 5000, verify=False, timeout=20,
+                        headers={"User-Agent": 'a "quoted\\" one', "X-Amzn-Trace-Id": "Root=1-a-b"})
+    (line,) = log.lines(1)
+    target = log.clusters[1]
+    node = f"{target.address}:{target.port}"
+    host = log.balancer.weighted.removeprefix("https://")
+    seen = dict(got.json()["headers"])
+    assert line["type"] == "https"
+    assert line["elb"] == "crossfade/weighted"
+    assert str(line["elb_status_code"]) == str(line["target_status_code"]) == "200"
+    assert line["ssl_protocol"] == "TLSv1.3" and line["ssl_cipher"].startswith("TLS_")
+    assert line["target_group"] == "target"
+    assert line["trace_id"] == seen["X-Amzn-Trace-Id"]
+    assert line["target_list"] == node and str(line["target_status_code_list"]) == "200"
+    assert 0 <= float(line["target_processing_time"]) < 20
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"])
+    assert line["request_creation_time"] <= line["time"]
+    # Heads and bodies. What concerns one connection is the balancer's own in an answer.
+    head = sum(len(f"{k}: {v}\r\n") for k, v in got.headers.items() if k.lower() not in ("connection", "keep-alive"))
+    assert int(line["sent_bytes"]) == len("HTTP/1.1 200 OK\r\n\r\n") + head + len(got.content)
+    assert int(line["received_bytes"]) == 5000 + len("POST /_bulk?x=1 HTTP/1.1\r\n\r\n") + len(f"Host: {host}\r\n") + \
+        sum(len(f"{k}: {v}\r\n") for k, v in got.request.headers.items())
+    if log.format == "alb":
+        assert (line["method"], line["url"], line["version"]) == ("POST", f"https://{host}/_bulk?x=1", "HTTP/1.1")
+        assert line["user_agent"] == r"a \x22quoted\x5C\x22 one"
+        assert f"{line['target']}:{line['target_port']}" == node
+    else:
+        assert line["request"] == f"POST https://{host}/_bulk?x=1 HTTP/1.1"
+        assert line["user_agent"] == 'a "quoted\\" one'
+        assert line["target"] == line["node"] == node
+        assert (line["kind"], line["attempts"], line["path"]) == ("write", 1, "/_bulk?x=1")
+
+
+def test_a_connection_keeps_its_name(log):
+    with requests.Session() as session:
+        for n in range(3):
+            session.get(f"{log.balancer.source}/{n}", timeout=20)
+    requests.get(log.balancer.source + "/3", timeout=20)
+    first, second, third, other = (line["conn_trace_id"] for line in log.lines(4))
+    assert first == second == third != other
+
+
+def test_refused_requests_have_their_reason(log):
+    address = log.balancer.source.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), 10) as connection:
+        connection.sendall(b"GET /\" 200 \r\nx\r\n\r\n")
+        connection.recv(65536)
+    (line,) = log.lines(1)
+    assert line["error_reason"] == line["classification_reason"] == "bad_request_line"
+    assert (str(line["elb_status_code"]), line["classification"]) == ("400", "Severe")
+    if log.format == "alb":
+        assert (line["target"], line["target_status_code"], line["target_processing_time"]) == ("", "-", "-1")
+    else:
+        assert (line["target"], line["target_status_code"], line["target_processing_time"]) == (None, None, -1)
+
+
+def test_a_client_that_goes_is_460(log, make_node, make_balancer):
+    asked = []
+    node = make_node(lambda connection: (asked.append(connection.recv(65536)), connection.recv(1)))
+    balancer = make_balancer(node.url, node.url,
+                             more=f"log: {{ access: access.log, format: {log.format} }}\n")
+    address = balancer.source.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: asked, 10, "the request at the node")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    (line,) = Log(balancer, log.read).lines(1)
+    assert (str(line["elb_status_code"]), line["error_reason"]) == ("460", "peer_reset")
+
+
+def test_sni_and_resumption_are_seen(log):
+    host, port = log.balancer.weighted.removeprefix("https://").split(":")
+    context, session = ssl.create_default_context(), None
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(2):
+        with socket.create_connection((host, int(port)), 10) as raw, \
+                context.wrap_socket(raw, server_hostname="Search.test", session=session) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            while connection.recv(65536):
+                pass
+            session = connection.session
+    first, second = log.lines(2)
+    assert first["domain_name"] == second["domain_name"] == "Search.test"
+    assert first["chosen_cert"] in ("-", None) and second["chosen_cert"] == "session-reused"
+
+
+def test_a_moved_log_is_begun_anew_by_a_signal(log):
+    requests.get(log.balancer.source + "/1", timeout=20)
+    log.lines(1)
+    old = log.path.rename(log.path.with_suffix(".1"))
+    log.balancer.process.send_signal(signal.SIGHUP)
+    until(log.path.exists, 10, "a new file")
+    requests.get(log.balancer.source + "/2", timeout=20)
+    until(lambda: (old.read_text() + log.path.read_text()).count("\n") == 2, 10, "both lines")
+    requests.get(log.balancer.source + "/3", timeout=20)
+    until(lambda: "/3" in log.path.read_text(), 10, "the third line in the new file")
+
+
+def test_a_file_that_cannot_be_written_is_said_at_the_start(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False,
+                             more="log: { access: missing/access.log }\n")
+    balancer.start(wait=False)
+    assert balancer.process.wait(20) == 1
+    assert re.search(r"crossfade.yaml:\d+:\d+: log: cannot write .*missing/access.log: No such file", balancer.said())
