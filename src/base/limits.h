@@ -118,7 +118,7 @@
 
 /* --- counts --- */
 
-/* Each costs half a millisecond for each worker when it is new, and some 10 KiB. */
+/* Each costs half a millisecond when it is new, a fifth of that for each further worker, and 10 KiB. */
 #define CERTIFICATES_MAX 512
 /* Certificates for one name that a handshake looks at: of two kinds, old and new ones. */
 #define CERTIFICATES_OF_NAME_MAX 8

@@ -51,13 +51,17 @@ static const struct certificates_one *find(const struct certificates *s, XXH128_
 	return NULL;
 }
 
+/* Read once; the other workers get copies where that is possible, which is faster. */
 static bool open_one(struct certificates_one *to, const struct config_certificate *from,
 		     const struct front_contexts *how, struct complaints *complaints)
 {
 	char error[TLS_ERROR_BYTES];
 	for (unsigned i = 0; i < how->worker_n; i++) {
-		to->of[i] = tls_certificate_open(how->libraries[i], from->certificate.text,
-						 from->key.text, error);
+		if (i > 0)
+			to->of[i] = tls_certificate_copy(how->libraries[i], to->of[0]);
+		if (!to->of[i])
+			to->of[i] = tls_certificate_open(how->libraries[i], from->certificate.text,
+							 from->key.text, error);
 		if (!to->of[i]) {
 			complain(complaints, from->certificate.at, "tls: %s", error);
 			return false;

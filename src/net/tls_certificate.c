@@ -1,6 +1,7 @@
 #include "net/tls_certificate.h"
 
 #include <ctype.h>
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -88,10 +89,51 @@ static void read_worth(struct tls_certificate *c)
 	c->until_s = seconds_of(X509_get0_notAfter(c->leaf));
 }
 
+/* --- copies --- */
+
+static X509 *copy_x509(struct tls_library *l, X509 *from)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(from, &der);
+	const unsigned char *at = der;
+	X509 *to = X509_new_ex(l->library, NULL);
+	must(to);
+	if (n <= 0 || !d2i_X509(&to, &at, n)) {
+		X509_free(to);
+		to = NULL;
+	}
+	OPENSSL_free(der);
+	return to;
+}
+
+static bool copy_chain(struct tls_certificate *to, const struct tls_certificate *from)
+{
+	to->leaf = copy_x509(to->library, from->leaf);
+	for (int i = 0; i < sk_X509_num(from->chain); i++) {
+		X509 *x = copy_x509(to->library, sk_X509_value(from->chain, i));
+		if (!x)
+			return false;
+		must(sk_X509_push(to->chain, x) > 0);
+	}
+	return to->leaf != NULL;
+}
+
+static bool copy_key(struct tls_certificate *to, const struct tls_certificate *from)
+{
+	OSSL_PARAM *parts = NULL;
+	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(to->library->library,
+							 EVP_PKEY_get0_type_name(from->key), NULL);
+	bool good = maker && EVP_PKEY_todata(from->key, EVP_PKEY_KEYPAIR, &parts) == 1 &&
+		    EVP_PKEY_fromdata_init(maker) == 1 &&
+		    EVP_PKEY_fromdata(maker, &to->key, EVP_PKEY_KEYPAIR, parts) == 1;
+	OSSL_PARAM_free(parts);
+	EVP_PKEY_CTX_free(maker);
+	return good;
+}
+
 /* --- a life --- */
 
-struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *certificate,
-					     const char *key, char error[TLS_ERROR_BYTES])
+static struct tls_certificate *certificate_new(struct tls_library *l)
 {
 	struct tls_certificate *c = calloc(1, sizeof *c);
 	must(c);
@@ -100,6 +142,13 @@ struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *
 	c->library = l;
 	c->chain = sk_X509_new_null();
 	must(c->chain);
+	return c;
+}
+
+struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *certificate,
+					     const char *key, char error[TLS_ERROR_BYTES])
+{
+	struct tls_certificate *c = certificate_new(l);
 	const char *what = "certificate";
 	if (!read_chain(c, certificate))
 		goto unusable;
@@ -114,6 +163,20 @@ struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *
 	return c;
 unusable:
 	tls_say_why(what, error);
+	tls_certificate_drop(c);
+	return NULL;
+}
+
+struct tls_certificate *tls_certificate_copy(struct tls_library *l,
+					     const struct tls_certificate *from)
+{
+	struct tls_certificate *c = certificate_new(l);
+	if (copy_chain(c, from) && copy_key(c, from)) {
+		read_names(c);
+		read_worth(c);
+		return c;
+	}
+	ERR_clear_error();
 	tls_certificate_drop(c);
 	return NULL;
 }

@@ -11,6 +11,9 @@
 /* `certificate`: PEM, the leaf first; `key`: PEM. NULL: `error` says in words what is wrong. */
 struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *certificate,
 					     const char *key, char error[TLS_ERROR_BYTES]);
+/* The same for another library, four times as fast. NULL: it can only be had from its texts. */
+struct tls_certificate *tls_certificate_copy(struct tls_library *l,
+					     const struct tls_certificate *from);
 struct tls_certificate *tls_certificate_hold(struct tls_certificate *c);
 void tls_certificate_drop(struct tls_certificate *c);
 

@@ -152,6 +152,32 @@ static void no_more_are_found_than_there_is_room_for(void **state)
 	shelf_close(&s);
 }
 
+/* In another library, and as good: it serves. */
+static void a_copy_is_the_same(void **state)
+{
+	(void)state;
+	static const struct identity_terms terms[] = {
+		{ .names = "DNS:a" },
+		{ .names = "DNS:a", .curve = "P-384" },
+		{ .names = "DNS:a", .rsa_bits = 2048 },
+	};
+	struct shelf s;
+	shelf_open(&s, terms, sizeof terms / sizeof terms[0]);
+	struct tls_library *other = tls_library_open();
+	for (size_t i = 0; i < s.n; i++) {
+		struct tls_certificate *copy = tls_certificate_copy(other, s.list[i]);
+		assert_non_null(copy);
+		assert_int_equal(X509_cmp(copy->leaf, s.list[i]->leaf), 0);
+		assert_int_equal(EVP_PKEY_eq(copy->key, s.list[i]->key), 1);
+		assert_int_equal(X509_check_private_key(copy->leaf, copy->key), 1);
+		assert_string_equal(copy->names[0], "a");
+		assert_int_equal(copy->bits, s.list[i]->bits);
+		tls_certificate_drop(copy);
+	}
+	tls_library_close(other);
+	shelf_close(&s);
+}
+
 /* OpenSSL would say so to each client otherwise. */
 static void what_cannot_be_used_is_said_at_the_beginning(void **state)
 {
@@ -177,6 +203,7 @@ int main(void)
 		cmocka_unit_test(the_best_comes_first),
 		cmocka_unit_test(exact_names_and_wildcards_count_alike),
 		cmocka_unit_test(no_more_are_found_than_there_is_room_for),
+		cmocka_unit_test(a_copy_is_the_same),
 		cmocka_unit_test(what_cannot_be_used_is_said_at_the_beginning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
