@@ -24,6 +24,14 @@ void bufs_close(struct bufs *b)
 	slab_close(&b->slices);
 }
 
+bool bufs_trim(struct bufs *b)
+{
+	bool more = slab_trim(&b->slices, SLAB_RUNS_TRIMMED);
+	for (int i = 0; i < BLOCK_CLASSES; i++)
+		more |= slab_trim(&b->blocks[i], SLAB_RUNS_TRIMMED);
+	return more;
+}
+
 struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget)
 {
 	struct block *k = slab_take(&b->blocks[class]);

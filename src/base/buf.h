@@ -61,6 +61,9 @@ void bufs_open(struct bufs *b);
 /* All blocks and slices must be back. */
 void bufs_close(struct bufs *b);
 
+/* Gives memory that nobody uses back to the system, a bounded share. True while there is more. */
+bool bufs_trim(struct bufs *b);
+
 /* A block with one reference. `budget` may be NULL; being over it is the caller's business. */
 struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget);
 /* Charges `budget` instead of what was charged before: a ring's block, once it is filled. */

@@ -19,6 +19,18 @@
  * other wires could have been served; and it bounds one peer's share of a turn.
  */
 #define WIRE_FLUSH_BYTES (63 * 1024)
+/* What slabs take from the system at a time, at least. A power of two. */
+#define SLAB_RUN_BYTES (64 * 1024)
+/* What a slab keeps at hand when it has more: what a worker's traffic goes up and down by. */
+#define SLAB_IDLE_BYTES (4 * 1024 * 1024)
+#define SLAB_IDLE_MAX 4096
+/* Runs of each slab that one turn gives back: unmapping one takes some microseconds. */
+#define SLAB_RUNS_TRIMMED 32
+/* How long after connections have gone their memory is given back, and again while there is more. */
+#define TRIM_MS 250
+/* How often it is looked whether malloc has much to give back, and how much is much. */
+#define MALLOC_TRIM_MS 5000
+#define MALLOC_FREE_BYTES (8u * 1024 * 1024)
 /* Body bytes that a receiver may have granted and not yet got: bounds one exchange's memory. */
 #define STREAM_CREDIT_BYTES (256 * 1024)
 /* Bytes of receive blocks that the clients of one worker may hold together. */

@@ -1,8 +1,11 @@
 #include "base/slab.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/bug.h"
+#include "base/limits.h"
 
 /* CMake defines it for clang too, which has only __has_feature. */
 #ifdef __SANITIZE_ADDRESS__
@@ -18,63 +21,169 @@ struct slab_object {
 	struct slab_object *next;
 };
 
+/* Stands at the beginning of its memory, whose address is a multiple of run_bytes. */
 struct slab_run {
-	struct slab_run *next;
-	void *unused; /* keeps the objects behind it aligned to 16 bytes */
+	struct list link; /* in slab->partial or slab->whole; in none while all objects are out */
+	struct slab_object *home;
+	uint32_t home_n;
+	uint32_t touched; /* objects beyond were never out: their pages may not even be there */
 };
+
+#define HEADER_BYTES ((sizeof(struct slab_run) + 15) & ~(size_t)15)
+
+/* --- memory --- */
+
+/* The leak checker looks for pointers in what malloc gave, and nowhere else. */
+#ifdef __SANITIZE_ADDRESS__
+static void *map(size_t bytes)
+{
+	return aligned_alloc(bytes, bytes);
+}
+
+static void unmap(void *memory, size_t bytes)
+{
+	unpoison(memory, bytes);
+	free(memory);
+}
+#else
+/* Twice as much has what is wanted in it; the rest goes back at once. */
+static void *map(size_t bytes)
+{
+	char *got =
+		mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (got == MAP_FAILED)
+		return NULL;
+	size_t before = -(uintptr_t)got & (bytes - 1);
+	if (before)
+		munmap(got, before);
+	munmap(got + before + bytes, bytes - before);
+	return got + before;
+}
+
+static void unmap(void *memory, size_t bytes)
+{
+	munmap(memory, bytes);
+}
+#endif
+
+/* --- runs --- */
 
 void slab_open(struct slab *s, size_t object_bytes, size_t run_objects)
 {
 	must(object_bytes >= sizeof(struct slab_object) && run_objects > 0);
 	*s = (struct slab){ .object_bytes = (object_bytes + 15) & ~(size_t)15,
-			    .run_objects = run_objects };
+			    .run_bytes = SLAB_RUN_BYTES };
+	while (s->run_bytes < HEADER_BYTES + s->object_bytes * run_objects)
+		s->run_bytes *= 2;
+	s->run_objects = (s->run_bytes - HEADER_BYTES) / s->object_bytes;
+	s->idle_max = SLAB_IDLE_BYTES / s->object_bytes;
+	if (s->idle_max > SLAB_IDLE_MAX)
+		s->idle_max = SLAB_IDLE_MAX;
+	list_init(&s->partial);
+	list_init(&s->whole);
 }
 
-void slab_close(struct slab *s)
+static struct slab_run *run_new(struct slab *s)
 {
-	must(s->taken == 0);
-	while (s->runs) {
-		struct slab_run *run = s->runs;
-		s->runs = run->next;
-		unpoison(run + 1, s->object_bytes * s->run_objects);
-		free(run);
-	}
-	s->idle = NULL;
-}
-
-static void make_idle(struct slab *s, struct slab_object *o)
-{
-	o->next = s->idle;
-	s->idle = o;
-	poison(o, s->object_bytes);
-}
-
-static void add_run(struct slab *s)
-{
-	struct slab_run *run = malloc(sizeof *run + s->object_bytes * s->run_objects);
+	struct slab_run *run = map(s->run_bytes);
 	must(run);
-	run->next = s->runs;
-	s->runs = run;
-	char *first = (char *)(run + 1);
-	for (size_t i = s->run_objects; i-- > 0;)
-		make_idle(s, (struct slab_object *)(first + i * s->object_bytes));
+	*run = (struct slab_run){ .home_n = (uint32_t)s->run_objects };
+	list_init(&run->link);
+	poison((char *)run + HEADER_BYTES, s->run_bytes - HEADER_BYTES);
+	return run;
 }
+
+static void *take_from_run(struct slab *s)
+{
+	struct slab_run *run;
+	if (!list_empty(&s->partial))
+		run = list_entry(s->partial.next, struct slab_run, link);
+	else if (!list_empty(&s->whole))
+		run = list_entry(s->whole.next, struct slab_run, link);
+	else
+		run = run_new(s);
+	struct slab_object *o = run->home;
+	if (!o)
+		o = (void *)((char *)run + HEADER_BYTES + run->touched++ * s->object_bytes);
+	unpoison(o, s->object_bytes);
+	if (run->home)
+		run->home = o->next;
+	run->home_n--;
+	list_remove(&run->link);
+	if (run->home_n)
+		list_add(&s->partial, &run->link);
+	return o;
+}
+
+/* `o` is not poisoned yet. */
+static void go_home(struct slab *s, struct slab_object *o)
+{
+	struct slab_run *run = (void *)((uintptr_t)o & ~(uintptr_t)(s->run_bytes - 1));
+	o->next = run->home;
+	run->home = o;
+	poison(o, s->object_bytes);
+	if (run->home_n++ && run->home_n < s->run_objects)
+		return;
+	list_remove(&run->link);
+	list_add(run->home_n < s->run_objects ? &s->partial : &s->whole, &run->link);
+}
+
+/* --- objects --- */
 
 void *slab_take(struct slab *s)
 {
-	if (!s->idle)
-		add_run(s);
 	struct slab_object *o = s->idle;
-	must(o);
+	s->taken++;
+	if (!o)
+		return take_from_run(s);
 	unpoison(o, s->object_bytes);
 	s->idle = o->next;
-	s->taken++;
+	s->idle_n--;
 	return o;
 }
 
 void slab_give(struct slab *s, void *object)
 {
 	must(object && s->taken > 0);
+	struct slab_object *o = object;
 	s->taken--;
-	make_idle(s, object);
+	if (s->idle_n == s->idle_max) {
+		go_home(s, o);
+		return;
+	}
+	o->next = s->idle;
+	s->idle = o;
+	s->idle_n++;
+	poison(o, s->object_bytes);
+}
+
+static void send_all_home(struct slab *s)
+{
+	while (s->idle) {
+		struct slab_object *o = s->idle;
+		unpoison(o, s->object_bytes);
+		s->idle = o->next;
+		go_home(s, o);
+	}
+	s->idle_n = 0;
+}
+
+bool slab_trim(struct slab *s, size_t runs)
+{
+	send_all_home(s);
+	while (s->whole.next != s->whole.prev) {
+		if (runs-- == 0)
+			return true;
+		unmap(list_entry(list_take_first(&s->whole), struct slab_run, link), s->run_bytes);
+	}
+	return false;
+}
+
+void slab_close(struct slab *s)
+{
+	must(s->taken == 0);
+	send_all_home(s);
+	must(list_empty(&s->partial));
+	for (struct list *l; (l = list_take_first(&s->whole));)
+		unmap(list_entry(l, struct slab_run, link), s->run_bytes);
 }

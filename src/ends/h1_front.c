@@ -630,6 +630,13 @@ void h1_fronts_close(struct h1_fronts *s)
 	slab_close(&s->chunks);
 }
 
+bool h1_fronts_trim(struct h1_fronts *s)
+{
+	bool more = slab_trim(&s->slab, SLAB_RUNS_TRIMMED);
+	more |= slab_trim(&s->rests, SLAB_RUNS_TRIMMED);
+	return slab_trim(&s->chunks, SLAB_RUNS_TRIMMED) || more;
+}
+
 struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *user,
 			       const struct front_policy *policy, void *listener, struct sock *sock,
 			       struct tls_context *tls, struct budget *budget)

@@ -76,6 +76,9 @@ void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *whee
 /* All fronts must be gone. */
 void h1_fronts_close(struct h1_fronts *s);
 
+/* As bufs_trim(). */
+bool h1_fronts_trim(struct h1_fronts *s);
+
 /* Serves an accepted connection until it ends. `tls` NULL: in the clear. */
 struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *user,
 			       const struct front_policy *policy, void *listener,

@@ -23,6 +23,11 @@ void wires_close(struct wires *s)
 	slab_close(&s->sends);
 }
 
+bool wires_trim(struct wires *s)
+{
+	return slab_trim(&s->sends, SLAB_RUNS_TRIMMED);
+}
+
 bool wires_restless(const struct wires *s)
 {
 	return !list_empty(&s->queued);

@@ -113,6 +113,8 @@ void wires_close(struct wires *s);
  * waited for memory are tried again; gone() of those that are.
  */
 void wires_flush(struct wires *s);
+/* As bufs_trim(). */
+bool wires_trim(struct wires *s);
 /* True while wires_flush() left something for the next turn: the worker must not sleep. */
 bool wires_restless(const struct wires *s);
 

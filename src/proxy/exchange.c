@@ -572,6 +572,12 @@ void desk_sweep(struct desk *d)
 	}
 }
 
+bool desk_trim(struct desk *d)
+{
+	bool more = slab_trim(&d->exchanges, SLAB_RUNS_TRIMMED);
+	return slab_trim(&d->chunks, SLAB_RUNS_TRIMMED) || more;
+}
+
 void desk_open(struct desk *d)
 {
 	slab_open(&d->exchanges, sizeof(struct exchange), 32);

@@ -97,6 +97,8 @@ void desk_time_waiting(struct desk *d);
 void desk_cut(struct desk *d);
 /* The epoch has moved on: what is under way counts as decided before. */
 void desk_new_epoch(struct desk *d);
+/* As bufs_trim(). */
+bool desk_trim(struct desk *d);
 /* The end of a turn: frees what has ended. */
 void desk_sweep(struct desk *d);
 

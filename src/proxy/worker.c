@@ -32,9 +32,10 @@ struct worker {
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
 	struct gate gate;
+	struct timer trim; /* set when connections have gone, until their memory has */
 	uint32_t duties; /* of the door, as last looked at */
-	bool stopping; /* accepts no more */
-	bool hurried;  /* idle clients have been closed */
+	bool stopping;	 /* accepts no more */
+	bool hurried;	 /* idle clients have been closed */
 };
 
 /* --- connections --- */
@@ -47,10 +48,25 @@ static struct arena *open_exchange(const struct front_facts *facts, struct strea
 	return exchange_open(&l->worker->desk, l->plan, l->listener, facts, front);
 }
 
+/* A flood leaves with its memory, in pieces that no turn notices. */
+static void trim_is_due(struct timer *t)
+{
+	struct worker *w = list_entry(t, struct worker, trim);
+	bool more = bufs_trim(w->config.bufs);
+	more |= wires_trim(&w->wires);
+	more |= h1_fronts_trim(&w->fronts);
+	more |= desk_trim(&w->desk);
+	if (more)
+		timer_set(&w->wheel, t, io_now_ms(w->config.io) + TRIM_MS);
+}
+
 static void connection_gone(const struct front_facts *facts)
 {
 	struct live_listener *l = facts->listener;
-	counter_sub(&l->worker->config.counters->connections_open[l->number], 1);
+	struct worker *w = l->worker;
+	counter_sub(&w->config.counters->connections_open[l->number], 1);
+	if (!timer_is_set(&w->trim))
+		timer_set(&w->wheel, &w->trim, io_now_ms(w->config.io) + TRIM_MS);
 	let_go_if_unused(l);
 }
 
@@ -358,6 +374,7 @@ struct worker *worker_open(const struct worker_config *c)
 		list_init(&w->listeners[i].acceptors);
 	}
 	wheel_open(&w->wheel, io_now_ms(c->io));
+	timer_init(&w->trim, trim_is_due);
 	wires_open(&w->wires, c->io, c->bufs);
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
 	h1_backs_open(&w->backs, &w->wires, &w->wheel);

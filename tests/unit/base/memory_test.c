@@ -1,5 +1,6 @@
 #include "unit/cmocka_all.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -39,6 +40,68 @@ static void objects_are_aligned_and_apart(void **state)
 			assert_int_equal(objects[i][k], i);
 		slab_give(&s, objects[i]);
 	}
+	slab_close(&s);
+}
+
+/* Far more than is kept at hand: the rest goes home, and in shares back to the system. */
+static void what_is_not_needed_any_more_goes_back(void **state)
+{
+	(void)state;
+	enum { RUNS = 10 };
+	struct slab s;
+	slab_open(&s, 4096, 1);
+	size_t n = s.idle_max + RUNS * s.run_objects;
+	void **objects = calloc(n, sizeof *objects);
+	assert_false(slab_trim(&s, 1));
+	for (int again = 0; again < 2; again++) {
+		for (size_t i = 0; i < n; i++) {
+			objects[i] = slab_take(&s);
+			memset(objects[i], 0xaa, 4096);
+		}
+		assert_false(slab_trim(&s, 1000));
+		/* In an order that is nobody's. */
+		for (size_t i = 0; i < n; i++) {
+			size_t other = (i * 7919) % n;
+			void *swapped = objects[i];
+			objects[i] = objects[other];
+			objects[other] = swapped;
+		}
+		for (size_t i = 0; i < n; i++)
+			slab_give(&s, objects[i]);
+		assert_int_equal(s.idle_n, s.idle_max);
+		unsigned shares = 0;
+		while (slab_trim(&s, 3))
+			shares++;
+		assert_true(shares >= (n / s.run_objects - 1) / 3 - 1);
+		assert_int_equal(s.idle_n, 0);
+		assert_true(list_empty(&s.partial) && s.whole.next == s.whole.prev);
+	}
+	free(objects);
+	slab_close(&s);
+}
+
+/* A run of which one object is out stays, and what is out of it stays what it is. */
+static void who_is_out_keeps_its_run(void **state)
+{
+	(void)state;
+	struct slab s;
+	slab_open(&s, 1024, 1);
+	size_t n = 4 * s.run_objects;
+	char **objects = calloc(n, sizeof *objects);
+	for (size_t i = 0; i < n; i++) {
+		objects[i] = slab_take(&s);
+		memset(objects[i], (int)i, 1024);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (i % s.run_objects)
+			slab_give(&s, objects[i]);
+	assert_false(slab_trim(&s, 1000));
+	for (size_t i = 0; i < n; i += s.run_objects) {
+		for (int k = 0; k < 1024; k++)
+			assert_int_equal((unsigned char)objects[i][k], (unsigned char)i);
+		slab_give(&s, objects[i]);
+	}
+	free(objects);
 	slab_close(&s);
 }
 
@@ -131,6 +194,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_object_given_is_taken_first),
 		cmocka_unit_test(objects_are_aligned_and_apart),
+		cmocka_unit_test(what_is_not_needed_any_more_goes_back),
+		cmocka_unit_test(who_is_out_keeps_its_run),
 		cmocka_unit_test(an_arena_gives_everything_back),
 		cmocka_unit_test(the_newest_piece_grows_in_place),
 		cmocka_unit_test(a_member_may_leave_inside_the_loop),
