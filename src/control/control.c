@@ -156,6 +156,7 @@ void control_close(struct control *c)
 	if (c->attached) {
 		timer_clear(&c->drain);
 		ejections_close(&c->ejections);
+		trim_close(&c->trim);
 		names_close(&c->names);
 		health_close(&c->health);
 		admin_close(&c->admin);
@@ -247,6 +248,7 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 	timer_init(&c->drain, drain_is_over);
 	drains_attach(&c->drains, &c->loop.wheel);
 	ejections_open(&c->ejections, &c->nodes, c->counters, c->worker_n, &c->loop.wheel);
+	trim_open(&c->trim, c);
 	admin_open(&c->admin, c, &c->loop);
 	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
 	if (control_open_names(c))

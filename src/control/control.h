@@ -15,6 +15,7 @@
 #include "control/names.h"
 #include "control/publish.h"
 #include "control/reload.h"
+#include "control/trim.h"
 #include "control/weights.h"
 #include "proxy/counters.h"
 
@@ -58,6 +59,7 @@ struct control {
 	struct reload reload;
 	bool reload_wanted;
 	struct timer drain;
+	struct trim trim;
 	_Atomic unsigned running; /* workers that are not over */
 	enum control_state state;
 	struct control_peers peers;
