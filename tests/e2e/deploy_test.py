@@ -1,0 +1,65 @@
+"""The examples for Prometheus and Grafana: they are valid, and speak of metrics that there are."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from stage import ROOT
+
+DEPLOY = ROOT / "deploy"
+# A histogram is told of by these.
+SUFFIXES = re.compile(r"_(bucket|sum|count)$")
+# What Prometheus' language has of its own in these files is never called crossfade_.
+NAMES = re.compile(r"\bcrossfade_[a-z0-9_]+")
+
+
+def promtool(*words):
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not installed")
+    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def metrics(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    directory = pathlib.Path(balancer.directory)
+    text = subprocess.run(["curl", "-s", "--unix-socket", directory / "admin.sock", "http://x/metrics"],
+                          capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^# TYPE (\S+)", text, re.M))
+
+
+def names_in(text):
+    return {SUFFIXES.sub("", name) if not name.endswith("_seconds") else name for name in NAMES.findall(text)}
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "grafana.json"])
+def test_each_metric_in_the_examples_exists(metrics, name):
+    used = names_in((DEPLOY / name).read_text())
+    assert used and used <= metrics, sorted(used - metrics)
+
+
+def test_the_documentation_tells_of_every_metric(metrics):
+    told = names_in((ROOT / "docs" / "operating.md").read_text())
+    assert metrics <= told, sorted(metrics - told)
+    assert told <= metrics, sorted(told - metrics)
+
+
+def test_the_dashboard_is_json_whose_panels_ask_something():
+    panels = json.loads((DEPLOY / "grafana.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert all("crossfade_" in target["expr"] for target in panel["targets"]), panel["title"]
+
+
+def test_prometheus_takes_the_configuration_and_the_rules():
+    promtool("check", "config", DEPLOY / "prometheus.yml")
+    promtool("check", "rules", DEPLOY / "alerts.yml")
+
+
+def test_the_alerts_fire_when_they_are_meant_to():
+    promtool("test", "rules", DEPLOY / "alerts_test.yml")
