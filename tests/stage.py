@@ -252,6 +252,38 @@ class Load:
         assert not self.failures, self.failures
 
 
+class Wrk:
+    """wrk: clients that honour Connection: close and connect again; `failed` says what went wrong."""
+
+    def __init__(self, url, clients=16, longest=900):
+        self.process = subprocess.Popen(["wrk", "-t1", f"-c{clients}", f"-d{longest}", url],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.said = self.process.communicate(timeout=20)[0]
+
+    def number(self, pattern):
+        found = re.search(pattern, self.said)
+        return int(found[1]) if found else 0
+
+    @property
+    def served(self):
+        assert self.process.returncode == 0, self.said
+        return self.number(r"(\d+) requests in")
+
+    @property
+    def failed(self):
+        counts = {name: self.number(rf"Socket errors:.* ?{name} (\d+)")
+                  for name in ("connect", "read", "write", "timeout")}
+        counts["status"] = self.number(r"Non-2xx or 3xx responses: (\d+)")
+        return {name: n for name, n in counts.items() if n}
+
+
 class Balancer:
     """A running crossfade with a configuration that a test has written."""
 
@@ -296,6 +328,12 @@ class Balancer:
 
     def status(self):
         return json.loads(self.command("status", "-o", "json").stdout)
+
+    def upgrade(self):
+        """USR2, and until the next process has taken over the admin API; its pid."""
+        before = self.status()["pid"]
+        self.process.send_signal(signal.SIGUSR2)
+        return until(lambda: (now := self.status()["pid"]) != before and now, what=f"an upgrade; {self.said()}")
 
     def reload(self, change=None):
         """Changes the file's text, and says HUP: what came of it."""

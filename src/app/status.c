@@ -46,6 +46,19 @@ static void print_head(const json_t *j)
 	       paint(PAINT_NONE));
 }
 
+/* Silent while there is one. */
+static void print_processes(const json_t *processes)
+{
+	size_t i;
+	const json_t *p;
+	if (json_array_size(processes) < 2)
+		return;
+	json_array_foreach(processes, i, p)
+		printf("%sprocess%s  %lld %s, %lld workers, %lld requests in flight\n",
+		       paint(PAINT_BOLD), paint(PAINT_NONE), integer(p, "pid"), text(p, "state"),
+		       integer(p, "workers"), integer(p, "in_flight"));
+}
+
 /* Silent while the file says what holds. */
 static void print_configuration(const json_t *c)
 {
@@ -167,6 +180,7 @@ static int look(struct client *t, struct before *b, bool redraw)
 		if (redraw)
 			fputs("\033[H\033[J", stdout);
 		print_head(a.json);
+		print_processes(json_object_get(a.json, "processes"));
 		print_configuration(json_object_get(a.json, "configuration"));
 		print_listeners(json_object_get(a.json, "listeners"));
 		print_clusters(json_object_get(a.json, "clusters"), b);

@@ -23,6 +23,9 @@
 #include "base/log.h"
 #include "control/control.h"
 
+/* Fewer open files than these are worth a warning: busy clusters have some thousand clients. */
+#define FILES_COMFORTABLE 10000
+
 struct work {
 	const char *config_path;
 	int channel, board_fd, tickets_fd;
@@ -359,6 +362,19 @@ static void stop_listening_to_keeper(struct work *w)
 	io_close(w->control->loop.io, w->keeper_sock, false);
 }
 
+/* Each request in flight has two connections; a hundred files are for all else. */
+static void say_files(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	unsigned long long most = l.rlim_cur;
+	log_line(most < FILES_COMFORTABLE ? LOG_WARN : LOG_INFO,
+		 "at most %llu open files: room for about %llu clients%s", most,
+		 most > 100 ? (most - 100) / 2 : 0,
+		 most < FILES_COMFORTABLE ? " (raise the hard limit: LimitNOFILE=, ulimit -Hn)" : "");
+}
+
 static void say_serving(const struct work *w)
 {
 	const struct board_values v = board_read(w->board);
@@ -366,6 +382,7 @@ static void say_serving(const struct work *w)
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
 		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
+	say_files();
 	control_say_risks(w->control);
 }
 

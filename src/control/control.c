@@ -343,6 +343,9 @@ void control_worker_up(struct control *c, unsigned number, struct io *io)
 void control_worker_over(struct control *c, unsigned number)
 {
 	publish_worker_io(&c->workers[number], NULL);
+	/* Others of this process may still drain: nobody is to wait for this one. */
+	board_give_slot(c->slots[number]);
+	c->slots[number] = NULL;
 	atomic_fetch_sub(&c->running, 1);
 	io_wake(c->loop.io);
 }

@@ -1,5 +1,6 @@
 #include "control/status.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -200,6 +201,53 @@ static json_t *configuration_json(const struct control *c)
 			 reload_json(&c->reload), "weights", file_weights_json(c));
 }
 
+/* --- processes --- */
+
+struct process_row {
+	uint32_t pid;
+	bool retired;
+	unsigned workers;
+	uint64_t in_flight;
+};
+
+static void count_slot(struct process_row rows[PROCESSES_MAX], const struct board_slot *s)
+{
+	uint32_t pid = atomic_load(&s->pid);
+	struct process_row *r = rows, *end = rows + PROCESSES_MAX;
+	while (r < end && r->pid && r->pid != pid)
+		r++;
+	if (r == end)
+		return;
+	r->pid = pid;
+	r->retired |= atomic_load_explicit(&s->retired, memory_order_relaxed) != 0;
+	r->workers++;
+	r->in_flight += atomic_load_explicit(&s->in_flight_now, memory_order_relaxed) +
+			atomic_load_explicit(&s->in_flight_before, memory_order_relaxed);
+}
+
+/* All whose workers have a slot on the board: those that drain after an upgrade too. */
+static json_t *processes_json(const struct control *c)
+{
+	struct process_row rows[PROCESSES_MAX] = { 0 };
+	json_t *list = json_array();
+	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+		if (atomic_load(&c->board->slots[i].state) == SLOT_TAKEN)
+			count_slot(rows, &c->board->slots[i]);
+	for (unsigned i = 0; i < PROCESSES_MAX && rows[i].pid; i++)
+		json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:o}", "pid", (int)rows[i].pid,
+						      "state", rows[i].retired ? "draining" : "serving",
+						      "workers", (int)rows[i].workers, "in_flight",
+						      integer(rows[i].in_flight)));
+	return list;
+}
+
+static json_t *files_json(void)
+{
+	struct rlimit l = { 0 };
+	(void)getrlimit(RLIMIT_NOFILE, &l);
+	return json_pack("{s:o}", "limit", integer(l.rlim_cur));
+}
+
 /* --- the whole --- */
 
 json_t *status_json(const struct control *c)
@@ -218,6 +266,8 @@ json_t *status_json(const struct control *c)
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
+	json_object_set_new(j, "processes", processes_json(c));
+	json_object_set_new(j, "files", files_json());
 	json_decref(rest);
 	return j;
 }
