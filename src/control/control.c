@@ -220,7 +220,8 @@ static void cut(struct control *c)
 static void drain_is_over(struct timer *t)
 {
 	struct control *c = list_entry(t, struct control, drain);
-	log_line(LOG_WARN, "stop: the drain time is over; what is left is cut");
+	if (atomic_load(&c->running))
+		log_line(LOG_WARN, "stop: the drain time is over; what is left is cut");
 	cut(c);
 }
 
@@ -401,13 +402,27 @@ static void stop_own(struct control *c)
 	service_stop(&c->admin.service);
 }
 
+/* Whoever has just asked a retired process is answered; one that only keeps its connection is not
+ * waited for as long as clients are. */
+static bool may_end(struct control *c)
+{
+	if (c->state == CONTROL_SERVING || atomic_load(&c->running))
+		return false;
+	if (c->state != CONTROL_RETIRING || !c->loop.fronts.open_n)
+		return true;
+	if (!c->farewell)
+		timer_set(&c->loop.wheel, &c->drain, loop_now_ms(&c->loop) + LINGER_MS);
+	c->farewell = true;
+	return false;
+}
+
 void control_turn(struct control *c)
 {
 	loop_turn(&c->loop);
 	look_at_reload(c);
 	look_at_names(c);
 	sweep_plans(c);
-	if (c->state != CONTROL_SERVING && atomic_load(&c->running) == 0)
+	if (may_end(c))
 		stop_own(c);
 }
 

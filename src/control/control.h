@@ -65,6 +65,7 @@ struct control {
 	struct control_peers peers;
 	uint64_t started_wall_ns;
 	bool attached; /* the loop is open */
+	bool farewell; /* its workers are over, and who still asks has a little time */
 	bool leads;    /* it is the one that changes weights, and answers the admin API */
 };
 

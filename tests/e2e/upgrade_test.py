@@ -21,9 +21,12 @@ CLIENTS = 16
 
 
 def install(balancer, program):
-    """As a package does: another file under the same name."""
+    """
+    As a package does: another file under the same name. By another process: what this one has open for
+    writing is so, for a moment, in whatever it forks, and cannot be executed.
+    """
     fresh = f"{balancer.program}.new"
-    shutil.copy(program, fresh)
+    subprocess.run(["cp", program, fresh], check=True)
     os.replace(fresh, balancer.program)
 
 
@@ -96,7 +99,7 @@ def asking(balancer, *words):
     yield
     over.set()
     thread.join(30)
-    assert codes and all(code == 0 for code, _ in codes), codes
+    assert codes and not [done for done in codes if done[0] != 0]
 
 
 def test_no_request_fails_in_an_upgrade(installed):
