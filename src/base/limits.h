@@ -107,6 +107,8 @@
 #define EJECT_PAUSE_MAX_MS 300000
 /* Failures that are further apart are no row. */
 #define EJECT_WINDOW_MS 30000
+/* How long a request waits for a connection when all that a node may have are in use. */
+#define QUEUE_WAIT_MS 10000
 /* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a day. */
 #define DRAIN_DELAY_MS 300000
 #define DRAIN_DELAY_MAX_MS 86400000
@@ -159,6 +161,10 @@
 #define FORWARDED_HOPS_MAX 30
 /* Idle connections that a worker keeps to one node. */
 #define IDLE_WIRES_PER_NODE 512
+/* Requests of one worker that wait for a cluster's connections: each holds a head of 64 KiB at most. */
+#define QUEUE_REQUESTS_MAX 1024
+/* Connections to one node that a configuration may allow: more than there are ports. */
+#define NODE_CONNECTIONS_MAX 1000000
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
 

@@ -191,6 +191,10 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		must(r);
 		compile_node(d, n, r, at++);
 	}
+	if (from->connections && from->connections < c->worker_n)
+		complain(to, from->head.at,
+			 "%s: connections: %u is less than one for each of the %u workers",
+			 arm_name(arm), from->connections, c->worker_n);
 	if (any_node_speaks_tls(from))
 		compile_back_tls(d, c, arm, to);
 	d->plan.clusters[arm] = (struct cluster){
@@ -203,6 +207,9 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.node_n = node_n,
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
 			    from->timeouts.tunnel_ms },
+		.connections = from->connections,
+		.workers = c->worker_n,
+		.queue_ms = from->timeouts.queue_ms,
 		.eject = { from->eject.failures, from->eject.pause_ms },
 		.tls = d->back[arm].list,
 	};

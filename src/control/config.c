@@ -189,6 +189,7 @@ static const struct key cluster_timeouts_keys[] = {
 	{ "connect", &key_duration, AT(connect_ms), CONNECT_TIMEOUT_MS, 10, 600 * SECOND },
 	{ "idle", &key_duration, AT(idle_ms), IDLE_TIMEOUT_MS, 100, DAY },
 	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
+	{ "queue", &key_duration, AT(queue_ms), QUEUE_WAIT_MS, 0, 600 * SECOND },
 };
 #undef AT
 static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys) };
@@ -246,7 +247,7 @@ static const struct key cluster_keys[] = {
 	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
 	{ "authorization", &key_credential, AT(authorization) },
 	{ "headers", &key_section, AT(headers), .section = &headers_section },
-	LATER("connections"),
+	{ "connections", &key_integer, AT(connections), 0, 1, NODE_CONNECTIONS_MAX },
 	LATER("retry"),
 };
 #undef AT

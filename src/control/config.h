@@ -73,7 +73,7 @@ struct config_health {
 
 struct config_cluster_timeouts {
 	struct section_head head;
-	uint32_t connect_ms, idle_ms, tunnel_ms;
+	uint32_t connect_ms, idle_ms, tunnel_ms, queue_ms;
 };
 
 struct config_eject {
@@ -97,6 +97,7 @@ struct config_cluster {
 	struct config_cluster_headers headers;
 	struct config_health health;
 	struct config_eject eject;
+	uint32_t connections; /* of a node; 0: any number */
 	struct config_cluster_timeouts timeouts;
 };
 

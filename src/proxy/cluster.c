@@ -119,6 +119,15 @@ void live_nodes_heed_duties(struct live_nodes *all)
 			heed_duty(all->by_number[i]);
 }
 
+/* One may be more than another's, none is 0: control sees to it that there is one for each. */
+static unsigned share_of(const struct cluster *c, unsigned worker)
+{
+	if (!c->connections)
+		return 0;
+	must(c->connections >= c->workers && worker < c->workers);
+	return c->connections / c->workers + (worker < c->connections % c->workers);
+}
+
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			const struct cluster *cluster, unsigned worker)
 {
@@ -128,6 +137,7 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 	c->cluster = cluster;
 	c->node_n = cluster->node_n;
 	c->budget.max = CLUSTER_BUDGET_BYTES;
+	c->share = share_of(cluster, worker);
 	if (c->turn == 0)
 		c->turn = worker;
 	for (size_t i = 0; i < cluster->node_n; i++) {
@@ -205,17 +215,27 @@ static bool was_tried(const struct live_node *n, struct live_node *const *tried,
 	return times >= n->pool.address_n;
 }
 
+static bool is_full(const struct live_cluster *c, const struct live_node *n)
+{
+	return c->share && n->outstanding >= c->share;
+}
+
 /* The first of the best, beginning where the last choice left off: so ties rotate. */
 static struct live_node *best(const struct live_cluster *c, struct live_node *const *tried,
-			      unsigned tried_n, bool healthy_only)
+			      unsigned tried_n, bool healthy_only, bool *full)
 {
 	struct live_node *best = NULL;
+	*full = false;
 	for (size_t i = 0; i < c->node_n; i++) {
 		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
 		if (n->duty != DUTY_READY || was_tried(n, tried, tried_n))
 			continue;
 		if (healthy_only && (is_left_alone(n) || !is_healthy(n)))
 			continue;
+		if (is_full(c, n)) {
+			*full = true;
+			continue;
+		}
 		if (c->cluster->balance == BALANCE_ROUND_ROBIN)
 			return n;
 		if (!best || n->outstanding < best->outstanding)
@@ -251,12 +271,15 @@ static enum choice no_node(const struct live_cluster *c, bool first)
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open)
 {
+	bool full;
 	*fail_open = false;
-	*chosen = best(c, tried, tried_n, true);
-	if (!*chosen) {
-		*chosen = best(c, tried, tried_n, false);
+	*chosen = best(c, tried, tried_n, true, &full);
+	if (!*chosen && !full) {
+		*chosen = best(c, tried, tried_n, false, &full);
 		*fail_open = *chosen != NULL;
 	}
+	if (!*chosen && full)
+		return CHOICE_FULL;
 	if (!*chosen)
 		return no_node(c, !tried_n);
 	while (c->nodes[c->turn % c->node_n] != *chosen)

@@ -25,7 +25,8 @@ struct live_cluster {
 	const struct cluster *cluster; /* of the adopted plan */
 	struct live_node **nodes;      /* owned array of borrowed nodes */
 	size_t node_n;
-	size_t turn; /* where the next choice begins */
+	unsigned share; /* of a node's connections, this worker's; 0: any number */
+	size_t turn;	/* where the next choice begins */
 	struct budget budget;
 	struct pool_counts counts;
 };
@@ -66,13 +67,14 @@ enum choice {
 	CHOICE_NODE,  /* this one */
 	CHOICE_LATER, /* none now, but one is awaited: its name is being looked up */
 	CHOICE_NONE,
+	CHOICE_FULL,	/* none now: those that would do have as many requests as they may */
 	CHOICE_DRAINED, /* none, for all of them are drained */
 };
 
 /*
  * Chooses a node for one request, but for the `tried_n` in `tried` and those that are drained.
  * Healthy ones that are not ejected come first; when there is none all are tried, and *fail_open
- * says so.
+ * says so. That they are busy is no reason to try others.
  */
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open);

@@ -86,6 +86,7 @@ struct counters {
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
 	counter in_flight[ARMS];
+	counter queued[ARMS]; /* requests that wait for a connection to a node */
 	counter retries[ARMS];	      /* attempts at another node after one that failed */
 	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
 	/* From the request's way to the node to its answer's head. */

@@ -46,6 +46,14 @@ static void uncount_flight(struct exchange *ex)
 	--*n;
 }
 
+static void stop_waiting(struct exchange *ex)
+{
+	list_remove(&ex->wait_link);
+	if (ex->queued)
+		ex->desk->queues[ex->arm].n--;
+	ex->queued = false;
+}
+
 static void end_if_over(struct exchange *ex)
 {
 	if (ex->state == EXCHANGE_ENDED || !stream_over(&ex->front) || !stream_over(&ex->back) ||
@@ -57,7 +65,7 @@ static void end_if_over(struct exchange *ex)
 		access_write(ex->desk->access, ex, ex->desk->counters);
 	uncount_flight(ex);
 	plan_unpin(ex->plan, ex->desk->worker);
-	list_remove(&ex->wait_link);
+	stop_waiting(ex);
 	list_remove(&ex->link);
 	list_add_tail(&ex->desk->ended, &ex->link);
 }
@@ -71,6 +79,7 @@ static void leave_node(struct exchange *ex)
 	struct node_counters *n = &c->nodes[ex->node->number];
 	must(ex->node->outstanding > 0);
 	ex->node->outstanding--;
+	ex->desk->queues[ex->arm].freed = true;
 	ex->node = NULL;
 	counter_sub(&c->in_flight[ex->arm], 1);
 	counter_sub(&n->in_flight, 1);
@@ -160,6 +169,25 @@ static void wait_for_decision(struct exchange *ex)
 		list_add_tail(&ex->desk->waiting, &ex->wait_link);
 }
 
+/* Behind those that wait already: nobody overtakes. */
+static void wait_in_queue(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	struct queue *q = &d->queues[ex->arm];
+	if (ex->queued)
+		return;
+	stop_waiting(ex);
+	if (q->n == QUEUE_REQUESTS_MAX) {
+		answer_here(ex, ERR_QUEUE_FULL);
+		return;
+	}
+	ex->state = EXCHANGE_WAITING;
+	ex->queued = true;
+	ex->queued_ns = d->io->now_ns;
+	q->n++;
+	list_add_tail(&q->list, &ex->wait_link);
+}
+
 static void attempt(struct exchange *ex, struct live_node *node)
 {
 	struct counters *c = ex->desk->counters;
@@ -212,22 +240,29 @@ static void decide(struct exchange *ex)
 	struct live_cluster *cluster = &d->clusters[ex->arm];
 	struct live_node *node;
 	bool fail_open;
+	if (!ex->queued && d->queues[ex->arm].n) {
+		wait_in_queue(ex);
+		return;
+	}
 	switch (live_cluster_choose(cluster, ex->tried, ex->tried_n, &node, &fail_open)) {
 	case CHOICE_LATER:
 		wait_for_decision(ex);
 		return;
+	case CHOICE_FULL:
+		wait_in_queue(ex);
+		return;
 	case CHOICE_NONE:
-		list_remove(&ex->wait_link);
+		stop_waiting(ex);
 		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_NO_ADDRESS);
 		return;
 	case CHOICE_DRAINED:
-		list_remove(&ex->wait_link);
+		stop_waiting(ex);
 		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_ALL_DRAINED);
 		return;
 	case CHOICE_NODE:
 		break;
 	}
-	list_remove(&ex->wait_link);
+	stop_waiting(ex);
 	if (fail_open)
 		counter_add(&d->counters->fail_open, 1);
 	if (forward_host(ex->request, cluster->cluster, node->node))
@@ -242,13 +277,64 @@ void desk_decide_waiting(struct desk *d)
 		decide(list_entry(l, struct exchange, wait_link));
 }
 
+bool desk_has_waiting(const struct desk *d)
+{
+	return !list_empty(&d->waiting) || d->queues[ARM_SOURCE].n || d->queues[ARM_TARGET].n;
+}
+
+bool desk_is_freed(const struct desk *d)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		if (d->queues[arm].n && d->queues[arm].freed)
+			return true;
+	return false;
+}
+
+static struct exchange *first_of(const struct queue *q)
+{
+	return q->n ? list_entry(q->list.next, struct exchange, wait_link) : NULL;
+}
+
+/* Who is tried again may wait for a node that those behind it do not need. */
+static void serve_queue(struct queue *q)
+{
+	q->freed = false;
+	list_each_safe(l, &q->list) {
+		struct exchange *ex = list_entry(l, struct exchange, wait_link);
+		bool tried = ex->tried_n > 0;
+		decide(ex);
+		if (ex->queued && !tried)
+			return;
+	}
+}
+
+void desk_serve_queues(struct desk *d)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		if (d->queues[arm].n)
+			serve_queue(&d->queues[arm]);
+}
+
+static void time_queue(struct desk *d, int arm)
+{
+	uint64_t wait_ns = d->clusters[arm].cluster->queue_ms * 1000000ull;
+	for (struct exchange *ex; (ex = first_of(&d->queues[arm]));) {
+		if (d->io->now_ns - ex->queued_ns < wait_ns)
+			return;
+		stop_waiting(ex);
+		answer_here(ex, ERR_QUEUE_TIMEOUT);
+	}
+}
+
 void desk_time_waiting(struct desk *d)
 {
+	for (int arm = 0; arm < ARMS; arm++)
+		time_queue(d, arm);
 	list_each_safe(l, &d->waiting) {
 		struct exchange *ex = list_entry(l, struct exchange, wait_link);
 		if (d->io->now_ns - ex->began_ns < WAIT_NS)
 			continue;
-		list_remove(&ex->wait_link);
+		stop_waiting(ex);
 		answer_here(ex, ERR_NO_ADDRESS);
 	}
 }
@@ -398,7 +484,7 @@ static void asked_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->why = (uint16_t)why;
-	list_remove(&ex->wait_link);
+	stop_waiting(ex);
 	if (way == STREAM_STOP)
 		client_left(ex, why);
 	else
@@ -584,12 +670,14 @@ void desk_open(struct desk *d)
 	slab_open(&d->chunks, ARENA_CHUNK_BYTES, 32);
 	list_init(&d->open);
 	list_init(&d->waiting);
+	for (int arm = 0; arm < ARMS; arm++)
+		list_init(&d->queues[arm].list);
 	list_init(&d->ended);
 }
 
 void desk_close(struct desk *d)
 {
-	must(list_empty(&d->open) && list_empty(&d->waiting) && list_empty(&d->ended));
+	must(list_empty(&d->open) && !desk_has_waiting(d) && list_empty(&d->ended));
 	slab_close(&d->exchanges);
 	slab_close(&d->chunks);
 }

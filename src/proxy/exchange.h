@@ -34,7 +34,13 @@ struct desk {
 	struct slab exchanges, chunks;
 	struct list open;    /* all exchanges */
 	struct list waiting; /* decided later */
-	struct list ended;   /* freed at the end of the turn */
+	struct queue {
+		struct list
+			list; /* decided when a node has a connection for them, in their order */
+		unsigned n;
+		bool freed; /* one may have, since it was looked at last */
+	} queues[ARMS];
+	struct list ended; /* freed at the end of the turn */
 	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
 	uint64_t in_flight_now, in_flight_before;
 };
@@ -54,16 +60,16 @@ struct exchange {
 	const struct plan *plan;	 /* pinned */
 	const struct listener *listener; /* of the plan */
 	struct list link;		 /* in desk->open or desk->ended */
-	struct list wait_link;		 /* in desk->waiting */
+	struct list wait_link;		 /* in desk->waiting or in a queue */
 	struct arena arena;
 	struct msg *request;
 	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
 	struct reply reply;
-	struct addr peer;	/* who is connected to us */
-	struct addr client;	/* whom the request comes from: the peer, or who it says */
-	bool trusted;		/* the peer's word on that counts */
+	struct addr peer;	    /* who is connected to us */
+	struct addr client;	    /* whom the request comes from: the peer, or who it says */
+	bool trusted;		    /* the peer's word on that counts */
 	struct access_notes *notes; /* in the arena; NULL: it is not logged */
-	struct live_node *node; /* the present attempt's; counted in its `outstanding` */
+	struct live_node *node;	    /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];
 	uint64_t began_ns, epoch;
 	uint64_t asked_ns;    /* when the present attempt's request could go to the node */
@@ -76,7 +82,9 @@ struct exchange {
 	uint8_t tried_n;
 	uint16_t last_failure; /* enum err, of the last node tried */
 	uint16_t why;	       /* enum err: what went wrong with all of it */
-	bool counted;	       /* in in_flight_now or in_flight_before */
+	bool queued;	       /* in its arm's queue, since: */
+	uint64_t queued_ns;
+	bool counted; /* in in_flight_now or in_flight_before */
 };
 
 void desk_open(struct desk *d);
@@ -91,6 +99,12 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 
 /* New values or a new plan: those that wait decide again. */
 void desk_decide_waiting(struct desk *d);
+/* Gives connections that have become free to those that wait for them. Each turn. */
+void desk_serve_queues(struct desk *d);
+/* Whether anybody waits for anything. */
+bool desk_has_waiting(const struct desk *d);
+/* Whether desk_serve_queues() has something to give. */
+bool desk_is_freed(const struct desk *d);
 /* Those that have waited too long are answered. Called each turn that has any. */
 void desk_time_waiting(struct desk *d);
 /* Requests whose node is to be cut are tried elsewhere, where that may be, or end with 502. */

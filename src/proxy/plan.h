@@ -84,6 +84,8 @@ struct cluster {
 	size_t node_n;
 	struct back_policy policy;
 	struct eject_policy eject;
+	uint32_t connections, workers; /* of one node, over so many workers; 0: any number */
+	uint32_t queue_ms;	       /* how long requests wait for one */
 	struct tls_context *
 		*tls; /* one for each worker, then control's; NULL when no node speaks TLS */
 };
@@ -110,8 +112,8 @@ struct route {
 };
 
 /*
- * Listening sockets on their way to the workers: the worker of number n takes those at n, n + worker_n
- * and so on, once, leaving -1. They are control's, and outlive plans.
+ * Listening sockets on their way to the workers: the worker of number n takes those at n, n +
+ * worker_n and so on, once, leaving -1. They are control's, and outlive plans.
  */
 struct listener_sockets {
 	unsigned n;

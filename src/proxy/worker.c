@@ -299,10 +299,10 @@ static bool is_newly_drained(const struct worker *w)
 
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
-	if (wires_restless(&w->wires) || is_newly_drained(w))
+	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
-	if (!list_empty(&w->desk.waiting) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)
+	if (desk_has_waiting(&w->desk) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)
 		ms = io_now_ms(w->config.io) + WAIT_PAUSE_MS;
 	uint64_t ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
 	return ns < deadline_ns ? ns : deadline_ns;
@@ -325,6 +325,7 @@ static void publish_counts(struct worker *w)
 		counter_set(&c->back_connects[arm], p->connects);
 		counter_set(&c->back_connects_failed[arm], p->connects_failed);
 		counter_set(&c->back_open[arm], p->open);
+		counter_set(&c->queued[arm], w->desk.queues[arm].n);
 	}
 	struct board_slot *slot = w->config.slot;
 	counter_set(&slot->in_flight_now, w->desk.in_flight_now);
@@ -353,8 +354,10 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 	io_dispatch(io);
 	wheel_turn(&w->wheel, io_now_ms(io));
 	look_at_stop(w);
-	if (!list_empty(&w->desk.waiting))
+	if (desk_has_waiting(&w->desk)) {
+		desk_serve_queues(&w->desk);
 		desk_time_waiting(&w->desk);
+	}
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);
 	publish_counts(w);

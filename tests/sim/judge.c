@@ -124,6 +124,43 @@ void judge_cut(const struct world *w, unsigned worker, const struct desk *d)
 	}
 }
 
+/* Who is tried again may wait for another node than those behind it. */
+static unsigned judge_order(const struct world *w, unsigned worker, const struct queue *q)
+{
+	uint64_t before_ns = 0;
+	unsigned n = 0, fresh = 0;
+	list_each(l, &q->list) {
+		const struct exchange *ex = list_entry(l, struct exchange, wait_link);
+		if (ex->queued_ns < before_ns)
+			judge_fail(w, "a fair share", "worker %u: a request overtakes", worker);
+		before_ns = ex->queued_ns;
+		n++;
+		fresh += ex->tried_n == 0;
+	}
+	if (n != q->n)
+		judge_fail(w, "a fair share", "worker %u counts %u, %u wait", worker, q->n, n);
+	return fresh;
+}
+
+void judge_busy(const struct world *w, unsigned worker, const struct desk *d)
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		const struct live_cluster *c = &d->clusters[arm];
+		unsigned waiting = judge_order(w, worker, &d->queues[arm]);
+		for (size_t i = 0; w->temper.share && i < c->node_n; i++) {
+			const struct live_node *n = c->nodes[i];
+			bool free = n->duty == DUTY_READY && n->node->address_n && is_well(n) &&
+				    n->outstanding < w->temper.share;
+			if (n->outstanding > w->temper.share)
+				judge_fail(w, "a fair share", "worker %u has %u requests at %s", worker,
+					   n->outstanding, n->node->name);
+			if (free && waiting && !d->queues[arm].freed)
+				judge_fail(w, "a fair share", "worker %u: %u wait, %s is free", worker,
+					   waiting, n->node->name);
+		}
+	}
+}
+
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d)
 {
 	const struct board_slot *s = w->hands[worker].slot;
@@ -345,7 +382,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	case 502:
 		return !temper_is_harmless(t);
 	case 503:
-		return t->deserts || t->crashes || t->ending == ENDING_ABORT;
+		return t->deserts || t->crashes || t->ending == ENDING_ABORT ||
+		       (t->share && t->hasty);
 	case 504:
 		return t->hasty || t->faults.unreachable;
 	default:

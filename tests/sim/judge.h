@@ -15,6 +15,7 @@
  *   in flight            the board tells how many requests of this and of earlier epochs are open
  *   a sick node is spared   while its cluster has a healthy one
  *   drained              a worker that heeds it gives the node no request; nor a word when it is cut
+ *   a fair share         a node has no more of a worker's requests than it may, and who came first is first
  *   bounded              what waits in the balancer for a slow reader
  *   nobody is in the way a request waits for its own node and client only (moment.h)
  *   a break is passed on to who still talks in a tunnel
@@ -65,6 +66,8 @@ void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm
 void judge_chosen(const struct world *w, const struct exchange *ex);
 /* After a turn: no request is with a node that is to be cut. */
 void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
+/* After a turn: no node has more than it may, and nobody waits while one has room. */
+void judge_busy(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: what the board says is under way. */
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d);
 

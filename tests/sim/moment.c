@@ -44,7 +44,8 @@ static bool is_prompt(const struct client *c)
 /* In such a world only a node's or a client's own slowness takes time. */
 static bool is_brisk(const struct world *w)
 {
-	return temper_is_calm(&w->temper) && !w->temper.shifts && !w->temper.faults.delay;
+	return temper_is_calm(&w->temper) && !w->temper.shifts && !w->temper.faults.delay &&
+	       !w->temper.share;
 }
 
 /* When it must be over. UINT64_MAX: that cannot be said. */

@@ -84,6 +84,9 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
 		.policy = back_policy(&w->temper),
+		.connections = w->temper.share * w->temper.workers,
+		.workers = w->temper.workers,
+		.queue_ms = w->temper.hasty ? 300 : 600000,
 		.eject = { w->temper.ejects, 500 },
 	};
 	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)

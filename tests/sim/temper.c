@@ -72,6 +72,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->ill = dice_says(d, 600);
 	t->drains = !t->absent && dice_says(d, 400);
 	t->ejects = dice_says(d, 600) ? (unsigned)dice_between(d, 1, 4) : 0;
+	t->share = dice_says(d, 200) ? (unsigned)dice_between(d, 1, 3) : 0;
 	t->smooth = !friction;
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))

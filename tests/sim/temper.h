@@ -40,6 +40,7 @@ struct temper {
 	bool smooth;	   /* what is sent at once arrives at once */
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
 	unsigned ejects;   /* failures in a row that eject a node; 0: none do */
+	unsigned share;	   /* a worker's connections to a node at once; 0: any number */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
 };

@@ -74,4 +74,5 @@ void watch_turn(struct watch *t)
 		return;
 	judge_in_flight(t->world, t->worker, t->desk);
 	judge_cut(t->world, t->worker, t->desk);
+	judge_busy(t->world, t->worker, t->desk);
 }

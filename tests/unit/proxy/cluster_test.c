@@ -4,7 +4,8 @@
 
 #define NODES 4
 
-/* One cluster of four nodes with an address each, as a worker lives with it. No connection is made. */
+/* One cluster of four nodes with an address each, as a worker lives with it. No connection is made.
+ */
 struct fixture {
 	struct node_state states[NODES];
 	struct addr address;
@@ -169,6 +170,31 @@ static void a_new_node_is_drained_from_the_beginning(void **state)
 		assert_int_equal(choose(f), 0);
 }
 
+static void a_full_node_waits_and_does_not_fail_open(void **state)
+{
+	struct fixture *f = *state;
+	struct live_node *n;
+	bool fail_open;
+	f->cluster.connections = 5;
+	f->cluster.workers = 2;
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	assert_int_equal(f->live.share, 3);
+	live_cluster_adopt(&f->live, &f->all, &f->cluster, 1);
+	assert_int_equal(f->live.share, 2);
+	for (unsigned i = 1; i < NODES; i++)
+		f->all.by_number[i]->outstanding = 2;
+	f->all.by_number[0]->outstanding = 1;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(f), 0);
+	/* That the healthy ones are busy is no reason to ask one that is not. */
+	atomic_store(&f->states[0].healthy, false);
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_FULL);
+	for (unsigned i = 1; i < NODES; i++)
+		atomic_store(&f->states[i].healthy, false);
+	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
+	assert_true(fail_open && n->number == 0);
+}
+
 static void a_node_that_was_tried_is_not_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -251,6 +277,7 @@ int main(void)
 		TEST(a_drained_node_gets_nothing_whatever_the_others_are),
 		TEST(a_cluster_of_drained_nodes_is_no_choice_and_says_so),
 		TEST(a_new_node_is_drained_from_the_beginning),
+		TEST(a_full_node_waits_and_does_not_fail_open),
 		TEST(a_node_that_was_tried_is_not_tried_again),
 		TEST(a_name_of_two_addresses_is_tried_twice),
 		TEST(without_an_address_there_is_no_choice_or_a_later_one),

@@ -137,7 +137,8 @@ static void stop(struct fixture *f)
 
 static void publish(struct fixture *f, uint64_t epoch, uint32_t source, uint32_t target)
 {
-	board_publish(&f->board, &(struct board_values){ .epoch = epoch, .weights = { source, target } });
+	board_publish(&f->board,
+		      &(struct board_values){ .epoch = epoch, .weights = { source, target } });
 	wake(f);
 }
 
@@ -476,6 +477,78 @@ static void what_is_left_with_a_drained_node_is_cut(void **state)
 	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 0);
 }
 
+/* --- nodes with a number of connections --- */
+
+static void bound_source(struct fixture *f, uint32_t connections)
+{
+	struct cluster *c = &f->samples[1].plan.clusters[ARM_SOURCE];
+	c->connections = connections;
+	c->workers = 1;
+	c->queue_ms = 1000;
+	change_plan(f);
+}
+
+/* Requests come in the turn in which a node's connection becomes free. */
+static void who_waits_for_a_connection_is_not_overtaken(void **state)
+{
+	struct fixture *f = *state;
+	bound_source(f, 1);
+	struct far *a = connect_to(f, SOURCE), *b = connect_to(f, SOURCE);
+	struct far *c = connect_to(f, SOURCE);
+	far_say(a, GET("/first") GET("/third"));
+	far_say(b, GET("/second"));
+	assert_int_equal(counter_read(&f->counters.queued[ARM_SOURCE]), 1);
+	struct far *n = node(f, ARM_SOURCE, 0);
+	static const char *const order[] = { "/second", "/fourth", "/third" };
+	assert_null(strstr(n->got, order[0]));
+	far_begin_say(n, OK, strlen(OK));
+	far_begin_say(c, GET("/fourth"), strlen(GET("/fourth")));
+	far_settle(&f->far);
+	for (int i = 0; i < 3; i++) {
+		assert_non_null(strstr(n->got, order[i]));
+		assert_true(i == 2 || !strstr(n->got, order[i + 1]));
+		far_say(n, OK);
+	}
+	assert_int_equal(far_heard(a, "ok"), 2);
+	assert_int_equal(far_heard(b, "ok"), 1);
+	assert_int_equal(far_heard(c, "ok"), 1);
+	assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 1);
+	assert_int_equal(counter_read(&f->counters.queued[ARM_SOURCE]), 0);
+}
+
+static void who_waits_too_long_for_a_connection_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	bound_source(f, 1);
+	struct far *busy = connect_to(f, SOURCE), *waits = connect_to(f, SOURCE);
+	struct far *leaves = connect_to(f, SOURCE);
+	far_say(busy, GET("/"));
+	far_say(leaves, GET("/"));
+	far_say(waits, GET("/"));
+	far_hang_up(leaves, true);
+	assert_int_equal(counter_read(&f->counters.queued[ARM_SOURCE]), 1);
+	far_pass_ms(&f->far, 999);
+	assert_string_equal(waits->got, "");
+	far_pass_ms(&f->far, 100);
+	assert_int_equal(far_heard(waits, "HTTP/1.1 503"), 1);
+	assert_int_equal(far_heard(waits, "queue_timeout"), 2);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(busy, "ok"), 1);
+}
+
+static void who_waits_for_a_connection_hears_of_a_drain(void **state)
+{
+	struct fixture *f = *state;
+	bound_source(f, 1);
+	struct far *busy = connect_to(f, SOURCE), *waits = connect_to(f, SOURCE);
+	far_say(busy, GET("/"));
+	far_say(waits, GET("/"));
+	set_duty(f, ARM_SOURCE, 0, DUTY_DRAINED);
+	assert_int_equal(far_heard(waits, "nodes_drained"), 2);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(busy, "ok"), 1);
+}
+
 /* --- accepting --- */
 
 /* Running out of descriptors loses nobody: they wait in the backlog for a while. */
@@ -799,6 +872,9 @@ int main(void)
 		TEST(who_waits_too_long_for_an_address_is_answered),
 		TEST(a_drained_node_sees_its_requests_through_and_gets_no_more),
 		TEST(what_is_left_with_a_drained_node_is_cut),
+		TEST(who_waits_for_a_connection_is_not_overtaken),
+		TEST(who_waits_too_long_for_a_connection_is_answered),
+		TEST(who_waits_for_a_connection_hears_of_a_drain),
 		TEST(accepting_pauses_when_it_fails_and_goes_on),
 		TEST(an_aborted_connection_stops_no_accept),
 		TEST(a_worker_that_pauses_can_be_stopped),
