@@ -1,6 +1,7 @@
 """So many connections to a node, and no more: requests wait for one."""
 
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -100,7 +101,9 @@ def test_so_many_wait_and_no_more(make_balancer, make_node, clusters):
     until(lambda: waiting(balancer) == 1024)
     late = requests.get(balancer.source, timeout=20)
     assert (late.status_code, late.headers["X-Crossfade-Error"]) == (503, "queue_full")
-    asked.pop().close()  # one gives up: there is room again
+    gives_up = asked.pop()
+    gives_up.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gives_up.close()
     until(lambda: waiting(balancer) == 1023)
     node.gate.set()
     assert requests.get(balancer.source, timeout=20).status_code == 200
