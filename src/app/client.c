@@ -89,8 +89,8 @@ static bool ask_patiently(struct fetch *f, const struct fetch_request *r, struct
 	return a->status != 0;
 }
 
-bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
-		uint64_t if_epoch, struct client_answer *a)
+bool client_try(struct client *t, const char *method, const char *path, json_t *body,
+		uint64_t if_epoch, struct client_answer *a, char error[FETCH_ERROR_BYTES])
 {
 	char url[1100], if_match[64];
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -110,12 +110,21 @@ bool client_ask(struct client *t, const char *method, const char *path, json_t *
 	if (answered)
 		read_answer(a, &got);
 	else
-		fprintf(stderr, "crossfade %s: no balancer answers at %s: %s\n", t->command->name,
-			t->socket,
-			got.unconnected ? "is it running, and are you its user?" : got.error);
+		snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %s: %.100s", t->socket,
+			 got.unconnected ? "is it running, and are you its user?" : got.error);
 	fetch_answer_free(&got);
 	free(text);
 	return answered;
+}
+
+bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
+		uint64_t if_epoch, struct client_answer *a)
+{
+	char error[FETCH_ERROR_BYTES];
+	if (client_try(t, method, path, body, if_epoch, a, error))
+		return true;
+	fprintf(stderr, "crossfade %s: %s\n", t->command->name, error);
+	return false;
 }
 
 void client_answer_free(struct client_answer *a)

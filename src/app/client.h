@@ -51,6 +51,9 @@ void client_close(struct client *t);
  */
 bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a);
+/* The same without a word: `error` gets it. */
+bool client_try(struct client *t, const char *method, const char *path, json_t *body,
+		uint64_t if_epoch, struct client_answer *a, char error[FETCH_ERROR_BYTES]);
 void client_answer_free(struct client_answer *a);
 
 /* Says what the balancer found wrong; EXIT_NO. With -o json the answer itself is printed. */

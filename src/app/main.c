@@ -38,9 +38,10 @@ static const struct command commands[] = {
 	  "them. SIGUSR1: log files are opened anew. SIGUSR2: the program on disk takes over,\n"
 	  "without a pause.\n",
 	  command_run },
-	{ "status", "[--watch] [-c FILE | --socket PATH] [-o text|json]",
+	{ "status", "[--watch] [--interval TIME] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
-	  CLIENT_HELP "      --watch         again each second\n", command_status },
+	  CLIENT_HELP "      --watch         until it is interrupted, with rates\n"
+		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n", command_status },
 	{ "weights",
 	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows the weights, or sets them: 0 to 999 each.",

@@ -17,7 +17,7 @@ static int show(struct client *t)
 	} else if (t->json) {
 		fputs(a.text, stdout);
 	} else {
-		weights_text_share(a.json);
+		weights_text_share(stdout, a.json);
 		printf("   epoch %lld\n",
 		       (long long)json_integer_value(json_object_get(a.json, "epoch")));
 	}

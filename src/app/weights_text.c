@@ -11,17 +11,17 @@ static json_int_t integer(const json_t *j, const char *name)
 	return json_integer_value(json_object_get(j, name));
 }
 
-static void print_pair(const json_t *weights)
+static void print_pair(FILE *to, const json_t *weights)
 {
 	json_int_t source = integer(weights, "source"), target = integer(weights, "target");
 	double sum = source + target > 0 ? (double)(source + target) : 1;
-	printf("source %lld (%.4g %%), target %lld (%.4g %%)", (long long)source,
-	       100 * (double)source / sum, (long long)target, 100 * (double)target / sum);
+	fprintf(to, "source %lld (%.4g %%), target %lld (%.4g %%)", (long long)source,
+		100 * (double)source / sum, (long long)target, 100 * (double)target / sum);
 }
 
-void weights_text_share(const json_t *j)
+void weights_text_share(FILE *to, const json_t *j)
 {
-	print_pair(json_object_get(j, "weights"));
+	print_pair(to, json_object_get(j, "weights"));
 }
 
 static void print_late(const json_t *late)
@@ -41,9 +41,9 @@ int weights_text_change(const json_t *j)
 	long long before = (long long)integer(j, "in_flight_before");
 	int acknowledged = json_is_true(json_object_get(j, "acknowledged"));
 	printf("now     ");
-	weights_text_share(j);
+	weights_text_share(stdout, j);
 	printf("   epoch %lld\nbefore  ", (long long)integer(j, "epoch"));
-	print_pair(json_object_get(j, "before"));
+	print_pair(stdout, json_object_get(j, "before"));
 	putchar('\n');
 	if (acknowledged)
 		printf("%sEvery worker uses it.%s\n", paint(PAINT_GREEN), paint(PAINT_NONE));

@@ -4,9 +4,10 @@
 /* What came of a change of the weights, for a person. */
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* "source 90 (90.0 %), target 10 (10.0 %)"; `j` is {"weights":{...},...}. */
-void weights_text_share(const json_t *j);
+void weights_text_share(FILE *to, const json_t *j);
 
 /* All that the answer to a change says. Returns EXIT_OK or EXIT_UNACKNOWLEDGED. */
 int weights_text_change(const json_t *j);

@@ -98,6 +98,25 @@ static json_t *requests_json(const struct control *c, int arm)
 	return j;
 }
 
+/* For whoever wants quantiles of the time between two looks. */
+static json_t *buckets_json(const struct control *c, size_t offset)
+{
+	json_t *list = json_array();
+	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
+		json_array_append_new(list, integer(metrics_sum(c->counters, c->worker_n,
+								offset + b * sizeof(counter))));
+	return list;
+}
+
+/* The last bucket has none. */
+static json_t *bucket_bounds_json(void)
+{
+	json_t *list = json_array();
+	for (unsigned b = 0; b + 1 < LATENCY_BUCKETS; b++)
+		json_array_append_new(list, json_real((double)latency_bound_us(b) / 1000));
+	return list;
+}
+
 /* NULL: it is not drained. */
 static json_t *drained_json(const struct control *c, const struct node_record *n)
 {
@@ -135,8 +154,12 @@ static const char *node_state_word(const struct node_record *n, const struct eje
 static json_t *node_json(const struct control *c, const struct node_record *n)
 {
 	struct ejected e = ejected_now(c->counters, c->worker_n, n);
-	return json_pack("{s:s,s:s,s:b,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
+	size_t in_flight = offsetof(struct counters, nodes[0].in_flight) +
+			   n->state.number * sizeof(struct node_counters);
+	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
 			 "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
+			 "in_flight",
+			 (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
 			 "addresses", addresses_json(n->addresses, n->address_n), "check", n->check,
 			 "checks", "passed", (json_int_t)n->checks_passed, "failed",
 			 (json_int_t)n->checks_failed, "ejections", (json_int_t)e.total, "ejected",
@@ -154,12 +177,18 @@ static json_t *nodes_json(const struct control *c, int arm)
 
 static json_t *cluster_json(const struct control *c, int arm, uint32_t weight)
 {
-	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o}", "name",
-			 arm_name((enum arm)arm), "weight", (int)weight, "requests",
-			 requests_json(c, arm), "in_flight", integer(SUM(c, in_flight[arm])),
-			 "connections", integer(SUM(c, back_open[arm])), "latency_ms", "p50",
-			 latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
-			 latency_ms(c, arm, 0.99), "nodes", nodes_json(c, arm));
+	return json_pack(
+		"{s:s,s:i,s:o,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o,s:o},s:{s:o,s:o},s:o}", "name",
+		arm_name((enum arm)arm), "weight", (int)weight, "requests", requests_json(c, arm),
+		"in_flight", integer(SUM(c, in_flight[arm])), "connections",
+		integer(SUM(c, back_open[arm])), "retries", integer(SUM(c, retries[arm])), "bytes",
+		"requests", integer(SUM(c, request_body_bytes[arm])), "answers",
+		integer(SUM(c, answer_body_bytes[arm])), "latency_ms", "p50",
+		latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
+		latency_ms(c, arm, 0.99), "buckets", "total",
+		buckets_json(c, offsetof(struct counters, latency[arm].buckets)), "answer",
+		buckets_json(c, offsetof(struct counters, answering[arm].buckets)), "nodes",
+		nodes_json(c, arm));
 }
 
 static json_t *clusters_json(const struct control *c, const struct board_values *v)
@@ -268,6 +297,7 @@ json_t *status_json(const struct control *c)
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
 	json_object_set_new(j, "files", files_json());
+	json_object_set_new(j, "bucket_bounds_ms", bucket_bounds_json());
 	json_decref(rest);
 	return j;
 }

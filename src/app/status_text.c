@@ -1,0 +1,437 @@
+#include "app/status_text.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/paint.h"
+#include "app/weights_text.h"
+
+#define SIDES_N 2
+/* The widths of a label and of a side's column: 80 columns hold them. */
+#define LABEL_COLUMNS 24
+#define SIDE_COLUMNS 26
+#define SIDE_COLUMNS_MIN 13
+#define LABEL "%-24s"
+#define VALUE_BYTES 27
+
+static const char *text(const json_t *j, const char *name)
+{
+	const char *s = json_string_value(json_object_get(j, name));
+	return s ? s : "-";
+}
+
+static long long integer(const json_t *j, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(j, name));
+}
+
+static bool is_true(const json_t *j, const char *name)
+{
+	return json_is_true(json_object_get(j, name));
+}
+
+int status_is_comparable(const json_t *before, const json_t *now)
+{
+	return before && integer(before, "pid") == integer(now, "pid") &&
+	       !strcmp(text(before, "started"), text(now, "started"));
+}
+
+/* --- the head --- */
+
+static void put_head(FILE *to, const json_t *j)
+{
+	bool serving = !strcmp(text(j, "state"), "serving");
+	long long up = integer(j, "up_seconds");
+	fprintf(to,
+		"crossfade %s  %s%s%s  process %lld, %lld workers on %s, up %lldd "
+		"%02lld:%02lld:%02lld\n",
+		text(j, "version"), paint_good(serving), text(j, "state"), paint(PAINT_NONE),
+		integer(j, "pid"), integer(j, "workers"), text(j, "io"), up / 86400, up / 3600 % 24,
+		up / 60 % 60, up % 60);
+	fprintf(to, "%sweights%s  ", paint(PAINT_BOLD), paint(PAINT_NONE));
+	weights_text_share(to, j);
+	fprintf(to, "   epoch %lld%s%s%s%s\n", integer(j, "epoch"),
+		is_true(j, "rolled_back") ? "   rolled back" : "", paint(PAINT_RED),
+		is_true(j, "saved") ? "" : "   NOT SAVED", paint(PAINT_NONE));
+}
+
+/* Silent while there is one. */
+static void put_processes(FILE *to, const json_t *processes)
+{
+	size_t i;
+	const json_t *p;
+	if (json_array_size(processes) < 2)
+		return;
+	json_array_foreach(processes, i, p)
+		fprintf(to, "%sprocess%s  %lld %s, %lld workers, %lld requests in flight\n",
+			paint(PAINT_BOLD), paint(PAINT_NONE), integer(p, "pid"), text(p, "state"),
+			integer(p, "workers"), integer(p, "in_flight"));
+}
+
+/* Silent while the file says what holds. */
+static void put_configuration(FILE *to, const json_t *c)
+{
+	const json_t *reload = json_object_get(c, "reload"), *file = json_object_get(c, "weights");
+	if (json_is_object(file))
+		fprintf(to,
+			"%sthe file says source %lld, target %lld; what is kept in the state "
+			"holds%s\n",
+			paint(PAINT_DIM), integer(file, "source"), integer(file, "target"),
+			paint(PAINT_NONE));
+	if (!json_is_object(reload))
+		return;
+	bool good = is_true(reload, "ok");
+	fprintf(to, "%sreload%s   %s%s%s at %s: %s\n", paint(PAINT_BOLD), paint(PAINT_NONE),
+		paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE), text(reload, "at"),
+		text(reload, "message"));
+}
+
+/* --- both sides --- */
+
+/* One cluster, now and before. */
+struct side {
+	const json_t *now, *before; /* before: NULL when there are no rates */
+	const json_t *bounds;	    /* of the buckets, in milliseconds */
+	double seconds;
+};
+
+static struct side side_of(const struct status_view *v, size_t i)
+{
+	return (struct side){
+		.now = json_array_get(json_object_get(v->now, "clusters"), i),
+		.before = json_array_get(json_object_get(v->before, "clusters"), i),
+		.bounds = json_object_get(v->now, "bucket_bounds_ms"),
+		.seconds = v->seconds,
+	};
+}
+
+/* What has come since the look before, or since the start. */
+static double grown(const struct side *s, const char *group, const char *name)
+{
+	long long n = integer(json_object_get(s->now, group), name);
+	if (s->before)
+		n -= integer(json_object_get(s->before, group), name);
+	return (double)n;
+}
+
+__attribute__((format(printf, 2, 3))) static void print_to(char value[VALUE_BYTES],
+							   const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(value, VALUE_BYTES, format, args);
+	va_end(args);
+}
+
+/* "1,234,567"; a rate below ten with its tenths. */
+static void print_count(char value[VALUE_BYTES], double n, bool is_rate)
+{
+	char digits[32];
+	if (is_rate && n > 0 && n < 9.95) {
+		print_to(value, "%.1f", n);
+		return;
+	}
+	int length = snprintf(digits, sizeof digits, "%.0f", n), used = 0;
+	for (int i = 0; i < length && used < VALUE_BYTES - 2; i++) {
+		value[used++] = digits[i];
+		if ((length - i) % 3 == 1 && i + 1 < length)
+			value[used++] = ',';
+	}
+	value[used] = 0;
+}
+
+static void print_grown(char value[VALUE_BYTES], const struct side *s, const char *group,
+			const char *name)
+{
+	double n = grown(s, group, name);
+	print_count(value, s->before ? n / s->seconds : n, s->before != NULL);
+}
+
+static void print_bytes(char value[VALUE_BYTES], double n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	size_t unit = 0;
+	for (; n >= 1024 && unit < 5; unit++)
+		n /= 1024;
+	print_to(value, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+}
+
+static void requests(char value[VALUE_BYTES], const struct side *s)
+{
+	print_grown(value, s, "requests", "all");
+}
+
+/* Nothing where nothing was asked. */
+static void failures(char value[VALUE_BYTES], const struct side *s)
+{
+	double all = grown(s, "requests", "all");
+	double failed = grown(s, "requests", "5xx") + grown(s, "requests", "unanswered");
+	char count[VALUE_BYTES];
+	print_count(count, s->before ? failed / s->seconds : failed, s->before != NULL);
+	if (all > 0)
+		print_to(value, "%.16s (%.2f %%)", count, 100 * failed / all);
+	else
+		print_to(value, "-");
+}
+
+static void client_errors(char value[VALUE_BYTES], const struct side *s)
+{
+	print_grown(value, s, "requests", "4xx");
+}
+
+static double new_in_bucket(const struct side *s, const char *which, size_t i)
+{
+	const json_t *now = json_object_get(json_object_get(s->now, "buckets"), which);
+	const json_t *before = json_object_get(json_object_get(s->before, "buckets"), which);
+	return (double)(json_integer_value(json_array_get(now, i)) -
+			json_integer_value(json_array_get(before, i)));
+}
+
+/* The time below which that share of the new answers was; NAN when there were none. */
+static double quantile_ms(const struct side *s, const char *which, double share)
+{
+	size_t n = json_array_size(s->bounds);
+	double all = 0, seen = 0, lower = 0;
+	for (size_t i = 0; i <= n; i++)
+		all += new_in_bucket(s, which, i);
+	if (all <= 0)
+		return NAN;
+	for (size_t i = 0; i < n; i++) {
+		double upper = json_number_value(json_array_get(s->bounds, i));
+		double here = new_in_bucket(s, which, i);
+		if (here > 0 && seen + here >= share * all)
+			return lower + (upper - lower) * (share * all - seen) / here;
+		seen += here;
+		lower = upper;
+	}
+	return lower;
+}
+
+static void print_quantiles(char value[VALUE_BYTES], const struct side *s, const char *which)
+{
+	double median = quantile_ms(s, which, 0.5);
+	if (isnan(median))
+		print_to(value, "-");
+	else
+		print_to(value, "%.2f / %.2f", median, quantile_ms(s, which, 0.99));
+}
+
+static void answer_times(char value[VALUE_BYTES], const struct side *s)
+{
+	print_quantiles(value, s, "answer");
+}
+
+static void whole_times(char value[VALUE_BYTES], const struct side *s)
+{
+	print_quantiles(value, s, "total");
+}
+
+static void in_flight(char value[VALUE_BYTES], const struct side *s)
+{
+	print_to(value, "%lld / %lld", integer(s->now, "in_flight"),
+		 integer(s->now, "connections"));
+}
+
+static void bytes(char value[VALUE_BYTES], const struct side *s)
+{
+	char in[VALUE_BYTES], out[VALUE_BYTES];
+	double per = s->before ? s->seconds : 1;
+	print_bytes(in, grown(s, "bytes", "requests") / per);
+	print_bytes(out, grown(s, "bytes", "answers") / per);
+	print_to(value, "%.11s / %.11s", in, out);
+}
+
+static void retries(char value[VALUE_BYTES], const struct side *s)
+{
+	double n = (double)(integer(s->now, "retries") - integer(s->before, "retries"));
+	print_count(value, s->before ? n / s->seconds : n, s->before != NULL);
+}
+
+static const struct row {
+	const char *sum, *rate; /* the label, without and with rates */
+	void (*print)(char value[VALUE_BYTES], const struct side *s);
+} rows[] = {
+	{ "requests", "requests /s", requests },
+	{ "5xx or no answer", "5xx or no answer /s", failures },
+	{ "4xx", "4xx /s", client_errors },
+	{ "cluster  p50 / p99 ms", "cluster  p50 / p99 ms", answer_times },
+	{ "client   p50 / p99 ms", "client   p50 / p99 ms", whole_times },
+	{ "in flight / connections", "in flight / connections", in_flight },
+	{ "bytes in / out", "bytes in / out /s", bytes },
+	{ "tried again", "tried again /s", retries },
+};
+
+static void put_side(FILE *to, const struct row *r, const struct side *s, int width)
+{
+	char value[VALUE_BYTES];
+	double failed = grown(s, "requests", "5xx") + grown(s, "requests", "unanswered");
+	bool bad = r->print == failures && failed > 0;
+	r->print(value, s);
+	fprintf(to, " %s%*s%s", bad ? paint(PAINT_RED) : "", width, value,
+		bad ? paint(PAINT_NONE) : "");
+}
+
+static int side_width(const struct status_view *v)
+{
+	unsigned used = LABEL_COLUMNS + SIDES_N;
+	unsigned width = v->columns > used ? (v->columns - used) / SIDES_N : 0;
+	width = width < SIDE_COLUMNS_MIN ? SIDE_COLUMNS_MIN : width;
+	return width < SIDE_COLUMNS ? (int)width : SIDE_COLUMNS;
+}
+
+static void put_sides(FILE *to, const struct status_view *v)
+{
+	struct side sides[SIDES_N] = { side_of(v, 0), side_of(v, 1) };
+	int width = side_width(v);
+	char since[32] = "since the start";
+	if (v->before)
+		snprintf(since, sizeof since, "the last %.1f s", v->seconds);
+	fprintf(to, "\n%s" LABEL "%s", paint(PAINT_DIM), since, paint(PAINT_NONE));
+	for (size_t i = 0; i < SIDES_N; i++)
+		fprintf(to, " %s%*s%s", paint(PAINT_BOLD), width, text(sides[i].now, "name"),
+			paint(PAINT_NONE));
+	putc('\n', to);
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+		fprintf(to, LABEL, v->before ? rows[r].rate : rows[r].sum);
+		for (size_t i = 0; i < SIDES_N; i++)
+			put_side(to, &rows[r], &sides[i], width);
+		putc('\n', to);
+	}
+}
+
+/* --- listeners --- */
+
+static void put_listeners(FILE *to, const struct status_view *v)
+{
+	const json_t *now = json_object_get(v->now, "listeners");
+	const json_t *before = json_object_get(v->before, "listeners"), *l;
+	size_t i;
+	fprintf(to, "\n%s%-9s %-26s %4s %12s %16s%s\n", paint(PAINT_DIM), "listener", "address",
+		"tls", "connections", v->before ? "requests /s" : "requests", paint(PAINT_NONE));
+	json_array_foreach(now, i, l) {
+		char value[VALUE_BYTES];
+		double n = (double)integer(l, "requests");
+		if (v->before)
+			n -= (double)integer(json_array_get(before, i), "requests");
+		/* After a reload it may be another one. */
+		n = n < 0 ? 0 : n;
+		print_count(value, v->before ? n / v->seconds : n, v->before != NULL);
+		fprintf(to, "%-9s %-26s %4s %12lld %16s\n", text(l, "name"), text(l, "address"),
+			is_true(l, "tls") ? "on" : "off", integer(l, "connections"), value);
+	}
+}
+
+/* --- nodes --- */
+
+/* What is not well is to be seen. */
+static const char *shout(const char *word, char *to, size_t room)
+{
+	size_t n = 0;
+	for (; word[n] && n + 1 < room; n++)
+		to[n] = word[n] == '_' ? ' ' : (char)toupper((unsigned char)word[n]);
+	to[n] = 0;
+	return to;
+}
+
+static bool is_well(const json_t *node)
+{
+	return !strcmp(text(node, "state"), "healthy");
+}
+
+static void put_node(FILE *to, const json_t *cluster, const json_t *n)
+{
+	const json_t *drained = json_object_get(n, "drained");
+	const json_t *ejected = json_object_get(n, "ejected");
+	const char *state = text(n, "state"), *why = text(drained, "why");
+	char loud[16];
+	fprintf(to, "%-7s %-34s %s%-10s%s %9lld %s", text(cluster, "name"), text(n, "name"),
+		paint_good(is_well(n)), is_well(n) ? state : shout(state, loud, sizeof loud),
+		paint(PAINT_NONE), integer(n, "in_flight"), text(n, "check"));
+	if (!strcmp(state, "ejected"))
+		fprintf(to, "; by %lld workers: %s", integer(ejected, "by_workers"),
+			text(ejected, "why"));
+	if (drained)
+		fprintf(to, "; by %s%s%s", text(drained, "by"), *why ? ": " : "", why);
+	putc('\n', to);
+}
+
+/* Those that are well, or those that are not; at most *room of them. How many were left out. */
+static size_t put_some_nodes(FILE *to, const json_t *clusters, bool well, size_t *room)
+{
+	size_t i, k, left_out = 0;
+	const json_t *c, *n;
+	json_array_foreach(clusters, i, c)
+		json_array_foreach(json_object_get(c, "nodes"), k, n) {
+			if (is_well(n) != well)
+				continue;
+			if (*room) {
+				put_node(to, c, n);
+				--*room;
+			} else {
+				left_out++;
+			}
+		}
+	return left_out;
+}
+
+static size_t count_nodes(const json_t *clusters)
+{
+	size_t i, sum = 0;
+	const json_t *c;
+	json_array_foreach(clusters, i, c)
+		sum += json_array_size(json_object_get(c, "nodes"));
+	return sum;
+}
+
+static void put_nodes(FILE *to, const json_t *clusters, size_t room)
+{
+	size_t nodes = count_nodes(clusters);
+	fprintf(to, "\n%s%-7s %-34s %-10s %9s %s%s\n", paint(PAINT_DIM), "cluster", "node", "state",
+		"in flight", "last check", paint(PAINT_NONE));
+	/* The last line is for the number of those that do not fit. */
+	if (nodes > room)
+		room = room ? room - 1 : 0;
+	size_t bad = put_some_nodes(to, clusters, false, &room);
+	size_t good = put_some_nodes(to, clusters, true, &room);
+	if (bad + good)
+		fprintf(to, "and %zu more, %zu of them not well\n", bad + good, bad);
+}
+
+/* --- the whole --- */
+
+static unsigned lines_of(const char *page)
+{
+	unsigned n = 0;
+	for (; *page; page++)
+		n += *page == '\n';
+	return n;
+}
+
+void status_text(FILE *to, const struct status_view *v)
+{
+	char *page = NULL;
+	size_t n;
+	FILE *above = open_memstream(&page, &n);
+	if (!above)
+		return;
+	put_head(above, v->now);
+	put_processes(above, json_object_get(v->now, "processes"));
+	put_configuration(above, json_object_get(v->now, "configuration"));
+	put_sides(above, v);
+	fclose(above);
+	fputs(page, to);
+	const json_t *clusters = json_object_get(v->now, "clusters");
+	/* Before listeners, and before nodes, stand an empty line and a headline. */
+	size_t used = lines_of(page) + 2;
+	size_t listeners = json_array_size(json_object_get(v->now, "listeners")) + 2;
+	free(page);
+	if (used + listeners + count_nodes(clusters) <= v->rows) {
+		put_listeners(to, v);
+		used += listeners;
+	}
+	put_nodes(to, clusters, v->rows > used ? v->rows - used : 0);
+}
