@@ -138,11 +138,12 @@ def test_sni_and_resumption_are_seen(log):
     assert first["chosen_cert"] in ("-", None) and second["chosen_cert"] == "session-reused"
 
 
-def test_a_moved_log_is_begun_anew_by_a_signal(log):
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGHUP"])
+def test_a_moved_log_is_begun_anew_by_a_signal(log, name):
     requests.get(log.balancer.source + "/1", timeout=20)
     log.lines(1)
     old = log.path.rename(log.path.with_suffix(".1"))
-    log.balancer.process.send_signal(signal.SIGHUP)
+    log.balancer.process.send_signal(signal.Signals[name])
     until(log.path.exists, 10, "a new file")
     requests.get(log.balancer.source + "/2", timeout=20)
     until(lambda: (old.read_text() + log.path.read_text()).count("\n") == 2, 10, "both lines")
