@@ -184,9 +184,9 @@ class Flood:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             s.close()
 
-    def run(self, watch, clients=CLIENTS, replace=False):
+    def run(self, watch, clients=CLIENTS, replace=False, batch=200):
         while watch.goes_on():
-            for _ in range(min(clients - len(self.open), 200)):
+            for _ in range(min(clients - len(self.open), batch)):
                 self.add()
             if self.then:
                 self.trickle()
@@ -288,7 +288,7 @@ def test_a_hundred_thousand_connections_a_minute(balancer):
 def test_more_connections_than_are_allowed(balancer, flood):
     with Watch("too many", balancer) as watch:
         idle = flood(9201, first=b"GET / HTTP/1.1\r\n", then=b"X-A: b\r\n")
-        idle.run(watch, CLIENTS + 500, replace=True)
+        idle.run(watch, CLIENTS + 500, replace=True, batch=CLIENTS + 500)
         allowed = metric(balancer, 'connections_open{listener="source"}')
         assert allowed <= CLIENTS + 100
         idle.close()
