@@ -210,6 +210,14 @@ void chain_gather(struct chain *to, struct chain *from, size_t n)
 	chain_skip(from, n);
 }
 
+void chain_refer(struct chain *to, const struct chain *from)
+{
+	for (const struct slice *s = from->first; s; s = s->next) {
+		block_hold(s->block);
+		chain_add(to, s->block, s->at, s->n);
+	}
+}
+
 void chain_skip(struct chain *c, size_t n)
 {
 	must(n <= c->bytes);

@@ -106,6 +106,8 @@ void chain_move_some(struct chain *to, struct chain *from, size_t n);
  * must not become a slice for each.
  */
 void chain_gather(struct chain *to, struct chain *from, size_t n);
+/* Appends all of `from` and leaves it: the slices refer to the same bytes. */
+void chain_refer(struct chain *to, const struct chain *from);
 /* Drops the first `n` bytes; n <= c->bytes. */
 void chain_skip(struct chain *c, size_t n);
 void chain_drop(struct chain *c);

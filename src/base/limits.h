@@ -37,6 +37,8 @@
 #define FRONT_BUDGET_BYTES (256u * 1024 * 1024)
 /* The same for the answers of one cluster. */
 #define CLUSTER_BUDGET_BYTES (256u * 1024 * 1024)
+/* The largest body that is held for another attempt: searches, and most batches of them. */
+#define RETRY_BODY_BYTES (64 * 1024)
 /* One piece of an exchange's arena: the exchange itself and a usual head fit one. */
 #define ARENA_CHUNK_BYTES 4096
 
@@ -167,6 +169,12 @@
 #define NODE_CONNECTIONS_MAX 1000000
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
+/* Seconds that a retry budget looks back: long enough for a steady share, short enough to forget. */
+#define RETRY_WINDOW_S 10
+/* Retries for each hundred requests: where more than one in five fail, more attempts do harm. */
+#define RETRY_SHARE_PERCENT 20
+/* Retries within the window that are always allowed: a share of few requests would be none. */
+#define RETRIES_MIN 10
 
 /* --- the access log --- */
 

@@ -84,6 +84,8 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 	b->interims = 0;
 	b->request_over = false;
 	b->sent_before = b->wire.sent_bytes;
+	b->reused = b->state == BACK_IDLE;
+	b->heard = false;
 	if (b->state == BACK_IDLE)
 		b->state = BACK_ANSWER_HEAD;
 	wait_for(b, b->ready_ns ? b->policy->idle_ms : b->policy->connect_ms);
@@ -92,6 +94,11 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 bool h1_back_has_sent(const struct h1_back *b)
 {
 	return b->wire.sent_bytes != b->sent_before;
+}
+
+bool h1_back_has_surely_sent(const struct h1_back *b)
+{
+	return h1_back_has_sent(b) && !b->wire.send;
 }
 
 static void expect_answer(struct h1_back *b)
@@ -433,6 +440,7 @@ static void on_ready(struct wire *w)
 static void on_bytes(struct wire *w)
 {
 	struct h1_back *b = back_of(w, wire);
+	b->heard = true;
 	if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
 		wait_for(b, b->policy->idle_ms);
 	go_on(b);

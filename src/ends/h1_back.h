@@ -64,6 +64,8 @@ struct h1_back {
 	bool stepping;
 	uint8_t method;		/* of the request */
 	uint8_t interims;	/* 1xx answers of this exchange */
+	bool reused;		/* it was idle before this exchange */
+	bool heard;		/* a byte has come in this exchange */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;
@@ -89,6 +91,8 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena);
 
 /* True when a byte of this exchange may have reached the node. */
 bool h1_back_has_sent(const struct h1_back *b);
+/* The same, and the send that carried it has succeeded: that will not become false any more. */
+bool h1_back_has_surely_sent(const struct h1_back *b);
 
 /* Whether this end is one of ours, and its connection. */
 struct h1_back *h1_back_of(struct stream *s);

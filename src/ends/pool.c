@@ -124,11 +124,23 @@ struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *aren
 	return &b->stream;
 }
 
-bool pool_has_sent(struct stream *end)
+struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *arena)
 {
-	struct h1_back *b = h1_back_of(end);
+	struct h1_back *b = connect_next(p);
+	h1_back_take(b, peer, arena);
+	return &b->stream;
+}
+
+struct pool_attempt pool_look(struct stream *end)
+{
+	const struct h1_back *b = h1_back_of(end);
 	must(b);
-	return h1_back_has_sent(b);
+	return (struct pool_attempt){
+		.reused = b->reused,
+		.sent = h1_back_has_sent(b),
+		.surely_sent = h1_back_has_surely_sent(b),
+		.heard = b->heard,
+	};
 }
 
 uint64_t pool_ready_ns(struct stream *end)

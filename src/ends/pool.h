@@ -57,8 +57,18 @@ struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *aren
 
 /* Whether the exchange at this end is the first of its connection. */
 bool pool_is_fresh(struct stream *end);
-/* Whether a byte of the exchange at this end, got from pool_take(), may have reached the node. */
-bool pool_has_sent(struct stream *end);
+/* The same on a connection that has served nobody before. */
+struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *arena);
+
+/* What became of the exchange at an end that was got from one of them. */
+struct pool_attempt {
+	bool reused; /* its connection was idle before, and may have been closed in good order */
+	bool sent;   /* a byte of the request may have reached the node */
+	bool surely_sent; /* and that will not turn out otherwise any more */
+	bool heard;	  /* a byte of the answer has come */
+};
+
+struct pool_attempt pool_look(struct stream *end);
 /* When the connection of that end was there, by the io's clock; 0: it is not yet. */
 uint64_t pool_ready_ns(struct stream *end);
 /* Where it leads; valid as long as the end. */

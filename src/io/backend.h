@@ -43,6 +43,7 @@ static inline void backend_send_begin(struct io_op *op)
 static inline bool backend_send_advance(struct io_op *op, size_t n)
 {
 	op->result += (int32_t)n;
+	op->moved |= n > 0;
 	n += op->backend_n;
 	while (op->vector_n > 0 && n >= op->vectors->iov_len) {
 		n -= op->vectors->iov_len;

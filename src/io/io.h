@@ -39,6 +39,7 @@ struct io_op {
 	uint8_t verb;	/* IO_NONE while it is idle */
 	uint8_t class;	/* recv: enum block_class asked for */
 	bool cancel;	/* asked for, backend's own */
+	bool moved;	/* send: some bytes have gone; by the backend */
 	struct sock *sock; /* accept, connect: the new one, owned by the op's owner from done() on */
 	union {
 		struct block *block;	       /* recv: the bytes at block->data; moved out by done() */
@@ -155,8 +156,8 @@ static inline void io_recv(struct io *io, struct io_op *op, struct sock *s, enum
 
 /*
  * Sends all bytes of the vectors, in one system call where the kernel takes them: result is their
- * sum, or -errno after some or none have gone (-EPIPE, -ECONNRESET, -ECANCELED). One send at a
- * time on a socket. At most IO_VECTORS_MAX vectors.
+ * sum, or -errno after some or none have gone (-EPIPE, -ECONNRESET, -ECANCELED), which op->moved
+ * says. One send at a time on a socket. At most IO_VECTORS_MAX vectors.
  */
 #define IO_VECTORS_MAX 64
 static inline void io_send(struct io *io, struct io_op *op, struct sock *s,
@@ -167,6 +168,7 @@ static inline void io_send(struct io *io, struct io_op *op, struct sock *s,
 	op->sock = s;
 	op->vectors = vectors;
 	op->vector_n = n;
+	op->moved = false;
 	op->backend_n = 0;
 	io->verbs->send(io, op);
 }

@@ -332,7 +332,7 @@ void sim_sock_send(struct io *io, struct io_op *op)
 }
 
 /* Sends at most `limit` bytes more. True when nothing is left to be sent. */
-static bool send_some(struct sim_sock *s, const struct io_op *op, size_t limit)
+static bool send_some(struct sim_sock *s, struct io_op *op, size_t limit)
 {
 	size_t skip = s->sent;
 	for (uint32_t i = 0; i < op->vector_n; i++) {
@@ -344,6 +344,7 @@ static bool send_some(struct sim_sock *s, const struct io_op *op, size_t limit)
 		size_t want = v->iov_len - skip < limit ? v->iov_len - skip : limit;
 		size_t n = sim_link_send(s->link, s->side, (char *)v->iov_base + skip, want);
 		s->sent += n;
+		op->moved |= n > 0;
 		limit -= n;
 		if (n < v->iov_len - skip)
 			return false;

@@ -303,13 +303,14 @@ void wire_touch(struct wire *w)
 		list_add_tail(&w->wires->dirty, &w->dirty_link);
 }
 
-static bool seal(struct wire *w)
+static bool seal(struct wire *w, size_t *clear_bytes)
 {
 	size_t before = w->out.bytes;
 	if (w->state == WIRE_OPEN || w->state == WIRE_CLOSING)
 		if (!tls_seal(w->tls, &w->out, WIRE_FLUSH_BYTES))
 			return false;
 	w->sent_bytes += before - w->out.bytes;
+	*clear_bytes = before - w->out.bytes;
 	if (!w->out.bytes && (w->finishing || w->state == WIRE_CLOSING) && !w->notified) {
 		w->notified = true;
 		tls_finish(w->tls);
@@ -330,7 +331,7 @@ static unsigned load(struct wire_send *send, struct chain *from)
 
 static void transmitted(struct io_op *op);
 
-static void start_send(struct wire *w, struct chain *from)
+static void start_send(struct wire *w, struct chain *from, size_t sealed_bytes)
 {
 	struct wire_send *send = slab_take(&w->wires->sends);
 	io_op_init(&send->op, transmitted);
@@ -338,6 +339,7 @@ static void start_send(struct wire *w, struct chain *from)
 	send->bytes = (struct chain){ 0 };
 	unsigned n = load(send, from);
 	w->send = send;
+	send->clear_bytes = w->tls ? sealed_bytes : send->bytes.bytes;
 	if (!w->tls)
 		w->sent_bytes += send->bytes.bytes;
 	io_send(w->wires->io, &send->op, w->sock, send->vectors, n);
@@ -364,8 +366,9 @@ static void flush(struct wire *w)
 		return;
 	}
 	struct chain *from = &w->out;
+	size_t clear_bytes = 0;
 	if (w->tls) {
-		if (!seal(w)) {
+		if (!seal(w, &clear_bytes)) {
 			break_off(w, tls_why(w->tls));
 			return;
 		}
@@ -374,7 +377,7 @@ static void flush(struct wire *w)
 	if (chain_empty(from))
 		all_has_gone(w);
 	else
-		start_send(w, from);
+		start_send(w, from, clear_bytes);
 }
 
 /*
@@ -399,9 +402,13 @@ static void transmitted(struct io_op *op)
 	struct wire_send *send = list_entry(op, struct wire_send, op);
 	struct wire *w = send->wire;
 	int32_t result = op->result;
+	bool moved = op->moved;
+	size_t clear_bytes = send->clear_bytes;
 	chain_drop(&send->bytes);
 	slab_give(&w->wires->sends, send);
 	w->send = NULL;
+	if (result < 0 && !moved)
+		w->sent_bytes -= clear_bytes;
 	if (w->state == WIRE_CLOSED) {
 		settle(w);
 		return;

@@ -75,6 +75,7 @@ struct wire_send {
 	struct io_op op;
 	struct wire *wire;
 	struct chain bytes; /* left alone until it is done */
+	size_t clear_bytes; /* that it is the first to carry: nothing of them has gone if it fails */
 	struct iovec vectors[IO_VECTORS_MAX];
 };
 
@@ -90,7 +91,7 @@ struct wire {
 	struct io_op receive;
 	struct list dirty_link; /* in wires->dirty */
 	struct list link;	/* in another list of `wires` */
-	uint64_t sent_bytes;	/* clear bytes handed on to the kernel, or sealed for it */
+	uint64_t sent_bytes;	/* clear bytes handed on to the kernel, but for those that it refused */
 	uint8_t state;		/* enum wire_state */
 	uint8_t appetite; /* enum block_class of the next receive: large in the midst of a transfer
 			   */

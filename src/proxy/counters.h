@@ -81,21 +81,23 @@ struct counters {
 	counter connections_total[LISTENERS_MAX];
 	counter connections_open[LISTENERS_MAX];
 	counter overridden, sticky; /* weighted requests whose client, or key, decided */
-	counter rejected[ERRS]; /* connections that were turned away, by reason */
+	counter rejected[ERRS];	    /* connections that were turned away, by reason */
 	counter request_body_bytes[ARMS];
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
 	counter in_flight[ARMS];
-	counter queued[ARMS]; /* requests that wait for a connection to a node */
-	counter retries[ARMS];	      /* attempts at another node after one that failed */
-	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
+	counter queued[ARMS];	       /* requests that wait for a connection to a node */
+	counter retries[ARMS];	       /* attempts after one that failed */
+	counter retries_refused[ARMS]; /* not made: the budget was spent */
+	counter writes_unknown[ARMS];  /* attempts that were sent and not answered */
+	struct latency latency[ARMS];  /* from the request's first byte to the end of its answer */
 	/* From the request's way to the node to its answer's head. */
 	struct latency answering[ARMS];
 	counter handshakes[SIDES], handshakes_resumed[SIDES], handshakes_failed[SIDES];
 	struct latency turns; /* from the end of a wait to the beginning of the next */
 	struct latency lag;   /* from when a timer was due until the worker woke for it */
 	counter fail_open;    /* requests decided while no node of the cluster was healthy */
-	counter access_lines, access_dropped; /* of the access log */
+	counter access_lines, access_dropped;  /* of the access log */
 	struct node_counters nodes[NODES_MAX]; /* by the number of their state */
 };
 

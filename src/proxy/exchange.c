@@ -66,6 +66,8 @@ static void end_if_over(struct exchange *ex)
 	uncount_flight(ex);
 	plan_unpin(ex->plan, ex->desk->worker);
 	stop_waiting(ex);
+	retry_close(&ex->retry);
+	list_remove(&ex->held_link);
 	list_remove(&ex->link);
 	list_add_tail(&ex->desk->ended, &ex->link);
 }
@@ -92,9 +94,20 @@ static void leave_node_if_over(struct exchange *ex)
 		leave_node(ex);
 }
 
+/* Nobody knows what became of a request that was sent and not answered. */
+static void note_outcome(struct exchange *ex)
+{
+	if (!ex->node || ex->status || !pool_look(ex->back.peer).sent)
+		return;
+	ex->unknown = true;
+	if (ex->class.class == CLASS_WRITE)
+		counter_add(&ex->desk->counters->writes_unknown[ex->arm], 1);
+}
+
 /* Gives the cluster's side up, both ways. */
 static void abandon_back(struct exchange *ex, enum err why)
 {
+	note_outcome(ex);
 	struct stream *node = ex->back.peer;
 	if (stream_sends(&ex->back))
 		stream_abort(node, STREAM_RESET, why);
@@ -118,6 +131,7 @@ static void answer_here(struct exchange *ex, enum err why)
 	must(stream_over(&ex->back) && !ex->status);
 	counter_add(&d->counters->answers_here[why], 1);
 	ex->why = (uint16_t)why;
+	retry_close(&ex->retry);
 	ex->state = EXCHANGE_REPLYING;
 	ex->status = (uint16_t)err_status(why);
 	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
@@ -188,26 +202,54 @@ static void wait_in_queue(struct exchange *ex)
 	list_add_tail(&q->list, &ex->wait_link);
 }
 
+/* Nothing more comes from the client. */
+static bool is_whole(const struct exchange *ex)
+{
+	return !stream_receives(&ex->front);
+}
+
+/* What waits of the body goes to the node, as far as that takes it; then the end, if it has come.
+ */
+static void pass_body(struct exchange *ex)
+{
+	struct stream *to = ex->back.peer;
+	struct chain *pending = &ex->retry.pending, part = { 0 };
+	if (ex->state != EXCHANGE_PASSING || to->in != STREAM_BODY)
+		return;
+	chain_move_some(&part, pending, pending->bytes < to->credit ? pending->bytes : to->credit);
+	bool over = is_whole(ex) && !pending->bytes;
+	if (part.bytes || (over && !ex->trailers))
+		stream_data(to, &part, over && !ex->trailers);
+	if (over && ex->trailers)
+		stream_trailers(to, ex->trailers);
+	leave_node_if_over(ex);
+}
+
 static void attempt(struct exchange *ex, struct live_node *node)
 {
 	struct counters *c = ex->desk->counters;
 	ex->state = EXCHANGE_PASSING;
 	ex->tried[ex->tried_n++] = node;
+	if (ex->attempt_n++)
+		counter_add(&c->retries[ex->arm], 1);
+	else
+		retry_budget_asked(&ex->desk->budgets[ex->arm], ex->desk->io->now_ns);
 	ex->node = node;
 	node->outstanding++;
 	counter_add(&c->in_flight[ex->arm], 1);
 	counter_add(&c->nodes[node->number].in_flight, 1);
 	ex->asked_ns = ex->desk->io->now_ns;
-	struct stream *to = pool_take(&node->pool, &ex->back, &ex->arena);
+	struct stream *to = ex->stale ? pool_connect(&node->pool, &ex->back, &ex->arena)
+				      : pool_take(&node->pool, &ex->back, &ex->arena);
 	if (ex->notes)
 		access_note_attempt(ex->notes, &ex->arena, pool_address(to), node->node->name);
 	if (ex->front.peer->credit)
 		stream_grant(to, ex->front.peer->credit);
-	bool whole = !stream_receives(&ex->front);
-	stream_head(to, ex->request, whole && !ex->trailers);
-	/* They came before there was a node to pass them to. */
-	if (ex->trailers && ex->back.peer == to && stream_sends(&ex->back))
-		stream_trailers(to, ex->trailers);
+	bool bare = is_whole(ex) && !ex->trailers && !ex->retry.pending.bytes;
+	stream_head(to, ex->request, bare);
+	/* What came before there was this node to pass it to. */
+	if (ex->back.peer == to)
+		pass_body(ex);
 }
 
 static void find_client(struct exchange *ex)
@@ -253,11 +295,11 @@ static void decide(struct exchange *ex)
 		return;
 	case CHOICE_NONE:
 		stop_waiting(ex);
-		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_NO_ADDRESS);
+		answer_here(ex, ex->attempt_n ? ex->last_failure : ERR_NO_ADDRESS);
 		return;
 	case CHOICE_DRAINED:
 		stop_waiting(ex);
-		answer_here(ex, ex->tried_n ? ex->last_failure : ERR_ALL_DRAINED);
+		answer_here(ex, ex->attempt_n ? ex->last_failure : ERR_ALL_DRAINED);
 		return;
 	case CHOICE_NODE:
 		break;
@@ -378,7 +420,6 @@ static bool asks_for_health(const struct exchange *ex)
 
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
-	(void)end;
 	struct exchange *ex = exchange_of(to, front);
 	ex->request = m;
 	ex->class = class_of(ex->plan->profile, (enum method)m->method, msg_target(m));
@@ -393,9 +434,13 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_here(ex, ERR_BODY_SIZE);
 		return;
 	}
-	if (!choose_arm(ex))
+	if (!choose_arm(ex)) {
 		answer_here(ex, ERR_OVERRIDE);
-	else if (prepare(ex))
+		return;
+	}
+	if (!end && !m->tunnel)
+		retry_hold(&ex->retry, &ex->desk->clusters[ex->arm].budget);
+	if (prepare(ex))
 		decide(ex);
 	else
 		answer_here(ex, ERR_HEAD_SIZE);
@@ -416,6 +461,17 @@ static void body_grew_too_large(struct exchange *ex, struct chain *c)
 	end_if_over(ex);
 }
 
+/*
+ * A body is held for another attempt while there may be one: of a read that may be repeated until
+ * it is answered, of others until a byte of them is sent, which desk_sweep() sees.
+ */
+static void hold(struct exchange *ex, const struct chain *c)
+{
+	retry_keep(&ex->retry, c);
+	if (ex->retry.holds && !ex->class.repeatable && list_empty(&ex->held_link))
+		list_add_tail(&ex->desk->held, &ex->held_link);
+}
+
 static void asked_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, front);
@@ -424,9 +480,12 @@ static void asked_data(struct stream *to, struct chain *c, bool end)
 		body_grew_too_large(ex, c);
 		return;
 	}
-	/* The end alone, which is free: the head will say it. */
-	if (ex->state == EXCHANGE_WAITING)
+	hold(ex, c);
+	if (ex->state == EXCHANGE_WAITING || ex->retry.pending.bytes ||
+	    c->bytes > ex->back.peer->credit) {
+		chain_move(&ex->retry.pending, c);
 		return;
+	}
 	stream_data(ex->back.peer, c, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);
@@ -436,7 +495,7 @@ static void asked_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->trailers = m;
-	if (ex->state == EXCHANGE_WAITING)
+	if (ex->state == EXCHANGE_WAITING || ex->retry.pending.bytes)
 		return;
 	stream_trailers(ex->back.peer, m);
 	leave_node_if_over(ex);
@@ -517,6 +576,7 @@ static void note_answer(struct exchange *ex, const struct msg *m)
 static void answered_head(struct stream *to, struct msg *m, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
+	retry_let_go(&ex->retry);
 	if (m->status >= 200 || m->status == 101)
 		note_answer(ex, m);
 	live_node_answered(ex->node);
@@ -546,33 +606,57 @@ static void answered_grant(struct stream *to, size_t bytes)
 {
 	(void)bytes;
 	struct exchange *ex = exchange_of(to, back);
+	if (ex->retry.pending.bytes)
+		pass_body(ex);
 	uint32_t node_takes = ex->back.peer->credit, client_may = ex->front.credit;
 	if (stream_receives(&ex->front) && node_takes > client_may)
 		stream_grant(ex->front.peer, node_takes - client_may);
 }
 
-/*
- * Another node may be tried only while nothing of the request can have reached this one, and none
- * of its body has been asked for: that could not be held back from the next node.
- */
-static bool may_try_again(const struct exchange *ex)
+static bool may_try_again(struct exchange *ex, enum err why, const struct pool_attempt *a)
 {
-	bool untouched = !stream_receives(&ex->front) || !ex->front.credit;
-	return untouched && !pool_has_sent(ex->back.peer) && !ex->request_bytes && !ex->status &&
-	       ex->tried_n < CONNECT_ATTEMPTS_MAX;
+	struct desk *d = ex->desk;
+	struct attempt_facts facts = {
+		.repeatable = ex->class.repeatable && !ex->request->tunnel,
+		.sent = a->sent,
+		.heard = a->heard || ex->status,
+		.lost = ex->retry.lost,
+		.attempts = ex->attempt_n,
+		.why = why,
+	};
+	if (!retry_is_right(&facts))
+		return false;
+	if (!a->sent || retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
+		return true;
+	counter_add(&d->counters->retries_refused[ex->arm], 1);
+	return false;
+}
+
+/*
+ * A connection that was idle may just have been closed in good order: that says nothing of its
+ * node, which may be tried again. Others that idle there may have been closed too.
+ */
+static void begin_again(struct exchange *ex, bool reused)
+{
+	if (reused) {
+		ex->stale = true;
+		ex->tried_n--;
+	}
+	retry_rewind(&ex->retry);
+	decide(ex);
 }
 
 static void node_failed(struct exchange *ex, enum err why)
 {
-	bool again = may_try_again(ex);
+	struct pool_attempt a = pool_look(ex->back.peer);
+	bool again = may_try_again(ex, why, &a);
 	if (!ex->status)
 		live_node_failed(&ex->desk->clusters[ex->arm], ex->node, why,
 				 pool_is_fresh(ex->back.peer));
 	ex->last_failure = (uint16_t)why;
 	abandon_back(ex, why);
 	if (again) {
-		counter_add(&ex->desk->counters->retries[ex->arm], 1);
-		decide(ex);
+		begin_again(ex, a.reused);
 		return;
 	}
 	if (!ex->status) {
@@ -636,6 +720,7 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 	if (plan->access != ACCESS_OFF && d->access)
 		ex->notes = access_note(&ex->arena, facts);
 	list_init(&ex->wait_link);
+	list_init(&ex->held_link);
 	list_init(&ex->link);
 	list_add_tail(&d->open, &ex->link);
 	plan_pin(plan, d->worker);
@@ -649,8 +734,21 @@ void desk_new_epoch(struct desk *d)
 	d->in_flight_now = 0;
 }
 
+/* Of what is sent, and is not to be repeated, nothing need be held any more. */
+static void sweep_held(struct desk *d)
+{
+	list_each_safe(l, &d->held) {
+		struct exchange *ex = list_entry(l, struct exchange, held_link);
+		if (ex->retry.holds && (!ex->node || !pool_look(ex->back.peer).surely_sent))
+			continue;
+		retry_let_go(&ex->retry);
+		list_remove(&ex->held_link);
+	}
+}
+
 void desk_sweep(struct desk *d)
 {
+	sweep_held(d);
 	for (struct list *l; (l = list_take_first(&d->ended));) {
 		struct exchange *ex = list_entry(l, struct exchange, link);
 		arena_close(&ex->arena);
@@ -672,6 +770,7 @@ void desk_open(struct desk *d)
 	list_init(&d->waiting);
 	for (int arm = 0; arm < ARMS; arm++)
 		list_init(&d->queues[arm].list);
+	list_init(&d->held);
 	list_init(&d->ended);
 }
 

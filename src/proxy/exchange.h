@@ -13,6 +13,7 @@
 #include "proxy/cluster.h"
 #include "proxy/counters.h"
 #include "proxy/forward.h"
+#include "proxy/retry.h"
 #include "proxy/split.h"
 
 struct exchange;
@@ -27,6 +28,7 @@ struct desk {
 	bool draining;		    /* no new clients are wanted */
 	struct split split;
 	struct live_cluster clusters[ARMS];
+	struct retry_budget budgets[ARMS];
 	struct counters *counters;
 	const struct stream_tracer *tracer; /* NULL: nobody listens */
 	struct chance chance;
@@ -40,7 +42,8 @@ struct desk {
 		unsigned n;
 		bool freed; /* one may have, since it was looked at last */
 	} queues[ARMS];
-	struct list ended; /* freed at the end of the turn */
+	struct list held;    /* their bodies are held until a byte of them is sent */
+	struct list ended;   /* freed at the end of the turn */
 	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
 	uint64_t in_flight_now, in_flight_before;
 };
@@ -61,6 +64,8 @@ struct exchange {
 	const struct listener *listener; /* of the plan */
 	struct list link;		 /* in desk->open or desk->ended */
 	struct list wait_link;		 /* in desk->waiting or in a queue */
+	struct list held_link;		 /* in desk->held */
+	struct retry retry;		 /* the request's body */
 	struct arena arena;
 	struct msg *request;
 	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
@@ -79,12 +84,14 @@ struct exchange {
 	uint16_t status;      /* of the answer; 0: none yet */
 	uint8_t state;	      /* enum exchange_state */
 	uint8_t arm;	      /* enum arm, or ARM_NONE before the decision */
-	uint8_t tried_n;
+	uint8_t tried_n, attempt_n;
 	uint16_t last_failure; /* enum err, of the last node tried */
 	uint16_t why;	       /* enum err: what went wrong with all of it */
 	bool queued;	       /* in its arm's queue, since: */
 	uint64_t queued_ns;
 	bool counted; /* in in_flight_now or in_flight_before */
+	bool stale;   /* an idle connection failed: further attempts have one of their own */
+	bool unknown; /* an attempt was sent and not answered: it may have been applied */
 };
 
 void desk_open(struct desk *d);

@@ -77,6 +77,33 @@ static void make_framing(struct ask *a, struct dice *d, const struct temper *t)
 	a->expects = a->minor == 1 && a->body_n > 0 && dice_says(d, 200);
 }
 
+struct path {
+	const char *text;
+	enum kind posted, got; /* by POST; by GET, HEAD and OPTIONS */
+};
+
+/* Of `profile: opensearch`, where r is an index and the id its type. */
+static const struct path paths[] = {
+	{ "", KIND_WRITE, KIND_REPEATABLE },
+	{ "/_search", KIND_REPEATABLE, KIND_REPEATABLE },
+	{ "/_search?scroll=1m", KIND_ONCE, KIND_ONCE },
+	{ "//_search", KIND_WRITE, KIND_ONCE },
+};
+
+static void make_path(struct ask *a, struct dice *d)
+{
+	const struct path *p = &dice_pick(d, paths);
+	bool gets = strcmp(a->method, "GET") == 0, posts = strcmp(a->method, "POST") == 0;
+	bool looks = strcmp(a->method, "HEAD") == 0 || strcmp(a->method, "OPTIONS") == 0;
+	a->path = p->text;
+	if (gets || posts)
+		a->kind = gets ? p->got : p->posted;
+	else if (looks)
+		a->kind = *p->text == '/' && p->text[1] == '/' ? KIND_ONCE : KIND_REPEATABLE;
+	else
+		a->kind = KIND_WRITE;
+}
+
 void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 {
 	static const char *const methods[] = { "GET", "GET", "HEAD", "PUT", "POST", "POST", "DELETE",
@@ -94,6 +121,7 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 		a->method = "GET";
 	else if (!a->flaw)
 		make_framing(a, d, t);
+	make_path(a, d);
 	a->too_large = t->allowed && a->body_n > t->allowed;
 	deed_make(&a->deed, a, d, t);
 	if (a->upgrades && a->deed.tunnel)
@@ -149,8 +177,8 @@ void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
 		return;
 	}
 	unsigned long long id = a->id;
-	text_print(to, "%s %s/r/%llu HTTP/1.%u\r\n", a->method,
-		   dice_says(d, 100) ? "http://shop.example" : "", id, a->minor);
+	text_print(to, "%s %s/r/%llu%s HTTP/1.%u\r\n", a->method,
+		   dice_says(d, 100) ? "http://shop.example" : "", id, a->path, a->minor);
 	text_print(to, "Host: shop.example\r\nX-Request-Id: %llu\r\n", id);
 	if (a->relayed)
 		text_print(to, "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\n");
@@ -178,8 +206,9 @@ void ask_describe(const struct ask *a, char *text, size_t room)
 					     "reset in", "fin in",	 "bad chunk",	 "silent",
 					     "stuck" };
 	const struct deed *d = &a->deed;
-	snprintf(text, room, "%llu: %s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, %s at %llu",
-		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method, a->minor,
+	snprintf(text, room, "%llu: %s%s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, %s at %llu",
+		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method,
+		 a->path, a->minor,
 		 framings[a->framing], (unsigned long long)a->body_n, a->trailers ? " trailers" : "",
 		 a->expects ? " expects" : "", a->upgrades ? " upgrades" : "", a->closes ? " closes" : "",
 		 a->keeps ? " keeps" : "", moments[d->moment], d->both_ways ? "both ways" : "",

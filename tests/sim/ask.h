@@ -13,6 +13,13 @@
 struct server;
 struct client;
 
+/* What the balancer may do with it when an attempt fails. */
+enum kind {
+	KIND_REPEATABLE, /* a read; again, as long as no byte of an answer has come */
+	KIND_ONCE,	 /* a read that is not to be repeated */
+	KIND_WRITE,
+};
+
 /* A request that is none, and the status that says so. '@' is the id, '~' 17 KiB, '^' 300 fields. */
 struct flaw {
 	const char *text;
@@ -38,6 +45,8 @@ struct ask {
 	bool trailers, expects, upgrades;
 	bool closes; /* Connection: close */
 	bool keeps;  /* HTTP/1.0 and Connection: keep-alive */
+	enum kind kind;
+	const char *path; /* behind "/r/ID" */
 	bool relayed; /* another proxy has written X-Forwarded-For already, in two fields */
 	bool too_large; /* for the listener */
 	const struct flaw *flaw; /* NULL: it is well made */
@@ -49,7 +58,8 @@ struct ask {
 	enum arm arm;
 	unsigned worker; /* that decided */
 	struct server *server; /* the last that got its head */
-	unsigned reached_n;    /* so many did */
+	unsigned reached_n;    /* so often did one */
+	bool heard;	       /* its client has got a byte of an answer */
 	bool arrived;	       /* all of it did */
 	uint64_t slammed_ms;   /* its tunnel's node has reset it; 0: no */
 	uint64_t request_heard; /* bytes of its body that have */

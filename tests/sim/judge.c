@@ -103,7 +103,7 @@ static bool is_well(const struct live_node *n)
 
 void judge_chosen(const struct world *w, const struct exchange *ex)
 {
-	if (!ex->node || ex->tried_n > 1 || !ex->node->node || is_well(ex->node))
+	if (!ex->node || ex->attempt_n > 1 || !ex->node->node || is_well(ex->node))
 		return;
 	const struct live_cluster *c = &ex->desk->clusters[ex->arm];
 	for (size_t i = 0; i < c->node_n; i++) {
@@ -246,6 +246,28 @@ static void judge_request_fields(const struct world *w, const struct server *s, 
 	judge_hop_fields(w, r);
 }
 
+void judge_attempt(const struct world *w, const struct ask *a)
+{
+	if (a->heard)
+		judge_fail(w, "no read twice", "request %llu goes to a node behind an answer",
+			   number(a->id));
+}
+
+/* What its nodes do wrong they mostly do once. */
+static void judge_repeated(struct world *w, struct ask *a)
+{
+	bool writes = a->kind == KIND_WRITE;
+	if (a->kind != KIND_REPEATABLE || a->upgrades || a->flaw ||
+	    a->reached_n > CONNECT_ATTEMPTS_MAX)
+		judge_fail(w, writes ? "no write twice" : "no read twice",
+			   "request %llu reaches a node, the %u. time, after node %u of arm %d",
+			   number(a->id), a->reached_n, a->server->number, a->server->arm);
+	a->arrived = false;
+	a->request_heard = 0;
+	if (dice_says(&w->dice, 700))
+		a->deed.fate = FATE_WHOLE;
+}
+
 struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r)
 {
 	const char *field = reader_field(&r->head, "X-Request-Id");
@@ -258,8 +280,7 @@ struct ask *judge_reached(struct world *w, struct server *s, const struct reader
 	if (never)
 		judge_fail(w, "plain HTTP", "a node gets request %llu, which is none", number(id));
 	if (a->reached_n++)
-		judge_fail(w, "one node", "request %llu reached node %u of arm %d, now %u of %d",
-			   number(id), a->server->number, a->server->arm, s->number, s->arm);
+		judge_repeated(w, a);
 	if (!a->decided || a->arm != s->arm)
 		judge_fail(w, "one node", "request %llu was for arm %d, reached arm %d", number(id),
 			   a->arm, s->arm);
@@ -322,11 +343,13 @@ static void judge_interim(const struct world *w, const struct client *c, const s
 		judge_fail(w, "one answer", "a 1xx answer too many for request %llu", number(a->id));
 }
 
-void judge_answer_head(struct world *w, const struct client *c, const struct ask *a,
+void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
 		       const struct reader *r)
 {
 	const char *field = reader_field(&r->head, "X-Answer-For");
-	if (!a)
+	if (a)
+		a->heard = true;
+	else
 		judge_fail(w, "one answer", "client %u gets an answer, %u, to nothing", c->number,
 			   r->status);
 	world_tell(w, "client %u gets %u for request %llu%s", c->number, r->status, number(a->id),
@@ -424,7 +447,7 @@ static void judge_whole_body(const struct world *w, const struct ask *a, const s
 static void judge_from_node(const struct world *w, const struct ask *a, const struct reader *r)
 {
 	const struct deed *d = &a->deed;
-	if (a->flaw || d->fate != FATE_WHOLE || a->reached_n != 1)
+	if (a->flaw || d->fate != FATE_WHOLE || !a->reached_n)
 		judge_fail(w, "bytes are equal", "request %llu gets a whole answer, which is none",
 			   number(a->id));
 	if (r->status != d->status || (!a->arrived && !deed_is_early(d)))

@@ -7,7 +7,10 @@
  *   one answer           each request gets one answer or none, in order, and none without a cause
  *   the right answer     it is the node's own, or one that the balancer had a reason to make
  *   bytes are equal      bodies and trailers arrive as they were sent, or are not whole
- *   one node             no two nodes see anything of a request, and only one arm's nodes do
+ *   one node             only one arm's nodes see anything of a request
+ *   no write twice       no write reaches nodes twice
+ *   no read twice        nor does a read that is not repeatable, or of which an answer has begun; and
+ *                        no request is tried too often
  *   one at a time        a node's connection carries one request after the other, and no late ones
  *   plain HTTP           what the balancer sends is canonical, without fields of another hop
  *   exact weights        of each worker, over each period in which they stand still
@@ -64,6 +67,8 @@ void judge_published(struct world *w, const struct board_values *v);
 void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a);
 /* Its first node. */
 void judge_chosen(const struct world *w, const struct exchange *ex);
+/* Its head goes to a node. */
+void judge_attempt(const struct world *w, const struct ask *a);
 /* After a turn: no request is with a node that is to be cut. */
 void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: no node has more than it may, and nobody waits while one has room. */
@@ -86,7 +91,7 @@ void judge_uninvited(const struct world *w, const struct ask *last);
 
 /* --- what a client sees --- */
 
-void judge_answer_head(struct world *w, const struct client *c, const struct ask *a,
+void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
 		       const struct reader *r);
 void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r);
 void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes, size_t n);

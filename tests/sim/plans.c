@@ -104,6 +104,7 @@ static struct plan_page *write_page(struct world *w)
 		.number = w->plans.page_n,
 		.listeners = p->listeners,
 		.listener_n = SIM_LISTENERS,
+		.profile = PROFILE_OPENSEARCH,
 		.worker_n = w->temper.workers,
 		.pins = p->pins,
 	};

@@ -55,6 +55,9 @@ static void said(const struct stream_tracer *tracer, const struct stream *to, co
 	settle_decision(t);
 	if (to == &ex->front && strcmp(verb, "head") == 0)
 		t->deciding = ex;
+	struct ask *a = is_called(to, "back") ? world_ask(t->world, id_of(ex)) : NULL;
+	if (a && strcmp(verb, "head") == 0)
+		judge_attempt(t->world, a);
 	if (is_called(to, "back") && ex->node && ex->node->node)
 		judge_word(t->world, t->worker, ex->node->node->state, verb);
 	world_tell(t->world, "worker %u, request %llu: %s -> %s: %s %llu%s", t->worker,

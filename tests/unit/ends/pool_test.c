@@ -304,14 +304,14 @@ static void nothing_is_sent_before_the_turn_ends(void **state)
 {
 	struct fixture *f = *state;
 	struct party *p = begin(f, "/one");
-	assert_false(pool_has_sent(p->stream.peer));
+	assert_false(pool_look(p->stream.peer).sent);
 	far_settle(&f->s.far);
-	assert_true(pool_has_sent(p->stream.peer));
+	assert_true(pool_look(p->stream.peer).sent);
 	answer(f->hosts[0].conns[0]);
 	p = begin(f, "/two");
-	assert_false(pool_has_sent(p->stream.peer));
+	assert_false(pool_look(p->stream.peer).sent);
 	far_turn(&f->s.far);
-	assert_true(pool_has_sent(p->stream.peer));
+	assert_true(pool_look(p->stream.peer).sent);
 }
 
 /* A context is counted: the pool holds the one of its terms, and lets go of the one before. */

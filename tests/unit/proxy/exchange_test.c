@@ -540,27 +540,229 @@ static void a_timeout_of_connecting_goes_to_another_node_too(void **state)
 	assert_words(&f->s.words, "head(204).");
 }
 
+#define DELETE "DELETE / HTTP/1.1\r\nHost: a\r\n"
+#define SEARCH "POST /i/_search HTTP/1.1\r\nHost: a\r\n"
+
+/* Asks something first, so that a connection is idle afterwards. */
+static void warm_up(struct fixture *f)
+{
+	ask(f, GET, true);
+	far_say(source(f), NO_CONTENT);
+	f->s.words.text[0] = 0;
+}
+
 /* It may have acted on it. */
 static void what_was_sent_is_never_sent_again(void **state)
 {
 	(void)state;
-	for (int again = 0; again < 2; again++) {
+	for (int warm = 0; warm < 2; warm++) {
 		void *own;
 		open_fixture(&own);
 		struct fixture *f = own;
-		if (again) {
-			ask(f, GET, true);
-			far_say(source(f), NO_CONTENT);
-		}
+		if (warm)
+			warm_up(f);
 		use_source_nodes(f, 2);
 		f->states.nodes[ARM_SOURCE][1].healthy = false;
-		ask(f, GET, true);
+		ask(f, DELETE, true);
 		f->s.words.text[0] = 0;
 		far_hang_up(source(f), true);
 		assert_words(&f->s.words, "head(502) data.");
 		assert_int_equal(connections(f), 1);
+		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 1);
 		close_fixture(&own);
 	}
+}
+
+static void a_read_without_an_answer_goes_to_another_node(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, 2);
+	ask(f, GET, true);
+	far_hang_up(source(f), false);
+	assert_string_equal(node(f, ARM_SOURCE, 1)->got, GET "\r\n");
+	far_hang_up(node(f, ARM_SOURCE, 1), true);
+	assert_words(&f->s.words, "head(502) data.");
+	assert_int_equal(connections(f), 2);
+	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 1);
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
+}
+
+/* Idle connections are closed in good order: the node may be asked again, on a new one. */
+static void an_idle_connection_that_failed_says_nothing_of_its_node(void **state)
+{
+	struct fixture *f = *state;
+	warm_up(f);
+	ask(f, GET, true);
+	far_hang_up(source(f), true);
+	assert_int_equal(connections(f), 2);
+	assert_string_equal(source(f)->got, GET "\r\n");
+	far_say(source(f), NO_CONTENT);
+	assert_words(&f->s.words, "head(204).");
+}
+
+/* Of a write too: no byte of it was sent. */
+static void an_idle_connection_may_be_closed_in_the_turn_in_which_it_is_taken(void **state)
+{
+	(void)state;
+	for (int in_between = 0; in_between < 2; in_between++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		warm_up(f);
+		io_shutdown(f->s.far.io, source(f)->sock);
+		begin_ask(f, 0, SOURCE, POST "Content-Length: 5\r\n", false, STREAM_CREDIT_BYTES);
+		party_say(&f->clients[0], in_between ? "he" : "hello", !in_between);
+		settle(f);
+		if (in_between)
+			party_say(&f->clients[0], "llo", true);
+		settle(f);
+		assert_int_equal(connections(f), 2);
+		assert_string_equal(source(f)->got, POST "Content-Length: 5\r\n\r\nhello");
+		far_say(source(f), NO_CONTENT);
+		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 2);
+		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
+		assert_true(list_empty(&f->desk.held));
+		close_fixture(&own);
+	}
+}
+
+static void begin_search(struct fixture *f, size_t nodes, const char *head)
+{
+	f->sample.plan.profile = PROFILE_OPENSEARCH;
+	use_source_nodes(f, nodes);
+	ask(f, head, false);
+	f->s.words.text[0] = 0;
+}
+
+static void a_search_is_sent_again_with_its_whole_body(void **state)
+{
+	(void)state;
+	for (int at = 0; at < 3; at++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		begin_search(f, 3, SEARCH CHUNKED);
+		party_say(&f->clients[0], "hel", false);
+		settle(f);
+		if (at == 0)
+			far_hang_up(source(f), true);
+		party_say(&f->clients[0], "lo", false);
+		settle(f);
+		if (at == 1)
+			far_hang_up(source(f), true);
+		stream_trailers(f->clients[0].stream.peer, trailers_of(&f->s.arena, "X-Sum", "7"));
+		settle(f);
+		if (at == 2)
+			far_hang_up(source(f), true);
+		struct far *second = node(f, ARM_SOURCE, 1);
+		const char *body = at == 0 ? "3\r\nhel\r\n2\r\nlo\r\n" : "5\r\nhello\r\n";
+		char expected[256];
+		snprintf(expected, sizeof expected, SEARCH CHUNKED "\r\n%s0\r\nX-Sum: 7\r\n\r\n",
+			 body);
+		assert_string_equal(second->got, expected);
+		far_say(second, NO_CONTENT);
+		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
+		assert_int_equal(f->desk.clusters[ARM_SOURCE].budget.used, 0);
+		close_fixture(&own);
+	}
+}
+
+static void check_not_repeated(struct fixture *f, struct far *first, const char *words)
+{
+	far_hang_up(first, true);
+	assert_words(&f->s.words, words);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 0);
+}
+
+static void a_scroll_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	begin_search(f, 2, "POST /_search/scroll HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n");
+	party_say(&f->clients[0], "{}", true);
+	settle(f);
+	check_not_repeated(f, source(f), "head(502) data.");
+}
+
+/* Whatever the class, the body must still be there. */
+static void a_body_that_is_not_held_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	begin_search(f, 2, SEARCH CHUNKED);
+	party_say_much(&f->clients[0], RETRY_BODY_BYTES + 1);
+	settle(f);
+	far_hang_up(source(f), true);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 1);
+}
+
+static void an_answer_that_has_begun_is_not_repeated(void **state)
+{
+	(void)state;
+	static const char *const begun[] = { "H", "HTTP/1.1 103 Early\r\n\r\n", HEAD_5 "hel" };
+	static const char *const words[] = { "head(502) data.", "head(103) head(502) data.",
+					     "head(200) data reset(answer_cut)" };
+	for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		use_source_nodes(f, 2);
+		ask(f, GET, true);
+		far_say(source(f), begun[i]);
+		far_hang_up(source(f), true);
+		assert_words(&f->s.words, words[i]);
+		assert_int_equal(connections(f), 1);
+		assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 0);
+		close_fixture(&own);
+	}
+}
+
+static void an_upgrade_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, 2);
+	ask(f, UPGRADE, false);
+	far_hang_up(source(f), true);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 1);
+}
+
+static void a_read_that_takes_too_long_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, 2);
+	ask(f, GET, true);
+	far_pass_ms(&f->s.far, IDLE_MS);
+	assert_words(&f->s.words, "head(504) data.");
+	assert_int_equal(connections(f), 1);
+}
+
+static void when_the_budget_is_spent_a_read_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	use_source_nodes(f, 2);
+	while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+		;
+	ask(f, GET, true);
+	check_not_repeated(f, source(f), "head(502) data.");
+	assert_int_equal(counter_read(&f->counters.retries_refused[ARM_SOURCE]), 1);
+	/* What no node has got costs nothing. */
+	far_host_refuse(&f->hosts[ARM_SOURCE][1]);
+	ask(f, GET, true);
+	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 1);
+	far_say(source(f), NO_CONTENT);
+}
+
+static void what_is_held_of_a_write_is_let_go_when_it_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST "Content-Length: 5\r\n", false);
+	party_say(&f->clients[0], "hello", true);
+	assert_false(list_empty(&f->desk.held));
+	settle(f);
+	assert_true(list_empty(&f->desk.held));
+	assert_int_equal(f->desk.clusters[ARM_SOURCE].budget.used, 0);
+	far_say(source(f), NO_CONTENT);
 }
 
 static void a_cluster_that_is_down_does_not_spill_over(void **state)
@@ -949,6 +1151,17 @@ int main(void)
 		TEST(each_node_is_tried_once),
 		TEST(a_timeout_of_connecting_goes_to_another_node_too),
 		cmocka_unit_test(what_was_sent_is_never_sent_again),
+		TEST(a_read_without_an_answer_goes_to_another_node),
+		TEST(an_idle_connection_that_failed_says_nothing_of_its_node),
+		cmocka_unit_test(an_idle_connection_may_be_closed_in_the_turn_in_which_it_is_taken),
+		cmocka_unit_test(a_search_is_sent_again_with_its_whole_body),
+		TEST(a_scroll_is_not_repeated),
+		TEST(a_body_that_is_not_held_is_not_repeated),
+		cmocka_unit_test(an_answer_that_has_begun_is_not_repeated),
+		TEST(an_upgrade_is_not_repeated),
+		TEST(a_read_that_takes_too_long_is_not_repeated),
+		TEST(when_the_budget_is_spent_a_read_is_not_repeated),
+		TEST(what_is_held_of_a_write_is_let_go_when_it_is_sent),
 		TEST(a_cluster_that_is_down_does_not_spill_over),
 		TEST(when_no_node_is_healthy_all_are_tried_and_that_is_counted),
 		TEST(a_request_waits_for_its_clusters_address),
