@@ -59,6 +59,7 @@ struct ask {
 	unsigned worker; /* that decided */
 	struct server *server; /* the last that got its head */
 	unsigned reached_n;    /* so often did one */
+	uint64_t again_ms;     /* when one did again; 0: never */
 	bool heard;	       /* its client has got a byte of an answer */
 	bool arrived;	       /* all of it did */
 	uint64_t slammed_ms;   /* its tunnel's node has reset it; 0: no */

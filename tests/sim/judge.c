@@ -264,6 +264,7 @@ static void judge_repeated(struct world *w, struct ask *a)
 			   number(a->id), a->reached_n, a->server->number, a->server->arm);
 	a->arrived = false;
 	a->request_heard = 0;
+	a->again_ms = world_now_ms(w);
 	if (dice_says(&w->dice, 700))
 		a->deed.fate = FATE_WHOLE;
 }

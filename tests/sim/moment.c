@@ -59,6 +59,8 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 		return UINT64_MAX;
 	if (since_ms < h->went_on_ms)
 		since_ms = h->went_on_ms;
+	if (since_ms < a->again_ms)
+		since_ms = a->again_ms;
 	return since_ms + a->deed.delay_ms;
 }
 
