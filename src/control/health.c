@@ -47,7 +47,10 @@ static void set_health(struct probe *p, bool healthy)
 	if (healthy)
 		atomic_fetch_add_explicit(&n->state.recoveries, 1, memory_order_relaxed);
 	atomic_store_explicit(&n->state.healthy, healthy, memory_order_relaxed);
-	if (healthy)
+	if (healthy && n->unproven)
+		log_line(LOG_INFO, "%s: node %s is taken in: %s", arm_name(n->arm), n->name,
+			 n->check);
+	else if (healthy)
 		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm),
 			 n->name, p->passes);
 	else
@@ -60,8 +63,9 @@ static void passed(struct probe *p)
 	p->judged = true;
 	p->node->checks_passed++;
 	p->failures = 0;
-	if (++p->passes >= p->how->passes)
+	if (++p->passes >= (p->node->unproven ? 1 : p->how->passes))
 		set_health(p, true);
+	p->node->unproven = false;
 }
 
 static void failed(struct probe *p)
@@ -69,6 +73,9 @@ static void failed(struct probe *p)
 	p->judged = true;
 	p->node->checks_failed++;
 	p->passes = 0;
+	if (p->node->unproven && !p->failures)
+		log_line(LOG_WARN, "%s: node %s is new and fails its first check: %s",
+			 arm_name(p->node->arm), p->node->name, p->node->check);
 	if (++p->failures >= p->how->failures)
 		set_health(p, false);
 }

@@ -104,29 +104,21 @@ static uint32_t free_number(const struct nodes *s)
 	return number;
 }
 
-static bool add_one(struct nodes *s, enum arm arm, const struct config_node *n)
+static bool add_one(struct nodes *s, enum arm arm, const struct config_node *n, bool unproven)
 {
 	if (nodes_find(s, arm, n) || bring_back(s, arm, n))
 		return true;
 	uint32_t number = free_number(s);
 	if (number == NODES_MAX)
 		return false;
-	s->list[s->n + s->gone_n] = record_new(number, arm, n);
+	struct node_record *r = record_new(number, arm, n);
+	r->unproven = unproven;
+	atomic_store_explicit(&r->state.healthy, !unproven, memory_order_relaxed);
+	s->list[s->n + s->gone_n] = r;
 	swap(s, s->n, s->n + s->gone_n);
 	s->n++;
 	return true;
 }
-
-bool nodes_add(struct nodes *s, const struct config *c)
-{
-	for (int arm = 0; arm < ARMS; arm++)
-		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
-			if (!add_one(s, (enum arm)arm, n))
-				return false;
-	return true;
-}
-
-/* --- going --- */
 
 static bool config_has(const struct config *c, const struct node_record *r)
 {
@@ -135,6 +127,29 @@ static bool config_has(const struct config *c, const struct node_record *r)
 			return true;
 	return false;
 }
+
+/* Somebody of the cluster serves, and goes on to. */
+static bool any_stays(const struct nodes *s, enum arm arm, const struct config *c)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i]->arm == arm && node_is_healthy(s->list[i]) &&
+		    config_has(c, s->list[i]))
+			return true;
+	return false;
+}
+
+bool nodes_add(struct nodes *s, const struct config *c)
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		bool others = any_stays(s, (enum arm)arm, c);
+		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
+			if (!add_one(s, (enum arm)arm, n, others))
+				return false;
+	}
+	return true;
+}
+
+/* --- going --- */
 
 /* The others keep their order: that of the configuration, and newer ones behind. */
 void nodes_retire(struct nodes *s, const struct config *c)

@@ -27,7 +27,8 @@ struct node_record {
 	bool tls, literal;
 	struct addr addresses[NODE_ADDRESSES_MAX]; /* as last resolved, in order */
 	size_t address_n;
-	bool awaited;		      /* its name was not looked up yet */
+	bool awaited;  /* its name was not looked up yet */
+	bool unproven; /* it came to others that serve, and has passed no check yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
 	uint64_t checks_passed, checks_failed;
 	uint64_t ejections_said; /* by ejections.h, like the next */
@@ -50,8 +51,8 @@ void nodes_close(struct nodes *s);
 
 /*
  * A change of the configuration: those of `c` that are not there yet are added, and all others
- * stay. False, when too many that are gone are still in use; those that were added stay until
- * nodes_retire().
+ * stay. Those that come to nodes that serve count as well only after their first check. False, when
+ * too many that are gone are still in use; those that were added stay until nodes_retire().
  */
 bool nodes_add(struct nodes *s, const struct config *c);
 /* Those that `c` does not have are gone from the list. */

@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
+import ssl
 
 import pytest
 import requests
-from stage import EchoCluster, Load, answers, until
+from stage import EchoCluster, Load, answers, read_head, until
 
 
 @pytest.fixture
@@ -57,6 +58,30 @@ def test_a_node_keeps_its_health_and_a_new_one_is_checked(make_balancer, cluster
     assert not nodes_of(balancer, 0)["127.0.0.1:1"]["healthy"]
     until(lambda: "200 in" in nodes_of(balancer, 0)[f"{clusters[0].address}:9200"]["check"], what="a check")
     assert {who(balancer) for _ in range(4)} == {"source"}
+
+
+def test_a_new_node_serves_when_it_has_passed_a_check(make_balancer, make_node, clusters, backend):
+    """One: later it takes two."""
+    status, asked = [b"503"], []
+
+    def serve(connection):
+        while (head := read_head(connection)[0]) is not None:
+            asked.append(head.split()[1])
+            connection.sendall(b"HTTP/1.1 " + status[0] + b" X\r\nContent-Length: 0\r\n\r\n")
+
+    node = make_node(serve)
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
+                             source_more="health: { interval: 100ms, path: /check }")
+    with Load(balancer.address, 9201, clients=2) as load:
+        assert balancer.reload(swap(clusters[0].url, f"{clusters[0].url}, {node.url}"))["ok"]
+        until(lambda: asked.count(b"/check") > 2, what="some checks")
+        served = load.served
+        until(lambda: load.served > served + 20, what="some answers")
+        assert b"/load" not in asked
+        assert "is new and fails its first check: 503 in" in balancer.said()
+        status[0] = b"200"
+        until(lambda: b"/load" in asked, what="requests for the new node")
+    assert "is taken in: 200 in" in balancer.said()
 
 
 def test_a_name_that_is_new_is_waited_for(make_balancer, clusters, backend):
@@ -209,6 +234,29 @@ def test_after_a_crash_the_new_configuration_holds(make_balancer, clusters, more
     os.kill(before, signal.SIGKILL)
     until(lambda: balancer.working_pid() not in (None, before) and balancer.is_up(), 20, "its heir")
     assert who(balancer) == "third"
+
+
+def test_a_hundred_reloads_fail_no_request(make_balancer, clusters, more_clusters, certificate, backend):
+    """Each takes in, and lets go of, a listener, a node and a certificate."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend, weights=(1, 1))
+    more = f"{balancer.address}:9301"
+    tls = ssl.create_default_context(cafile=str(certificate / "tls.crt"))
+    plain = balancer.file.read_text()
+    full = plain
+    for change in (swap(f"{balancer.address}:9202,", f"[ '{balancer.address}:9202', '{more}' ],"),
+                   swap(clusters[0].url, f"{more_clusters[0].url}, {clusters[0].url}"),
+                   swap(clusters[1].url, f"{clusters[1].url}, {more_clusters[1].url}"),
+                   swap("tls.key }", f"tls.key, certificates: [ {{ certificate: {certificate}/tls.crt, "
+                        f"key: {certificate}/tls.key }} ] }}")):
+        full = change(full)
+    with Load(balancer.address, 8443, tls=tls), Load(balancer.address, 9201), Load(balancer.address, 9202):
+        for i in range(100):
+            before = balancer.status()["configuration"]["plan"]
+            balancer.file.write_text(plain if i % 2 else full)
+            balancer.process.send_signal(signal.SIGHUP)
+            until(lambda: balancer.status()["configuration"]["plan"] > before, what="a new plan")
+    assert balancer.reloaded()["ok"]
+    assert balancer.said().count("the configuration is in force") == 100
 
 
 def test_a_stop_during_reloads_is_a_stop(make_balancer, clusters, backend):

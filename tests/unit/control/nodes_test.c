@@ -53,6 +53,24 @@ static void what_is_known_of_a_node_outlives_its_configuration(void **state)
 	nodes_close(&s);
 }
 
+static void who_comes_to_others_is_to_prove_itself(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://a:1");
+	assert_true(node_is_healthy(named(&s, "a:1")));
+	change(&s, "http://a:1, http://b:1");
+	assert_true(named(&s, "b:1")->unproven);
+	assert_false(node_is_healthy(named(&s, "b:1")));
+	/* All are new: nobody could be asked in the meantime. */
+	change(&s, "http://c:1, http://d:1");
+	assert_true(node_is_healthy(named(&s, "c:1")) && node_is_healthy(named(&s, "d:1")));
+	atomic_store(&named(&s, "c:1")->state.healthy, false);
+	change(&s, "http://c:1, http://e:1");
+	assert_true(node_is_healthy(named(&s, "e:1")));
+	nodes_close(&s);
+}
+
 static void another_scheme_is_another_node(void **state)
 {
 	(void)state;
@@ -145,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_known_of_a_node_outlives_its_configuration),
+		cmocka_unit_test(who_comes_to_others_is_to_prove_itself),
 		cmocka_unit_test(another_scheme_is_another_node),
 		cmocka_unit_test(a_number_is_given_again_when_no_plan_names_it),
 		cmocka_unit_test(a_node_that_comes_back_soon_is_the_same),
