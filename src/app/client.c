@@ -147,6 +147,33 @@ int client_refused(const struct client *t, const struct client_answer *a)
 	return EXIT_NO;
 }
 
+static int print_answer(struct client *t, const struct client_request *r,
+			const struct client_answer *a)
+{
+	if ((a->status != 200 && a->status != 202) || !a->json)
+		return client_refused(t, a);
+	if (!t->json)
+		return r->print(t, a->json);
+	fputs(a->text, stdout);
+	return a->status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
+}
+
+int client_do(const struct command *c, const struct client_options *o,
+	      const struct client_request *r)
+{
+	struct client t;
+	struct client_answer a;
+	int code;
+	if (client_open(&t, c, o, &code)) {
+		bool answered = client_ask(&t, r->method, r->path, r->body, r->if_epoch, &a);
+		code = answered ? print_answer(&t, r, &a) : EXIT_UNREACHABLE;
+		client_answer_free(&a);
+		client_close(&t);
+	}
+	json_decref(r->body);
+	return code;
+}
+
 const char *client_who(void)
 {
 	const char *sudo = getenv("SUDO_USER");

@@ -59,6 +59,22 @@ void client_answer_free(struct client_answer *a);
 /* Says what the balancer found wrong; EXIT_NO. With -o json the answer itself is printed. */
 int client_refused(const struct client *t, const struct client_answer *a);
 
+/* What a command asks of the balancer. */
+struct client_request {
+	const char *method, *path;
+	json_t *body;	   /* moved in */
+	uint64_t if_epoch; /* 0: whatever it is */
+	/* Says in text what the answer to it says. Returns the exit code. */
+	int (*print)(struct client *t, const json_t *answer);
+};
+
+/*
+ * All that a command does that asks once: finds the balancer, asks, and prints what it says; with
+ * -o json the answer itself. Returns the exit code.
+ */
+int client_do(const struct command *c, const struct client_options *o,
+	      const struct client_request *r);
+
 /* Who asks, for the audit log: the login name, also behind sudo. */
 const char *client_who(void);
 

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/client.h"
@@ -22,8 +21,9 @@ static void print_drained(const json_t *j, const char *node)
 		       paint(PAINT_RED), paint(PAINT_NONE));
 }
 
-static int print_change(const json_t *j)
+static int print_change(struct client *t, const json_t *j)
 {
+	(void)t;
 	const char *node = json_string_value(json_object_get(j, "node"));
 	const char *state = json_string_value(json_object_get(j, "state"));
 	const char *before = json_string_value(json_object_get(j, "before"));
@@ -57,42 +57,6 @@ static void encode(const char *name, char *to, size_t bytes)
 	to[n] = 0;
 }
 
-static int change(struct client *t, const char *node, json_t *body)
-{
-	char path[1024], encoded[768];
-	struct client_answer a;
-	encode(node, encoded, sizeof encoded);
-	snprintf(path, sizeof path, "/v1/nodes/%s/state", encoded);
-	if (!client_ask(t, "PUT", path, body, 0, &a))
-		return EXIT_UNREACHABLE;
-	int code;
-	if ((a.status != 200 && a.status != 202) || !a.json) {
-		code = client_refused(t, &a);
-	} else if (t->json) {
-		fputs(a.text, stdout);
-		code = a.status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
-	} else {
-		code = print_change(a.json);
-	}
-	client_answer_free(&a);
-	return code;
-}
-
-static int run(const struct command *c, struct client_options *o, const char *node,
-	       json_t *body /* moved in; NULL: the reason is no text */)
-{
-	struct client t;
-	int code;
-	if (!body)
-		return command_misused(c, "--reason: is not UTF-8 text");
-	if (client_open(&t, c, o, &code)) {
-		code = change(&t, node, body);
-		client_close(&t);
-	}
-	json_decref(body);
-	return code;
-}
-
 static bool is_delay(const struct command *c, const char *text)
 {
 	uint64_t ms;
@@ -102,37 +66,41 @@ static bool is_delay(const struct command *c, const char *text)
 	return false;
 }
 
-int command_drain(const struct command *c, int argc, char **argv)
+static int change_state(const struct command *c, const struct client_options *o, const char *node,
+			json_t *body /* moved in */)
+{
+	char path[1024], encoded[768];
+	encode(node, encoded, sizeof encoded);
+	snprintf(path, sizeof path, "/v1/nodes/%s/state", encoded);
+	return client_do(c, o, &(struct client_request){ "PUT", path, body, 0, print_change });
+}
+
+static int run(const struct command *c, int argc, char **argv, bool drain)
 {
 	struct client_options o = { 0 };
 	const char *reason = NULL, *delay = NULL;
 	const struct command_option options[] = { CLIENT_OPTIONS(&o),
 						  { 0, "reason", &reason, NULL },
 						  { 0, "delay", &delay, NULL } };
-	int code, operands = command_options(c, argc, argv, options, 5, &code);
+	int code, operands = command_options(c, argc, argv, options, drain ? 5 : 4, &code);
 	if (operands < 0)
 		return code;
 	if (operands != 1)
 		return command_misused(c, "one node is expected, as `crossfade status` shows it");
 	if (delay && !is_delay(c, delay))
 		return EXIT_USAGE;
-	return run(c, &o, argv[1],
-		   json_pack("{s:s,s:s*,s:s*,s:s}", "state", "drain", "delay", delay, "reason",
-			     reason, "who", client_who()));
+	json_t *body = json_pack("{s:s,s:s*,s:s*,s:s}", "state", drain ? "drain" : "ready", "delay",
+				 delay, "reason", reason, "who", client_who());
+	return body ? change_state(c, &o, argv[1], body)
+		    : command_misused(c, "--reason: is not UTF-8 text");
+}
+
+int command_drain(const struct command *c, int argc, char **argv)
+{
+	return run(c, argc, argv, true);
 }
 
 int command_ready(const struct command *c, int argc, char **argv)
 {
-	struct client_options o = { 0 };
-	const char *reason = NULL;
-	const struct command_option options[] = { CLIENT_OPTIONS(&o),
-						  { 0, "reason", &reason, NULL } };
-	int code, operands = command_options(c, argc, argv, options, 4, &code);
-	if (operands < 0)
-		return code;
-	if (operands != 1)
-		return command_misused(c, "one node is expected, as `crossfade status` shows it");
-	return run(c, &o, argv[1],
-		   json_pack("{s:s,s:s*,s:s}", "state", "ready", "reason", reason, "who",
-			     client_who()));
+	return run(c, argc, argv, false);
 }

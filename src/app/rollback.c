@@ -25,6 +25,13 @@ static void explain(struct client *t)
 	client_answer_free(&a);
 }
 
+static int print(struct client *t, const json_t *j)
+{
+	int code = weights_text_change(j);
+	explain(t);
+	return code;
+}
+
 int command_rollback(const struct command *c, int argc, char **argv)
 {
 	struct client_options o = { 0 };
@@ -36,24 +43,6 @@ int command_rollback(const struct command *c, int argc, char **argv)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
-	struct client t;
-	struct client_answer a;
-	if (!client_open(&t, c, &o, &code))
-		return code;
 	json_t *body = json_pack("{s:s*,s:s}", "reason", reason, "who", client_who());
-	if (!client_ask(&t, "POST", "/v1/rollback", body, 0, &a)) {
-		code = EXIT_UNREACHABLE;
-	} else if ((a.status != 200 && a.status != 202) || !a.json) {
-		code = client_refused(&t, &a);
-	} else if (t.json) {
-		fputs(a.text, stdout);
-		code = a.status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
-	} else {
-		code = weights_text_change(a.json);
-		explain(&t);
-	}
-	client_answer_free(&a);
-	json_decref(body);
-	client_close(&t);
-	return code;
+	return client_do(c, &o, &(struct client_request){ "POST", "/v1/rollback", body, 0, print });
 }

@@ -1,46 +1,22 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/client.h"
 #include "app/weights_text.h"
-#include "base/span.h"
 #include "base/limits.h"
+#include "base/span.h"
 
-static int show(struct client *t)
+static int print_now(struct client *t, const json_t *j)
 {
-	struct client_answer a;
-	if (!client_ask(t, "GET", "/v1/weights", NULL, 0, &a))
-		return EXIT_UNREACHABLE;
-	int code = EXIT_OK;
-	if (a.status != 200 || !a.json) {
-		code = client_refused(t, &a);
-	} else if (t->json) {
-		fputs(a.text, stdout);
-	} else {
-		weights_text_share(stdout, a.json);
-		printf("   epoch %lld\n",
-		       (long long)json_integer_value(json_object_get(a.json, "epoch")));
-	}
-	client_answer_free(&a);
-	return code;
+	(void)t;
+	weights_text_share(stdout, j);
+	printf("   epoch %lld\n", (long long)json_integer_value(json_object_get(j, "epoch")));
+	return EXIT_OK;
 }
 
-static int change(struct client *t, json_t *body, uint64_t if_epoch)
+static int print_change(struct client *t, const json_t *j)
 {
-	struct client_answer a;
-	if (!client_ask(t, "PUT", "/v1/weights", body, if_epoch, &a))
-		return EXIT_UNREACHABLE;
-	int code;
-	if ((a.status != 200 && a.status != 202) || !a.json) {
-		code = client_refused(t, &a);
-	} else if (t->json) {
-		fputs(a.text, stdout);
-		code = a.status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
-	} else {
-		code = weights_text_change(a.json);
-	}
-	client_answer_free(&a);
-	return code;
+	(void)t;
+	return weights_text_change(j);
 }
 
 static bool read_weight(const struct command *c, const char *text, unsigned long long *weight)
@@ -80,17 +56,10 @@ int command_weights(const struct command *c, int argc, char **argv)
 		return command_misused(c, "0 0: nobody would be served");
 	if (if_epoch && (!span_to_u64(span_of(if_epoch), INT64_MAX, &epoch) || !epoch))
 		return command_misused(c, "--if-epoch %s: is not an epoch", if_epoch);
-	struct client t;
-	if (!client_open(&t, c, &o, &code))
-		return code;
-	if (operands) {
-		json_t *body = change_body(source, target, reason);
-		code = body ? change(&t, body, epoch)
-			    : command_misused(c, "--reason: is not UTF-8 text");
-		json_decref(body);
-	} else {
-		code = show(&t);
-	}
-	client_close(&t);
-	return code;
+	struct client_request now = { "GET", "/v1/weights", NULL, 0, print_now };
+	if (!operands)
+		return client_do(c, &o, &now);
+	json_t *body = change_body(source, target, reason);
+	struct client_request change = { "PUT", "/v1/weights", body, epoch, print_change };
+	return body ? client_do(c, &o, &change) : command_misused(c, "--reason: is not UTF-8 text");
 }
