@@ -52,6 +52,8 @@
 #define FIELDS_MAX 256
 /* Fields that we add to those: who the client is, traces, a length. Replaced ones count again. */
 #define FIELDS_ADDED_MAX 32
+/* Of an X-Amzn-Trace-Id that is kept, as AWS ALB has it: what is longer is replaced. */
+#define TRACE_BYTES (7 * 1024)
 /* Names in a Connection field besides close, keep-alive and upgrade: each is looked for in turn. */
 #define CONNECTION_OPTIONS_MAX 32
 /*

@@ -3,14 +3,7 @@
 #include <stdio.h>
 
 #include "base/bug.h"
-
-uint64_t chance_next(struct chance *c)
-{
-	uint64_t z = c->state += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
+#include "proxy/trace.h"
 
 /* One field with all values that were there, and `value` behind them (RFC 9110, 5.3). */
 static bool append_to(struct msg *m, enum name name, struct span value)
@@ -105,52 +98,11 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 	return origin;
 }
 
-/* --- traces --- */
-
-static char *put_hex(char *at, uint64_t value, unsigned digits)
-{
-	static const char hex[] = "0123456789abcdef";
-	for (unsigned i = digits; i-- > 0;)
-		*at++ = hex[value >> (4 * i) & 15];
-	return at;
-}
-
-/* An id of all zeros is not valid (W3C Trace Context, 3.2.2). */
-static uint64_t nonzero(struct chance *c)
-{
-	uint64_t n = chance_next(c);
-	return n ? n : 1;
-}
-
-static bool add_trace(struct msg *m, const struct forward_facts *facts)
-{
-	if (facts->listener->trace == TRACE_KEEP)
-		return true;
-	char text[64], *at;
-	if (!msg_find(m, NAME_X_AMZN_TRACE_ID)) {
-		memcpy(text, "Root=1-", 7);
-		at = put_hex(text + 7, facts->wall_ns / 1000000000u, 8);
-		*at++ = '-';
-		at = put_hex(at, nonzero(facts->chance), 16);
-		at = put_hex(at, chance_next(facts->chance), 8);
-		if (!msg_add(m, NAME_X_AMZN_TRACE_ID, (struct span){ text, (size_t)(at - text) }))
-			return false;
-	}
-	if (msg_find(m, NAME_TRACEPARENT))
-		return true;
-	memcpy(text, "00-", 3);
-	at = put_hex(text + 3, nonzero(facts->chance), 16);
-	at = put_hex(at, chance_next(facts->chance), 16);
-	*at++ = '-';
-	at = put_hex(at, nonzero(facts->chance), 16);
-	memcpy(at, "-01", 3);
-	return msg_add(m, NAME_TRACEPARENT, (struct span){ text, (size_t)(at + 3 - text) });
-}
-
 bool forward_client(struct msg *request, const struct forward_facts *facts)
 {
 	must(request->kind == MSG_REQUEST);
-	return add_forwarded(request, facts) && add_trace(request, facts);
+	return add_forwarded(request, facts) && (facts->listener->trace == TRACE_KEEP ||
+						 trace_add(request, facts->wall_ns, facts->chance));
 }
 
 bool forward_edit(struct msg *request, const struct cluster *cluster)

@@ -5,12 +5,8 @@
 
 #include "base/arena.h"
 #include "http/msg.h"
+#include "proxy/chance.h"
 #include "proxy/plan.h"
-
-struct chance {
-	uint64_t state; /* of splitmix64: one worker's, from its seed */
-};
-uint64_t chance_next(struct chance *c);
 
 struct forward_facts {
 	const struct listener *listener;
@@ -29,10 +25,9 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 			   const struct addr *peer);
 
 /*
- * Adds X-Forwarded-For, -Proto and -Port as the listener says, and the trace fields that are not
- * there; a trusted peer's -Proto and -Port stay: X-Amzn-Trace-Id (Root=1-TIME-RANDOM) and
- * traceparent (W3C Trace Context, level 1). False when the fields get too many or too long for a
- * head.
+ * Adds X-Forwarded-For, -Proto and -Port as the listener says; a trusted peer's -Proto and -Port
+ * stay. Then the trace fields (trace.h), unless the listener keeps them. False when the fields get
+ * too many or too long for a head.
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 
