@@ -157,7 +157,7 @@ static uint64_t age_ns(const struct exchange *ex)
 /* A client that goes before its answer has begun is 460, as with AWS ALB. */
 static unsigned status_told(const struct exchange *ex)
 {
-	if (ex->status)
+	if (ex->status && !ex->orphaned_ns)
 		return ex->status;
 	return ex->why != ERR_NONE && !err_status((enum err)ex->why) ? 460 : 0;
 }
@@ -245,7 +245,7 @@ static void put_target_time(struct line *l)
 /* The head of an answer goes out in the turn in which it came in. */
 static void put_response_time(struct line *l)
 {
-	put_time_or_failure(l, l->ex->answered_ns, 0);
+	put_time_or_failure(l, l->ex->answered_ns && !l->ex->orphaned_ns, 0);
 }
 
 static void put_total_time(struct line *l)
@@ -274,7 +274,9 @@ static void put_received(struct line *l)
 static void put_sent(struct line *l)
 {
 	const struct exchange *ex = l->ex;
-	put_number(l, ex->notes->answer_head_bytes + ex->answer_bytes + reply_told(&ex->reply));
+	put_number(l, ex->orphaned_ns ? 0
+				      : ex->notes->answer_head_bytes + ex->answer_bytes +
+						reply_told(&ex->reply));
 }
 
 static void put_request_line(struct line *l)
@@ -318,6 +320,21 @@ static void put_kind(struct line *l)
 {
 	if (l->ex->request)
 		put_text(l, class_name(l->ex->class.class));
+}
+
+/*
+ * What became of a write: by the status of its answer, which its client need not have got. A 5xx
+ * may have been applied, in part or whole.
+ */
+static void put_outcome(struct line *l)
+{
+	const struct access_attempt *t = last_attempt(l->ex);
+	if (!l->ex->request || l->ex->class.class != CLASS_WRITE)
+		return;
+	if (t && t->status)
+		put_text(l, t->status < 400 ? "accepted" : t->status < 500 ? "rejected" : "failed");
+	else
+		put_text(l, l->ex->unknown ? "unknown" : "not_sent");
 }
 
 static void put_user_agent(struct line *l)

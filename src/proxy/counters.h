@@ -86,11 +86,12 @@ struct counters {
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
 	counter in_flight[ARMS];
-	counter queued[ARMS];	       /* requests that wait for a connection to a node */
-	counter retries[ARMS];	       /* attempts after one that failed */
-	counter retries_refused[ARMS]; /* not made: the budget was spent */
-	counter writes_unknown[ARMS];  /* attempts that were sent and not answered */
-	struct latency latency[ARMS];  /* from the request's first byte to the end of its answer */
+	counter queued[ARMS];		   /* requests that wait for a connection to a node */
+	counter retries[ARMS];		   /* attempts after one that failed */
+	counter retries_refused[ARMS];	   /* not made: the budget was spent */
+	counter writes_unknown[ARMS];	   /* attempts that were sent and not answered */
+	counter writes_seen_through[ARMS]; /* their clients had gone */
+	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
 	/* From the request's way to the node to its answer's head. */
 	struct latency answering[ARMS];
 	counter handshakes[SIDES], handshakes_resumed[SIDES], handshakes_failed[SIDES];

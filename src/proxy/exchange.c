@@ -22,7 +22,8 @@ static void count(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
 	struct counters *c = d->counters;
-	counter_add(&c->requests[ex->listener->number][ex->arm][status_class(ex)], 1);
+	unsigned class = ex->orphaned_ns ? 0 : status_class(ex);
+	counter_add(&c->requests[ex->listener->number][ex->arm][class], 1);
 	if (ex->request)
 		counter_add(&c->classes[ex->listener->number][ex->arm][ex->class.class], 1);
 	if (ex->arm == ARM_NONE)
@@ -102,6 +103,12 @@ static void note_outcome(struct exchange *ex)
 	ex->unknown = true;
 	if (ex->class.class == CLASS_WRITE)
 		counter_add(&ex->desk->counters->writes_unknown[ex->arm], 1);
+}
+
+/* Whether there is a node's stream to pass anything to. */
+static bool is_with_node(const struct exchange *ex)
+{
+	return ex->state == EXCHANGE_PASSING || ex->state == EXCHANGE_ORPHANED;
 }
 
 /* Gives the cluster's side up, both ways. */
@@ -214,7 +221,7 @@ static void pass_body(struct exchange *ex)
 {
 	struct stream *to = ex->back.peer;
 	struct chain *pending = &ex->retry.pending, part = { 0 };
-	if (ex->state != EXCHANGE_PASSING || to->in != STREAM_BODY)
+	if (!is_with_node(ex) || to->in != STREAM_BODY)
 		return;
 	chain_move_some(&part, pending, pending->bytes < to->credit ? pending->bytes : to->credit);
 	bool over = is_whole(ex) && !pending->bytes;
@@ -532,11 +539,36 @@ static void request_broke(struct exchange *ex, enum err why)
 		answer_here(ex, err_status(why) ? why : ERR_CUT_REQUEST);
 }
 
+/*
+ * A write of which a node may have got a byte, and the rest is here: what becomes of it is to be
+ * known, and an answer that has begun says that. When all is broken off nobody waits.
+ */
+static bool is_to_be_seen_through(const struct exchange *ex, enum err why)
+{
+	return why != ERR_STOPPING && ex->state == EXCHANGE_PASSING && ex->node &&
+	       ex->class.class == CLASS_WRITE && is_whole(ex) && !ex->status &&
+	       pool_look(ex->back.peer).sent;
+}
+
+/* Its answer is read, as far as this credit goes, and dropped: nobody waits for more of it. */
+static void see_through(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	ex->state = EXCHANGE_ORPHANED;
+	ex->orphaned_ns = d->io->now_ns;
+	counter_add(&d->counters->writes_seen_through[ex->arm], 1);
+	if (stream_receives(&ex->back) && ex->back.credit < STREAM_CREDIT_BYTES)
+		stream_grant(ex->back.peer, STREAM_CREDIT_BYTES - ex->back.credit);
+}
+
 static void client_left(struct exchange *ex, enum err why)
 {
 	counter_add(&ex->desk->counters->aborted[why], 1);
 	reply_stop(&ex->reply);
-	abandon_back(ex, why);
+	if (is_to_be_seen_through(ex, why))
+		see_through(ex);
+	else
+		abandon_back(ex, why);
 }
 
 static void asked_abort(struct stream *to, enum stream_way way, enum err why)
@@ -573,6 +605,16 @@ static void note_answer(struct exchange *ex, const struct msg *m)
 		access_note_answer(ex->notes, m);
 }
 
+/* What an answer says to nobody: when its head is there, a body without end is not waited for. */
+static void drop_answer(struct exchange *ex, struct chain *c, bool end)
+{
+	uint64_t wait_ns = ex->plan->clusters[ex->arm].policy.idle_ms * 1000000ull;
+	chain_drop(c);
+	if (end || (ex->back.credit && ex->desk->io->now_ns - ex->orphaned_ns < wait_ns))
+		return;
+	abandon_back(ex, ERR_CANCELED);
+}
+
 static void answered_head(struct stream *to, struct msg *m, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
@@ -580,7 +622,8 @@ static void answered_head(struct stream *to, struct msg *m, bool end)
 	if (m->status >= 200 || m->status == 101)
 		note_answer(ex, m);
 	live_node_answered(ex->node);
-	stream_head(ex->front.peer, m, end);
+	if (ex->state == EXCHANGE_PASSING)
+		stream_head(ex->front.peer, m, end);
 	leave_node_if_over(ex);
 	end_if_over(ex);
 }
@@ -588,8 +631,12 @@ static void answered_head(struct stream *to, struct msg *m, bool end)
 static void answered_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
-	ex->answer_bytes += c->bytes;
-	stream_data(ex->front.peer, c, end);
+	if (ex->state == EXCHANGE_ORPHANED) {
+		drop_answer(ex, c, end);
+	} else {
+		ex->answer_bytes += c->bytes;
+		stream_data(ex->front.peer, c, end);
+	}
 	leave_node_if_over(ex);
 	end_if_over(ex);
 }
@@ -597,7 +644,8 @@ static void answered_data(struct stream *to, struct chain *c, bool end)
 static void answered_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, back);
-	stream_trailers(ex->front.peer, m);
+	if (ex->state == EXCHANGE_PASSING)
+		stream_trailers(ex->front.peer, m);
 	leave_node_if_over(ex);
 	end_if_over(ex);
 }
@@ -616,6 +664,8 @@ static void answered_grant(struct stream *to, size_t bytes)
 static bool may_try_again(struct exchange *ex, enum err why, const struct pool_attempt *a)
 {
 	struct desk *d = ex->desk;
+	if (ex->state == EXCHANGE_ORPHANED)
+		return false;
 	struct attempt_facts facts = {
 		.repeatable = ex->class.repeatable && !ex->request->tunnel,
 		.sent = a->sent,
@@ -655,6 +705,8 @@ static void node_failed(struct exchange *ex, enum err why)
 				 pool_is_fresh(ex->back.peer));
 	ex->last_failure = (uint16_t)why;
 	abandon_back(ex, why);
+	if (ex->state == EXCHANGE_ORPHANED)
+		return;
 	if (again) {
 		begin_again(ex, a.reused);
 		return;
@@ -688,6 +740,17 @@ void desk_cut(struct desk *d)
 		if (!ex->node || ex->node->duty != DUTY_CUT)
 			continue;
 		node_failed(ex, ERR_NODE_DRAINED);
+		end_if_over(ex);
+	}
+}
+
+void desk_abandon_orphans(struct desk *d)
+{
+	list_each_safe(l, &d->open) {
+		struct exchange *ex = list_entry(l, struct exchange, link);
+		if (ex->state != EXCHANGE_ORPHANED)
+			continue;
+		abandon_back(ex, ERR_STOPPING);
 		end_if_over(ex);
 	}
 }

@@ -42,8 +42,8 @@ struct desk {
 		unsigned n;
 		bool freed; /* one may have, since it was looked at last */
 	} queues[ARMS];
-	struct list held;    /* their bodies are held until a byte of them is sent */
-	struct list ended;   /* freed at the end of the turn */
+	struct list held;  /* their bodies are held until a byte of them is sent */
+	struct list ended; /* freed at the end of the turn */
 	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
 	uint64_t in_flight_now, in_flight_before;
 };
@@ -52,6 +52,7 @@ enum exchange_state {
 	EXCHANGE_REQUEST,  /* its head has not come */
 	EXCHANGE_WAITING,  /* no decision yet */
 	EXCHANGE_PASSING,  /* between the client and a node */
+	EXCHANGE_ORPHANED, /* the client has gone from a write, which is seen through */
 	EXCHANGE_REPLYING, /* the answer is made here */
 	EXCHANGE_ENDED,
 };
@@ -92,6 +93,7 @@ struct exchange {
 	bool counted; /* in in_flight_now or in_flight_before */
 	bool stale;   /* an idle connection failed: further attempts have one of their own */
 	bool unknown; /* an attempt was sent and not answered: it may have been applied */
+	uint64_t orphaned_ns; /* when the client of a write went that is seen through; else 0 */
 };
 
 void desk_open(struct desk *d);
@@ -116,6 +118,11 @@ bool desk_is_freed(const struct desk *d);
 void desk_time_waiting(struct desk *d);
 /* Requests whose node is to be cut are tried elsewhere, where that may be, or end with 502. */
 void desk_cut(struct desk *d);
+/*
+ * Clients have gone from writes that are with a node: their answers are awaited, for as long as the
+ * cluster's timeout allows, so that it is known what became of them. Now they no longer are.
+ */
+void desk_abandon_orphans(struct desk *d);
 /* The epoch has moved on: what is under way counts as decided before. */
 void desk_new_epoch(struct desk *d);
 /* As bufs_trim(). */

@@ -33,9 +33,9 @@ struct worker {
 	struct budget front_budget;
 	struct gate gate;
 	struct timer trim; /* set when connections have gone, until their memory has */
-	uint32_t duties; /* of the door, as last looked at */
-	bool stopping;	 /* accepts no more */
-	bool hurried;	 /* idle clients have been closed */
+	uint32_t duties;   /* of the door, as last looked at */
+	bool stopping;	   /* accepts no more */
+	bool hurried;	   /* idle clients have been closed */
 };
 
 /* --- connections --- */
@@ -258,10 +258,10 @@ static bool accepts(const struct worker *w)
 	return false;
 }
 
-/* No client is there, and none can come. */
+/* No client is there, none can come, and none has left a write behind. */
 static bool is_drained(const struct worker *w)
 {
-	return w->stopping && !w->fronts.open_n && !accepts(w);
+	return w->stopping && !w->fronts.open_n && !accepts(w) && list_empty(&w->desk.open);
 }
 
 static void look_at_stop(struct worker *w)
@@ -277,8 +277,10 @@ static void look_at_stop(struct worker *w)
 	}
 	/* Each turn: the accept queue may still bring somebody. */
 	bool aborting = atomic_load_explicit(&door->aborting, memory_order_acquire);
-	if (aborting)
+	if (aborting) {
 		h1_fronts_abort(&w->fronts);
+		desk_abandon_orphans(&w->desk);
+	}
 	if (!is_drained(w))
 		return;
 	atomic_store_explicit(&door->drained, true, memory_order_release);
@@ -402,8 +404,7 @@ struct worker *worker_open(const struct worker_config *c)
 
 bool worker_is_over(const struct worker *w)
 {
-	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.open) &&
-	       list_empty(&w->desk.ended);
+	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.ended);
 }
 
 void worker_close(struct worker *w)

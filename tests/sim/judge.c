@@ -315,6 +315,14 @@ void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
 			   number(a->id));
 }
 
+void judge_abandoned(const struct world *w, const struct ask *a)
+{
+	if (temper_is_harmless(&w->temper) && a->kind == KIND_WRITE && !a->upgrades &&
+	    a->deed.fate == FATE_WHOLE)
+		judge_fail(w, "seen through", "write %llu is left with node %u of arm %d",
+			   number(a->id), a->server->number, a->server->arm);
+}
+
 void judge_one_at_a_time(const struct world *w, const struct ask *present)
 {
 	if (present)
@@ -407,7 +415,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 		return !temper_is_harmless(t);
 	case 503:
 		return t->deserts || t->crashes || t->ending == ENDING_ABORT ||
-		       (t->share && t->hasty);
+		       /* A write that its client has left keeps its place at a silent node. */
+		       (t->share && (t->hasty || t->ill));
 	case 504:
 		return t->hasty || t->faults.unreachable;
 	default:

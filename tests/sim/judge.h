@@ -11,6 +11,7 @@
  *   no write twice       no write reaches nodes twice
  *   no read twice        nor does a read that is not repeatable, or of which an answer has begun; and
  *                        no request is tried too often
+ *   seen through         a write that is whole at a node is let go only when that has answered
  *   one at a time        a node's connection carries one request after the other, and no late ones
  *   plain HTTP           what the balancer sends is canonical, without fields of another hop
  *   exact weights        of each worker, over each period in which they stand still
@@ -84,6 +85,8 @@ void judge_word(const struct world *w, unsigned worker, const struct node_state 
 /* A request's head. Gives what it was. */
 struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r);
 void judge_arrived(struct world *w, struct ask *a, const struct reader *r);
+/* The balancer has left the node, which has all of it and has not answered. */
+void judge_abandoned(const struct world *w, const struct ask *a);
 /* A head has come; `present` is what has not been answered yet. */
 void judge_one_at_a_time(const struct world *w, const struct ask *present);
 /* Bytes have come where the node had closed behind its answer to `last`. */

@@ -116,13 +116,20 @@ static uint64_t clients_of(const struct hand *h)
 	return n;
 }
 
+/* With a node: with a client, or left behind by one. */
+static uint64_t requests_of(const struct hand *h)
+{
+	return counter_read(&h->counters.in_flight[ARM_SOURCE]) +
+	       counter_read(&h->counters.in_flight[ARM_TARGET]);
+}
+
 static void judge_stopping(const struct world *w, unsigned i, struct hand *h)
 {
 	if (!h->worker || h->stalled || !is_past(w, h->went_on_ms))
 		return;
 	if (w->aborting && is_past(w, w->aborting_ms))
 		judge_fail(w, "a stop ends", "worker %u goes on though it is to break off", i);
-	if (!w->stopping || clients_of(h))
+	if (!w->stopping || clients_of(h) || requests_of(h))
 		return;
 	if (!h->clientless_ms)
 		h->clientless_ms = world_now_ms(w);

@@ -260,9 +260,17 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 		v->latest->request_heard = v->reader.state == READ_RAW ? v->tunnel_n : v->reader.body_n;
 }
 
+/* The balancer has closed. */
+static void judge_leaving(const struct visit *v)
+{
+	if (v->ask && v->request_over && !v->answered)
+		judge_abandoned(v->server->world, v->ask);
+}
+
 static void finished(struct peer *p)
 {
 	struct visit *v = visit_of(p, peer);
+	judge_leaving(v);
 	timer_clear(&v->delay);
 	bool tunnel = v->reader.state == READ_RAW;
 	if (!tunnel || peer_has_sent_all(p))
@@ -281,6 +289,7 @@ static void sent(struct peer *p)
 static void broken(struct peer *p)
 {
 	struct visit *v = visit_of(p, peer);
+	judge_leaving(v);
 	timer_clear(&v->delay);
 }
 

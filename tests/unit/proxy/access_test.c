@@ -169,7 +169,9 @@ static void json_has_them_by_name_and_some_more(void **state)
 		"\"conn_trace_id\":\"TID_bd64a5d9adefe000\",\"transformed_host\":null,"
 		"\"transformed_uri\":null,\"request_transform_status\":null,"
 		"\"listener\":\"weighted\",\"node\":\"es-1:9200\",\"method\":\"GET\","
-		"\"host\":\"search.test\",\"path\":\"/a?b=c\",\"kind\":\"write\",\"total_time\":2.000,\"epoch\":3,"
+		"\"host\":\"search.test\",\"path\":\"/"
+		"a?b=c\",\"kind\":\"write\",\"outcome\":\"accepted\",\"total_time\":2.000,"
+		"\"epoch\":3,"
 		"\"attempts\":1,\"traceparent\":null}");
 }
 
@@ -190,6 +192,46 @@ static void a_client_that_goes_is_460_and_its_times_are_unknown(void **state)
 	assert_json(s, "response_processing_time", "-1");
 	assert_json(s, "error_reason", "\"peer_reset\"");
 	assert_json(s, "target", "\"10.1.0.1:9200\"");
+}
+
+static void a_write_whose_client_goes_has_its_answers_status_all_the_same(void **state)
+{
+	struct scene *s = *state;
+	s->ex.status = 200;
+	s->ex.orphaned_ns = 1;
+	s->ex.why = ERR_PEER_RESET;
+	note(s);
+	attempt(s, "10.1.0.1", 200);
+	assert_json(s, "elb_status_code", "460");
+	assert_json(s, "target_status_code", "200");
+	assert_json(s, "target_processing_time", "1.500");
+	assert_json(s, "response_processing_time", "-1");
+	assert_json(s, "sent_bytes", "0");
+	assert_json(s, "error_reason", "\"peer_reset\"");
+	assert_json(s, "outcome", "\"accepted\"");
+}
+
+static void a_write_has_an_outcome(void **state)
+{
+	struct scene *s = *state;
+	static const struct {
+		unsigned status;
+		bool unknown, read;
+		const char *outcome;
+	} rows[] = {
+		{ 201, false, false, "\"accepted\"" }, { 399, false, false, "\"accepted\"" },
+		{ 400, false, false, "\"rejected\"" }, { 499, false, false, "\"rejected\"" },
+		{ 500, false, false, "\"failed\"" },   { 0, true, false, "\"unknown\"" },
+		{ 0, false, false, "\"not_sent\"" },   { 200, false, true, "null" },
+	};
+	note(s);
+	attempt(s, "10.1.0.1", 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		s->ex.notes->attempts[0].status = (uint16_t)rows[i].status;
+		s->ex.unknown = rows[i].unknown;
+		s->ex.class.class = rows[i].read ? CLASS_READ : CLASS_WRITE;
+		assert_json(s, "outcome", rows[i].outcome);
+	}
 }
 
 static void an_answer_made_here_names_its_reason(void **state)
@@ -387,6 +429,8 @@ int main(void)
 		TEST(a_line_has_the_fields_of_alb),
 		TEST(json_has_them_by_name_and_some_more),
 		TEST(a_client_that_goes_is_460_and_its_times_are_unknown),
+		TEST(a_write_whose_client_goes_has_its_answers_status_all_the_same),
+		TEST(a_write_has_an_outcome),
 		TEST(an_answer_made_here_names_its_reason),
 		TEST(what_was_no_request_is_severe),
 		TEST(a_tunnel_is_a_web_socket),

@@ -77,6 +77,7 @@ static int close_fixture(void **state)
 		party_leave(&f->clients[i], ERR_PEER_RESET);
 		party_free(&f->clients[i]);
 	}
+	desk_abandon_orphans(&f->desk);
 	live_nodes_close_idle(&f->live);
 	far_settle(&f->s.far);
 	assert_int_equal(sample_pins(&f->sample), 0);
@@ -931,7 +932,7 @@ static void a_client_that_leaves_resets_its_node(void **state)
 		void *own;
 		open_fixture(&own);
 		struct fixture *f = own;
-		bool whole = i & 1, begun = i & 2;
+		bool whole = i & 1, begun = i & 2; /* a read that is whole, a write that is not */
 		ask(f, whole ? GET : POST CHUNKED, whole);
 		if (begun)
 			far_say(source(f), HEAD_5 "hel");
@@ -944,6 +945,118 @@ static void a_client_that_leaves_resets_its_node(void **state)
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, begun ? 2 : 0), 1);
 		close_fixture(&own);
 	}
+}
+
+static uint64_t seen_through(const struct fixture *f)
+{
+	return counter_read(&f->counters.writes_seen_through[ARM_SOURCE]);
+}
+
+/* A write that the node has, and whose client goes. */
+static void orphan(struct fixture *f)
+{
+	ask(f, POST "Content-Length: 5\r\n", false);
+	party_say(&f->clients[0], "hello", true);
+	settle(f);
+	f->s.words.text[0] = 0;
+	party_leave(&f->clients[0], ERR_PEER_RESET);
+	settle(f);
+	assert_int_equal(seen_through(f), 1);
+	assert_false(list_empty(&f->desk.open));
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 1);
+}
+
+static void a_write_is_seen_through_when_its_client_leaves(void **state)
+{
+	struct fixture *f = *state;
+	orphan(f);
+	far_say(source(f), "HTTP/1.1 103 Early\r\n\r\n" HEAD_5 "hel");
+	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 1);
+	far_say(source(f), "lo");
+	assert_true(list_empty(&f->desk.open));
+	assert_words(&f->s.words, "");
+	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 0), 1);
+	assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
+	/* Its connection serves the next. */
+	ask_as(f, 1, SOURCE, GET, true);
+	assert_int_equal(connections(f), 1);
+	far_say(source(f), NO_CONTENT);
+}
+
+/* The node takes the rest of it as it can. */
+static void a_write_that_has_come_whole_is_sent_to_its_end(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST CHUNKED, false);
+	party_say(&f->clients[0], "hello", false);
+	settle(f);
+	stream_trailers(f->clients[0].stream.peer, trailers_of(&f->s.arena, "X-Sum", "7"));
+	party_leave(&f->clients[0], ERR_PEER_RESET);
+	settle(f);
+	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
+	far_say(source(f), NO_CONTENT);
+	assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
+}
+
+static void a_write_that_no_node_has_got_is_not_seen_through(void **state)
+{
+	struct fixture *f = *state;
+	begin_ask(f, 0, SOURCE, DELETE, true, STREAM_CREDIT_BYTES);
+	party_leave(&f->clients[0], ERR_PEER_RESET);
+	settle(f);
+	assert_int_equal(seen_through(f), 0);
+	assert_true(list_empty(&f->desk.open));
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
+}
+
+static void a_write_that_is_not_answered_is_waited_for_as_long_as_for_others(void **state)
+{
+	struct fixture *f = *state;
+	orphan(f);
+	far_pass_ms(&f->s.far, IDLE_MS - 10);
+	assert_false(list_empty(&f->desk.open));
+	far_pass_ms(&f->s.far, 20);
+	assert_true(list_empty(&f->desk.open));
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 1);
+	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 0);
+}
+
+/* Its status is known; of a body without end nobody waits for the rest. */
+static void an_answer_that_nobody_waits_for_is_read_in_bounds(void **state)
+{
+	(void)state;
+	for (int slow = 0; slow < 2; slow++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		orphan(f);
+		far_say(source(f), "HTTP/1.1 200 OK\r\n\r\n");
+		static char piece[STREAM_CREDIT_BYTES / 4 + 1];
+		memset(piece, 'x', sizeof piece - 1);
+		for (int i = 0; i < 4; i++) {
+			assert_false(list_empty(&f->desk.open));
+			if (slow)
+				far_pass_ms(&f->s.far, IDLE_MS / 4 + 1);
+			far_say(source(f), slow ? "x" : piece);
+			settle(f);
+		}
+		assert_true(list_empty(&f->desk.open));
+		assert_int_equal(source(f)->last, -ECONNRESET);
+		assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
+		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
+		close_fixture(&own);
+	}
+}
+
+static void a_write_left_behind_is_abandoned_when_all_is_broken_off(void **state)
+{
+	struct fixture *f = *state;
+	orphan(f);
+	desk_abandon_orphans(&f->desk);
+	settle(f);
+	assert_true(list_empty(&f->desk.open));
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 1);
 }
 
 static void a_request_that_breaks_is_answered_while_the_client_is_there(void **state)
@@ -1171,6 +1284,12 @@ int main(void)
 		cmocka_unit_test(a_body_may_be_so_large_and_no_larger),
 		TEST(a_body_that_grows_too_large_behind_an_answer_cuts_that),
 		cmocka_unit_test(a_client_that_leaves_resets_its_node),
+		TEST(a_write_is_seen_through_when_its_client_leaves),
+		TEST(a_write_that_has_come_whole_is_sent_to_its_end),
+		TEST(a_write_that_no_node_has_got_is_not_seen_through),
+		TEST(a_write_that_is_not_answered_is_waited_for_as_long_as_for_others),
+		cmocka_unit_test(an_answer_that_nobody_waits_for_is_read_in_bounds),
+		TEST(a_write_left_behind_is_abandoned_when_all_is_broken_off),
 		cmocka_unit_test(a_request_that_breaks_is_answered_while_the_client_is_there),
 		TEST(a_request_without_a_head_is_nobodys),
 		TEST(a_request_that_breaks_behind_its_answers_head_cuts_the_answer),
