@@ -282,6 +282,29 @@ static bool prepare(struct exchange *ex)
 	       forward_edit(ex->request, d->clusters[ex->arm].cluster);
 }
 
+/* A first attempt may always be made, a further one when there is budget for it. */
+static bool may_spend(struct exchange *ex)
+{
+	struct desk *d = ex->desk;
+	if (!ex->attempt_n || retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
+		return true;
+	counter_add(&d->counters->retries_refused[ex->arm], 1);
+	return false;
+}
+
+static void try_node(struct exchange *ex, struct live_node *node, bool fail_open)
+{
+	struct desk *d = ex->desk;
+	if (fail_open)
+		counter_add(&d->counters->fail_open, 1);
+	if (!may_spend(ex))
+		answer_here(ex, ex->last_failure);
+	else if (forward_host(ex->request, d->clusters[ex->arm].cluster, node->node))
+		attempt(ex, node);
+	else
+		answer_here(ex, ERR_HEAD_SIZE);
+}
+
 /* Chooses a node, now or later. The arm was chosen when the request came, and stays. */
 static void decide(struct exchange *ex)
 {
@@ -312,12 +335,7 @@ static void decide(struct exchange *ex)
 		break;
 	}
 	stop_waiting(ex);
-	if (fail_open)
-		counter_add(&d->counters->fail_open, 1);
-	if (forward_host(ex->request, cluster->cluster, node->node))
-		attempt(ex, node);
-	else
-		answer_here(ex, ERR_HEAD_SIZE);
+	try_node(ex, node, fail_open);
 }
 
 void desk_decide_waiting(struct desk *d)
@@ -661,9 +679,8 @@ static void answered_grant(struct stream *to, size_t bytes)
 		stream_grant(ex->front.peer, node_takes - client_may);
 }
 
-static bool may_try_again(struct exchange *ex, enum err why, const struct pool_attempt *a)
+static bool may_try_again(const struct exchange *ex, enum err why, const struct pool_attempt *a)
 {
-	struct desk *d = ex->desk;
 	if (ex->state == EXCHANGE_ORPHANED)
 		return false;
 	struct attempt_facts facts = {
@@ -674,12 +691,7 @@ static bool may_try_again(struct exchange *ex, enum err why, const struct pool_a
 		.attempts = ex->attempt_n,
 		.why = why,
 	};
-	if (!retry_is_right(&facts))
-		return false;
-	if (!a->sent || retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
-		return true;
-	counter_add(&d->counters->retries_refused[ex->arm], 1);
-	return false;
+	return retry_is_right(&facts);
 }
 
 /*

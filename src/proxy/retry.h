@@ -9,8 +9,8 @@
  * answer has come, and the node did not just take too long: it still works on that, and so would
  * the next. All of the body must still be held, and there are CONNECT_ATTEMPTS_MAX attempts at most.
  *
- * What was sent is tried again within a budget: a cluster in trouble must not get twice the work.
- * What no node has got is no work twice, and is not charged to it.
+ * All of that within a budget: a cluster in trouble must not get twice the work, nor its nodes twice
+ * the connections.
  *
  * What is held are references to the body's slices, charged to the cluster's budget:
  * RETRY_BODY_BYTES at most, else none of it.

@@ -28,9 +28,24 @@ static unsigned long long number(uint64_t n)
 	return n;
 }
 
+/* So much has failed that a worker has stopped trying again. */
+static bool is_budget_spent(const struct world *w)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < w->temper.workers; i++)
+		for (int arm = 0; arm < ARMS; arm++)
+			n += counter_read(&w->hands[i].counters.retries_refused[arm]);
+	return n > 0;
+}
+
 static bool is_calm(const struct world *w)
 {
-	return temper_is_calm(&w->temper);
+	return temper_is_calm(&w->temper) && !is_budget_spent(w);
+}
+
+static bool is_harmless(const struct world *w)
+{
+	return temper_is_harmless(&w->temper) && !is_budget_spent(w);
 }
 
 /* --- what the balancer decides --- */
@@ -412,7 +427,7 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	case 408:
 		return t->hasty || t->fickle;
 	case 502:
-		return !temper_is_harmless(t);
+		return !is_harmless(w);
 	case 503:
 		return t->deserts || t->crashes || t->ending == ENDING_ABORT ||
 		       /* A write that its client has left keeps its place at a silent node. */
@@ -505,7 +520,7 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
-	if (!temper_is_harmless(&w->temper) || c->left || c->told_to_close ||
+	if (!is_harmless(w) || c->left || c->told_to_close ||
 	    c->leaving == LEAVES_ASLEEP)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {

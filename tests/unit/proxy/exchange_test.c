@@ -747,11 +747,24 @@ static void when_the_budget_is_spent_a_read_is_not_repeated(void **state)
 	ask(f, GET, true);
 	check_not_repeated(f, source(f), "head(502) data.");
 	assert_int_equal(counter_read(&f->counters.retries_refused[ARM_SOURCE]), 1);
-	/* What no node has got costs nothing. */
-	far_host_refuse(&f->hosts[ARM_SOURCE][1]);
-	ask(f, GET, true);
-	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 1);
-	far_say(source(f), NO_CONTENT);
+}
+
+/* Connecting costs too. Where there is no other node nothing is refused. */
+static void when_the_budget_is_spent_no_other_node_is_connected_to(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned nodes = 1; nodes <= 2; nodes++) {
+		use_source_nodes(f, nodes);
+		while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+			;
+		far_host_refuse(&f->hosts[ARM_SOURCE][nodes - 1]);
+		ask_as(f, nodes, SOURCE, DELETE, true);
+		assert_words(&f->s.words, "head(502) data.");
+		assert_int_equal(counter_read(&f->counters.retries_refused[ARM_SOURCE]), nodes - 1);
+	}
+	assert_int_equal(connections(f), 0);
+	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 0);
+	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
 }
 
 static void what_is_held_of_a_write_is_let_go_when_it_is_sent(void **state)
@@ -1274,6 +1287,7 @@ int main(void)
 		TEST(an_upgrade_is_not_repeated),
 		TEST(a_read_that_takes_too_long_is_not_repeated),
 		TEST(when_the_budget_is_spent_a_read_is_not_repeated),
+		TEST(when_the_budget_is_spent_no_other_node_is_connected_to),
 		TEST(what_is_held_of_a_write_is_let_go_when_it_is_sent),
 		TEST(a_cluster_that_is_down_does_not_spill_over),
 		TEST(when_no_node_is_healthy_all_are_tried_and_that_is_counted),
