@@ -36,6 +36,16 @@ static void print_late(const json_t *late)
 	printf(".%s The change stands; look at `crossfade status`.\n", paint(PAINT_NONE));
 }
 
+/* Sentences without their capital and full stop. */
+static void print_warnings(const json_t *warnings)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach(warnings, i, one)
+		printf("%sMind: %s.%s\n", paint(PAINT_YELLOW), json_string_value(one),
+		       paint(PAINT_NONE));
+}
+
 int weights_text_change(const json_t *j)
 {
 	long long before = (long long)integer(j, "in_flight_before");
@@ -58,5 +68,6 @@ int weights_text_change(const json_t *j)
 		       "a restart "
 		       "of the machine would forget it.\n",
 		       paint(PAINT_RED), paint(PAINT_NONE));
+	print_warnings(json_object_get(j, "warnings"));
 	return acknowledged ? EXIT_OK : EXIT_UNACKNOWLEDGED;
 }

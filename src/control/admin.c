@@ -163,9 +163,10 @@ static struct weights_change *change_new(struct call *c)
 static void change_is_done(struct weights_change *w)
 {
 	struct call *c = w->caller;
+	json_t *j = weights_json_change(w);
 	c->user = NULL;
-	answer_weights(c, w->verdict == WEIGHTS_ACKNOWLEDGED ? 200 : 202, w->to.epoch,
-		       weights_json_change(w));
+	json_object_set_new(j, "warnings", writes_warnings(&control_of(c)->writes, w));
+	answer_weights(c, w->verdict == WEIGHTS_ACKNOWLEDGED ? 200 : 202, w->to.epoch, j);
 	free(w);
 }
 
@@ -205,6 +206,7 @@ static void begin_change(struct call *c, struct weights_change *w /* moved in */
 {
 	complete_who(c, w->who);
 	if (weights_set(&control_of(c)->weights, w) == WEIGHTS_WAITING) {
+		writes_heed(&control_of(c)->writes, w);
 		wait_for(c, w, forget_weights);
 		return;
 	}
@@ -371,8 +373,9 @@ static void serve(struct call *c)
 	if (!(row && row->open) && !has_token(c))
 		refuse_stranger(c);
 	else if (row && row->method != METHOD_GET && !control_of(c)->leads)
-		answer_error(c, 503, "handed_over",
-			     "nothing was changed, for a newer process has just taken over: ask again");
+		answer_error(
+			c, 503, "handed_over",
+			"nothing was changed, for a newer process has just taken over: ask again");
 	else if (row)
 		row->serve(c);
 	else

@@ -350,9 +350,21 @@ static void check_sticky_addresses(struct binder *b, const struct config *c)
 			"at the listener weighted: else all clients have that balancer's address");
 }
 
+static void check_split(struct binder *b, const struct config *c)
+{
+	const struct config_weights *w = &c->weights;
+	if (c->listeners.kinds[LISTENER_WEIGHTED].head.at != NOWHERE && w->arms[ARM_SOURCE] &&
+	    w->arms[ARM_TARGET])
+		caution(b->complaints, w->head.at,
+			"weights: both are above 0: a first start splits writes, and what one "
+			"cluster "
+			"takes the other does not have");
+}
+
 #define AT(member) .offset = offsetof(struct config_log, member)
 static const struct key log_keys[] = {
-	{ "access", &key_path, AT(access), .missing = "the file that gets a line for each request" },
+	{ "access", &key_path, AT(access),
+	  .missing = "the file that gets a line for each request" },
 	{ "format", &key_choice, AT(format), .preset = 0, .words = log_words },
 };
 #undef AT
@@ -372,6 +384,7 @@ static void check_root(struct binder *b, const void *to)
 			 listener_name(k));
 	}
 	check_sticky_addresses(b, c);
+	check_split(b, c);
 }
 
 #define AT(member) .offset = offsetof(struct config, member)

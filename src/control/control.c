@@ -130,6 +130,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->slots = allocate(c->worker_n, 64, sizeof(struct board_slot *));
 	c->counters = allocate(c->worker_n, 64, sizeof *c->counters);
 	c->weights.state.fd = c->weights.audit.fd = -1;
+	writes_open(&c->writes, c->counters, c->worker_n, c->started_wall_ns);
 	access_log_open(&c->access_log, c->worker_n, c->counters);
 	open_libraries(c);
 	nodes_open(&c->nodes, config);

@@ -17,6 +17,7 @@
 #include "control/reload.h"
 #include "control/trim.h"
 #include "control/weights.h"
+#include "control/writes.h"
 #include "proxy/counters.h"
 
 enum control_state {
@@ -47,6 +48,7 @@ struct control {
 	struct access_log access_log;
 	struct publisher publisher;
 	struct weights weights;
+	struct writes writes;
 	struct drains drains;
 	struct ejections ejections;
 	struct loop loop;

@@ -168,11 +168,24 @@ def test_somebody_who_was_faster_is_not_overwritten(balancer):
 
 def test_rollback_sends_all_to_the_source(balancer):
     balancer.weights(0, 1)
-    assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
+    for method in requests.get, requests.put:
+        assert method(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
     said = balancer.command("rollback", "--reason", "it burns").stdout
     assert "now     source 1 (100 %), target 0 (0 %)" in said
-    assert "The target has answered 1 request since this process started." in said
+    assert re.search("^Mind: the target was given 1 write since 2.*Z: what it took the source does not have.$", said, re.M)
+    (again,) = json.loads(balancer.command("rollback", "-o", "json").stdout)["warnings"]
+    assert again.startswith("the target was given 1 write since") and f"weights: {again}" in balancer.said()
     assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "source"
+
+
+def test_weights_that_split_writes_are_warned_of(balancer):
+    assert requests.get(balancer.weighted, verify=False, timeout=10).ok
+    assert balancer.weights(9, 1)["warnings"] == []
+    assert requests.delete(balancer.weighted + "/x", verify=False, timeout=10).ok
+    (split,) = balancer.weights(8, 2)["warnings"]
+    assert split.startswith("both weights are above 0, and clients write (1 write so far)")
+    assert f"weights: {split}" in balancer.said()
+    assert f"Mind: {split}." in balancer.command("weights", "7", "3").stdout
 
 
 def test_a_worker_that_does_not_acknowledge_is_named(balancer):

@@ -677,6 +677,16 @@ static void sticky_addresses_behind_a_balancer_are_warned_of(void **state)
 		"    sticky: { by: address }\n    ^\n");
 }
 
+static void weights_that_split_writes_are_warned_of(void **state)
+{
+	(void)state;
+	assert_complaints(KIT_CONFIG "weights: { source: 9, target: 1 }\n",
+			  "f.yaml:6:1: warning: weights: both are above 0: a first start splits "
+			  "writes, and what one cluster takes the other does not have\n"
+			  "    weights: { source: 9, target: 1 }\n    ^\n");
+	assert_complaints(KIT_CONFIG "weights: { source: 0, target: 1 }\n", "");
+}
+
 static void so_many_networks_and_no_more(void **state)
 {
 	(void)state;
@@ -787,6 +797,7 @@ int main(void)
 		cmocka_unit_test(a_listener_is_checked),
 		cmocka_unit_test(a_sticky_key_and_an_override_are_checked),
 		cmocka_unit_test(sticky_addresses_behind_a_balancer_are_warned_of),
+		cmocka_unit_test(weights_that_split_writes_are_warned_of),
 		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
