@@ -24,6 +24,8 @@ BALANCERS = {
     },
     "aged": {"root": "timeouts: { keep_alive: 100ms }"},
     "pair": {"nodes": ["{node}", "{dead}"], "source": "balance: round_robin"},
+    "search": {"root": "profile: opensearch"},
+    "spent": {},
     "named": {"source": "host: search.internal"},
     "dressed": {
         "source": "headers: { set: { X-Tier: gold, User-Agent: balancer }, remove: [ x-secret, Cookie ] }\n"
