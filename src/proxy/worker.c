@@ -208,6 +208,8 @@ static void adopt(struct worker *w, const struct plan *plan)
 				   w->config.number);
 	live_nodes_sweep(&w->nodes, plan);
 	w->desk.plan = plan;
+	/* A node may come back that was cut while no plan had it. */
+	desk_cut(&w->desk);
 	atomic_store_explicit(&w->config.door->adopted, plan, memory_order_release);
 	desk_decide_waiting(&w->desk);
 }

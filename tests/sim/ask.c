@@ -104,10 +104,17 @@ static void make_path(struct ask *a, struct dice *d)
 		a->kind = KIND_WRITE;
 }
 
+static void make_wishes(struct ask *a, struct dice *d, const struct temper *t)
+{
+	a->user = t->sticks && dice_says(d, 700) ? (unsigned)dice_between(d, 1, SIM_USERS_MAX) : 0;
+	a->names = t->names && dice_says(d, 300);
+	a->named = (enum arm)dice_roll(d, ARMS);
+}
+
 void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 {
-	static const char *const methods[] = { "GET", "GET", "HEAD", "PUT", "POST", "POST", "DELETE",
-					       "OPTIONS", "PROPFIND" };
+	static const char *const methods[] = { "GET",  "GET",	 "HEAD",    "PUT",     "POST",
+					       "POST", "DELETE", "OPTIONS", "PROPFIND" };
 	a->method = dice_pick(d, methods);
 	a->minor = !dice_says(d, 120);
 	if (t->ill && last && dice_says(d, 200))
@@ -122,6 +129,8 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 	else if (!a->flaw)
 		make_framing(a, d, t);
 	make_path(a, d);
+	if (!a->flaw)
+		make_wishes(a, d, t);
 	a->too_large = t->allowed && a->body_n > t->allowed;
 	deed_make(&a->deed, a, d, t);
 	if (a->upgrades && a->deed.tunnel)
@@ -152,14 +161,16 @@ static void write_framing(const struct ask *a, struct text *to)
 	if (a->framing == FRAMED_LENGTH)
 		text_print(to, "Content-Length: %llu\r\n", (unsigned long long)a->body_n);
 	else if (a->framing == FRAMED_CHUNKED)
-		text_print(to, "%s: chunked\r\n", a->id % 2 ? "Transfer-Encoding" : "transfer-encoding");
+		text_print(to, "%s: chunked\r\n",
+			   a->id % 2 ? "Transfer-Encoding" : "transfer-encoding");
 }
 
 static void write_connection(const struct ask *a, struct dice *d, struct text *to)
 {
 	bool hop = dice_says(d, 200);
 	if (a->upgrades)
-		text_print(to, "Connection: %sUpgrade\r\nUpgrade: websocket\r\n", hop ? "x-hop, " : "");
+		text_print(to, "Connection: %sUpgrade\r\nUpgrade: websocket\r\n",
+			   hop ? "x-hop, " : "");
 	else if (a->closes)
 		text_print(to, "Connection: %sclose\r\n", hop ? "x-hop, " : "");
 	else if (a->keeps)
@@ -182,6 +193,11 @@ void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
 	text_print(to, "Host: shop.example\r\nX-Request-Id: %llu\r\n", id);
 	if (a->relayed)
 		text_print(to, "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\n");
+	if (a->user)
+		text_print(to, "X-User: %u\r\n", a->user);
+	if (a->names)
+		text_print(to, "X-Crossfade-Cluster: %s\r\n",
+			   a->named == ARM_TARGET ? "target" : "source");
 	write_connection(a, d, to);
 	write_framing(a, to);
 	for (uint64_t fill = dice_says(d, 100) ? dice_size(d, 60) : 0; fill; fill--)
@@ -202,20 +218,23 @@ void ask_describe(const struct ask *a, char *text, size_t room)
 {
 	static const char *const framings[] = { "none", "length", "chunked", "close" };
 	static const char *const moments[] = { "at head", "in body", "at end" };
-	static const char *const fates[] = { "whole",	 "reset before", "fin before", "rubbish",
-					     "reset in", "fin in",	 "bad chunk",	 "silent",
-					     "stuck" };
+	static const char *const fates[] = { "whole",	  "reset before", "fin before",
+					     "rubbish",	  "reset in",	  "fin in",
+					     "bad chunk", "silent",	  "stuck" };
 	const struct deed *d = &a->deed;
-	snprintf(text, room, "%llu: %s%s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, %s at %llu",
-		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method,
-		 a->path, a->minor,
-		 framings[a->framing], (unsigned long long)a->body_n, a->trailers ? " trailers" : "",
-		 a->expects ? " expects" : "", a->upgrades ? " upgrades" : "", a->closes ? " closes" : "",
+	snprintf(text, room,
+		 "%llu: %s%s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, "
+		 "%s at %llu",
+		 (unsigned long long)a->id, a->flaw ? a->flaw->text : a->method, a->path, a->minor,
+		 framings[a->framing], (unsigned long long)a->body_n,
+		 a->trailers ? " trailers" : "", a->expects ? " expects" : "",
+		 a->upgrades ? " upgrades" : "", a->closes ? " closes" : "",
 		 a->keeps ? " keeps" : "", moments[d->moment], d->both_ways ? "both ways" : "",
-		 d->delay_ms, d->minor, d->status, framings[d->framing], (unsigned long long)d->body_n,
-		 d->trailers ? " trailers" : "", d->interims ? " interims" : "",
-		 d->tunnel ? " tunnel" : "", d->closes ? " closes" : "", d->slips ? " slips" : "",
-		 fates[d->fate], (unsigned long long)d->cut_at);
+		 d->delay_ms, d->minor, d->status, framings[d->framing],
+		 (unsigned long long)d->body_n, d->trailers ? " trailers" : "",
+		 d->interims ? " interims" : "", d->tunnel ? " tunnel" : "",
+		 d->closes ? " closes" : "", d->slips ? " slips" : "", fates[d->fate],
+		 (unsigned long long)d->cut_at);
 }
 
 /* --- what follows from it --- */
@@ -236,6 +255,7 @@ bool ask_may_leave_rest(const struct ask *a)
 bool ask_may_close(const struct ask *a)
 {
 	const struct deed *d = &a->deed;
-	bool no_length = a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
+	bool no_length =
+		a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
 	return ask_must_close(a) || no_length || ask_may_leave_rest(a) || a->deed.tunnel;
 }

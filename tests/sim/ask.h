@@ -2,8 +2,9 @@
 #define TESTS_SIM_ASK_H
 
 /*
- * One request: what its client sends, what the node that gets it does, and what became of it. Its id
- * stands in target and fields, and bodies follow from it, so that it is known wherever it is seen.
+ * One request: what its client sends, what the node that gets it does, and what became of it. Its
+ * id stands in target and fields, and bodies follow from it, so that it is known wherever it is
+ * seen.
  */
 
 #include "sim/deed.h"
@@ -20,7 +21,8 @@ enum kind {
 	KIND_WRITE,
 };
 
-/* A request that is none, and the status that says so. '@' is the id, '~' 17 KiB, '^' 300 fields. */
+/* A request that is none, and the status that says so. '@' is the id, '~' 17 KiB, '^' 300 fields.
+ */
 struct flaw {
 	const char *text;
 	unsigned status;
@@ -47,22 +49,26 @@ struct ask {
 	bool keeps;  /* HTTP/1.0 and Connection: keep-alive */
 	enum kind kind;
 	const char *path; /* behind "/r/ID" */
-	bool relayed; /* another proxy has written X-Forwarded-For already, in two fields */
-	bool too_large; /* for the listener */
+	unsigned user;	  /* X-User, from 1; 0: it has none */
+	bool names;	  /* X-Crossfade-Cluster: the arm that it is to have, */
+	enum arm named;	  /* namely this one */
+	bool relayed;	  /* another proxy has written X-Forwarded-For already, in two fields */
+	bool too_large;	  /* for the listener */
 	const struct flaw *flaw; /* NULL: it is well made */
 	struct deed deed;
 	/* what has been seen */
-	bool sent;    /* all of it was said */
+	bool sent; /* all of it was said */
 	uint64_t sent_ms;
 	bool decided; /* its arm was */
 	enum arm arm;
-	unsigned worker; /* that decided */
-	struct server *server; /* the last that got its head */
-	unsigned reached_n;    /* so often did one */
-	uint64_t again_ms;     /* when one did again; 0: never */
-	bool heard;	       /* its client has got a byte of an answer */
-	bool arrived;	       /* all of it did */
-	uint64_t slammed_ms;   /* its tunnel's node has reset it; 0: no */
+	unsigned worker;	/* that decided */
+	bool dismissed;		/* it accepted no more by then */
+	struct server *server;	/* the last that got its head */
+	unsigned reached_n;	/* so often did one */
+	uint64_t again_ms;	/* when one did again; 0: never */
+	bool heard;		/* its client has got a byte of an answer */
+	bool arrived;		/* all of it did */
+	uint64_t slammed_ms;	/* its tunnel's node has reset it; 0: no */
 	uint64_t request_heard; /* bytes of its body that have */
 	enum outcome outcome;
 	unsigned status;

@@ -250,8 +250,8 @@ static void tell_script(const struct client *c)
 {
 	static const char *const leavings[] = { "after all", "half", "by time", "by answer",
 						"asleep" };
-	world_tell(c->world, "client %u at listener %u, %u at a time, leaves %s", c->number, c->listener,
-		   c->depth, leavings[c->leaving]);
+	world_tell(c->world, "client %u at listener %u, %u at a time, leaves %s", c->number,
+		   c->listener, c->depth, leavings[c->leaving]);
 	for (unsigned i = 0; i < c->ask_n; i++) {
 		char text[400];
 		ask_describe(&c->asks[i], text, sizeof text);
@@ -280,7 +280,9 @@ static void make_leaving(struct client *c, struct dice *d, const struct temper *
 	c->leaves_by_reset = dice_says(d, 500);
 	c->leaves_after = dice_size(d, c->leaving == LEAVES_BY_TIME ? 1000 : t->body_max);
 	if (c->leaving == LEAVES_ASLEEP)
-		c->peer.pace = (struct pace){ .nap_after = c->leaves_after, .nap_ms = SLEEP_MS, .naps = 1 };
+		c->peer.pace = (struct pace){ .nap_after = c->leaves_after,
+					      .nap_ms = SLEEP_MS,
+					      .naps = 1 };
 }
 
 static void make_script(struct client *c, struct dice *d, const struct temper *t)

@@ -29,8 +29,8 @@ struct client {
 	unsigned listener;
 	struct ask asks[SIM_ASKS_MAX];
 	unsigned ask_n;
-	unsigned said_n;     /* asks that are said, or begun to be */
-	unsigned answered_n; /* asks whose answer is whole */
+	unsigned said_n;      /* asks that are said, or begun to be */
+	unsigned answered_n;  /* asks whose answer is whole */
 	uint64_t answered_ms; /* the last of them */
 	/* its script */
 	unsigned depth; /* requests that it has under way at a time */
@@ -38,19 +38,19 @@ struct client {
 	enum leaving leaving;
 	bool leaves_by_reset;
 	uint64_t leaves_after; /* ms or bytes */
-	bool waits_for_fin; /* when it is told that a connection ends; else it finishes first */
+	bool waits_for_fin;    /* when it is told that a connection ends; else it finishes first */
 	bool sends_anyway;     /* the body, after a final answer came instead of 100, or FIN */
 	unsigned patience_ms;  /* for 100 */
 	/* where it is */
 	struct timer start, knock, think, leave, patience;
-	struct ask *promised; /* its body waits for 100 */
-	uint64_t body_from;   /* peer.said bytes when the latest ask's body began */
-	uint64_t tunnel_n;    /* bytes of its echo that are back */
+	struct ask *promised;  /* its body waits for 100 */
+	uint64_t body_from;    /* peer.said bytes when the latest ask's body began */
+	uint64_t tunnel_n;     /* bytes of its echo that are back */
 	uint64_t answers_gone; /* bytes that nodes have sent for it */
-	unsigned interims;    /* of the present answer */
-	bool talks_on; /* FIN has come, and it has more to say in its tunnel */
-	bool told_to_close; /* an answer said that it is the last */
-	bool left;	    /* by its own will, before it had all */
+	unsigned interims;     /* of the present answer */
+	bool talks_on;	       /* FIN has come, and it has more to say in its tunnel */
+	bool told_to_close;    /* an answer said that it is the last */
+	bool left;	       /* by its own will, before it had all */
 	bool over;
 };
 

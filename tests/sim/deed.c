@@ -72,7 +72,8 @@ static void make_early(struct deed *d, const struct ask *a, struct dice *dice,
 	d->status = 413;
 	if (d->framing == FRAMED_NONE)
 		d->framing = FRAMED_LENGTH;
-	/* What is on its way when the reset is sent is lost, and a body that ends so is not whole. */
+	/* What is on its way when the reset is sent is lost, and a body that ends so is not whole.
+	 */
 	d->slams = t->ill && !t->faults.delay && d->framing != FRAMED_CLOSE && dice_says(dice, 500);
 	d->closes |= d->slams;
 	if (d->slams)
@@ -151,7 +152,8 @@ void deed_write_head(const struct deed *d, const struct ask *a, struct text *to)
 	text_print(to, "\r\n");
 }
 
-static void write_chunk(uint64_t key, struct dice *dice, struct text *out, uint64_t from, uint64_t n)
+static void write_chunk(uint64_t key, struct dice *dice, struct text *out, uint64_t from,
+			uint64_t n)
 {
 	static const char *const formats[] = { "%llx\r\n", "%llX\r\n", "%llx;a=b\r\n",
 					       "00%llx;c=\"d e\";f\r\n" };

@@ -29,7 +29,7 @@ enum fate {
 	FATE_WHOLE,
 	FATE_RESET_BEFORE, /* the connection ends instead of an answer */
 	FATE_FIN_BEFORE,
-	FATE_RUBBISH, /* what comes is no HTTP */
+	FATE_RUBBISH,  /* what comes is no HTTP */
 	FATE_RESET_IN, /* it ends in the midst of the answer's body */
 	FATE_FIN_IN,
 	FATE_BAD_CHUNK,
@@ -47,13 +47,14 @@ struct deed {
 	enum framing framing;
 	uint64_t body_n;
 	bool trailers;
-	bool both_ways; /* begins at once, ends only when the request has */
-	bool tunnel;	/* agrees to an upgrade */
-	uint64_t hang_up_at; /* bytes of its echo behind which it leaves; 0: it waits for the client */
-	bool slams; /* behind that, or an early answer, more makes it reset the connection */
-	bool closes;	/* says that it closes, and does */
-	bool slips;	/* closes without a word */
-	bool babbles;	/* says more than it was asked for */
+	bool both_ways;	     /* begins at once, ends only when the request has */
+	bool tunnel;	     /* agrees to an upgrade */
+	uint64_t hang_up_at; /* bytes of its echo behind which it leaves; 0: it waits for the client
+			      */
+	bool slams;   /* behind that, or an early answer, more makes it reset the connection */
+	bool closes;  /* says that it closes, and does */
+	bool slips;   /* closes without a word */
+	bool babbles; /* says more than it was asked for */
 	enum fate fate;
 	uint64_t cut_at; /* bytes of the body before it breaks off */
 	const char *rubbish;

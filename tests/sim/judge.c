@@ -32,7 +32,7 @@ static unsigned long long number(uint64_t n)
 static bool is_budget_spent(const struct world *w)
 {
 	uint64_t n = 0;
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		for (int arm = 0; arm < ARMS; arm++)
 			n += counter_read(&w->hands[i].counters.retries_refused[arm]);
 	return n > 0;
@@ -75,32 +75,70 @@ static void judge_share(const struct world *w, unsigned worker, const struct boa
 		double away = (double)p->taken[arm] - n * v->weights[arm] / sum;
 		bool never = !v->weights[arm] && p->taken[arm];
 		if (away > 1.000001 || away < -1.000001 || never)
-			judge_fail(w, "exact weights", "worker %u, epoch %llu: %u:%u became %llu:%llu",
-				   worker, number(v->epoch), v->weights[0], v->weights[1],
+			judge_fail(w, "exact weights",
+				   "worker %u, epoch %llu: %u:%u became %llu:%llu", worker,
+				   number(v->epoch), v->weights[0], v->weights[1],
 				   number(p->taken[0]), number(p->taken[1]));
 	}
 }
 
 /* What a worker has acknowledged is what it decides by. */
-static void judge_weighted(struct world *w, unsigned worker, enum arm arm)
+static const struct board_values *judge_epoch(const struct world *w, unsigned worker)
 {
 	uint64_t epoch = atomic_load(&w->hands[worker].slot->acknowledged);
-	struct period *p = &w->judge.periods[worker];
 	const struct board_values *v = values_of(&w->judge, epoch);
-	if (!v || epoch < w->judge.settled || epoch < p->epoch)
-		judge_fail(w, "acknowledged", "worker %u decides under epoch %llu, all had %llu", worker,
-			   number(epoch), number(w->judge.settled));
-	if (p->epoch != epoch)
-		*p = (struct period){ .epoch = epoch };
+	if (!v || epoch < w->judge.settled || epoch < w->judge.periods[worker].epoch)
+		judge_fail(w, "acknowledged", "worker %u decides under epoch %llu, all had %llu",
+			   worker, number(epoch), number(w->judge.settled));
+	return v;
+}
+
+static void judge_turn(struct world *w, unsigned worker, enum arm arm, const struct board_values *v)
+{
+	struct period *p = &w->judge.periods[worker];
 	p->taken[arm]++;
 	judge_share(w, worker, v);
+}
+
+/* Its share of all users has grown past this one, or has not: that does not depend on what was
+ * before. */
+static void judge_user(struct world *w, unsigned user, enum arm arm, const struct board_values *v)
+{
+	double sum = (double)v->weights[ARM_SOURCE] + v->weights[ARM_TARGET];
+	double share = v->weights[ARM_TARGET] / sum;
+	struct user *u = &w->judge.users[user];
+	if (arm == ARM_TARGET && (!u->to_target || share < u->to_target_min))
+		u->to_target_min = share;
+	if (arm == ARM_SOURCE && (!u->to_source || share > u->to_source_max))
+		u->to_source_max = share;
+	u->to_target |= arm == ARM_TARGET;
+	u->to_source |= arm == ARM_SOURCE;
+	if (!v->weights[arm] ||
+	    (u->to_target && u->to_source && u->to_source_max >= u->to_target_min))
+		judge_fail(w, "steered", "user %u goes to arm %d by %u:%u", user, arm,
+			   v->weights[0], v->weights[1]);
+}
+
+static void judge_weighted(struct world *w, unsigned worker, enum arm arm, const struct ask *a)
+{
+	const struct board_values *v = judge_epoch(w, worker);
+	if (w->judge.periods[worker].epoch != v->epoch)
+		w->judge.periods[worker] = (struct period){ .epoch = v->epoch };
+	bool named = a && a->names && w->temper.obeys && !v->rolled_back;
+	if (!named && !(a && a->user))
+		judge_turn(w, worker, arm, v);
+	else if (!named)
+		judge_user(w, a->user, arm, v);
+	else if (arm != a->named)
+		judge_fail(w, "steered", "request %llu goes to arm %d, it says %d", number(a->id),
+			   arm, a->named);
 }
 
 void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a)
 {
 	w->judge.decided[worker][listener][arm]++;
 	if (listener == 0)
-		judge_weighted(w, worker, arm);
+		judge_weighted(w, worker, arm, a);
 	else if (arm != (listener == 1 ? ARM_SOURCE : ARM_TARGET))
 		judge_fail(w, "one node", "listener %u gives a request to arm %d", listener, arm);
 	if (!a)
@@ -108,9 +146,11 @@ void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm
 	a->decided = true;
 	a->arm = arm;
 	a->worker = worker;
+	a->dismissed = atomic_load(&w->hands[worker].slot->retired);
 }
 
-/* A request would be given to it: an operator, the checks and this worker have nothing against it. */
+/* A request would be given to it: an operator, the checks and this worker have nothing against it.
+ */
 static bool is_well(const struct live_node *n)
 {
 	return atomic_load(&n->node->state->healthy) && !n->ejection.out;
@@ -123,7 +163,8 @@ void judge_chosen(const struct world *w, const struct exchange *ex)
 	const struct live_cluster *c = &ex->desk->clusters[ex->arm];
 	for (size_t i = 0; i < c->node_n; i++) {
 		const struct live_node *n = c->nodes[i];
-		if (n->node->address_n && is_well(n) && atomic_load(&n->node->state->duty) == DUTY_READY)
+		if (n->node->address_n && is_well(n) &&
+		    atomic_load(&n->node->state->duty) == DUTY_READY)
 			judge_fail(w, "a sick node is spared", "%s was chosen, not %s",
 				   ex->node->node->name, n->node->name);
 	}
@@ -133,9 +174,10 @@ void judge_cut(const struct world *w, unsigned worker, const struct desk *d)
 {
 	list_each(l, &d->open) {
 		const struct exchange *ex = list_entry(l, struct exchange, link);
-		if (ex->node && ex->node->node && atomic_load(&ex->node->node->state->duty) == DUTY_CUT)
-			judge_fail(w, "drained", "worker %u has a request with %s, which is cut", worker,
-				   ex->node->node->name);
+		if (ex->node && ex->node->node &&
+		    atomic_load(&ex->node->node->state->duty) == DUTY_CUT)
+			judge_fail(w, "drained", "worker %u has a request with %s, which is cut",
+				   worker, ex->node->node->name);
 	}
 }
 
@@ -157,22 +199,41 @@ static unsigned judge_order(const struct world *w, unsigned worker, const struct
 	return fresh;
 }
 
-void judge_busy(const struct world *w, unsigned worker, const struct desk *d)
+void judge_busy(struct world *w, unsigned worker, const struct desk *d)
 {
 	for (int arm = 0; arm < ARMS; arm++) {
 		const struct live_cluster *c = &d->clusters[arm];
 		unsigned waiting = judge_order(w, worker, &d->queues[arm]);
-		for (size_t i = 0; w->temper.share && i < c->node_n; i++) {
+		unsigned share = c->cluster->connections / c->cluster->workers;
+		for (size_t i = 0; share && i < c->node_n; i++) {
 			const struct live_node *n = c->nodes[i];
+			unsigned *before = &w->hands[worker].at_node[n->node->state->number];
 			bool free = n->duty == DUTY_READY && n->node->address_n && is_well(n) &&
-				    n->outstanding < w->temper.share;
-			if (n->outstanding > w->temper.share)
-				judge_fail(w, "a fair share", "worker %u has %u requests at %s", worker,
-					   n->outstanding, n->node->name);
+				    n->outstanding < share;
+			if (n->outstanding > share && n->outstanding > *before)
+				judge_fail(w, "a fair share", "worker %u has %u requests at %s",
+					   worker, n->outstanding, n->node->name);
 			if (free && waiting && !d->queues[arm].freed)
-				judge_fail(w, "a fair share", "worker %u: %u wait, %s is free", worker,
-					   waiting, n->node->name);
+				judge_fail(w, "a fair share", "worker %u: %u wait, %s is free",
+					   worker, waiting, n->node->name);
+			*before = n->outstanding;
 		}
+	}
+}
+
+/* Each worker has its part of it; clients that are there when it shrinks may stay. */
+void judge_limits(struct world *w, unsigned worker)
+{
+	struct hand *h = &w->hands[worker];
+	const struct plan *plan = atomic_load(&h->door.adopted);
+	for (unsigned i = 0; i < SIM_LISTENERS; i++) {
+		uint32_t max = plan->listeners[i].connections_max, workers = w->temper.workers;
+		uint64_t open = counter_read(&h->counters.connections_open[i]);
+		if (max && open > max / workers + (h->number < max % workers) &&
+		    open > h->clients[i])
+			judge_fail(w, "a limit holds", "worker %u has %llu clients, %u are allowed",
+				   worker, number(open), max);
+		h->clients[i] = open;
 	}
 }
 
@@ -194,27 +255,32 @@ void judge_in_flight(const struct world *w, unsigned worker, const struct desk *
 			   number(counter_read(&s->in_flight_before)));
 }
 
-void judge_word(const struct world *w, unsigned worker, const struct node_state *node, const char *verb)
+void judge_word(const struct world *w, unsigned worker, const struct node_state *node,
+		const char *verb)
 {
 	const struct plan_node *n = plans_node_of(&w->plans, node);
 	uint32_t duty = atomic_load(&node->duty);
 	bool heeded = atomic_load(&w->hands[worker].door.duties_heeded) >= n->duty_change;
-	bool head = strcmp(verb, "head") == 0, abort = strcmp(verb, "abort") == 0;
+	bool head = strcmp(verb, "head") == 0;
+	bool abort = strcmp(verb, "stop") == 0 || strcmp(verb, "reset") == 0;
 	if (heeded && ((duty == DUTY_DRAINED && head) || (duty == DUTY_CUT && !abort)))
-		judge_fail(w, "drained", "worker %u says %s to node %u", worker, verb, node->number);
+		judge_fail(w, "drained", "worker %u says %s to node %u", worker, verb,
+			   node->number);
 }
 
 /* --- what a node sees --- */
 
 static void judge_hop_fields(const struct world *w, const struct reader *r)
 {
-	static const char *const fields[] = { "X-Hop", "Keep-Alive", "TE", "Proxy-Connection" };
+	static const char *const fields[] = { "X-Hop", "Keep-Alive", "TE", "Proxy-Connection",
+					      "X-Crossfade-Cluster" };
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		if (reader_count(&r->head, fields[i]))
 			judge_fail(w, "plain HTTP", "%s was passed on", fields[i]);
 }
 
-static void judge_request_framing(const struct world *w, const struct ask *a, const struct reader *r)
+static void judge_request_framing(const struct world *w, const struct ask *a,
+				  const struct reader *r)
 {
 	const char *length = reader_field(&r->head, "Content-Length");
 	const char *coding = reader_field(&r->head, "Transfer-Encoding");
@@ -292,7 +358,8 @@ struct ask *judge_reached(struct world *w, struct server *s, const struct reader
 	if (!a || !field || strtoull(field, NULL, 10) != id)
 		judge_fail(w, "plain HTTP", "a node gets %s, request %s", r->target, field);
 	world_tell(w, "node %u of arm %d gets request %llu", s->number, s->arm, number(id));
-	bool never = (a->flaw && !a->flaw->in_body) || (a->too_large && a->framing == FRAMED_LENGTH);
+	bool never =
+		(a->flaw && !a->flaw->in_body) || (a->too_large && a->framing == FRAMED_LENGTH);
 	if (never)
 		judge_fail(w, "plain HTTP", "a node gets request %llu, which is none", number(id));
 	if (a->reached_n++)
@@ -324,7 +391,8 @@ void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
 	if (!r->equal || r->body_n != n || !are_trailers(&r->trailers, a->trailers, a->id))
 		judge_fail(w, "bytes are equal", "request %llu: %llu bytes of %llu arrived%s%s",
 			   number(a->id), number(r->body_n), number(n), r->equal ? "" : ", others",
-			   are_trailers(&r->trailers, a->trailers, a->id) ? "" : ", other trailers");
+			   are_trailers(&r->trailers, a->trailers, a->id) ? ""
+									  : ", other trailers");
 	if (!a->sent)
 		judge_fail(w, "bytes are equal", "request %llu arrived before it was sent",
 			   number(a->id));
@@ -354,6 +422,13 @@ void judge_uninvited(const struct world *w, const struct ask *last)
 
 /* --- what a client sees --- */
 
+/* Its first request tells whose client it is. */
+static bool may_be_retired(const struct world *w, const struct client *c)
+{
+	const struct ask *first = &c->asks[0];
+	return world_is_retired(&w->hands[first->decided ? first->worker : 0]);
+}
+
 /* A node's farewell may meet the next request on its way: it looks like an answer to that. */
 static bool is_made_here(const struct reader *r)
 {
@@ -364,7 +439,8 @@ static bool is_made_here(const struct reader *r)
 static void judge_interim(const struct world *w, const struct client *c, const struct ask *a)
 {
 	if (a->minor == 0 || c->interims > a->deed.interims)
-		judge_fail(w, "one answer", "a 1xx answer too many for request %llu", number(a->id));
+		judge_fail(w, "one answer", "a 1xx answer too many for request %llu",
+			   number(a->id));
 }
 
 void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
@@ -384,7 +460,8 @@ void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
 		return;
 	}
 	if (!is_made_here(r) && (!field || strtoull(field, NULL, 10) != a->id))
-		judge_fail(w, "one answer", "request %llu gets the answer to %s", number(a->id), field);
+		judge_fail(w, "one answer", "request %llu gets the answer to %s", number(a->id),
+			   field);
 	if ((r->status == 101) != a->deed.tunnel && !is_made_here(r))
 		judge_fail(w, "the right answer", "request %llu: a tunnel nobody agreed on",
 			   number(a->id));
@@ -430,7 +507,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 		return !is_harmless(w);
 	case 503:
 		return t->deserts || t->crashes || t->ending == ENDING_ABORT ||
-		       /* A write that its client has left keeps its place at a silent node. */
+		       /* Silent nodes keep a place for long, each after the other, or for who has
+			  left. */
 		       (t->share && (t->hasty || t->ill));
 	case 504:
 		return t->hasty || t->faults.unreachable;
@@ -446,9 +524,11 @@ static void judge_made_here(const struct world *w, const struct ask *a, const st
 	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
 	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, r->status))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
-			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"), due);
+			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"),
+			   due);
 	if (a->flaw && !a->flaw->in_body && a->reached_n)
-		judge_fail(w, "plain HTTP", "request %llu is none, and reached a node", number(a->id));
+		judge_fail(w, "plain HTTP", "request %llu is none, and reached a node",
+			   number(a->id));
 }
 
 static void judge_whole_body(const struct world *w, const struct ask *a, const struct reader *r)
@@ -464,7 +544,8 @@ static void judge_whole_body(const struct world *w, const struct ask *a, const s
 		judge_fail(w, "bytes are equal", "answer %llu has other trailers", number(a->id));
 	if (d->framing == FRAMED_LENGTH && d->status != 204 &&
 	    (!length || strtoull(length, NULL, 10) != d->body_n))
-		judge_fail(w, "bytes are equal", "answer %llu says length %s", number(a->id), length);
+		judge_fail(w, "bytes are equal", "answer %llu says length %s", number(a->id),
+			   length);
 	if (a->minor == 0 && r->chunked)
 		judge_fail(w, "plain HTTP", "answer %llu to HTTP/1.0 is chunked", number(a->id));
 }
@@ -487,7 +568,10 @@ static void judge_closing(const struct world *w, const struct ask *a, const stru
 	if (last && a->minor == 1 && !reader_closes(r))
 		judge_fail(w, "plain HTTP", "answer %llu does not say that it is the last",
 			   number(a->id));
-	if (is_calm(w) && reader_closes(r) && !ask_may_close(a))
+	if (a->dismissed && a->minor == 1 && !reader_closes(r))
+		judge_fail(w, "a stop ends", "answer %llu of a retired worker is not the last",
+			   number(a->id));
+	if (is_calm(w) && reader_closes(r) && !ask_may_close(a) && !may_be_retired(w, a->client))
 		judge_fail(w, "one answer", "answer %llu closes without a reason", number(a->id));
 }
 
@@ -504,7 +588,8 @@ void judge_answer(struct world *w, const struct client *c, struct ask *a, const 
 	a->status = r->status;
 }
 
-void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes, size_t n)
+void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes,
+		size_t n)
 {
 	if (!a->deed.tunnel || place + n > a->body_n || !pattern_is(ask_key(a), place, bytes, n))
 		judge_fail(w, "bytes are equal", "the tunnel of request %llu brings others",
@@ -514,34 +599,42 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
 /* --- the end of a client's connection --- */
 
 /*
- * Whether asks of that client may end without an answer. Where one is cut, the reset that says so may
- * overtake the answer to the one before. An answer that goes on beside a request is cut when that
- * grows too large.
+ * Whether asks of that client may end without an answer. Where one is cut, the reset that says so
+ * may overtake the answer to the one before. An answer that goes on beside a request is cut when
+ * that grows too large.
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
-	if (!is_harmless(w) || c->left || c->told_to_close ||
-	    c->leaving == LEAVES_ASLEEP)
+	if (!is_harmless(w) || c->left || c->told_to_close || c->leaving == LEAVES_ASLEEP)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {
 		const struct ask *a = &c->asks[i];
 		enum fate f = a->deed.fate;
+		bool is_rest = a->body_n > DROPPED_BODY_BYTES || a->trailers;
+		if (a->outcome == OUTCOME_MADE_HERE && is_rest)
+			return true;
 		if ((a->too_large && a->framing == FRAMED_CHUNKED) || ask_may_leave_rest(a) ||
 		    (a->deed.slams && a->deed.tunnel))
 			return true;
-		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK || f == FATE_STUCK)
+		if (f == FATE_RESET_IN || f == FATE_FIN_IN || f == FATE_BAD_CHUNK ||
+		    f == FATE_STUCK)
 			return true;
 	}
 	return false;
 }
 
+static bool stops(const struct world *w, const struct client *c)
+{
+	return w->stopping || (w->dismissed && may_be_retired(w, c));
+}
+
 /*
- * A stop closes behind the answer under way: what comes later gets none, and who naps for longer than
- * it is waited for may lose that answer's tail.
+ * A stop closes behind the answer under way: what comes later gets none, and who naps for longer
+ * than it is waited for may lose that answer's tail.
  */
 static bool may_lose_by_stop(const struct world *w, const struct client *c, const struct ask *a)
 {
-	return w->stopping && (!a->decided || c->peer.pace.nap_ms >= LINGER_MS);
+	return stops(w, c) && (!a->decided || c->peer.pace.nap_ms >= LINGER_MS);
 }
 
 static void lose_rest(struct world *w, struct client *c)
@@ -589,11 +682,22 @@ void judge_readable(const struct world *w, const struct reader *r, const char *w
 		judge_fail(w, "plain HTTP", "%s gets %s", who, r->bad);
 }
 
+/* The board says that all have the newest values: those that stand still too. */
+static void judge_settled(const struct world *w)
+{
+	for (unsigned i = 0; i < w->hand_n; i++) {
+		uint64_t epoch = atomic_load(&w->hands[i].slot->acknowledged);
+		if (w->hands[i].worker && epoch != w->judge.settled)
+			judge_fail(w, "acknowledged", "worker %u has %llu, the board says %llu", i,
+				   number(epoch), number(w->judge.settled));
+	}
+}
+
 static void judge_acknowledged(struct world *w)
 {
 	uint64_t newest = w->operator.values.epoch, before;
 	unsigned late;
-	for (unsigned i = 0; i < w->temper.workers; i++) {
+	for (unsigned i = 0; i < w->hand_n; i++) {
 		const struct hand *h = &w->hands[i];
 		if (!h->worker || h->stalled)
 			continue;
@@ -603,10 +707,13 @@ static void judge_acknowledged(struct world *w)
 		if (atomic_load(&h->door.duties_heeded) != w->plans.duties)
 			judge_fail(w, "drained", "worker %u runs and does not heed it", i);
 		if (atomic_load(&h->door.adopted) != atomic_load(&h->door.plan))
-			judge_fail(w, "an old plan is let go", "worker %u runs and has an old one", i);
+			judge_fail(w, "an old plan is let go", "worker %u runs and has an old one",
+				   i);
 	}
-	if (board_late(&w->board, newest, &before, &late) == 0)
-		w->judge.settled = newest;
+	if (board_late(&w->board, newest, &before, &late) > 0)
+		return;
+	w->judge.settled = newest;
+	judge_settled(w);
 }
 
 /*
@@ -629,8 +736,8 @@ static bool is_wanted(const struct world *w, const struct client *c)
 	for (const struct ask *a = c->asks; a < last; a++)
 		if (ask_may_close(a))
 			return false;
-	return is_calm(w) && last->sent && last->outcome == OUTCOME_OPEN && !last->too_large &&
-	       last->deed.fate == FATE_WHOLE && !deed_is_early(&last->deed);
+	return is_calm(w) && !may_be_retired(w, c) && last->sent && last->outcome == OUTCOME_OPEN &&
+	       !last->too_large && last->deed.fate == FATE_WHOLE && !deed_is_early(&last->deed);
 }
 
 static void judge_held_request(const struct world *w, const struct client *c)
@@ -673,7 +780,7 @@ static void judge_counts(const struct world *w, unsigned worker)
 	for (unsigned l = 0; l < SIM_LISTENERS; l++)
 		for (int arm = 0; arm < ARMS; arm++) {
 			uint64_t counted = 0, decided = w->judge.decided[worker][l][arm];
-			for (int class = 0; class < STATUS_CLASSES; class++)
+			for (int class = 0; class < STATUS_CLASSES; class ++)
 				counted += counter_read(&c->requests[l][arm][class]);
 			if (counted != decided)
 				judge_fail(w, "one answer", "worker %u: %llu decided, %llu counted",
@@ -693,8 +800,9 @@ void judge_worker_over(struct world *w, unsigned worker)
 	}
 	for (unsigned i = 0; i < NODES_MAX; i++)
 		judge_nothing(w, "requests at a node", counter_read(&c->nodes[i].in_flight));
-	judge_nothing(w, "requests on the board", counter_read(&h->slot->in_flight_now) +
-							  counter_read(&h->slot->in_flight_before));
+	judge_nothing(w, "requests on the board",
+		      counter_read(&h->slot->in_flight_now) +
+			      counter_read(&h->slot->in_flight_before));
 	judge_nothing(w, "bytes of blocks", h->bufs.bytes_out);
 	judge_counts(w, worker);
 }

@@ -9,26 +9,28 @@
  *   bytes are equal      bodies and trailers arrive as they were sent, or are not whole
  *   one node             only one arm's nodes see anything of a request
  *   no write twice       no write reaches nodes twice
- *   no read twice        nor does a read that is not repeatable, or of which an answer has begun; and
- *                        no request is tried too often
+ *   no read twice        nor does a read that is not repeatable, or of which an answer has begun;
+ *                        and no request is tried too often
  *   seen through         a write that is whole at a node is let go only when that has answered
  *   one at a time        a node's connection carries one request after the other, and no late ones
  *   plain HTTP           what the balancer sends is canonical, without fields of another hop
  *   exact weights        of each worker, over each period in which they stand still
+ *   steered              a user's requests move to the target once, as its share grows, and none
+ *                        back; a cluster that a client may name is taken; neither is a turn
  *   acknowledged         once all workers have an epoch, no decision uses an older one
  *   in flight            the board tells how many requests of this and of earlier epochs are open
  *   a sick node is spared   while its cluster has a healthy one
- *   drained              a worker that heeds it gives the node no request; nor a word when it is cut
- *   a fair share         a node has no more of a worker's requests than it may, and who came first is first
- *   bounded              what waits in the balancer for a slow reader
- *   nobody is in the way a request waits for its own node and client only (moment.h)
- *   a break is passed on to who still talks in a tunnel
- *   a stop ends          idle clients are told at once, and what has no client any more soon goes
- *   who sleeps is left   a client that takes nothing is given up
- *   it comes to rest     in bounded time, when nothing disturbs any more
- *   nothing is left      of what was taken, when a worker is over
- *   an old plan is let go   by workers, and its idle connections are closed
- *   equal runs           of equal seeds
+ *   drained              a worker that heeds it gives the node no request; nor a word when it is
+ *                        cut
+ *   a fair share         a node has no more of a worker's requests than it may, and who came first
+ * is first a limit holds        of clients at a listener, from the turn on in which a reload brings
+ * it bounded              what waits in the balancer for a slow reader nobody is in the way a
+ * request waits for its own node and client only (moment.h) a break is passed on to who still talks
+ * in a tunnel a stop ends          idle clients are told at once, and what has no client any more
+ * soon goes who sleeps is left   a client that takes nothing is given up it comes to rest     in
+ * bounded time, when nothing disturbs any more nothing is left      of what was taken, when a
+ * worker is over an old plan is let go   by workers, and its idle connections are closed equal runs
+ * of equal seeds
  *
  * Promises between our own parts (credit, the order of a stream's verbs, what was taken goes back)
  * are must()s of theirs. All of them end the process.
@@ -37,6 +39,7 @@
 #include "proxy/board.h"
 #include "sim/ask.h"
 #include "sim/reader.h"
+#include "sim/temper.h"
 
 struct world;
 struct exchange;
@@ -50,11 +53,18 @@ struct period { /* of one worker under one epoch */
 	uint64_t taken[ARMS];
 };
 
+/* The target's shares of the weights under which a user went there, and did not. */
+struct user {
+	bool to_target, to_source;
+	double to_target_min, to_source_max;
+};
+
 struct judge {
 	struct board_values published[SIM_EPOCHS_MAX];
 	unsigned published_n;
 	uint64_t settled; /* the newest epoch that every worker has acknowledged */
 	struct period periods[WORKERS_MAX];
+	struct user users[SIM_USERS_MAX + 1];
 	uint64_t decided[WORKERS_MAX][LISTENERS_MAX][ARMS];
 };
 
@@ -65,7 +75,8 @@ judge_fail(const struct world *w, const char *invariant, const char *format, ...
 
 void judge_published(struct world *w, const struct board_values *v);
 /* `a` may be NULL, when its target is not one of ours. */
-void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a);
+void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm,
+		   struct ask *a);
 /* Its first node. */
 void judge_chosen(const struct world *w, const struct exchange *ex);
 /* Its head goes to a node. */
@@ -73,12 +84,15 @@ void judge_attempt(const struct world *w, const struct ask *a);
 /* After a turn: no request is with a node that is to be cut. */
 void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: no node has more than it may, and nobody waits while one has room. */
-void judge_busy(const struct world *w, unsigned worker, const struct desk *d);
+void judge_busy(struct world *w, unsigned worker, const struct desk *d);
+/* After a turn: no listener has taken clients beyond its limit. */
+void judge_limits(struct world *w, unsigned worker);
 /* After a turn: what the board says is under way. */
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d);
 
 /* A worker says something to a node. */
-void judge_word(const struct world *w, unsigned worker, const struct node_state *node, const char *verb);
+void judge_word(const struct world *w, unsigned worker, const struct node_state *node,
+		const char *verb);
 
 /* --- what a node sees --- */
 
@@ -97,7 +111,8 @@ void judge_uninvited(const struct world *w, const struct ask *last);
 void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
 		       const struct reader *r);
 void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r);
-void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes, size_t n);
+void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes,
+		size_t n);
 /* FIN, or a reset: what has no answer gets none any more. */
 void judge_finished(struct world *w, struct client *c);
 void judge_broken(struct world *w, struct client *c);

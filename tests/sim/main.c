@@ -1,6 +1,6 @@
 /*
- * sim FIRST COUNT [-v]: whole workers on the simulator, COUNT seeds from FIRST on. The first seed that
- * breaks an invariant ends it, with status 1. -v prints all that happens.
+ * sim FIRST COUNT [-v]: whole workers on the simulator, COUNT seeds from FIRST on. The first seed
+ * that breaks an invariant ends it, with status 1. -v prints all that happens.
  */
 
 #include <signal.h>

@@ -21,7 +21,7 @@ static bool is_past(const struct world *w, uint64_t ms)
 /* Whether no worker stands still, or has only just gone on. */
 static bool all_go_on(const struct world *w)
 {
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		if (w->hands[i].stalled || !is_past(w, w->hands[i].went_on_ms))
 			return false;
 	return true;
@@ -96,9 +96,8 @@ static bool is_idle(const struct world *w, const struct client *c)
 {
 	const struct ask *last = c->said_n ? &c->asks[c->said_n - 1] : NULL;
 	bool asks = c->answered_n < c->said_n || (last && (!last->sent || last->flaw));
-	return is_there(c) && !asks && is_past(w, c->answered_ms) &&
-	       peer_has_sent_all(&c->peer) && peer_is_awake(&c->peer) &&
-	       c->reader.state == READ_HEAD;
+	return is_there(c) && !asks && is_past(w, c->answered_ms) && peer_has_sent_all(&c->peer) &&
+	       peer_is_awake(&c->peer) && c->reader.state == READ_HEAD;
 }
 
 static void judge_dismissed(const struct world *w, const struct client *c)
@@ -168,8 +167,19 @@ static void judge_doors(const struct world *w, const struct server *s)
 				   s->arm, i);
 }
 
+/* A process that has retired goes on by its last plan. */
+static bool only_newest_lives(const struct world *w)
+{
+	for (unsigned i = 0; i < w->hand_n; i++)
+		if (w->hands[i].worker && w->hands[i].process < w->process_n)
+			return false;
+	return true;
+}
+
 static void judge_plan(const struct world *w)
 {
+	if (!only_newest_lives(w))
+		return;
 	if (w->temper.faults.delay || !is_past(w, w->planned_ms) || !all_go_on(w))
 		return;
 	for (int arm = 0; arm < ARMS; arm++)
@@ -185,7 +195,7 @@ void moment_is_over(struct world *w)
 		judge_dismissed(w, &w->clients[i]);
 		judge_sleeper(w, &w->clients[i]);
 	}
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		judge_stopping(w, i, &w->hands[i]);
 	judge_plan(w);
 }

@@ -2,7 +2,7 @@
 
 #include "sim/world.h"
 
-static void set_timer(struct operator *o, struct timer *t, uint64_t ms)
+static void set_timer(struct operator* o, struct timer *t, uint64_t ms)
 {
 	timer_set(&o->world->wheel, t, world_now_ms(o->world) + ms);
 }
@@ -13,31 +13,37 @@ static void set_timer(struct operator *o, struct timer *t, uint64_t ms)
 static uint32_t roll_weight(struct dice *d)
 {
 	static const uint32_t usual[] = { 0, 0, 1, 1, 1, 10, 50, 90 };
-	return dice_says(d, 600) ? dice_pick(d, usual) : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
+	return dice_says(d, 600) ? dice_pick(d, usual)
+				 : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
 }
 
-static void change_weights(struct operator *o)
+static void change_weights(struct operator* o)
 {
 	struct world *w = o->world;
 	struct board_values *v = &o->values;
 	v->epoch += dice_between(&w->dice, 1, 3);
+	v->rolled_back = dice_says(&w->dice, 100);
 	do {
 		v->weights[ARM_SOURCE] = roll_weight(&w->dice);
 		v->weights[ARM_TARGET] = roll_weight(&w->dice);
 	} while (!v->weights[ARM_SOURCE] && !v->weights[ARM_TARGET]);
+	if (v->rolled_back) {
+		v->weights[ARM_SOURCE] = 1;
+		v->weights[ARM_TARGET] = 0;
+	}
 	board_publish(&w->board, v);
 	judge_published(w, v);
 	world_wake(w);
-	world_tell(w, "weights %u:%u, epoch %llu", v->weights[ARM_SOURCE], v->weights[ARM_TARGET],
-		   (unsigned long long)v->epoch);
+	world_tell(w, "weights %u:%u%s, epoch %llu", v->weights[ARM_SOURCE], v->weights[ARM_TARGET],
+		   v->rolled_back ? ", rolled back" : "", (unsigned long long)v->epoch);
 }
 
 /* --- machines --- */
 
-static void revive(struct operator *o)
+static void revive(struct operator* o)
 {
 	struct world *w = o->world;
-	for (unsigned i = 0; i < w->temper.workers; i++) {
+	for (unsigned i = 0; i < w->hand_n; i++) {
 		if (w->hands[i].stalled)
 			w->hands[i].went_on_ms = world_now_ms(w);
 		w->hands[i].stalled = false;
@@ -51,7 +57,7 @@ static void revive(struct operator *o)
 	world_tell(w, "all go on");
 }
 
-static void revive_later(struct operator *o)
+static void revive_later(struct operator* o)
 {
 	if (!timer_is_set(&o->revive))
 		set_timer(o, &o->revive, dice_size(&o->world->dice, 1500));
@@ -62,10 +68,10 @@ static void time_to_revive(struct timer *t)
 	revive(list_entry(t, struct operator, revive));
 }
 
-static void stall(struct operator *o)
+static void stall(struct operator* o)
 {
 	struct world *w = o->world;
-	unsigned i = (unsigned)dice_roll(&w->dice, w->temper.workers);
+	unsigned i = (unsigned)dice_roll(&w->dice, w->hand_n);
 	if (!w->temper.stalls || !w->hands[i].io)
 		return;
 	world_tell(w, "worker %u stands still", i);
@@ -80,7 +86,7 @@ static struct server *pick_server(struct world *w)
 	return &w->servers[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
 }
 
-static void crash(struct operator *o)
+static void crash(struct operator* o)
 {
 	struct world *w = o->world;
 	struct server *s = pick_server(w);
@@ -92,7 +98,7 @@ static void crash(struct operator *o)
 }
 
 /* What control's checks would say, right or wrong. */
-static void flip_health(struct operator *o)
+static void flip_health(struct operator* o)
 {
 	struct world *w = o->world;
 	struct server *s = pick_server(w);
@@ -102,7 +108,7 @@ static void flip_health(struct operator *o)
 
 /* --- its days --- */
 
-static void change_something(struct operator *o)
+static void change_something(struct operator* o)
 {
 	struct world *w = o->world;
 	switch (dice_roll(&w->dice, 7)) {
@@ -129,7 +135,7 @@ static void change_something(struct operator *o)
 }
 
 /* What people change does not wait until workers have nothing to do. */
-void operator_round(struct operator *o)
+void operator_round(struct operator* o)
 {
 	if (o->changes_left && dice_says(&o->world->dice, 5)) {
 		o->changes_left--;
@@ -139,7 +145,7 @@ void operator_round(struct operator *o)
 
 static void time_to_change(struct timer *t)
 {
-	struct operator *o = list_entry(t, struct operator, next);
+	struct operator* o = list_entry(t, struct operator, next);
 	if (!o->changes_left)
 		return;
 	o->changes_left--;
@@ -153,9 +159,31 @@ static void time_to_know_names(struct timer *t)
 	plans_know_names(list_entry(t, struct operator, names)->world);
 }
 
+/* Another process serves; soon the one before retires; after a delay it may be told to stop. */
+static void time_to_hand_over(struct timer *t)
+{
+	struct operator* o = list_entry(t, struct operator, handover);
+	struct world *w = o->world;
+	if (w->stopping)
+		return;
+	switch (o->steps++) {
+	case 0:
+		world_hand_over(w);
+		set_timer(o, t, dice_size(&w->dice, 50));
+		return;
+	case 1:
+		world_retire(w, false);
+		if (dice_says(&w->dice, 500))
+			set_timer(o, t, dice_size(&w->dice, 2000));
+		return;
+	default:
+		world_retire(w, true);
+	}
+}
+
 static void time_to_end(struct timer *t)
 {
-	struct operator *o = list_entry(t, struct operator, end);
+	struct operator* o = list_entry(t, struct operator, end);
 	struct world *w = o->world;
 	if (!w->stopping) {
 		world_stop(w);
@@ -166,27 +194,32 @@ static void time_to_end(struct timer *t)
 	}
 }
 
-void operator_open(struct operator *o, struct world *w)
+void operator_open(struct operator* o, struct world *w)
 {
 	*o = (struct operator){ .world = w, .changes_left = w->temper.changes };
 	timer_init(&o->next, time_to_change);
 	timer_init(&o->end, time_to_end);
 	timer_init(&o->names, time_to_know_names);
 	timer_init(&o->revive, time_to_revive);
+	timer_init(&o->handover, time_to_hand_over);
 	o->interval_ms = dice_size(&w->dice, 800);
 	change_weights(o);
 	if (o->changes_left)
 		set_timer(o, &o->next, dice_size(&w->dice, 1000));
 	if (w->temper.ending != ENDING_IN_PEACE)
 		set_timer(o, &o->end, dice_size(&w->dice, 3000));
-	set_timer(o, &o->names, dice_size(&w->dice, CONNECT_TIMEOUT_MS * (w->temper.deserts ? 3 : 1) / 2));
+	if (w->temper.hands_over)
+		set_timer(o, &o->handover, dice_size(&w->dice, 2500));
+	set_timer(o, &o->names,
+		  dice_size(&w->dice, CONNECT_TIMEOUT_MS * (w->temper.deserts ? 3 : 1) / 2));
 }
 
-void operator_rest(struct operator *o)
+void operator_rest(struct operator* o)
 {
 	o->changes_left = 0;
 	timer_clear(&o->next);
 	timer_clear(&o->revive);
+	timer_clear(&o->handover);
 	revive(o);
 	plans_settle(o->world);
 }

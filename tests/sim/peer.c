@@ -68,8 +68,8 @@ static void receive(struct peer *p)
 
 bool peer_is_awake(const struct peer *p)
 {
-	return !timer_is_set(&p->nap) && now_ms(p) > p->nap.due_ms + 1 &&
-	       !timer_is_set(&p->rest) && now_ms(p) > p->rest.due_ms + 1;
+	return !timer_is_set(&p->nap) && now_ms(p) > p->nap.due_ms + 1 && !timer_is_set(&p->rest) &&
+	       now_ms(p) > p->rest.due_ms + 1;
 }
 
 /* --- saying --- */

@@ -53,11 +53,12 @@ struct peer {
 	struct pace pace;
 	uint64_t nap_at;
 	uint64_t heard_n, said_n, sent_n; /* bytes, ever */
-	bool calling;   /* inside a callback of an operation: what is closed there settles behind it */
-	bool at_end;    /* FIN has come */
+	bool calling;	/* inside a callback of an operation: what is closed there settles behind it
+			 */
+	bool at_end;	/* FIN has come */
 	bool mute;	/* the connection takes no more */
 	bool finishing; /* FIN follows the last byte */
-	bool finished;  /* it has gone */
+	bool finished;	/* it has gone */
 	bool closing, reset;
 };
 

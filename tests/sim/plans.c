@@ -17,7 +17,9 @@ struct plan_page {
 	struct node nodes[ARMS][SIM_NODES_MAX];
 	struct addr addresses[ARMS][SIM_NODES_MAX][SERVER_DOORS];
 	char names[ARMS][SIM_NODES_MAX][32];
-	struct plan_pins pins[SIM_WORKERS_MAX];
+	struct plan_pins pins[SIM_WORKERS_MAX]; /* of all processes */
+	struct range everybody;
+	struct networks override_allow;
 };
 
 static const char *const arm_names[ARMS] = { "source", "target" };
@@ -28,15 +30,16 @@ static struct front_policy front_policy(const struct temper *t)
 {
 	if (t->hasty)
 		return (struct front_policy){ 400, 600, 3000, 500 };
-	return (struct front_policy){ HEAD_TIMEOUT_MS * 6, IDLE_TIMEOUT_MS * 5, CLIENT_KEEP_ALIVE_MS,
-				      TUNNEL_IDLE_TIMEOUT_MS };
+	return (struct front_policy){ HEAD_TIMEOUT_MS * 6, IDLE_TIMEOUT_MS * 5,
+				      CLIENT_KEEP_ALIVE_MS, TUNNEL_IDLE_TIMEOUT_MS };
 }
 
 static struct back_policy back_policy(const struct temper *t)
 {
 	if (t->hasty)
 		return (struct back_policy){ 300, 500, 500 };
-	return (struct back_policy){ CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS * 5, TUNNEL_IDLE_TIMEOUT_MS };
+	return (struct back_policy){ CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS * 5,
+				     TUNNEL_IDLE_TIMEOUT_MS };
 }
 
 static void write_listeners(struct world *w, struct plan_page *p)
@@ -52,10 +55,13 @@ static void write_listeners(struct world *w, struct plan_page *p)
 			.trace = TRACE_MAKE,
 			.port = addr_port(&w->listeners[i]),
 			.body_max = w->temper.allowed,
+			.connections_max = w->plans.clients_max,
+			.section = i,
 		};
 }
 
-static void write_node(struct world *w, struct plan_page *p, enum arm arm, unsigned i, struct node *n)
+static void write_node(struct world *w, struct plan_page *p, enum arm arm, unsigned i,
+		       struct node *n)
 {
 	const struct plan_node *from = &w->plans.nodes[arm][i];
 	char *name = p->names[arm][i];
@@ -79,15 +85,15 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 	*c = (struct cluster){
 		.name = arm_names[arm],
 		.arm = arm,
-		.balance = w->seed % 2 ? BALANCE_LEAST_OUTSTANDING : BALANCE_ROUND_ROBIN,
+		.balance = w->plans.turns ? BALANCE_ROUND_ROBIN : BALANCE_LEAST_OUTSTANDING,
 		.host = w->temper.host[arm],
 		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
 		.policy = back_policy(&w->temper),
-		.connections = w->temper.share * w->temper.workers,
+		.connections = w->plans.share * w->temper.workers,
 		.workers = w->temper.workers,
 		.queue_ms = w->temper.hasty ? 300 : 600000,
-		.eject = { w->temper.ejects, 500 },
+		.eject = { w->plans.ejects, 500 },
 	};
 	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
 		if (w->plans.nodes[arm][i].listed)
@@ -108,6 +114,13 @@ static struct plan_page *write_page(struct world *w)
 		.worker_n = w->temper.workers,
 		.pins = p->pins,
 	};
+	if (w->temper.sticks)
+		p->plan.sticky =
+			(struct sticky){ STICKY_HEADER, NAME_OTHER, SPAN("X-User"), w->seed };
+	if (w->temper.names && w->temper.obeys)
+		p->plan.override_allow = &p->override_allow;
+	p->everybody = (struct range){ 0, (network_place)-1 };
+	p->override_allow = (struct networks){ &p->everybody, 1 };
 	write_listeners(w, p);
 	for (int arm = 0; arm < ARMS; arm++)
 		write_cluster(w, p, (enum arm)arm);
@@ -116,19 +129,48 @@ static struct plan_page *write_page(struct world *w)
 
 /* --- publishing --- */
 
-static void publish(struct world *w)
+/* Each process looks names up; only the newest is told to read its configuration anew. */
+enum occasion { LOOKED_UP, RELOADED };
+
+static void publish(struct world *w, enum occasion why)
 {
 	struct plan_page *p = write_page(w);
-	for (unsigned i = 0; i < w->temper.workers; i++)
-		atomic_store(&w->hands[i].door.plan, &p->plan);
+	for (unsigned i = 0; i < w->hand_n; i++)
+		if (why == LOOKED_UP || w->hands[i].process == w->process_n)
+			atomic_store(&w->hands[i].door.plan, &p->plan);
 	w->planned_ms = world_now_ms(w);
 	world_wake(w);
 	world_tell(w, "plan %llu", (unsigned long long)p->plan.number);
 }
 
+/* --- changing --- */
+
+static void tune(struct world *w)
+{
+	struct plans *p = &w->plans;
+	struct dice *d = &w->dice;
+	if (w->temper.tunes) {
+		p->turns = dice_says(d, 500);
+		p->share = w->temper.share ? (unsigned)dice_between(d, 1, 3) : 0;
+		p->ejects = w->temper.ejects ? (unsigned)dice_roll(d, 5) : 0;
+	}
+	if (w->temper.limits)
+		p->clients_max =
+			dice_says(d, 500) ? (uint32_t)(1 + dice_size(d, SIM_CLIENTS_MAX)) : 0;
+}
+
+void plans_introduce(struct world *w, struct hand *h)
+{
+	atomic_store(&h->door.plan, &w->plans.pages[w->plans.page_n - 1]->plan);
+	atomic_store(&h->door.duties, w->plans.duties);
+}
+
 void plans_open(struct world *w)
 {
 	uint32_t number = 0;
+	w->plans.turns = w->seed % 2 == 0;
+	w->plans.share = w->temper.share;
+	w->plans.ejects = w->temper.ejects;
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
 			struct plan_node *n = &w->plans.nodes[arm][i];
@@ -137,10 +179,12 @@ void plans_open(struct world *w)
 			n->state.number = number++;
 			atomic_store(&n->state.healthy, true);
 			n->listed = true;
-			n->known = !w->temper.shifts || dice_says(&w->dice, w->temper.deserts ? 200 : 600);
+			n->known = !w->temper.shifts ||
+				   dice_says(&w->dice, w->temper.deserts ? 200 : 600);
 			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
 		}
-	publish(w);
+	tune(w);
+	publish(w, LOOKED_UP);
 }
 
 static bool is_ready(const struct plan_node *n)
@@ -163,7 +207,7 @@ static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
 {
 	atomic_store(&n->state.duty, duty);
 	n->duty_change = ++w->plans.duties;
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		atomic_store(&w->hands[i].door.duties, w->plans.duties);
 	world_wake(w);
 	world_tell(w, "node %u has duty %d", n->state.number, duty);
@@ -188,6 +232,17 @@ const struct plan_node *plans_node_of(const struct plans *p, const struct node_s
 	return &p->nodes[state->number / SIM_NODES_MAX][state->number % SIM_NODES_MAX];
 }
 
+/* What a name stands for. */
+static void look_up(struct world *w, struct plan_node *n)
+{
+	if (n->known) {
+		n->first_door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
+		n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
+	}
+	n->known = true;
+	publish(w, LOOKED_UP);
+}
+
 void plans_shift(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
@@ -195,15 +250,14 @@ void plans_shift(struct world *w)
 	unsigned least = w->temper.deserts ? 0 : 1;
 	if (w->plans.page_n + 1 == SIM_PLANS_MAX)
 		return;
-	if (!n->known) {
-		n->known = true;
-	} else if (dice_says(&w->dice, 400)) {
-		n->first_door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
-		n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
-	} else if (!n->listed || !is_ready(n) || serving(w, arm) > least) {
-		n->listed = !n->listed;
+	if (!n->known || dice_says(&w->dice, 400)) {
+		look_up(w, n);
+		return;
 	}
-	publish(w);
+	if (!n->listed || !is_ready(n) || serving(w, arm) > least)
+		n->listed = !n->listed;
+	tune(w);
+	publish(w, RELOADED);
 }
 
 /* Publishes only what is a change. */
@@ -220,7 +274,7 @@ static void improve(struct world *w, bool list)
 				set_duty(w, n, DUTY_READY);
 		}
 	if (changed)
-		publish(w);
+		publish(w, LOOKED_UP);
 }
 
 void plans_know_names(struct world *w)
@@ -250,10 +304,11 @@ const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)
 /* Every worker that runs has moved on, and no exchange holds it. */
 static bool is_free(const struct world *w, const struct plan_page *p)
 {
-	for (unsigned i = 0; i < w->temper.workers; i++) {
+	for (unsigned i = 0; i < w->hand_n; i++) {
 		const struct hand *h = &w->hands[i];
 		const struct plan *adopted = atomic_load(&h->door.adopted);
-		if ((h->worker && adopted->number <= p->plan.number) || atomic_load(&p->pins[i].n))
+		if ((h->worker && adopted->number <= p->plan.number) ||
+		    atomic_load(&p->pins[h->number].n))
 			return false;
 	}
 	return true;

@@ -11,16 +11,17 @@
 
 struct world;
 struct plan_page;
+struct hand;
 
 #define SIM_PLANS_MAX 64
 
 /* A node as it is at present. */
 struct plan_node {
 	struct node_state state;
-	bool listed;	   /* it is in the plan */
-	bool known;	   /* its address is */
+	bool listed;	      /* it is in the plan */
+	bool known;	      /* its address is */
 	uint32_t duty_change; /* the number of the last change of its duty */
-	unsigned address_n; /* doors that it is known by, from `first_door` on */
+	unsigned address_n;   /* doors that it is known by, from `first_door` on */
 	unsigned first_door;
 };
 
@@ -28,15 +29,22 @@ struct plans {
 	struct plan_node nodes[ARMS][SIM_NODES_MAX];
 	char names[ARMS][SIM_NODES_MAX][32];
 	uint32_t duties; /* changes so far */
+	/* As the next plan has them. */
+	uint32_t clients_max;	/* of each listener; 0: any number */
+	unsigned share, ejects; /* of clusters */
+	bool turns;		/* nodes take turns; else the least busy one is next */
 	struct plan_page *pages[SIM_PLANS_MAX]; /* owned */
 	unsigned page_n;
 };
 
 /* The first plan. */
 void plans_open(struct world *w);
-/* Changes something, and publishes the plan that follows to every worker. */
+/* The newest plan, to a worker that is about to begin. */
+void plans_introduce(struct world *w, struct hand *h);
+/* Changes something, and publishes the plan that follows to the workers of the newest process. */
 void plans_shift(struct world *w);
-/* Drains a node, cuts it, or takes it back; a cluster keeps one that is ready, unless it may lose all. */
+/* Drains a node, cuts it, or takes it back; a cluster keeps one that is ready, unless it may lose
+ * all. */
 void plans_change_duty(struct world *w);
 /* The node that this is the state of. */
 const struct plan_node *plans_node_of(const struct plans *p, const struct node_state *state);

@@ -157,7 +157,8 @@ static void begin_body(struct reader *r)
 	const char *length = reader_field(&r->head, "Content-Length");
 	const char *coding = reader_field(&r->head, "Transfer-Encoding");
 	r->chunked = coding != NULL;
-	if (reader_count(&r->head, "Content-Length") + reader_count(&r->head, "Transfer-Encoding") > 1)
+	if (reader_count(&r->head, "Content-Length") + reader_count(&r->head, "Transfer-Encoding") >
+	    1)
 		bad(r, "two framings");
 	else if (r->bodiless)
 		r->state = READ_LENGTH;
@@ -171,7 +172,8 @@ static void begin_body(struct reader *r)
 		r->state = READ_LENGTH;
 	else
 		r->state = READ_UNTIL_CLOSE;
-	r->left = r->state == READ_LENGTH && length && !r->bodiless ? strtoull(length, NULL, 10) : 0;
+	r->left =
+		r->state == READ_LENGTH && length && !r->bodiless ? strtoull(length, NULL, 10) : 0;
 }
 
 /* The next one may follow. */
@@ -190,8 +192,8 @@ static void head_is_whole(struct reader *r)
 	r->body_n = r->key = 0;
 	r->equal = true;
 	r->bodiless = r->chunked = false;
-	bool right = split_lines(&r->head) &&
-		     (r->answers ? read_status_line(r, r->head.at) : read_request_line(r, r->head.at));
+	bool right = split_lines(&r->head) && (r->answers ? read_status_line(r, r->head.at)
+							  : read_request_line(r, r->head.at));
 	if (!right || !are_fields(&r->head, next_line(&r->head, r->head.at))) {
 		bad(r, "a malformed head");
 		return;

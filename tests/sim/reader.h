@@ -42,7 +42,7 @@ struct reader {
 	const struct reader_user *user;
 	bool answers; /* it reads answers, not requests */
 	enum reader_state state;
-	const char *bad; /* READ_BAD: why */
+	const char *bad;   /* READ_BAD: why */
 	struct text lines; /* of the head, or of what stands between chunks */
 	/* of the head */
 	struct text head; /* its lines, each ended by NUL */
@@ -55,7 +55,7 @@ struct reader {
 	uint64_t key;
 	uint64_t left; /* of the body, or of the chunk */
 	uint64_t body_n;
-	bool equal; /* all of it was as the key says */
+	bool equal;	      /* all of it was as the key says */
 	struct text trailers; /* as `head` */
 };
 

@@ -20,14 +20,14 @@ struct visit {
 	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
 	struct timer delay;
 	struct timer idle; /* after which a fickle node closes */
-	uint64_t tunnel_n;  /* bytes that have come in a tunnel */
+	uint64_t tunnel_n; /* bytes that have come in a tunnel */
 	bool request_over;
-	bool greeted;	/* 1xx answers were said */
-	bool acting;	/* its deed has begun */
-	bool answered;	/* all of the answer was said */
-	bool settled;	/* and has arrived */
-	bool leaves;	/* closes when what was said has gone */
-	bool breaks;	/* the same with a reset */
+	bool greeted;  /* 1xx answers were said */
+	bool acting;   /* its deed has begun */
+	bool answered; /* all of the answer was said */
+	bool settled;  /* and has arrived */
+	bool leaves;   /* closes when what was said has gone */
+	bool breaks;   /* the same with a reset */
 };
 
 #define visit_of(pointer, member) list_entry(pointer, struct visit, member)
@@ -81,7 +81,8 @@ static void say_rest(struct visit *v, uint64_t from)
 	deed_write_end(&a->deed, a, &v->peer.out);
 	v->answered = true;
 	say(v);
-	/* The rest of a request that is answered: it is read, but no more than the connection lasts. */
+	/* The rest of a request that is answered: it is read, but no more than the connection
+	 * lasts. */
 	if (!v->request_over && a->deed.closes)
 		peer_finish(&v->peer);
 	end_if_over(v);
@@ -173,7 +174,8 @@ static void idle_is_over(struct timer *t)
 {
 	struct visit *v = visit_of(t, idle);
 	if (dice_says(dice_of(v), 300)) {
-		text_print(&v->peer.out, "HTTP/1.1 408 Too Late\r\nX-Farewell: 1\r\nConnection: close\r\n\r\n");
+		text_print(&v->peer.out,
+			   "HTTP/1.1 408 Too Late\r\nX-Farewell: 1\r\nConnection: close\r\n\r\n");
 		say(v);
 	}
 	peer_finish(&v->peer);
@@ -257,7 +259,8 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 	reader_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
 	if (v->latest)
-		v->latest->request_heard = v->reader.state == READ_RAW ? v->tunnel_n : v->reader.body_n;
+		v->latest->request_heard =
+			v->reader.state == READ_RAW ? v->tunnel_n : v->reader.body_n;
 }
 
 /* The balancer has closed. */

@@ -2,9 +2,9 @@
 #define TESTS_SIM_SERVER_H
 
 /*
- * A scripted node of a cluster: it reads requests, finds out by their id what it is to do with them,
- * does that, and tells the judge what came. It listens at two addresses, as a node does whose name
- * moves from one to the other.
+ * A scripted node of a cluster: it reads requests, finds out by their id what it is to do with
+ * them, does that, and tells the judge what came. It listens at two addresses, as a node does whose
+ * name moves from one to the other.
  */
 
 #include "base/list.h"

@@ -73,6 +73,12 @@ void temper_make(struct temper *t, struct dice *d)
 	t->drains = !t->absent && dice_says(d, 400);
 	t->ejects = dice_says(d, 600) ? (unsigned)dice_between(d, 1, 4) : 0;
 	t->share = dice_says(d, 200) ? (unsigned)dice_between(d, 1, 3) : 0;
+	t->tunes = t->shifts && dice_says(d, 500);
+	t->limits = t->shifts && harm && dice_says(d, 300);
+	t->hands_over = dice_says(d, 300);
+	t->sticks = dice_says(d, 200);
+	t->names = dice_says(d, 200);
+	t->obeys = dice_says(d, 700);
 	t->smooth = !friction;
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))
@@ -83,7 +89,7 @@ bool temper_is_harmless(const struct temper *t)
 {
 	const struct sim_faults *f = &t->faults;
 	return !f->reset && !f->refuse && !f->unreachable && !f->accept_error && !t->hasty &&
-	       !t->fickle && !t->crashes && !t->deserts && t->ending != ENDING_ABORT;
+	       !t->fickle && !t->crashes && !t->deserts && !t->limits && t->ending != ENDING_ABORT;
 }
 
 bool temper_is_calm(const struct temper *t)

@@ -10,10 +10,12 @@
 #include "proxy/plan.h"
 #include "sim/dice.h"
 
-#define SIM_WORKERS_MAX 3
+#define SIM_WORKERS_MAX 3 /* of one process */
+#define SIM_PROCESSES_MAX 2
 #define SIM_NODES_MAX 3
 #define SIM_CLIENTS_MAX 24
 #define SIM_ASKS_MAX 8 /* of one client */
+#define SIM_USERS_MAX 20
 
 enum ending {
 	ENDING_IN_PEACE, /* workers stop when every client has what it came for */
@@ -41,6 +43,12 @@ struct temper {
 	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
 	unsigned ejects;   /* failures in a row that eject a node; 0: none do */
 	unsigned share;	   /* a worker's connections to a node at once; 0: any number */
+	bool tunes;	   /* reloads change how clusters are used */
+	bool limits;	   /* reloads change how many clients a listener has at once */
+	bool hands_over;   /* a second process takes the first one's place */
+	bool sticks;	   /* a user's requests stay with one cluster */
+	bool names;	   /* clients name the cluster that they want, */
+	bool obeys;	   /* and may */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
 };

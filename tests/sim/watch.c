@@ -7,7 +7,7 @@
 #include "sim/world.h"
 
 #define exchange_of(s, member)                                                                     \
-	((const struct exchange *)((const char *)(s) - offsetof(struct exchange, member)))
+	((const struct exchange *)((const char *)(s)-offsetof(struct exchange, member)))
 
 static bool is_called(const struct stream *s, const char *name)
 {
@@ -78,4 +78,5 @@ void watch_turn(struct watch *t)
 	judge_in_flight(t->world, t->worker, t->desk);
 	judge_cut(t->world, t->worker, t->desk);
 	judge_busy(t->world, t->worker, t->desk);
+	judge_limits(t->world, t->worker);
 }

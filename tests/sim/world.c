@@ -51,13 +51,14 @@ struct pace world_pace(struct world *w)
 		p.rest_ms_max = (unsigned)dice_between(d, 1, 50);
 	if (dice_says(d, 300))
 		p = (struct pace){ p.piece_max, p.rest_ms_max, dice_size(d, most),
-				   (unsigned)dice_between(d, 1, 5000), (unsigned)dice_between(d, 1, 3) };
+				   (unsigned)dice_between(d, 1, 5000),
+				   (unsigned)dice_between(d, 1, 3) };
 	return p;
 }
 
 void world_wake(struct world *w)
 {
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		if (w->hands[i].io)
 			io_wake(w->hands[i].io);
 }
@@ -67,7 +68,7 @@ void world_stop(struct world *w)
 	world_tell(w, "stop");
 	w->stopping = true;
 	w->stopping_ms = world_now_ms(w);
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		atomic_store(&w->hands[i].door.stopping, true);
 	world_wake(w);
 }
@@ -77,7 +78,7 @@ void world_abort(struct world *w)
 	world_tell(w, "abort");
 	w->aborting = true;
 	w->aborting_ms = world_now_ms(w);
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		atomic_store(&w->hands[i].door.aborting, true);
 	world_wake(w);
 }
@@ -110,9 +111,9 @@ static void turn_worker(struct world *w, unsigned i)
 /* Everybody has a turn. */
 static void run_round(struct world *w)
 {
-	unsigned first = (unsigned)dice_roll(&w->dice, w->temper.workers);
-	for (unsigned i = 0; i < w->temper.workers; i++)
-		turn_worker(w, (first + i) % w->temper.workers);
+	unsigned first = (unsigned)dice_roll(&w->dice, w->hand_n);
+	for (unsigned i = 0; i < w->hand_n; i++)
+		turn_worker(w, (first + i) % w->hand_n);
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
 			server_turn(&w->servers[arm][i]);
@@ -128,7 +129,7 @@ static uint64_t next_deadline_ns(const struct world *w)
 {
 	uint64_t ms = wheel_next_ms(&w->wheel);
 	uint64_t next_ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
-	for (unsigned i = 0; i < w->temper.workers; i++) {
+	for (unsigned i = 0; i < w->hand_n; i++) {
 		const struct hand *h = &w->hands[i];
 		if (!h->worker || h->stalled)
 			continue;
@@ -172,7 +173,7 @@ static bool clients_are_over(const struct world *w)
 
 static bool workers_are_over(const struct world *w)
 {
-	for (unsigned i = 0; i < w->temper.workers; i++)
+	for (unsigned i = 0; i < w->hand_n; i++)
 		if (w->hands[i].worker)
 			return false;
 	return true;
@@ -205,12 +206,15 @@ static void open_listeners(struct world *w)
 static void open_hand(struct world *w, unsigned i)
 {
 	struct hand *h = &w->hands[i];
+	h->process = w->process_n;
+	h->number = i % w->temper.workers;
+	plans_introduce(w, h);
 	bufs_open(&h->bufs);
 	h->io = sim_io_open(w->sim, &h->bufs);
-	h->slot = board_take_slot(&w->board, 1, i);
+	h->slot = board_take_slot(&w->board, h->process, h->number);
 	watch_open(&h->watch, w, i);
 	h->worker = worker_open(&(struct worker_config){
-		.number = i,
+		.number = h->number,
 		.io = h->io,
 		.bufs = &h->bufs,
 		.board = &w->board,
@@ -222,6 +226,37 @@ static void open_hand(struct world *w, unsigned i)
 	});
 	for (unsigned j = 0; j < SIM_LISTENERS; j++)
 		worker_listen(h->worker, sim_listen(h->io, &w->listeners[j]), j);
+}
+
+static void open_process(struct world *w)
+{
+	w->process_n++;
+	must(w->process_n <= SIM_PROCESSES_MAX);
+	for (unsigned i = 0; i < w->temper.workers; i++)
+		open_hand(w, w->hand_n++);
+}
+
+void world_hand_over(struct world *w)
+{
+	world_tell(w, "another process serves");
+	open_process(w);
+}
+
+void world_retire(struct world *w, bool stop)
+{
+	world_tell(w, "the process before %s", stop ? "stops" : "retires");
+	for (unsigned i = 0; i < w->hand_n; i++) {
+		struct hand *h = &w->hands[i];
+		if (h->process < w->process_n)
+			atomic_store(stop ? &h->door.stopping : &h->door.retiring, true);
+	}
+	w->dismissed |= stop;
+	world_wake(w);
+}
+
+bool world_is_retired(const struct hand *h)
+{
+	return atomic_load(&h->door.retiring);
 }
 
 static struct world *open_world(uint64_t seed, bool verbose)
@@ -245,8 +280,7 @@ static struct world *open_world(uint64_t seed, bool verbose)
 				    !w->temper.absent || i > 0 || w->temper.nodes[arm] == 1);
 	operator_open(&w->operator, w);
 	plans_open(w);
-	for (unsigned i = 0; i < w->temper.workers; i++)
-		open_hand(w, i);
+	open_process(w);
 	for (unsigned i = 0; i < w->temper.clients; i++)
 		client_open(&w->clients[i], w, i);
 	return w;

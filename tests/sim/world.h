@@ -19,9 +19,11 @@
 #include "sim/watch.h"
 
 #define SIM_LISTENERS 3
+#define SIM_HANDS_MAX (SIM_WORKERS_MAX * SIM_PROCESSES_MAX)
 
 /* One worker and what is its own. */
 struct hand {
+	unsigned process, number; /* of it in that */
 	struct bufs bufs;
 	struct io *io;
 	struct worker *worker; /* NULL once it has stopped */
@@ -32,6 +34,9 @@ struct hand {
 	bool stalled;
 	uint64_t went_on_ms;	/* after it stood still */
 	uint64_t clientless_ms; /* stopping, it has had no client since; 0: it has some */
+	/* After its last turn. */
+	uint64_t clients[SIM_LISTENERS];
+	unsigned at_node[ARMS * SIM_NODES_MAX];
 };
 
 struct world {
@@ -46,17 +51,21 @@ struct world {
 	struct operator operator;
 	struct judge judge;
 	struct addr listeners[SIM_LISTENERS]; /* weighted, source, target */
-	struct hand hands[SIM_WORKERS_MAX];
+	struct hand hands[SIM_HANDS_MAX];
+	unsigned hand_n;    /* of all processes so far */
+	unsigned process_n; /* the last of them serves, the others have retired */
 	struct server servers[ARMS][SIM_NODES_MAX];
 	struct bufs town_bufs;
 	struct io *town; /* of all clients */
 	struct client clients[SIM_CLIENTS_MAX];
 	unsigned clients_over;
 	bool stopping, aborting;
+	bool dismissed; /* the process that had retired was told to stop */
 	uint64_t stopping_ms, aborting_ms, planned_ms; /* since when; the last plan's */
 };
 
-/* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run. */
+/* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run.
+ */
 uint64_t world_run(uint64_t seed, bool verbose);
 
 uint64_t world_now_ms(const struct world *w);
@@ -64,6 +73,12 @@ uint64_t world_now_ms(const struct world *w);
 struct pace world_pace(struct world *w);
 /* NULL: nobody has asked that. */
 struct ask *world_ask(struct world *w, uint64_t id);
+/* Another process serves beside the present one, on the same board. */
+void world_hand_over(struct world *w);
+/* All but the newest process accept no more, and end behind their last client; `stop`: at once. */
+void world_retire(struct world *w, bool stop);
+/* Whether it has no worker left, or will soon have none. */
+bool world_is_retired(const struct hand *h);
 /* No worker accepts any more. */
 void world_stop(struct world *w);
 /* Workers cut what is left. */
@@ -72,6 +87,7 @@ void world_abort(struct world *w);
 void world_wake(struct world *w);
 
 /* With -v: one line of what happens. */
-__attribute__((format(printf, 2, 3))) void world_tell(const struct world *w, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void world_tell(const struct world *w, const char *format,
+						      ...);
 
 #endif
