@@ -29,7 +29,7 @@ def read_request(connection):
 
 
 class Slow:
-    """A node that answers requests when it is told to; its checks it does not answer."""
+    """A node that answers requests when it is told to, and checks at once."""
 
     def __init__(self):
         self.gate, self.asked = threading.Event(), []
