@@ -12,6 +12,7 @@
 
 #include "app/check.h"
 #include "app/command.h"
+#include "app/kept.h"
 #include "base/bug.h"
 
 /* More would be a mistake: some addresses with a socket for each worker, and few others. */
@@ -20,8 +21,9 @@
 enum record_kind {
 	RECORD_BOARD = 1,
 	RECORD_TICKETS = 2,
-	RECORD_SOCKET = 3,  /* `addr`, or a unix socket's `path` */
-	RECORD_LOCK = 4,    /* `path` */
+	RECORD_SOCKET = 3, /* `addr`, or a unix socket's `path` */
+	RECORD_LOCK = 4,   /* `path` */
+	RECORD_KEPT = 6,
 	RECORD_PROCESS = 5, /* `pid`, `state`, `started_ms`; `fd` is its channel */
 };
 
@@ -104,7 +106,7 @@ static bool write_list(int fd, const struct handover *h)
 		.version = HANDOVER_VERSION,
 		.head_bytes = sizeof head,
 		.record_bytes = sizeof(struct record),
-		.record_n = (uint32_t)(2 + h->holdings.socket_n + h->holdings.lock_n +
+		.record_n = (uint32_t)(3 + h->holdings.socket_n + h->holdings.lock_n +
 				       processes_n(&h->processes)),
 		.rotate_ms = h->rotate_ms,
 	};
@@ -115,6 +117,8 @@ static bool write_list(int fd, const struct handover *h)
 			    &(struct record){ .kind = RECORD_BOARD, .fd = h->holdings.board_fd }) &&
 	       write_record(fd, &(struct record){ .kind = RECORD_TICKETS,
 						  .fd = h->holdings.tickets_fd }) &&
+	       write_record(fd,
+			    &(struct record){ .kind = RECORD_KEPT, .fd = h->holdings.kept_fd }) &&
 	       write_sockets(fd, &h->holdings) && write_locks(fd, &h->holdings) &&
 	       write_processes(fd, &h->processes);
 }
@@ -135,6 +139,7 @@ void handover_keep(const struct handover *h, int fd, bool keep)
 	keep_over_exec(fd, keep);
 	keep_over_exec(h->holdings.board_fd, keep);
 	keep_over_exec(h->holdings.tickets_fd, keep);
+	keep_over_exec(h->holdings.kept_fd, keep);
 	for (size_t i = 0; i < h->holdings.socket_n; i++)
 		keep_over_exec(h->holdings.sockets[i].fd, keep);
 	for (size_t i = 0; i < h->holdings.lock_n; i++)
@@ -149,7 +154,7 @@ void handover_keep(const struct handover *h, int fd, bool keep)
 struct reading {
 	struct handover *to;
 	char *error;
-	int board_fd, tickets_fd;
+	int board_fd, tickets_fd, kept_fd;
 };
 
 __attribute__((format(printf, 2, 3))) static bool misfit(struct reading *r, const char *format, ...)
@@ -212,6 +217,9 @@ static bool take_record(struct reading *r, const struct record *from)
 	case RECORD_TICKETS:
 		r->tickets_fd = from->fd;
 		return true;
+	case RECORD_KEPT:
+		r->kept_fd = from->fd;
+		return true;
 	case RECORD_SOCKET:
 		return take_socket(r, from);
 	case RECORD_LOCK:
@@ -234,12 +242,14 @@ static bool take_memory(struct reading *r)
 {
 	struct holdings *h = &r->to->holdings, shared;
 	if (!is_of_size(r->board_fd, sizeof *h->board) ||
-	    !is_of_size(r->tickets_fd, sizeof *h->tickets))
-		return misfit(r, "the board or the ticket keys are of another size");
-	if (!holdings_open_from(&shared, r->board_fd, r->tickets_fd))
+	    !is_of_size(r->tickets_fd, sizeof *h->tickets) ||
+	    !is_of_size(r->kept_fd, sizeof(struct kept)))
+		return misfit(r, "what is shared is of another size");
+	if (!holdings_open_from(&shared, r->board_fd, r->tickets_fd, r->kept_fd))
 		return misfit(r, "the board cannot be mapped: %s", strerror(errno));
 	h->board_fd = shared.board_fd;
 	h->tickets_fd = shared.tickets_fd;
+	h->kept_fd = shared.kept_fd;
 	h->board = shared.board;
 	h->tickets = shared.tickets;
 	if (!board_fits(h->board) || h->tickets->version != TICKET_KEYS_VERSION)
@@ -267,9 +277,9 @@ static bool read_head(struct reading *r, int fd, struct head *head)
 
 bool handover_read(int fd, struct handover *h, char error[HANDOVER_ERROR_BYTES])
 {
-	struct reading r = { h, error, -1, -1 };
+	struct reading r = { h, error, -1, -1, -1 };
 	struct head head;
-	*h = (struct handover){ .holdings = { .board_fd = -1, .tickets_fd = -1 } };
+	*h = (struct handover){ .holdings = { .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 } };
 	processes_open(&h->processes);
 	if (!read_head(&r, fd, &head))
 		return false;

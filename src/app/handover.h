@@ -9,8 +9,8 @@
 
 #include "app/process.h"
 
-/* Of the list, of the board's and the ticket keys' layout, and of the channel's. */
-#define HANDOVER_VERSION 1
+/* Of the list, of the layouts of what is shared, and of the channel's. */
+#define HANDOVER_VERSION 2
 #define HANDOVER_ERROR_BYTES 256
 
 /* The hidden command by which a new program says whether it could go on: HANDOVER_COMMAND CONFIG FD

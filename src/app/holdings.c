@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/kept.h"
 #include "base/bug.h"
 #include "control/local_socket.h"
 
@@ -34,18 +35,21 @@ static int make_shared(const char *name, size_t bytes)
 	return fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ? -1 : fd;
 }
 
-bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd)
+bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd, int kept_fd)
 {
-	*h = (struct holdings){ .board_fd = board_fd, .tickets_fd = tickets_fd };
+	*h = (struct holdings){ .board_fd = board_fd,
+				.tickets_fd = tickets_fd,
+				.kept_fd = kept_fd };
 	h->board = map(board_fd, sizeof *h->board);
 	h->tickets = map(tickets_fd, sizeof *h->tickets);
-	return h->board && h->tickets;
+	return h->board && h->tickets && kept_fd >= 0;
 }
 
 bool holdings_open(struct holdings *h)
 {
 	if (!holdings_open_from(h, make_shared("crossfade-board", sizeof *h->board),
-				make_shared("crossfade-tickets", sizeof *h->tickets)))
+				make_shared("crossfade-tickets", sizeof *h->tickets),
+				make_shared("crossfade-kept", sizeof(struct kept))))
 		return false;
 	board_format(h->board);
 	return ticket_keys_fill(h->tickets);
@@ -93,7 +97,9 @@ void holdings_close(struct holdings *h)
 		close(h->board_fd);
 	if (h->tickets_fd >= 0)
 		close(h->tickets_fd);
-	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1 };
+	if (h->kept_fd >= 0)
+		close(h->kept_fd);
+	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 };
 }
 
 /* --- the life of a working process --- */

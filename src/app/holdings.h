@@ -3,7 +3,7 @@
 
 /*
  * What the keeper holds so that it outlives working processes: listening sockets, the locks of
- * directories, the board and the ticket keys.
+ * directories, the board, the ticket keys and the configuration that is in force (kept.h).
  */
 
 #include "io/addr.h"
@@ -33,7 +33,7 @@ struct holdings {
 	size_t socket_n;
 	struct held_lock *locks; /* owned */
 	size_t lock_n;
-	int board_fd, tickets_fd;
+	int board_fd, tickets_fd, kept_fd;
 	struct board *board;
 	struct ticket_keys *tickets;
 };
@@ -41,7 +41,7 @@ struct holdings {
 /* False with errno. */
 bool holdings_open(struct holdings *h);
 /* The same from what an earlier execution handed over: the shared memory, of the right size. */
-bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd);
+bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd, int kept_fd);
 void holdings_close(struct holdings *h);
 
 /* Moves a descriptor in. */

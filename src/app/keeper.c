@@ -34,8 +34,9 @@ enum keeper_state {
 
 struct keeper {
 	enum keeper_state state;
-	const char *config; /* borrowed */
-	int binary;	    /* our own, as it was when we started */
+	const char *config;	   /* borrowed */
+	enum config_source source; /* of the next working process */
+	int binary;		   /* our own, as it was when we started */
 	int signals;
 	struct handover own; /* what we hold, and would hand over */
 	struct upgrade upgrade;
@@ -60,7 +61,7 @@ static bool start(struct keeper *k)
 {
 	struct process *p = find(k, PROCESS_NONE);
 	holdings_begin(&k->own.holdings);
-	return process_start(p, k->binary, k->config, &k->own.holdings);
+	return process_start(p, k->binary, k->config, k->source, &k->own.holdings);
 }
 
 static void pause_before_restart(struct keeper *k, uint64_t started_ms)
@@ -73,6 +74,16 @@ static void pause_before_restart(struct keeper *k, uint64_t started_ms)
 	k->pause_ms =
 		k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
 	k->state = KEEPER_PAUSING;
+}
+
+/*
+ * A crash changes nothing: what was in force goes on, whatever the file says by now. Where that
+ * does not come up, the file is tried, and so on in turns: one of them may have been mended.
+ */
+static enum config_source after_end_of(const struct keeper *k, const struct process *was)
+{
+	return was->state == PROCESS_STARTING && k->source == CONFIG_KEPT ? CONFIG_FROM_FILE
+									  : CONFIG_KEPT;
 }
 
 static void restart(struct keeper *k)
@@ -136,8 +147,10 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 		end_with(k, status);
 	else if (was.state == PROCESS_STARTING && find(k, PROCESS_SERVING))
 		say_upgrade_failed(find(k, PROCESS_SERVING));
-	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING))
+	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING)) {
+		k->source = after_end_of(k, &was);
 		pause_before_restart(k, was.started_ms);
+	}
 }
 
 static void say_reloading(const char *status)
@@ -292,12 +305,14 @@ static void reopen(struct keeper *k)
 	tell_others(k, NULL, CHANNEL_REOPEN);
 }
 
-/* Whoever is started later reads the configuration anyway. */
+/* Whoever is started later is to read the file too. */
 static void reload(struct keeper *k)
 {
 	struct process *starting = find(k, PROCESS_STARTING), *serving = find(k, PROCESS_SERVING);
 	if (starting)
 		starting->reload_due = true;
+	if (!serving)
+		k->source = CONFIG_FROM_FILE;
 	if (!serving || k->state == KEEPER_STOPPING)
 		return;
 	say_reloading("Reading the configuration anew");

@@ -55,31 +55,34 @@ void process_unblock_signals(void)
 }
 
 /* In the child, between fork and exec. */
-static _Noreturn void execute(int binary, const char *config, const struct holdings *h, int channel,
-			      pid_t keeper)
+static _Noreturn void execute(int binary, const char *config, enum config_source source,
+			      const struct holdings *h, int channel, pid_t keeper)
 {
-	char numbers[4][16];
-	const int values[4] = { channel, h->board_fd, h->tickets_fd, (int)keeper };
-	for (int i = 0; i < 4; i++)
+	static const char *const sources[] = { CONFIG_SOURCE_FILE, CONFIG_SOURCE_KEPT };
+	char numbers[5][16];
+	const int values[5] = { channel, h->board_fd, h->tickets_fd, h->kept_fd, (int)keeper };
+	for (int i = 0; i < 5; i++)
 		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		keep_over_exec(values[i], true);
-	const char *const arguments[] = { "crossfade", WORK_COMMAND, config,	 numbers[0],
-					  numbers[1],  numbers[2],   numbers[3], NULL };
+	const char *const arguments[] = { "crossfade", WORK_COMMAND, config,	 sources[source],
+					  numbers[0],  numbers[1],   numbers[2], numbers[3],
+					  numbers[4],  NULL };
 	process_unblock_signals();
 	fexecve(binary, (char *const *)(uintptr_t)arguments, environ);
 	log_line(LOG_ERROR, "keeper: cannot execute the working process: %s", strerror(errno));
 	_exit(1);
 }
 
-bool process_start(struct process *p, int binary, const char *config, const struct holdings *h)
+bool process_start(struct process *p, int binary, const char *config, enum config_source source,
+		   const struct holdings *h)
 {
 	int ends[2];
 	if (!channel_open(ends))
 		return false;
 	pid_t keeper = getpid(), child = fork();
 	if (child == 0)
-		execute(binary, config, h, ends[1], keeper);
+		execute(binary, config, source, h, ends[1], keeper);
 	int why = errno;
 	close(ends[1]);
 	if (child < 0) {

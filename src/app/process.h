@@ -39,9 +39,16 @@ struct process *processes_of_pid(struct processes *s, pid_t pid);
 unsigned processes_n(const struct processes *s);
 
 /*
- * Executes `binary`, a descriptor, as a working process that reads `config`. False with errno.
+ * What a working process begins with: the file; or after a crash, which is to change nothing, the
+ * text that was in force (kept.h), when there is one.
  */
-bool process_start(struct process *p, int binary, const char *config, const struct holdings *h);
+enum config_source { CONFIG_FROM_FILE, CONFIG_KEPT };
+#define CONFIG_SOURCE_FILE "file"
+#define CONFIG_SOURCE_KEPT "kept"
+
+/* Executes `binary`, a descriptor, as a working process of the file `config`. False with errno. */
+bool process_start(struct process *p, int binary, const char *config, enum config_source source,
+		   const struct holdings *h);
 /* What it has not closed is closed; the place is free. */
 void process_forget(struct process *p);
 /* To nobody when it has closed its end. One that has not listened for long is killed. */

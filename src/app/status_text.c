@@ -82,6 +82,10 @@ static void put_configuration(FILE *to, const json_t *c)
 			"holds%s\n",
 			paint(PAINT_DIM), integer(file, "source"), integer(file, "target"),
 			paint(PAINT_NONE));
+	if (json_is_string(json_object_get(c, "not_in_force")))
+		fprintf(to, "%sfile%s     %sNOT IN FORCE%s since a crash: %s\n", paint(PAINT_BOLD),
+			paint(PAINT_NONE), paint_good(false), paint(PAINT_NONE),
+			text(c, "not_in_force"));
 	if (!json_is_object(reload))
 		return;
 	bool good = is_true(reload, "ok");

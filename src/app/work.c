@@ -15,6 +15,7 @@
 
 #include "app/channel.h"
 #include "app/command.h"
+#include "app/kept.h"
 #include "app/process.h"
 #include "app/worker_threads.h"
 #include "base/bug.h"
@@ -28,11 +29,13 @@
 
 struct work {
 	const char *config_path;
-	int channel, board_fd, tickets_fd;
+	enum config_source source;
+	int channel, board_fd, tickets_fd, kept_fd;
 	pid_t keeper;
 	struct config *config;
 	struct board *board;
 	const struct ticket_keys *tickets;
+	struct kept *kept;
 	struct control *control;
 	struct worker_threads threads;
 	/* What the keeper says, once we serve. */
@@ -84,7 +87,8 @@ static bool map_shared(struct work *w)
 {
 	w->board = map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
 	w->tickets = map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
-	if (w->board && w->tickets && board_fits(w->board))
+	w->kept = map(w->kept_fd, sizeof *w->kept, PROT_READ | PROT_WRITE);
+	if (w->board && w->tickets && w->kept && board_fits(w->board))
 		return true;
 	log_line(LOG_ERROR, "the keeper's shared memory cannot be used: %s", strerror(errno));
 	return false;
@@ -92,18 +96,20 @@ static bool map_shared(struct work *w)
 
 static bool read_arguments(struct work *w, int argc, char **argv)
 {
-	unsigned long long n[4];
-	if (argc != 6)
+	unsigned long long n[5];
+	if (argc != 8)
 		return false;
-	for (int i = 0; i < 4; i++)
-		if (!span_to_u64(span_of(argv[2 + i]), INT32_MAX, &n[i]) || n[i] == 0)
+	for (int i = 0; i < 5; i++)
+		if (!span_to_u64(span_of(argv[3 + i]), INT32_MAX, &n[i]) || n[i] == 0)
 			return false;
 	w->config_path = argv[1];
+	w->source = strcmp(argv[2], CONFIG_SOURCE_KEPT) == 0 ? CONFIG_KEPT : CONFIG_FROM_FILE;
 	w->channel = (int)n[0];
 	w->board_fd = (int)n[1];
 	w->tickets_fd = (int)n[2];
-	w->keeper = (pid_t)n[3];
-	for (int i = 0; i < 3; i++)
+	w->kept_fd = (int)n[3];
+	w->keeper = (pid_t)n[4];
+	for (int i = 0; i < 4; i++)
 		keep_over_exec((int)n[i], false);
 	return true;
 }
@@ -112,7 +118,11 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 
 static bool read_config(struct work *w)
 {
-	w->config = config_open(w->config_path);
+	struct span text;
+	if (w->source == CONFIG_KEPT && !kept_read(w->kept, &text))
+		w->source = CONFIG_FROM_FILE;
+	w->config = w->source == CONFIG_KEPT ? config_open_of(w->config_path, text)
+					     : config_open(w->config_path);
 	if (w->config->complaints.n == 0)
 		return true;
 	complaints_print(&w->config->complaints, stderr);
@@ -336,6 +346,11 @@ static void heard(struct io_op *op)
 	io_recv(w->control->loop.io, op, w->keeper_sock, BLOCK_SMALL);
 }
 
+static void keep_config(struct work *w)
+{
+	kept_put(w->kept, w->control->config->complaints.text);
+}
+
 /* The keeper's supervisor waits for the end of a reload, good or bad. */
 static void tell_of_reloads(struct work *w)
 {
@@ -343,6 +358,8 @@ static void tell_of_reloads(struct work *w)
 	if (w->reloads == r->good_n + r->bad_n)
 		return;
 	w->reloads = r->good_n + r->bad_n;
+	if (r->good)
+		keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 }
 
@@ -372,7 +389,8 @@ static void say_files(void)
 	log_line(most < FILES_COMFORTABLE ? LOG_WARN : LOG_INFO,
 		 "at most %llu open files: room for about %llu clients%s", most,
 		 most > 100 ? (most - 100) / 2 : 0,
-		 most < FILES_COMFORTABLE ? " (raise the hard limit: LimitNOFILE=, ulimit -Hn)" : "");
+		 most < FILES_COMFORTABLE ? " (raise the hard limit: LimitNOFILE=, ulimit -Hn)"
+					  : "");
 }
 
 static void say_serving(const struct work *w)
@@ -422,6 +440,9 @@ static bool start_serving(struct work *w)
 static void serve(struct work *w)
 {
 	say_serving(w);
+	if (w->source == CONFIG_KEPT)
+		reload_compare(w->control);
+	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	listen_to_keeper(w);
 	while (!control_is_over(w->control)) {

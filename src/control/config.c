@@ -489,6 +489,14 @@ struct config *config_open(const char *path)
 	return c;
 }
 
+struct config *config_open_of(const char *path, struct span text)
+{
+	struct config *c = config_new(path);
+	struct binder b = { &c->arena, NULL, "" };
+	config_bind(c, directory_of(path, &c->arena), (struct span){ key_copy(&b, text), text.n });
+	return c;
+}
+
 struct config *config_hold(struct config *c)
 {
 	c->holds++;

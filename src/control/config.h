@@ -181,6 +181,8 @@ struct config {
 
 /* Reads a file. Never NULL: look at the complaints. */
 struct config *config_open(const char *path);
+/* The same of a text that the file has had. */
+struct config *config_open_of(const char *path, struct span text);
 /* The same of a text; relative paths in it begin at `directory`. `name` is for complaints. */
 struct config *config_open_text(const char *name, const char *directory, struct span text);
 /* Both give one hold on it; the last one that is given back frees it. */

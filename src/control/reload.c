@@ -130,6 +130,7 @@ static void say_good(struct control *c, const char *changes)
 {
 	struct reload *r = &c->reload;
 	r->good_n++;
+	r->file_text[0] = 0;
 	snprintf(r->text, sizeof r->text, "%s", changes);
 	log_line(LOG_INFO, "reload: the configuration is in force: %s (plan %llu)", r->text,
 		 (unsigned long long)publisher_newest(&c->publisher)->number);
@@ -166,4 +167,25 @@ void reload_now(struct control *c)
 		say_bad(c, &fresh->complaints);
 	}
 	config_close(fresh);
+}
+
+void reload_compare(struct control *c)
+{
+	struct reload *r = &c->reload;
+	struct config *file = config_open(c->config->complaints.file);
+	struct complaints *all = &file->complaints;
+	if (!all->n)
+		refuse_what_is_fixed(c, file);
+	complaints_sort(all);
+	if (all->n)
+		complaint_line(all, &all->list[0], r->file_text, sizeof r->file_text);
+	else if (!span_is(all->text, c->config->complaints.text))
+		snprintf(r->file_text, sizeof r->file_text,
+			 "%s has changed, and was not read since", all->file);
+	if (r->file_text[0])
+		log_line(LOG_ERROR,
+			 "after a crash the configuration that was in force goes on, and not the "
+			 "file: %s; mend it, and say SIGHUP",
+			 r->file_text);
+	config_close(file);
 }

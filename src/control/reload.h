@@ -20,9 +20,15 @@ struct reload {
 	bool good;
 	unsigned good_n, bad_n;
 	char text[RELOAD_TEXT_BYTES]; /* what has changed; or what is wrong first, and where */
+	/* What is in force is older than the file, since a crash: what is wrong with that, or that
+	 * it was not read yet. "": it is the file's. */
+	char file_text[RELOAD_TEXT_BYTES];
 };
 
 /* At the end of control's turn. The outcome stands in c->reload, and in the log. */
 void reload_now(struct control *c);
+
+/* After a crash, with the configuration that was in force: is the file on disk another one? */
+void reload_compare(struct control *c);
 
 #endif

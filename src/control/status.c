@@ -158,8 +158,7 @@ static json_t *node_json(const struct control *c, const struct node_record *n)
 			   n->state.number * sizeof(struct node_counters);
 	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
 			 "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
-			 "in_flight",
-			 (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
+			 "in_flight", (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
 			 "addresses", addresses_json(n->addresses, n->address_n), "check", n->check,
 			 "checks", "passed", (json_int_t)n->checks_passed, "failed",
 			 (json_int_t)n->checks_failed, "ejections", (json_int_t)e.total, "ejected",
@@ -177,18 +176,18 @@ static json_t *nodes_json(const struct control *c, int arm)
 
 static json_t *cluster_json(const struct control *c, int arm, uint32_t weight)
 {
-	return json_pack(
-		"{s:s,s:i,s:o,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o,s:o},s:{s:o,s:o},s:o}", "name",
-		arm_name((enum arm)arm), "weight", (int)weight, "requests", requests_json(c, arm),
-		"in_flight", integer(SUM(c, in_flight[arm])), "connections",
-		integer(SUM(c, back_open[arm])), "retries", integer(SUM(c, retries[arm])), "bytes",
-		"requests", integer(SUM(c, request_body_bytes[arm])), "answers",
-		integer(SUM(c, answer_body_bytes[arm])), "latency_ms", "p50",
-		latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
-		latency_ms(c, arm, 0.99), "buckets", "total",
-		buckets_json(c, offsetof(struct counters, latency[arm].buckets)), "answer",
-		buckets_json(c, offsetof(struct counters, answering[arm].buckets)), "nodes",
-		nodes_json(c, arm));
+	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o,s:o},s:{s:o,s:o},s:o}",
+			 "name", arm_name((enum arm)arm), "weight", (int)weight, "requests",
+			 requests_json(c, arm), "in_flight", integer(SUM(c, in_flight[arm])),
+			 "connections", integer(SUM(c, back_open[arm])), "retries",
+			 integer(SUM(c, retries[arm])), "bytes", "requests",
+			 integer(SUM(c, request_body_bytes[arm])), "answers",
+			 integer(SUM(c, answer_body_bytes[arm])), "latency_ms", "p50",
+			 latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
+			 latency_ms(c, arm, 0.99), "buckets", "total",
+			 buckets_json(c, offsetof(struct counters, latency[arm].buckets)), "answer",
+			 buckets_json(c, offsetof(struct counters, answering[arm].buckets)),
+			 "nodes", nodes_json(c, arm));
 }
 
 static json_t *clusters_json(const struct control *c, const struct board_values *v)
@@ -201,16 +200,25 @@ static json_t *clusters_json(const struct control *c, const struct board_values 
 
 /* --- the configuration --- */
 
+/* A text that was cut in the midst of a character is no JSON. */
+static json_t *text_json(const char *text)
+{
+	json_t *j = json_string(text);
+	return j ? j : json_string("it is in the log");
+}
+
 static json_t *reload_json(const struct reload *r)
 {
 	char when[CLOCK_TEXT_BYTES];
 	if (!r->wall_ns)
 		return json_null();
 	clock_text(r->wall_ns, when);
-	/* A text that was cut in the midst of a character is no JSON. */
-	json_t *message = json_string(r->text);
-	return json_pack("{s:s,s:b,s:o}", "at", when, "ok", r->good, "message",
-			 message ? message : json_string("it is in the log"));
+	return json_pack("{s:s,s:b,s:o}", "at", when, "ok", r->good, "message", text_json(r->text));
+}
+
+static json_t *file_json(const struct reload *r)
+{
+	return r->file_text[0] ? text_json(r->file_text) : json_null();
 }
 
 /* What the file says, when that is not what holds. */
@@ -225,9 +233,10 @@ static json_t *file_weights_json(const struct control *c)
 
 static json_t *configuration_json(const struct control *c)
 {
-	return json_pack("{s:s,s:o,s:o,s:o}", "file", c->config->complaints.file, "plan",
+	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "file", c->config->complaints.file, "plan",
 			 integer(publisher_newest(&c->publisher)->number), "reload",
-			 reload_json(&c->reload), "weights", file_weights_json(c));
+			 reload_json(&c->reload), "not_in_force", file_json(&c->reload), "weights",
+			 file_weights_json(c));
 }
 
 /* --- processes --- */
@@ -263,10 +272,11 @@ static json_t *processes_json(const struct control *c)
 		if (atomic_load(&c->board->slots[i].state) == SLOT_TAKEN)
 			count_slot(rows, &c->board->slots[i]);
 	for (unsigned i = 0; i < PROCESSES_MAX && rows[i].pid; i++)
-		json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:o}", "pid", (int)rows[i].pid,
-						      "state", rows[i].retired ? "draining" : "serving",
-						      "workers", (int)rows[i].workers, "in_flight",
-						      integer(rows[i].in_flight)));
+		json_array_append_new(list,
+				      json_pack("{s:i,s:s,s:i,s:o}", "pid", (int)rows[i].pid,
+						"state", rows[i].retired ? "draining" : "serving",
+						"workers", (int)rows[i].workers, "in_flight",
+						integer(rows[i].in_flight)));
 	return list;
 }
 

@@ -1,9 +1,12 @@
 """HUP: the configuration is read anew while traffic flows."""
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import ssl
+import time
 
 import pytest
 import requests
@@ -265,3 +268,63 @@ def test_a_stop_during_reloads_is_a_stop(make_balancer, clusters, backend):
         balancer.process.send_signal(signal.SIGHUP)
     balancer.process.send_signal(signal.SIGTERM)
     assert balancer.process.wait(20) == 0
+
+
+def crash(balancer):
+    """And who serves within a second: whom the process took with it comes again."""
+    working = balancer.working_pid()
+    os.kill(working, signal.SIGKILL)
+    killed = time.monotonic()
+
+    def answered():
+        with contextlib.suppress(requests.ConnectionError):
+            return who(balancer)
+
+    cluster = until(answered, what="an answer")
+    assert time.monotonic() - killed < 3  # a second, and more for a machine that is busy
+    until(lambda: balancer.working_pid() not in (None, working) and balancer.is_up(), what="a working process")
+    return cluster
+
+
+def test_a_crash_changes_nothing(make_balancer, clusters, backend):
+    """A file that was refused, or never read, does not come into force by it."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend)
+    good = balancer.file.read_text()
+    said = balancer.reload(lambda text: text.replace(clusters[0].url, clusters[1].url) + "tiemouts: { head: 1s }\n")
+    assert not said["ok"]
+    for i in range(2):  # what one has kept, the next one has too
+        assert crash(balancer) == "source"
+        assert "did you mean 'timeouts'" in balancer.status()["configuration"]["not_in_force"]
+        assert "NOT IN FORCE since a crash" in balancer.command("status").stdout
+        assert balancer.said().count("the configuration that was in force goes on") == i + 1
+
+    balancer.file.write_text(good.replace(clusters[0].url, clusters[1].url))
+    assert crash(balancer) == "source"
+    assert "has changed, and was not read since" in balancer.status()["configuration"]["not_in_force"]
+    assert balancer.reload()["ok"] and who(balancer) == "target"
+    assert balancer.status()["configuration"]["not_in_force"] is None
+
+    # The configuration of a reload outlives a crash as the first one does.
+    balancer.file.write_text(good + "tiemouts: { head: 1s }\n")
+    assert crash(balancer) == "target"
+    assert "did you mean" in balancer.status()["configuration"]["not_in_force"]
+    balancer.file.write_text(good + "workers: 7\n")
+    assert crash(balancer) == "target"
+    assert "only a restart" in balancer.status()["configuration"]["not_in_force"]
+    balancer.file.write_text(good)
+
+
+def test_what_is_kept_outlives_an_upgrade_and_yields_to_a_file_that_works(make_balancer, clusters, certificate, tmp_path):
+    mine = shutil.copytree(certificate, tmp_path / "mine")
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    text = balancer.file.read_text()
+    balancer.file.write_text(text.replace(f"{certificate}/", f"{mine}/"))
+    balancer.start()
+    balancer.upgrade()
+    balancer.file.write_text(text + "tiemouts: { head: 1s }\n")
+    assert crash(balancer) == "source"
+    # Without its key it does not come up: the file is tried, and is good by then.
+    balancer.file.write_text(text.replace(clusters[0].url, clusters[1].url))
+    (mine / "tls.key").unlink()
+    assert crash(balancer) == "target"
+    assert balancer.status()["configuration"]["not_in_force"] is None
