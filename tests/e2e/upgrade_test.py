@@ -58,7 +58,7 @@ def ask(connection):
     """One request on a connection that may be kept: the answer's head and body."""
     connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     head, body = read_head(connection)
-    length = int(re.search(rb"Content-Length: (\d+)", head)[1])
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
     while len(body) < length:
         body += connection.recv(length - len(body))
     return head, body
@@ -177,6 +177,25 @@ def test_a_retired_process_follows_the_weights(installed):
         assert b"Connection: close" in head and b'"cluster": "target"' in body
     until(lambda: ended(before), what="the end of a process without clients")
     assert states(installed) == {now: "serving"}
+
+
+def test_a_retired_process_follows_the_drains(make_installed, clusters):
+    """Those who are still connected to it come to no node that was drained since, a moment later."""
+    installed = make_installed()
+    node = f"source/{clusters[0].address}:{clusters[0].port}"
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((installed.address, 9201), 10)) for _ in range(20)]
+        for c in clients:
+            ask(c)
+        before = installed.status()["pid"]
+        now = installed.upgrade()
+        assert "gets no new requests" in installed.command("drain", node).stdout
+        assert states(installed) == {before: "draining", now: "serving"}
+        until(lambda: ask(clients.pop())[0].startswith(b"HTTP/1.1 503 "), what="a drained node")
+        assert "takes requests again" in installed.command("ready", node).stdout
+        until(lambda: ask(clients.pop())[0].startswith(b"HTTP/1.1 200 "), what="a node that is back")
+        assert states(installed) == {before: "draining", now: "serving"}
+    until(lambda: ended(before), what="the end of a process without clients")
 
 
 def test_idle_clients_are_cut_when_the_drain_time_is_over(make_installed):
