@@ -11,7 +11,7 @@
 #include "control/changes.h"
 #include "control/control.h"
 
-/* --- what only a restart can change --- */
+/* --- what only a new working process can change --- */
 
 static bool workers_differ(const struct control *c, const struct config *fresh)
 {
@@ -62,7 +62,8 @@ static void refuse_what_is_fixed(const struct control *c, struct config *fresh)
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
 		if (fixed[i].differs(c, fresh))
 			complain(&fresh->complaints, config_place(fresh, fixed[i].key),
-				 "%s: only a restart can change this", fixed[i].key);
+				 "%s: a reload cannot change this; SIGUSR2 or a restart can",
+				 fixed[i].key);
 }
 
 /* --- all or nothing --- */

@@ -203,7 +203,7 @@ def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
     ("admin.socket", lambda text: text.replace("socket: admin.sock", "socket: other.sock")),
     ("admin.address", lambda text: text.replace("socket: admin.sock", "socket: admin.sock, address: 127.0.0.1:1")),
 ])
-def test_what_only_a_restart_can_change_is_refused(make_balancer, clusters, key, change):
+def test_what_a_reload_cannot_change_is_refused(make_balancer, clusters, key, change):
     """And nothing else of the same file is applied."""
     balancer = make_balancer(clusters[0].url, clusters[1].url, io="epoll")
     socket = balancer.directory / "admin.sock"
@@ -215,7 +215,7 @@ def test_what_only_a_restart_can_change_is_refused(make_balancer, clusters, key,
     balancer.file.write_text(change(balancer.file.read_text()).replace(clusters[0].url, "http://127.0.0.1:1"))
     balancer.process.send_signal(signal.SIGHUP)
     said = until(reloaded, what="a refusal")
-    assert f": {key}: only a restart can change this" in said
+    assert f": {key}: a reload cannot change this; SIGUSR2 or a restart can" in said
     assert who(balancer) == "source"
 
 
@@ -310,7 +310,7 @@ def test_a_crash_changes_nothing(make_balancer, clusters, backend):
     assert "did you mean" in balancer.status()["configuration"]["not_in_force"]
     balancer.file.write_text(good + "workers: 7\n")
     assert crash(balancer) == "target"
-    assert "only a restart" in balancer.status()["configuration"]["not_in_force"]
+    assert "workers: a reload cannot change this" in balancer.status()["configuration"]["not_in_force"]
     balancer.file.write_text(good)
 
 

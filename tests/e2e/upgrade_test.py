@@ -246,6 +246,32 @@ def test_fewer_workers_serve_the_sockets_of_more(make_installed):
         assert installed.status()["workers"] == workers
 
 
+@pytest.mark.parametrize("key, change, shown", [
+    ("workers", lambda text: text + "\nworkers: 3\n", lambda b: b.status()["workers"] == 3),
+    ("io", lambda text: text.replace("io: epoll", "io: io_uring"), lambda b: b.status()["io"] == "io_uring"),
+    ("state", lambda text: text.replace("state: state", "state: elsewhere"),
+     lambda b: (b.weights(1, 2), (b.directory / "elsewhere" / "audit.jsonl").exists())[1]),
+    ("admin.socket", lambda text: text.replace("socket: admin.sock", "socket: other.sock"),
+     lambda b: b.status() and not (b.directory / "admin.sock").exists()),
+    ("admin.address", lambda text: text.replace("socket: admin.sock", "socket: admin.sock, address: AT:9280"),
+     lambda b: requests.get(f"http://{b.address}:9280/healthz", timeout=5).status_code == 200),
+])
+def test_an_upgrade_changes_what_a_reload_cannot(make_balancer, clusters, key, change, shown):
+    """Under load; the weights stay what they are."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io="epoll", more="timeouts: { drain: 1s }")
+    balancer.weights(3, 4)
+    balancer.file.write_text(change(balancer.file.read_text()).replace("AT", balancer.address))
+    with Wrk(balancer.source, 2) as load:
+        balancer.process.send_signal(signal.SIGHUP)
+        until(lambda: f"{key}: a reload cannot change this; SIGUSR2 or a restart can" in balancer.said())
+        before = balancer.working_pid()
+        balancer.process.send_signal(signal.SIGUSR2)
+        until(lambda: ended(before), 15, "the end of the process before")
+    assert load.served > 10 and not load.failed, load.said
+    assert balancer.status()["weights"]["source"] == 3
+    assert shown(balancer)
+
+
 # --- what does not fit leaves everything as it is ---
 
 
