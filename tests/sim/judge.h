@@ -22,15 +22,18 @@
  *   a sick node is spared   while its cluster has a healthy one
  *   drained              a worker that heeds it gives the node no request; nor a word when it is
  *                        cut
- *   a fair share         a node has no more of a worker's requests than it may, and who came first
- * is first a limit holds        of clients at a listener, from the turn on in which a reload brings
- * it bounded              what waits in the balancer for a slow reader nobody is in the way a
- * request waits for its own node and client only (moment.h) a break is passed on to who still talks
- * in a tunnel a stop ends          idle clients are told at once, and what has no client any more
- * soon goes who sleeps is left   a client that takes nothing is given up it comes to rest     in
- * bounded time, when nothing disturbs any more nothing is left      of what was taken, when a
- * worker is over an old plan is let go   by workers, and its idle connections are closed equal runs
- * of equal seeds
+ *   a fair share         a node has no more of a worker's requests than it may; first come, first
+ *                        served
+ *   a limit holds        of clients at a listener, from the turn on in which a reload brings it
+ *   bounded              what waits in the balancer for a slow reader
+ *   nobody is in the way a request waits for its own node and client only (moment.h)
+ *   a break is passed on to who still talks in a tunnel
+ *   a stop ends          idle clients are told at once, and what has no client any more soon goes
+ *   who sleeps is left   a client that takes nothing is given up
+ *   it comes to rest     in bounded time, when nothing disturbs any more
+ *   nothing is left      of what was taken, when a worker is over
+ *   an old plan is let go   by workers, and its idle connections are closed
+ *   equal runs           of equal seeds
  *
  * Promises between our own parts (credit, the order of a stream's verbs, what was taken goes back)
  * are must()s of theirs. All of them end the process.

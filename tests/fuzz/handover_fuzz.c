@@ -1,0 +1,51 @@
+/*
+ * What an earlier keeper hands over: any bytes as its list. Descriptors that it names may be open
+ * or not; nothing is closed, and what is read makes sense.
+ */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "app/handover.h"
+#include "base/bug.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void drop(struct handover *h)
+{
+	free(h->holdings.sockets);
+	free(h->holdings.locks);
+	if (h->holdings.board)
+		munmap(h->holdings.board, sizeof *h->holdings.board);
+	if (h->holdings.tickets)
+		munmap(h->holdings.tickets, sizeof *h->holdings.tickets);
+}
+
+static void must_have_ends(const struct handover *h)
+{
+	must(memchr(h->program, 0, sizeof h->program));
+	for (size_t i = 0; i < h->holdings.socket_n; i++)
+		must(memchr(h->holdings.sockets[i].path, 0, sizeof h->holdings.sockets[i].path));
+	for (size_t i = 0; i < h->holdings.lock_n; i++)
+		must(memchr(h->holdings.locks[i].path, 0, sizeof h->holdings.locks[i].path));
+	must(processes_n(&h->processes) <= PROCESSES_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct handover h;
+	char error[HANDOVER_ERROR_BYTES] = "";
+	int fd = memfd_create("list", MFD_CLOEXEC);
+	must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	if (handover_read(fd, &h, error))
+		must_have_ends(&h);
+	else
+		must(error[0] && memchr(error, 0, sizeof error));
+	drop(&h);
+	must(fcntl(fd, F_GETFD) >= 0);
+	close(fd);
+	return 0;
+}

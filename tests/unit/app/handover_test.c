@@ -1,0 +1,285 @@
+#include "unit/app/kit.h"
+
+#include "app/handover.h"
+
+#include <sys/mman.h>
+
+/* Where members of the list stand; its format is fixed by HANDOVER_VERSION. */
+enum {
+	VERSION = 16,
+	HEAD_BYTES = 20,
+	RECORD_BYTES = 24,
+	RECORD_N = 28,
+	PROGRAM = 40,
+	RECORDS = 1064,
+	KIND = 0, /* of a record */
+	FD = 4,
+	PID = 8,
+	STATE = 12,
+};
+
+/* The records that it has here, in their order. */
+enum { BOARD, TICKETS, KEPT, SOCKET, LOCAL_SOCKET, LOCK, PROCESS, ALL_RECORDS };
+
+struct stage {
+	struct handover h;
+	struct addr address;
+	char directory[64];
+	int list;
+	uint32_t record_bytes;
+};
+
+static void put(const struct stage *s, size_t at, uint32_t value)
+{
+	assert_int_equal(pwrite(s->list, &value, sizeof value, (off_t)at), sizeof value);
+}
+
+static uint32_t get(const struct stage *s, size_t at)
+{
+	uint32_t value;
+	assert_int_equal(pread(s->list, &value, sizeof value, (off_t)at), sizeof value);
+	return value;
+}
+
+/* Of the record `i`, in the order in which they are written. */
+static size_t in_record(const struct stage *s, unsigned i, size_t member)
+{
+	return RECORDS + i * (size_t)s->record_bytes + member;
+}
+
+static int open_stage(void **state)
+{
+	static struct stage s;
+	int fds[WORKERS_MAX], fd;
+	char path[80];
+	unsigned n;
+	s = (struct stage){ .h = { .rotate_ms = 4711, .program = "/usr/bin/crossfade" } };
+	processes_open(&s.h.processes);
+	kit_directory(s.directory);
+	snprintf(path, sizeof path, "%s/admin.sock", s.directory);
+	s.address = kit_free_address();
+	if (!holdings_open(&s.h.holdings) ||
+	    holdings_listen(&s.h.holdings, &s.address, 1, fds, &n) ||
+	    holdings_listen_local(&s.h.holdings, path, &fd) ||
+	    holdings_lock(&s.h.holdings, s.directory, &fd))
+		return -1;
+	s.h.processes.list[2] = (struct process){
+		.state = PROCESS_SERVING, .pid = 12, .channel = dup(0), .started_ms = 99
+	};
+	s.list = handover_write(&s.h);
+	s.record_bytes = get(&s, RECORD_BYTES);
+	*state = &s;
+	return s.list < 0;
+}
+
+static int close_stage(void **state)
+{
+	struct stage *s = *state;
+	char path[80];
+	close(s->list);
+	process_forget(&s->h.processes.list[2]);
+	holdings_close(&s->h.holdings);
+	snprintf(path, sizeof path, "%s/lock", s->directory);
+	unlink(path);
+	return rmdir(s->directory);
+}
+
+/* What it has read of its own; the descriptors are the stage's. */
+static void drop(struct handover *h)
+{
+	free(h->holdings.sockets);
+	free(h->holdings.locks);
+	if (h->holdings.board)
+		munmap(h->holdings.board, sizeof *h->holdings.board);
+	if (h->holdings.tickets)
+		munmap(h->holdings.tickets, sizeof *h->holdings.tickets);
+}
+
+static void refuses(const struct stage *s, const char *why)
+{
+	struct handover h;
+	char error[HANDOVER_ERROR_BYTES] = "";
+	assert_false(handover_read(s->list, &h, error));
+	if (!strstr(error, why))
+		fail_msg("it says: %s", error);
+	drop(&h);
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+	struct stage *s = *state;
+	struct handover h;
+	char error[HANDOVER_ERROR_BYTES];
+	assert_true(handover_read(s->list, &h, error));
+	assert_int_equal(h.rotate_ms, 4711);
+	assert_string_equal(h.program, "/usr/bin/crossfade");
+	assert_int_equal(h.holdings.board_fd, s->h.holdings.board_fd);
+	assert_int_equal(h.holdings.tickets_fd, s->h.holdings.tickets_fd);
+	assert_int_equal(h.holdings.kept_fd, s->h.holdings.kept_fd);
+	assert_memory_equal(h.holdings.tickets, s->h.holdings.tickets, sizeof *h.holdings.tickets);
+	assert_int_equal(h.holdings.socket_n, 2);
+	assert_true(addr_is(&h.holdings.sockets[0].addr, &s->address));
+	assert_string_equal(h.holdings.sockets[0].path, "");
+	assert_string_equal(h.holdings.sockets[1].path, s->h.holdings.sockets[1].path);
+	assert_int_equal(h.holdings.sockets[1].fd, s->h.holdings.sockets[1].fd);
+	assert_int_equal(h.holdings.sockets[0].state, HELD_OLD);
+	assert_int_equal(h.holdings.lock_n, 1);
+	assert_string_equal(h.holdings.locks[0].path, s->h.holdings.locks[0].path);
+	assert_int_equal(processes_n(&h.processes), 1);
+	const struct process *p = processes_of_pid(&h.processes, 12);
+	assert_int_equal(p->state, PROCESS_SERVING);
+	assert_int_equal(p->started_ms, 99);
+	assert_int_equal(p->channel, s->h.processes.list[2].channel);
+	drop(&h);
+}
+
+/* Both see what the other writes. */
+static void the_board_is_the_same_memory(void **state)
+{
+	struct stage *s = *state;
+	struct handover h;
+	char error[HANDOVER_ERROR_BYTES];
+	assert_true(handover_read(s->list, &h, error));
+	board_publish(h.holdings.board, &(struct board_values){ .epoch = 7, .weights = { 3, 4 } });
+	assert_int_equal(board_read(s->h.holdings.board).epoch, 7);
+	drop(&h);
+}
+
+static void what_no_keeper_wrote_is_refused(void **state)
+{
+	struct stage *s = *state;
+	put(s, 0, 0);
+	refuses(s, "is no hand-over of a keeper");
+	assert_int_equal(ftruncate(s->list, 0), 0);
+	refuses(s, "is no hand-over of a keeper");
+}
+
+static void another_format_is_refused(void **state)
+{
+	struct stage *s = *state;
+	put(s, VERSION, HANDOVER_VERSION + 1);
+	refuses(s, "the running version hands over in format");
+	put(s, VERSION, HANDOVER_VERSION);
+	put(s, HEAD_BYTES, RECORDS + 8);
+	refuses(s, "hands over in format");
+	put(s, HEAD_BYTES, RECORDS);
+	put(s, RECORD_BYTES, s->record_bytes - 1);
+	refuses(s, "hands over in format");
+}
+
+static void a_list_that_ends_early_is_refused(void **state)
+{
+	struct stage *s = *state;
+	assert_int_equal(ftruncate(s->list, (off_t)in_record(s, ALL_RECORDS, 0) - 1), 0);
+	refuses(s, "ends early");
+	put(s, RECORD_N, UINT32_MAX);
+	refuses(s, "is damaged");
+}
+
+static void a_program_without_an_end_is_refused(void **state)
+{
+	struct stage *s = *state;
+	char program[1024];
+	memset(program, 'x', sizeof program);
+	assert_int_equal(pwrite(s->list, program, sizeof program, PROGRAM), sizeof program);
+	refuses(s, "is damaged");
+}
+
+static void an_unknown_kind_is_refused(void **state)
+{
+	put(*state, in_record(*state, LOCK, KIND), 77);
+	refuses(*state, "unknown kind 77");
+}
+
+static void a_socket_must_listen(void **state)
+{
+	struct stage *s = *state;
+	put(s, in_record(s, SOCKET, FD), (uint32_t)s->h.holdings.board_fd);
+	refuses(s, "is no listening socket");
+	put(s, in_record(s, SOCKET, FD), UINT32_MAX);
+	refuses(s, "is no listening socket");
+}
+
+static void a_lock_must_be_open(void **state)
+{
+	put(*state, in_record(*state, LOCK, FD), 1 << 20);
+	refuses(*state, "is no lock");
+}
+
+static void a_process_has_a_pid_and_a_state(void **state)
+{
+	struct stage *s = *state;
+	put(s, in_record(s, PROCESS, PID), 0);
+	refuses(s, "has no place");
+	put(s, in_record(s, PROCESS, PID), 12);
+	put(s, in_record(s, PROCESS, STATE), PROCESS_RETIRED + 1);
+	refuses(s, "has no place");
+	put(s, in_record(s, PROCESS, STATE), PROCESS_NONE);
+	refuses(s, "has no place");
+}
+
+static void a_board_has_its_size(void **state)
+{
+	struct stage *s = *state;
+	put(s, in_record(s, BOARD, FD), (uint32_t)s->h.holdings.tickets_fd);
+	refuses(s, "of another size");
+	put(s, in_record(s, BOARD, FD), UINT32_MAX);
+	refuses(s, "of another size");
+	put(s, in_record(s, BOARD, FD), (uint32_t)s->h.holdings.board_fd);
+	put(s, in_record(s, KEPT, FD), (uint32_t)s->h.holdings.board_fd);
+	refuses(s, "of another size");
+}
+
+static void a_board_has_its_version(void **state)
+{
+	struct stage *s = *state;
+	s->h.holdings.board->version++;
+	refuses(s, "of another version");
+	s->h.holdings.board->version--;
+	s->h.holdings.tickets->version++;
+	refuses(s, "of another version");
+}
+
+/* --- over exec --- */
+
+static bool stays(int fd)
+{
+	return (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+}
+
+static void only_when_it_is_said_all_stays_open(void **state)
+{
+	struct stage *s = *state;
+	const struct holdings *h = &s->h.holdings;
+	const int all[] = { s->list,	      h->board_fd,
+			    h->tickets_fd,    h->kept_fd,
+			    h->sockets[0].fd, h->sockets[1].fd,
+			    h->locks[0].fd,   s->h.processes.list[2].channel };
+	for (int keep = 1; keep >= 0; keep--) {
+		handover_keep(&s->h, s->list, keep);
+		for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+			assert_int_equal(stays(all[i]), keep);
+	}
+}
+
+#define with_stage(f) cmocka_unit_test_setup_teardown(f, open_stage, close_stage)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_stage(what_is_written_is_read_again),
+		with_stage(the_board_is_the_same_memory),
+		with_stage(what_no_keeper_wrote_is_refused),
+		with_stage(another_format_is_refused),
+		with_stage(a_list_that_ends_early_is_refused),
+		with_stage(a_program_without_an_end_is_refused),
+		with_stage(an_unknown_kind_is_refused),
+		with_stage(a_socket_must_listen),
+		with_stage(a_lock_must_be_open),
+		with_stage(a_process_has_a_pid_and_a_state),
+		with_stage(a_board_has_its_size),
+		with_stage(a_board_has_its_version),
+		with_stage(only_when_it_is_said_all_stays_open),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,221 @@
+#include "unit/app/kit.h"
+
+#include "app/holdings.h"
+
+static int open_holdings(void **state)
+{
+	static struct holdings h;
+	*state = &h;
+	return holdings_open(&h) ? 0 : -1;
+}
+
+static int close_holdings(void **state)
+{
+	holdings_close(*state);
+	return 0;
+}
+
+static unsigned listen_on(struct holdings *h, const struct addr *a, unsigned count, int *fds)
+{
+	unsigned n = 0;
+	assert_int_equal(holdings_listen(h, a, count, fds, &n), 0);
+	return n;
+}
+
+static void the_board_and_the_keys_are_ready(void **state)
+{
+	const struct holdings *h = *state;
+	assert_true(board_fits(h->board));
+	assert_int_equal(board_read(h->board).epoch, 0);
+	assert_int_equal(h->tickets->version, TICKET_KEYS_VERSION);
+}
+
+static void sockets_share_their_address(void **state)
+{
+	struct addr a = kit_free_address();
+	int fds[WORKERS_MAX];
+	assert_int_equal(listen_on(*state, &a, 3, fds), 3);
+	assert_int_equal(kit_connect(&a), 0);
+	assert_false(kit_is_same(fds[0], fds[1]));
+}
+
+static void who_asks_again_gets_the_same(void **state)
+{
+	struct addr a = kit_free_address();
+	int fds[WORKERS_MAX], again[WORKERS_MAX];
+	listen_on(*state, &a, 2, fds);
+	assert_int_equal(listen_on(*state, &a, 2, again), 2);
+	assert_memory_equal(fds, again, 2 * sizeof *fds);
+	assert_int_equal(listen_on(*state, &a, 3, again), 3);
+	assert_memory_equal(fds, again, 2 * sizeof *fds);
+}
+
+static void who_needs_fewer_gets_all(void **state)
+{
+	struct addr a = kit_free_address();
+	int fds[WORKERS_MAX];
+	listen_on(*state, &a, 3, fds);
+	assert_int_equal(listen_on(*state, &a, 1, fds), 3);
+}
+
+static void another_that_shares_its_address_is_in_the_way(void **state)
+{
+	struct addr a = kit_free_address();
+	struct holdings other;
+	int fds[WORKERS_MAX];
+	unsigned n;
+	assert_true(holdings_open(&other));
+	listen_on(&other, &a, 1, fds);
+	assert_int_equal(holdings_listen(*state, &a, 1, fds, &n), EADDRINUSE);
+	holdings_close(&other);
+	assert_int_equal(holdings_listen(*state, &a, 1, fds, &n), 0);
+}
+
+/* --- working processes come and go --- */
+
+static void what_the_next_process_does_not_ask_for_is_closed_when_it_serves(void **state)
+{
+	struct holdings *h = *state;
+	struct addr old = kit_free_address(), both = kit_free_address();
+	int fds[WORKERS_MAX];
+	listen_on(h, &old, 1, fds);
+	listen_on(h, &both, 1, fds);
+	holdings_begin(h);
+	listen_on(h, &both, 1, fds);
+	assert_int_equal(kit_connect(&old), 0);
+	holdings_settle(h);
+	assert_int_equal(h->socket_n, 1);
+	assert_int_equal(kit_connect(&old), ECONNREFUSED);
+	assert_int_equal(kit_connect(&both), 0);
+}
+
+static void what_only_a_process_that_died_asked_for_is_closed(void **state)
+{
+	struct holdings *h = *state;
+	struct addr before = kit_free_address(), fresh = kit_free_address();
+	int fds[WORKERS_MAX];
+	listen_on(h, &before, 1, fds);
+	holdings_settle(h);
+	holdings_begin(h);
+	listen_on(h, &before, 2, fds);
+	listen_on(h, &fresh, 1, fds);
+	holdings_take_back(h);
+	assert_int_equal(h->socket_n, 1);
+	assert_int_equal(kit_connect(&before), 0);
+	assert_int_equal(kit_connect(&fresh), ECONNREFUSED);
+}
+
+static void what_is_forgotten_is_closed(void **state)
+{
+	struct holdings *h = *state;
+	struct addr a = kit_free_address(), b = kit_free_address();
+	int fds[WORKERS_MAX];
+	listen_on(h, &a, 2, fds);
+	listen_on(h, &b, 1, fds);
+	holdings_forget(h, &a);
+	assert_int_equal(h->socket_n, 1);
+	assert_int_equal(kit_connect(&a), ECONNREFUSED);
+	assert_int_equal(kit_connect(&b), 0);
+}
+
+/* --- unix sockets --- */
+
+static void a_unix_socket_is_there_until_the_end(void **state)
+{
+	struct holdings *h = *state;
+	struct addr a = kit_free_address();
+	struct stat st;
+	char directory[64], path[80];
+	int fds[WORKERS_MAX], local, again;
+	kit_directory(directory);
+	snprintf(path, sizeof path, "%s/admin.sock", directory);
+	listen_on(h, &a, 1, fds);
+	assert_int_equal(holdings_listen_local(h, path, &local), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(holdings_listen_local(h, path, &again), 0);
+	assert_int_equal(again, local);
+	/* Who drains is still asked how it goes. */
+	holdings_stop_listening(h);
+	assert_int_equal(h->socket_n, 1);
+	assert_int_equal(kit_connect(&a), ECONNREFUSED);
+	assert_true(kit_is_open(local));
+	holdings_close(h);
+	assert_int_equal(stat(path, &st), -1);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+static void a_unix_socket_that_was_removed_is_made_again(void **state)
+{
+	struct stat st;
+	char directory[64], path[80];
+	int local;
+	kit_directory(directory);
+	snprintf(path, sizeof path, "%s/admin.sock", directory);
+	assert_int_equal(holdings_listen_local(*state, path, &local), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(holdings_listen_local(*state, path, &local), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+static void the_path_of_a_unix_socket_has_107_bytes_at_most(void **state)
+{
+	char path[109] = "/tmp/";
+	int local;
+	memset(path + 5, 'x', 103);
+	assert_int_equal(strlen(path), 108);
+	assert_int_equal(holdings_listen_local(*state, path, &local), ENAMETOOLONG);
+	path[107] = 0;
+	assert_int_equal(holdings_listen_local(*state, path, &local), 0);
+}
+
+/* --- locks --- */
+
+static void a_directory_is_locked_once(void **state)
+{
+	struct holdings other;
+	char directory[64], path[80];
+	int lock, again;
+	kit_directory(directory);
+	assert_int_equal(holdings_lock(*state, directory, &lock), 0);
+	assert_int_equal(holdings_lock(*state, directory, &again), 0);
+	assert_int_equal(lock, again);
+	assert_true(holdings_open(&other));
+	assert_int_equal(holdings_lock(&other, directory, &again), EWOULDBLOCK);
+	holdings_close(*state);
+	assert_int_equal(holdings_lock(&other, directory, &again), 0);
+	holdings_close(&other);
+	snprintf(path, sizeof path, "%s/lock", directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+static void a_directory_that_is_not_there_has_no_lock(void **state)
+{
+	int lock;
+	assert_int_equal(holdings_lock(*state, "/nowhere/at/all", &lock), ENOENT);
+}
+
+#define with_holdings(f) cmocka_unit_test_setup_teardown(f, open_holdings, close_holdings)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_holdings(the_board_and_the_keys_are_ready),
+		with_holdings(sockets_share_their_address),
+		with_holdings(who_asks_again_gets_the_same),
+		with_holdings(who_needs_fewer_gets_all),
+		with_holdings(another_that_shares_its_address_is_in_the_way),
+		with_holdings(what_the_next_process_does_not_ask_for_is_closed_when_it_serves),
+		with_holdings(what_only_a_process_that_died_asked_for_is_closed),
+		with_holdings(what_is_forgotten_is_closed),
+		with_holdings(a_unix_socket_is_there_until_the_end),
+		with_holdings(a_unix_socket_that_was_removed_is_made_again),
+		with_holdings(the_path_of_a_unix_socket_has_107_bytes_at_most),
+		with_holdings(a_directory_is_locked_once),
+		with_holdings(a_directory_that_is_not_there_has_no_lock),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
