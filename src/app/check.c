@@ -5,29 +5,35 @@
 #include "app/check.h"
 #include "app/command.h"
 #include "control/compile.h"
+#include "control/control.h"
 
-/* Builds what a run would build, for one worker, and throws it away: certificates show only then.
+/*
+ * Builds what a run would build here, and throws it away: certificates, and what is shared out over
+ * the workers, show only then.
  */
 static void try_to_compile(struct config *config)
 {
-	struct tls_library *libraries[2] = { tls_library_open(), tls_library_open() };
+	struct tls_library *libraries[WORKERS_MAX + 1];
+	unsigned worker_n = control_worker_count(config);
 	bool none[LISTENERS_MAX] = { false };
 	struct nodes nodes;
 	struct listeners listeners;
+	for (unsigned i = 0; i <= worker_n; i++)
+		libraries[i] = tls_library_open();
 	nodes_open(&nodes, config);
 	listeners_open(&listeners);
 	listeners_add(&listeners, config, none);
 	const struct plan *plan = plan_compile(&(struct compile){ .config = config,
 								  .nodes = &nodes,
 								  .listeners = &listeners,
-								  .worker_n = 1,
+								  .worker_n = worker_n,
 								  .libraries = libraries },
 					       &config->complaints);
 	if (plan)
 		plan_free(plan);
 	nodes_close(&nodes);
-	tls_library_close(libraries[0]);
-	tls_library_close(libraries[1]);
+	for (unsigned i = 0; i <= worker_n; i++)
+		tls_library_close(libraries[i]);
 }
 
 static struct config *check(const char *path)
@@ -62,9 +68,9 @@ static json_t *list_json(const struct complaints *c, const struct complaint *lis
 
 static void print_json(const struct complaints *c)
 {
-	json_t *all = json_pack("{s:b,s:o,s:o}", "ok", c->n == 0, "errors",
-				list_json(c, c->list, c->n), "warnings",
-				list_json(c, c->cautions, c->caution_n));
+	json_t *all =
+		json_pack("{s:b,s:o,s:o}", "ok", c->n == 0, "errors", list_json(c, c->list, c->n),
+			  "warnings", list_json(c, c->cautions, c->caution_n));
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(all);

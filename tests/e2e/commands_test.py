@@ -392,3 +392,19 @@ def test_admin_over_tcp_wants_the_token(make_balancer, clusters):
     assert stale.status_code == 412
     set_ = requests.put(url + "/v1/weights", json=asked, headers={**fields, "If-Match": '"1"'}, timeout=10)
     assert set_.json()["acknowledged"] and set_.headers["ETag"] == '"2"'
+
+
+def test_check_counts_the_workers_that_share_connections(make_balancer, clusters):
+    """To a node, and of a listener: at least one for each."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, source_more="connections: 3", more="workers: 3",
+                             start=False)
+    assert crossfade("check", "-c", balancer.file).returncode == 0
+    good = balancer.file.read_text()
+    balancer.file.write_text(good.replace("connections: 3", "connections: 2"))
+    done = crossfade("check", "-c", balancer.file)
+    assert done.returncode == 1
+    assert "source: connections: 2 is less than one for each of the 3 workers" in done.stderr
+    balancer.file.write_text(good.replace("9201, tls: off", "9201, tls: off, connections: 2"))
+    done = crossfade("check", "-c", balancer.file)
+    assert done.returncode == 1
+    assert "connections: 2 is less than the number of workers, 3, which share it" in done.stderr
