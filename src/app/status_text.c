@@ -346,15 +346,41 @@ static bool is_well(const json_t *node)
 	return !strcmp(text(node, "state"), "healthy");
 }
 
-static void put_node(FILE *to, const json_t *cluster, const json_t *n)
+/* After a reload it may be another one. */
+static const json_t *same_node(const json_t *cluster, const json_t *node)
+{
+	size_t i;
+	const json_t *n;
+	json_array_foreach(json_object_get(cluster, "nodes"), i, n)
+		if (!strcmp(text(n, "name"), text(node, "name")))
+			return n;
+	return NULL;
+}
+
+static double requests_of(const json_t *node)
+{
+	return (double)integer(json_object_get(node, "requests"), "all");
+}
+
+static void node_requests(char value[VALUE_BYTES], const struct side *s, const json_t *n)
+{
+	double sum = requests_of(n);
+	if (s->before)
+		sum -= requests_of(same_node(s->before, n));
+	sum = sum < 0 ? 0 : sum;
+	print_count(value, s->before ? sum / s->seconds : sum, s->before != NULL);
+}
+
+static void put_node(FILE *to, const struct side *s, const json_t *n)
 {
 	const json_t *drained = json_object_get(n, "drained");
 	const json_t *ejected = json_object_get(n, "ejected");
 	const char *state = text(n, "state"), *why = text(drained, "why");
-	char loud[16];
-	fprintf(to, "%-7s %-34s %s%-10s%s %9lld %s", text(cluster, "name"), text(n, "name"),
+	char loud[16], requests[VALUE_BYTES];
+	node_requests(requests, s, n);
+	fprintf(to, "%-7s %-25s %s%-10s%s %9s %9lld %s", text(s->now, "name"), text(n, "name"),
 		paint_good(is_well(n)), is_well(n) ? state : shout(state, loud, sizeof loud),
-		paint(PAINT_NONE), integer(n, "in_flight"), text(n, "check"));
+		paint(PAINT_NONE), requests, integer(n, "in_flight"), text(n, "check"));
 	if (!strcmp(state, "ejected"))
 		fprintf(to, "; by %lld workers: %s", integer(ejected, "by_workers"),
 			text(ejected, "why"));
@@ -364,21 +390,23 @@ static void put_node(FILE *to, const json_t *cluster, const json_t *n)
 }
 
 /* Those that are well, or those that are not; at most *room of them. How many were left out. */
-static size_t put_some_nodes(FILE *to, const json_t *clusters, bool well, size_t *room)
+static size_t put_some_nodes(FILE *to, const struct status_view *v, bool well, size_t *room)
 {
-	size_t i, k, left_out = 0;
-	const json_t *c, *n;
-	json_array_foreach(clusters, i, c)
-		json_array_foreach(json_object_get(c, "nodes"), k, n) {
+	size_t k, left_out = 0;
+	const json_t *n;
+	for (size_t i = 0; i < SIDES_N; i++) {
+		struct side s = side_of(v, i);
+		json_array_foreach(json_object_get(s.now, "nodes"), k, n) {
 			if (is_well(n) != well)
 				continue;
 			if (*room) {
-				put_node(to, c, n);
+				put_node(to, &s, n);
 				--*room;
 			} else {
 				left_out++;
 			}
 		}
+	}
 	return left_out;
 }
 
@@ -391,16 +419,17 @@ static size_t count_nodes(const json_t *clusters)
 	return sum;
 }
 
-static void put_nodes(FILE *to, const json_t *clusters, size_t room)
+static void put_nodes(FILE *to, const struct status_view *v, size_t room)
 {
-	size_t nodes = count_nodes(clusters);
-	fprintf(to, "\n%s%-7s %-34s %-10s %9s %s%s\n", paint(PAINT_DIM), "cluster", "node", "state",
-		"in flight", "last check", paint(PAINT_NONE));
+	size_t nodes = count_nodes(json_object_get(v->now, "clusters"));
+	fprintf(to, "\n%s%-7s %-25s %-10s %9s %9s %s%s\n", paint(PAINT_DIM), "cluster", "node",
+		"state", v->before ? "req /s" : "requests", "in flight", "last check",
+		paint(PAINT_NONE));
 	/* The last line is for the number of those that do not fit. */
 	if (nodes > room)
 		room = room ? room - 1 : 0;
-	size_t bad = put_some_nodes(to, clusters, false, &room);
-	size_t good = put_some_nodes(to, clusters, true, &room);
+	size_t bad = put_some_nodes(to, v, false, &room);
+	size_t good = put_some_nodes(to, v, true, &room);
 	if (bad + good)
 		fprintf(to, "and %zu more, %zu of them not well\n", bad + good, bad);
 }
@@ -437,5 +466,5 @@ void status_text(FILE *to, const struct status_view *v)
 		put_listeners(to, v);
 		used += listeners;
 	}
-	put_nodes(to, clusters, v->rows > used ? v->rows - used : 0);
+	put_nodes(to, v, v->rows > used ? v->rows - used : 0);
 }

@@ -84,18 +84,38 @@ static uint64_t requests_of(const struct control *c, int arm, int class)
 	return n;
 }
 
-static json_t *requests_json(const struct control *c, int arm)
+static json_t *classes_json(const uint64_t counts[STATUS_CLASSES])
 {
 	static const char *const names[STATUS_CLASSES] = { "unanswered", "1xx", "2xx",
 							   "3xx",	 "4xx", "5xx" };
 	json_t *j = json_object();
 	uint64_t all = 0;
 	for (int class = 0; class < STATUS_CLASSES; class ++)
-		all += requests_of(c, arm, class);
+		all += counts[class];
 	json_object_set_new(j, "all", integer(all));
 	for (int class = 0; class < STATUS_CLASSES; class ++)
-		json_object_set_new(j, names[class], integer(requests_of(c, arm, class)));
+		json_object_set_new(j, names[class], integer(counts[class]));
 	return j;
+}
+
+static json_t *requests_json(const struct control *c, int arm)
+{
+	uint64_t counts[STATUS_CLASSES];
+	for (int class = 0; class < STATUS_CLASSES; class ++)
+		counts[class] = requests_of(c, arm, class);
+	return classes_json(counts);
+}
+
+/* Those that went to it: one that went to two nodes counts at both. */
+static json_t *attempts_json(const struct control *c, const struct node_record *n)
+{
+	uint64_t counts[STATUS_CLASSES];
+	size_t first = offsetof(struct counters, nodes[0].attempts) +
+		       n->state.number * sizeof(struct node_counters);
+	for (size_t class = 0; class < STATUS_CLASSES; class ++)
+		counts[class] =
+			metrics_sum(c->counters, c->worker_n, first + class * sizeof(counter));
+	return classes_json(counts);
 }
 
 /* For whoever wants quantiles of the time between two looks. */
@@ -156,11 +176,12 @@ static json_t *node_json(const struct control *c, const struct node_record *n)
 	struct ejected e = ejected_now(c->counters, c->worker_n, n);
 	size_t in_flight = offsetof(struct counters, nodes[0].in_flight) +
 			   n->state.number * sizeof(struct node_counters);
-	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
+	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
 			 "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
 			 "in_flight", (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
-			 "addresses", addresses_json(n->addresses, n->address_n), "check", n->check,
-			 "checks", "passed", (json_int_t)n->checks_passed, "failed",
+			 "requests", attempts_json(c, n), "addresses",
+			 addresses_json(n->addresses, n->address_n), "check", n->check, "checks",
+			 "passed", (json_int_t)n->checks_passed, "failed",
 			 (json_int_t)n->checks_failed, "ejections", (json_int_t)e.total, "ejected",
 			 ejected_json(&e), "drained", drained_json(c, n));
 }

@@ -408,3 +408,19 @@ def test_check_counts_the_workers_that_share_connections(make_balancer, clusters
     done = crossfade("check", "-c", balancer.file)
     assert done.returncode == 1
     assert "connections: 2 is less than the number of workers, 3, which share it" in done.stderr
+
+
+def test_status_counts_the_requests_of_each_node(make_balancer, clusters):
+    balancer = make_balancer([clusters[0].url, clusters[1].url], clusters[1].url, source_more="balance: round_robin",
+                             more="workers: 1")
+    with requests.Session() as session:
+        for _ in range(6):
+            assert session.get(balancer.source, timeout=20).status_code == 200
+    nodes = balancer.status()["clusters"][0]["nodes"]
+    assert [(n["requests"]["all"], n["requests"]["2xx"]) for n in nodes] == [(3, 3)] * 2
+    assert balancer.status()["clusters"][1]["nodes"][0]["requests"]["all"] == 0
+    shown = balancer.command("status").stdout
+    assert re.search(r"^cluster node +state +requests in flight last check$", shown, re.M)
+    assert len(re.findall(r"^source  127\.\S+ +healthy +3 +0 200 in ", shown, re.M)) == 2
+    assert re.search(r"^target  127\.\S+ +healthy +0 +0 ", shown, re.M)
+    assert max(map(len, shown.splitlines())) <= 80

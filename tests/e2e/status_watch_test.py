@@ -81,7 +81,9 @@ def test_both_sides_stand_beside_each_other(balancer, make_terminal):
     assert re.search(r"^cluster  p50 / p99 ms +- +\d+\.\d\d / \d+\.\d\d$", screen, re.M)
     assert re.search(r"^in flight / connections +0 / \d +\d / \d+$", screen, re.M)
     assert re.search(r"^target +127\.\S+ +off +1 ", screen, re.M)
-    assert re.search(r"^target  127\.\S+ +healthy +\d", screen, re.M)
+    assert re.search(r"^cluster node +state +req /s in flight last check$", screen, re.M)
+    assert re.search(r"^target  127\.\S+ +healthy +[1-9]\S* +\d+ 200 in ", screen, re.M)
+    assert re.search(r"^source  127\.\S+ +healthy +0 +0 200 in ", screen, re.M)
 
 
 def test_the_page_follows_the_terminals_size(balancer, make_terminal):
