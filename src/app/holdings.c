@@ -317,3 +317,19 @@ int holdings_lock(struct holdings *h, const char *directory, int *descriptor)
 	*descriptor = l.fd;
 	return 0;
 }
+
+/* --- a question --- */
+
+void holdings_answer(struct holdings *h, const struct channel_message *m, int reply)
+{
+	int descriptors[WORKERS_MAX];
+	unsigned count = 1;
+	int error = EINVAL;
+	if (m->word == CHANNEL_LISTEN && m->count > 0 && m->count <= WORKERS_MAX)
+		error = holdings_listen(h, &m->addr, m->count, descriptors, &count);
+	else if (m->word == CHANNEL_LISTEN_LOCAL)
+		error = holdings_listen_local(h, m->path, descriptors);
+	else if (m->word == CHANNEL_LOCK)
+		error = holdings_lock(h, m->path, descriptors);
+	channel_answer(reply, error, descriptors, error ? 0 : count);
+}

@@ -6,6 +6,7 @@
  * directories, the board, the ticket keys and the configuration that is in force (kept.h).
  */
 
+#include "app/channel.h"
 #include "io/addr.h"
 #include "net/tls_context.h"
 #include "proxy/board.h"
@@ -67,6 +68,9 @@ int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
 /* The lock of a directory, waited for at most LOCK_WAIT_MS. An errno, or 0; EWOULDBLOCK: held. */
 #define LOCK_WAIT_MS 3000
 int holdings_lock(struct holdings *h, const char *directory, int *descriptor);
+
+/* Answers whichever of these a message asks for, at `reply`, moved in. */
+void holdings_answer(struct holdings *h, const struct channel_message *m, int reply);
 
 /* --- its life --- */
 

@@ -4,22 +4,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "app/restart.h"
+#include "app/signals.h"
+#include "app/supervisor.h"
 #include "app/upgrade.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A working process that dies is started again after 100 ms, then twice that, up to 5 s. */
-#define RESTART_PAUSE_MS 100
-#define RESTART_PAUSE_MAX_MS 5000
-/* One that was up for so long had a reason of its own to die: the pause begins anew. */
-#define UP_LONG_ENOUGH_MS 10000
 /* Tickets live for a rotation or two: RFC 8446, 4.6.1 allows seven days, forward secrecy wants
  * less. */
 #define TICKETS_ROTATE_MS (12 * 3600 * 1000ull)
@@ -34,13 +29,12 @@ enum keeper_state {
 
 struct keeper {
 	enum keeper_state state;
-	const char *config;	   /* borrowed */
-	enum config_source source; /* of the next working process */
-	int binary;		   /* our own, as it was when we started */
+	const char *config; /* borrowed */
+	int binary;	    /* our own, as it was when we started */
 	int signals;
 	struct handover own; /* what we hold, and would hand over */
 	struct upgrade upgrade;
-	uint64_t restart_ms, pause_ms;
+	struct restart restart;
 	unsigned stops; /* asked for so far */
 	int exit_code;
 };
@@ -61,29 +55,15 @@ static bool start(struct keeper *k)
 {
 	struct process *p = find(k, PROCESS_NONE);
 	holdings_begin(&k->own.holdings);
-	return process_start(p, k->binary, k->config, k->source, &k->own.holdings);
+	return process_start(p, k->binary, k->config, k->restart.source, &k->own.holdings);
 }
 
 static void pause_before_restart(struct keeper *k, uint64_t started_ms)
 {
-	if (now_ms() - started_ms >= UP_LONG_ENOUGH_MS)
-		k->pause_ms = RESTART_PAUSE_MS;
+	uint64_t pause_ms = restart_after(&k->restart, started_ms, now_ms());
 	log_line(LOG_ERROR, "keeper: a working process is started again in %llu ms",
-		 (unsigned long long)k->pause_ms);
-	k->restart_ms = now_ms() + k->pause_ms;
-	k->pause_ms =
-		k->pause_ms * 2 < RESTART_PAUSE_MAX_MS ? k->pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+		 (unsigned long long)pause_ms);
 	k->state = KEEPER_PAUSING;
-}
-
-/*
- * A crash changes nothing: what was in force goes on, whatever the file says by now. Where that
- * does not come up, the file is tried, and so on in turns: one of them may have been mended.
- */
-static enum config_source after_end_of(const struct keeper *k, const struct process *was)
-{
-	return was->state == PROCESS_STARTING && k->source == CONFIG_KEPT ? CONFIG_FROM_FILE
-									  : CONFIG_KEPT;
 }
 
 static void restart(struct keeper *k)
@@ -96,15 +76,6 @@ static void restart(struct keeper *k)
 }
 
 /* --- ends --- */
-
-static void describe_end(int status, char text[64])
-{
-	if (WIFSIGNALED(status))
-		snprintf(text, 64, "was ended by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
-	else
-		snprintf(text, 64, "ended with code %d", WEXITSTATUS(status));
-}
 
 /* SIGKILL after a signal to us is our own doing: see stop(). */
 static bool has_crashed(const struct keeper *k, int status)
@@ -127,14 +98,14 @@ static void say_upgrade_failed(const struct process *serving)
 		 "upgrade: the new working process never served; process %d, of the version "
 		 "before, goes on",
 		 (int)serving->pid);
-	sd_notify(0, "READY=1\nSTATUS=An upgrade has failed; the version before goes on serving");
+	supervisor_upgrade_failed();
 }
 
 static void process_ended(struct keeper *k, struct process *p, int status)
 {
 	const struct process was = *p;
 	char how[64];
-	describe_end(status, how);
+	process_describe_end(status, how);
 	bool expected = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (!expected || was.state == PROCESS_RETIRED)
 		log_line(expected ? LOG_INFO : LOG_ERROR, "keeper: the %sworking process %d %s",
@@ -148,15 +119,9 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 	else if (was.state == PROCESS_STARTING && find(k, PROCESS_SERVING))
 		say_upgrade_failed(find(k, PROCESS_SERVING));
 	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING)) {
-		k->source = after_end_of(k, &was);
+		restart_choose_source(&k->restart, was.state);
 		pause_before_restart(k, was.started_ms);
 	}
-}
-
-static void say_reloading(const char *status)
-{
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=%s",
-		   (unsigned long long)(clock_monotonic_ns() / 1000), status);
 }
 
 /* --- upgrades --- */
@@ -185,42 +150,18 @@ static void checker_ended(struct keeper *k, int status)
 {
 	char how[64];
 	if (k->state != KEEPER_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		say_reloading("Upgrading");
+		supervisor_reloading("Upgrading");
 		upgrade_become(&k->upgrade, &k->own, k->config);
-		sd_notify(0, "READY=1");
+		supervisor_upgraded();
 		return;
 	}
-	describe_end(status, how);
+	process_describe_end(status, how);
 	log_line(LOG_ERROR, "upgrade: nothing has changed: the check of %s %s", k->own.program,
 		 how);
 	upgrade_end(&k->upgrade);
 }
 
 /* --- what comes in --- */
-
-static void answer(struct keeper *k, const struct channel_message *m, int reply)
-{
-	int descriptors[WORKERS_MAX];
-	unsigned count = 1;
-	int error = EINVAL;
-	if (m->word == CHANNEL_LISTEN && m->count > 0 && m->count <= WORKERS_MAX)
-		error = holdings_listen(&k->own.holdings, &m->addr, m->count, descriptors, &count);
-	else if (m->word == CHANNEL_LISTEN_LOCAL)
-		error = holdings_listen_local(&k->own.holdings, m->path, descriptors);
-	else if (m->word == CHANNEL_LOCK)
-		error = holdings_lock(&k->own.holdings, m->path, descriptors);
-	channel_answer(reply, error, descriptors, error ? 0 : count);
-}
-
-/* To all that have ever served. */
-static void tell_others(struct keeper *k, const struct process *but, enum channel_word word)
-{
-	for (int i = 0; i < PROCESSES_MAX; i++) {
-		struct process *p = &k->own.processes.list[i];
-		if (p != but && (p->state == PROCESS_SERVING || p->state == PROCESS_RETIRED))
-			process_tell(p, word);
-	}
-}
 
 /* What was missed while it was starting. */
 static void catch_up(struct process *p)
@@ -255,7 +196,7 @@ static void process_is_ready(struct keeper *k, struct process *p)
 	}
 	if (k->state == KEEPER_STARTING)
 		k->state = KEEPER_RUNNING;
-	sd_notifyf(0, "READY=1\nSTATUS=Serving with process %d", (int)p->pid);
+	supervisor_serving(p->pid);
 }
 
 static void channel_is_readable(struct keeper *k, struct process *p)
@@ -266,11 +207,11 @@ static void channel_is_readable(struct keeper *k, struct process *p)
 		close(p->channel); /* its end is told by SIGCHLD */
 		p->channel = -1;
 	} else if (reply >= 0) {
-		answer(k, &m, reply);
+		holdings_answer(&k->own.holdings, &m, reply);
 	} else if (m.word == CHANNEL_READY) {
 		process_is_ready(k, p);
 	} else if (m.word == CHANNEL_LOOK) {
-		tell_others(k, p, CHANNEL_LOOK);
+		processes_tell(&k->own.processes, p, CHANNEL_LOOK);
 	} else if (m.word == CHANNEL_FORGET) {
 		holdings_forget(&k->own.holdings, &m.addr);
 	}
@@ -288,7 +229,7 @@ static void stop_process(struct keeper *k, struct process *p)
 static void stop(struct keeper *k)
 {
 	k->stops++;
-	sd_notify(0, "STOPPING=1\nSTATUS=Draining");
+	supervisor_stopping();
 	if (k->upgrade.checker)
 		kill(k->upgrade.checker, SIGKILL);
 	for (int i = 0; i < PROCESSES_MAX; i++)
@@ -302,7 +243,7 @@ static void reopen(struct keeper *k)
 	struct process *starting = find(k, PROCESS_STARTING);
 	if (starting)
 		starting->reopen_due = true;
-	tell_others(k, NULL, CHANNEL_REOPEN);
+	processes_tell(&k->own.processes, NULL, CHANNEL_REOPEN);
 }
 
 /* Whoever is started later is to read the file too. */
@@ -312,10 +253,10 @@ static void reload(struct keeper *k)
 	if (starting)
 		starting->reload_due = true;
 	if (!serving)
-		k->source = CONFIG_FROM_FILE;
+		k->restart.source = CONFIG_FROM_FILE;
 	if (!serving || k->state == KEEPER_STOPPING)
 		return;
-	say_reloading("Reading the configuration anew");
+	supervisor_reloading("Reading the configuration anew");
 	process_tell(serving, CHANNEL_RELOAD);
 }
 
@@ -336,10 +277,7 @@ static void reap(struct keeper *k)
 
 static void signal_came(struct keeper *k)
 {
-	struct signalfd_siginfo s;
-	if (read(k->signals, &s, sizeof s) != sizeof s)
-		return;
-	switch (s.ssi_signo) {
+	switch (signals_hear(k->signals)) {
 	case SIGTERM:
 	case SIGINT:
 		stop(k);
@@ -376,7 +314,7 @@ static int until_next(struct keeper *k)
 {
 	uint64_t due = k->own.rotate_ms, now = now_ms();
 	if (k->state == KEEPER_PAUSING)
-		sooner(&due, k->restart_ms);
+		sooner(&due, k->restart.due_ms);
 	if (k->upgrade.checker)
 		sooner(&due, k->upgrade.due_ms);
 	if (upgraded_to(k))
@@ -387,12 +325,7 @@ static int until_next(struct keeper *k)
 static void lose_patience(struct keeper *k, uint64_t now)
 {
 	const struct process *next = upgraded_to(k);
-	if (k->upgrade.checker && now >= k->upgrade.due_ms) {
-		log_line(LOG_ERROR, "upgrade: its check has not ended in %d s",
-			 UPGRADE_CHECK_MS / 1000);
-		kill(k->upgrade.checker, SIGKILL);
-		k->upgrade.due_ms = UINT64_MAX;
-	}
+	upgrade_lose_patience(&k->upgrade, now);
 	if (next && now >= next->started_ms + UPGRADE_READY_MS)
 		kill(next->pid, SIGKILL);
 }
@@ -405,7 +338,7 @@ static void do_what_is_due(struct keeper *k)
 			log_line(LOG_ERROR, "keeper: no random bytes for new ticket keys");
 		k->own.rotate_ms = now + TICKETS_ROTATE_MS;
 	}
-	if (k->state == KEEPER_PAUSING && now >= k->restart_ms)
+	if (k->state == KEEPER_PAUSING && now >= k->restart.due_ms)
 		restart(k);
 	lose_patience(k, now);
 }
@@ -429,19 +362,6 @@ static void turn(struct keeper *k)
 	if (fds[0].revents)
 		signal_came(k);
 	do_what_is_due(k);
-}
-
-static int open_signals(void)
-{
-	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2 };
-	sigset_t heard;
-	sigemptyset(&heard);
-	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
-		sigaddset(&heard, theirs[i]);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_SETMASK, &heard, NULL) < 0)
-		return -1;
-	return signalfd(-1, &heard, SFD_CLOEXEC);
 }
 
 static bool open_keeper(struct keeper *k)
@@ -474,9 +394,9 @@ static bool take_over(struct keeper *k, int handed_over)
 
 int keeper_run(const char *config, int handed_over)
 {
-	struct keeper k = { .config = config, .pause_ms = RESTART_PAUSE_MS, .upgrade.binary = -1 };
+	struct keeper k = { .config = config, .upgrade.binary = -1 };
 	k.binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	k.signals = open_signals();
+	k.signals = signals_open();
 	if (k.binary < 0 || k.signals < 0) {
 		log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 		return 1;

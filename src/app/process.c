@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/work.h"
@@ -104,6 +105,15 @@ void process_forget(struct process *p)
 	*p = (struct process){ .channel = -1 };
 }
 
+void process_describe_end(int status, char text[64])
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, 64, "was ended by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(text, 64, "ended with code %d", WEXITSTATUS(status));
+}
+
 void process_tell(struct process *p, enum channel_word word)
 {
 	if (p->channel < 0 || channel_tell(p->channel, word) || errno != EAGAIN)
@@ -114,4 +124,13 @@ void process_tell(struct process *p, enum channel_word word)
 	log_line(LOG_ERROR, "keeper: the working process %d does not listen: it is killed",
 		 (int)p->pid);
 	kill(p->pid, SIGKILL);
+}
+
+void processes_tell(struct processes *s, const struct process *but, enum channel_word word)
+{
+	for (int i = 0; i < PROCESSES_MAX; i++) {
+		struct process *p = &s->list[i];
+		if (p != but && (p->state == PROCESS_SERVING || p->state == PROCESS_RETIRED))
+			process_tell(p, word);
+	}
 }

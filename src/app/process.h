@@ -51,8 +51,12 @@ bool process_start(struct process *p, int binary, const char *config, enum confi
 		   const struct holdings *h);
 /* What it has not closed is closed; the place is free. */
 void process_forget(struct process *p);
+/* How it ended, by its wait status: "ended with code 1". */
+void process_describe_end(int status, char text[64]);
 /* To nobody when it has closed its end. One that has not listened for long is killed. */
 void process_tell(struct process *p, enum channel_word word);
+/* To all that have ever served, but that one. */
+void processes_tell(struct processes *s, const struct process *but, enum channel_word word);
 
 /* In a child, between fork and exec: the signals of a new program. */
 void process_unblock_signals(void);

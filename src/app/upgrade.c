@@ -71,6 +71,15 @@ bool upgrade_begin(struct upgrade *u, const struct handover *h, const char *conf
 	return child > 0;
 }
 
+void upgrade_lose_patience(struct upgrade *u, uint64_t now_ms)
+{
+	if (!u->checker || now_ms < u->due_ms)
+		return;
+	log_line(LOG_ERROR, "upgrade: its check has not ended in %d s", UPGRADE_CHECK_MS / 1000);
+	kill(u->checker, SIGKILL);
+	u->due_ms = UINT64_MAX;
+}
+
 void upgrade_end(struct upgrade *u)
 {
 	if (u->binary >= 0)

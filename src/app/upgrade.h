@@ -22,6 +22,8 @@ void upgrade_find_program(char path[1024]);
 
 /* Asks. False: it is logged why not. */
 bool upgrade_begin(struct upgrade *u, const struct handover *h, const char *config);
+/* Kills the checker when it is late; its end follows. */
+void upgrade_lose_patience(struct upgrade *u, uint64_t now_ms);
 /* It answers no, or does not in time. */
 void upgrade_end(struct upgrade *u);
 /* It has answered yes: becomes the new program, and returns only when that is impossible. */

@@ -214,6 +214,38 @@ static void who_has_closed_its_end_is_told_nothing(void **state)
 	process_forget(p);
 }
 
+static void those_that_have_served_are_told_at_once(void **state)
+{
+	struct processes *s = *state;
+	static const enum process_state states[] = { PROCESS_STARTING, PROCESS_SERVING,
+						     PROCESS_RETIRED, PROCESS_RETIRED };
+	int others[4];
+	for (int i = 0; i < 4; i++) {
+		int ends[2];
+		assert_true(channel_open(ends));
+		s->list[i] = (struct process){ .state = states[i], .pid = 1, .channel = ends[0] };
+		others[i] = ends[1];
+	}
+	processes_tell(s, &s->list[3], CHANNEL_LOOK);
+	for (int i = 0; i < 4; i++) {
+		struct channel_message m;
+		ssize_t n = recv(others[i], &m, sizeof m, MSG_DONTWAIT);
+		assert_int_equal(n, i == 1 || i == 2 ? (ssize_t)sizeof m : -1);
+		close(others[i]);
+		process_forget(&s->list[i]);
+	}
+}
+
+static void an_end_is_said_in_words(void **state)
+{
+	(void)state;
+	char text[64];
+	process_describe_end(3 << 8, text);
+	assert_string_equal(text, "ended with code 3");
+	process_describe_end(SIGKILL, text);
+	assert_string_equal(text, "was ended by signal 9 (Killed)");
+}
+
 #define with_processes(f) cmocka_unit_test_setup(f, open_processes)
 
 int main(void)
@@ -230,6 +262,8 @@ int main(void)
 		with_processes(who_has_not_listened_for_long_is_killed),
 		with_processes(for_a_look_nobody_is_killed),
 		with_processes(who_has_closed_its_end_is_told_nothing),
+		with_processes(those_that_have_served_are_told_at_once),
+		with_processes(an_end_is_said_in_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
