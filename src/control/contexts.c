@@ -40,6 +40,7 @@ static XXH128_hash_t digest_of_certificate(const struct config_certificate *c)
 	XXH3_state_t *state = digest_open(0);
 	digest_text(state, c->certificate.text);
 	digest_text(state, c->key.text);
+	digest_text(state, c->certificate.path);
 	return digest_close(state);
 }
 
@@ -66,6 +67,7 @@ static bool open_one(struct certificates_one *to, const struct config_certificat
 			complain(complaints, from->certificate.at, "tls: %s", error);
 			return false;
 		}
+		tls_certificate_call(to->of[i], from->certificate.path);
 	}
 	return true;
 }

@@ -261,6 +261,13 @@ const char *tls_server_name(const struct tls *t)
 	return SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
 }
 
+const char *tls_certificate_shown(const struct tls *t)
+{
+	X509 *leaf = SSL_get_certificate(t->ssl);
+	int n;
+	return leaf ? (const char *)X509_alias_get0(leaf, &n) : NULL;
+}
+
 const char *tls_alpn(const struct tls *t)
 {
 	const unsigned char *name;

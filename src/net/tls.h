@@ -2,8 +2,8 @@
 #define NET_TLS_H
 
 /*
- * One TLS session, without I/O: sealed bytes in and out are chains. Its wire moves what came from the
- * peer into `sealed_in`, and sends what stands in `sealed_out`.
+ * One TLS session, without I/O: sealed bytes in and out are chains. Its wire moves what came from
+ * the peer into `sealed_in`, and sends what stands in `sealed_out`.
  */
 
 #include "base/buf.h"
@@ -41,6 +41,8 @@ const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 /* What the client asked for by SNI; NULL when it did not. */
 const char *tls_server_name(const struct tls *t);
+/* A server's: what the certificate that it has shown is called; NULL when it has no name. */
+const char *tls_certificate_shown(const struct tls *t);
 /* The protocol agreed on by ALPN, NULL when none was; points to a literal. */
 const char *tls_alpn(const struct tls *t);
 

@@ -181,6 +181,12 @@ struct tls_certificate *tls_certificate_copy(struct tls_library *l,
 	return NULL;
 }
 
+/* The leaf carries it: that is what a session knows. */
+void tls_certificate_call(struct tls_certificate *c, const char *name)
+{
+	must(X509_alias_set1(c->leaf, (const unsigned char *)name, (int)strlen(name)) == 1);
+}
+
 struct tls_certificate *tls_certificate_hold(struct tls_certificate *c)
 {
 	atomic_fetch_add(&c->refs, 1);

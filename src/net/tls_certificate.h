@@ -14,6 +14,8 @@ struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *
 /* The same for another library, four times as fast. NULL: it can only be had from its texts. */
 struct tls_certificate *tls_certificate_copy(struct tls_library *l,
 					     const struct tls_certificate *from);
+/* What it is called in logs; before contexts have it. A copy has its own. */
+void tls_certificate_call(struct tls_certificate *c, const char *name);
 struct tls_certificate *tls_certificate_hold(struct tls_certificate *c);
 void tls_certificate_drop(struct tls_certificate *c);
 

@@ -526,6 +526,7 @@ struct wire_tls_facts wire_tls(const struct wire *w)
 		.cipher = tls_cipher(w->tls),
 		.server_name = tls_server_name(w->tls),
 		.alpn = tls_alpn(w->tls),
+		.certificate = tls_certificate_shown(w->tls),
 		.resumed = tls_is_resumed(w->tls),
 	};
 }

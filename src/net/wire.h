@@ -75,7 +75,8 @@ struct wire_send {
 	struct io_op op;
 	struct wire *wire;
 	struct chain bytes; /* left alone until it is done */
-	size_t clear_bytes; /* that it is the first to carry: nothing of them has gone if it fails */
+	size_t clear_bytes; /* that it is the first to carry: nothing of them has gone if it fails
+			     */
 	struct iovec vectors[IO_VECTORS_MAX];
 };
 
@@ -91,8 +92,9 @@ struct wire {
 	struct io_op receive;
 	struct list dirty_link; /* in wires->dirty */
 	struct list link;	/* in another list of `wires` */
-	uint64_t sent_bytes;	/* clear bytes handed on to the kernel, but for those that it refused */
-	uint8_t state;		/* enum wire_state */
+	uint64_t
+		sent_bytes; /* clear bytes handed on to the kernel, but for those that it refused */
+	uint8_t state;	    /* enum wire_state */
 	uint8_t appetite; /* enum block_class of the next receive: large in the midst of a transfer
 			   */
 	bool wants;	  /* the user has asked to receive */
@@ -158,6 +160,7 @@ void wire_abort(struct wire *w);
 struct wire_tls_facts {
 	const char *version, *cipher, *server_name, *alpn;
 	bool resumed;
+	const char *certificate; /* what the one that an accepted wire has shown is called */
 };
 struct wire_tls_facts wire_tls(const struct wire *w);
 

@@ -377,6 +377,8 @@ static void put_certificate(struct line *l)
 {
 	if (l->ex->notes->resumed)
 		put_text(l, "session-reused");
+	else
+		put_text(l, l->ex->notes->certificate);
 }
 
 static void put_rule(struct line *l)
@@ -584,6 +586,7 @@ struct access_notes *access_note(struct arena *arena, const struct front_facts *
 		.cipher = facts->session.cipher, /* names of OpenSSL's, which stay */
 		.version = facts->session.version,
 		.server_name = keep_text(arena, facts->session.server_name),
+		.certificate = keep_text(arena, facts->session.certificate),
 		.resumed = facts->session.resumed,
 		.connection = facts->number,
 	};

@@ -25,6 +25,7 @@ struct access_notes {
 	/* Of the connection, which may be gone before the line is written. */
 	const char *cipher, *version; /* NULL: in the clear */
 	const char *server_name;      /* NULL: none was asked for */
+	const char *certificate;      /* what it is called; NULL: in the clear */
 	bool resumed;
 	uint64_t connection;
 	uint32_t request_head_bytes, answer_head_bytes; /* as they came in */

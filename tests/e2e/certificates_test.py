@@ -1,5 +1,6 @@
 """Certificates: several by name, replaced under load; and the keys of tickets, changed."""
 
+import json
 import mmap
 import os
 import re
@@ -10,7 +11,7 @@ import subprocess
 
 import pytest
 from reload_test import swap
-from stage import Load
+from stage import Load, until
 from tls_test import ask, connect, context
 
 GET = b"GET /after HTTP/1.1\r\nHost: crossfade.test\r\n\r\n"
@@ -55,6 +56,20 @@ def test_a_certificate_is_chosen_by_name(several):
                            (None, "crossfade.test")]:
         for version in "-tls1_2", "-tls1_3":
             assert shown(several, version, name=name) == expected, (name, version)
+
+
+def test_the_access_log_names_the_certificate_that_was_shown(several, tmp_path):
+    said = several.reload(lambda text: text + "\nlog: { access: access.log, format: json }\n")
+    assert said["ok"], said
+    log = several.directory / "access.log"
+    for i, (name, file) in enumerate([("a.test", "ec"), ("r.test", "rsa"), ("b.test", "other"), ("c.test", "tls")]):
+        with socket.create_connection((several.address, 8443), 10) as plain, \
+                context().wrap_socket(plain, server_hostname=name) as client:
+            client.sendall(GET)
+            assert client.recv(65536)
+        lines = until(lambda n=i: len(l := log.read_text().splitlines()) > n and l, what="a line")
+        assert json.loads(lines[i])["chosen_cert"].endswith(f"/{file}.crt")
+        assert json.loads(lines[i])["domain_name"] == name
 
 
 def test_a_certificate_is_one_that_the_client_can_verify(several):

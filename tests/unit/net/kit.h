@@ -83,6 +83,7 @@ static inline struct tls_context *server_of(struct tls_library *l, const struct 
 	size_t wrong;
 	struct tls_certificate *c = tls_certificate_open(l, who->certificate, who->key, error);
 	assert_non_null(c);
+	tls_certificate_call(c, "its name");
 	struct tls_server_config config = { .certificates = &c,
 					    .certificate_n = 1,
 					    .tickets = tickets };

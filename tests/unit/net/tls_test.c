@@ -159,6 +159,8 @@ static void verification_can_be_switched_off(void **state)
 	assert_string_equal(tls_server_name(p->server), "other.test");
 	assert_string_equal(tls_alpn(p->server), "http/1.1");
 	assert_string_equal(tls_version(p->server), "TLSv1.3");
+	assert_string_equal(tls_certificate_shown(p->server), "its name");
+	assert_null(tls_certificate_shown(p->client));
 	assert_false(tls_is_resumed(p->server));
 }
 

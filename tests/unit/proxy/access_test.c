@@ -375,7 +375,7 @@ static void the_longest_line_has_its_room(void **state)
 	char *quotes = malloc(n + 1);
 	memset(quotes, '"', n);
 	quotes[n] = 0;
-	s->facts.session = (struct wire_tls_facts){ quotes, quotes, quotes, quotes, true };
+	s->facts.session = (struct wire_tls_facts){ quotes, quotes, quotes, quotes, false, quotes };
 	msg_open(&s->request, &s->arena, MSG_REQUEST);
 	msg_set_request(&s->request, SPAN("GETGETGETGETGETGETGETGETGETGETGETGETGETX"),
 			(struct span){ quotes, n });
