@@ -477,6 +477,22 @@ static void what_is_left_with_a_drained_node_is_cut(void **state)
 	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 0);
 }
 
+/* While no plan has it nobody looks at its duty. */
+static void what_is_left_with_a_node_that_comes_back_cut_is_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct node *nodes = f->samples[1].nodes[ARM_SOURCE];
+	nodes[0] = nodes[1];
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/"));
+	change_plan(f);
+	set_duty(f, ARM_SOURCE, 0, DUTY_CUT);
+	assert_string_equal(c->got, "");
+	atomic_store(&f->door.plan, &f->samples[0].plan);
+	wake(f);
+	assert_int_equal(far_heard(c, "node_drained"), 2);
+}
+
 /* --- nodes with a number of connections --- */
 
 static void bound_source(struct fixture *f, uint32_t connections)
@@ -872,6 +888,7 @@ int main(void)
 		TEST(who_waits_too_long_for_an_address_is_answered),
 		TEST(a_drained_node_sees_its_requests_through_and_gets_no_more),
 		TEST(what_is_left_with_a_drained_node_is_cut),
+		TEST(what_is_left_with_a_node_that_comes_back_cut_is_cut),
 		TEST(who_waits_for_a_connection_is_not_overtaken),
 		TEST(who_waits_too_long_for_a_connection_is_answered),
 		TEST(who_waits_for_a_connection_hears_of_a_drain),
