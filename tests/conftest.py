@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from stage import BACKENDS, Balancer, EchoCluster, Node, own_address
+from stage import BACKENDS, Balancer, Node, echo_clusters, own_address
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,15 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def clusters():
-    made = [EchoCluster("source"), EchoCluster("target")]
-    yield made
-    for cluster in made:
-        cluster.close()
+    with echo_clusters("source", "target") as made:
+        yield made
+
+
+@pytest.fixture
+def pair():
+    """Two nodes of one cluster."""
+    with echo_clusters("one", "two") as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,8 +14,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+
+import pytest
+import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = os.environ.get("CROSSFADE", str(ROOT / "build" / "crossfade"))
@@ -124,6 +128,14 @@ class EchoCluster:
         for connection in list(self.server.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def echo_clusters(*names):
+    made = [EchoCluster(name) for name in names]
+    yield made
+    for cluster in made:
+        cluster.close()
 
 
 class Node:
@@ -329,6 +341,14 @@ class Balancer:
     def status(self):
         return json.loads(self.command("status", "-o", "json").stdout)
 
+    def nodes(self, cluster="source"):
+        return next(c["nodes"] for c in self.status()["clusters"] if c["name"] == cluster)
+
+    def names(self, n=10):
+        """Of the source's echo clusters that answer so many requests."""
+        with requests.Session() as s:
+            return [s.get(self.source + "/", timeout=20).json()["cluster"] for _ in range(n)]
+
     def upgrade(self):
         """USR2, and until the next process has taken over the admin API; its pid."""
         before = self.status()["pid"]
@@ -366,3 +386,27 @@ class Balancer:
                 self.process.wait()
                 raise
         return self.process.returncode
+
+
+STOPPER = """
+import ctypes, os, sys
+ATTACH, DETACH = 16, 17
+libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+ok = libc.ptrace(ATTACH, thread, None, None) == 0 and os.waitpid(thread, 0x40000000)
+print("stopped" if ok else "no", flush=True)
+sys.stdin.readline()
+if ok:
+    libc.ptrace(DETACH, thread, None, None)
+"""
+
+
+def stop_a_worker(balancer):
+    """Worker 0's thread is stopped by a debugger's call, as by a long page fault. Returns what lets it go on."""
+    threads = pathlib.Path(f"/proc/{balancer.working_pid()}/task")
+    worker = [t.name for t in threads.iterdir() if (t / "comm").read_text() == "worker 0\n"][0]
+    stopper = subprocess.Popen([sys.executable, "-c", STOPPER, worker], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    if stopper.stdout.readline() != "stopped\n":
+        stopper.communicate()
+        pytest.skip("ptrace is not allowed here")
+    return lambda: stopper.communicate("go on\n")

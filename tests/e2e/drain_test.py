@@ -9,47 +9,29 @@ import threading
 
 import pytest
 import requests
-from stage import EchoCluster, until
-
-
-@pytest.fixture
-def pair():
-    made = [EchoCluster("one"), EchoCluster("two")]
-    yield made
-    for cluster in made:
-        cluster.close()
+from stage import until
 
 
 def name_of(cluster):
     return f"{cluster.address}:{cluster.port}"
 
 
-def names(balancer, n=10):
-    with requests.Session() as s:
-        return [s.get(balancer.source + "/", timeout=20).json()["cluster"] for _ in range(n)]
-
-
-def nodes(balancer, cluster="source"):
-    status = json.loads(balancer.command("status", "-o", "json").stdout)
-    return next(c["nodes"] for c in status["clusters"] if c["name"] == cluster)
-
-
 def states(balancer):
-    return [n["state"] for n in nodes(balancer)]
+    return [n["state"] for n in balancer.nodes()]
 
 
 def test_a_drained_node_gets_nothing_until_it_is_ready(make_balancer, clusters, pair, backend):
     balancer = make_balancer([c.url for c in pair], clusters[1].url, io=backend,
                              source_more="balance: round_robin")
-    assert set(names(balancer)) == {"one", "two"}
+    assert set(balancer.names()) == {"one", "two"}
     assert "gets no new requests" in balancer.command("drain", name_of(pair[1]), "--reason", "CHG-7").stdout
-    assert names(balancer) == ["one"] * 10
+    assert balancer.names() == ["one"] * 10
     assert states(balancer) == ["healthy", "drained"]
-    assert nodes(balancer)[1]["drained"]["why"] == "CHG-7"
+    assert balancer.nodes()[1]["drained"]["why"] == "CHG-7"
     shown = balancer.command("status").stdout
     assert "DRAINED" in shown and "CHG-7" in shown
     assert "takes requests again" in balancer.command("ready", name_of(pair[1])).stdout
-    assert set(names(balancer)) == {"one", "two"}
+    assert set(balancer.names()) == {"one", "two"}
     audit = [json.loads(line) for line in (balancer.directory / "state/audit.jsonl").read_text().splitlines()]
     assert [(a["node"], a["to"]) for a in audit if "node" in a] == [
         (f"source/{name_of(pair[1])}", "drain"), (f"source/{name_of(pair[1])}", "ready")]
@@ -134,14 +116,14 @@ def test_a_drain_outlives_reload_crash_and_restart(make_balancer, clusters, pair
     balancer.command("drain", name_of(pair[0]))
     balancer.process.send_signal(signal.SIGHUP)
     until(lambda: "the configuration is in force" in balancer.said())
-    assert names(balancer) == ["two"] * 10
+    assert balancer.names() == ["two"] * 10
     working = balancer.working_pid()
     os.kill(working, signal.SIGKILL)
     until(lambda: balancer.working_pid() not in (None, working) and balancer.is_up())
-    assert names(balancer) == ["two"] * 10
+    assert balancer.names() == ["two"] * 10
     balancer.stop()
     balancer.start()
-    assert names(balancer) == ["two"] * 10 and states(balancer)[0] == "drained"
+    assert balancer.names() == ["two"] * 10 and states(balancer)[0] == "drained"
     assert "is drained still" in balancer.said()
 
 
@@ -159,7 +141,7 @@ def test_a_node_is_named_as_people_do(make_balancer, clusters):
     assert refused("drain")[0] == refused("drain", "a", "b")[0] == 2
     assert refused("drain", other, "--delay", "5")[0] == refused("drain", other, "--delay", "25h")[0] == 2
     balancer.command("drain", f"target/{both}")
-    assert states(balancer) == ["healthy"] and [n["state"] for n in nodes(balancer, "target")] == ["healthy", "drained"]
+    assert states(balancer) == ["healthy"] and [n["state"] for n in balancer.nodes("target")] == ["healthy", "drained"]
 
 
 def test_a_tunnel_is_cut_with_its_node(make_balancer, make_node, clusters):

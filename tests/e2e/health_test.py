@@ -1,52 +1,35 @@
 """Nodes that come and go, and names."""
 
-import json
 import socket
 import ssl
 import struct
 import subprocess
 import time
 
-import pytest
 import requests
 from stage import EchoCluster, own_address, until
 
 OFTEN = "  health: { interval: 100ms, timeout: 1s }"
 
 
-@pytest.fixture
-def pair():
-    made = [EchoCluster("one"), EchoCluster("two")]
-    yield made
-    for cluster in made:
-        cluster.close()
-
-
-def names(balancer, n=10):
-    with requests.Session() as s:
-        return [s.get(balancer.source + "/", timeout=20).json()["cluster"] for _ in range(n)]
-
-
 def healthy(balancer):
-    status = json.loads(balancer.command("status", "-o", "json").stdout)
-    source = [c for c in status["clusters"] if c["cluster" if "cluster" in c else "name"] == "source"][0]
-    return [n["healthy"] for n in source["nodes"]]
+    return [n["healthy"] for n in balancer.nodes()]
 
 
 def test_a_node_is_taken_out_and_back(make_balancer, clusters, pair, backend):
     balancer = make_balancer([c.url for c in pair], clusters[1].url, io=backend, cluster_more=OFTEN,
                              source_more="balance: round_robin", more="workers: 1")
-    assert sorted(names(balancer)) == ["one"] * 5 + ["two"] * 5
+    assert sorted(balancer.names()) == ["one"] * 5 + ["two"] * 5
     address = pair[1].address
     pair[1].close()
     # Until it is known to be down, its requests go to the other.
-    assert names(balancer) == ["one"] * 10
+    assert balancer.names() == ["one"] * 10
     until(lambda: healthy(balancer) == [True, False])
     assert "is taken out" in balancer.said()
     pair[1] = EchoCluster("two", address)
     until(lambda: healthy(balancer) == [True, True])
     assert "is back" in balancer.said()
-    assert sorted(names(balancer)) == ["one"] * 5 + ["two"] * 5
+    assert sorted(balancer.names()) == ["one"] * 5 + ["two"] * 5
 
 
 def test_a_node_that_answers_with_failures_is_taken_out(make_balancer, make_node, clusters, pair):
@@ -56,7 +39,7 @@ def test_a_node_that_answers_with_failures_is_taken_out(make_balancer, make_node
 
     balancer = make_balancer([pair[0].url, make_node(ill).url], clusters[1].url, cluster_more=OFTEN)
     until(lambda: healthy(balancer) == [True, False])
-    assert names(balancer) == ["one"] * 10
+    assert balancer.names() == ["one"] * 10
 
 
 def test_a_node_that_knows_no_stranger_is_well(make_balancer, make_node, clusters):
@@ -104,8 +87,7 @@ def answering(body, **more):
 
 
 def checks(balancer, cluster="source"):
-    status = json.loads(balancer.command("status", "-o", "json").stdout)
-    return next(c["nodes"][0] for c in status["clusters"] if c["name"] == cluster)
+    return balancer.nodes(cluster)[0]
 
 
 PATTERN = "  health: { interval: 100ms, body: '\"status\":\"(green|yellow)\"' }"
@@ -182,17 +164,17 @@ SELDOM = "  health: { interval: 1h, failures: 100 }\n  eject: { failures: 3, pau
 def test_a_node_that_refuses_is_ejected_and_comes_back(make_balancer, clusters, pair, backend):
     balancer = make_balancer([c.url for c in pair], clusters[1].url, io=backend, cluster_more=SELDOM,
                              source_more="balance: round_robin", more="workers: 1")
-    assert set(names(balancer)) == {"one", "two"}
+    assert set(balancer.names()) == {"one", "two"}
     address = pair[1].address
     pair[1].close()
-    assert names(balancer) == ["one"] * 10  # each failed connect goes to the other
-    said = json.loads(balancer.command("status", "-o", "json").stdout)["clusters"][0]["nodes"][1]
+    assert balancer.names() == ["one"] * 10  # each failed connect goes to the other
+    said = balancer.nodes()[1]
     assert said["state"] == "ejected" and said["ejected"] == {"by_workers": 1, "why": "connect_refused"}
     assert "EJECTED" in balancer.command("status").stdout
     until(lambda: "is ejected by 1 of 1 workers: connect_refused" in balancer.said())
     assert 'crossfade_node_ejected{cluster="source",node="%s:9200"} 1' % address in metrics(balancer)
     pair[1] = EchoCluster("two", address)
-    until(lambda: set(names(balancer)) == {"one", "two"})
+    until(lambda: set(balancer.names()) == {"one", "two"})
     until(lambda: 'crossfade_node_ejected{cluster="source",node="%s:9200"} 0' % address in metrics(balancer))
     assert said["ejections"] == 1
 
@@ -212,7 +194,7 @@ def test_a_node_whose_handshakes_fail_is_ejected(make_balancer, clusters, pair, 
     bad = make_node(lambda connection: connection.sendall(b"no TLS" if connection.recv(65536) else b""))
     balancer = make_balancer([good.url, bad.url.replace("http", "https")], clusters[1].url, cluster_more=SELDOM,
                              source_more=f"balance: round_robin\n  ca: {certificate}/tls.crt", more="workers: 1")
-    assert names(balancer) == ["one"] * 10
+    assert balancer.names() == ["one"] * 10
     until(lambda: "is ejected by 1 of 1 workers: tls_to_cluster" in balancer.said())
     good.close()
 
@@ -235,7 +217,7 @@ def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backe
                              cluster_more="  health: { interval: 100ms, expected: 299-299 }",
                              source_more="balance: round_robin")
     until(lambda: healthy(balancer) == [False, False])
-    assert names(balancer) == ["one"] * 10
+    assert balancer.names() == ["one"] * 10
     assert "crossfade_fail_open_total 0" not in metrics(balancer)
 
 

@@ -10,19 +10,17 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, Load, answers, read_head, until
+from stage import EchoCluster, Load, answers, echo_clusters, read_head, until
 
 
 @pytest.fixture
 def more_clusters():
-    made = [EchoCluster("third"), EchoCluster("fourth")]
-    yield made
-    for cluster in made:
-        cluster.close()
+    with echo_clusters("third", "fourth") as made:
+        yield made
 
 
-def nodes_of(balancer, cluster):
-    return {n["name"]: n for n in balancer.status()["clusters"][cluster]["nodes"]}
+def nodes_of(balancer):
+    return {n["name"]: n for n in balancer.nodes()}
 
 
 def swap(old, new):
@@ -50,16 +48,16 @@ def test_nodes_come_and_go_under_load(make_balancer, clusters, more_clusters, ba
             served = load.served
             until(lambda: load.served > served + 20 or load.failures, what="some answers")
     assert source.asked["/load"] > 100 and third.asked["/load"] > 100
-    assert nodes_of(balancer, 0).keys() == {f"{source.address}:{source.port}"}
+    assert nodes_of(balancer).keys() == {f"{source.address}:{source.port}"}
 
 
 def test_a_node_keeps_its_health_and_a_new_one_is_checked(make_balancer, clusters, backend):
     balancer = make_balancer("http://127.0.0.1:1", clusters[1].url, io=backend,
                              source_more="health: { interval: 100ms }")
-    until(lambda: not nodes_of(balancer, 0)["127.0.0.1:1"]["healthy"], what="a failed node")
+    until(lambda: not nodes_of(balancer)["127.0.0.1:1"]["healthy"], what="a failed node")
     assert balancer.reload(swap("http://127.0.0.1:1", f"http://127.0.0.1:1, {clusters[0].url}"))["ok"]
-    assert not nodes_of(balancer, 0)["127.0.0.1:1"]["healthy"]
-    until(lambda: "200 in" in nodes_of(balancer, 0)[f"{clusters[0].address}:9200"]["check"], what="a check")
+    assert not nodes_of(balancer)["127.0.0.1:1"]["healthy"]
+    until(lambda: "200 in" in nodes_of(balancer)[f"{clusters[0].address}:9200"]["check"], what="a check")
     assert {who(balancer) for _ in range(4)} == {"source"}
 
 

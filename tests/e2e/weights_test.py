@@ -5,19 +5,17 @@ import http.client
 import itertools
 import json
 import os
-import pathlib
 import random
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import requests
-from stage import until
+from stage import stop_a_worker, until
 
 
 class Admin(http.client.HTTPConnection):
@@ -260,18 +258,6 @@ def test_rollback_works_on_a_full_disk(make_balancer, clusters, tmp_path):
         balancer.end()
 
 
-STOPPER = """
-import ctypes, os, sys
-ATTACH, DETACH = 16, 17
-libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
-ok = libc.ptrace(ATTACH, thread, None, None) == 0 and os.waitpid(thread, 0x40000000)
-print("stopped" if ok else "no", flush=True)
-sys.stdin.readline()
-if ok:
-    libc.ptrace(DETACH, thread, None, None)
-"""
-
-
 def test_a_worker_has_its_time_however_long_nothing_happened(make_balancer, clusters, backend):
     """What a change waits for is counted from the change, not from when the control thread last did anything."""
     balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
@@ -279,14 +265,8 @@ def test_a_worker_has_its_time_however_long_nothing_happened(make_balancer, clus
     admin = Admin(balancer)
     assert admin.set(1, 1)[0] == 200
     time.sleep(2.5)  # longer than a worker's time
-    threads = pathlib.Path(f"/proc/{balancer.working_pid()}/task")
-    worker = [t.name for t in threads.iterdir() if (t / "comm").read_text() == "worker 0\n"][0]
-    stopper = subprocess.Popen([sys.executable, "-c", STOPPER, worker], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
-    if stopper.stdout.readline() != "stopped\n":
-        stopper.communicate()
-        pytest.skip("ptrace is not allowed here")
-    later = threading.Timer(0.3, stopper.communicate, ["go on\n"])
+    go_on = stop_a_worker(balancer)
+    later = threading.Timer(0.3, go_on)
     later.start()
     assert admin.set(1, 2)[0] == 200
     later.join()
