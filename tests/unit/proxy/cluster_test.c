@@ -1,111 +1,86 @@
-#include "unit/cmocka_all.h"
+#include "unit/proxy/lone.h"
 
-#include "proxy/cluster.h"
-
-#define NODES 4
-
-/* One cluster of four nodes with an address each, as a worker lives with it. No connection is made.
- */
-struct fixture {
-	struct node_state states[NODES];
-	struct addr address;
-	struct node nodes[NODES];
-	struct cluster cluster;
-	struct live_nodes all;
-	struct live_cluster live;
-};
-
-static int open_fixture(void **state)
+static int open_lone(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-	addr_parse(SPAN("127.0.0.1"), 9200, &f->address);
-	f->cluster = (struct cluster){ .name = "source", .nodes = f->nodes, .node_n = NODES };
-	for (uint32_t i = 0; i < NODES; i++) {
-		f->states[i].number = i;
-		atomic_store(&f->states[i].healthy, true);
-		f->nodes[i] = (struct node){ .state = &f->states[i],
-					     .name = "n",
-					     .addresses = &f->address,
-					     .address_n = 1 };
-	}
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	*state = f;
+	struct lone *l = calloc(1, sizeof *l);
+	lone_open(l);
+	lone_adopt(l, NODES);
+	*state = l;
 	return 0;
 }
 
-static int close_fixture(void **state)
+static int close_lone(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	for (unsigned i = 0; i < NODES; i++)
-		if (f->all.by_number[i])
-			f->all.by_number[i]->outstanding = 0;
-	live_nodes_close(&f->all);
-	live_cluster_close(&f->live);
-	free(f);
+		if (l->all.by_number[i])
+			l->all.by_number[i]->outstanding = 0;
+	lone_close(l);
+	free(l);
 	return 0;
 }
 
-static uint32_t choose(struct fixture *f)
+static uint32_t choose(struct lone *l)
 {
 	struct live_node *n;
 	bool fail_open;
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
 	return n->node->state->number;
 }
 
 static void ties_rotate(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	unsigned taken[NODES] = { 0 };
 	for (int i = 0; i < 40; i++)
-		taken[choose(f)]++;
+		taken[choose(l)]++;
 	for (int i = 0; i < NODES; i++)
 		assert_int_equal(taken[i], 10);
 }
 
 static void the_least_busy_is_taken(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	for (unsigned i = 0; i < NODES; i++)
-		f->all.by_number[i]->outstanding = i == 2 ? 1 : 5;
+		l->all.by_number[i]->outstanding = i == 2 ? 1 : 5;
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(choose(f), 2);
+		assert_int_equal(choose(l), 2);
 }
 
 static void round_robin_looks_at_nothing_else(void **state)
 {
-	struct fixture *f = *state;
-	f->cluster.balance = BALANCE_ROUND_ROBIN;
-	f->all.by_number[1]->outstanding = 100;
+	struct lone *l = *state;
+	l->cluster.balance = BALANCE_ROUND_ROBIN;
+	l->all.by_number[1]->outstanding = 100;
 	unsigned taken[NODES] = { 0 };
 	for (int i = 0; i < 40; i++)
-		taken[choose(f)]++;
+		taken[choose(l)]++;
 	assert_int_equal(taken[1], 10);
 }
 
 static void an_unhealthy_node_is_left_out_and_comes_back(void **state)
 {
-	struct fixture *f = *state;
-	atomic_store(&f->states[3].healthy, false);
+	struct lone *l = *state;
+	atomic_store(&l->states[3].healthy, false);
 	for (int i = 0; i < 20; i++)
-		assert_int_not_equal(choose(f), 3);
-	atomic_store(&f->states[3].healthy, true);
+		assert_int_not_equal(choose(l), 3);
+	atomic_store(&l->states[3].healthy, true);
 	unsigned back = 0;
 	for (int i = 0; i < 20; i++)
-		back += choose(f) == 3;
+		back += choose(l) == 3;
 	assert_true(back > 0);
 }
 
 static void when_none_is_healthy_all_are_tried(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
 	for (int i = 0; i < NODES; i++)
-		atomic_store(&f->states[i].healthy, false);
+		atomic_store(&l->states[i].healthy, false);
 	unsigned taken[NODES] = { 0 };
 	for (int i = 0; i < 40; i++) {
-		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+		assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open),
 				 CHOICE_NODE);
 		assert_true(fail_open);
 		taken[n->node->state->number]++;
@@ -114,157 +89,157 @@ static void when_none_is_healthy_all_are_tried(void **state)
 		assert_int_equal(taken[i], 10);
 }
 
-static void drain(struct fixture *f, unsigned i, enum node_duty duty)
+static void drain(struct lone *l, unsigned i, enum node_duty duty)
 {
-	atomic_store(&f->states[i].duty, duty);
-	live_nodes_heed_duties(&f->all);
+	atomic_store(&l->states[i].duty, duty);
+	live_nodes_heed_duties(&l->all);
 }
 
 static void a_drained_node_gets_nothing_whatever_the_others_are(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
-	drain(f, 0, DUTY_DRAINED);
-	drain(f, 1, DUTY_CUT);
+	drain(l, 0, DUTY_DRAINED);
+	drain(l, 1, DUTY_CUT);
 	for (int i = 0; i < 20; i++)
-		assert_true(choose(f) >= 2);
+		assert_true(choose(l) >= 2);
 	/* Failing open is for those that are not well; a drained one is not wanted. */
-	atomic_store(&f->states[2].healthy, false);
-	atomic_store(&f->states[3].healthy, false);
+	atomic_store(&l->states[2].healthy, false);
+	atomic_store(&l->states[3].healthy, false);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+		assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open),
 				 CHOICE_NODE);
 		assert_true(fail_open && n->node->state->number >= 2);
 	}
-	drain(f, 0, DUTY_READY);
-	assert_int_equal(choose(f), 0);
+	drain(l, 0, DUTY_READY);
+	assert_int_equal(choose(l), 0);
 }
 
 static void a_cluster_of_drained_nodes_is_no_choice_and_says_so(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
 	for (unsigned i = 0; i < NODES; i++)
-		drain(f, i, DUTY_DRAINED);
+		drain(l, i, DUTY_DRAINED);
 	/* It would be awaited, if it were not drained. */
-	f->nodes[0].awaited = true;
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_DRAINED);
+	l->nodes[0].awaited = true;
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_DRAINED);
 	assert_false(fail_open);
-	drain(f, 0, DUTY_READY);
-	f->nodes[0].address_n = 0;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
+	drain(l, 0, DUTY_READY);
+	l->nodes[0].address_n = 0;
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
 }
 
 static void a_new_node_is_drained_from_the_beginning(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct plan none = { .number = 2 };
-	live_nodes_sweep(&f->all, &none);
+	live_nodes_sweep(&l->all, &none);
 	for (unsigned i = 1; i < NODES; i++)
-		atomic_store(&f->states[i].duty, DUTY_DRAINED);
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+		atomic_store(&l->states[i].duty, DUTY_DRAINED);
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(choose(f), 0);
+		assert_int_equal(choose(l), 0);
 }
 
 static void a_full_node_waits_and_does_not_fail_open(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
-	f->cluster.connections = 5;
-	f->cluster.workers = 2;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	assert_int_equal(f->live.share, 3);
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 1);
-	assert_int_equal(f->live.share, 2);
+	l->cluster.connections = 5;
+	l->cluster.workers = 2;
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	assert_int_equal(l->live.share, 3);
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 1);
+	assert_int_equal(l->live.share, 2);
 	for (unsigned i = 1; i < NODES; i++)
-		f->all.by_number[i]->outstanding = 2;
-	f->all.by_number[0]->outstanding = 1;
+		l->all.by_number[i]->outstanding = 2;
+	l->all.by_number[0]->outstanding = 1;
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(choose(f), 0);
+		assert_int_equal(choose(l), 0);
 	/* That the healthy ones are busy is no reason to ask one that is not. */
-	atomic_store(&f->states[0].healthy, false);
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_FULL);
+	atomic_store(&l->states[0].healthy, false);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_FULL);
 	for (unsigned i = 1; i < NODES; i++)
-		atomic_store(&f->states[i].healthy, false);
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
+		atomic_store(&l->states[i].healthy, false);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_NODE);
 	assert_true(fail_open && n->number == 0);
 }
 
 static void a_node_that_was_tried_is_not_tried_again(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *tried[NODES], *n;
 	bool fail_open;
 	for (unsigned i = 0; i < NODES; i++) {
-		assert_int_equal(live_cluster_choose(&f->live, tried, i, &n, &fail_open),
+		assert_int_equal(live_cluster_choose(&l->live, tried, i, &n, &fail_open),
 				 CHOICE_NODE);
 		for (unsigned k = 0; k < i; k++)
 			assert_ptr_not_equal(tried[k], n);
 		tried[i] = n;
 	}
-	assert_int_equal(live_cluster_choose(&f->live, tried, NODES, &n, &fail_open), CHOICE_NONE);
+	assert_int_equal(live_cluster_choose(&l->live, tried, NODES, &n, &fail_open), CHOICE_NONE);
 }
 
 static void a_name_of_two_addresses_is_tried_twice(void **state)
 {
-	struct fixture *f = *state;
-	struct addr two[2] = { f->address, f->address };
+	struct lone *l = *state;
+	struct addr two[2] = { l->address, l->address };
 	struct live_node *tried[2], *n;
 	bool fail_open;
-	f->cluster.node_n = 1;
-	f->nodes[0].addresses = two;
-	f->nodes[0].address_n = 2;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
+	l->cluster.node_n = 1;
+	l->nodes[0].addresses = two;
+	l->nodes[0].address_n = 2;
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(live_cluster_choose(&f->live, tried, i, &tried[i], &fail_open),
+		assert_int_equal(live_cluster_choose(&l->live, tried, i, &tried[i], &fail_open),
 				 CHOICE_NODE);
-	assert_int_equal(live_cluster_choose(&f->live, tried, 2, &n, &fail_open), CHOICE_NONE);
+	assert_int_equal(live_cluster_choose(&l->live, tried, 2, &n, &fail_open), CHOICE_NONE);
 }
 
 static void without_an_address_there_is_no_choice_or_a_later_one(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
 	for (int i = 0; i < NODES; i++)
-		f->nodes[i].address_n = 0;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
-	f->nodes[2].awaited = true;
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
+		l->nodes[i].address_n = 0;
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
+	l->nodes[2].awaited = true;
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
 }
 
 static void a_node_outlives_plans_while_it_is_used(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct plan without = { .number = 2 };
-	f->all.by_number[1]->outstanding = 1;
-	live_nodes_sweep(&f->all, &without);
-	assert_null(f->all.by_number[0]);
-	assert_non_null(f->all.by_number[1]);
-	f->all.by_number[1]->outstanding = 0;
-	live_nodes_sweep(&f->all, &without);
-	assert_null(f->all.by_number[1]);
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	assert_non_null(f->all.by_number[1]);
+	l->all.by_number[1]->outstanding = 1;
+	live_nodes_sweep(&l->all, &without);
+	assert_null(l->all.by_number[0]);
+	assert_non_null(l->all.by_number[1]);
+	l->all.by_number[1]->outstanding = 0;
+	live_nodes_sweep(&l->all, &without);
+	assert_null(l->all.by_number[1]);
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	assert_non_null(l->all.by_number[1]);
 }
 
 static void no_node_at_all_is_no_choice(void **state)
 {
-	struct fixture *f = *state;
+	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
-	f->cluster.node_n = 0;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-	assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
+	l->cluster.node_n = 0;
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_lone, close_lone)
 
 int main(void)
 {

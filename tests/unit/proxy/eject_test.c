@@ -1,47 +1,24 @@
-#include "unit/cmocka_all.h"
+#include "unit/proxy/lone.h"
 
 #include "base/limits.h"
-#include "proxy/cluster.h"
 
-#define NODES 4
 #define PAUSE_MS 1000
 
 struct fixture {
-	struct node_state states[NODES];
-	struct addr address;
-	struct node nodes[NODES];
-	struct cluster cluster;
+	struct lone lone;
 	struct wheel wheel;
 	struct counters counters;
-	struct live_nodes all;
-	struct live_cluster live;
 };
-
-static void adopt(struct fixture *f, size_t node_n)
-{
-	f->cluster.node_n = node_n;
-	live_cluster_adopt(&f->live, &f->all, &f->cluster, 0);
-}
 
 static int open_fixture(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	wheel_open(&f->wheel, 1000000);
-	f->all.wheel = &f->wheel;
-	f->all.counters = f->counters.nodes;
-	addr_parse(SPAN("127.0.0.1"), 9200, &f->address);
-	f->cluster = (struct cluster){ .name = "source",
-				       .nodes = f->nodes,
-				       .eject = { .failures = 3, .pause_ms = PAUSE_MS } };
-	for (uint32_t i = 0; i < NODES; i++) {
-		f->states[i].number = i;
-		atomic_store(&f->states[i].healthy, true);
-		f->nodes[i] = (struct node){ .state = &f->states[i],
-					     .name = "n",
-					     .addresses = &f->address,
-					     .address_n = 1 };
-	}
-	adopt(f, NODES);
+	lone_open(&f->lone);
+	f->lone.all.wheel = &f->wheel;
+	f->lone.all.counters = f->counters.nodes;
+	f->lone.cluster.eject = (struct eject_policy){ .failures = 3, .pause_ms = PAUSE_MS };
+	lone_adopt(&f->lone, NODES);
 	*state = f;
 	return 0;
 }
@@ -49,8 +26,7 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
 	struct fixture *f = *state;
-	live_nodes_close(&f->all);
-	live_cluster_close(&f->live);
+	lone_close(&f->lone);
 	free(f);
 	return 0;
 }
@@ -63,7 +39,8 @@ static void pass(struct fixture *f, uint64_t ms)
 static void refuse(struct fixture *f, unsigned node, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++)
-		live_node_failed(&f->live, f->all.by_number[node], ERR_BACK_REFUSED, true);
+		live_node_failed(&f->lone.live, f->lone.all.by_number[node], ERR_BACK_REFUSED,
+				 true);
 }
 
 static bool is_out(struct fixture *f, unsigned node)
@@ -71,11 +48,11 @@ static bool is_out(struct fixture *f, unsigned node)
 	struct live_node *n;
 	bool fail_open, chosen = false;
 	for (unsigned i = 0; i < 2 * NODES; i++) {
-		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+		assert_int_equal(live_cluster_choose(&f->lone.live, NULL, 0, &n, &fail_open),
 				 CHOICE_NODE);
 		chosen |= n->number == node;
 	}
-	assert_int_equal(f->all.by_number[node]->ejection.out, !chosen);
+	assert_int_equal(f->lone.all.by_number[node]->ejection.out, !chosen);
 	assert_int_equal(counter_read(&f->counters.nodes[node].ejected), !chosen);
 	return !chosen;
 }
@@ -96,7 +73,7 @@ static void an_answer_between_them_is_a_new_beginning(void **state)
 {
 	struct fixture *f = *state;
 	refuse(f, 1, 2);
-	live_node_answered(f->all.by_number[1]);
+	live_node_answered(f->lone.all.by_number[1]);
 	refuse(f, 1, 2);
 	assert_false(is_out(f, 1));
 	refuse(f, 1, 1);
@@ -157,7 +134,7 @@ static void it_comes_back_by_itself_and_one_failure_is_enough_then(void **state)
 	assert_true(is_out(f, 1));
 	pass(f, 1);
 	assert_false(is_out(f, 1));
-	live_node_answered(f->all.by_number[1]);
+	live_node_answered(f->lone.all.by_number[1]);
 	refuse(f, 1, 2);
 	assert_false(is_out(f, 1));
 	refuse(f, 1, 1);
@@ -186,7 +163,7 @@ static void at_most_half_are_ejected_and_never_the_last(void **state)
 	static const unsigned most[NODES + 1] = { 0, 0, 1, 1, 2 };
 	for (unsigned n = 1; n <= NODES; n++) {
 		unsigned out = 0;
-		adopt(f, n);
+		lone_adopt(&f->lone, n);
 		for (unsigned i = 0; i < n; i++)
 			refuse(f, i, 3);
 		for (unsigned i = 0; i < n; i++)
@@ -194,7 +171,7 @@ static void at_most_half_are_ejected_and_never_the_last(void **state)
 		assert_int_equal(out, most[n]);
 		pass(f, EJECT_PAUSE_MAX_MS);
 		for (unsigned i = 0; i < n; i++)
-			live_node_answered(f->all.by_number[i]);
+			live_node_answered(f->lone.all.by_number[i]);
 	}
 }
 
@@ -202,20 +179,20 @@ static void at_most_half_are_ejected_and_never_the_last(void **state)
 static void only_nodes_that_serve_count_as_left(void **state)
 {
 	struct fixture *f = *state;
-	atomic_store(&f->states[2].healthy, false);
-	atomic_store(&f->states[3].duty, DUTY_DRAINED);
-	live_nodes_heed_duties(&f->all);
+	atomic_store(&f->lone.states[2].healthy, false);
+	atomic_store(&f->lone.states[3].duty, DUTY_DRAINED);
+	live_nodes_heed_duties(&f->lone.all);
 	refuse(f, 0, 3);
 	assert_true(is_out(f, 0));
 	refuse(f, 1, 3);
 	assert_false(is_out(f, 1));
 	/* When the last goes for another reason, all that are not drained are tried. */
-	atomic_store(&f->states[1].healthy, false);
+	atomic_store(&f->lone.states[1].healthy, false);
 	unsigned taken[NODES] = { 0 };
 	for (int i = 0; i < 30; i++) {
 		struct live_node *n;
 		bool fail_open;
-		assert_int_equal(live_cluster_choose(&f->live, NULL, 0, &n, &fail_open),
+		assert_int_equal(live_cluster_choose(&f->lone.live, NULL, 0, &n, &fail_open),
 				 CHOICE_NODE);
 		assert_true(fail_open);
 		taken[n->number]++;
@@ -228,7 +205,7 @@ static void a_check_that_takes_it_back_ends_it(void **state)
 	struct fixture *f = *state;
 	refuse(f, 1, 3);
 	assert_true(is_out(f, 1));
-	atomic_fetch_add(&f->states[1].recoveries, 1);
+	atomic_fetch_add(&f->lone.states[1].recoveries, 1);
 	assert_false(is_out(f, 1));
 	refuse(f, 1, 2);
 	assert_false(is_out(f, 1));
@@ -239,7 +216,7 @@ static void a_check_that_takes_it_back_ends_it(void **state)
 static void without_a_number_of_failures_nobody_is_ejected(void **state)
 {
 	struct fixture *f = *state;
-	f->cluster.eject.failures = 0;
+	f->lone.cluster.eject.failures = 0;
 	refuse(f, 1, 1000);
 	assert_false(is_out(f, 1));
 }
@@ -249,12 +226,12 @@ static void a_node_that_leaves_the_plan_is_not_ejected_any_more(void **state)
 	struct fixture *f = *state;
 	struct plan none = { .number = 2 };
 	refuse(f, 1, 3);
-	f->all.by_number[1]->outstanding = 1;
-	live_nodes_sweep(&f->all, &none);
+	f->lone.all.by_number[1]->outstanding = 1;
+	live_nodes_sweep(&f->lone.all, &none);
 	assert_int_equal(counter_read(&f->counters.nodes[1].ejected), 0);
 	refuse(f, 1, 10);
-	f->all.by_number[1]->outstanding = 0;
-	adopt(f, NODES);
+	f->lone.all.by_number[1]->outstanding = 0;
+	lone_adopt(&f->lone, NODES);
 	assert_false(is_out(f, 1));
 }
 
