@@ -91,14 +91,14 @@ void upgrade_end(struct upgrade *u)
 
 void upgrade_become(struct upgrade *u, const struct handover *h, const char *config)
 {
+	static const char option[] = "--" KEEPER_HANDOVER_OPTION;
 	char number[16];
 	/* Since it was asked processes may have died: a new list. */
 	int list = handover_write(h);
 	if (list >= 0) {
 		snprintf(number, sizeof number, "%d", list);
-		const char *const arguments[] = {
-			h->program, "run", "-c", config, "--" KEEPER_HANDOVER_OPTION, number, NULL
-		};
+		const char *const arguments[] = { h->program, "run",  "-c", config,
+						  option,     number, NULL };
 		handover_keep(h, list, true);
 		fexecve(u->binary, (char *const *)(uintptr_t)arguments, environ);
 	}

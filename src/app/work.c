@@ -215,8 +215,9 @@ static bool open_local_socket(struct work *w)
 	make_directory_of(path);
 	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", path) < sizeof ask.path)
 		error = channel_ask(w->channel, &ask, fds, &n);
-	w->admin.local = fds[0];
-	if (error)
+	if (!error)
+		w->admin.local = fds[0];
+	else
 		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s%s", path,
 			 strerror(error),
 			 error == EADDRINUSE ? " (another balancer answers there)" : "");

@@ -13,7 +13,7 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define list_entry(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_entry(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 #define list_each(at, head) for (struct list *at = (head)->next; at != (head); at = at->next)
 
@@ -58,7 +58,9 @@ static inline struct list *list_take_first(struct list *head)
 	struct list *l = head->next;
 	if (l == head)
 		return NULL;
-	list_remove(l);
+	head->next = l->next;
+	l->next->prev = head;
+	list_init(l);
 	return l;
 }
 

@@ -14,11 +14,11 @@
 #include "base/span.h"
 
 struct ring {
-	char *bytes; /* owned */
-	size_t size; /* a power of two */
 	/* Bytes put and taken since it was opened, each on the cache line of the one that writes
 	 * it. */
 	_Alignas(64) _Atomic uint64_t put;
+	char *bytes; /* owned */
+	size_t size; /* a power of two */
 	_Alignas(64) _Atomic uint64_t taken;
 };
 

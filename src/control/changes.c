@@ -97,7 +97,7 @@ static bool same_file(const struct key_file_value *a, const struct key_file_valu
 static const struct config_certificate *find_certificate(const struct config *c, const char *path)
 {
 	const struct config_certificate *m = &c->tls.certificate;
-	while (m && (!m->certificate.path || strcmp(m->certificate.path, path)))
+	while (m && (!m->certificate.path || strcmp(m->certificate.path, path) != 0))
 		m = m->next;
 	return m;
 }

@@ -196,7 +196,7 @@ void drains_attach(struct drains *d, struct wheel *wheel)
 
 void drains_follow(struct drains *d)
 {
-	bool listed[NODES_MAX], was_ready[NODES_MAX];
+	bool listed[NODES_MAX], was_ready[NODES_MAX] = { 0 };
 	for (size_t i = 0; i < d->nodes->n; i++)
 		was_ready[i] = node_duty(d->nodes->list[i]) == DUTY_READY;
 	if (!drains_file_load(d->directory, d->nodes, DUTY_DRAINED, listed)) {

@@ -23,9 +23,11 @@ static bool decode(struct span s, char *to, size_t bytes)
 	for (size_t i = 0; i < s.n; i++, n++) {
 		char c = s.at[i];
 		if (c == '%') {
-			if (i + 2 >= s.n || hex(s.at[i + 1]) < 0 || hex(s.at[i + 2]) < 0)
+			int high = i + 2 < s.n ? hex(s.at[i + 1]) : -1;
+			int low = i + 2 < s.n ? hex(s.at[i + 2]) : -1;
+			if (high < 0 || low < 0)
 				return false;
-			c = (char)(hex(s.at[i + 1]) << 4 | hex(s.at[i + 2]));
+			c = (char)(high << 4 | low);
 			i += 2;
 		}
 		if (c <= ' ' || c > '~' || n + 1 >= bytes)

@@ -82,7 +82,7 @@ struct tls_choice *tls_choice_open(struct tls_certificate *const *list, size_t n
 		c->ranked[i] = tls_certificate_hold(list[i]);
 		name_n += list[i]->name_n;
 	}
-	qsort(c->ranked, n, sizeof *c->ranked, by_worth);
+	qsort(c->ranked, n, sizeof(struct tls_certificate *), by_worth);
 	c->names = calloc(name_n + 1, sizeof *c->names);
 	must(c->names);
 	for (size_t i = 0; i < n; i++)
