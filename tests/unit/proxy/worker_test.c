@@ -382,9 +382,9 @@ static void a_node_that_leaves_the_plan_serves_to_the_end(void **state)
 	assert_int_equal(far_heard(node(f, ARM_SOURCE, 1), "GET /new"), 1);
 }
 
-static void a_plan_that_brings_an_address_wakes_who_waits_for_it(void **state)
+/* A client that has waited half of its time. */
+static struct far *wait_for_an_address(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct node *lost = &f->samples[1].nodes[ARM_SOURCE][0];
 	lost->address_n = 0;
 	lost->awaited = true;
@@ -392,6 +392,13 @@ static void a_plan_that_brings_an_address_wakes_who_waits_for_it(void **state)
 	struct far *c = connect_to(f, SOURCE);
 	far_say(c, GET("/"));
 	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2);
+	return c;
+}
+
+static void a_plan_that_brings_an_address_wakes_who_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct far *c = wait_for_an_address(f);
 	assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 0);
 	atomic_store(&f->door.plan, &f->samples[0].plan);
 	wake(f);
@@ -403,13 +410,7 @@ static void a_plan_that_brings_an_address_wakes_who_waits_for_it(void **state)
 static void who_waits_too_long_for_an_address_is_answered(void **state)
 {
 	struct fixture *f = *state;
-	struct node *lost = &f->samples[1].nodes[ARM_SOURCE][0];
-	lost->address_n = 0;
-	lost->awaited = true;
-	change_plan(f);
-	struct far *c = connect_to(f, SOURCE);
-	far_say(c, GET("/"));
-	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2);
+	struct far *c = wait_for_an_address(f);
 	assert_true(sim_waits_until_ns(f->io) <= sim_now_ns(f->far.sim) + 100000000);
 	far_pass_ms(&f->far, CONNECT_TIMEOUT_MS / 2 - 1);
 	assert_string_equal(c->got, "");
