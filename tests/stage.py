@@ -28,10 +28,25 @@ BACKENDS = ["io_uring", "epoll"]
 _numbers = itertools.count(1)
 
 
+def claim_network():
+    """One of 127.64.0.0/16 to 127.253.0.0/16, held as a name that ends with this process."""
+    for n in range(64, 254):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0crossfade-tests-{n}")
+            return claim, f"127.{n}"
+        except OSError:
+            claim.close()
+    raise RuntimeError("190 runs of these tests are under way")
+
+
+_claim, _network = claim_network()
+
+
 def own_address():
     """A loopback address that nobody else uses: fixed ports on it are free, always."""
     n = next(_numbers)
-    return f"127.{64 + os.getpid() % 190}.{n // 250}.{n % 250 + 1}"
+    return f"{_network}.{n // 250}.{n % 250 + 1}"
 
 
 def until(true, seconds=10.0, what="it"):
@@ -43,6 +58,15 @@ def until(true, seconds=10.0, what="it"):
             return value
         time.sleep(0.01)
     raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def serves(url):
+    """Whether a GET of it is answered. Who is with a process that dies is cut, and may ask again; nobody is refused."""
+    try:
+        return requests.get(url, verify=False, timeout=10).status_code == 200
+    except requests.ConnectionError as error:
+        assert "refused" not in str(error), error
+        return False
 
 
 def answers(address, port):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, Wrk, own_address, read_head, until
+from stage import EchoCluster, Wrk, own_address, read_head, serves, until
 
 FULL = bool(os.environ.get("CROSSFADE_FULL"))
 UPGRADES, KILLS, CHANGES = (20, 20, 1000) if FULL else (3, 3, 100)
@@ -136,14 +136,6 @@ def knocking(balancer):
     assert connects and not refusals, refusals
 
 
-def is_served(balancer):
-    """Whom the process that dies has just accepted is cut, and asks again."""
-    try:
-        return requests.get(balancer.source, timeout=10).status_code == 200
-    except requests.ConnectionError:
-        return False
-
-
 def test_no_connection_is_refused_when_the_process_is_killed(installed):
     slowest = 0
     with Wrk(installed.weighted, CLIENTS) as load, knocking(installed):
@@ -151,7 +143,7 @@ def test_no_connection_is_refused_when_the_process_is_killed(installed):
             before = installed.status()["pid"]
             killed = time.monotonic()
             os.kill(before, signal.SIGKILL)
-            until(lambda: is_served(installed))
+            until(lambda: serves(installed.source))
             slowest = max(slowest, time.monotonic() - killed)
             until(lambda: installed.status()["pid"] != before)
     # What wrk calls a failed connect is one whose handshake was under way.
