@@ -21,5 +21,6 @@ int command_rollback(const struct command *c, int argc, char **argv)
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
 	json_t *body = json_pack("{s:s*,s:s}", "reason", reason, "who", client_who());
-	return client_do(c, &o, &(struct client_request){ "POST", "/v1/rollback", body, 0, print });
+	const struct client_request back = { "POST", "/v1/rollback", body, 0, print };
+	return body ? client_do(c, &o, &back) : command_misused(c, "--reason: is not UTF-8 text");
 }

@@ -12,8 +12,8 @@
 
 static int hex(char c)
 {
-	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | ('a' ^ 'A')) : NULL;
-	return at ? (int)(at - digits) : -1;
+	const char *digits = "0123456789abcdefABCDEF", *at = c ? strchr(digits, c) : NULL;
+	return !at ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
 }
 
 /* Clients encode brackets, and some colons: RFC 3986, 2.1. */

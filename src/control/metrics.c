@@ -59,22 +59,45 @@ static uint64_t sum_of_name(const struct metrics_facts *f, const struct listener
 
 /* --- shapes of metrics.def --- */
 
-static void by_listener(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+/* `stride` as above. */
+static void of_listeners(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
+			 size_t stride)
 {
 	for (size_t i = 0; i < f->plan->listener_n; i++) {
 		const struct listener *l = &f->plan->listeners[i];
 		if (is_first_of_name(f->plan, i))
-			labelled(to, name, "listener", l->name,
-				 sum_of_name(f, l, offset, sizeof(counter)));
+			labelled(to, name, "listener", l->name, sum_of_name(f, l, offset, stride));
 	}
+}
+
+static void of_clusters(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
+			size_t stride)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		labelled(to, name, "cluster", cluster_label(arm),
+			 metrics_sum(f->counters, f->worker_n, offset + (size_t)arm * stride));
+}
+
+static void by_listener(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	of_listeners(f, to, name, offset, sizeof(counter));
 }
 
 static void by_cluster(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
-	for (int arm = 0; arm < ARMS; arm++)
-		labelled(to, name, "cluster", cluster_label(arm),
-			 metrics_sum(f->counters, f->worker_n,
-				     offset + (size_t)arm * sizeof(counter)));
+	of_clusters(f, to, name, offset, sizeof(counter));
+}
+
+static void handshakes_of_listener(const struct metrics_facts *f, FILE *to, const char *name,
+				   size_t offset)
+{
+	of_listeners(f, to, name, offset, sizeof(struct handshake_counts));
+}
+
+static void handshakes_of_cluster(const struct metrics_facts *f, FILE *to, const char *name,
+				  size_t offset)
+{
+	of_clusters(f, to, name, offset, sizeof(struct handshake_counts));
 }
 
 static void by_reason(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
@@ -85,14 +108,6 @@ static void by_reason(const struct metrics_facts *f, FILE *to, const char *name,
 		if (n)
 			labelled(to, name, "reason", err_word((enum err)e), n);
 	}
-}
-
-static void by_side(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
-{
-	static const char *const sides[SIDES] = { "clients", "clusters" };
-	for (size_t side = 0; side < SIDES; side++)
-		labelled(to, name, "side", sides[side],
-			 metrics_sum(f->counters, f->worker_n, offset + side * sizeof(counter)));
 }
 
 static void by_node(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
@@ -157,7 +172,10 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #define BY_LISTENER(name, type, member, help) ROW(by_listener, name, type, member, help)
 #define BY_CLUSTER(name, type, member, help) ROW(by_cluster, name, type, member, help)
 #define BY_REASON(name, type, member, help) ROW(by_reason, name, type, member, help)
-#define BY_SIDE(name, type, member, help) ROW(by_side, name, type, member, help)
+#define HANDSHAKES_OF_LISTENER(name, type, member, help)                                           \
+	ROW(handshakes_of_listener, name, type, member, help)
+#define HANDSHAKES_OF_CLUSTER(name, type, member, help)                                            \
+	ROW(handshakes_of_cluster, name, type, member, help)
 #define BY_NODE(name, type, member, help) ROW(by_node, name, type, nodes[0].member, help)
 #define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
 #define HISTOGRAM(name, type, member, help) ROW(histogram, name, type, member, help)
@@ -167,7 +185,8 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #undef HISTOGRAM
 #undef SINGLE
 #undef BY_NODE
-#undef BY_SIDE
+#undef HANDSHAKES_OF_CLUSTER
+#undef HANDSHAKES_OF_LISTENER
 #undef BY_REASON
 #undef BY_CLUSTER
 #undef BY_LISTENER

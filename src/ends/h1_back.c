@@ -589,6 +589,11 @@ struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *u
 	return b;
 }
 
+void h1_back_count_handshake(struct h1_back *b, struct handshake_counts *counts)
+{
+	wire_count_handshake(&b->wire, counts);
+}
+
 struct h1_back *h1_back_of(struct stream *s)
 {
 	return s->verbs == &stream_verbs ? back_of(s, stream) : NULL;

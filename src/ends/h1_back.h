@@ -86,6 +86,9 @@ struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *u
 				const struct addr *to, struct tls_context *tls, const char *name,
 				struct budget *budget);
 
+/* Right after h1_back_connect(): its handshake is counted there. */
+void h1_back_count_handshake(struct h1_back *b, struct handshake_counts *counts /* borrowed */);
+
 /* Begins an exchange on an idle or still connecting one, with `peer` as the other end. */
 void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena);
 

@@ -661,6 +661,11 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 	return f;
 }
 
+void h1_front_count_handshake(struct h1_front *f, struct handshake_counts *counts)
+{
+	wire_count_handshake(&f->wire, counts);
+}
+
 void h1_front_expect_preface(struct h1_front *f)
 {
 	must(f->user->admit);

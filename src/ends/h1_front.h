@@ -85,6 +85,8 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 			       struct sock *sock /* moved in */, struct tls_context *tls,
 			       struct budget *budget);
 
+/* Right after that: its handshake is counted there. */
+void h1_front_count_handshake(struct h1_front *f, struct handshake_counts *counts /* borrowed */);
 /* Right after that: a PROXY header comes first, within policy->head_ms; see admit(). */
 void h1_front_expect_preface(struct h1_front *f);
 

@@ -111,8 +111,10 @@ static struct h1_back *connect_next(struct pool *p)
 	p->counts->connects++;
 	p->counts->open++;
 	p->open_n++;
-	return h1_back_connect(p->backs, &back_user, &p->policy, p, to, p->tls, p->server_name,
-			       p->budget);
+	struct h1_back *b = h1_back_connect(p->backs, &back_user, &p->policy, p, to, p->tls,
+					    p->server_name, p->budget);
+	h1_back_count_handshake(b, &p->counts->handshakes);
+	return b;
 }
 
 struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena)

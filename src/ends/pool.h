@@ -12,6 +12,7 @@
 /* May be shared by the pools of a cluster. */
 struct pool_counts {
 	uint64_t connects, connects_failed, open;
+	struct handshake_counts handshakes;
 };
 
 struct pool {

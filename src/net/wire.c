@@ -139,9 +139,25 @@ static void peer_finished(struct wire *w, bool cut)
 		break_off(w, ERR_PEER_CLOSED);
 }
 
-static struct handshake_counts *counts_of(const struct wire *w)
+static void count(_Atomic uint64_t *n)
 {
-	return w->hears_out ? &w->wires->connected : &w->wires->accepted;
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static void count_handshake(struct wire *w, enum tls_progress p)
+{
+	struct handshake_counts *counts = w->handshakes;
+	if (!counts)
+		return;
+	count(p == TLS_BAD ? &counts->failed : &counts->done);
+	if (p != TLS_BAD && tls_is_resumed(w->tls))
+		count(&counts->resumed);
+}
+
+void wire_count_handshake(struct wire *w, struct handshake_counts *counts)
+{
+	w->handshakes = counts;
 }
 
 /* False while the session is not up: it waits for its turn or for the peer, or it broke. */
@@ -163,12 +179,11 @@ static bool handshake(struct wire *w)
 	if (p == TLS_MORE)
 		return false;
 	if (p == TLS_BAD) {
-		counts_of(w)->failed++;
+		count_handshake(w, p);
 		break_off(w, tls_why(w->tls));
 		return false;
 	}
-	counts_of(w)->done++;
-	counts_of(w)->resumed += tls_is_resumed(w->tls);
+	count_handshake(w, p);
 	w->state = WIRE_OPEN;
 	if (w->out.bytes)
 		wire_touch(w);

@@ -11,6 +11,8 @@
  * is sealed once and sent once.
  */
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -21,9 +23,12 @@
 struct tls;
 struct wire;
 
-/* TLS handshakes of one side. One that the peer leaves without a word counts nowhere. */
+/*
+ * TLS handshakes of the wires that are told to count here: by their thread, for any that reads. One
+ * that the peer leaves without a word counts nowhere.
+ */
 struct handshake_counts {
-	uint64_t done, resumed, failed;
+	_Atomic uint64_t done, resumed, failed;
 };
 
 /* What all wires of one thread share. */
@@ -35,7 +40,6 @@ struct wires {
 	struct list queued;	  /* have a handshake to start, in a later turn */
 	struct list ending;	  /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
-	struct handshake_counts accepted, connected;
 	struct slab sends; /* of struct wire_send */
 };
 
@@ -85,6 +89,7 @@ struct wire {
 	const struct wire_user *user;
 	struct sock *sock;	/* owned; NULL while connecting and when gone */
 	struct tls *tls;	/* owned; NULL: in the clear */
+	struct handshake_counts *handshakes; /* borrowed; NULL: they are not counted */
 	struct budget *budget;	/* borrowed; receive blocks are charged to it */
 	struct chain in;	/* clear bytes that have come and are not taken */
 	struct chain out;	/* clear bytes to go, from the end of this turn on */
@@ -124,6 +129,8 @@ bool wires_restless(const struct wires *s);
 /* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
 		 struct sock *sock /* moved in */, struct tls_context *tls, struct budget *budget);
+/* Right after wire_accept() or wire_connect(): its handshake is counted there. */
+void wire_count_handshake(struct wire *w, struct handshake_counts *counts /* borrowed */);
 /* Right after wire_accept(): a PROXY header comes first, and is received unasked. */
 void wire_expect_preface(struct wire *w);
 /* Connects; ready() or broken() follows. `name`: for SNI and verification, NULL without TLS. */

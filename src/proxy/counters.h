@@ -61,9 +61,6 @@ static inline void latency_add(struct latency *l, uint64_t us)
 	counter_add(&l->sum_us, us);
 }
 
-/* By side of the proxy: connections of clients, and to nodes. */
-enum side { SIDE_CLIENTS, SIDE_CLUSTERS, SIDES };
-
 struct node_counters {
 	counter attempts[STATUS_CLASSES]; /* by the status of the node's answer; 0: it gave none */
 	counter in_flight;
@@ -94,7 +91,7 @@ struct counters {
 	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
 	/* From the request's way to the node to its answer's head. */
 	struct latency answering[ARMS];
-	counter handshakes[SIDES], handshakes_resumed[SIDES], handshakes_failed[SIDES];
+	struct handshake_counts handshakes[LISTENERS_MAX], back_handshakes[ARMS];
 	struct latency turns; /* from the end of a wait to the beginning of the next */
 	struct latency lag;   /* from when a timer was due until the worker woke for it */
 	counter fail_open;    /* requests decided while no node of the cluster was healthy */

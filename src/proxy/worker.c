@@ -97,6 +97,7 @@ static void serve(struct worker *w, struct sock *sock, uint32_t number)
 	counter_add(&w->config.counters->connections_open[number], 1);
 	struct h1_front *f = h1_front_open(&w->fronts, &front_user, &l->policy, l, sock,
 					   tls ? tls[w->config.number] : NULL, &w->front_budget);
+	h1_front_count_handshake(f, &w->config.counters->handshakes[number]);
 	if (l->listener->proxy_protocol)
 		h1_front_expect_preface(f);
 }
@@ -312,23 +313,17 @@ static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 	return ns < deadline_ns ? ns : deadline_ns;
 }
 
-static void publish_handshakes(struct counters *c, enum side side, const struct handshake_counts *n)
-{
-	counter_set(&c->handshakes[side], n->done);
-	counter_set(&c->handshakes_resumed[side], n->resumed);
-	counter_set(&c->handshakes_failed[side], n->failed);
-}
-
 static void publish_counts(struct worker *w)
 {
 	struct counters *c = w->config.counters;
-	publish_handshakes(c, SIDE_CLIENTS, &w->wires.accepted);
-	publish_handshakes(c, SIDE_CLUSTERS, &w->wires.connected);
 	for (int arm = 0; arm < ARMS; arm++) {
 		const struct pool_counts *p = &w->desk.clusters[arm].counts;
 		counter_set(&c->back_connects[arm], p->connects);
 		counter_set(&c->back_connects_failed[arm], p->connects_failed);
 		counter_set(&c->back_open[arm], p->open);
+		counter_set(&c->back_handshakes[arm].done, counter_read(&p->handshakes.done));
+		counter_set(&c->back_handshakes[arm].resumed, counter_read(&p->handshakes.resumed));
+		counter_set(&c->back_handshakes[arm].failed, counter_read(&p->handshakes.failed));
 		counter_set(&c->queued[arm], w->desk.queues[arm].n);
 	}
 	struct board_slot *slot = w->config.slot;

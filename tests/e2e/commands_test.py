@@ -399,3 +399,10 @@ def test_status_counts_the_requests_of_each_node(make_balancer, clusters):
     assert len(re.findall(r"^source  127\.\S+ +healthy +3 +0 200 in ", shown, re.M)) == 2
     assert re.search(r"^target  127\.\S+ +healthy +0 +0 ", shown, re.M)
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", [["weights", "1", "1"], ["rollback"], ["drain", "a:1"], ["ready", "a:1"]])
+def test_a_reason_that_is_no_text_is_refused(words, tmp_path):
+    said = subprocess.run([PROGRAM, *words, "--socket", tmp_path / "none", "--reason", b"\xff\xfe"],
+                          capture_output=True, check=False)
+    assert said.returncode == 2 and b"--reason: is not UTF-8 text" in said.stderr

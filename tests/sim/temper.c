@@ -23,6 +23,9 @@ static void make_friction(struct sim_faults *f, struct dice *d)
 	f->delay_ms_max = dice_pick(d, delays_ms);
 	f->starve = strength(d);
 	f->window_bytes_max = dice_pick(d, windows);
+	/* A head of a few hundred bytes must be able to come in its time. */
+	if (f->window_bytes_max && f->window_bytes_max < 100 && f->delay_ms_max > 5)
+		f->delay_ms_max = 5;
 }
 
 static void make_harm(struct sim_faults *f, struct dice *d)

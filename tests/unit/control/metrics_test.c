@@ -91,7 +91,8 @@ static void what_the_workers_count_is_summed(void **state)
 		for (int n = 0; n < 4; n++)
 			latency_add(&w.counters[i].latency[ARM_SOURCE], 1000);
 		latency_add(&w.counters[i].turns, 30);
-		counter_add(&w.counters[i].handshakes[SIDE_CLUSTERS], 3);
+		counter_add(&w.counters[i].back_handshakes[ARM_TARGET].done, 3);
+		counter_add(&w.counters[i].handshakes[2 * LISTENER_NUMBERS_MAX].failed, 5);
 		/* The nodes are numbered in the order of the configuration. */
 		counter_add(&w.counters[i].nodes[1].attempts[0], 2);
 		counter_add(&w.counters[i].nodes[0].in_flight, 1);
@@ -117,8 +118,10 @@ static void what_the_workers_count_is_summed(void **state)
 		"crossfade_loop_turn_seconds_bucket{le=\"6.4e-05\"} 2",
 		"crossfade_loop_turn_seconds_sum 0.000060",
 		"crossfade_loop_turn_seconds_count 2",
-		"crossfade_tls_handshakes_total{side=\"clients\"} 0",
-		"crossfade_tls_handshakes_total{side=\"clusters\"} 6",
+		"crossfade_tls_handshakes_total{listener=\"weighted\"} 0",
+		"crossfade_tls_handshakes_failed_total{listener=\"target\"} 10",
+		"crossfade_cluster_tls_handshakes_total{cluster=\"source\"} 0",
+		"crossfade_cluster_tls_handshakes_total{cluster=\"target\"} 6",
 		"crossfade_node_requests_total{cluster=\"source\",node=\"s\",status=\"2xx\"} 0",
 		"crossfade_node_requests_total{cluster=\"target\",node=\"t:1\",status=\"none\"} 4",
 		"crossfade_node_requests_in_flight{cluster=\"source\",node=\"s\"} 2",
