@@ -320,6 +320,39 @@ class Wrk:
         return {name: n for name, n in counts.items() if n}
 
 
+class H2load:
+    """h2load, HTTP/1.1, in rounds of a second until it is told to stop; `failed` as Wrk's."""
+
+    def __init__(self, url, clients=16):
+        self.command = ["h2load", "--h1", "-t1", f"-c{clients}", "-D1", url]
+        self.over, self.said, self.served = threading.Event(), "", 0
+        self.failed = collections.Counter()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(30)
+
+    def run(self):
+        while not self.over.is_set():
+            done = subprocess.run(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            self.said += done.stdout
+            self.count(done)
+
+    def count(self, done):
+        found = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", done.stdout)
+        if done.returncode or not found:
+            self.failed["rounds"] += 1
+            return
+        self.served += int(found[1])
+        self.failed.update({name: int(found[n]) for n, name in ((2, "failed"), (3, "errored"), (4, "timeout"))
+                            if int(found[n])})
+
+
 class Balancer:
     """A running crossfade with a configuration that a test has written."""
 

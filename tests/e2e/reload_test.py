@@ -10,7 +10,9 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, Load, answers, echo_clusters, read_head, until
+from stage import EchoCluster, H2load, Load, Wrk, answers, echo_clusters, read_head, until
+
+RELOADS = 100 if os.environ.get("CROSSFADE_FULL") else 10
 
 
 @pytest.fixture
@@ -258,6 +260,18 @@ def test_a_hundred_reloads_fail_no_request(make_balancer, clusters, more_cluster
             until(lambda: balancer.status()["configuration"]["plan"] > before, what="a new plan")
     assert balancer.reloaded()["ok"]
     assert balancer.said().count("the configuration is in force") == 100
+
+
+@pytest.mark.parametrize("loader", [Wrk, H2load])
+def test_reloads_under_load_fail_no_request(make_balancer, clusters, more_clusters, backend, loader):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend, weights=(1, 1))
+    plain = balancer.file.read_text()
+    full = swap(clusters[0].url, f"{more_clusters[0].url}, {clusters[0].url}")(plain)
+    with loader(balancer.weighted, 16) as load:
+        for i in range(RELOADS):
+            assert balancer.reload(lambda _, text=plain if i % 2 else full: text)["ok"]
+    assert load.served > 100 and not load.failed, load.said
+    print(f"{RELOADS} reloads, {load.served} requests, failed: {load.failed}")
 
 
 def test_a_stop_during_reloads_is_a_stop(make_balancer, clusters, backend):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, Wrk, own_address, read_head, serves, until
+from stage import EchoCluster, H2load, Wrk, own_address, read_head, serves, until
 
 FULL = bool(os.environ.get("CROSSFADE_FULL"))
 UPGRADES, KILLS, CHANGES = (20, 20, 1000) if FULL else (3, 3, 100)
@@ -102,8 +102,13 @@ def asking(balancer, *words):
     assert codes and not [done for done in codes if done[0] != 0]
 
 
-def test_no_request_fails_in_an_upgrade(installed):
-    with Wrk(installed.weighted, CLIENTS) as load, asking(installed, "weights", "1", "1"):
+@pytest.fixture(params=[Wrk, H2load])
+def loader(request):
+    return request.param
+
+
+def test_no_request_fails_in_an_upgrade(installed, loader):
+    with loader(installed.weighted, CLIENTS) as load, asking(installed, "weights", "1", "1"):
         for _ in range(UPGRADES):
             before = installed.status()["pid"]
             install(installed, installed.original)
@@ -136,9 +141,9 @@ def knocking(balancer):
     assert connects and not refusals, refusals
 
 
-def test_no_connection_is_refused_when_the_process_is_killed(installed):
+def test_no_connection_is_refused_when_the_process_is_killed(installed, loader):
     slowest = 0
-    with Wrk(installed.weighted, CLIENTS) as load, knocking(installed):
+    with loader(installed.weighted, CLIENTS) as load, knocking(installed):
         for _ in range(KILLS):
             before = installed.status()["pid"]
             killed = time.monotonic()
@@ -152,8 +157,8 @@ def test_no_connection_is_refused_when_the_process_is_killed(installed):
     print(f"{KILLS} kills, back after at most {slowest:.3f} s, {load.served} requests, failed: {load.failed}")
 
 
-def test_no_request_fails_in_a_weight_change(installed):
-    with Wrk(installed.weighted, CLIENTS) as load:
+def test_no_request_fails_in_a_weight_change(installed, loader):
+    with loader(installed.weighted, CLIENTS) as load:
         for i in range(CHANGES):
             assert installed.weights(i % 10, 10 - i % 10)["epoch"] == i + 2
     assert load.served > 100 and not load.failed, load.said
