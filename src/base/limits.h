@@ -28,9 +28,13 @@
 #define SLAB_RUNS_TRIMMED 32
 /* How long after connections have gone their memory is given back, and again while there is more. */
 #define TRIM_MS 250
-/* How often it is looked whether malloc has much to give back, and how much is much. */
+/*
+ * How often it is looked whether malloc has much to give back, and how much is much: while
+ * connections go, and when none does any more.
+ */
 #define MALLOC_TRIM_MS 5000
 #define MALLOC_FREE_BYTES (8u * 1024 * 1024)
+#define MALLOC_FREE_AT_REST_BYTES (1024u * 1024)
 /* Body bytes that a receiver may have granted and not yet got: bounds one exchange's memory. */
 #define STREAM_CREDIT_BYTES (256 * 1024)
 /* Bytes of receive blocks that the clients of one worker may hold together. */

@@ -22,9 +22,13 @@ static void look(struct timer *due)
 	struct trim *t = list_entry(due, struct trim, due);
 	struct control *c = t->control;
 	uint64_t gone = connections_gone(c);
-	if (gone != t->gone && mallinfo2().fordblks > MALLOC_FREE_BYTES)
+	bool going = gone != t->gone;
+	size_t most = going ? MALLOC_FREE_BYTES : MALLOC_FREE_AT_REST_BYTES;
+	/* Some may have gone while it was looked: so once more when no further ones do. */
+	if ((going || t->going) && mallinfo2().fordblks > most)
 		malloc_trim(0);
 	t->gone = gone;
+	t->going = going;
 	bufs_trim(&c->loop.bufs);
 	wires_trim(&c->loop.wires);
 	h1_fronts_trim(&c->loop.fronts);

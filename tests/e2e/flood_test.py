@@ -130,7 +130,7 @@ class Watch:
     def settles(self):
         """What is held when it gets no less for so long as anything may wait."""
         least, since = self.balancer.resident_bytes(), time.monotonic()
-        while time.monotonic() - since < 6 and least > self.before + SLACK / 2:
+        while time.monotonic() - since < 11 and least > self.before + SLACK / 2:
             time.sleep(0.1)
             now = self.balancer.resident_bytes()
             if now < least - MIB / 4:
