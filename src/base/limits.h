@@ -189,11 +189,39 @@
 /* How long a line may wait in there while little is going on. */
 #define ACCESS_WAIT_MS 100
 
+/* --- the capture log --- */
+
+/* A frame's payload: a piece of a body is no larger than what a stream may be granted, a head less. */
+#define FRAME_PAYLOAD_BYTES (1024 * 1024)
+/* What a worker hands over at once: its own bytes (heads of frames and of messages), frames, runs. */
+#define BATCH_BYTES (64 * 1024)
+#define BATCH_FRAMES 256
+#define BATCH_VECTORS 512
+/* Batches that a worker keeps for the next turns. */
+#define BATCHES_IDLE 8
+/* Runs of bytes of one write: the kernel's IOV_MAX. */
+#define LOG_VECTORS 1024
+/* Records that nobody waits for are written when so many bytes are there, or after so long. */
+#define LOG_LAZY_BYTES (256 * 1024)
+#define LOG_LAZY_MS 50
+/* What may wait for the disk, of all workers: at half of it reads are not recorded any more. */
+#define LOG_QUEUE_BYTES (64u * 1024 * 1024)
+/* A request's body, and its answer's, that wait whole for the log are sent in one piece. */
+#define GATE_HOLD_BYTES (64 * 1024)
+/* How often a log that failed tries again. */
+#define LOG_PROBE_MS 1000
+/* Losses that are further apart are two gaps; and how often a gap is written. */
+#define LOSS_PAUSE_MS 1000
+/* A segment: large enough that its making does not show, small enough to be kept or dropped alone. */
+#define SEGMENT_BYTES (64u * 1024 * 1024)
+
 static_assert(WIRE_FLUSH_BYTES + 4 * 22 <= BLOCK_LARGE_BYTES, "four sealed records are one block");
 static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");
 static_assert(BLOCK_LARGE_BYTES >= TRAILERS_BYTES + 4, "trailers must be able to be contiguous");
 static_assert(REQUEST_HEAD_BYTES <= 65535 * 2, "offsets of fields");
 static_assert(2 * FIELDS_CONFIGURED_MAX <= FIELDS_ADDED_MAX, "room for forwarded fields too");
+static_assert(2 * BATCH_VECTORS <= LOG_VECTORS, "a batch and the log's own frames fit one write");
+static_assert(FRAME_PAYLOAD_BYTES >= 2 * STREAM_CREDIT_BYTES, "any piece of a body is one frame");
 static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 
 #endif

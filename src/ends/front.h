@@ -18,6 +18,7 @@ struct front_facts {
 	bool tls;
 	struct wire_tls_facts session; /* valid while the connection is open */
 	uint64_t number;	       /* counts the connections of this thread, from 1 */
+	uint32_t requests;	       /* that have begun on it */
 };
 
 struct front_user {

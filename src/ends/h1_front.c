@@ -91,6 +91,7 @@ static void end_if_over(struct h1_front *f)
 static bool begin_request(struct h1_front *f)
 {
 	f->answer_over = f->answer_chunked = false;
+	f->facts.requests++;
 	f->arena = f->user->open(&f->facts, &f->stream);
 	if (!f->arena) {
 		f->lingers = true;

@@ -9,6 +9,7 @@
 #define WAIT_NS (CONNECT_TIMEOUT_MS * 1000000ull)
 
 static void decide(struct exchange *ex);
+static void settled(struct tap *t, bool durable);
 
 /* --- the end --- */
 
@@ -61,6 +62,7 @@ static void end_if_over(struct exchange *ex)
 	    ex->node)
 		return;
 	ex->state = EXCHANGE_ENDED;
+	recording_end(ex);
 	count(ex);
 	if (ex->notes)
 		access_write(ex->desk->access, ex, ex->desk->counters);
@@ -215,13 +217,20 @@ static bool is_whole(const struct exchange *ex)
 	return !stream_receives(&ex->front);
 }
 
+/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece. */
+static bool is_held_back(const struct exchange *ex)
+{
+	const struct recording *r = &ex->recording;
+	return r->request_shut && (is_whole(ex) || tap_waits(r->tap));
+}
+
 /* What waits of the body goes to the node, as far as that takes it; then the end, if it has come.
  */
 static void pass_body(struct exchange *ex)
 {
 	struct stream *to = ex->back.peer;
 	struct chain *pending = &ex->retry.pending, part = { 0 };
-	if (!is_with_node(ex) || to->in != STREAM_BODY)
+	if (!is_with_node(ex) || to->in != STREAM_BODY || is_held_back(ex))
 		return;
 	chain_move_some(&part, pending, pending->bytes < to->credit ? pending->bytes : to->credit);
 	bool over = is_whole(ex) && !pending->bytes;
@@ -252,7 +261,7 @@ static void attempt(struct exchange *ex, struct live_node *node)
 		access_note_attempt(ex->notes, &ex->arena, pool_address(to), node->node->name);
 	if (ex->front.peer->credit)
 		stream_grant(to, ex->front.peer->credit);
-	bool bare = is_whole(ex) && !ex->trailers && !ex->retry.pending.bytes;
+	bool bare = is_whole(ex) && !ex->trailers && !ex->retry.pending.bytes && !is_held_back(ex);
 	stream_head(to, ex->request, bare);
 	/* What came before there was this node to pass it to. */
 	if (ex->back.peer == to)
@@ -436,6 +445,26 @@ static void answer_health(struct exchange *ex)
 	end_if_over(ex);
 }
 
+/*
+ * A request that must be durable before it is whole at a node is not begun there before: it goes in
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once.
+ */
+static bool is_gathered(const struct exchange *ex, bool end)
+{
+	const struct msg *m = ex->request;
+	return ex->recording.request_shut &&
+	       (end || (!m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES)));
+}
+
+static void gather(struct exchange *ex, bool end)
+{
+	ex->state = EXCHANGE_HELD;
+	if (end)
+		tap_wait(ex->recording.tap);
+	else
+		stream_grant(ex->front.peer, GATE_HOLD_BYTES);
+}
+
 static bool asks_for_health(const struct exchange *ex)
 {
 	struct span path = ex->listener->health, target = msg_target(ex->request);
@@ -463,12 +492,19 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_here(ex, ERR_OVERRIDE);
 		return;
 	}
+	enum recording_verdict v = recording_begin(ex, end, settled);
+	if (v == RECORDING_REFUSED || v == RECORDING_TUNNEL) {
+		answer_here(ex, v == RECORDING_TUNNEL ? ERR_CAPTURE_TUNNEL : ERR_CAPTURE);
+		return;
+	}
 	if (!end && !m->tunnel)
 		retry_hold(&ex->retry, &ex->desk->clusters[ex->arm].budget);
-	if (prepare(ex))
-		decide(ex);
-	else
+	if (!prepare(ex))
 		answer_here(ex, ERR_HEAD_SIZE);
+	else if (is_gathered(ex, end))
+		gather(ex, end);
+	else
+		decide(ex);
 }
 
 /* A chunked body shows its size only as it comes. */
@@ -497,6 +533,21 @@ static void hold(struct exchange *ex, const struct chain *c)
 		list_add_tail(&ex->desk->held, &ex->held_link);
 }
 
+/* Once all of the request is recorded, its end waits until that is durable. */
+static void asked_recorded_data(struct exchange *ex, struct chain *c, bool end)
+{
+	struct recording *r = &ex->recording;
+	tap_request_data(r->tap, c, end);
+	chain_move(&ex->retry.pending, c);
+	if (r->request_shut && (end || r->tap->policy->gate == GATE_PIECE))
+		tap_wait(r->tap);
+	if (ex->state == EXCHANGE_HELD && !end && ex->retry.pending.bytes == GATE_HOLD_BYTES)
+		decide(ex);
+	else
+		pass_body(ex);
+	end_if_over(ex);
+}
+
 static void asked_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, front);
@@ -506,6 +557,10 @@ static void asked_data(struct stream *to, struct chain *c, bool end)
 		return;
 	}
 	hold(ex, c);
+	if (ex->recording.tap) {
+		asked_recorded_data(ex, c, end);
+		return;
+	}
 	if (ex->state == EXCHANGE_WAITING || ex->retry.pending.bytes ||
 	    c->bytes > ex->back.peer->credit) {
 		chain_move(&ex->retry.pending, c);
@@ -520,7 +575,12 @@ static void asked_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->trailers = m;
-	if (ex->state == EXCHANGE_WAITING || ex->retry.pending.bytes)
+	if (ex->recording.tap) {
+		tap_request_trailers(ex->recording.tap, m);
+		if (ex->recording.request_shut)
+			tap_wait(ex->recording.tap);
+	}
+	if (!is_with_node(ex) || ex->retry.pending.bytes || is_held_back(ex))
 		return;
 	stream_trailers(ex->back.peer, m);
 	leave_node_if_over(ex);
@@ -601,6 +661,70 @@ static void asked_abort(struct stream *to, enum stream_way way, enum err why)
 	end_if_over(ex);
 }
 
+/* --- what the log says --- */
+
+static void release_request(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	r->request_shut = !is_whole(ex);
+	if (!r->request_shut)
+		r->released_ns = ex->desk->io->now_ns;
+	if (ex->state == EXCHANGE_HELD && !r->request_shut)
+		decide(ex);
+	else
+		pass_body(ex);
+}
+
+/* The log has no byte of it, and no node had all of it. */
+static void refuse_request(struct exchange *ex)
+{
+	recording_drop(ex);
+	request_broke(ex, ERR_CAPTURE);
+}
+
+static void request_settled(struct exchange *ex, bool durable)
+{
+	struct recording *r = &ex->recording;
+	if (!r->request_shut)
+		return;
+	if (durable) {
+		release_request(ex);
+	} else if (r->tap->policy->unavailable == UNAVAILABLE_REFUSE) {
+		refuse_request(ex);
+	} else {
+		recording_forgo(ex);
+		release_request(ex);
+	}
+}
+
+/* It has been recorded as far as it could be: what was done is never answered with an error. */
+static void release_answer(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	struct stream *to = ex->front.peer;
+	struct msg *head = r->head, *trailers = r->trailers;
+	if (!r->answer_shut || !r->over)
+		return;
+	r->answer_shut = false;
+	if (ex->state != EXCHANGE_PASSING || !stream_sends(&ex->front))
+		return;
+	r->head = NULL;
+	if (head)
+		stream_head(to, head, !r->body.bytes && !trailers);
+	if (stream_sends(&ex->front) && (r->body.bytes || !trailers))
+		stream_data(to, &r->body, !trailers);
+	if (stream_sends(&ex->front) && trailers)
+		stream_trailers(to, trailers);
+}
+
+static void settled(struct tap *t, bool durable)
+{
+	struct exchange *ex = t->owner;
+	request_settled(ex, durable);
+	release_answer(ex);
+	end_if_over(ex);
+}
+
 static const struct stream_verbs front_verbs = {
 	.head = asked_head,
 	.data = asked_data,
@@ -633,6 +757,38 @@ static void drop_answer(struct exchange *ex, struct chain *c, bool end)
 	abandon_back(ex, ERR_CANCELED);
 }
 
+/* All of it has come: what became of the request is known, and the client hears when that is safe. */
+static void answer_is_over(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	if (!r->tap)
+		return;
+	r->over = true;
+	recording_tell(ex);
+	if (r->answer_shut)
+		tap_wait(r->tap);
+}
+
+/* An answer whose end must wait is not begun before, where it is small: it goes in one piece. */
+static bool answer_waits_whole(const struct exchange *ex, const struct msg *m, bool end)
+{
+	bool last = m->status >= 200;
+	return ex->recording.answer_shut && last &&
+	       (end || (m->body == BODY_LENGTH && m->length <= GATE_HOLD_BYTES));
+}
+
+static void pass_answer_head(struct exchange *ex, struct msg *m, bool end)
+{
+	if (ex->recording.tap)
+		recording_answer(ex, m, end);
+	if (ex->state != EXCHANGE_PASSING)
+		return;
+	if (answer_waits_whole(ex, m, end))
+		ex->recording.head = m;
+	else
+		stream_head(ex->front.peer, m, end);
+}
+
 static void answered_head(struct stream *to, struct msg *m, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
@@ -640,21 +796,34 @@ static void answered_head(struct stream *to, struct msg *m, bool end)
 	if (m->status >= 200 || m->status == 101)
 		note_answer(ex, m);
 	live_node_answered(ex->node);
-	if (ex->state == EXCHANGE_PASSING)
-		stream_head(ex->front.peer, m, end);
+	pass_answer_head(ex, m, end);
+	if (end)
+		answer_is_over(ex);
 	leave_node_if_over(ex);
 	end_if_over(ex);
+}
+
+static void pass_answer_data(struct exchange *ex, struct chain *c, bool end)
+{
+	struct recording *r = &ex->recording;
+	ex->answer_bytes += c->bytes;
+	if (r->answer_shut && (r->head || end))
+		chain_move(&r->body, c);
+	else
+		stream_data(ex->front.peer, c, end);
 }
 
 static void answered_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, back);
-	if (ex->state == EXCHANGE_ORPHANED) {
+	if (ex->recording.tap)
+		tap_answer_data(ex->recording.tap, c, end);
+	if (ex->state == EXCHANGE_ORPHANED)
 		drop_answer(ex, c, end);
-	} else {
-		ex->answer_bytes += c->bytes;
-		stream_data(ex->front.peer, c, end);
-	}
+	else
+		pass_answer_data(ex, c, end);
+	if (end)
+		answer_is_over(ex);
 	leave_node_if_over(ex);
 	end_if_over(ex);
 }
@@ -662,8 +831,14 @@ static void answered_data(struct stream *to, struct chain *c, bool end)
 static void answered_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, back);
-	if (ex->state == EXCHANGE_PASSING)
+	struct recording *r = &ex->recording;
+	if (r->tap)
+		tap_answer_trailers(r->tap, m);
+	if (r->answer_shut)
+		r->trailers = m;
+	else if (ex->state == EXCHANGE_PASSING)
 		stream_trailers(ex->front.peer, m);
+	answer_is_over(ex);
 	leave_node_if_over(ex);
 	end_if_over(ex);
 }
@@ -789,6 +964,9 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 	ex->plan = plan;
 	ex->listener = l;
 	ex->peer = ex->client = *facts->peer;
+	ex->connection = facts->number;
+	ex->ordinal = facts->requests;
+	ex->tls = facts->tls;
 	ex->arm = ARM_NONE;
 	ex->began_ns = d->io->now_ns;
 	arena_open(&ex->arena, &d->chunks);

@@ -13,6 +13,7 @@
 #include "proxy/cluster.h"
 #include "proxy/counters.h"
 #include "proxy/forward.h"
+#include "proxy/recording.h"
 #include "proxy/retry.h"
 #include "proxy/split.h"
 
@@ -33,6 +34,7 @@ struct desk {
 	const struct stream_tracer *tracer; /* NULL: nobody listens */
 	struct chance chance;
 	struct access *access; /* NULL: nobody takes lines */
+	struct taps *taps;     /* NULL: there is no capture log */
 	struct slab exchanges, chunks;
 	struct list open;    /* all exchanges */
 	struct list waiting; /* decided later */
@@ -50,6 +52,7 @@ struct desk {
 
 enum exchange_state {
 	EXCHANGE_REQUEST,  /* its head has not come */
+	EXCHANGE_HELD,	   /* it comes, and is recorded, before anything is decided */
 	EXCHANGE_WAITING,  /* no decision yet */
 	EXCHANGE_PASSING,  /* between the client and a node */
 	EXCHANGE_ORPHANED, /* the client has gone from a write, which is seen through */
@@ -71,6 +74,10 @@ struct exchange {
 	struct msg *request;
 	struct msg *trailers; /* of the request; NULL: they have not come, or there are none */
 	struct reply reply;
+	struct recording recording;
+	uint64_t connection; /* its number */
+	uint32_t ordinal;    /* of the request on it */
+	bool tls;
 	struct addr peer;	    /* who is connected to us */
 	struct addr client;	    /* whom the request comes from: the peer, or who it says */
 	bool trusted;		    /* the peer's word on that counts */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "capture/policy.h"
 #include "ends/h1_back.h"
 #include "ends/h1_front.h"
 #include "io/networks.h"
@@ -155,6 +156,7 @@ struct plan {
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	enum profile profile;
 	enum access_format access;
+	const struct capture_policy *capture; /* of what goes to the source; NULL: nothing is recorded */
 	unsigned worker_n;
 	struct plan_pins *pins; /* one for each worker */
 };

@@ -64,6 +64,8 @@ static void connection_gone(const struct front_facts *facts)
 {
 	struct live_listener *l = facts->listener;
 	struct worker *w = l->worker;
+	if (facts->requests && w->config.taps && l->plan->capture)
+		taps_closed(w->config.taps, facts->number);
 	counter_sub(&w->config.counters->connections_open[l->number], 1);
 	if (!timer_is_set(&w->trim))
 		timer_set(&w->wheel, &w->trim, io_now_ms(w->config.io) + TRIM_MS);
@@ -247,6 +249,8 @@ static void look_at_duties(struct worker *w)
 static void stop_accepting(struct worker *w)
 {
 	w->stopping = true;
+	if (w->config.taps)
+		feed_hurry(&w->config.taps->feed);
 	atomic_store_explicit(&w->config.slot->retired, 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		close_acceptors(&w->listeners[i]);
@@ -259,6 +263,12 @@ static bool accepts(const struct worker *w)
 		if (!list_empty(&w->listeners[i].acceptors))
 			return true;
 	return false;
+}
+
+/* What was recorded is not all in the log. */
+static bool is_recording(const struct worker *w)
+{
+	return w->config.taps && feed_is_out(&w->config.taps->feed);
 }
 
 /* No client is there, none can come, and none has left a write behind. */
@@ -350,6 +360,8 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 	look_at_board(w);
 	look_at_plan(w);
 	look_at_duties(w);
+	if (w->config.taps)
+		feed_look(&w->config.taps->feed, io->now_ns, io->wall_ns);
 	io_dispatch(io);
 	wheel_turn(&w->wheel, io_now_ms(io));
 	look_at_stop(w);
@@ -357,12 +369,20 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 		desk_serve_queues(&w->desk);
 		desk_time_waiting(&w->desk);
 	}
+	if (w->config.taps)
+		feed_push(&w->config.taps->feed);
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);
 	publish_counts(w);
 }
 
 /* --- a life --- */
+
+static void wake_for_feed(struct feed *f)
+{
+	const struct worker *w = f->owner;
+	io_wake(w->config.io);
+}
 
 struct worker *worker_open(const struct worker_config *c)
 {
@@ -390,6 +410,9 @@ struct worker *worker_open(const struct worker_config *c)
 	w->desk.chance.state = c->seed;
 	w->desk.tracer = c->tracer;
 	w->desk.access = c->access;
+	w->desk.taps = c->taps;
+	if (c->taps)
+		feed_own(&c->taps->feed, c->bufs, wake_for_feed, w);
 	desk_open(&w->desk);
 	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
 	split_open(&w->desk.split, c->number, plan->worker_n);
@@ -401,7 +424,7 @@ struct worker *worker_open(const struct worker_config *c)
 
 bool worker_is_over(const struct worker *w)
 {
-	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.ended);
+	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.ended) && !is_recording(w);
 }
 
 void worker_close(struct worker *w)

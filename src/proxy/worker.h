@@ -38,6 +38,7 @@ struct worker_config {
 	struct worker_door *door;	    /* borrowed; door->plan is set */
 	struct counters *counters;	    /* borrowed, zeroed */
 	struct access *access;		    /* borrowed; NULL: there is no access log */
+	struct taps *taps;		    /* borrowed; NULL: there is no capture log */
 	uint64_t seed;			    /* of chance: trace ids */
 	const struct stream_tracer *tracer; /* borrowed; hears all that streams say; or NULL */
 };

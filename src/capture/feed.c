@@ -1,0 +1,315 @@
+#include "capture/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/crc32c.h"
+#include "capture/journal.h"
+
+static const char padding[FRAME_ALIGN];
+
+/* --- batches --- */
+
+static struct batch *batch_new(struct feed *f)
+{
+	struct batch *b = calloc(1, sizeof *b);
+	must(b);
+	b->feed = f;
+	list_init(&b->link);
+	list_init(&b->waits);
+	b->byte_room = BATCH_BYTES;
+	b->bytes = malloc(b->byte_room);
+	must(b->bytes);
+	return b;
+}
+
+static void batch_free(struct batch *b)
+{
+	free(b->bytes);
+	free(b);
+}
+
+static void batch_reset(struct batch *b)
+{
+	chain_drop(&b->held);
+	b->byte_n = 0;
+	b->log_bytes = 0;
+	b->vector_n = b->frame_n = 0;
+	b->urgent = false;
+	atomic_store_explicit(&b->state, BATCH_OPEN, memory_order_relaxed);
+}
+
+static struct batch *take_batch(struct feed *f)
+{
+	struct list *l = list_take_first(&f->idle);
+	if (!l)
+		return batch_new(f);
+	f->idle_n--;
+	return list_entry(l, struct batch, link);
+}
+
+static void give_batch(struct feed *f, struct batch *b)
+{
+	batch_reset(b);
+	list_remove(&b->link);
+	if (f->idle_n == BATCHES_IDLE || b->byte_room != BATCH_BYTES) {
+		batch_free(b);
+		return;
+	}
+	f->idle_n++;
+	list_add(&f->idle, &b->link);
+}
+
+/* --- putting --- */
+
+static void add_run(struct batch *b, const void *at, size_t n)
+{
+	struct iovec *last = b->vector_n ? &b->vectors[b->vector_n - 1] : NULL;
+	b->log_bytes += n;
+	if (last && (const char *)last->iov_base + last->iov_len == at) {
+		last->iov_len += n;
+		return;
+	}
+	must(b->vector_n < BATCH_VECTORS);
+	b->vectors[b->vector_n++] = (struct iovec){ (void *)(uintptr_t)at, n };
+}
+
+static char *add_own(struct batch *b, const void *from, size_t n)
+{
+	char *at = b->bytes + b->byte_n;
+	must(n <= b->byte_room - b->byte_n);
+	memcpy(at, from, n);
+	b->byte_n += n;
+	add_run(b, at, n);
+	return at;
+}
+
+static unsigned slice_count(const struct chain *c)
+{
+	unsigned n = 0;
+	for (const struct slice *s = c ? c->first : NULL; s; s = s->next)
+		n++;
+	return n;
+}
+
+/* A frame's own bytes may be one run, and its padding another. */
+static bool has_room(const struct batch *b, size_t bytes, unsigned slices)
+{
+	return b->frame_n < BATCH_FRAMES && bytes <= b->byte_room - b->byte_n &&
+	       slices + 2 <= BATCH_VECTORS - b->vector_n;
+}
+
+static struct batch *batch_for(struct feed *f, size_t bytes, unsigned slices)
+{
+	if (f->open && !has_room(f->open, bytes, slices))
+		feed_push(f);
+	if (!f->open)
+		f->open = take_batch(f);
+	if (bytes > f->open->byte_room) {
+		must(!f->open->byte_n);
+		free(f->open->bytes);
+		f->open->bytes = malloc(f->open->byte_room = bytes);
+		must(f->open->bytes);
+	}
+	return f->open;
+}
+
+static uint32_t add_body(struct batch *b, const struct chain *body, uint32_t crc)
+{
+	for (const struct slice *s = body->first; s; s = s->next) {
+		crc = crc32c(crc, s->at, s->n);
+		add_run(b, s->at, s->n);
+	}
+	chain_refer(&b->held, body);
+	return crc;
+}
+
+static size_t bytes_of(const struct span *parts, unsigned part_n)
+{
+	size_t n = 0;
+	for (unsigned i = 0; i < part_n; i++)
+		n += parts[i].n;
+	return n;
+}
+
+/* A body in pieces of a few bytes is no reason for a run each: then it is copied. */
+static void put_in_pieces(struct feed *f, const struct frame *head, const struct chain *body)
+{
+	struct chain part = { 0 }, rest = { 0 };
+	struct frame first = *head;
+	first.flags &= (uint8_t)~FRAME_END;
+	chain_refer(&rest, body);
+	while (slice_count(&rest) > BATCH_VECTORS / 2) {
+		size_t n = 0;
+		unsigned slices = 0;
+		for (const struct slice *s = rest.first; slices < BATCH_VECTORS / 2; s = s->next, slices++)
+			n += s->n;
+		chain_move_some(&part, &rest, n);
+		feed_put(f, &first, NULL, 0, &part);
+		chain_drop(&part);
+	}
+	feed_put(f, head, NULL, 0, &rest);
+	chain_drop(&rest);
+}
+
+void feed_put(struct feed *f, const struct frame *like, const struct span *parts, unsigned part_n,
+	      const struct chain *body)
+{
+	unsigned slices = slice_count(body);
+	if (slices > BATCH_VECTORS / 2) {
+		must(!part_n);
+		put_in_pieces(f, like, body);
+		return;
+	}
+	size_t own = bytes_of(parts, part_n), payload_n = own + (body ? body->bytes : 0);
+	must(payload_n <= FRAME_PAYLOAD_BYTES);
+	struct batch *b = batch_for(f, sizeof *like + own + FRAME_ALIGN, slices);
+	b->frames[b->frame_n++] = (uint32_t)b->byte_n;
+	struct frame *head = (struct frame *)(void *)add_own(b, like, sizeof *like);
+	uint32_t crc = 0;
+	for (unsigned i = 0; i < part_n; i++) {
+		crc = crc32c(crc, parts[i].at, parts[i].n);
+		add_own(b, parts[i].at, parts[i].n);
+	}
+	if (body)
+		crc = add_body(b, body, crc);
+	head->payload_n = (uint32_t)payload_n;
+	head->payload_crc = crc;
+	head->worker = f->worker;
+	add_own(b, padding, frame_padded(payload_n) - payload_n);
+	/* The next head is aligned, whatever stands in between. */
+	b->byte_n = (b->byte_n + FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1);
+}
+
+/* --- waiting --- */
+
+void feed_wait(struct feed *f, struct feed_wait *w)
+{
+	must(f->open && list_empty(&w->link));
+	f->open->urgent = true;
+	list_add_tail(&f->open->waits, &w->link);
+}
+
+void feed_wait_not(struct feed_wait *w)
+{
+	list_remove(&w->link);
+}
+
+void feed_push(struct feed *f)
+{
+	struct batch *b = f->open;
+	if (!b)
+		return;
+	f->open = NULL;
+	list_add_tail(&f->out, &b->link);
+	atomic_store_explicit(&b->state, BATCH_OUT, memory_order_relaxed);
+	journal_push(f->journal, b);
+}
+
+static void add(_Atomic uint64_t *n, uint64_t more)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
+void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss)
+{
+	struct feed_losses *l = &f->lost[reason];
+	uint64_t last_ns = atomic_load_explicit(&l->last_ns, memory_order_relaxed);
+	if (!last_ns || f->mono_ns - last_ns > LOSS_PAUSE_MS * 1000000ull) {
+		atomic_store_explicit(&l->first_ns, f->mono_ns, memory_order_relaxed);
+		atomic_store_explicit(&l->first_wall_ns, f->wall_ns, memory_order_relaxed);
+	}
+	atomic_store_explicit(&l->last_ns, f->mono_ns, memory_order_relaxed);
+	atomic_store_explicit(&l->last_wall_ns, f->wall_ns, memory_order_relaxed);
+	add(loss == LOSS_READ ? &l->reads : loss == LOSS_WRITE ? &l->writes : &l->outcomes, 1);
+}
+
+/* Of a write whose head is lost its owner knows what becomes of it: it is refused, or it passes. */
+static void count_lost(struct feed *f, const struct batch *b)
+{
+	for (unsigned i = 0; i < b->frame_n; i++) {
+		const struct frame *head = (const void *)(b->bytes + b->frames[i]);
+		if (head->type == FRAME_OUTCOME)
+			feed_lose(f, GAP_UNAVAILABLE, LOSS_OUTCOME);
+		else if (head->type == FRAME_REQUEST_HEAD && !(head->flags & FRAME_WRITE))
+			feed_lose(f, GAP_UNAVAILABLE, LOSS_READ);
+	}
+}
+
+static void settle(struct feed *f, struct batch *b, bool durable)
+{
+	if (!durable)
+		count_lost(f, b);
+	for (struct list *l; (l = list_take_first(&b->waits));) {
+		struct feed_wait *w = list_entry(l, struct feed_wait, link);
+		w->settled(w, durable);
+	}
+	give_batch(f, b);
+}
+
+void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns)
+{
+	f->mono_ns = mono_ns;
+	f->wall_ns = wall_ns;
+	if (!atomic_load_explicit(&f->news, memory_order_relaxed))
+		return;
+	atomic_store(&f->news, false);
+	while (!list_empty(&f->out)) {
+		struct batch *b = list_entry(f->out.next, struct batch, link);
+		uint8_t state = atomic_load_explicit(&b->state, memory_order_acquire);
+		if (state == BATCH_OUT)
+			return;
+		settle(f, b, state == BATCH_DURABLE);
+	}
+}
+
+bool feed_is_out(const struct feed *f)
+{
+	return !list_empty(&f->out);
+}
+
+void feed_settled(struct batch *b, enum batch_state state)
+{
+	/* The batch is the worker's, and may be gone, as soon as its state is stored. */
+	struct feed *f = b->feed;
+	bool awaited = b->urgent || b->vector_n > 1;
+	atomic_store_explicit(&b->state, (uint8_t)state, memory_order_release);
+	atomic_store(&f->news, true);
+	if (awaited || atomic_load(&f->hurried))
+		f->wake(f);
+}
+
+/* --- a life --- */
+
+void feed_open(struct feed *f, unsigned worker)
+{
+	*f = (struct feed){ .worker = (uint16_t)worker };
+	list_init(&f->out);
+	list_init(&f->idle);
+}
+
+void feed_attach(struct feed *f, struct journal *journal)
+{
+	f->journal = journal;
+}
+
+void feed_own(struct feed *f, struct bufs *bufs, void (*wake)(struct feed *f), void *owner)
+{
+	f->bufs = bufs;
+	f->wake = wake;
+	f->owner = owner;
+}
+
+void feed_hurry(struct feed *f)
+{
+	atomic_store(&f->hurried, true);
+}
+
+void feed_close(struct feed *f)
+{
+	must(!f->open && !feed_is_out(f));
+	for (struct list *l; (l = list_take_first(&f->idle));)
+		batch_free(list_entry(l, struct batch, link));
+}

@@ -1,0 +1,89 @@
+#ifndef CAPTURE_FEED_H
+#define CAPTURE_FEED_H
+
+/*
+ * A worker's end of the capture log. Frames that are put during a turn are handed over together at
+ * its end, before anything is sent, so that the log's order is an order of causes. One thread, but
+ * for feed_settled().
+ */
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "capture/batch.h"
+#include "capture/frame.h"
+
+struct journal;
+struct feed;
+
+/* Who waits until all that was put up to now is durable. In its owner; left alone while it waits. */
+struct feed_wait {
+	struct list link;
+	void (*settled)(struct feed_wait *w, bool durable);
+};
+
+struct feed_losses {
+	_Atomic uint64_t reads, writes; /* requests */
+	_Atomic uint64_t outcomes;	/* of requests whose record is there */
+	/* The latest row of losses none of which is LOSS_PAUSE_MS behind the one before. */
+	_Atomic uint64_t first_ns, last_ns, first_wall_ns, last_wall_ns;
+};
+
+enum loss { LOSS_READ, LOSS_WRITE, LOSS_OUTCOME };
+
+struct feed {
+	struct journal *journal; /* borrowed */
+	struct bufs *bufs;
+	void *owner;
+	void (*wake)(struct feed *f); /* from the log's thread: something settled */
+	uint16_t worker;
+	uint64_t mono_ns, wall_ns; /* of this turn */
+	struct batch *open; /* NULL: nothing was put since the last push */
+	struct list out;    /* batches with the log, in their order */
+	struct list idle;
+	unsigned idle_n;
+	atomic_bool hurried;
+	atomic_bool news; /* a batch has settled that was not looked at */
+	/* What passed without being recorded: counted by the worker, read by the log for its gaps. */
+	struct feed_losses lost[GAP_REASONS];
+};
+
+void feed_open(struct feed *f, unsigned worker);
+/* Before anything is put: where it goes, and, from the worker's thread, who is woken. */
+void feed_attach(struct feed *f, struct journal *journal);
+void feed_own(struct feed *f, struct bufs *bufs, void (*wake)(struct feed *f), void *owner);
+/* From now on it is woken for whatever settles: it wants to be done. */
+void feed_hurry(struct feed *f);
+/* Nothing may be out any more. */
+void feed_close(struct feed *f);
+
+/*
+ * Puts one frame: what `head` says (type, flags, names and times; the rest is made here), with a
+ * payload of the parts, which are copied, and of the body, which is referred to. The body's bytes
+ * stay as they are for as long as anybody holds them. Parts are FRAME_PAYLOAD_BYTES together at
+ * most.
+ */
+void feed_put(struct feed *f, const struct frame *head, const struct span *parts, unsigned part_n,
+	      const struct chain *body);
+
+/*
+ * Calls w->settled() from feed_look() when all that was put so far is durable, or is not in the log
+ * and never will be. Something must have been put in this turn.
+ */
+void feed_wait(struct feed *f, struct feed_wait *w);
+/* Nobody waits any more. Does nothing when nobody did. */
+void feed_wait_not(struct feed_wait *w);
+
+/* Something passes unrecorded. */
+void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss);
+
+/* The end of a turn: hands over what was put. */
+void feed_push(struct feed *f);
+/* The beginning of a turn, which takes place at that time: settles what the log is done with. */
+void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns);
+/* Whether anything is with the log. */
+bool feed_is_out(const struct feed *f);
+
+/* The log's thread: it is done with the batch. It wakes the worker if anybody waits for it. */
+void feed_settled(struct batch *b, enum batch_state state);
+
+#endif

@@ -1,0 +1,615 @@
+#include "capture/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/crc32c.h"
+#include "capture/feed.h"
+#include "capture/series.h"
+
+/* What the disk is at. */
+enum step {
+	STEP_BROKEN, /* there is no segment; one is tried at probe_ns */
+	STEP_CREATING,
+	STEP_BEGINNING, /* the segment's head, and a gap, are written */
+	STEP_IDLE,
+	STEP_WRITING,
+	STEP_SYNCING,
+	STEP_SEALING, /* the last frame of a segment is written */
+	STEP_SEALED,  /* and synced */
+	STEP_CUTTING, /* what is not durable goes */
+	STEP_OVER,
+};
+
+/* What its thread does until the next turn. */
+enum rest {
+	REST_AWAKE,  /* the disk is busy: there will be a turn when it is done */
+	REST_DROWSY, /* what nobody waits for will be written in a while */
+	REST_ASLEEP, /* only a push brings it back */
+};
+
+/* A frame of the journal's own, with its payload. */
+struct own {
+	struct frame head;
+	union {
+		struct record_gap gap;
+		struct record_commit commit;
+	};
+};
+
+struct losses {
+	uint64_t reads, writes, outcomes, first_ns, last_ns, first_wall_ns, last_wall_ns;
+};
+
+/* Of one write: a segment's head or a commit, and a gap of each reason. */
+enum { OWNS = 1 + GAP_REASONS };
+
+struct journal {
+	struct journal_config config;
+	char node[SEGMENT_NODE_BYTES];
+	struct disk_op op;
+	enum step step;
+	_Atomic(struct batch *) pushed; /* newest first */
+	_Atomic int rest;		/* enum rest */
+	_Atomic uint64_t queued;
+	_Atomic int state, error;
+	struct journal_counts counts;
+	/* Taken, oldest first; those before `cursor` are in the present write-out. */
+	struct batch *first, *last, *cursor;
+	uint64_t waiting_bytes; /* of those behind the cursor */
+	bool urgent;		/* somebody waits for one of those */
+	uint64_t lazy_ns;	/* when the first of them came */
+	struct disk_file *file;
+	char name[SERIES_NAME_BYTES];
+	struct segment_head head;
+	uint64_t index;
+	uint64_t written_at, durable_at; /* offsets */
+	uint64_t sequence;		 /* of the next frame */
+	uint64_t durable_sequence;
+	struct own own[OWNS];
+	unsigned own_n;
+	struct iovec vectors[LOG_VECTORS];
+	uint64_t now_ns, wall_ns, probe_ns, synced_ns;
+	/* What gaps have told of durably, and what they will have when this write is durable. */
+	struct losses told[GAP_REASONS], telling[GAP_REASONS];
+	uint64_t told_ns;
+	bool stopping;
+};
+
+/* --- what waits --- */
+
+static void take_pushed(struct journal *j)
+{
+	struct batch *older = NULL;
+	struct batch *b = atomic_exchange(&j->pushed, NULL);
+	while (b) {
+		struct batch *next = b->next;
+		b->next = older;
+		older = b;
+		b = next;
+	}
+	for (b = older; b; b = b->next) {
+		if (!j->cursor) {
+			j->cursor = b;
+			j->lazy_ns = j->now_ns;
+		}
+		if (j->last)
+			j->last->next = b;
+		else
+			j->first = b;
+		j->last = b;
+		j->waiting_bytes += b->log_bytes;
+		j->urgent |= b->urgent;
+	}
+}
+
+/* Gives back all batches up to `end`, which stays. */
+static void settle_until(struct journal *j, struct batch *end, enum batch_state state)
+{
+	while (j->first != end) {
+		struct batch *b = j->first;
+		j->first = b->next;
+		if (!j->first)
+			j->last = NULL;
+		atomic_fetch_sub_explicit(&j->queued, b->log_bytes, memory_order_relaxed);
+		feed_settled(b, state);
+	}
+}
+
+static void nothing_waits(struct journal *j)
+{
+	j->cursor = NULL;
+	j->waiting_bytes = 0;
+	j->urgent = false;
+}
+
+static void fail_all(struct journal *j)
+{
+	settle_until(j, NULL, BATCH_FAILED);
+	nothing_waits(j);
+}
+
+/* --- frames --- */
+
+static void number(struct journal *j, struct frame *f)
+{
+	f->sequence = j->sequence++;
+	f->head_crc = frame_head_crc(f, j->head.id);
+	atomic_fetch_add_explicit(&j->counts.frames, 1, memory_order_relaxed);
+}
+
+/* Adds a frame of the journal's own behind the `n` vectors that there are. */
+static unsigned add_own(struct journal *j, unsigned n, struct own own, size_t payload_n)
+{
+	struct own *o = &j->own[j->own_n++];
+	*o = own;
+	o->head.payload_n = (uint32_t)payload_n;
+	o->head.payload_crc = crc32c(0, &o->commit, payload_n);
+	o->head.mono_ns = j->now_ns;
+	o->head.wall_ns = j->wall_ns;
+	number(j, &o->head);
+	j->vectors[n] = (struct iovec){ o, sizeof o->head + payload_n };
+	return n + 1;
+}
+
+static unsigned add_commit(struct journal *j, unsigned n)
+{
+	return add_own(j, n,
+		       (struct own){ .head.type = FRAME_COMMIT,
+				     .commit.durable_sequence = j->durable_sequence },
+		       sizeof(struct record_commit));
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+#define RELAXED(member) atomic_load_explicit(&l->member, memory_order_relaxed)
+
+static struct losses losses(const struct journal *j, enum gap_reason reason)
+{
+	struct losses sum = { 0 };
+	for (unsigned i = 0; i < j->config.feed_n; i++) {
+		const struct feed_losses *l = &j->config.feeds[i]->lost[reason];
+		sum.reads += RELAXED(reads);
+		sum.writes += RELAXED(writes);
+		sum.outcomes += RELAXED(outcomes);
+		sum.first_ns = least(sum.first_ns, RELAXED(first_ns));
+		sum.last_ns = most(sum.last_ns, RELAXED(last_ns));
+		sum.first_wall_ns = least(sum.first_wall_ns, RELAXED(first_wall_ns));
+		sum.last_wall_ns = most(sum.last_wall_ns, RELAXED(last_wall_ns));
+	}
+	return sum;
+}
+
+#undef RELAXED
+
+static bool tells_more(const struct losses *now, const struct losses *told)
+{
+	return now->reads != told->reads || now->writes != told->writes ||
+	       now->outcomes != told->outcomes;
+}
+
+static bool has_lost(const struct journal *j)
+{
+	for (int reason = 0; reason < GAP_REASONS; reason++) {
+		struct losses now = losses(j, (enum gap_reason)reason);
+		if (tells_more(&now, &j->told[reason]))
+			return true;
+	}
+	return false;
+}
+
+static unsigned add_gaps(struct journal *j, unsigned n)
+{
+	for (int reason = 0; reason < GAP_REASONS; reason++) {
+		const struct losses *told = &j->told[reason];
+		struct losses now = losses(j, (enum gap_reason)reason);
+		j->telling[reason] = now;
+		if (!tells_more(&now, told))
+			continue;
+		struct record_gap gap = {
+			.reads = now.reads - told->reads,
+			.writes = now.writes - told->writes,
+			.outcomes = now.outcomes - told->outcomes,
+			.first_mono_ns = most(now.first_ns, told->last_ns),
+			.last_mono_ns = now.last_ns,
+			.first_wall_ns = now.first_ns > told->last_ns ? now.first_wall_ns
+								      : told->last_wall_ns,
+			.last_wall_ns = now.last_wall_ns,
+			.reason = (uint32_t)reason,
+		};
+		n = add_own(j, n, (struct own){ .head.type = FRAME_GAP, .gap = gap }, sizeof gap);
+	}
+	return n;
+}
+
+/* --- writing out --- */
+
+static unsigned add_batch(struct journal *j, const struct batch *b, unsigned n)
+{
+	for (unsigned i = 0; i < b->frame_n; i++)
+		number(j, (struct frame *)(void *)(b->bytes + b->frames[i]));
+	memcpy(&j->vectors[n], b->vectors, b->vector_n * sizeof b->vectors[0]);
+	return n + b->vector_n;
+}
+
+static void write_vectors(struct journal *j, unsigned n, enum step step)
+{
+	uint64_t at = j->written_at;
+	for (unsigned i = 0; i < n; i++)
+		j->written_at += j->vectors[i].iov_len;
+	j->step = step;
+	disk_write(j->config.disk, &j->op, j->file, j->vectors, n, at);
+}
+
+static void add_waiting(struct journal *j, unsigned n)
+{
+	while (j->cursor && n + j->cursor->vector_n <= LOG_VECTORS) {
+		n = add_batch(j, j->cursor, n);
+		j->cursor = j->cursor->next;
+	}
+	if (!j->cursor)
+		nothing_waits(j);
+	write_vectors(j, n, STEP_WRITING);
+}
+
+static bool gap_is_due(const struct journal *j)
+{
+	return j->now_ns - j->told_ns >= LOSS_PAUSE_MS * 1000000ull && has_lost(j);
+}
+
+static void write_out(struct journal *j)
+{
+	j->own_n = 0;
+	unsigned n = add_commit(j, 0);
+	add_waiting(j, gap_is_due(j) ? add_gaps(j, n) : n);
+}
+
+static bool is_due(const struct journal *j)
+{
+	if (!j->cursor)
+		return gap_is_due(j);
+	if (j->stopping || j->waiting_bytes >= LOG_LAZY_BYTES)
+		return true;
+	if (j->urgent)
+		return j->now_ns - j->synced_ns >= j->config.commit_ns;
+	return j->now_ns - j->lazy_ns >= LOG_LAZY_MS * 1000000ull;
+}
+
+/* --- segments --- */
+
+static void become(struct journal *j, enum journal_state state, int error)
+{
+	atomic_store_explicit(&j->error, error, memory_order_relaxed);
+	atomic_store_explicit(&j->state, (int)state, memory_order_release);
+}
+
+static void create(struct journal *j)
+{
+	j->index++;
+	series_name(j->name, j->config.generation, j->index);
+	j->step = STEP_CREATING;
+	disk_create(j->config.disk, &j->op, j->name, j->config.segment_bytes);
+}
+
+static void begin_segment(struct journal *j)
+{
+	j->head = (struct segment_head){
+		.magic = SEGMENT_MAGIC,
+		.version = SEGMENT_VERSION,
+		.id = j->config.chance(j->config.world),
+		.generation = j->config.generation,
+		.index = j->index,
+		.sequence = j->sequence,
+		.mono_ns = j->now_ns,
+		.wall_ns = j->wall_ns,
+	};
+	memcpy(j->head.boot, j->config.boot, sizeof j->head.boot);
+	memcpy(j->head.node, j->node, sizeof j->head.node);
+	j->head.crc = segment_head_crc(&j->head);
+	j->written_at = j->durable_at = 0;
+	atomic_fetch_add_explicit(&j->counts.segments, 1, memory_order_relaxed);
+	j->vectors[0] = (struct iovec){ &j->head, sizeof j->head };
+	j->own_n = 0;
+	write_vectors(j, add_gaps(j, 1), STEP_BEGINNING);
+}
+
+static void seal(struct journal *j)
+{
+	j->own_n = 0;
+	uint8_t last = j->stopping ? FRAME_LAST : 0;
+	unsigned n = add_own(j, 0, (struct own){ .head.type = FRAME_SEAL, .head.flags = last }, 0);
+	write_vectors(j, n, STEP_SEALING);
+}
+
+static void let_go_of_segment(struct journal *j)
+{
+	if (j->file)
+		disk_close(j->config.disk, j->file);
+	j->file = NULL;
+}
+
+static void be_over(struct journal *j)
+{
+	let_go_of_segment(j);
+	fail_all(j);
+	j->step = STEP_OVER;
+	become(j, JOURNAL_OVER, 0);
+}
+
+/* --- when it fails --- */
+
+static void fail(struct journal *j, int error)
+{
+	become(j, JOURNAL_UNAVAILABLE, error);
+	atomic_fetch_add_explicit(&j->counts.failures, 1, memory_order_relaxed);
+	j->probe_ns = j->now_ns + LOG_PROBE_MS * 1000000ull;
+}
+
+/*
+ * Before anybody hears that what was written is not in the log, it is taken out. Where that cannot
+ * be done the numbers of its frames are not used again: readers find requests without an outcome.
+ */
+static void cut_back(struct journal *j, int error)
+{
+	fail(j, error);
+	j->step = STEP_CUTTING;
+	disk_cut(j->config.disk, &j->op, j->file, j->durable_at);
+}
+
+static void cut(struct journal *j)
+{
+	if (!j->op.result)
+		j->sequence = j->durable_sequence + 1;
+	let_go_of_segment(j);
+	fail_all(j);
+	j->step = STEP_BROKEN;
+}
+
+/* --- what the disk says --- */
+
+static void have_told(struct journal *j)
+{
+	for (unsigned i = 0; i < j->own_n; i++) {
+		const struct own *o = &j->own[i];
+		if (o->head.type != FRAME_GAP)
+			continue;
+		j->told[o->gap.reason] = j->telling[o->gap.reason];
+		j->told_ns = j->now_ns;
+		atomic_fetch_add_explicit(&j->counts.gaps, 1, memory_order_relaxed);
+	}
+}
+
+static void durable(struct journal *j)
+{
+	uint64_t batches = 0;
+	for (const struct batch *b = j->first; b != j->cursor; b = b->next)
+		batches++;
+	j->durable_at = j->written_at;
+	j->durable_sequence = j->sequence - 1;
+	j->synced_ns = j->now_ns;
+	have_told(j);
+	struct journal_counts *c = &j->counts;
+	atomic_fetch_add_explicit(&c->commits, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->batches, batches, memory_order_relaxed);
+	atomic_store_explicit(&c->durable_sequence, j->durable_sequence, memory_order_relaxed);
+	atomic_store_explicit(&c->durable_wall_ns, j->wall_ns, memory_order_relaxed);
+}
+
+static void sync_all(struct journal *j, enum step step)
+{
+	j->step = step;
+	disk_sync(j->config.disk, &j->op, j->file);
+}
+
+static void created(struct journal *j)
+{
+	if (j->op.result == -EEXIST) {
+		create(j);
+		return;
+	}
+	if (j->op.result) {
+		fail(j, j->op.result);
+		fail_all(j);
+		j->step = STEP_BROKEN;
+		return;
+	}
+	j->file = j->op.file;
+	begin_segment(j);
+}
+
+static void written(struct journal *j)
+{
+	atomic_store_explicit(&j->counts.bytes,
+			      atomic_load_explicit(&j->counts.bytes, memory_order_relaxed) +
+				      j->written_at - j->durable_at,
+			      memory_order_relaxed);
+	if (j->cursor && j->step == STEP_WRITING)
+		add_waiting(j, 0);
+	else
+		sync_all(j, j->step == STEP_SEALING ? STEP_SEALED : STEP_SYNCING);
+}
+
+static void synced(struct journal *j)
+{
+	durable(j);
+	settle_until(j, j->cursor, BATCH_DURABLE);
+	j->step = STEP_IDLE;
+	if (!j->stopping)
+		become(j, JOURNAL_AVAILABLE, 0);
+}
+
+static void sealed(struct journal *j)
+{
+	durable(j);
+	let_go_of_segment(j);
+	if (j->stopping && !j->cursor)
+		be_over(j);
+	else
+		create(j);
+}
+
+static void disk_says(struct disk_op *op)
+{
+	struct journal *j = (struct journal *)((char *)op - offsetof(struct journal, op));
+	switch (j->step) {
+	case STEP_CREATING:
+		created(j);
+		return;
+	case STEP_CUTTING:
+		cut(j);
+		return;
+	case STEP_BEGINNING:
+	case STEP_WRITING:
+	case STEP_SEALING:
+		if (op->result)
+			cut_back(j, op->result);
+		else
+			written(j);
+		return;
+	case STEP_SYNCING:
+	case STEP_SEALED:
+		if (op->result)
+			cut_back(j, op->result);
+		else if (j->step == STEP_SYNCING)
+			synced(j);
+		else
+			sealed(j);
+		return;
+	case STEP_BROKEN:
+	case STEP_IDLE:
+	case STEP_OVER:
+		break;
+	}
+	must(!"the disk was asked for nothing");
+}
+
+/* --- a turn --- */
+
+static void go_on(struct journal *j)
+{
+	bool full = j->written_at >= j->config.segment_bytes;
+	if (j->step == STEP_BROKEN && j->stopping) {
+		be_over(j);
+	} else if (j->step == STEP_BROKEN) {
+		fail_all(j);
+		if (j->now_ns >= j->probe_ns)
+			create(j);
+	} else if (j->step == STEP_IDLE) {
+		if (full || (j->stopping && !j->cursor))
+			seal(j);
+		else if (is_due(j))
+			write_out(j);
+	}
+}
+
+/* Whoever pushes from here on sees that it rests, or what was pushed is seen here. */
+static void take_a_rest(struct journal *j)
+{
+	if (j->op.verb != DISK_NONE)
+		return;
+	atomic_store(&j->rest, j->cursor ? REST_DROWSY : REST_ASLEEP);
+	if (atomic_load(&j->pushed))
+		j->config.wake(j->config.world);
+}
+
+void journal_turn(struct journal *j, uint64_t mono_ns, uint64_t wall_ns)
+{
+	j->now_ns = mono_ns;
+	j->wall_ns = wall_ns;
+	atomic_store(&j->rest, REST_AWAKE);
+	take_pushed(j);
+	go_on(j);
+	take_a_rest(j);
+}
+
+static uint64_t gap_deadline_ns(const struct journal *j)
+{
+	return has_lost(j) ? j->told_ns + LOSS_PAUSE_MS * 1000000ull : UINT64_MAX;
+}
+
+uint64_t journal_deadline_ns(const struct journal *j)
+{
+	if (j->step == STEP_BROKEN)
+		return j->probe_ns;
+	if (j->step != STEP_IDLE)
+		return UINT64_MAX;
+	if (!j->cursor)
+		return gap_deadline_ns(j);
+	return j->urgent ? j->synced_ns + j->config.commit_ns
+			 : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
+}
+
+void journal_push(struct journal *j, struct batch *b)
+{
+	bool urgent = b->urgent;
+	uint64_t bytes = b->log_bytes;
+	uint64_t queued = atomic_fetch_add_explicit(&j->queued, bytes, memory_order_relaxed);
+	struct batch *before = atomic_load_explicit(&j->pushed, memory_order_relaxed);
+	do
+		b->next = before;
+	while (!atomic_compare_exchange_weak(&j->pushed, &before, b));
+	/* From here on the batch may be back already. */
+	int rest = atomic_load(&j->rest);
+	if (rest == REST_AWAKE ||
+	    (rest == REST_DROWSY && !urgent && queued + bytes < LOG_LAZY_BYTES))
+		return;
+	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
+		j->config.wake(j->config.world);
+}
+
+void journal_stop(struct journal *j)
+{
+	j->stopping = true;
+}
+
+/* --- a life --- */
+
+struct journal *journal_open(const struct journal_config *c)
+{
+	struct journal *j = calloc(1, sizeof *j);
+	must(j);
+	j->config = *c;
+	snprintf(j->node, sizeof j->node, "%s", c->node);
+	j->op.done = disk_says;
+	j->sequence = 1;
+	j->step = STEP_BROKEN;
+	become(j, JOURNAL_STARTING, 0);
+	return j;
+}
+
+void journal_close(struct journal *j)
+{
+	must(j->step == STEP_OVER && !atomic_load(&j->pushed));
+	free(j);
+}
+
+enum journal_state journal_state(const struct journal *j)
+{
+	return (enum journal_state)atomic_load_explicit(&j->state, memory_order_acquire);
+}
+
+int journal_error(const struct journal *j)
+{
+	return atomic_load_explicit(&j->error, memory_order_relaxed);
+}
+
+const struct journal_counts *journal_counts(const struct journal *j)
+{
+	return &j->counts;
+}
+
+uint64_t journal_queued(const struct journal *j)
+{
+	return atomic_load_explicit(&j->queued, memory_order_relaxed);
+}

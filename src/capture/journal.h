@@ -1,0 +1,82 @@
+#ifndef CAPTURE_JOURNAL_H
+#define CAPTURE_JOURNAL_H
+
+/*
+ * The capture log of one working process: a series of segments, written in one order for all
+ * workers by one thread. A machine of states over the disk's completions, so that the simulator can
+ * stall, tear and fail what the disk does. Nobody here copies or frees what workers hand over.
+ *
+ * One write-out takes all batches that are there: frames are numbered, written behind a commit frame
+ * that says what was durable before, and synced once. When a write or a sync fails, the segment is
+ * cut back to what was durable and given up, what waits fails, and a new segment is tried now and
+ * then; its first record is a gap with the requests that passed meanwhile.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/batch.h"
+#include "capture/frame.h"
+#include "io/disk.h"
+
+struct journal;
+struct feed;
+
+struct journal_config {
+	struct disk *disk; /* borrowed */
+	uint8_t boot[16];
+	uint64_t generation;
+	const char *node; /* copied: the host's name */
+	uint64_t (*chance)(void *world); /* makes segments' ids */
+	void *world;
+	uint64_t segment_bytes;
+	uint64_t commit_ns;	/* at most so often a sync; 0: as soon as somebody waits */
+	uint64_t queue_bytes;	/* what may wait for the disk */
+	struct feed *const *feeds; /* borrowed: whose losses a gap tells */
+	unsigned feed_n;
+	void (*wake)(void *world); /* from any thread: journal_turn() is to be called */
+};
+
+/* For status and metrics: one writer, the journal's thread. */
+struct journal_counts {
+	_Atomic uint64_t frames, bytes, commits, segments, failures, gaps;
+	_Atomic uint64_t durable_sequence, durable_wall_ns;
+	_Atomic uint64_t batches; /* written out; over commits: the size of a group */
+};
+
+enum journal_state {
+	JOURNAL_STARTING,
+	JOURNAL_AVAILABLE,
+	JOURNAL_UNAVAILABLE, /* what is pushed fails at once */
+	JOURNAL_OVER,
+};
+
+struct journal *journal_open(const struct journal_config *c);
+/* It must be over. */
+void journal_close(struct journal *j);
+
+/* --- from any thread --- */
+
+enum journal_state journal_state(const struct journal *j);
+/* -errno of what made it unavailable; 0: none. */
+int journal_error(const struct journal *j);
+const struct journal_counts *journal_counts(const struct journal *j);
+/* Bytes that wait for the disk. */
+uint64_t journal_queued(const struct journal *j);
+/* A worker's batch is handed over; feed_settled() gives it back. */
+void journal_push(struct journal *j, struct batch *b);
+
+/* --- its own thread --- */
+
+/*
+ * Starts what is to be done, while the disk is idle. Again when the disk is done, when it was woken,
+ * and at journal_deadline_ns().
+ */
+void journal_turn(struct journal *j, uint64_t mono_ns, uint64_t wall_ns);
+/* UINT64_MAX: only a push brings something to do. */
+uint64_t journal_deadline_ns(const struct journal *j);
+/* Writes what is there, seals the series and is over, even where the disk fails. */
+void journal_stop(struct journal *j);
+
+#endif

@@ -1,0 +1,32 @@
+#ifndef CAPTURE_REDACT_H
+#define CAPTURE_REDACT_H
+
+/*
+ * Secrets in what is recorded: a value is replaced by its keyed hash, HMAC-SHA-256 cut to 128 bits,
+ * so that records show which requests had the same one, and no more. The key stays in a file beside
+ * the log. One thread.
+ */
+
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define REDACT_KEY_BYTES 32
+/* "hmac-sha256:" and 32 digits. */
+#define REDACTED_BYTES 44
+
+struct redactor {
+	uint8_t key[REDACT_KEY_BYTES];
+	/* The value that was hashed last: a client sends the same one again and again. */
+	char *last; /* owned */
+	size_t last_n, last_room;
+	char text[REDACTED_BYTES];
+};
+
+void redactor_open(struct redactor *r, const uint8_t key[REDACT_KEY_BYTES]);
+void redactor_close(struct redactor *r);
+
+/* REDACTED_BYTES at `to`. */
+void redact(struct redactor *r, struct span value, char to[REDACTED_BYTES]);
+
+#endif

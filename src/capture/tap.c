@@ -1,0 +1,223 @@
+#include "capture/tap.h"
+
+#include <string.h>
+
+#include "base/bug.h"
+
+/* Runs of one head: fields that are left out or replaced divide it. */
+#define PARTS_MAX (4 * (FIELDS_MAX + FIELDS_ADDED_MAX))
+/* Values that are replaced in one head; beyond them the rest of the fields is left out. */
+#define REDACTED_MAX 32
+
+static void put(struct tap *t, enum frame_type type, bool end, const struct span *parts,
+		unsigned part_n, const struct chain *body)
+{
+	struct frame f = t->like;
+	f.type = (uint8_t)type;
+	f.flags |= end ? FRAME_END : 0;
+	f.mono_ns = t->taps->feed.mono_ns;
+	f.wall_ns = t->taps->feed.wall_ns;
+	feed_put(&t->taps->feed, &f, parts, part_n, body);
+}
+
+/* --- a head's text --- */
+
+struct text {
+	struct tap *tap;
+	struct span parts[PARTS_MAX];
+	unsigned n;
+	char redacted[REDACTED_MAX][REDACTED_BYTES];
+	unsigned redacted_n;
+};
+
+static void add(struct text *x, const char *at, size_t n)
+{
+	struct span *last = x->n ? &x->parts[x->n - 1] : NULL;
+	if (last && last->at + last->n == at) {
+		last->n += n;
+		return;
+	}
+	must(x->n < PARTS_MAX);
+	x->parts[x->n++] = (struct span){ at, n };
+}
+
+static bool is_secret(const struct capture_policy *p, const struct msg *m, const struct field *f)
+{
+	if (p->redact[f->name])
+		return true;
+	for (size_t i = 0; i < p->redact_n; i++)
+		if (span_is_nocase(field_name(m, f), p->redact_names[i]))
+			return true;
+	return false;
+}
+
+static void add_secret(struct text *x, const struct msg *m, const struct field *f)
+{
+	if (x->redacted_n == REDACTED_MAX)
+		return;
+	char *to = x->redacted[x->redacted_n++];
+	redact(&x->tap->taps->redactor, field_value(m, f), to);
+	add(x, m->text + f->at, (size_t)f->name_n + 2);
+	add(x, to, REDACTED_BYTES);
+	add(x, "\r\n", 2);
+}
+
+static size_t add_head(struct text *x, const struct msg *m)
+{
+	unsigned first = x->n;
+	add(x, m->text, m->first_n);
+	for (unsigned i = 0; i < m->field_n; i++) {
+		const struct field *f = &m->fields[i];
+		if (f->dropped)
+			continue;
+		if (is_secret(x->tap->policy, m, f))
+			add_secret(x, m, f);
+		else
+			add(x, m->text + f->at, (size_t)f->name_n + 2 + f->value_n + 2);
+	}
+	if (m->kind != MSG_TRAILERS)
+		add(x, "\r\n", 2);
+	size_t n = 0;
+	for (unsigned i = first; i < x->n; i++)
+		n += x->parts[i].n;
+	return n;
+}
+
+static void add_text(struct text *x, const char *text)
+{
+	if (text && *text)
+		add(x, text, strlen(text));
+}
+
+/* --- the request --- */
+
+static void put_request(struct tap *t, const struct msg *m, bool end,
+			const struct tap_facts *facts)
+{
+	struct record_request r = { .tls = facts->tls };
+	struct text x;
+	x.tap = t;
+	x.n = x.redacted_n = 0;
+	r.known = addr_canonical(facts->client, r.address);
+	r.port = addr_port(facts->client);
+	add(&x, (const char *)&r, sizeof r);
+	r.text_n = (uint32_t)add_head(&x, m);
+	add_text(&x, facts->listener);
+	put(t, FRAME_REQUEST_HEAD, end, x.parts, x.n, NULL);
+}
+
+void tap_request_data(struct tap *t, const struct chain *c, bool end)
+{
+	put(t, FRAME_REQUEST_BODY, end, NULL, 0, c);
+}
+
+static void put_trailers(struct tap *t, enum frame_type type, const struct msg *m)
+{
+	struct text x;
+	x.tap = t;
+	x.n = x.redacted_n = 0;
+	add_head(&x, m);
+	put(t, type, true, x.parts, x.n, NULL);
+}
+
+void tap_request_trailers(struct tap *t, const struct msg *m)
+{
+	put_trailers(t, FRAME_REQUEST_TRAILERS, m);
+}
+
+/* --- the answer --- */
+
+void tap_answer(struct tap *t, const struct msg *m, bool end, uint64_t released_ns,
+		const char *node)
+{
+	struct record_answer r = { .released_mono_ns = released_ns };
+	struct text x;
+	x.tap = t;
+	x.n = x.redacted_n = 0;
+	add(&x, (const char *)&r, sizeof r);
+	r.text_n = (uint32_t)add_head(&x, m);
+	add_text(&x, node);
+	put(t, FRAME_ANSWER_HEAD, end, x.parts, x.n, NULL);
+}
+
+void tap_answer_data(struct tap *t, const struct chain *c, bool end)
+{
+	if (t->bodies)
+		put(t, FRAME_ANSWER_BODY, end, NULL, 0, c);
+}
+
+void tap_answer_trailers(struct tap *t, const struct msg *m)
+{
+	if (t->bodies)
+		put_trailers(t, FRAME_ANSWER_TRAILERS, m);
+}
+
+/* --- the end --- */
+
+void tap_outcome(struct tap *t, struct record_outcome o, const char *node, const char *why)
+{
+	struct span parts[3] = { { (const char *)&o, sizeof o } };
+	unsigned n = 1;
+	o.node_n = (uint16_t)(node ? strlen(node) : 0);
+	o.why = (uint16_t)(why ? strlen(why) : 0);
+	if (o.node_n)
+		parts[n++] = (struct span){ node, o.node_n };
+	if (o.why)
+		parts[n++] = (struct span){ why, o.why };
+	t->like.attempts = o.attempts;
+	put(t, FRAME_OUTCOME, true, parts, n, NULL);
+}
+
+static void settled(struct feed_wait *w, bool durable)
+{
+	struct tap *t = list_entry(w, struct tap, wait);
+	t->settled(t, durable);
+}
+
+void tap_wait(struct tap *t)
+{
+	feed_wait_not(&t->wait);
+	feed_wait(&t->taps->feed, &t->wait);
+}
+
+bool tap_waits(const struct tap *t)
+{
+	return !list_empty(&t->wait.link);
+}
+
+/* --- a life --- */
+
+struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_policy *policy,
+		     const struct tap_facts *facts, const struct msg *request, bool end, void *owner,
+		     void (*when_settled)(struct tap *t, bool durable))
+{
+	struct tap *t = arena_take(arena, sizeof *t);
+	*t = (struct tap){ .taps = ts, .policy = policy, .settled = when_settled, .owner = owner };
+	t->wait.settled = settled;
+	list_init(&t->wait.link);
+	t->like.connection = facts->connection;
+	t->like.ordinal = facts->ordinal;
+	t->like.epoch = facts->epoch;
+	t->like.flags = (uint8_t)((facts->write ? FRAME_WRITE : 0) |
+				  (facts->target ? FRAME_TARGET : 0));
+	t->bodies = policy->answers == ANSWERS_ALL ||
+		    (policy->answers == ANSWERS_WRITES && facts->write);
+	ts->open_n++;
+	put_request(t, request, end, facts);
+	return t;
+}
+
+void tap_close(struct tap *t)
+{
+	feed_wait_not(&t->wait);
+	t->taps->open_n--;
+}
+
+void taps_closed(struct taps *ts, uint64_t connection)
+{
+	struct frame f = { .type = FRAME_CLOSE,
+			   .connection = connection,
+			   .mono_ns = ts->feed.mono_ns,
+			   .wall_ns = ts->feed.wall_ns };
+	feed_put(&ts->feed, &f, NULL, 0, NULL);
+}
