@@ -428,6 +428,15 @@ static bool start_workers(struct work *w)
 	return error == 0;
 }
 
+static bool open_capture(struct work *w)
+{
+	char error[RECORDER_ERROR_BYTES];
+	if (control_record(w->control, error))
+		return true;
+	log_line(LOG_ERROR, "%s", error);
+	return false;
+}
+
 static bool start_serving(struct work *w)
 {
 	const struct socket_source source = { w, listen_on, forget };
@@ -435,7 +444,8 @@ static bool start_serving(struct work *w)
 		complaints_print(&w->config->complaints, stderr);
 		return false;
 	}
-	return open_admin_sockets(w) && attach_control(w) && lead_or_wait(w) && start_workers(w);
+	return open_admin_sockets(w) && attach_control(w) && open_capture(w) &&
+	       lead_or_wait(w) && start_workers(w);
 }
 
 static void serve(struct work *w)

@@ -212,8 +212,11 @@
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */
 #define LOSS_PAUSE_MS 1000
+/* At most so long may a sync be put off to serve more of those that wait. */
+#define LOG_COMMIT_MS_MAX 1000
 /* A segment: large enough that its making does not show, small enough to be kept or dropped alone. */
 #define SEGMENT_BYTES (64u * 1024 * 1024)
+#define SEGMENT_BYTES_MIN (1024u * 1024)
 
 static_assert(WIRE_FLUSH_BYTES + 4 * 22 <= BLOCK_LARGE_BYTES, "four sealed records are one block");
 static_assert(BLOCK_LARGE_BYTES >= REQUEST_LINE_BYTES + 2, "a line must be able to be contiguous");

@@ -578,7 +578,7 @@ void journal_stop(struct journal *j)
 struct journal *journal_open(const struct journal_config *c)
 {
 	struct journal *j = calloc(1, sizeof *j);
-	must(j);
+	must(j && c->segment_bytes >= SEGMENT_BYTES_MIN);
 	j->config = *c;
 	snprintf(j->node, sizeof j->node, "%s", c->node);
 	j->op.done = disk_says;

@@ -1,8 +1,12 @@
 #include "capture/series.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void series_name(char name[SERIES_NAME_BYTES], uint64_t generation, uint64_t index)
 {
@@ -16,4 +20,20 @@ bool series_of(const char *name, uint64_t *generation, uint64_t *index)
 		return false;
 	series_name(as_it_should_be, *generation, *index);
 	return !strcmp(name, as_it_should_be);
+}
+
+bool series_next(int directory, uint64_t *generation)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return false;
+	*generation = 1;
+	for (const struct dirent *e; (e = readdir(d));) {
+		uint64_t there, index;
+		if (series_of(e->d_name, &there, &index) && there >= *generation)
+			*generation = there + 1;
+	}
+	closedir(d);
+	return true;
 }

@@ -9,6 +9,8 @@
 #define SERIES_NAME_BYTES 48
 
 void series_name(char name[SERIES_NAME_BYTES], uint64_t generation, uint64_t index);
+/* The generation of a new series in that directory: none there is as high. False with errno. */
+bool series_next(int directory, uint64_t *generation);
 /* False: it is no segment's name. */
 bool series_of(const char *name, uint64_t *generation, uint64_t *index);
 

@@ -232,6 +232,49 @@ static void compile_steering(struct compiled *d, const struct config *c)
 	};
 }
 
+static size_t count_names(const struct config_redact *r)
+{
+	size_t n = 0;
+	for (const struct config_field *f = r->names; f; f = f->next)
+		n += name_find(span_of(f->name)) == NAME_OTHER;
+	return n;
+}
+
+/* A name with an id is known by that, others by their text. */
+static void compile_redact(struct compiled *d, struct capture_policy *p,
+			   const struct config_redact *r)
+{
+	struct span *names = arena_take(&d->arena, count_names(r) * sizeof *names);
+	p->redact[NAME_AUTHORIZATION] = !r->none && !r->names;
+	p->redact_names = names;
+	for (const struct config_field *f = r->names; f; f = f->next) {
+		enum name id = name_find(span_of(f->name));
+		if (id == NAME_OTHER)
+			names[p->redact_n++] = span_of(f->name);
+		else
+			p->redact[id] = true;
+	}
+}
+
+static void compile_capture(struct compiled *d, const struct config *config)
+{
+	const struct config_capture *c = &config->capture;
+	if (c->head.at == NOWHERE)
+		return;
+	bool by_profile = c->gate == CONFIG_GATE_BY_PROFILE;
+	bool whole = config->profile == PROFILE_OPENSEARCH;
+	struct capture_policy *p = arena_take(&d->arena, sizeof *p);
+	*p = (struct capture_policy){
+		.durable = (enum capture_durable)c->durable,
+		.gate = by_profile ? (whole ? GATE_END : GATE_PIECE) : (enum capture_gate)c->gate,
+		.acknowledge = (enum capture_acknowledge)c->acknowledge,
+		.unavailable = (enum capture_unavailable)c->unavailable,
+		.answers = (enum capture_answers)c->answers,
+	};
+	compile_redact(d, p, &c->redact);
+	d->plan.capture = p;
+}
+
 /* --- the plan --- */
 
 static struct plan_pins *pins_new(unsigned n)
@@ -264,6 +307,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	for (int arm = 0; arm < ARMS; arm++)
 		compile_cluster(d, c, (enum arm)arm, complaints);
 	compile_steering(d, c->config);
+	compile_capture(d, c->config);
 	if (complaints->n == before)
 		return &d->plan;
 	plan_free(&d->plan);

@@ -36,6 +36,11 @@ static const char *const sticky_words[] = {
 	NULL,
 };
 static const char *const log_words[] = { "alb", "json", NULL };
+static const char *const durable_words[] = { "writes", "all", "none", NULL };
+static const char *const gate_words[] = { "end", "piece", NULL };
+static const char *const acknowledge_words[] = { "outcome", "answer", NULL };
+static const char *const unavailable_words[] = { "refuse", "forward", NULL };
+static const char *const answers_words[] = { "writes", "all", "heads", NULL };
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
 static const char *const profile_words[] = {
 	[PROFILE_HTTP] = "http",
@@ -370,6 +375,32 @@ static const struct key log_keys[] = {
 #undef AT
 static const struct section log_section = { KEYS(log_keys) };
 
+static void bind_redact(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_redact *r = to;
+	r->none = y->kind == YAML_SCALAR && strcmp(y->text, "none") == 0;
+	if (!r->none)
+		key_field_names.bind(b, k, y, &r->names);
+}
+
+static const struct key_type key_redact = { bind_redact, NULL };
+
+#define AT(member) .offset = offsetof(struct config_capture, member)
+static const struct key capture_keys[] = {
+	{ "directory", &key_path, AT(directory), .missing = "where the log's segments are kept" },
+	{ "durable", &key_choice, AT(durable), .words = durable_words },
+	{ "gate", &key_choice, AT(gate), .preset = CONFIG_GATE_BY_PROFILE, .words = gate_words },
+	{ "acknowledge", &key_choice, AT(acknowledge), .words = acknowledge_words },
+	{ "unavailable", &key_choice, AT(unavailable), .words = unavailable_words },
+	{ "answers", &key_choice, AT(answers), .words = answers_words },
+	{ "redact", &key_redact, AT(redact) },
+	{ "commit", &key_duration, AT(commit_ms), .preset = 0, 0, LOG_COMMIT_MS_MAX },
+	{ "segment", &key_size, AT(segment_bytes), .preset = SEGMENT_BYTES,
+	  .least = SEGMENT_BYTES_MIN },
+};
+#undef AT
+static const struct section capture_section = { KEYS(capture_keys) };
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
@@ -402,11 +433,11 @@ static const struct key root_keys[] = {
 	{ "timeouts", &key_section, AT(timeouts), .section = &timeouts_section },
 	{ "admin", &key_section, AT(admin), .section = &admin_section },
 	{ "log", &key_section, AT(log), .section = &log_section },
+	{ "capture", &key_section, AT(capture), .section = &capture_section },
 	{ "workers", &key_workers, AT(workers) },
 	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
-	LATER("capture"),
 	LATER("routes"),
 	LATER("cutover"),
 	LATER("replay"),

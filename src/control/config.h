@@ -147,6 +147,24 @@ struct config_log {
 	uint32_t format;    /* 0: ACCESS_ALB, 1: ACCESS_JSON */
 };
 
+struct config_redact {
+	struct config_field *names;
+	bool none; /* said aloud; else Authorization is replaced where nothing is said */
+};
+
+/* What `gate` is when it is not said: by the profile. */
+#define CONFIG_GATE_BY_PROFILE 2
+
+struct config_capture {
+	struct section_head head; /* NOWHERE: nothing is recorded */
+	const char *directory;
+	uint32_t durable, acknowledge, unavailable, answers; /* capture/policy.h */
+	uint32_t gate;	/* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
+	uint32_t commit_ms;
+	uint64_t segment_bytes;
+	struct config_redact redact;
+};
+
 enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };
 
 struct config_listeners {
@@ -167,6 +185,7 @@ struct config {
 	struct config_timeouts timeouts;
 	struct config_admin admin;
 	struct config_log log;
+	struct config_capture capture;
 	uint32_t workers; /* 0: one for each core */
 	uint32_t io;	  /* enum config_io */
 	uint32_t profile; /* enum profile */

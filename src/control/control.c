@@ -166,6 +166,7 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
+	recorder_close(&c->recorder);
 	access_log_close(&c->access_log);
 	drains_close(&c->drains);
 	weights_close(&c->weights);
@@ -281,6 +282,11 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 	return true;
 }
 
+bool control_record(struct control *c, char error[RECORDER_ERROR_BYTES])
+{
+	return recorder_open(&c->recorder, c->config, c->worker_n, error);
+}
+
 bool control_listen(struct control *c, const struct socket_source *source)
 {
 	c->source = *source;
@@ -331,6 +337,7 @@ struct worker_config control_worker(struct control *c, unsigned number)
 		.door = &c->workers[number].door,
 		.counters = &c->counters[number],
 		.access = &c->access_log.ends[number],
+		.taps = recorder_taps(&c->recorder, number),
 		.seed = clock_wall_ns() ^ ((uint64_t)getpid() << 40) ^ ((uint64_t)number << 56),
 	};
 }

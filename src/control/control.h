@@ -14,6 +14,7 @@
 #include "control/loop.h"
 #include "control/names.h"
 #include "control/publish.h"
+#include "control/recorder.h"
 #include "control/reload.h"
 #include "control/trim.h"
 #include "control/weights.h"
@@ -45,6 +46,7 @@ struct control {
 	struct publish_worker *workers; /* owned */
 	struct board_slot **slots;	/* owned */
 	struct counters *counters;	/* owned: one for each worker */
+	struct recorder recorder;
 	struct access_log access_log;
 	struct publisher publisher;
 	struct weights weights;
@@ -100,6 +102,9 @@ bool control_lead(struct control *c, const struct control_sockets *s,
  * change. False: there are not as many.
  */
 bool control_take_slots(struct control *c);
+
+/* Begins the capture log, where the configuration has one, before workers are made. */
+bool control_record(struct control *c, char error[RECORDER_ERROR_BYTES]);
 
 /*
  * Gets listening sockets for all listeners; the workers that are opened afterwards take them. The

@@ -28,6 +28,15 @@ static bool state_differs(const struct control *c, const struct config *fresh)
 	return strcmp(fresh->state, c->config->state) != 0;
 }
 
+static bool capture_differs(const struct control *c, const struct config *fresh)
+{
+	const struct config_capture *a = &c->config->capture, *b = &fresh->capture;
+	if (a->head.at == NOWHERE || b->head.at == NOWHERE)
+		return (a->head.at == NOWHERE) != (b->head.at == NOWHERE);
+	return strcmp(a->directory, b->directory) || a->commit_ms != b->commit_ms ||
+	       a->segment_bytes != b->segment_bytes;
+}
+
 static bool admin_socket_differs(const struct control *c, const struct config *fresh)
 {
 	return strcmp(fresh->admin.socket, c->config->admin.socket) != 0;
@@ -53,6 +62,7 @@ static const struct {
 	{ "workers", workers_differ },
 	{ "io", io_differs },
 	{ "state", state_differs },
+	{ "capture", capture_differs },
 	{ "admin.socket", admin_socket_differs },
 	{ "admin.address", admin_address_differs },
 };

@@ -1,0 +1,122 @@
+#include "control/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/log.h"
+#include "capture/series.h"
+
+#define KEY_FILE "redact.key"
+
+static bool read_key(int directory, uint8_t key[REDACT_KEY_BYTES])
+{
+	int fd = openat(directory, KEY_FILE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, key, REDACT_KEY_BYTES);
+	close(fd);
+	errno = n < 0 ? errno : EINVAL;
+	return n == REDACT_KEY_BYTES;
+}
+
+static bool make_key(int directory, uint8_t key[REDACT_KEY_BYTES])
+{
+	must(getrandom(key, REDACT_KEY_BYTES, 0) == REDACT_KEY_BYTES);
+	int fd = openat(directory, KEY_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	bool good = write(fd, key, REDACT_KEY_BYTES) == REDACT_KEY_BYTES && !fsync(fd);
+	close(fd);
+	return good;
+}
+
+static bool take_key(int directory, uint8_t key[REDACT_KEY_BYTES])
+{
+	if (read_key(directory, key))
+		return true;
+	return errno == ENOENT && make_key(directory, key);
+}
+
+static void open_taps(struct recorder *r, const uint8_t key[REDACT_KEY_BYTES])
+{
+	r->taps = calloc(r->worker_n, sizeof *r->taps);
+	r->feeds = calloc(r->worker_n, sizeof(struct feed *));
+	must(r->taps && r->feeds);
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		feed_open(&r->taps[i].feed, i);
+		redactor_open(&r->taps[i].redactor, key);
+		r->feeds[i] = &r->taps[i].feed;
+	}
+}
+
+static void close_taps(struct recorder *r)
+{
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		feed_close(&r->taps[i].feed);
+		redactor_close(&r->taps[i].redactor);
+	}
+	free(r->taps);
+	free(r->feeds);
+	r->taps = NULL;
+	r->feeds = NULL;
+}
+
+static bool begin(struct recorder *r, const struct config_capture *c, int directory)
+{
+	uint8_t key[REDACT_KEY_BYTES];
+	struct writer_config w = {
+		.directory = c->directory,
+		.commit_ns = c->commit_ms * 1000000ull,
+		.segment_bytes = c->segment_bytes,
+	};
+	if (!take_key(directory, key) || !series_next(directory, &w.generation))
+		return false;
+	open_taps(r, key);
+	w.feeds = r->feeds;
+	w.feed_n = r->worker_n;
+	if (!writer_open(&r->writer, &w)) {
+		close_taps(r);
+		return false;
+	}
+	for (unsigned i = 0; i < r->worker_n; i++)
+		feed_attach(r->feeds[i], r->writer.journal);
+	return true;
+}
+
+bool recorder_open(struct recorder *r, const struct config *config, unsigned worker_n,
+		   char error[RECORDER_ERROR_BYTES])
+{
+	const struct config_capture *c = &config->capture;
+	*r = (struct recorder){ .worker_n = worker_n };
+	if (c->head.at == NOWHERE)
+		return true;
+	bool good = !mkdir(c->directory, 0700) || errno == EEXIST;
+	int directory = good ? open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	good = directory >= 0 && begin(r, c, directory);
+	if (!good)
+		snprintf(error, RECORDER_ERROR_BYTES, "capture: cannot use the directory %.300s: %s",
+			 c->directory, strerror(errno));
+	if (directory >= 0)
+		close(directory);
+	return good;
+}
+
+void recorder_close(struct recorder *r)
+{
+	if (!r->taps)
+		return;
+	writer_close(&r->writer);
+	close_taps(r);
+}
+
+struct taps *recorder_taps(const struct recorder *r, unsigned worker)
+{
+	return r->taps ? &r->taps[worker] : NULL;
+}

@@ -1,0 +1,35 @@
+#ifndef CONTROL_RECORDER_H
+#define CONTROL_RECORDER_H
+
+/*
+ * The capture log of this process, as control lives with it: its directory, the writer's thread and
+ * each worker's taps. There from the start to the end of the process, or not at all: whether there
+ * is one only a new process can change.
+ */
+
+#include "capture/tap.h"
+#include "capture/writer.h"
+#include "control/config.h"
+
+struct recorder {
+	struct taps *taps; /* owned, one for each worker; NULL: nothing is recorded */
+	struct feed **feeds;
+	unsigned worker_n;
+	struct writer writer;
+};
+
+#define RECORDER_ERROR_BYTES 512
+
+/*
+ * Makes the directory, mode 0700, where it is not there, and begins a series. False: `error` says
+ * why not. Without a section `capture` nothing is done.
+ */
+bool recorder_open(struct recorder *r, const struct config *c, unsigned worker_n,
+		   char error[RECORDER_ERROR_BYTES]);
+/* All workers are over: what they have put is written, and the series is sealed. */
+void recorder_close(struct recorder *r);
+
+/* Of that worker; NULL: nothing is recorded. */
+struct taps *recorder_taps(const struct recorder *r, unsigned worker);
+
+#endif
