@@ -212,6 +212,8 @@
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */
 #define LOSS_PAUSE_MS 1000
+/* What was written longer ago than this is not kept in the cache of files. */
+#define DISK_CACHED_BYTES (1024 * 1024)
 /* At most so long may a sync be put off to serve more of those that wait. */
 #define LOG_COMMIT_MS_MAX 1000
 /* A segment: large enough that its making does not show, small enough to be kept or dropped alone. */

@@ -18,6 +18,7 @@
 
 struct disk_file {
 	int fd;
+	uint64_t written, dropped; /* offsets */
 };
 
 struct kernel_disk {
@@ -41,16 +42,7 @@ static struct kernel_disk *kernel(struct disk *d)
 
 static int fill(int fd, uint64_t bytes)
 {
-	static const char zeros[256 * 1024];
-	for (uint64_t at = 0; at < bytes;) {
-		size_t n = bytes - at < sizeof zeros ? (size_t)(bytes - at) : sizeof zeros;
-		ssize_t written = pwrite(fd, zeros, n, (off_t)at);
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0)
-			at += (uint64_t)written;
-	}
-	return fsync(fd) ? -errno : 0;
+	return fallocate(fd, 0, 0, (off_t)bytes) || fsync(fd) ? -errno : 0;
 }
 
 /* A descriptor of a locked file with that room, or -errno. */
@@ -128,6 +120,7 @@ static int create(struct kernel_disk *k, struct disk_op *op)
 	op->file = malloc(sizeof *op->file);
 	must(op->file);
 	op->file->fd = fd;
+	op->file->written = op->file->dropped = 0;
 	begin_spare(k, op->at);
 	return 0;
 }
@@ -141,6 +134,7 @@ static int write_all(const struct disk_op *op)
 	must(n <= LOG_VECTORS);
 	for (unsigned i = 0; i < n; i++)
 		vectors[i] = op->vectors[i];
+	op->file->written = at;
 	while (first < n) {
 		ssize_t written = pwritev(op->file->fd, vectors + first, (int)(n - first), (off_t)at);
 		if (written < 0 && errno != EINTR)
@@ -148,12 +142,24 @@ static int write_all(const struct disk_op *op)
 		if (written < 0)
 			continue;
 		at += (uint64_t)written;
+		op->file->written = at;
 		for (; first < n && (size_t)written >= vectors[first].iov_len; first++)
 			written -= (ssize_t)vectors[first].iov_len;
 		if (first < n) {
 			vectors[first].iov_base = (char *)vectors[first].iov_base + written;
 			vectors[first].iov_len -= (size_t)written;
 		}
+	}
+	return 0;
+}
+
+static int sync_file(struct disk_file *f)
+{
+	if (fdatasync(f->fd))
+		return -errno;
+	if (f->written - f->dropped >= 2 * DISK_CACHED_BYTES) {
+		posix_fadvise(f->fd, (off_t)f->dropped, DISK_CACHED_BYTES, POSIX_FADV_DONTNEED);
+		f->dropped += DISK_CACHED_BYTES;
 	}
 	return 0;
 }
@@ -171,7 +177,7 @@ static int perform(struct kernel_disk *k, struct disk_op *op)
 	case DISK_WRITE:
 		return write_all(op);
 	case DISK_SYNC:
-		return fdatasync(op->file->fd) ? -errno : 0;
+		return sync_file(op->file);
 	case DISK_CUT:
 		return cut(op);
 	case DISK_REMOVE:
