@@ -24,6 +24,7 @@ struct command {
 	int (*run)(const struct command *c, int argc, char **argv);
 };
 
+int command_capture(const struct command *c, int argc, char **argv);
 int command_check(const struct command *c, int argc, char **argv);
 int command_classify(const struct command *c, int argc, char **argv);
 int command_demo(const struct command *c, int argc, char **argv);

@@ -25,6 +25,9 @@ static const struct command commands[] = {
 	  "  -o, --output FORM   text (default) or json\n"
 	  "\nReads the certificates that it names; opens no port. Exit code 0: good, 1: not.\n",
 	  command_check },
+	{ "capture", "ls|cat|verify|gaps|export ...",
+	  "Shows, verifies and exports what the capture log has.",
+	  "`crossfade capture --help` lists the commands.\n", command_capture },
 	{ "classify", "[--profile P] METHOD PATH [-o text|json]",
 	  "Says whether a request is a read or a write, and by which rule.",
 	  "      --profile P     opensearch (default) or http\n"

@@ -214,6 +214,8 @@
 #define LOSS_PAUSE_MS 1000
 /* What was written longer ago than this is not kept in the cache of files. */
 #define DISK_CACHED_BYTES (1024 * 1024)
+/* About the size at which a record for the replayer is whole: what its topics take. */
+#define TRAFFIC_RECORD_BYTES (1024 * 1024)
 /* At most so long may a sync be put off to serve more of those that wait. */
 #define LOG_COMMIT_MS_MAX 1000
 /* A segment: large enough that its making does not show, small enough to be kept or dropped alone. */

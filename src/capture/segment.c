@@ -25,6 +25,11 @@ static ssize_t read_at(int fd, void *to, size_t n, uint64_t at)
 /* Reads on behind what is there. False with errno. */
 static bool fill(struct segment *s)
 {
+	if (!s->bytes) {
+		s->room = READ_BYTES;
+		s->bytes = malloc(s->room);
+		must(s->bytes);
+	}
 	memmove(s->bytes, s->bytes + s->used, s->n - s->used);
 	s->n -= s->used;
 	s->used = 0;
@@ -120,9 +125,6 @@ enum segment_verdict segment_open(struct segment *s, int directory, const char *
 	}
 	s->at = sizeof s->head;
 	s->last_sequence = s->head.sequence - 1;
-	s->room = READ_BYTES;
-	s->bytes = malloc(s->room);
-	must(s->bytes);
 	return SEGMENT_FRAME;
 }
 

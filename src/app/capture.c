@@ -1,0 +1,223 @@
+#include "app/capture.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "control/config.h"
+#include "control/duration.h"
+#include "control/suggest.h"
+
+#define WHERE                                                                                      \
+	"  -c, --config FILE     the configuration, whose capture.directory is meant\n"            \
+	"      --directory DIR   the directory itself\n"
+#define WHICH                                                                                      \
+	"      --from TIME       what came then or later: 2026-11-24T05:00:00Z, or 10m: ago\n"     \
+	"      --to TIME         what came before that\n"                                          \
+	"      --path PATTERN    as a shell's: '/books/*'\n"                                       \
+	"      --method METHOD\n"                                                                  \
+	"      --status STATUS   404, 5xx, 400-499\n"
+
+static const struct command commands[] = {
+	{ "capture ls", "(-c FILE | --directory DIR) [-o text|json]", "Lists the segments.",
+	  WHERE "  -o, --output FORM     text (default) or json\n", capture_ls },
+	{ "capture cat",
+	  "(-c FILE | --directory DIR) [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD]\n"
+	  "           [--status STATUS] [-o text|json|raw] [--bodies] [--follow]",
+	  "Shows the exchanges, a line each, in the order in which they ended.",
+	  WHERE WHICH "  -o, --output FORM     text (default), json, or raw: the messages themselves\n"
+		      "      --bodies          in json: with the bodies\n"
+		      "      --follow          goes on with what comes\n",
+	  capture_cat },
+	{ "capture verify", "(-c FILE | --directory DIR) [-o text|json]",
+	  "Reads all of it: every frame, every checksum, every sequence.",
+	  WHERE "  -o, --output FORM     text (default) or json\n"
+		"\nExit code 0: it is whole, 1: it is damaged, or cannot be read.\n",
+	  capture_verify },
+	{ "capture gaps", "(-c FILE | --directory DIR) [-o text|json]",
+	  "Lists what passed without being recorded.",
+	  WHERE "  -o, --output FORM     text (default) or json\n", capture_gaps },
+	{ "capture export",
+	  "(-c FILE | --directory DIR) --format trafficstream|jsonl|har [--output FILE]\n"
+	  "           [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD] [--status STATUS]",
+	  "Writes the exchanges for other programs.",
+	  WHERE WHICH "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
+		      "      --output FILE     standard output unless it is given\n",
+	  capture_export },
+};
+#define COMMAND_N (sizeof commands / sizeof commands[0])
+
+/* --- the command --- */
+
+static const char *last_word(const struct command *c)
+{
+	return strchr(c->name, ' ') + 1;
+}
+
+static int list(FILE *to)
+{
+	fprintf(to, "Usage: crossfade capture COMMAND ...\n\n");
+	for (size_t i = 0; i < COMMAND_N; i++)
+		fprintf(to, "  %-8s %s\n", last_word(&commands[i]), commands[i].summary);
+	fprintf(to, "\nAll of them read the files alone, beside a running balancer or without one.\n"
+		    "`crossfade capture COMMAND --help` says more.\n");
+	return to == stdout ? EXIT_OK : EXIT_USAGE;
+}
+
+int command_capture(const struct command *c, int argc, char **argv)
+{
+	struct suggestion near;
+	if (argc < 2)
+		return list(stderr);
+	if (!strcmp(argv[1], "--help"))
+		return list(stdout);
+	suggest_open(&near, argv[1]);
+	for (size_t i = 0; i < COMMAND_N; i++) {
+		if (!strcmp(argv[1], last_word(&commands[i])))
+			return commands[i].run(&commands[i], argc - 1, argv + 1);
+		suggest_consider(&near, last_word(&commands[i]));
+	}
+	if (near.word)
+		return command_misused(c, "'%s' is not known; did you mean %s?", argv[1], near.word);
+	return command_misused(c, "'%s' is not known", argv[1]);
+}
+
+/* --- where --- */
+
+static struct reader *open_directory(const char *path, int *code)
+{
+	struct reader *r = reader_open(path);
+	if (!r) {
+		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", path, strerror(errno));
+		*code = EXIT_NO;
+	}
+	return r;
+}
+
+static struct reader *open_configured(const char *path, int *code)
+{
+	struct config *config = config_open(path);
+	struct reader *r = NULL;
+	*code = EXIT_NO;
+	if (config->complaints.n)
+		complaints_print(&config->complaints, stderr);
+	else if (config->capture.head.at == NOWHERE)
+		fprintf(stderr, "crossfade capture: %s has no section 'capture'\n", path);
+	else
+		r = open_directory(config->capture.directory, code);
+	config_close(config);
+	return r;
+}
+
+struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code)
+{
+	if (!o->config == !o->directory) {
+		*code = command_misused(c, "either -c FILE or --directory DIR is expected");
+		return NULL;
+	}
+	return o->config ? open_configured(o->config, code) : open_directory(o->directory, code);
+}
+
+int capture_failed(const struct reader *r)
+{
+	fprintf(stderr, "crossfade capture: cannot read %s: %s\n", reader_file(r), strerror(errno));
+	return EXIT_NO;
+}
+
+int capture_over_all(const struct command *c, int argc, char **argv,
+		     int (*what)(struct reader *r, bool json))
+{
+	struct capture_options o = { 0 };
+	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
+						  { 'o', "output", &o.output, NULL } };
+	bool json;
+	int code, operands = command_options(c, argc, argv, options, 3, &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!command_wants_json(c, o.output, &json))
+		return EXIT_USAGE;
+	struct reader *r = capture_open(c, &o, &code);
+	if (!r)
+		return code;
+	code = what(r, json);
+	reader_close(r);
+	return code;
+}
+
+/* --- which --- */
+
+static bool read_time(const char *text, uint64_t *ns)
+{
+	struct tm t = { 0 };
+	uint64_t ms;
+	if (duration_read(text, &ms)) {
+		*ns = clock_wall_ns() - ms * 1000000;
+		return true;
+	}
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &t);
+	char *fraction = NULL;
+	double part = end && *end == '.' ? strtod(end, &fraction) : 0;
+	end = fraction ? fraction : end;
+	if (!end || (*end && strcmp(end, "Z") != 0))
+		return false;
+	*ns = (uint64_t)timegm(&t) * 1000000000u + (uint64_t)(part * 1e9);
+	return true;
+}
+
+/* 404, 4xx, 400-499 */
+static bool read_status(const char *text, unsigned *least, unsigned *most)
+{
+	int n = 0;
+	if (sscanf(text, "%1uxx%n", least, &n) == 1 && n && !text[n]) {
+		*least *= 100;
+		*most = *least + 99;
+		return true;
+	}
+	n = 0;
+	if (sscanf(text, "%3u-%3u%n", least, most, &n) == 2 && n && !text[n])
+		return *least <= *most;
+	n = 0;
+	*most = sscanf(text, "%3u%n", least, &n) == 1 ? *least : 0;
+	return n && !text[n] && *least >= 100;
+}
+
+bool capture_filter_read(const struct command *c, struct capture_filter *f)
+{
+	f->to_ns = UINT64_MAX;
+	if (f->from && !read_time(f->from, &f->from_ns))
+		command_misused(c, "--from %s is no time: 2026-11-24T05:00:00Z, or 10m for ago",
+				f->from);
+	else if (f->to && !read_time(f->to, &f->to_ns))
+		command_misused(c, "--to %s is no time: 2026-11-24T05:00:00Z, or 10m for ago", f->to);
+	else if (f->status && !read_status(f->status, &f->least, &f->most))
+		command_misused(c, "--status %s is none: 404, 5xx, 400-499", f->status);
+	else
+		return true;
+	return false;
+}
+
+static bool matches(const char *pattern, struct span s)
+{
+	char *text = strndup(s.at ? s.at : "", s.n);
+	bool good = text && !fnmatch(pattern, text, 0);
+	free(text);
+	return good;
+}
+
+bool capture_wants(const struct capture_filter *f, const struct story *s)
+{
+	unsigned status = story_status(s);
+	if (s->first.wall_ns < f->from_ns || s->first.wall_ns >= f->to_ns)
+		return false;
+	if (f->method && !span_is(story_method(s), span_of(f->method)))
+		return false;
+	if (f->path && !matches(f->path, story_target(s)))
+		return false;
+	return !f->status || (status >= f->least && status <= f->most);
+}

@@ -1,0 +1,53 @@
+#ifndef APP_CAPTURE_H
+#define APP_CAPTURE_H
+
+/* What the subcommands of `crossfade capture` share: where the log is, and what of it is wanted. */
+
+#include "app/command.h"
+#include "capture/reader.h"
+#include "capture/story.h"
+
+/* Options of all of them; they begin the table. */
+struct capture_options {
+	const char *config, *directory, *output;
+};
+
+#define CAPTURE_OPTIONS(o)                                                                         \
+	{ 'c', "config", &(o)->config, NULL }, { 0, "directory", &(o)->directory, NULL }
+
+/* The reader that they ask for; NULL after a complaint, and *code is what to exit with. */
+struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code);
+/* Complains of what reader_next() has found; returns EXIT_NO. */
+int capture_failed(const struct reader *r);
+
+/* A subcommand that has no other options than where and -o text|json. */
+int capture_over_all(const struct command *c, int argc, char **argv,
+		     int (*what)(struct reader *r, bool json));
+
+/* Which exchanges are wanted; all members may be NULL. */
+struct capture_filter {
+	const char *from, *to, *path, *method, *status;
+	uint64_t from_ns, to_ns; /* as read; wall time */
+	unsigned least, most;	 /* of the status; 0: any */
+};
+
+#define FILTER_OPTIONS(f)                                                                          \
+	{ 0, "from", &(f)->from, NULL }, { 0, "to", &(f)->to, NULL },                              \
+		{ 0, "path", &(f)->path, NULL }, { 0, "method", &(f)->method, NULL },              \
+		{ 0, "status", &(f)->status, NULL }
+
+/* False after a complaint. */
+bool capture_filter_read(const struct command *c, struct capture_filter *f);
+bool capture_wants(const struct capture_filter *f, const struct story *s);
+
+/* The subcommands: as commands, argv[0] is their name. */
+int capture_ls(const struct command *c, int argc, char **argv);
+int capture_cat(const struct command *c, int argc, char **argv);
+int capture_verify(const struct command *c, int argc, char **argv);
+int capture_gaps(const struct command *c, int argc, char **argv);
+int capture_export(const struct command *c, int argc, char **argv);
+
+/* One exchange as an object; owned by the caller. */
+struct json_t *story_json(const struct story *s, bool bodies);
+
+#endif

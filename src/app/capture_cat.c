@@ -1,0 +1,159 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/capture.h"
+#include "base/clock.h"
+
+enum form { FORM_TEXT, FORM_JSON, FORM_RAW };
+
+struct cat {
+	enum form form;
+	bool bodies;
+	const struct capture_filter *filter;
+};
+
+/* --- one exchange --- */
+
+static uint64_t took_us(const struct story *s)
+{
+	const struct record_outcome *o = &s->outcome;
+	return o->answered_mono_ns > o->arrived_mono_ns
+		       ? (o->answered_mono_ns - o->arrived_mono_ns) / 1000
+		       : 0;
+}
+
+static void print_text(const struct story *s)
+{
+	char time[CLOCK_TEXT_BYTES];
+	struct span method = story_method(s), target = story_target(s);
+	clock_text(s->first.wall_ns, time);
+	printf("%s  %-7.*s %3u %-8s %9.2f ms  %8llu B in %8llu B out  ", time, (int)method.n,
+	       method.at, story_status(s), outcome_word(s), (double)took_us(s) / 1000,
+	       (unsigned long long)s->request_bytes, (unsigned long long)story_answer_bytes(s));
+	fwrite(target.at, 1, target.n, stdout);
+	putchar('\n');
+}
+
+static void put(struct story_text t)
+{
+	if (t.n)
+		fwrite(t.at, 1, t.n, stdout);
+}
+
+static void print_raw(const struct story *s)
+{
+	put(s->request_head);
+	put(s->request_body);
+	put(s->request_trailers);
+	put(s->answer_heads);
+	put(s->answer_body);
+	put(s->answer_trailers);
+}
+
+static void print_json(const struct story *s, bool bodies)
+{
+	json_t *j = story_json(s, bodies);
+	json_dumpf(j, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(j);
+}
+
+static void print(const struct cat *cat, const struct story *s)
+{
+	if (!capture_wants(cat->filter, s))
+		return;
+	switch (cat->form) {
+	case FORM_TEXT:
+		print_text(s);
+		return;
+	case FORM_JSON:
+		print_json(s, cat->bodies);
+		return;
+	case FORM_RAW:
+		print_raw(s);
+		return;
+	}
+}
+
+/* --- all of them --- */
+
+static void print_open(void *user, const struct story *s)
+{
+	print(user, s);
+}
+
+/* New ones are looked for now and then: the files are all that there is. */
+static void wait_for_more(void)
+{
+	fflush(stdout);
+	usleep(100000);
+}
+
+static int cat_all(struct reader *r, struct cat *cat, bool follow)
+{
+	struct stories *stories = stories_open(cat->bodies || cat->form == FORM_RAW);
+	struct reading reading;
+	enum reader_verdict v;
+	while ((v = reader_next(r, &reading)) != READER_ERROR) {
+		if (v == READER_END && !follow)
+			break;
+		if (v == READER_END) {
+			wait_for_more();
+			if (ferror(stdout))
+				break;
+		}
+		struct story *s = v == READER_FRAME ? stories_take(stories, &reading) : NULL;
+		if (!s)
+			continue;
+		print(cat, s);
+		story_free(s);
+	}
+	/* Those without an outcome: still under way, or the process was killed. */
+	if (v == READER_END)
+		stories_each_open(stories, print_open, cat);
+	stories_close(stories);
+	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
+}
+
+static bool read_form(const struct command *c, const char *output, enum form *form)
+{
+	static const char *const words[] = { "text", "json", "raw" };
+	*form = FORM_TEXT;
+	for (size_t i = 0; output && i < 3; i++)
+		if (!strcmp(output, words[i]))
+			*form = (enum form)i;
+	if (!output || !strcmp(output, words[*form]))
+		return true;
+	command_misused(c, "-o %s is not known; it can be text, json or raw", output);
+	return false;
+}
+
+int capture_cat(const struct command *c, int argc, char **argv)
+{
+	struct capture_options o = { 0 };
+	struct capture_filter filter = { 0 };
+	struct cat cat = { .filter = &filter };
+	bool follow = false;
+	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
+						  FILTER_OPTIONS(&filter),
+						  { 'o', "output", &o.output, NULL },
+						  { 0, "bodies", NULL, &cat.bodies },
+						  { 0, "follow", NULL, &follow } };
+	int code, operands = command_options(c, argc, argv, options,
+					     sizeof options / sizeof options[0], &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!read_form(c, o.output, &cat.form) || !capture_filter_read(c, &filter))
+		return EXIT_USAGE;
+	struct reader *r = capture_open(c, &o, &code);
+	if (!r)
+		return code;
+	code = cat_all(r, &cat, follow);
+	reader_close(r);
+	return code;
+}

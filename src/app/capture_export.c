@@ -1,0 +1,264 @@
+#include <errno.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "app/capture.h"
+#include "base/bug.h"
+#include "capture/traffic.h"
+
+enum format { FORMAT_TRAFFICSTREAM, FORMAT_JSONL, FORMAT_HAR, FORMATS };
+
+static const char *const formats[FORMATS] = { "trafficstream", "jsonl", "har" };
+
+/* Where it goes: through gzip for trafficstream, as it is for others. */
+struct target {
+	FILE *file;
+	gzFile packed;
+	bool failed;
+};
+
+/* --- TrafficStream --- */
+
+static void write_record(void *user, struct span connection, struct span record)
+{
+	struct target *t = user;
+	size_t room = record.n / 3 * 4 + 5;
+	char *text = malloc(room);
+	must(text);
+	int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)record.at,
+				(int)record.n);
+	t->failed |= gzwrite(t->packed, connection.at, (unsigned)connection.n) <= 0 ||
+		     gzwrite(t->packed, "|", 1) <= 0 ||
+		     gzwrite(t->packed, text, (unsigned)n) <= 0 || gzwrite(t->packed, "\n", 1) <= 0;
+	free(text);
+}
+
+static enum reader_verdict export_traffic(struct reader *r, struct target *t)
+{
+	const struct trafficstream_user user = { write_record, t };
+	struct traffic *traffic = traffic_open(&user);
+	struct reading reading;
+	enum reader_verdict v;
+	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
+		if (v == READER_FRAME)
+			traffic_take(traffic, &reading);
+	traffic_end(traffic);
+	traffic_close(traffic);
+	return v;
+}
+
+/* --- a line, or an entry, for each exchange --- */
+
+struct lines {
+	struct target *target;
+	const struct capture_filter *filter;
+	enum format format;
+	bool some;
+};
+
+/* What a head's fields are, as HAR has them. */
+static json_t *har_fields(struct story_text head, size_t from)
+{
+	json_t *list = json_array();
+	const char *at = head.n > from ? strstr(head.at + from, "\r\n") : NULL;
+	for (const char *end; at && (end = strstr(at + 2, "\r\n")) && end > at + 2; at = end) {
+		const char *name = at + 2, *colon = memchr(name, ':', (size_t)(end - name));
+		if (!colon)
+			continue;
+		const char *value = colon + 2 <= end ? colon + 2 : end;
+		json_array_append_new(list,
+				      json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name),
+						"value",
+						json_stringn_nocheck(value, (size_t)(end - value))));
+	}
+	return list;
+}
+
+static json_t *har_body(struct story_text body)
+{
+	json_t *text = json_stringn(body.at ? body.at : "", body.n);
+	if (text)
+		return json_pack("{s:s,s:o}", "mimeType", "", "text", text);
+	char *base64 = malloc(body.n / 3 * 4 + 5);
+	must(base64);
+	EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)body.at, (int)body.n);
+	json_t *j = json_pack("{s:s,s:s,s:s}", "mimeType", "", "encoding", "base64", "text", base64);
+	free(base64);
+	return j;
+}
+
+static json_t *har_url(const struct story *s)
+{
+	struct span target = story_target(s);
+	const char *host = s->request_head.n ? strcasestr(s->request_head.at, "\r\nhost: ") : NULL;
+	size_t n = host ? strcspn(host + 8, "\r") : 0;
+	return json_sprintf("%s://%.*s%.*s", s->request.tls ? "https" : "http", (int)n,
+			    host ? host + 8 : "", (int)target.n, target.at);
+}
+
+static json_t *har_entry(const struct story *s)
+{
+	json_t *all = story_json(s, false);
+	const char *time = json_string_value(json_object_get(all, "time"));
+	struct span method = story_method(s);
+	double ms = json_real_value(json_object_get(all, "latency")) * 1000;
+	json_t *request = json_pack(
+		"{s:s%,s:o,s:s,s:[],s:o,s:[],s:I,s:I}", "method", method.at ? method.at : "",
+		method.n, "url", har_url(s), "httpVersion", "HTTP/1.1", "cookies", "headers",
+		har_fields(s->request_head, 0), "queryString", "headersSize",
+		(json_int_t)s->request_head.n, "bodySize", (json_int_t)s->request_bytes);
+	if (s->request_body.n)
+		json_object_set_new(request, "postData", har_body(s->request_body));
+	json_t *content = har_body(s->answer_body);
+	json_object_set_new(content, "size", json_integer((json_int_t)s->answer_body.n));
+	json_t *response = json_pack(
+		"{s:i,s:s,s:s,s:[],s:o,s:o,s:s,s:I,s:I}", "status", (int)story_status(s),
+		"statusText", "", "httpVersion", "HTTP/1.1", "cookies", "headers",
+		har_fields(s->answer_heads, s->answer_at), "content", content, "redirectURL", "",
+		"headersSize", (json_int_t)(s->answer_heads.n - s->answer_at), "bodySize",
+		(json_int_t)s->answer_bytes);
+	json_t *entry = json_pack("{s:s,s:f,s:o,s:o,s:{},s:{s:i,s:f,s:i},s:O}", "startedDateTime",
+				  time, "time", ms, "request", request, "response", response,
+				  "cache", "timings", "send", 0, "wait", ms, "receive", 0,
+				  "_crossfade", all);
+	json_decref(all);
+	must(entry);
+	return entry;
+}
+
+static void write_story(struct lines *l, const struct story *s)
+{
+	if (!capture_wants(l->filter, s))
+		return;
+	json_t *j = l->format == FORMAT_HAR ? har_entry(s) : story_json(s, true);
+	if (l->format == FORMAT_HAR && l->some)
+		fputs(",\n", l->target->file);
+	json_dumpf(j, l->target->file, JSON_COMPACT);
+	if (l->format == FORMAT_JSONL)
+		putc('\n', l->target->file);
+	l->some = true;
+	json_decref(j);
+}
+
+static void write_open(void *user, const struct story *s)
+{
+	write_story(user, s);
+}
+
+static enum reader_verdict export_lines(struct reader *r, struct lines *l)
+{
+	struct stories *stories = stories_open(true);
+	struct reading reading;
+	enum reader_verdict v;
+	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR) {
+		struct story *s = v == READER_FRAME ? stories_take(stories, &reading) : NULL;
+		if (!s)
+			continue;
+		write_story(l, s);
+		story_free(s);
+	}
+	stories_each_open(stories, write_open, l);
+	stories_close(stories);
+	return v;
+}
+
+static enum reader_verdict export_har(struct reader *r, struct lines *l)
+{
+	fprintf(l->target->file,
+		"{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"crossfade\",\"version\":"
+		"\"%s\"},\"entries\":[\n",
+		CROSSFADE_VERSION);
+	enum reader_verdict v = export_lines(r, l);
+	fputs("\n]}}\n", l->target->file);
+	return v;
+}
+
+/* --- the command --- */
+
+static bool find_format(const struct command *c, const char *word, enum format *format)
+{
+	for (*format = 0; word && *format < FORMATS; ++*format)
+		if (!strcmp(word, formats[*format]))
+			return true;
+	command_misused(c, word ? "--format %s is not known; it can be trafficstream, jsonl or har"
+				: "--format is expected: trafficstream, jsonl or har",
+			word);
+	return false;
+}
+
+static bool open_target(struct target *t, const char *path, bool packed)
+{
+	t->file = path ? fopen(path, "wx") : stdout;
+	if (!t->file) {
+		fprintf(stderr, "crossfade capture: cannot make %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	t->packed = packed ? gzdopen(dup(fileno(t->file)), "w") : NULL;
+	return !packed || t->packed;
+}
+
+static bool close_target(struct target *t)
+{
+	bool good = !t->failed;
+	if (t->packed)
+		good = gzclose(t->packed) == Z_OK && good;
+	good = !ferror(t->file) && fflush(t->file) == 0 && good;
+	if (t->file != stdout)
+		good = fclose(t->file) == 0 && good;
+	if (!good)
+		fprintf(stderr, "crossfade capture: it could not all be written: %s\n",
+			strerror(errno));
+	return good;
+}
+
+static int export(struct reader *r, const char *path, enum format format,
+		  const struct capture_filter *filter)
+{
+	struct target t = { 0 };
+	struct lines l = { .target = &t, .filter = filter, .format = format };
+	if (!open_target(&t, path, format == FORMAT_TRAFFICSTREAM))
+		return EXIT_NO;
+	enum reader_verdict v = format == FORMAT_TRAFFICSTREAM ? export_traffic(r, &t)
+				: format == FORMAT_HAR	      ? export_har(r, &l)
+							      : export_lines(r, &l);
+	int code = v == READER_ERROR ? capture_failed(r) : EXIT_OK;
+	return close_target(&t) ? code : EXIT_NO;
+}
+
+static bool filters(const struct capture_filter *f)
+{
+	return f->from || f->to || f->path || f->method || f->status;
+}
+
+int capture_export(const struct command *c, int argc, char **argv)
+{
+	struct capture_options o = { 0 };
+	struct capture_filter filter = { 0 };
+	const char *word = NULL;
+	enum format format;
+	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
+						  FILTER_OPTIONS(&filter),
+						  { 0, "format", &word, NULL },
+						  { 0, "output", &o.output, NULL } };
+	int code, operands = command_options(c, argc, argv, options,
+					     sizeof options / sizeof options[0], &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!find_format(c, word, &format) || !capture_filter_read(c, &filter))
+		return EXIT_USAGE;
+	if (format == FORMAT_TRAFFICSTREAM && filters(&filter))
+		return command_misused(c, "trafficstream is whole connections: nothing can be left out");
+	struct reader *r = capture_open(c, &o, &code);
+	if (!r)
+		return code;
+	code = export(r, o.output, format, &filter);
+	reader_close(r);
+	return code;
+}

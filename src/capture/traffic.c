@@ -1,0 +1,285 @@
+#include "capture/traffic.h"
+
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/limits.h"
+
+/* One message on its way: as much of it as one observation may have. */
+struct message {
+	struct bytes bytes;
+	bool chunked;
+	bool segmented; /* parts of it were observed already */
+	uint32_t first_line_n, headers_n;
+};
+
+struct connection {
+	uint64_t generation, number;
+	uint16_t worker;
+	char node[SEGMENT_NODE_BYTES];
+	struct trafficstream stream;
+	struct message request, answer;
+};
+
+struct traffic {
+	const struct trafficstream_user *user;
+	void *tree; /* of struct connection */
+};
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_connections(const void *a, const void *b)
+{
+	const struct connection *x = a, *y = b;
+	int c = compare(x->generation, y->generation);
+	c = c ? c : compare(x->worker, y->worker);
+	return c ? c : compare(x->number, y->number);
+}
+
+static struct connection *connection_new(struct traffic *t, const struct connection *key,
+					 const char *node)
+{
+	char name[64];
+	struct connection *c = calloc(1, sizeof *c);
+	must(c);
+	*c = *key;
+	memcpy(c->node, node, sizeof c->node);
+	snprintf(name, sizeof name, "%llu-%u-%llu", (unsigned long long)c->generation, c->worker,
+		 (unsigned long long)c->number);
+	trafficstream_open(&c->stream, t->user, name, c->node);
+	struct connection **there = tsearch(c, &t->tree, compare_connections);
+	must(there && *there == c);
+	return c;
+}
+
+static struct connection *find(struct traffic *t, const struct reading *r, bool make)
+{
+	struct connection key = { .generation = r->segment->generation,
+				  .number = r->frame.connection,
+				  .worker = r->frame.worker };
+	struct connection **found = tfind(&key, &t->tree, compare_connections);
+	if (found)
+		return *found;
+	return make ? connection_new(t, &key, r->segment->node) : NULL;
+}
+
+static void connection_free(void *connection)
+{
+	struct connection *c = connection;
+	trafficstream_close(&c->stream);
+	bytes_free(&c->request.bytes);
+	bytes_free(&c->answer.bytes);
+	free(c);
+}
+
+/* --- messages --- */
+
+static bool has_length(struct span text)
+{
+	static const char name[] = "\r\ncontent-length:";
+	for (size_t i = 0; i + sizeof name - 1 <= text.n; i++)
+		if (span_is_nocase((struct span){ text.at + i, sizeof name - 1 }, SPAN(name)))
+			return true;
+	return false;
+}
+
+static struct message *way(struct connection *c, bool request)
+{
+	return request ? &c->request : &c->answer;
+}
+
+static void observe_part(struct connection *c, struct message *m, bool request, uint64_t wall_ns)
+{
+	if (m->bytes.n)
+		trafficstream_observe(&c->stream,
+				      request ? OBSERVE_READ_SEGMENT : OBSERVE_WRITE_SEGMENT, wall_ns,
+				      (struct span){ m->bytes.at, m->bytes.n });
+	m->bytes.n = 0;
+	m->segmented = true;
+}
+
+static void add(struct connection *c, bool request, uint64_t wall_ns, struct span s)
+{
+	struct message *m = way(c, request);
+	if (m->bytes.n && m->bytes.n + s.n > TRAFFIC_RECORD_BYTES / 2)
+		observe_part(c, m, request, wall_ns);
+	bytes_add(&m->bytes, s);
+}
+
+static void add_body(struct connection *c, bool request, uint64_t wall_ns, struct span s)
+{
+	char line[32];
+	if (!s.n)
+		return;
+	if (!way(c, request)->chunked) {
+		add(c, request, wall_ns, s);
+		return;
+	}
+	int n = snprintf(line, sizeof line, "%zx\r\n", s.n);
+	add(c, request, wall_ns, (struct span){ line, (size_t)n });
+	add(c, request, wall_ns, s);
+	add(c, request, wall_ns, SPAN("\r\n"));
+}
+
+static void end_message(struct connection *c, bool request, uint64_t wall_ns, struct span trailers)
+{
+	struct message *m = way(c, request);
+	if (m->chunked) {
+		add(c, request, wall_ns, SPAN("0\r\n"));
+		add(c, request, wall_ns, trailers);
+		add(c, request, wall_ns, SPAN("\r\n"));
+	}
+	if (m->segmented) {
+		observe_part(c, m, request, wall_ns);
+		trafficstream_observe(&c->stream, OBSERVE_SEGMENT_END, wall_ns, SPAN(""));
+	} else {
+		trafficstream_observe(&c->stream, request ? OBSERVE_READ : OBSERVE_WRITE, wall_ns,
+				      (struct span){ m->bytes.at, m->bytes.n });
+	}
+	if (request)
+		trafficstream_end_of_message(&c->stream, wall_ns, m->first_line_n, m->headers_n);
+	m->bytes.n = 0;
+	m->segmented = m->chunked = false;
+}
+
+static void begin_message(struct connection *c, bool request, const struct reading *r,
+			  struct span text)
+{
+	struct message *m = way(c, request);
+	bool end = r->frame.flags & FRAME_END;
+	const char *line_end = text.n ? memchr(text.at, '\n', text.n) : NULL;
+	m->first_line_n = line_end ? (uint32_t)(line_end - text.at) + 1 : 0;
+	m->headers_n = (uint32_t)text.n - m->first_line_n;
+	m->chunked = !end && !has_length(text) && text.n > 2;
+	if (m->chunked) {
+		add(c, request, r->frame.wall_ns, (struct span){ text.at, text.n - 2 });
+		add(c, request, r->frame.wall_ns, SPAN("Transfer-Encoding: chunked\r\n\r\n"));
+	} else {
+		add(c, request, r->frame.wall_ns, text);
+	}
+	if (end)
+		end_message(c, request, r->frame.wall_ns, SPAN(""));
+}
+
+/* --- frames --- */
+
+static struct span head_text(const struct reading *r, size_t note_bytes, uint32_t text_n)
+{
+	if (r->payload.n < note_bytes + text_n)
+		return SPAN("");
+	return (struct span){ r->payload.at + note_bytes, text_n };
+}
+
+static void take_request(struct connection *c, const struct reading *r)
+{
+	struct record_request note = { 0 };
+	if (r->payload.n >= sizeof note)
+		memcpy(&note, r->payload.at, sizeof note);
+	begin_message(c, true, r, head_text(r, sizeof note, note.text_n));
+}
+
+static void take_answer(struct connection *c, const struct reading *r)
+{
+	struct record_answer note = { 0 };
+	if (r->payload.n >= sizeof note)
+		memcpy(&note, r->payload.at, sizeof note);
+	begin_message(c, false, r, head_text(r, sizeof note, note.text_n));
+}
+
+/* What was not whole is no message that a replayer could do anything with. */
+static void forget(struct connection *c, bool request, uint64_t wall_ns)
+{
+	struct message *m = way(c, request);
+	if (request && m->segmented)
+		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
+	m->bytes.n = 0;
+	m->segmented = m->chunked = false;
+}
+
+static void take(struct connection *c, const struct reading *r)
+{
+	bool end = r->frame.flags & FRAME_END;
+	uint64_t now = r->frame.wall_ns;
+	bool request = r->frame.type <= FRAME_REQUEST_TRAILERS;
+	switch ((enum frame_type)r->frame.type) {
+	case FRAME_REQUEST_HEAD:
+		take_request(c, r);
+		return;
+	case FRAME_ANSWER_HEAD:
+		take_answer(c, r);
+		return;
+	case FRAME_REQUEST_BODY:
+	case FRAME_ANSWER_BODY:
+		add_body(c, request, now, r->payload);
+		if (end)
+			end_message(c, request, now, SPAN(""));
+		return;
+	case FRAME_REQUEST_TRAILERS:
+	case FRAME_ANSWER_TRAILERS:
+		end_message(c, request, now, r->payload);
+		return;
+	case FRAME_OUTCOME:
+		forget(c, true, now);
+		forget(c, false, now);
+		trafficstream_flush(&c->stream, false);
+		return;
+	case FRAME_GAP:
+	case FRAME_COMMIT:
+	case FRAME_CLOSE:
+	case FRAME_SEAL:
+	case FRAME_TYPES:
+		return;
+	}
+}
+
+void traffic_take(struct traffic *t, const struct reading *r)
+{
+	bool close = r->frame.type == FRAME_CLOSE;
+	if (r->frame.type > FRAME_OUTCOME && !close)
+		return;
+	struct connection *c = find(t, r, r->frame.type == FRAME_REQUEST_HEAD);
+	if (!c)
+		return;
+	if (!close) {
+		take(c, r);
+		return;
+	}
+	trafficstream_observe(&c->stream, OBSERVE_CLOSE, r->frame.wall_ns, SPAN(""));
+	trafficstream_flush(&c->stream, true);
+	tdelete(c, &t->tree, compare_connections);
+	connection_free(c);
+}
+
+/* --- a life --- */
+
+static void flush_node(const void *node, VISIT which, int depth)
+{
+	(void)depth;
+	if (which == postorder || which == leaf)
+		trafficstream_flush(&(*(struct connection *const *)node)->stream, false);
+}
+
+void traffic_end(struct traffic *t)
+{
+	twalk(t->tree, flush_node);
+}
+
+struct traffic *traffic_open(const struct trafficstream_user *user)
+{
+	struct traffic *t = calloc(1, sizeof *t);
+	must(t);
+	t->user = user;
+	return t;
+}
+
+void traffic_close(struct traffic *t)
+{
+	tdestroy(t->tree, connection_free);
+	free(t);
+}

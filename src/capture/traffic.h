@@ -1,0 +1,21 @@
+#ifndef CAPTURE_TRAFFIC_H
+#define CAPTURE_TRAFFIC_H
+
+/*
+ * What is recorded, as TrafficStreams: each connection's requests and answers in their order, as
+ * they would stand on an HTTP/1.1 connection. Bodies without a length are chunked anew.
+ */
+
+#include "capture/reader.h"
+#include "capture/trafficstream.h"
+
+struct traffic;
+
+
+struct traffic *traffic_open(const struct trafficstream_user *user);
+void traffic_take(struct traffic *t, const struct reading *r);
+/* No more comes: connections that are open are handed over as far as they go. */
+void traffic_end(struct traffic *t);
+void traffic_close(struct traffic *t);
+
+#endif

@@ -1,0 +1,68 @@
+#ifndef CAPTURE_TRAFFICSTREAM_H
+#define CAPTURE_TRAFFICSTREAM_H
+
+/*
+ * One connection as TrafficStream records, the protobuf that the Migration Assistant's replayer
+ * reads: a record holds observations in their order, and is handed over when it has grown to about
+ * TRAFFIC_RECORD_BYTES, when a request was answered, or when the connection is over.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+/* The numbers of fields of an observation. */
+enum observation {
+	OBSERVE_READ = 4,
+	OBSERVE_READ_SEGMENT = 5,
+	OBSERVE_RELEASED = 6,
+	OBSERVE_WRITE = 8,
+	OBSERVE_WRITE_SEGMENT = 9,
+	OBSERVE_CLOSE = 11,
+	OBSERVE_SEGMENT_END = 14,
+	OBSERVE_END_OF_MESSAGE = 15,
+	OBSERVE_DROPPED = 16,
+};
+
+struct bytes {
+	char *at; /* owned */
+	size_t n, room;
+};
+
+void bytes_add(struct bytes *b, struct span s);
+void bytes_free(struct bytes *b);
+
+struct trafficstream_user {
+	/* A record is whole; both texts stay until the call returns. */
+	void (*record)(void *user, struct span connection, struct span record);
+	void *user;
+};
+
+struct trafficstream {
+	const struct trafficstream_user *user; /* borrowed */
+	char connection[64];
+	const char *node; /* borrowed */
+	struct bytes observations;
+	uint32_t records;  /* handed over */
+	uint32_t requests; /* whose ends were observed; and how many when this record began: */
+	uint32_t requests_before;
+	bool unterminated, unterminated_before; /* the last observation is part of a request */
+};
+
+void trafficstream_open(struct trafficstream *t, const struct trafficstream_user *user,
+			const char *connection, const char *node);
+/* Nothing is handed over any more. */
+void trafficstream_close(struct trafficstream *t);
+
+/* `data` of the kinds that have it. */
+void trafficstream_observe(struct trafficstream *t, enum observation what, uint64_t wall_ns,
+			   struct span data);
+/* The end of a request; 0: the lengths are not told. */
+void trafficstream_end_of_message(struct trafficstream *t, uint64_t wall_ns, uint32_t first_line_n,
+				  uint32_t headers_n);
+/* Hands over what was observed, if anything was; `last`: and nothing follows. */
+void trafficstream_flush(struct trafficstream *t, bool last);
+
+#endif
