@@ -20,6 +20,7 @@ enum step {
 	STEP_SYNCING,
 	STEP_SEALING, /* the last frame of a segment is written */
 	STEP_SEALED,  /* and synced */
+	STEP_TRIMMING, /* its room that is not used goes: the seal is the file's end */
 	STEP_CUTTING, /* what is not durable goes */
 	STEP_OVER,
 };
@@ -452,6 +453,13 @@ static void synced(struct journal *j)
 static void sealed(struct journal *j)
 {
 	durable(j);
+	j->step = STEP_TRIMMING;
+	disk_cut(j->config.disk, &j->op, j->file, j->durable_at);
+}
+
+/* Where it did not work the file is longer than it need be. */
+static void trimmed(struct journal *j)
+{
 	let_go_of_segment(j);
 	if (j->stopping && !j->cursor)
 		be_over(j);
@@ -468,6 +476,9 @@ static void disk_says(struct disk_op *op)
 		return;
 	case STEP_CUTTING:
 		cut(j);
+		return;
+	case STEP_TRIMMING:
+		trimmed(j);
 		return;
 	case STEP_BEGINNING:
 	case STEP_WRITING:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -101,6 +102,20 @@ enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint6
 	}
 	*hole_bytes = s->at - from;
 	return SEGMENT_FRAME;
+}
+
+bool segment_is_sealed(const struct segment *s)
+{
+	uint8_t bytes[sizeof(struct frame)];
+	struct frame f;
+	struct span payload;
+	struct stat file;
+	if (fstat(s->fd, &file) || file.st_size < (off_t)(sizeof s->head + sizeof bytes))
+		return false;
+	uint64_t at = (uint64_t)file.st_size - sizeof bytes;
+	return read_at(s->fd, bytes, sizeof bytes, at) == sizeof bytes &&
+	       frame_read(bytes, sizeof bytes, s->head.id, &f, &payload) == FRAME_GOOD &&
+	       f.type == FRAME_SEAL;
 }
 
 bool segment_is_live(const struct segment *s)

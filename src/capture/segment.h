@@ -45,6 +45,9 @@ enum segment_verdict segment_next(struct segment *s, struct frame *f, struct spa
  */
 enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint64_t *written_bytes);
 
+/* Whether its file ends with the seal, as one does whose writer came to its end. */
+bool segment_is_sealed(const struct segment *s);
+
 /* Whether a process has it open for writing. */
 bool segment_is_live(const struct segment *s);
 

@@ -11,6 +11,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "capture/recovery.h"
 #include "capture/series.h"
 
 #define KEY_FILE "redact.key"
@@ -68,6 +69,25 @@ static void close_taps(struct recorder *r)
 	r->feeds = NULL;
 }
 
+/* Says what the last one has left, when it did not end well. */
+static bool put_in_order(int directory)
+{
+	struct recovery found;
+	if (!recover(directory, &found))
+		return false;
+	if (found.segments)
+		log_line(LOG_WARN,
+			 "capture: %u segments had no end: the process before was killed; %llu torn "
+			 "bytes behind their last good frame were cut off",
+			 found.segments, (unsigned long long)found.torn_bytes);
+	if (found.holes)
+		log_line(LOG_ERROR,
+			 "capture: %u holes with good frames behind them: `crossfade capture verify` "
+			 "says whether that is damage",
+			 found.holes);
+	return true;
+}
+
 static bool begin(struct recorder *r, const struct config_capture *c, int directory)
 {
 	uint8_t key[REDACT_KEY_BYTES];
@@ -76,7 +96,7 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 		.commit_ns = c->commit_ms * 1000000ull,
 		.segment_bytes = c->segment_bytes,
 	};
-	if (!take_key(directory, key) || !series_next(directory, &w.generation))
+	if (!take_key(directory, key) || !put_in_order(directory) || !series_next(directory, &w.generation))
 		return false;
 	open_taps(r, key);
 	w.feeds = r->feeds;

@@ -29,11 +29,11 @@ struct flaw {
 	bool in_body; /* its head is right: a node gets to see it */
 };
 
-enum outcome {
-	OUTCOME_OPEN,
-	OUTCOME_ANSWERED, /* by a node, whole */
-	OUTCOME_MADE_HERE,
-	OUTCOME_LOST, /* the connection ended first */
+enum ask_outcome {
+	ASK_OPEN,
+	ASK_ANSWERED, /* by a node, whole */
+	ASK_MADE_HERE,
+	ASK_LOST, /* the connection ended first */
 };
 
 struct ask {
@@ -70,7 +70,7 @@ struct ask {
 	bool arrived;		/* all of it did */
 	uint64_t slammed_ms;	/* its tunnel's node has reset it; 0: no */
 	uint64_t request_heard; /* bytes of its body that have */
-	enum outcome outcome;
+	enum ask_outcome outcome;
 	unsigned status;
 };
 

@@ -584,7 +584,7 @@ void judge_answer(struct world *w, const struct client *c, struct ask *a, const 
 	else
 		judge_from_node(w, a, r);
 	judge_closing(w, a, r);
-	a->outcome = here ? OUTCOME_MADE_HERE : OUTCOME_ANSWERED;
+	a->outcome = here ? ASK_MADE_HERE : ASK_ANSWERED;
 	a->status = r->status;
 }
 
@@ -611,7 +611,7 @@ static bool may_lose(const struct world *w, const struct client *c)
 		const struct ask *a = &c->asks[i];
 		enum fate f = a->deed.fate;
 		bool is_rest = a->body_n > DROPPED_BODY_BYTES || a->trailers;
-		if (a->outcome == OUTCOME_MADE_HERE && is_rest)
+		if (a->outcome == ASK_MADE_HERE && is_rest)
 			return true;
 		if ((a->too_large && a->framing == FRAMED_CHUNKED) || ask_may_leave_rest(a) ||
 		    (a->deed.slams && a->deed.tunnel))
@@ -643,7 +643,7 @@ static void lose_rest(struct world *w, struct client *c)
 		struct ask *a = &c->asks[i];
 		if (!may_lose_by_stop(w, c, a) && !may_lose(w, c))
 			judge_fail(w, "one answer", "request %llu gets none", number(a->id));
-		a->outcome = OUTCOME_LOST;
+		a->outcome = ASK_LOST;
 	}
 }
 
@@ -655,7 +655,7 @@ static void judge_tunnel_end(const struct world *w, struct client *c)
 	if (is_calm(w) && !a->deed.slams && c->tunnel_n < n)
 		judge_fail(w, "bytes are equal", "the tunnel of request %llu brought %llu of %llu",
 			   number(a->id), number(c->tunnel_n), number(a->body_n));
-	a->outcome = OUTCOME_ANSWERED;
+	a->outcome = ASK_ANSWERED;
 }
 
 void judge_finished(struct world *w, struct client *c)
@@ -736,7 +736,7 @@ static bool is_wanted(const struct world *w, const struct client *c)
 	for (const struct ask *a = c->asks; a < last; a++)
 		if (ask_may_close(a))
 			return false;
-	return is_calm(w) && !may_be_retired(w, c) && last->sent && last->outcome == OUTCOME_OPEN &&
+	return is_calm(w) && !may_be_retired(w, c) && last->sent && last->outcome == ASK_OPEN &&
 	       !last->too_large && last->deed.fate == FATE_WHOLE && !deed_is_early(&last->deed);
 }
 

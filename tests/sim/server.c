@@ -404,7 +404,7 @@ void server_turn(struct server *s)
 /* Its last answer has come to its client whole, and nothing has been asked since. */
 static bool is_idle(const struct visit *v)
 {
-	return !v->ask && v->latest && v->latest->outcome == OUTCOME_ANSWERED &&
+	return !v->ask && v->latest && v->latest->outcome == ASK_ANSWERED &&
 	       peer_is_awake(&v->peer) && !v->peer.at_end && !v->peer.closing;
 }
 

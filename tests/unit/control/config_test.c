@@ -175,7 +175,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "    just text\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, sticky, override, timeouts, admin, log, workers, profile, io, state\n"
+		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -254,9 +254,9 @@ static void a_complaint_shows_the_place(void **state)
 		{ KIT_CONFIG "profile: solr\n",
 		  "f.yaml:6:10: profile: unknown value 'solr'; it can be: http, opensearch\n"
 		  "    profile: solr\n             ^\n" },
-		{ KIT_CONFIG "capture: { directory: x }\n",
-		  "f.yaml:6:1: capture: is not available in this version\n"
-		  "    capture: { directory: x }\n    ^\n" },
+		{ KIT_CONFIG "routes: []\n",
+		  "f.yaml:6:1: routes: is not available in this version\n"
+		  "    routes: []\n    ^\n" },
 		{ KIT_CONFIG "workers: 0\n",
 		  "f.yaml:6:10: workers: '0' is not auto or a number from 1 to "
 		  "128\n    workers: 0\n             ^\n" },
@@ -573,10 +573,10 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, log, workers, profile, io, state\n"
+		"weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"sticky, override, timeouts, admin, log, workers, profile, io, state\n"
+		"sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 

@@ -1,0 +1,439 @@
+#include "unit/cmocka_all.h"
+
+#include <stdio.h>
+
+#include "unit/capture/kit.h"
+
+/* What a directory has, as a reader finds it. */
+struct found {
+	struct frame frames[256];
+	struct record_gap gaps[8];
+	unsigned n, gap_n;
+};
+
+struct world {
+	struct kit_disk disk;
+	struct journal *journal;
+	struct bufs bufs;
+	struct feed feed;
+	struct feed *feeds[1];
+	uint64_t now_ns;
+	unsigned wakes, feed_wakes;
+	struct feed_wait wait;
+	unsigned settled;
+	bool durable;
+};
+
+static uint64_t chance(void *world)
+{
+	struct world *w = world;
+	return 0x9e3779b97f4a7c15u * (w->disk.file_n + 1);
+}
+
+static void woken(void *world)
+{
+	struct world *w = world;
+	w->wakes++;
+}
+
+static void feed_woken(struct feed *f)
+{
+	struct world *w = f->owner;
+	w->feed_wakes++;
+}
+
+static void settled(struct feed_wait *wait, bool durable)
+{
+	struct world *w = list_entry(wait, struct world, wait);
+	w->settled++;
+	w->durable = durable;
+}
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	kit_disk_open(&w->disk);
+	bufs_open(&w->bufs);
+	feed_open(&w->feed, 3);
+	w->feeds[0] = &w->feed;
+	w->now_ns = 1000000000;
+	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
+							     .generation = 7,
+							     .node = "a",
+							     .chance = chance,
+							     .world = w,
+							     .segment_bytes = SEGMENT_BYTES_MIN,
+							     .queue_bytes = LOG_QUEUE_BYTES,
+							     .feeds = w->feeds,
+							     .feed_n = 1,
+							     .wake = woken });
+	feed_attach(&w->feed, w->journal);
+	feed_own(&w->feed, &w->bufs, feed_woken, w);
+	list_init(&w->wait.link);
+	w->wait.settled = settled;
+	*state = w;
+	return 0;
+}
+
+/* Until nothing is to be done now. */
+static void turn(struct world *w)
+{
+	do
+		journal_turn(w->journal, w->now_ns, w->now_ns + 5);
+	while (kit_run(&w->disk));
+	feed_look(&w->feed, w->now_ns, w->now_ns + 5);
+}
+
+static void pass(struct world *w, unsigned ms)
+{
+	w->now_ns += ms * 1000000ull;
+	turn(w);
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	journal_stop(w->journal);
+	turn(w);
+	turn(w);
+	assert_int_equal(journal_state(w->journal), JOURNAL_OVER);
+	journal_close(w->journal);
+	feed_close(&w->feed);
+	bufs_close(&w->bufs);
+	disk_free(&w->disk.disk);
+	free(w);
+	return 0;
+}
+
+/* A request's head of a write, and who waits for it. */
+static void put(struct world *w, uint64_t connection, bool wait)
+{
+	struct frame f = { .type = FRAME_REQUEST_HEAD,
+			   .flags = FRAME_WRITE | FRAME_END,
+			   .connection = connection,
+			   .ordinal = 1 };
+	struct span text = SPAN("POST / HTTP/1.1\r\n\r\n");
+	feed_put(&w->feed, &f, &text, 1, NULL);
+	if (wait)
+		feed_wait(&w->feed, &w->wait);
+	feed_push(&w->feed);
+}
+
+static void read_file(const uint8_t *bytes, struct found *to)
+{
+	struct segment_head head;
+	struct frame f;
+	struct span payload;
+	size_t at = sizeof head;
+	memcpy(&head, bytes, sizeof head);
+	if (!segment_head_is_good(&head))
+		return;
+	while (frame_read(bytes + at, KIT_FILE_BYTES - at, head.id, &f, &payload) == FRAME_GOOD) {
+		assert_true(to->n < 256);
+		if (f.type == FRAME_GAP)
+			memcpy(&to->gaps[to->gap_n++], payload.at, sizeof to->gaps[0]);
+		to->frames[to->n++] = f;
+		at += frame_bytes(&f);
+	}
+}
+
+/* What outlasts a crash now. */
+static struct found survivors(const struct world *w)
+{
+	struct found found = { .n = 0 };
+	for (unsigned i = 0; i < w->disk.file_n; i++)
+		read_file(w->disk.files[i].synced, &found);
+	return found;
+}
+
+static bool has(const struct world *w, uint64_t connection)
+{
+	struct found all = survivors(w);
+	for (unsigned i = 0; i < all.n; i++)
+		if (all.frames[i].type == FRAME_REQUEST_HEAD &&
+		    all.frames[i].connection == connection)
+			return true;
+	return false;
+}
+
+/* --- as it should be --- */
+
+static void who_waits_hears_when_it_is_durable(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+	put(w, 1, true);
+	assert_true(w->wakes > 0);
+	journal_turn(w->journal, w->now_ns, 0);
+	assert_true(kit_run(&w->disk)); /* written, not synced */
+	feed_look(&w->feed, 0, 0);
+	assert_int_equal(w->settled, 0);
+	assert_false(has(w, 1));
+	turn(w);
+	assert_int_equal(w->settled, 1);
+	assert_true(w->durable && has(w, 1) && w->feed_wakes == 1);
+}
+
+static void nobody_waits_for_a_read_and_it_is_written_in_a_while(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, false);
+	turn(w);
+	pass(w, LOG_LAZY_MS - 1);
+	assert_false(has(w, 1));
+	assert_int_equal(journal_deadline_ns(w->journal) - w->now_ns, 1000000);
+	pass(w, 1);
+	assert_true(has(w, 1));
+}
+
+static void many_are_one_sync(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	unsigned before = w->disk.syncs;
+	for (uint64_t i = 0; i < 50; i++)
+		put(w, i, i == 30);
+	turn(w);
+	assert_int_equal(w->disk.syncs, before + 1);
+	for (uint64_t i = 0; i < 50; i++)
+		assert_true(has(w, i));
+}
+
+static void sequences_have_no_gap_and_commits_say_what_was_durable(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	for (uint64_t i = 0; i < 20; i++) {
+		put(w, i, true);
+		turn(w);
+	}
+	struct found all = survivors(w);
+	assert_int_equal(all.n, 40);
+	for (unsigned i = 0; i < all.n; i++) {
+		assert_int_equal(all.frames[i].sequence, i + 1);
+		assert_int_equal(all.frames[i].type, i % 2 ? FRAME_REQUEST_HEAD : FRAME_COMMIT);
+		assert_int_equal(all.frames[i].worker, i % 2 ? 3 : 0);
+	}
+}
+
+static void a_full_segment_is_sealed_and_the_next_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct frame f = { .type = FRAME_REQUEST_BODY };
+	static char bytes[60000];
+	struct span part = { bytes, sizeof bytes };
+	turn(w);
+	for (int i = 0; i < 40; i++) {
+		feed_put(&w->feed, &f, &part, 1, NULL);
+		feed_push(&w->feed);
+		pass(w, LOG_LAZY_MS);
+	}
+	assert_int_equal(w->disk.file_n, 3);
+	assert_string_equal(w->disk.files[2].name, "00000007-00000003.capture");
+	struct found all = survivors(w);
+	unsigned seals = 0, bodies = 0;
+	for (unsigned i = 0; i < all.n; i++) {
+		assert_int_equal(all.frames[i].sequence, i + 1);
+		seals += all.frames[i].type == FRAME_SEAL;
+		bodies += all.frames[i].type == FRAME_REQUEST_BODY;
+	}
+	assert_int_equal(seals, 2);
+	assert_int_equal(bodies, 40);
+}
+
+static void a_body_is_written_from_where_it_is(void **state)
+{
+	struct world *w = *state;
+	struct chain body = { 0 };
+	struct frame f = { .type = FRAME_REQUEST_BODY, .flags = FRAME_END };
+	turn(w);
+	for (int i = 0; i < 700; i++) {
+		struct block *k = block_take(&w->bufs, BLOCK_SMALL, NULL);
+		memset(k->data, 'a' + i % 26, 3);
+		chain_add(&body, k, k->data, 3);
+	}
+	feed_put(&w->feed, &f, NULL, 0, &body);
+	chain_drop(&body);
+	assert_true(w->bufs.bytes_out > 0);
+	feed_wait(&w->feed, &w->wait);
+	feed_push(&w->feed);
+	turn(w);
+	assert_true(w->durable);
+	assert_int_equal(w->bufs.bytes_out, 0);
+	struct found all = survivors(w);
+	size_t bytes = 0, ends = 0;
+	for (unsigned i = 0; i < all.n; i++) {
+		bytes += all.frames[i].type == FRAME_REQUEST_BODY ? all.frames[i].payload_n : 0;
+		ends += (all.frames[i].flags & FRAME_END) != 0;
+	}
+	assert_int_equal(bytes, 2100);
+	assert_int_equal(ends, 1);
+}
+
+/* --- as it should not be --- */
+
+static void what_is_refused_is_not_in_the_log(void **state)
+{
+	static const enum disk_verb verbs[] = { DISK_WRITE, DISK_SYNC };
+	struct world *w = *state;
+	turn(w);
+	for (uint64_t i = 0; i < 2; i++) {
+		put(w, 2 * i, true);
+		turn(w);
+		assert_true(w->durable);
+		w->disk.fail = verbs[i];
+		w->disk.error = -EIO;
+		w->disk.torn = 100000;
+		put(w, 2 * i + 1, true);
+		turn(w);
+		assert_int_equal(w->settled, 2 * i + 2);
+		assert_false(w->durable);
+		assert_int_equal(journal_state(w->journal), JOURNAL_UNAVAILABLE);
+		assert_int_equal(journal_error(w->journal), -EIO);
+		pass(w, LOG_PROBE_MS);
+		assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+		assert_true(has(w, 2 * i));
+		assert_false(has(w, 2 * i + 1));
+	}
+	struct found all = survivors(w);
+	for (unsigned i = 0; i < all.n; i++)
+		assert_int_equal(all.frames[i].sequence, i + 1);
+}
+
+static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, true);
+	turn(w);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	put(w, 2, true);
+	journal_turn(w->journal, w->now_ns, 0);
+	kit_run(&w->disk);
+	kit_run(&w->disk); /* the sync fails */
+	w->disk.fail = DISK_CUT;
+	w->disk.error = -EIO;
+	turn(w);
+	assert_false(w->durable);
+	pass(w, LOG_PROBE_MS);
+	put(w, 3, true);
+	turn(w);
+	struct found all = survivors(w);
+	uint64_t last = 0;
+	for (unsigned i = 0; i < all.n; i++) {
+		assert_true(all.frames[i].sequence > last);
+		last = all.frames[i].sequence;
+	}
+	assert_int_equal(last, 6); /* commit and head, three times */
+}
+
+static void a_full_disk_is_tried_again_and_a_gap_tells_what_passed(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	w->disk.fail = DISK_WRITE;
+	w->disk.error = -ENOSPC;
+	put(w, 1, true);
+	turn(w);
+	w->disk.fail = DISK_CREATE;
+	w->disk.error = -ENOSPC;
+	w->disk.always = true;
+	for (int i = 0; i < 5; i++) {
+		pass(w, LOG_PROBE_MS);
+		assert_int_equal(journal_state(w->journal), JOURNAL_UNAVAILABLE);
+		feed_lose(&w->feed, GAP_UNAVAILABLE, LOSS_READ);
+		feed_lose(&w->feed, GAP_UNAVAILABLE, LOSS_WRITE);
+	}
+	uint64_t last_ns = w->now_ns;
+	w->disk.error = 0;
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+	struct found all = survivors(w);
+	assert_int_equal(all.gap_n, 1);
+	assert_int_equal(all.gaps[0].reads, 5);
+	assert_int_equal(all.gaps[0].writes, 5);
+	assert_int_equal(all.gaps[0].reason, GAP_UNAVAILABLE);
+	assert_int_equal(all.gaps[0].last_mono_ns, last_ns);
+	pass(w, 10 * LOG_PROBE_MS);
+	assert_int_equal(survivors(w).gap_n, 1); /* it is told once */
+}
+
+static void reads_that_gave_way_are_told_of_without_a_failure(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	feed_look(&w->feed, w->now_ns, w->now_ns);
+	feed_lose(&w->feed, GAP_SHED, LOSS_READ);
+	pass(w, LOSS_PAUSE_MS);
+	struct found all = survivors(w);
+	assert_int_equal(all.gap_n, 1);
+	assert_int_equal(all.gaps[0].reason, GAP_SHED);
+	assert_int_equal(all.gaps[0].reads, 1);
+}
+
+static void an_outcome_that_is_lost_is_counted(void **state)
+{
+	struct world *w = *state;
+	struct frame f = { .type = FRAME_OUTCOME, .flags = FRAME_WRITE | FRAME_END };
+	turn(w);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	feed_put(&w->feed, &f, NULL, 0, NULL);
+	feed_wait(&w->feed, &w->wait);
+	feed_push(&w->feed);
+	turn(w);
+	assert_false(w->durable);
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(survivors(w).gaps[0].outcomes, 1);
+}
+
+static void what_is_pushed_while_it_is_unavailable_fails_at_once(void **state)
+{
+	struct world *w = *state;
+	w->disk.fail = DISK_CREATE;
+	w->disk.error = -EACCES;
+	turn(w);
+	put(w, 1, true);
+	turn(w);
+	assert_int_equal(w->settled, 1);
+	assert_false(w->durable);
+}
+
+static void a_stop_writes_what_is_there_and_seals(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, false);
+	journal_stop(w->journal);
+	turn(w);
+	assert_int_equal(journal_state(w->journal), JOURNAL_OVER);
+	struct found all = survivors(w);
+	assert_int_equal(all.frames[all.n - 1].type, FRAME_SEAL);
+	assert_int_equal(all.frames[all.n - 1].flags, FRAME_LAST);
+	assert_true(has(w, 1));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(who_waits_hears_when_it_is_durable),
+		TEST(nobody_waits_for_a_read_and_it_is_written_in_a_while),
+		TEST(many_are_one_sync),
+		TEST(sequences_have_no_gap_and_commits_say_what_was_durable),
+		TEST(a_full_segment_is_sealed_and_the_next_goes_on),
+		TEST(a_body_is_written_from_where_it_is),
+		TEST(what_is_refused_is_not_in_the_log),
+		TEST(a_log_that_cannot_be_cut_back_uses_no_number_twice),
+		TEST(a_full_disk_is_tried_again_and_a_gap_tells_what_passed),
+		TEST(reads_that_gave_way_are_told_of_without_a_failure),
+		TEST(an_outcome_that_is_lost_is_counted),
+		TEST(what_is_pushed_while_it_is_unavailable_fails_at_once),
+		TEST(a_stop_writes_what_is_there_and_seals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
