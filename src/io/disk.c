@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -23,6 +25,7 @@ struct disk_file {
 
 struct kernel_disk {
 	struct disk disk;
+	char *path; /* owned */
 	int directory;
 	struct spare {
 		pthread_t thread;
@@ -105,10 +108,30 @@ static int take_spare(struct kernel_disk *k, uint64_t bytes)
 
 /* --- the verbs --- */
 
+/* The directory may have been taken away, and made again. */
+static int reopen_directory(struct kernel_disk *k)
+{
+	int fd = open(k->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(k->directory);
+	k->directory = fd;
+	return 0;
+}
+
+static int take_room(struct kernel_disk *k, uint64_t bytes)
+{
+	int fd = take_spare(k, bytes);
+	if (fd != -ENOENT)
+		return fd;
+	int error = reopen_directory(k);
+	return error ? error : make_file(k->directory, k->spare.name, bytes);
+}
+
 /* Its name comes last: nobody ever sees it unlocked, or without its room. */
 static int create(struct kernel_disk *k, struct disk_op *op)
 {
-	int fd = take_spare(k, op->at);
+	int fd = take_room(k, op->at);
 	if (fd < 0)
 		return fd;
 	if (renameat2(k->directory, k->spare.name, k->directory, op->name, RENAME_NOREPLACE) ||
@@ -153,10 +176,14 @@ static int write_all(const struct disk_op *op)
 	return 0;
 }
 
+/* A file whose name is gone would be durable for nobody. */
 static int sync_file(struct disk_file *f)
 {
-	if (fdatasync(f->fd))
+	struct stat file;
+	if (fdatasync(f->fd) || fstat(f->fd, &file))
 		return -errno;
+	if (!file.st_nlink)
+		return -ENOENT;
 	if (f->written - f->dropped >= 2 * DISK_CACHED_BYTES) {
 		posix_fadvise(f->fd, (off_t)f->dropped, DISK_CACHED_BYTES, POSIX_FADV_DONTNEED);
 		f->dropped += DISK_CACHED_BYTES;
@@ -216,6 +243,7 @@ static void free_disk(struct disk *d)
 	struct kernel_disk *k = kernel(d);
 	forget_spare(k);
 	close(k->directory);
+	free(k->path);
 	free(k);
 }
 
@@ -230,6 +258,8 @@ struct disk *disk_open(const char *directory)
 	must(k);
 	k->disk.verbs = &verbs;
 	k->directory = fd;
+	k->path = strdup(directory);
+	must(k->path);
 	snprintf(k->spare.name, sizeof k->spare.name, DISK_SPARE "%d", (int)getpid());
 	return &k->disk;
 }

@@ -1,0 +1,201 @@
+"""The capture log: what passes to the source is recorded before it counts."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import requests
+from stage import ROOT, read_head, serves, until
+
+
+@pytest.fixture
+def captured(make_balancer, clusters, backend, tmp_path):
+    return make_captured(make_balancer, clusters, backend, tmp_path)
+
+
+def make_captured(make_balancer, clusters, backend, tmp_path, more="", **others):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
+                             more=f"profile: opensearch\ncapture: {{ directory: {tmp_path}/capture, "
+                                  f"segment: 2MiB{more} }}", **others)
+    balancer.log_directory = tmp_path / "capture"
+    return balancer
+
+
+def capture(balancer, *words, check=True):
+    return subprocess.run([balancer.program, "capture", *words, "--directory", balancer.log_directory],
+                          capture_output=True, text=True, check=check)
+
+
+def exchanges(balancer, *words):
+    return [json.loads(line) for line in capture(balancer, "cat", "-o", "json", *words).stdout.splitlines()]
+
+
+def recorded(balancer, n, *words):
+    """Reads are written in a while."""
+    until(lambda: len(exchanges(balancer)) >= n, what=f"{n} exchanges")
+    return exchanges(balancer, *words)
+
+
+def test_what_goes_to_the_source_is_recorded(captured):
+    requests.put(f"{captured.source}/books/_doc/1", data=b'{"a":1}', timeout=10)
+    requests.get(f"{captured.source}/books/_search", timeout=10)
+    requests.put(f"{captured.weighted}/books/_doc/2", data=b"x" * 200_000, verify=False, timeout=10)
+    requests.put(f"{captured.target}/books/_doc/3", data=b"{}", timeout=10)
+    seen = recorded(captured, 3, "--bodies")
+    assert [(e["method"], e["path"], e["status"], e["outcome"], e["kind"]) for e in seen] == [
+        ("PUT", "/books/_doc/1", 200, "accepted", "write"),
+        ("GET", "/books/_search", 200, "accepted", "read"),
+        ("PUT", "/books/_doc/2", 200, "accepted", "write")]
+    assert seen[0]["request_body"] == '{"a":1}' and seen[2]["request_body"] == "x" * 200_000
+    assert json.loads(seen[0]["answer_body"])["path"] == "/books/_doc/1"
+    assert "answer_recorded" in seen[1] and not seen[1]["answer_body"]
+    assert seen[0]["released"] > 0 and seen[0]["latency"] > seen[0]["released"]
+    assert capture(captured, "verify").stdout.endswith("whole\n")
+    assert os.stat(captured.log_directory).st_mode & 0o777 == 0o700
+    assert all(f.stat().st_mode & 0o777 == 0o600 for f in captured.log_directory.iterdir())
+
+
+def test_bodies_come_back_byte_for_byte(captured):
+    """Whatever their framing was on the way."""
+    packed = gzip.compress(os.urandom(300_000))
+    large = os.urandom(3_000_000)
+    with requests.Session() as s:
+        s.post(f"{captured.source}/_bulk?n=0", data=packed, headers={"Content-Encoding": "gzip"}, timeout=30)
+        s.post(f"{captured.source}/_bulk?n=1", data=iter([large[:10], large[10:70_000], large[70_000:]]), timeout=30)
+        s.post(f"{captured.source}/_bulk?n=2", data=b"", timeout=30)
+        s.post(f"{captured.source}/_bulk?n=3", data=large, headers={"Expect": "100-continue"}, timeout=30)
+    raw = subprocess.run([captured.program, "capture", "cat", "-o", "raw", "--directory", captured.log_directory],
+                         capture_output=True, check=True).stdout
+    at = [raw.index(b"POST /_bulk?n=%d " % n) for n in range(4)] + [len(raw)]
+    for n, body in enumerate([packed, large, b"", large]):
+        exchange = raw[at[n]:at[n + 1]]
+        assert exchange.partition(b"\r\n\r\n")[2].startswith(body + b"HTTP/1.1 ")
+    assert capture(captured, "verify").returncode == 0
+
+
+@pytest.mark.parametrize("redact,shown", [("", False), (", redact: none", True), (", redact: [ X-Secret ]", True)])
+def test_credentials_are_replaced(make_balancer, clusters, backend, tmp_path, redact, shown):
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, redact)
+    fields = {"Authorization": "Basic b3BlbjpzZXNhbWU=", "X-Secret": "sesame"}
+    for n in range(2):
+        answer = requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", headers=fields, timeout=10)
+        assert dict(answer.json()["headers"])["Authorization"] == fields["Authorization"]
+    heads = [e["request_head"] for e in exchanges(balancer, "--bodies")]
+    assert all(("b3BlbjpzZXNhbWU=" in head) == shown for head in heads)
+    assert all(("sesame" in head) == ("X-Secret" not in redact) for head in heads)
+    if redact != ", redact: none":
+        hashes = {re.search(r"hmac-sha256:[0-9a-f]{32}", head)[0] for head in heads}
+        assert len(hashes) == 1  # who had the same secret shows, and no more
+
+
+def test_an_upgrade_is_refused(captured):
+    with socket.create_connection((captured.address, 9201), 10) as c:
+        c.sendall(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        head = read_head(c)[0]
+    assert head.startswith(b"HTTP/1.1 501 ") and b"capture_tunnel" in head
+
+
+def refused(balancer):
+    answer = requests.put(f"{balancer.source}/books/_doc/refused", data=b"{}", timeout=10)
+    return answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"
+
+
+def test_no_write_passes_while_the_log_is_gone(captured, clusters):
+    requests.put(f"{captured.source}/books/_doc/1", data=b"{}", timeout=10)
+    shutil.rmtree(captured.log_directory)
+    answer = requests.put(f"{captured.source}/books/_doc/refused", data=b"{}", timeout=10)
+    assert answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert clusters[0].asked["/books/_doc/refused"] == 0
+    until(lambda: refused(captured), what="a refusal at once")
+    assert requests.get(f"{captured.source}/books/_search", timeout=10).status_code == 200
+    assert captured.command("weights", "0", "1").returncode == 0
+    assert captured.command("rollback").returncode == 0
+
+    captured.log_directory.mkdir(0o700)
+    until(lambda: requests.put(f"{captured.source}/books/_doc/2", data=b"{}", timeout=10).status_code == 200)
+    seen = recorded(captured, 1)
+    assert [e["path"] for e in seen if e["kind"] == "write"] == ["/books/_doc/2"]
+    gap = json.loads(capture(captured, "gaps", "-o", "json").stdout.splitlines()[0])
+    assert gap["reason"] == "unavailable" and gap["reads"] >= 1 and gap["writes"] == 0
+
+
+def test_writes_may_pass_unrecorded_when_that_is_wanted(make_balancer, clusters, backend, tmp_path):
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", unavailable: forward")
+    shutil.rmtree(balancer.log_directory)
+    for n in range(3):
+        assert requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", timeout=10).status_code == 200
+    balancer.log_directory.mkdir(0o700)
+    gaps = until(lambda: capture(balancer, "gaps", "-o", "json").stdout, what="a gap")
+    assert sum(json.loads(line)["writes"] for line in gaps.splitlines()) == 3
+
+
+def test_an_upgrade_of_the_program_begins_a_series_of_its_own(captured):
+    with requests.Session() as s:
+        s.put(f"{captured.source}/books/_doc/1", data=b"{}", timeout=10)
+        captured.upgrade()
+        s.put(f"{captured.source}/books/_doc/2", data=b"{}", timeout=10)
+    requests.put(f"{captured.source}/books/_doc/3", data=b"{}", timeout=10)
+    seen = recorded(captured, 3)
+    assert [e["path"] for e in seen] == ["/books/_doc/1", "/books/_doc/2", "/books/_doc/3"]
+    assert {e["connection"].split("-")[0] for e in seen} == {"1", "2"}
+
+
+def test_what_a_killed_process_left_is_put_in_order(captured):
+    for n in range(5):
+        requests.put(f"{captured.source}/books/_doc/{n}", data=b"{}", timeout=10)
+    os.kill(captured.working_pid(), signal.SIGKILL)
+    until(lambda: serves(captured.source))
+    assert "capture: 1 segments had no end" in captured.said()
+    assert {f"/books/_doc/{n}" for n in range(5)} <= {e["path"] for e in exchanges(captured)}
+    assert capture(captured, "verify").returncode == 0
+
+
+def test_a_flipped_bit_is_found(captured):
+    for n in range(20):
+        requests.put(f"{captured.source}/books/_doc/{n}", data=b"x" * 5000, timeout=10)
+    captured.stop()
+    segment = next(captured.log_directory.glob("*.capture"))
+    bytes_ = bytearray(segment.read_bytes())
+    bytes_[len(bytes_) // 2] ^= 1
+    segment.write_bytes(bytes_)
+    done = capture(captured, "verify", check=False)
+    assert done.returncode == 1 and "DAMAGED" in done.stdout and "are missing" in done.stderr
+
+
+def test_a_reload_turns_capture_neither_on_nor_off(captured):
+    said = captured.reload(lambda text: re.sub(r"capture: .*", "", text))
+    assert not said["ok"] and "capture: a reload cannot change this" in said["message"]
+
+
+def test_a_follower_sees_what_comes(captured):
+    with subprocess.Popen([captured.program, "capture", "cat", "--follow", "--directory", captured.log_directory],
+                          stdout=subprocess.PIPE, text=True) as follower:
+        requests.put(f"{captured.source}/books/_doc/1", data=b"{}", timeout=10)
+        assert "/books/_doc/1" in follower.stdout.readline()
+        requests.delete(f"{captured.source}/books", timeout=10)
+        assert "DELETE" in follower.stdout.readline()
+        follower.terminate()
+
+
+def test_a_client_that_leaves_before_its_end_has_sent_nothing(captured):
+    with socket.create_connection((captured.address, 9201), 10) as c:
+        c.sendall(b"PUT /books/_doc/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        assert recorded(captured, 1)[0]["outcome"] == "unknown"  # as long as nothing is known
+    seen = until(lambda: [e for e in exchanges(captured) if e["outcome"] != "unknown"], what="an outcome")
+    assert (seen[0]["outcome"], seen[0]["request_whole"]) == ("not_sent", False)
+
+
+def test_kills_lose_no_write():
+    """./dev crash 200 does the same for longer."""
+    done = subprocess.run([sys.executable, str(ROOT / "tests" / "crash" / "crash.py"), "10"], capture_output=True,
+                          text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "applied and not in the log: 0; acknowledged without its outcome there: 0" in done.stdout
