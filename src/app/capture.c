@@ -58,23 +58,15 @@ static const char *last_word(const struct command *c)
 	return strchr(c->name, ' ') + 1;
 }
 
-static int list(FILE *to)
-{
-	fprintf(to, "Usage: crossfade capture COMMAND ...\n\n");
-	for (size_t i = 0; i < COMMAND_N; i++)
-		fprintf(to, "  %-8s %s\n", last_word(&commands[i]), commands[i].summary);
-	fprintf(to, "\nAll of them read the files alone, beside a running balancer or without one.\n"
-		    "`crossfade capture COMMAND --help` says more.\n");
-	return to == stdout ? EXIT_OK : EXIT_USAGE;
-}
-
 int command_capture(const struct command *c, int argc, char **argv)
 {
 	struct suggestion near;
 	if (argc < 2)
-		return list(stderr);
-	if (!strcmp(argv[1], "--help"))
-		return list(stdout);
+		return command_misused(c, "one of ls, cat, verify, gaps and export is expected");
+	if (!strcmp(argv[1], "--help")) {
+		command_print_help(c);
+		return EXIT_OK;
+	}
 	suggest_open(&near, argv[1]);
 	for (size_t i = 0; i < COMMAND_N; i++) {
 		if (!strcmp(argv[1], last_word(&commands[i])))

@@ -27,7 +27,14 @@ static const struct command commands[] = {
 	  command_check },
 	{ "capture", "ls|cat|verify|gaps|export ...",
 	  "Shows, verifies and exports what the capture log has.",
-	  "`crossfade capture --help` lists the commands.\n", command_capture },
+	  "  ls      the segments\n"
+	  "  cat     the exchanges, a line each, or as JSON, or the messages themselves\n"
+	  "  verify  every frame, every checksum, every sequence\n"
+	  "  gaps    what passed without being recorded\n"
+	  "  export  for other programs: TrafficStream, JSON lines, HAR\n"
+	  "\nAll of them read the files alone, beside a running balancer or without one.\n"
+	  "`crossfade capture COMMAND --help` says more.\n",
+	  command_capture },
 	{ "classify", "[--profile P] METHOD PATH [-o text|json]",
 	  "Says whether a request is a read or a write, and by which rule.",
 	  "      --profile P     opensearch (default) or http\n"
