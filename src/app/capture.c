@@ -26,12 +26,14 @@ static const struct command commands[] = {
 	{ "capture ls", "(-c FILE | --directory DIR) [-o text|json]", "Lists the segments.",
 	  WHERE "  -o, --output FORM     text (default) or json\n", capture_ls },
 	{ "capture cat",
-	  "(-c FILE | --directory DIR) [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD]\n"
+	  "(-c FILE | --directory DIR) [--from TIME] [--to TIME] [--path PATTERN] [--method "
+	  "METHOD]\n"
 	  "           [--status STATUS] [-o text|json|raw] [--bodies] [--follow]",
 	  "Shows the exchanges, a line each, in the order in which they ended.",
-	  WHERE WHICH "  -o, --output FORM     text (default), json, or raw: the messages themselves\n"
-		      "      --bodies          in json: with the bodies\n"
-		      "      --follow          goes on with what comes\n",
+	  WHERE WHICH
+	  "  -o, --output FORM     text (default), json, or raw: the messages themselves\n"
+	  "      --bodies          in json: with the bodies\n"
+	  "      --follow          goes on with what comes\n",
 	  capture_cat },
 	{ "capture verify", "(-c FILE | --directory DIR) [-o text|json]",
 	  "Reads all of it: every frame, every checksum, every sequence.",
@@ -43,7 +45,8 @@ static const struct command commands[] = {
 	  WHERE "  -o, --output FORM     text (default) or json\n", capture_gaps },
 	{ "capture export",
 	  "(-c FILE | --directory DIR) --format trafficstream|jsonl|har [--output FILE]\n"
-	  "           [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD] [--status STATUS]",
+	  "           [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD] [--status "
+	  "STATUS]",
 	  "Writes the exchanges for other programs.",
 	  WHERE WHICH "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
 		      "      --output FILE     standard output unless it is given\n",
@@ -74,7 +77,8 @@ int command_capture(const struct command *c, int argc, char **argv)
 		suggest_consider(&near, last_word(&commands[i]));
 	}
 	if (near.word)
-		return command_misused(c, "'%s' is not known; did you mean %s?", argv[1], near.word);
+		return command_misused(c, "'%s' is not known; did you mean %s?", argv[1],
+				       near.word);
 	return command_misused(c, "'%s' is not known", argv[1]);
 }
 
@@ -186,7 +190,8 @@ bool capture_filter_read(const struct command *c, struct capture_filter *f)
 		command_misused(c, "--from %s is no time: 2026-11-24T05:00:00Z, or 10m for ago",
 				f->from);
 	else if (f->to && !read_time(f->to, &f->to_ns))
-		command_misused(c, "--to %s is no time: 2026-11-24T05:00:00Z, or 10m for ago", f->to);
+		command_misused(c, "--to %s is no time: 2026-11-24T05:00:00Z, or 10m for ago",
+				f->to);
 	else if (f->status && !read_status(f->status, &f->least, &f->most))
 		command_misused(c, "--status %s is none: 404, 5xx, 400-499", f->status);
 	else

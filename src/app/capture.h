@@ -13,7 +13,10 @@ struct capture_options {
 };
 
 #define CAPTURE_OPTIONS(o)                                                                         \
-	{ 'c', "config", &(o)->config, NULL }, { 0, "directory", &(o)->directory, NULL }
+	{ 'c', "config", &(o)->config, NULL },                                                     \
+	{                                                                                          \
+		0, "directory", &(o)->directory, NULL                                              \
+	}
 
 /* The reader that they ask for; NULL after a complaint, and *code is what to exit with. */
 struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code);
@@ -34,7 +37,9 @@ struct capture_filter {
 #define FILTER_OPTIONS(f)                                                                          \
 	{ 0, "from", &(f)->from, NULL }, { 0, "to", &(f)->to, NULL },                              \
 		{ 0, "path", &(f)->path, NULL }, { 0, "method", &(f)->method, NULL },              \
-		{ 0, "status", &(f)->status, NULL }
+	{                                                                                          \
+		0, "status", &(f)->status, NULL                                                    \
+	}
 
 /* False after a complaint. */
 bool capture_filter_read(const struct command *c, struct capture_filter *f);

@@ -71,10 +71,9 @@ static json_t *har_fields(struct story_text head, size_t from)
 		if (!colon)
 			continue;
 		const char *value = colon + 2 <= end ? colon + 2 : end;
-		json_array_append_new(list,
-				      json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name),
-						"value",
-						json_stringn_nocheck(value, (size_t)(end - value))));
+		json_array_append_new(
+			list, json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name), "value",
+					json_stringn_nocheck(value, (size_t)(end - value))));
 	}
 	return list;
 }
@@ -87,7 +86,8 @@ static json_t *har_body(struct story_text body)
 	char *base64 = malloc(body.n / 3 * 4 + 5);
 	must(base64);
 	EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)body.at, (int)body.n);
-	json_t *j = json_pack("{s:s,s:s,s:s}", "mimeType", "", "encoding", "base64", "text", base64);
+	json_t *j =
+		json_pack("{s:s,s:s,s:s}", "mimeType", "", "encoding", "base64", "text", base64);
 	free(base64);
 	return j;
 }
@@ -122,10 +122,10 @@ static json_t *har_entry(const struct story *s)
 		har_fields(s->answer_heads, s->answer_at), "content", content, "redirectURL", "",
 		"headersSize", (json_int_t)(s->answer_heads.n - s->answer_at), "bodySize",
 		(json_int_t)s->answer_bytes);
-	json_t *entry = json_pack("{s:s,s:f,s:o,s:o,s:{},s:{s:i,s:f,s:i},s:O}", "startedDateTime",
-				  time, "time", ms, "request", request, "response", response,
-				  "cache", "timings", "send", 0, "wait", ms, "receive", 0,
-				  "_crossfade", all);
+	json_t *entry =
+		json_pack("{s:s,s:f,s:o,s:o,s:{},s:{s:i,s:f,s:i},s:O}", "startedDateTime", time,
+			  "time", ms, "request", request, "response", response, "cache", "timings",
+			  "send", 0, "wait", ms, "receive", 0, "_crossfade", all);
 	json_decref(all);
 	must(entry);
 	return entry;
@@ -185,8 +185,9 @@ static bool find_format(const struct command *c, const char *word, enum format *
 	for (*format = 0; word && *format < FORMATS; ++*format)
 		if (!strcmp(word, formats[*format]))
 			return true;
-	command_misused(c, word ? "--format %s is not known; it can be trafficstream, jsonl or har"
-				: "--format is expected: trafficstream, jsonl or har",
+	command_misused(c,
+			word ? "--format %s is not known; it can be trafficstream, jsonl or har"
+			     : "--format is expected: trafficstream, jsonl or har",
 			word);
 	return false;
 }
@@ -224,8 +225,8 @@ static int export(struct reader *r, const char *path, enum format format,
 	if (!open_target(&t, path, format == FORMAT_TRAFFICSTREAM))
 		return EXIT_NO;
 	enum reader_verdict v = format == FORMAT_TRAFFICSTREAM ? export_traffic(r, &t)
-				: format == FORMAT_HAR	      ? export_har(r, &l)
-							      : export_lines(r, &l);
+				: format == FORMAT_HAR	       ? export_har(r, &l)
+							       : export_lines(r, &l);
 	int code = v == READER_ERROR ? capture_failed(r) : EXIT_OK;
 	return close_target(&t) ? code : EXIT_NO;
 }
@@ -254,7 +255,8 @@ int capture_export(const struct command *c, int argc, char **argv)
 	if (!find_format(c, word, &format) || !capture_filter_read(c, &filter))
 		return EXIT_USAGE;
 	if (format == FORMAT_TRAFFICSTREAM && filters(&filter))
-		return command_misused(c, "trafficstream is whole connections: nothing can be left out");
+		return command_misused(
+			c, "trafficstream is whole connections: nothing can be left out");
 	struct reader *r = capture_open(c, &o, &code);
 	if (!r)
 		return code;

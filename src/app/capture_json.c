@@ -87,16 +87,16 @@ json_t *story_json(const struct story *s, bool bodies)
 	char time[CLOCK_TEXT_BYTES];
 	clock_text(s->first.wall_ns, time);
 	unsigned status = story_status(s);
-	json_t *j = json_pack(
-		"{s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:I,s:I,s:b,s:b}", "time", time,
-		"connection", connection_of(s), "request", (json_int_t)s->first.ordinal, "client",
-		client_of(s), "listener", text_of((struct span){ s->listener.at, s->listener.n }),
-		"method", text_of(story_method(s)), "path", text_of(story_target(s)), "kind",
-		s->first.flags & FRAME_WRITE ? "write" : "read", "status",
-		status ? json_integer(status) : json_null(), "outcome", outcome_word(s),
-		"request_bytes", (json_int_t)s->request_bytes, "answer_bytes",
-		(json_int_t)story_answer_bytes(s), "request_whole",
-		s->request_whole, "answer_recorded", s->answer_whole);
+	json_t *j = json_pack("{s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:I,s:I,s:b,s:b}", "time",
+			      time, "connection", connection_of(s), "request",
+			      (json_int_t)s->first.ordinal, "client", client_of(s), "listener",
+			      text_of((struct span){ s->listener.at, s->listener.n }), "method",
+			      text_of(story_method(s)), "path", text_of(story_target(s)), "kind",
+			      s->first.flags & FRAME_WRITE ? "write" : "read", "status",
+			      status ? json_integer(status) : json_null(), "outcome",
+			      outcome_word(s), "request_bytes", (json_int_t)s->request_bytes,
+			      "answer_bytes", (json_int_t)story_answer_bytes(s), "request_whole",
+			      s->request_whole, "answer_recorded", s->answer_whole);
 	must(j);
 	json_object_set_new(j, "epoch", json_integer((json_int_t)s->first.epoch));
 	set_outcome(j, s);

@@ -20,8 +20,7 @@ static void print(const struct row *r)
 	clock_text(r->last_wall_ns, last);
 	printf("%s  %s to %s %8.1f MiB %9llu requests %9llu outcomes%s%s\n", r->file, first, last,
 	       (double)r->bytes / 1048576, (unsigned long long)r->requests,
-	       (unsigned long long)r->outcomes, r->gaps ? "  gaps" : "",
-	       r->sealed ? "" : "  open");
+	       (unsigned long long)r->outcomes, r->gaps ? "  gaps" : "", r->sealed ? "" : "  open");
 }
 
 static void print_json(const struct row *r)

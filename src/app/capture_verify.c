@@ -90,13 +90,13 @@ static void print(const struct verdict *v, const struct stories *s, bool live)
 
 static void print_json(const struct verdict *v, const struct stories *s, bool live)
 {
-	json_t *j = json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "whole",
-			      !v->damages, "frames", (json_int_t)v->frames, "bytes",
-			      (json_int_t)v->bytes, "requests", (json_int_t)v->requests, "outcomes",
-			      (json_int_t)v->outcomes, "open", (json_int_t)stories_open_n(s), "gaps",
-			      (json_int_t)v->gaps, "holes", (json_int_t)v->holes, "damages",
-			      (json_int_t)v->damages, "missing", (json_int_t)v->missing, "live",
-			      live);
+	json_t *j =
+		json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "whole", !v->damages,
+			  "frames", (json_int_t)v->frames, "bytes", (json_int_t)v->bytes,
+			  "requests", (json_int_t)v->requests, "outcomes", (json_int_t)v->outcomes,
+			  "open", (json_int_t)stories_open_n(s), "gaps", (json_int_t)v->gaps,
+			  "holes", (json_int_t)v->holes, "damages", (json_int_t)v->damages,
+			  "missing", (json_int_t)v->missing, "live", live);
 	json_dumpf(j, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(j);

@@ -51,7 +51,8 @@ static const struct command commands[] = {
 	{ "status", "[--watch] [--interval TIME] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
 	  CLIENT_HELP "      --watch         until it is interrupted, with rates\n"
-		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n", command_status },
+		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n",
+	  command_status },
 	{ "weights",
 	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows the weights, or sets them: 0 to 999 each.",
@@ -68,8 +69,7 @@ static const struct command commands[] = {
 	  "      --reason TEXT   why, for the audit log\n"
 	  "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
 	  command_rollback },
-	{ "drain",
-	  "NODE [--delay TIME] [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	{ "drain", "NODE [--delay TIME] [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
 	  "Takes a node out of service: it gets no new requests.",
 	  CLIENT_HELP
 	  "      --delay TIME    after that, what is still with it is cut (default: 300s)\n"

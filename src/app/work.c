@@ -444,8 +444,8 @@ static bool start_serving(struct work *w)
 		complaints_print(&w->config->complaints, stderr);
 		return false;
 	}
-	return open_admin_sockets(w) && attach_control(w) && open_capture(w) &&
-	       lead_or_wait(w) && start_workers(w);
+	return open_admin_sockets(w) && attach_control(w) && open_capture(w) && lead_or_wait(w) &&
+	       start_workers(w);
 }
 
 static void serve(struct work *w)

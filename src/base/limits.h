@@ -26,7 +26,8 @@
 #define SLAB_IDLE_MAX 4096
 /* Runs of each slab that one turn gives back: unmapping one takes some microseconds. */
 #define SLAB_RUNS_TRIMMED 32
-/* How long after connections have gone their memory is given back, and again while there is more. */
+/* How long after connections have gone their memory is given back, and again while there is more.
+ */
 #define TRIM_MS 250
 /*
  * How often it is looked whether malloc has much to give back, and how much is much: while
@@ -74,10 +75,12 @@
 #define CHUNK_LINE_BYTES 1024
 /* 1xx answers before the last: a cluster that sends more is broken. */
 #define INTERIM_ANSWERS_MAX 16
-/* A request body that is read and dropped after an early answer, before the connection is closed. */
+/* A request body that is read and dropped after an early answer, before the connection is closed.
+ */
 #define DROPPED_BODY_BYTES (1024 * 1024)
 
-/* A PROXY header of version 2 with what extends it (a cloud's ids, the TLS facts of the first hop). */
+/* A PROXY header of version 2 with what extends it (a cloud's ids, the TLS facts of the first hop).
+ */
 #define PREFACE_BYTES_MAX 4096
 
 /* --- time (defaults; AWS ALB's where it has the setting) --- */
@@ -89,15 +92,16 @@
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define TUNNEL_IDLE_TIMEOUT_MS 3600000
 #define STOP_DRAIN_MS 60000
-/* After our last byte, how long a client may still send before the connection is cut: RFC 9112, 9.6. */
+/* After our last byte, how long a client may still send before the connection is cut: RFC
+ * 9112, 9.6. */
 #define LINGER_MS 2000
 #define HEALTH_INTERVAL_MS 5000
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2
 #define HEALTH_FAILURES 2
 /*
- * First checks of several nodes begin so far apart, or closer where an interval has no room for all:
- * later ones keep that distance, so that a cluster of 200 is never asked at once.
+ * First checks of several nodes begin so far apart, or closer where an interval has no room for
+ * all: later ones keep that distance, so that a cluster of 200 is never asked at once.
  */
 #define HEALTH_STAGGER_MS 20
 /* Of a check's answer that much is looked at: a cluster's health is a few hundred bytes. */
@@ -117,7 +121,8 @@
 #define EJECT_WINDOW_MS 30000
 /* How long a request waits for a connection when all that a node may have are in use. */
 #define QUEUE_WAIT_MS 10000
-/* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a day. */
+/* How long requests may stay with a node that is drained: AWS ALB's deregistration delay, and a
+ * day. */
 #define DRAIN_DELAY_MS 300000
 #define DRAIN_DELAY_MAX_MS 86400000
 /* How long a start waits for an address that is in use: by one that has just died, mostly. */
@@ -140,7 +145,8 @@
 
 /* --- counts --- */
 
-/* Each costs half a millisecond when it is new, a fifth of that for each further worker, and 10 KiB. */
+/* Each costs half a millisecond when it is new, a fifth of that for each further worker, and 10
+ * KiB. */
 #define CERTIFICATES_MAX 512
 /* Certificates for one name that a handshake looks at: of two kinds, old and new ones. */
 #define CERTIFICATES_OF_NAME_MAX 8
@@ -159,7 +165,8 @@
 #define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)
 /* Connections of clients that a configuration may allow: as many files as a process may open. */
 #define CONNECTIONS_MAX 1048576
-/* Networks in one list of the configuration: a cloud provider publishes some thousands of its own. */
+/* Networks in one list of the configuration: a cloud provider publishes some thousands of its own.
+ */
 #define NETWORKS_MAX 16384
 /* Handshakes that one turn starts: 200 us each, so a turn stays under a millisecond. */
 #define HANDSHAKES_PER_TURN 4
@@ -169,13 +176,15 @@
 #define FORWARDED_HOPS_MAX 30
 /* Idle connections that a worker keeps to one node. */
 #define IDLE_WIRES_PER_NODE 512
-/* Requests of one worker that wait for a cluster's connections: each holds a head of 64 KiB at most. */
+/* Requests of one worker that wait for a cluster's connections: each holds a head of 64 KiB at
+ * most. */
 #define QUEUE_REQUESTS_MAX 1024
 /* Connections to one node that a configuration may allow: more than there are ports. */
 #define NODE_CONNECTIONS_MAX 1000000
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
-/* Seconds that a retry budget looks back: long enough for a steady share, short enough to forget. */
+/* Seconds that a retry budget looks back: long enough for a steady share, short enough to forget.
+ */
 #define RETRY_WINDOW_S 10
 /* Retries for each hundred requests: where more than one in five fail, more attempts do harm. */
 #define RETRY_SHARE_PERCENT 20
@@ -184,16 +193,19 @@
 
 /* --- the access log --- */
 
-/* Lines of one worker that the disk has not taken: some 2,000, twenty milliseconds of a busy one. */
+/* Lines of one worker that the disk has not taken: some 2,000, twenty milliseconds of a busy one.
+ */
 #define ACCESS_RING_BYTES (1024 * 1024)
 /* How long a line may wait in there while little is going on. */
 #define ACCESS_WAIT_MS 100
 
 /* --- the capture log --- */
 
-/* A frame's payload: a piece of a body is no larger than what a stream may be granted, a head less. */
+/* A frame's payload: a piece of a body is no larger than what a stream may be granted, a head less.
+ */
 #define FRAME_PAYLOAD_BYTES (1024 * 1024)
-/* What a worker hands over at once: its own bytes (heads of frames and of messages), frames, runs. */
+/* What a worker hands over at once: its own bytes (heads of frames and of messages), frames, runs.
+ */
 #define BATCH_BYTES (64 * 1024)
 #define BATCH_FRAMES 256
 #define BATCH_VECTORS 512
@@ -218,7 +230,8 @@
 #define TRAFFIC_RECORD_BYTES (1024 * 1024)
 /* At most so long may a sync be put off to serve more of those that wait. */
 #define LOG_COMMIT_MS_MAX 1000
-/* A segment: large enough that its making does not show, small enough to be kept or dropped alone. */
+/* A segment: large enough that its making does not show, small enough to be kept or dropped alone.
+ */
 #define SEGMENT_BYTES (64u * 1024 * 1024)
 #define SEGMENT_BYTES_MIN (1024u * 1024)
 

@@ -143,7 +143,8 @@ static void put_in_pieces(struct feed *f, const struct frame *head, const struct
 	while (slice_count(&rest) > BATCH_VECTORS / 2) {
 		size_t n = 0;
 		unsigned slices = 0;
-		for (const struct slice *s = rest.first; slices < BATCH_VECTORS / 2; s = s->next, slices++)
+		for (const struct slice *s = rest.first; slices < BATCH_VECTORS / 2;
+		     s = s->next, slices++)
 			n += s->n;
 		chain_move_some(&part, &rest, n);
 		feed_put(f, &first, NULL, 0, &part);

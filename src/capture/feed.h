@@ -15,7 +15,8 @@
 struct journal;
 struct feed;
 
-/* Who waits until all that was put up to now is durable. In its owner; left alone while it waits. */
+/* Who waits until all that was put up to now is durable. In its owner; left alone while it waits.
+ */
 struct feed_wait {
 	struct list link;
 	void (*settled)(struct feed_wait *w, bool durable);
@@ -37,13 +38,14 @@ struct feed {
 	void (*wake)(struct feed *f); /* from the log's thread: something settled */
 	uint16_t worker;
 	uint64_t mono_ns, wall_ns; /* of this turn */
-	struct batch *open; /* NULL: nothing was put since the last push */
-	struct list out;    /* batches with the log, in their order */
+	struct batch *open;	   /* NULL: nothing was put since the last push */
+	struct list out;	   /* batches with the log, in their order */
 	struct list idle;
 	unsigned idle_n;
 	atomic_bool hurried;
 	atomic_bool news; /* a batch has settled that was not looked at */
-	/* What passed without being recorded: counted by the worker, read by the log for its gaps. */
+	/* What passed without being recorded: counted by the worker, read by the log for its gaps.
+	 */
 	struct feed_losses lost[GAP_REASONS];
 };
 

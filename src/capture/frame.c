@@ -29,8 +29,7 @@ uint32_t frame_head_crc(const struct frame *f, uint64_t segment_id)
 static bool is_head(const struct frame *f, uint64_t segment_id)
 {
 	return f->type > 0 && f->type < FRAME_TYPES && !(f->flags & ~FRAME_FLAGS) &&
-	       f->payload_n <= FRAME_PAYLOAD_BYTES &&
-	       f->head_crc == frame_head_crc(f, segment_id);
+	       f->payload_n <= FRAME_PAYLOAD_BYTES && f->head_crc == frame_head_crc(f, segment_id);
 }
 
 enum frame_verdict frame_read(const uint8_t *bytes, size_t n, uint64_t segment_id,

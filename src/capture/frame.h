@@ -17,7 +17,10 @@
 
 #define SEGMENT_VERSION 1
 /* The first bytes of a segment. */
-#define SEGMENT_MAGIC { 'C', 'F', 'S', 'E', 'G', 'M', 'N', 'T' }
+#define SEGMENT_MAGIC                                                                              \
+	{                                                                                          \
+		'C', 'F', 'S', 'E', 'G', 'M', 'N', 'T'                                             \
+	}
 #define FRAME_ALIGN 8
 #define SEGMENT_NODE_BYTES 64
 
@@ -30,7 +33,7 @@ struct segment_head {
 	uint64_t generation; /* of the series: counts writers of the directory, from 1 */
 	uint64_t index;	     /* of the segment in its series, from 1 */
 	uint64_t sequence;   /* of its first frame */
-	uint64_t mono_ns, wall_ns; /* when it was begun */
+	uint64_t mono_ns, wall_ns;     /* when it was begun */
 	char node[SEGMENT_NODE_BYTES]; /* the host's name, ends with a NUL */
 	uint8_t zero[112];
 };
@@ -47,7 +50,7 @@ enum frame_type {
 	FRAME_GAP,     /* struct record_gap */
 	FRAME_COMMIT,  /* struct record_commit */
 	FRAME_CLOSE,   /* the client's connection is over */
-	FRAME_SEAL,    /* nothing follows in this segment; its series goes on in the next, or ends */
+	FRAME_SEAL, /* nothing follows in this segment; its series goes on in the next, or ends */
 	FRAME_TYPES,
 };
 
@@ -81,7 +84,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are written as 
 
 struct record_request {
 	uint8_t known; /* 1: the client's address is, as IPv6; IPv4 is mapped */
-	uint8_t tls;	/* 1: the client's connection is sealed */
+	uint8_t tls;   /* 1: the client's connection is sealed */
 	uint16_t port;
 	uint32_t text_n; /* bytes of the head; the listener's name follows it */
 	uint8_t address[16];
@@ -111,7 +114,7 @@ struct record_outcome {
 	uint16_t status; /* of the answer that the client was to get; 0: none */
 	uint16_t why;	 /* bytes of the reason's word, which follow the node's name */
 	uint16_t node_n;
-	uint64_t request_bytes, answer_bytes; /* of bodies */
+	uint64_t request_bytes, answer_bytes;			      /* of bodies */
 	uint64_t arrived_mono_ns, released_mono_ns, answered_mono_ns; /* 0: it never was */
 };
 static_assert(sizeof(struct record_outcome) == 48, "part of the format");
@@ -125,8 +128,8 @@ enum gap_reason {
 };
 
 struct record_gap {
-	uint64_t reads, writes; /* requests that passed without a whole record */
-	uint64_t outcomes;	/* of recorded requests that have none */
+	uint64_t reads, writes;		      /* requests that passed without a whole record */
+	uint64_t outcomes;		      /* of recorded requests that have none */
 	uint64_t request_bytes, answer_bytes; /* GAP_TUNNEL */
 	uint64_t first_mono_ns, last_mono_ns, first_wall_ns, last_wall_ns;
 	uint32_t reason; /* enum gap_reason */

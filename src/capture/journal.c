@@ -18,10 +18,10 @@ enum step {
 	STEP_IDLE,
 	STEP_WRITING,
 	STEP_SYNCING,
-	STEP_SEALING, /* the last frame of a segment is written */
-	STEP_SEALED,  /* and synced */
+	STEP_SEALING,  /* the last frame of a segment is written */
+	STEP_SEALED,   /* and synced */
 	STEP_TRIMMING, /* its room that is not used goes: the seal is the file's end */
-	STEP_CUTTING, /* what is not durable goes */
+	STEP_CUTTING,  /* what is not durable goes */
 	STEP_OVER,
 };
 

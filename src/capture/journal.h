@@ -6,10 +6,10 @@
  * workers by one thread. A machine of states over the disk's completions, so that the simulator can
  * stall, tear and fail what the disk does. Nobody here copies or frees what workers hand over.
  *
- * One write-out takes all batches that are there: frames are numbered, written behind a commit frame
- * that says what was durable before, and synced once. When a write or a sync fails, the segment is
- * cut back to what was durable and given up, what waits fails, and a new segment is tried now and
- * then; its first record is a gap with the requests that passed meanwhile.
+ * One write-out takes all batches that are there: frames are numbered, written behind a commit
+ * frame that says what was durable before, and synced once. When a write or a sync fails, the
+ * segment is cut back to what was durable and given up, what waits fails, and a new segment is
+ * tried now and then; its first record is a gap with the requests that passed meanwhile.
  */
 
 #include <stdatomic.h>
@@ -27,12 +27,12 @@ struct journal_config {
 	struct disk *disk; /* borrowed */
 	uint8_t boot[16];
 	uint64_t generation;
-	const char *node; /* copied: the host's name */
+	const char *node;		 /* copied: the host's name */
 	uint64_t (*chance)(void *world); /* makes segments' ids */
 	void *world;
 	uint64_t segment_bytes;
-	uint64_t commit_ns;	/* at most so often a sync; 0: as soon as somebody waits */
-	uint64_t queue_bytes;	/* what may wait for the disk */
+	uint64_t commit_ns;	   /* at most so often a sync; 0: as soon as somebody waits */
+	uint64_t queue_bytes;	   /* what may wait for the disk */
 	struct feed *const *feeds; /* borrowed: whose losses a gap tells */
 	unsigned feed_n;
 	void (*wake)(void *world); /* from any thread: journal_turn() is to be called */
@@ -70,8 +70,8 @@ void journal_push(struct journal *j, struct batch *b);
 /* --- its own thread --- */
 
 /*
- * Starts what is to be done, while the disk is idle. Again when the disk is done, when it was woken,
- * and at journal_deadline_ns().
+ * Starts what is to be done, while the disk is idle. Again when the disk is done, when it was
+ * woken, and at journal_deadline_ns().
  */
 void journal_turn(struct journal *j, uint64_t mono_ns, uint64_t wall_ns);
 /* UINT64_MAX: only a push brings something to do. */

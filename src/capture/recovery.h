@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 struct recovery {
-	unsigned segments; /* that had no seal */
-	uint64_t torn_bytes;  /* that were cut off, and were no zeros */
-	unsigned holes;	   /* with good frames behind them */
-	unsigned removed;  /* files */
+	unsigned segments;   /* that had no seal */
+	uint64_t torn_bytes; /* that were cut off, and were no zeros */
+	unsigned holes;	     /* with good frames behind them */
+	unsigned removed;    /* files */
 };
 
 /* False with errno: the directory cannot be read, or a file cannot be mended. */

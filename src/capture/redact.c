@@ -12,7 +12,8 @@ static void hash(struct redactor *r, struct span value)
 {
 	uint8_t sum[EVP_MAX_MD_SIZE];
 	unsigned n;
-	must(HMAC(EVP_sha256(), r->key, sizeof r->key, (const uint8_t *)value.at, value.n, sum, &n));
+	must(HMAC(EVP_sha256(), r->key, sizeof r->key, (const uint8_t *)value.at, value.n, sum,
+		  &n));
 	memcpy(r->text, WORD, sizeof WORD - 1);
 	for (unsigned i = 0; i < 16; i++) {
 		r->text[sizeof WORD - 1 + 2 * i] = "0123456789abcdef"[sum[i] >> 4];

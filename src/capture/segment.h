@@ -14,12 +14,12 @@
 struct segment {
 	int fd; /* owned */
 	struct segment_head head;
-	uint64_t at; /* of the next frame */
+	uint64_t at;		/* of the next frame */
 	uint64_t last_sequence; /* of the frame read last; that of the head less one at first */
-	bool sealed; /* the seal was read: nothing follows here, */
-	bool last;   /* nor in another segment of the series */
-	uint8_t *bytes; /* owned: part of the file, */
-	size_t n, room; /* from `at` less `used` on */
+	bool sealed;		/* the seal was read: nothing follows here, */
+	bool last;		/* nor in another segment of the series */
+	uint8_t *bytes;		/* owned: part of the file, */
+	size_t n, room;		/* from `at` less `used` on */
 	size_t used;
 };
 
@@ -34,8 +34,8 @@ enum segment_verdict segment_open(struct segment *s, int directory, const char *
 void segment_close(struct segment *s);
 
 /*
- * The next frame; its payload stays until the next call. After SEGMENT_END it may be asked again: of
- * a live segment there may be more now.
+ * The next frame; its payload stays until the next call. After SEGMENT_END it may be asked again:
+ * of a live segment there may be more now.
  */
 enum segment_verdict segment_next(struct segment *s, struct frame *f, struct span *payload);
 

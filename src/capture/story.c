@@ -222,9 +222,9 @@ struct stories *stories_open(bool bodies)
 
 void story_free(struct story *s)
 {
-	struct story_text *texts[] = { &s->listener,	    &s->request_head, &s->request_trailers,
-				       &s->answer_heads,    &s->request_body, &s->answer_trailers,
-				       &s->answer_body,	    &s->back,	      &s->why };
+	struct story_text *texts[] = { &s->listener,	 &s->request_head, &s->request_trailers,
+				       &s->answer_heads, &s->request_body, &s->answer_trailers,
+				       &s->answer_body,	 &s->back,	   &s->why };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		free(texts[i]->at);
 	free(s);

@@ -15,8 +15,8 @@ struct story_text {
 
 struct story {
 	uint64_t generation;
-	struct frame first; /* of the request's head: names, times, epoch, flags */
-	char node[SEGMENT_NODE_BYTES];		/* the host that recorded it */
+	struct frame first;	       /* of the request's head: names, times, epoch, flags */
+	char node[SEGMENT_NODE_BYTES]; /* the host that recorded it */
 	struct record_request request;
 	struct story_text listener;
 	struct story_text request_head, request_trailers;

@@ -91,8 +91,7 @@ static void add_text(struct text *x, const char *text)
 
 /* --- the request --- */
 
-static void put_request(struct tap *t, const struct msg *m, bool end,
-			const struct tap_facts *facts)
+static void put_request(struct tap *t, const struct msg *m, bool end, const struct tap_facts *facts)
 {
 	struct record_request r = { .tls = facts->tls };
 	struct text x;
@@ -188,8 +187,8 @@ bool tap_waits(const struct tap *t)
 /* --- a life --- */
 
 struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_policy *policy,
-		     const struct tap_facts *facts, const struct msg *request, bool end, void *owner,
-		     void (*when_settled)(struct tap *t, bool durable))
+		     const struct tap_facts *facts, const struct msg *request, bool end,
+		     void *owner, void (*when_settled)(struct tap *t, bool durable))
 {
 	struct tap *t = arena_take(arena, sizeof *t);
 	*t = (struct tap){ .taps = ts, .policy = policy, .settled = when_settled, .owner = owner };
@@ -198,8 +197,8 @@ struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_
 	t->like.connection = facts->connection;
 	t->like.ordinal = facts->ordinal;
 	t->like.epoch = facts->epoch;
-	t->like.flags = (uint8_t)((facts->write ? FRAME_WRITE : 0) |
-				  (facts->target ? FRAME_TARGET : 0));
+	t->like.flags =
+		(uint8_t)((facts->write ? FRAME_WRITE : 0) | (facts->target ? FRAME_TARGET : 0));
 	t->bodies = policy->answers == ANSWERS_ALL ||
 		    (policy->answers == ANSWERS_WRITES && facts->write);
 	ts->open_n++;

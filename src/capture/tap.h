@@ -2,9 +2,9 @@
 #define CAPTURE_TAP_H
 
 /*
- * What is recorded of one exchange. Whoever owns the exchange tells the tap what passes, in the order
- * in which it passes, and asks it to say when all of that is durable; what waits for it is the
- * owner's business.
+ * What is recorded of one exchange. Whoever owns the exchange tells the tap what passes, in the
+ * order in which it passes, and asks it to say when all of that is durable; what waits for it is
+ * the owner's business.
  */
 
 #include "base/arena.h"
@@ -43,8 +43,8 @@ struct tap_facts {
 
 /* In the exchange's arena, until tap_close(). */
 struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_policy *policy,
-		     const struct tap_facts *facts, const struct msg *request, bool end, void *owner,
-		     void (*settled)(struct tap *t, bool durable));
+		     const struct tap_facts *facts, const struct msg *request, bool end,
+		     void *owner, void (*settled)(struct tap *t, bool durable));
 /* Nobody waits any more. */
 void tap_close(struct tap *t);
 

@@ -98,8 +98,8 @@ static void observe_part(struct connection *c, struct message *m, bool request, 
 {
 	if (m->bytes.n)
 		trafficstream_observe(&c->stream,
-				      request ? OBSERVE_READ_SEGMENT : OBSERVE_WRITE_SEGMENT, wall_ns,
-				      (struct span){ m->bytes.at, m->bytes.n });
+				      request ? OBSERVE_READ_SEGMENT : OBSERVE_WRITE_SEGMENT,
+				      wall_ns, (struct span){ m->bytes.at, m->bytes.n });
 	m->bytes.n = 0;
 	m->segmented = true;
 }

@@ -11,7 +11,6 @@
 
 struct traffic;
 
-
 struct traffic *traffic_open(const struct trafficstream_user *user);
 void traffic_take(struct traffic *t, const struct reading *r);
 /* No more comes: connections that are open are handed over as far as they go. */

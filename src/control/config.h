@@ -159,7 +159,7 @@ struct config_capture {
 	struct section_head head; /* NOWHERE: nothing is recorded */
 	const char *directory;
 	uint32_t durable, acknowledge, unavailable, answers; /* capture/policy.h */
-	uint32_t gate;	/* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
+	uint32_t gate; /* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
 	uint32_t commit_ms;
 	uint64_t segment_bytes;
 	struct config_redact redact;

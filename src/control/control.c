@@ -72,7 +72,8 @@ void control_use_log(struct control *c, int fd)
 {
 	int error = access_log_use(&c->access_log, fd);
 	if (error)
-		log_line(LOG_ERROR, "access log: its thread cannot be started: %s", strerror(error));
+		log_line(LOG_ERROR, "access log: its thread cannot be started: %s",
+			 strerror(error));
 }
 
 static void reopen_access_log(struct control *c)
@@ -108,10 +109,11 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 		return false;
 	if (drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state))
 		return true;
-	snprintf(error, WEIGHTS_TEXT_BYTES,
-		 "cannot tell which nodes are drained: %.150s/drained.json: %s (what it holds is no "
-		 "good: mend it, or take it away)",
-		 config->state, strerror(errno));
+	snprintf(
+		error, WEIGHTS_TEXT_BYTES,
+		"cannot tell which nodes are drained: %.150s/drained.json: %s (what it holds is no "
+		"good: mend it, or take it away)",
+		config->state, strerror(errno));
 	return false;
 }
 

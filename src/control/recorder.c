@@ -76,13 +76,15 @@ static bool put_in_order(int directory)
 	if (!recover(directory, &found))
 		return false;
 	if (found.segments)
-		log_line(LOG_WARN,
-			 "capture: %u segments had no end: the process before was killed; %llu torn "
-			 "bytes behind their last good frame were cut off",
-			 found.segments, (unsigned long long)found.torn_bytes);
+		log_line(
+			LOG_WARN,
+			"capture: %u segments had no end: the process before was killed; %llu torn "
+			"bytes behind their last good frame were cut off",
+			found.segments, (unsigned long long)found.torn_bytes);
 	if (found.holes)
 		log_line(LOG_ERROR,
-			 "capture: %u holes with good frames behind them: `crossfade capture verify` "
+			 "capture: %u holes with good frames behind them: `crossfade capture "
+			 "verify` "
 			 "says whether that is damage",
 			 found.holes);
 	return true;
@@ -96,7 +98,8 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 		.commit_ns = c->commit_ms * 1000000ull,
 		.segment_bytes = c->segment_bytes,
 	};
-	if (!take_key(directory, key) || !put_in_order(directory) || !series_next(directory, &w.generation))
+	if (!take_key(directory, key) || !put_in_order(directory) ||
+	    !series_next(directory, &w.generation))
 		return false;
 	open_taps(r, key);
 	w.feeds = r->feeds;
@@ -121,8 +124,9 @@ bool recorder_open(struct recorder *r, const struct config *config, unsigned wor
 	int directory = good ? open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	good = directory >= 0 && begin(r, c, directory);
 	if (!good)
-		snprintf(error, RECORDER_ERROR_BYTES, "capture: cannot use the directory %.300s: %s",
-			 c->directory, strerror(errno));
+		snprintf(error, RECORDER_ERROR_BYTES,
+			 "capture: cannot use the directory %.300s: %s", c->directory,
+			 strerror(errno));
 	if (directory >= 0)
 		close(directory);
 	return good;

@@ -647,7 +647,9 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 		.fronts = s,
 		.user = user,
 		.policy = policy,
-		.facts = { .listener = listener, .peer = &sock->peer, .tls = tls != NULL,
+		.facts = { .listener = listener,
+			   .peer = &sock->peer,
+			   .tls = tls != NULL,
 			   .number = ++s->opened },
 		.opened_ms = io_now_ms(s->wires->io),
 	};

@@ -159,7 +159,8 @@ static int write_all(const struct disk_op *op)
 		vectors[i] = op->vectors[i];
 	op->file->written = at;
 	while (first < n) {
-		ssize_t written = pwritev(op->file->fd, vectors + first, (int)(n - first), (off_t)at);
+		ssize_t written =
+			pwritev(op->file->fd, vectors + first, (int)(n - first), (off_t)at);
 		if (written < 0 && errno != EINTR)
 			return -errno;
 		if (written < 0)

@@ -22,8 +22,8 @@ enum disk_verb { DISK_NONE, DISK_CREATE, DISK_WRITE, DISK_SYNC, DISK_CUT, DISK_R
 
 struct disk_op {
 	void (*done)(struct disk_op *op);
-	int result;   /* 0 or -errno */
-	uint8_t verb; /* DISK_NONE while it is idle */
+	int result;		/* 0 or -errno */
+	uint8_t verb;		/* DISK_NONE while it is idle */
 	struct disk_file *file; /* create: the new one, the op's owner's from done() on, or NULL */
 	const char *name;	/* create, remove: borrowed until done() */
 	const struct iovec *vectors; /* write: borrowed until done() */
@@ -77,8 +77,8 @@ static inline void disk_done(struct disk *d, int result)
 }
 
 /*
- * Makes a file that is not there yet, mode 0600, locked (flock) for as long as it is open, with room
- * for `bytes`, which read as zeros; it and its name outlast a power cut. -EEXIST, -ENOSPC, ...
+ * Makes a file that is not there yet, mode 0600, locked (flock) for as long as it is open, with
+ * room for `bytes`, which read as zeros; it and its name outlast a power cut. -EEXIST, -ENOSPC, ...
  */
 static inline void disk_create(struct disk *d, struct disk_op *op, const char *name, uint64_t bytes)
 {

@@ -217,7 +217,8 @@ static bool is_whole(const struct exchange *ex)
 	return !stream_receives(&ex->front);
 }
 
-/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece. */
+/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece.
+ */
 static bool is_held_back(const struct exchange *ex)
 {
 	const struct recording *r = &ex->recording;
@@ -757,7 +758,8 @@ static void drop_answer(struct exchange *ex, struct chain *c, bool end)
 	abandon_back(ex, ERR_CANCELED);
 }
 
-/* All of it has come: what became of the request is known, and the client hears when that is safe. */
+/* All of it has come: what became of the request is known, and the client hears when that is safe.
+ */
 static void answer_is_over(struct exchange *ex)
 {
 	struct recording *r = &ex->recording;

@@ -156,7 +156,8 @@ struct plan {
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	enum profile profile;
 	enum access_format access;
-	const struct capture_policy *capture; /* of what goes to the source; NULL: nothing is recorded */
+	const struct capture_policy
+		*capture; /* of what goes to the source; NULL: nothing is recorded */
 	unsigned worker_n;
 	struct plan_pins *pins; /* one for each worker */
 };

@@ -88,7 +88,7 @@ static enum outcome outcome(const struct exchange *ex)
 {
 	const struct recording *r = &ex->recording;
 	if (ex->answered_ns)
-		return ex->status < 400   ? OUTCOME_ACCEPTED
+		return ex->status < 400	  ? OUTCOME_ACCEPTED
 		       : ex->status < 500 ? OUTCOME_REJECTED
 					  : OUTCOME_FAILED;
 	bool held_back = r->request_shut && r->tap->policy->gate == GATE_END;

@@ -11,11 +11,12 @@
 struct exchange;
 
 struct recording {
-	struct tap *tap;    /* NULL: nothing is recorded, and nothing waits */
-	bool request_shut;  /* what is left of the request waits */
-	bool answer_shut;   /* the end of the answer waits */
-	bool told;	    /* the outcome was recorded */
-	uint64_t released_ns; /* when the request's end could go; 0: it did not wait, or still does */
+	struct tap *tap;      /* NULL: nothing is recorded, and nothing waits */
+	bool request_shut;    /* what is left of the request waits */
+	bool answer_shut;     /* the end of the answer waits */
+	bool told;	      /* the outcome was recorded */
+	uint64_t released_ns; /* when the request's end could go; 0: it did not wait, or still does
+			       */
 	/* What has come of an answer and waits. */
 	struct msg *head; /* NULL: it has gone, or has not come */
 	struct chain body;
@@ -24,7 +25,7 @@ struct recording {
 };
 
 enum recording_verdict {
-	RECORDING_NOT,	   /* it passes as it is */
+	RECORDING_NOT, /* it passes as it is */
 	RECORDING_BEGUN,
 	RECORDING_REFUSED, /* the log cannot take it */
 	RECORDING_TUNNEL,  /* it cannot be recorded */

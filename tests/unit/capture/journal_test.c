@@ -58,15 +58,15 @@ static int open_world(void **state)
 	w->feeds[0] = &w->feed;
 	w->now_ns = 1000000000;
 	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
-							     .generation = 7,
-							     .node = "a",
-							     .chance = chance,
-							     .world = w,
-							     .segment_bytes = SEGMENT_BYTES_MIN,
-							     .queue_bytes = LOG_QUEUE_BYTES,
-							     .feeds = w->feeds,
-							     .feed_n = 1,
-							     .wake = woken });
+							    .generation = 7,
+							    .node = "a",
+							    .chance = chance,
+							    .world = w,
+							    .segment_bytes = SEGMENT_BYTES_MIN,
+							    .queue_bytes = LOG_QUEUE_BYTES,
+							    .feeds = w->feeds,
+							    .feed_n = 1,
+							    .wake = woken });
 	feed_attach(&w->feed, w->journal);
 	feed_own(&w->feed, &w->bufs, feed_woken, w);
 	list_init(&w->wait.link);

@@ -27,8 +27,8 @@ struct kit_disk {
 	unsigned file_n;
 	enum disk_verb fail; /* the next of that kind fails, with: */
 	int error;
-	bool always;	/* and all after it */
-	unsigned torn;	/* of a write that fails, so many bytes are written */
+	bool always;   /* and all after it */
+	unsigned torn; /* of a write that fails, so many bytes are written */
 	unsigned syncs;
 };
 

@@ -175,7 +175,8 @@ static void a_complaint_shows_the_place(void **state)
 		  "    just text\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
+		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, "
+		  "profile, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -573,7 +574,8 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
+		"weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, "
+		"state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
 		"sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
