@@ -1,0 +1,311 @@
+#include "unit/cmocka_all.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "capture/reader.h"
+#include "capture/recovery.h"
+
+/* Segments as a journal writes them, into a directory of the test's. */
+struct pen {
+	int fd;
+	struct segment_head head;
+	uint64_t at, sequence;
+};
+
+struct world {
+	char directory[64];
+	int fd;
+};
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	snprintf(w->directory, sizeof w->directory, "/tmp/capture-XXXXXX");
+	assert_non_null(mkdtemp(w->directory));
+	w->fd = open(w->directory, O_RDONLY | O_DIRECTORY);
+	*state = w;
+	return 0;
+}
+
+static int take_away(const char *path, const struct stat *s, int flag, struct FTW *f)
+{
+	(void)s;
+	(void)flag;
+	(void)f;
+	return remove(path);
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	close(w->fd);
+	nftw(w->directory, take_away, 8, FTW_DEPTH | FTW_PHYS);
+	free(w);
+	return 0;
+}
+
+static struct pen begin(const struct world *w, uint64_t generation, uint64_t index,
+			uint64_t sequence, uint64_t mono_ns)
+{
+	static const char magic[] = SEGMENT_MAGIC;
+	struct pen p = { .at = sizeof p.head, .sequence = sequence };
+	char name[SERIES_NAME_BYTES];
+	series_name(name, generation, index);
+	p.fd = openat(w->fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_true(p.fd >= 0);
+	p.head = (struct segment_head){ .version = SEGMENT_VERSION,
+					.id = generation * 1000 + index,
+					.generation = generation,
+					.index = index,
+					.sequence = sequence,
+					.mono_ns = mono_ns };
+	memcpy(p.head.magic, magic, sizeof p.head.magic);
+	p.head.crc = segment_head_crc(&p.head);
+	assert_int_equal(pwrite(p.fd, &p.head, sizeof p.head, 0), sizeof p.head);
+	/* Room, as a journal takes it ahead of time. */
+	assert_int_equal(ftruncate(p.fd, 100000), 0);
+	return p;
+}
+
+static void write_frame(struct pen *p, enum frame_type type, uint64_t mono_ns, struct span payload)
+{
+	uint8_t padding[FRAME_ALIGN] = { 0 };
+	struct frame f = { .payload_n = (uint32_t)payload.n,
+			   .payload_crc = crc32c(0, payload.at, payload.n),
+			   .type = (uint8_t)type,
+			   .sequence = p->sequence++,
+			   .mono_ns = mono_ns };
+	f.head_crc = frame_head_crc(&f, p->head.id);
+	assert_int_equal(pwrite(p->fd, &f, sizeof f, (off_t)p->at), sizeof f);
+	assert_int_equal(pwrite(p->fd, payload.at, payload.n, (off_t)(p->at + sizeof f)), payload.n);
+	assert_int_equal(pwrite(p->fd, padding, frame_padded(payload.n) - payload.n,
+				(off_t)(p->at + sizeof f + payload.n)),
+			 frame_padded(payload.n) - payload.n);
+	p->at += frame_bytes(&f);
+}
+
+static void write_bodies(struct pen *p, unsigned n, uint64_t mono_ns)
+{
+	for (unsigned i = 0; i < n; i++)
+		write_frame(p, FRAME_REQUEST_BODY, mono_ns + i, SPAN("body"));
+}
+
+static void seal(struct pen *p)
+{
+	write_frame(p, FRAME_SEAL, 0, SPAN(""));
+	assert_int_equal(ftruncate(p->fd, (off_t)p->at), 0);
+	close(p->fd);
+}
+
+/* What is read: b a body, s a seal, H a hole, . the end. */
+static void assert_reads(struct reader *r, const char *expected)
+{
+	struct reading reading;
+	char text[64];
+	size_t n = 0;
+	enum reader_verdict v;
+	do {
+		v = reader_next(r, &reading);
+		assert_true(n < sizeof text - 1);
+		text[n++] = v == READER_HOLE	       ? 'H'
+			    : v == READER_END	       ? '.'
+			    : v == READER_ERROR	       ? 'E'
+			    : reading.frame.type == FRAME_SEAL ? 's'
+							: 'b';
+	} while (v != READER_END && v != READER_ERROR);
+	text[n] = 0;
+	assert_string_equal(text, expected);
+}
+
+static void assert_all(const struct world *w, const char *expected)
+{
+	struct reader *r = reader_open(w->directory);
+	assert_non_null(r);
+	assert_reads(r, expected);
+	reader_close(r);
+}
+
+/* --- */
+
+static void an_empty_directory_has_nothing(void **state)
+{
+	assert_all(*state, ".");
+}
+
+static void segments_are_read_one_after_the_other(void **state)
+{
+	struct world *w = *state;
+	struct pen a = begin(w, 1, 1, 1, 10);
+	write_bodies(&a, 2, 10);
+	seal(&a);
+	struct pen b = begin(w, 1, 2, a.sequence, 20);
+	write_bodies(&b, 1, 20);
+	seal(&b);
+	assert_all(w, "bbsbs.");
+}
+
+static void series_are_merged_by_time(void **state)
+{
+	struct world *w = *state;
+	struct reading reading;
+	struct pen old = begin(w, 1, 1, 1, 10), new = begin(w, 2, 1, 1, 15);
+	write_frame(&old, FRAME_REQUEST_BODY, 10, SPAN("1"));
+	write_frame(&old, FRAME_REQUEST_BODY, 20, SPAN("3"));
+	write_frame(&new, FRAME_REQUEST_BODY, 15, SPAN("2"));
+	write_frame(&new, FRAME_REQUEST_BODY, 25, SPAN("4"));
+	struct reader *r = reader_open(w->directory);
+	for (char c = '1'; c <= '4'; c++) {
+		assert_int_equal(reader_next(r, &reading), READER_FRAME);
+		assert_int_equal(reading.payload.at[0], c);
+	}
+	reader_close(r);
+	close(old.fd);
+	close(new.fd);
+}
+
+static void a_live_segment_is_read_as_it_grows(void **state)
+{
+	struct world *w = *state;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	assert_int_equal(flock(p.fd, LOCK_EX), 0);
+	struct reader *r = reader_open(w->directory);
+	write_bodies(&p, 1, 10);
+	assert_reads(r, "b.");
+	assert_true(reader_is_live(r));
+	write_bodies(&p, 2, 20);
+	assert_reads(r, "bb.");
+	seal(&p);
+	struct pen next = begin(w, 1, 2, p.sequence, 30);
+	write_bodies(&next, 1, 30);
+	seal(&next);
+	assert_reads(r, "sbs.");
+	reader_close(r);
+}
+
+static void a_hole_is_found_with_what_is_missing(void **state)
+{
+	struct world *w = *state;
+	struct reading reading;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	write_bodies(&p, 1, 10);
+	uint64_t at = p.at;
+	write_bodies(&p, 2, 20);
+	uint64_t behind = p.at;
+	write_bodies(&p, 1, 30);
+	seal(&p);
+	int fd = openat(w->fd, "00000001-00000001.capture", O_RDWR);
+	for (uint64_t i = at; i < behind; i++)
+		assert_int_equal(pwrite(fd, "x", 1, (off_t)i), 1);
+	close(fd);
+	struct reader *r = reader_open(w->directory);
+	assert_int_equal(reader_next(r, &reading), READER_FRAME);
+	assert_int_equal(reader_next(r, &reading), READER_HOLE);
+	assert_int_equal(reading.hole_at, at);
+	assert_int_equal(reading.hole_bytes, behind - at);
+	assert_int_equal(reading.missing_first, 2);
+	assert_int_equal(reading.missing_last, 3);
+	assert_reads(r, "bs.");
+	reader_close(r);
+}
+
+static void frames_of_another_segment_are_none(void **state)
+{
+	struct world *w = *state;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	write_bodies(&p, 1, 10);
+	uint64_t id = p.head.id;
+	p.head.id++; /* what the file held before it was this segment's */
+	write_bodies(&p, 3, 20);
+	p.head.id = id;
+	close(p.fd);
+	assert_all(w, "b.");
+}
+
+static void a_segment_that_is_missing_between_two_is_a_hole(void **state)
+{
+	struct world *w = *state;
+	struct pen a = begin(w, 1, 1, 1, 10);
+	write_bodies(&a, 1, 10);
+	seal(&a);
+	struct pen c = begin(w, 1, 3, 9, 20);
+	write_bodies(&c, 1, 20);
+	seal(&c);
+	assert_all(w, "bsHbs.");
+}
+
+static void recovery_cuts_a_torn_tail_and_no_good_frame(void **state)
+{
+	struct world *w = *state;
+	struct recovery found;
+	struct stat s;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	write_bodies(&p, 3, 10);
+	assert_int_equal(pwrite(p.fd, "torn", 4, (off_t)p.at), 4);
+	close(p.fd);
+	struct pen empty = begin(w, 1, 2, 1, 10);
+	assert_int_equal(pwrite(empty.fd, "x", 1, 0), 1); /* its head never was durable */
+	close(empty.fd);
+	close(openat(w->fd, "spare-1", O_CREAT | O_WRONLY, 0600));
+	assert_true(recover(w->fd, &found));
+	assert_int_equal(found.segments, 1);
+	assert_int_equal(found.torn_bytes, 4);
+	assert_int_equal(found.removed, 2);
+	assert_int_equal(fstatat(w->fd, "00000001-00000001.capture", &s, 0), 0);
+	assert_int_equal(s.st_size, p.at);
+	assert_all(w, "bbb.");
+	assert_true(recover(w->fd, &found));
+	assert_int_equal(found.torn_bytes, 0);
+}
+
+static void recovery_leaves_alone_what_somebody_writes(void **state)
+{
+	struct world *w = *state;
+	struct recovery found;
+	struct stat s;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	assert_int_equal(flock(p.fd, LOCK_EX), 0);
+	assert_true(recover(w->fd, &found));
+	assert_int_equal(fstat(p.fd, &s), 0);
+	assert_int_equal(s.st_size, 100000);
+	assert_int_equal(found.segments, 0);
+	close(p.fd);
+}
+
+static void a_new_series_has_the_next_generation(void **state)
+{
+	struct world *w = *state;
+	uint64_t generation;
+	assert_true(series_next(w->fd, &generation));
+	assert_int_equal(generation, 1);
+	struct pen p = begin(w, 41, 1, 1, 10);
+	close(p.fd);
+	assert_true(series_next(w->fd, &generation));
+	assert_int_equal(generation, 42);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_empty_directory_has_nothing),
+		TEST(segments_are_read_one_after_the_other),
+		TEST(series_are_merged_by_time),
+		TEST(a_live_segment_is_read_as_it_grows),
+		TEST(a_hole_is_found_with_what_is_missing),
+		TEST(frames_of_another_segment_are_none),
+		TEST(a_segment_that_is_missing_between_two_is_a_hole),
+		TEST(recovery_cuts_a_torn_tail_and_no_good_frame),
+		TEST(recovery_leaves_alone_what_somebody_writes),
+		TEST(a_new_series_has_the_next_generation),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
