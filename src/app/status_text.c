@@ -72,6 +72,18 @@ static void put_processes(FILE *to, const json_t *processes)
 			integer(p, "workers"), integer(p, "in_flight"));
 }
 
+/* The capture log, where there is one: red while it cannot be written. */
+static void put_capture(FILE *to, const json_t *c)
+{
+	bool good = !strcmp(text(c, "state"), "available");
+	if (!json_is_object(c))
+		return;
+	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps\n",
+		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(c, "state"),
+		good ? "" : ": ", good ? "" : text(c, "error"), paint(PAINT_NONE),
+		integer(c, "records"), (double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+}
+
 /* Silent while the file says what holds. */
 static void put_configuration(FILE *to, const json_t *c)
 {
@@ -453,6 +465,7 @@ void status_text(FILE *to, const struct status_view *v)
 		return;
 	put_head(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
+	put_capture(above, json_object_get(v->now, "capture"));
 	put_configuration(above, json_object_get(v->now, "configuration"));
 	put_sides(above, v);
 	fclose(above);

@@ -73,7 +73,7 @@ struct journal {
 	struct own own[OWNS];
 	unsigned own_n;
 	struct iovec vectors[LOG_VECTORS];
-	uint64_t now_ns, wall_ns, probe_ns, synced_ns;
+	uint64_t now_ns, wall_ns, began_ns, probe_ns, synced_ns;
 	/* What gaps have told of durably, and what they will have when this write is durable. */
 	struct losses told[GAP_REASONS], telling[GAP_REASONS];
 	uint64_t told_ns;
@@ -272,6 +272,7 @@ static bool gap_is_due(const struct journal *j)
 static void write_out(struct journal *j)
 {
 	j->own_n = 0;
+	j->began_ns = j->config.now_ns(j->config.world);
 	unsigned n = add_commit(j, 0);
 	add_waiting(j, gap_is_due(j) ? add_gaps(j, n) : n);
 }
@@ -443,6 +444,10 @@ static void written(struct journal *j)
 
 static void synced(struct journal *j)
 {
+	if (j->own[0].head.type == FRAME_COMMIT)
+		atomic_fetch_add_explicit(&j->counts.commit_ns,
+					  j->config.now_ns(j->config.world) - j->began_ns,
+					  memory_order_relaxed);
 	durable(j);
 	settle_until(j, j->cursor, BATCH_DURABLE);
 	j->step = STEP_IDLE;

@@ -28,6 +28,7 @@ struct journal_config {
 	uint8_t boot[16];
 	uint64_t generation;
 	const char *node;		 /* copied: the host's name */
+	uint64_t (*now_ns)(void *world); /* the monotonic clock, while the disk works */
 	uint64_t (*chance)(void *world); /* makes segments' ids */
 	void *world;
 	uint64_t segment_bytes;
@@ -42,6 +43,7 @@ struct journal_config {
 struct journal_counts {
 	_Atomic uint64_t frames, bytes, commits, segments, failures, gaps;
 	_Atomic uint64_t durable_sequence, durable_wall_ns;
+	_Atomic uint64_t commit_ns; /* all write-outs together, from their beginning to the end of the sync */
 	_Atomic uint64_t batches; /* written out; over commits: the size of a group */
 };
 

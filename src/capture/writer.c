@@ -18,6 +18,12 @@ static uint64_t chance(void *world)
 	return n;
 }
 
+static uint64_t now_ns(void *world)
+{
+	(void)world;
+	return clock_monotonic_ns();
+}
+
 static void wake(void *world)
 {
 	struct writer *w = world;
@@ -77,6 +83,7 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 		.disk = w->disk,
 		.generation = c->generation,
 		.node = node,
+		.now_ns = now_ns,
 		.chance = chance,
 		.wake = wake,
 		.world = w,

@@ -1,3 +1,4 @@
+#include "control/recorder_seen.h"
 #include "control/admin.h"
 
 #include <stdlib.h>
@@ -83,9 +84,15 @@ static void serve_metrics(struct call *c)
 					       .started_wall_ns = control->started_wall_ns,
 					       .unsaved = control->weights.unsaved != 0 },
 		      to);
+	recorder_metrics(&control->recorder, to);
 	fclose(to);
 	call_text(c, 200, SPAN(METRICS_TYPE), (struct span){ text, n });
 	free(text);
+}
+
+static void serve_capture(struct call *c)
+{
+	answer_json(c, 200, recorder_json(&control_of(c)->recorder));
 }
 
 static void serve_health(struct call *c)
@@ -95,10 +102,13 @@ static void serve_health(struct call *c)
 
 static void serve_ready(struct call *c)
 {
-	if (control_of(c)->state == CONTROL_SERVING)
-		call_text(c, 200, PLAIN, SPAN("ready\n"));
-	else
+	const struct control *control = control_of(c);
+	if (control->state != CONTROL_SERVING)
 		call_text(c, 503, PLAIN, SPAN("draining\n"));
+	else if (recorder_is_degraded(&control->recorder))
+		call_text(c, 200, PLAIN, SPAN("degraded: the capture log cannot be written\n"));
+	else
+		call_text(c, 200, PLAIN, SPAN("ready\n"));
 }
 
 /* --- changes --- */
@@ -317,6 +327,7 @@ static const struct route_row {
 	{ SPAN("/v1/weights"), METHOD_PUT, false, serve_change },
 	{ SPAN("/v1/rollback"), METHOD_POST, false, serve_rollback },
 	{ SPAN("/v1/nodes/*/state"), METHOD_PUT, false, serve_node_state },
+	{ SPAN("/v1/capture"), METHOD_GET, false, serve_capture },
 	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },
 	{ SPAN("/healthz"), METHOD_GET, true, serve_health },
 	{ SPAN("/readyz"), METHOD_GET, false, serve_ready },

@@ -65,6 +65,7 @@ static void close_taps(struct recorder *r)
 	}
 	free(r->taps);
 	free(r->feeds);
+	free(r->directory);
 	r->taps = NULL;
 	r->feeds = NULL;
 }
@@ -102,6 +103,9 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 	    !series_next(directory, &w.generation))
 		return false;
 	open_taps(r, key);
+	r->generation = w.generation;
+	r->directory = strdup(c->directory);
+	must(r->directory);
 	w.feeds = r->feeds;
 	w.feed_n = r->worker_n;
 	if (!writer_open(&r->writer, &w)) {

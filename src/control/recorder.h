@@ -15,6 +15,8 @@ struct recorder {
 	struct taps *taps; /* owned, one for each worker; NULL: nothing is recorded */
 	struct feed **feeds;
 	unsigned worker_n;
+	uint64_t generation;
+	char *directory; /* owned */
 	struct writer writer;
 };
 

@@ -1,3 +1,4 @@
+#include "control/recorder_seen.h"
 #include "control/status.h"
 
 #include <sys/resource.h>
@@ -328,6 +329,7 @@ json_t *status_json(const struct control *c)
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
 	json_object_set_new(j, "files", files_json());
+	json_object_set_new(j, "capture", recorder_json(&c->recorder));
 	json_object_set_new(j, "bucket_bounds_ms", bucket_bounds_json());
 	json_decref(rest);
 	return j;

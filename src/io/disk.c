@@ -214,6 +214,7 @@ static int perform(struct kernel_disk *k, struct disk_op *op)
 		break;
 	}
 	must(!"an operation has a verb");
+	return -EINVAL;
 }
 
 bool disk_run(struct disk *d)

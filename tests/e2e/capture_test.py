@@ -199,3 +199,17 @@ def test_kills_lose_no_write():
                           text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "applied and not in the log: 0; acknowledged without its outcome there: 0" in done.stdout
+
+
+def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path)
+    for n in range(3):
+        requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", timeout=10)
+    seen = balancer.status()["capture"]
+    assert (seen["state"], seen["generation"], seen["gaps"], seen["unrecorded"]) == ("available", 1, 0, {})
+    assert seen["records"] >= 15 and seen["commits"] >= 3 and seen["bytes"] > 1000
+    assert "capture  available" in balancer.command("status").stdout
+    shutil.rmtree(balancer.log_directory)
+    until(lambda: refused(balancer), what="a refusal")
+    assert balancer.status()["capture"]["state"] == "unavailable"
+    assert "capture  unavailable: No such file or directory" in balancer.command("status").stdout

@@ -25,8 +25,8 @@ def promtool(*words):
 
 
 @pytest.fixture
-def metrics(make_balancer, clusters):
-    balancer = make_balancer(clusters[0].url, clusters[1].url)
+def metrics(make_balancer, clusters, tmp_path):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"capture: {{ directory: {tmp_path}/capture }}")
     directory = pathlib.Path(balancer.directory)
     text = subprocess.run(["curl", "-s", "--unix-socket", directory / "admin.sock", "http://x/metrics"],
                           capture_output=True, text=True, check=True).stdout

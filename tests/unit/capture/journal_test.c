@@ -30,6 +30,12 @@ static uint64_t chance(void *world)
 	return 0x9e3779b97f4a7c15u * (w->disk.file_n + 1);
 }
 
+static uint64_t clock_ns(void *world)
+{
+	const struct world *w = world;
+	return w->now_ns;
+}
+
 static void woken(void *world)
 {
 	struct world *w = world;
@@ -61,6 +67,7 @@ static int open_world(void **state)
 							    .generation = 7,
 							    .node = "a",
 							    .chance = chance,
+							     .now_ns = clock_ns,
 							    .world = w,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
 							    .queue_bytes = LOG_QUEUE_BYTES,
