@@ -56,6 +56,7 @@ struct journal {
 	_Atomic(struct batch *) pushed; /* newest first */
 	_Atomic int rest;		/* enum rest */
 	_Atomic uint64_t queued;
+	atomic_bool full; /* no more may be written */
 	_Atomic int state, error;
 	struct journal_counts counts;
 	/* Taken, oldest first; those before `cursor` are in the present write-out. */
@@ -512,6 +513,22 @@ static void disk_says(struct disk_op *op)
 
 /* --- a turn --- */
 
+static void give_up(struct journal *j, int error)
+{
+	fail(j, error);
+	fail_all(j);
+	let_go_of_segment(j);
+	j->step = STEP_BROKEN;
+}
+
+static void probe(struct journal *j)
+{
+	if (atomic_load(&j->full))
+		fail(j, -EDQUOT);
+	else
+		create(j);
+}
+
 static void go_on(struct journal *j)
 {
 	bool full = j->written_at >= j->config.segment_bytes;
@@ -520,7 +537,9 @@ static void go_on(struct journal *j)
 	} else if (j->step == STEP_BROKEN) {
 		fail_all(j);
 		if (j->now_ns >= j->probe_ns)
-			create(j);
+			probe(j);
+	} else if (j->step == STEP_IDLE && atomic_load(&j->full) && !j->stopping) {
+		give_up(j, -EDQUOT);
 	} else if (j->step == STEP_IDLE) {
 		if (full || (j->stopping && !j->cursor))
 			seal(j);
@@ -623,6 +642,12 @@ int journal_error(const struct journal *j)
 const struct journal_counts *journal_counts(const struct journal *j)
 {
 	return &j->counts;
+}
+
+void journal_limit(struct journal *j, bool full)
+{
+	if (atomic_exchange(&j->full, full) != full)
+		j->config.wake(j->config.world);
 }
 
 uint64_t journal_queued(const struct journal *j)

@@ -64,6 +64,8 @@ enum journal_state journal_state(const struct journal *j);
 /* -errno of what made it unavailable; 0: none. */
 int journal_error(const struct journal *j);
 const struct journal_counts *journal_counts(const struct journal *j);
+/* The directory has as much as it may: the log is unavailable (-EDQUOT) until it has less again. */
+void journal_limit(struct journal *j, bool full);
 /* Bytes that wait for the disk. */
 uint64_t journal_queued(const struct journal *j);
 /* A worker's batch is handed over; feed_settled() gives it back. */

@@ -385,6 +385,28 @@ static void bind_redact(struct binder *b, const struct key *k, const struct yaml
 
 static const struct key_type key_redact = { bind_redact, NULL };
 
+#define AT(member) .offset = offsetof(struct config_retain, member)
+static const struct key retain_keys[] = {
+	{ "size", &key_size, AT(size_bytes), .least = 1 },
+	{ "age", &key_duration, AT(age_ms), .least = 1000, .most = UINT32_MAX },
+};
+#undef AT
+static const struct section retain_section = { KEYS(retain_keys) };
+
+static void check_capture(struct binder *b, const void *to)
+{
+	const struct config_capture *c = to;
+	const struct config_retain *r = &c->retain;
+	if (c->limit_bytes && r->size_bytes > c->limit_bytes)
+		complain(b->complaints, r->head.at,
+			 "capture: retain.size is above limit: the log would stop before anything is "
+			 "taken away");
+	else if (r->head.at != NOWHERE)
+		caution(b->complaints, r->head.at,
+			"capture: retain takes away the only copy: nothing follows the log (export it "
+			"in time)");
+}
+
 #define AT(member) .offset = offsetof(struct config_capture, member)
 static const struct key capture_keys[] = {
 	{ "directory", &key_path, AT(directory), .missing = "where the log's segments are kept" },
@@ -397,9 +419,11 @@ static const struct key capture_keys[] = {
 	{ "commit", &key_duration, AT(commit_ms), .preset = 0, 0, LOG_COMMIT_MS_MAX },
 	{ "segment", &key_size, AT(segment_bytes), .preset = SEGMENT_BYTES,
 	  .least = SEGMENT_BYTES_MIN },
+	{ "retain", &key_section, AT(retain), .section = &retain_section },
+	{ "limit", &key_size, AT(limit_bytes), .least = SEGMENT_BYTES_MIN },
 };
 #undef AT
-static const struct section capture_section = { KEYS(capture_keys) };
+static const struct section capture_section = { KEYS(capture_keys), check_capture };
 
 static void check_root(struct binder *b, const void *to)
 {

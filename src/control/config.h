@@ -155,6 +155,12 @@ struct config_redact {
 /* What `gate` is when it is not said: by the profile. */
 #define CONFIG_GATE_BY_PROFILE 2
 
+struct config_retain {
+	struct section_head head;
+	uint64_t size_bytes; /* 0: any */
+	uint32_t age_ms;     /* 0: any */
+};
+
 struct config_capture {
 	struct section_head head; /* NOWHERE: nothing is recorded */
 	const char *directory;
@@ -162,6 +168,8 @@ struct config_capture {
 	uint32_t gate; /* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
 	uint32_t commit_ms;
 	uint64_t segment_bytes;
+	struct config_retain retain;
+	uint64_t limit_bytes; /* 0: any */
 	struct config_redact redact;
 };
 

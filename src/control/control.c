@@ -156,6 +156,7 @@ bool control_take_slots(struct control *c)
 void control_close(struct control *c)
 {
 	must(atomic_load(&c->running) == 0);
+	recorder_close(&c->recorder);
 	if (c->attached) {
 		timer_clear(&c->drain);
 		ejections_close(&c->ejections);
@@ -168,7 +169,6 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
-	recorder_close(&c->recorder);
 	access_log_close(&c->access_log);
 	drains_close(&c->drains);
 	weights_close(&c->weights);
@@ -286,7 +286,10 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 
 bool control_record(struct control *c, char error[RECORDER_ERROR_BYTES])
 {
-	return recorder_open(&c->recorder, c->config, c->worker_n, error);
+	if (!recorder_open(&c->recorder, c->config, c->worker_n, error))
+		return false;
+	recorder_attach(&c->recorder, &c->loop.wheel);
+	return true;
 }
 
 bool control_listen(struct control *c, const struct socket_source *source)

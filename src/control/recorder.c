@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "capture/recovery.h"
 #include "capture/series.h"
@@ -117,11 +118,48 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 	return true;
 }
 
+/* --- what is kept --- */
+
+static void look(struct recorder *r)
+{
+	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = directory >= 0 &&
+		    retain(directory, &r->retention, clock_wall_ns(), &r->retained);
+	if (!good)
+		log_line(LOG_ERROR, "capture: cannot look after %.300s: %s", r->directory,
+			 strerror(errno));
+	if (r->retained.removed)
+		log_line(LOG_INFO, "capture: %u segments were taken away, as `retain` says",
+			 r->retained.removed);
+	if (directory >= 0)
+		close(directory);
+	journal_limit(r->writer.journal, r->limit_bytes && r->retained.bytes >= r->limit_bytes);
+}
+
+static void look_is_due(struct timer *t)
+{
+	struct recorder *r = list_entry(t, struct recorder, look);
+	look(r);
+	timer_set(r->wheel, t, r->wheel->now_ms + RECORDER_LOOK_MS);
+}
+
+void recorder_attach(struct recorder *r, struct wheel *wheel)
+{
+	if (!r->taps)
+		return;
+	r->wheel = wheel;
+	timer_init(&r->look, look_is_due);
+	timer_set(wheel, &r->look, wheel->now_ms + RECORDER_LOOK_MS);
+}
+
 bool recorder_open(struct recorder *r, const struct config *config, unsigned worker_n,
 		   char error[RECORDER_ERROR_BYTES])
 {
 	const struct config_capture *c = &config->capture;
-	*r = (struct recorder){ .worker_n = worker_n };
+	*r = (struct recorder){ .worker_n = worker_n,
+				.retention = { c->retain.size_bytes,
+					       c->retain.age_ms * 1000000ull },
+				.limit_bytes = c->limit_bytes };
 	if (c->head.at == NOWHERE)
 		return true;
 	bool good = !mkdir(c->directory, 0700) || errno == EEXIST;
@@ -140,6 +178,8 @@ void recorder_close(struct recorder *r)
 {
 	if (!r->taps)
 		return;
+	if (r->wheel)
+		timer_clear(&r->look);
 	writer_close(&r->writer);
 	close_taps(r);
 }

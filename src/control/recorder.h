@@ -7,9 +7,14 @@
  * is one only a new process can change.
  */
 
+#include "base/wheel.h"
+#include "capture/retention.h"
 #include "capture/tap.h"
 #include "capture/writer.h"
 #include "control/config.h"
+
+/* How often it is looked what the directory has. */
+#define RECORDER_LOOK_MS 5000
 
 struct recorder {
 	struct taps *taps; /* owned, one for each worker; NULL: nothing is recorded */
@@ -18,6 +23,12 @@ struct recorder {
 	uint64_t generation;
 	char *directory; /* owned */
 	struct writer writer;
+	/* Of control's thread: what is kept. */
+	struct retention retention;
+	uint64_t limit_bytes; /* 0: any */
+	struct retained retained; /* as last looked at */
+	struct timer look;
+	struct wheel *wheel; /* borrowed; NULL: nobody looks */
 };
 
 #define RECORDER_ERROR_BYTES 512
@@ -28,6 +39,8 @@ struct recorder {
  */
 bool recorder_open(struct recorder *r, const struct config *c, unsigned worker_n,
 		   char error[RECORDER_ERROR_BYTES]);
+/* Looks now and then what the directory has, and takes away what is too much. */
+void recorder_attach(struct recorder *r, struct wheel *wheel);
 /* All workers are over: what they have put is written, and the series is sealed. */
 void recorder_close(struct recorder *r);
 

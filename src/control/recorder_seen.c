@@ -57,14 +57,15 @@ json_t *recorder_json(const struct recorder *r)
 	int error = journal_error(j);
 	uint64_t last_ns = READ(c->durable_wall_ns);
 	clock_text(last_ns, last);
-	return json_pack("{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "state",
+	return json_pack("{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "state",
 			 states[journal_state(j)], "error",
 			 error ? json_string(strerror(-error)) : json_null(), "directory",
 			 r->directory, "generation", (json_int_t)r->generation, "records",
 			 (json_int_t)READ(c->frames), "bytes", (json_int_t)READ(c->bytes), "commits",
 			 (json_int_t)READ(c->commits), "segments", (json_int_t)READ(c->segments),
 			 "failures", (json_int_t)READ(c->failures), "gaps",
-			 (json_int_t)READ(c->gaps), "queued_bytes", (json_int_t)journal_queued(j),
+			 (json_int_t)READ(c->gaps), "queued_bytes", (json_int_t)journal_queued(j), "kept_bytes",
+			 (json_int_t)r->retained.bytes,
 			 "last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
 			 lost_json(r));
 }

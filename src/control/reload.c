@@ -34,7 +34,8 @@ static bool capture_differs(const struct control *c, const struct config *fresh)
 	if (a->head.at == NOWHERE || b->head.at == NOWHERE)
 		return (a->head.at == NOWHERE) != (b->head.at == NOWHERE);
 	return strcmp(a->directory, b->directory) || a->commit_ms != b->commit_ms ||
-	       a->segment_bytes != b->segment_bytes;
+	       a->segment_bytes != b->segment_bytes || a->limit_bytes != b->limit_bytes ||
+	       a->retain.size_bytes != b->retain.size_bytes || a->retain.age_ms != b->retain.age_ms;
 }
 
 static bool admin_socket_differs(const struct control *c, const struct config *fresh)

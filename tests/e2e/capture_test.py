@@ -213,3 +213,32 @@ def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
     until(lambda: refused(balancer), what="a refusal")
     assert balancer.status()["capture"]["state"] == "unavailable"
     assert "capture  unavailable: No such file or directory" in balancer.command("status").stdout
+
+
+def kept(balancer):
+    return sorted(f.name for f in balancer.log_directory.glob("*.capture"))
+
+
+def test_the_oldest_segments_are_taken_away(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", retain: { size: 6MiB }")
+    for n in range(12):
+        requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
+    first, last = kept(balancer)[0], kept(balancer)[-1]
+    until(lambda: first not in kept(balancer), 15, "the first to go")
+    assert last in kept(balancer) and sum(f.stat().st_blocks * 512 for f in balancer.log_directory.glob("*.capture")) < 9e6
+    seen = exchanges(balancer)
+    assert seen[-1]["path"] == "/books/_doc/11" and len(seen) < 12
+    assert capture(balancer, "verify").returncode == 0
+    assert "takes away the only copy" in balancer.command("check", "-c", balancer.file).stderr
+
+
+def test_nothing_is_written_beyond_the_limit(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", limit: 6MiB")
+    for n in range(8):
+        requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
+    until(lambda: refused(balancer), 15, "a refusal")
+    assert balancer.status()["capture"]["error"] == "Disk quota exceeded"
+    assert requests.get(balancer.source, timeout=10).status_code == 200
+    for name in kept(balancer)[:-1]:
+        (balancer.log_directory / name).unlink()
+    until(lambda: not refused(balancer), 15, "room")

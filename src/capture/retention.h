@@ -1,0 +1,26 @@
+#ifndef CAPTURE_RETENTION_H
+#define CAPTURE_RETENTION_H
+
+/*
+ * How much of a capture directory is kept: the oldest segments go while there is more than `size`,
+ * and those whose last record is older than `age`. The newest segment of all stays, and so does what
+ * a process writes to.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct retention {
+	uint64_t size_bytes; /* 0: any */
+	uint64_t age_ns;     /* 0: any */
+};
+
+struct retained {
+	uint64_t bytes; /* what is left */
+	unsigned segments, removed;
+};
+
+/* False with errno: the directory cannot be read, or a file not be removed. */
+bool retain(int directory, const struct retention *r, uint64_t wall_ns, struct retained *to);
+
+#endif
