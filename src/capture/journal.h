@@ -43,8 +43,9 @@ struct journal_config {
 struct journal_counts {
 	_Atomic uint64_t frames, bytes, commits, segments, failures, gaps;
 	_Atomic uint64_t durable_sequence, durable_wall_ns;
-	_Atomic uint64_t commit_ns; /* all write-outs together, from their beginning to the end of the sync */
-	_Atomic uint64_t batches; /* written out; over commits: the size of a group */
+	_Atomic uint64_t commit_ns; /* all write-outs together, from their beginning to the end of
+				       the sync */
+	_Atomic uint64_t batches;   /* written out; over commits: the size of a group */
 };
 
 enum journal_state {

@@ -3,8 +3,8 @@
 
 /*
  * How much of a capture directory is kept: the oldest segments go while there is more than `size`,
- * and those whose last record is older than `age`. The newest segment of all stays, and so does what
- * a process writes to.
+ * and those whose last record is older than `age`. The newest segment of all stays, and so does
+ * what a process writes to.
  */
 
 #include <stdbool.h>

@@ -399,11 +399,13 @@ static void check_capture(struct binder *b, const void *to)
 	const struct config_retain *r = &c->retain;
 	if (c->limit_bytes && r->size_bytes > c->limit_bytes)
 		complain(b->complaints, r->head.at,
-			 "capture: retain.size is above limit: the log would stop before anything is "
+			 "capture: retain.size is above limit: the log would stop before anything "
+			 "is "
 			 "taken away");
 	else if (r->head.at != NOWHERE)
 		caution(b->complaints, r->head.at,
-			"capture: retain takes away the only copy: nothing follows the log (export it "
+			"capture: retain takes away the only copy: nothing follows the log (export "
+			"it "
 			"in time)");
 }
 

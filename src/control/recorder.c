@@ -123,8 +123,8 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 static void look(struct recorder *r)
 {
 	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = directory >= 0 &&
-		    retain(directory, &r->retention, clock_wall_ns(), &r->retained);
+	bool good =
+		directory >= 0 && retain(directory, &r->retention, clock_wall_ns(), &r->retained);
 	if (!good)
 		log_line(LOG_ERROR, "capture: cannot look after %.300s: %s", r->directory,
 			 strerror(errno));

@@ -25,7 +25,7 @@ struct recorder {
 	struct writer writer;
 	/* Of control's thread: what is kept. */
 	struct retention retention;
-	uint64_t limit_bytes; /* 0: any */
+	uint64_t limit_bytes;	  /* 0: any */
 	struct retained retained; /* as last looked at */
 	struct timer look;
 	struct wheel *wheel; /* borrowed; NULL: nobody looks */

@@ -61,11 +61,11 @@ json_t *recorder_json(const struct recorder *r)
 			 states[journal_state(j)], "error",
 			 error ? json_string(strerror(-error)) : json_null(), "directory",
 			 r->directory, "generation", (json_int_t)r->generation, "records",
-			 (json_int_t)READ(c->frames), "bytes", (json_int_t)READ(c->bytes), "commits",
-			 (json_int_t)READ(c->commits), "segments", (json_int_t)READ(c->segments),
-			 "failures", (json_int_t)READ(c->failures), "gaps",
-			 (json_int_t)READ(c->gaps), "queued_bytes", (json_int_t)journal_queued(j), "kept_bytes",
-			 (json_int_t)r->retained.bytes,
+			 (json_int_t)READ(c->frames), "bytes", (json_int_t)READ(c->bytes),
+			 "commits", (json_int_t)READ(c->commits), "segments",
+			 (json_int_t)READ(c->segments), "failures", (json_int_t)READ(c->failures),
+			 "gaps", (json_int_t)READ(c->gaps), "queued_bytes",
+			 (json_int_t)journal_queued(j), "kept_bytes", (json_int_t)r->retained.bytes,
 			 "last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
 			 lost_json(r));
 }
@@ -93,11 +93,13 @@ static void write_lost(const struct recorder *r, FILE *to)
 		const struct {
 			const char *kind;
 			uint64_t n;
-		} rows[] = { { "read", n.reads }, { "write", n.writes }, { "outcome", n.outcomes } };
+		} rows[] = { { "read", n.reads },
+			     { "write", n.writes },
+			     { "outcome", n.outcomes } };
 		for (size_t k = 0; k < 3; k++)
 			fprintf(to,
-				"crossfade_capture_unrecorded_total{reason=\"%s\",kind=\"%s\"} %" PRIu64
-				"\n",
+				"crossfade_capture_unrecorded_total{reason=\"%s\",kind=\"%s\"} "
+				"%" PRIu64 "\n",
 				reasons[i], rows[k].kind, rows[k].n);
 	}
 }
@@ -124,10 +126,12 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 	one(to, "failures_total", "counter", "How often the log could not be written.",
 	    READ(c->failures));
 	one(to, "gaps_total", "counter", "Gap records.", READ(c->gaps));
-	fprintf(to, "# HELP crossfade_capture_last_commit_timestamp_seconds When records became durable "
-		    "last, since 1970.\n"
-		    "# TYPE crossfade_capture_last_commit_timestamp_seconds gauge\n"
-		    "crossfade_capture_last_commit_timestamp_seconds %.3f\n",
+	fprintf(to,
+		"# HELP crossfade_capture_last_commit_timestamp_seconds When records became "
+		"durable "
+		"last, since 1970.\n"
+		"# TYPE crossfade_capture_last_commit_timestamp_seconds gauge\n"
+		"crossfade_capture_last_commit_timestamp_seconds %.3f\n",
 		(double)READ(c->durable_wall_ns) / 1e9);
 	write_lost(r, to);
 }

@@ -114,11 +114,12 @@ static void what_several_workers_write_is_all_there(void **state)
 		w->wait.settled = settled;
 		feeds[i] = &w->feed;
 	}
-	assert_true(writer_open(&writer, &(struct writer_config){ .directory = directory,
-								  .generation = 1,
-								  .segment_bytes = SEGMENT_BYTES_MIN,
-								  .feeds = feeds,
-								  .feed_n = WORKERS }));
+	assert_true(
+		writer_open(&writer, &(struct writer_config){ .directory = directory,
+							      .generation = 1,
+							      .segment_bytes = SEGMENT_BYTES_MIN,
+							      .feeds = feeds,
+							      .feed_n = WORKERS }));
 	for (unsigned i = 0; i < WORKERS; i++) {
 		feed_attach(&workers[i].feed, writer.journal);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
