@@ -535,7 +535,9 @@ static void go_on(struct journal *j)
 	if (j->step == STEP_BROKEN && j->stopping) {
 		be_over(j);
 	} else if (j->step == STEP_BROKEN) {
-		fail_all(j);
+		/* Who comes before the first segment is there waits for it. */
+		if (journal_state(j) != JOURNAL_STARTING)
+			fail_all(j);
 		if (j->now_ns >= j->probe_ns)
 			probe(j);
 	} else if (j->step == STEP_IDLE && atomic_load(&j->full) && !j->stopping) {

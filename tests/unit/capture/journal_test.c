@@ -279,6 +279,14 @@ static void a_body_is_written_from_where_it_is(void **state)
 	assert_int_equal(ends, 1);
 }
 
+static void what_comes_before_the_first_segment_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	put(w, 1, true);
+	turn(w);
+	assert_true(w->durable && has(w, 1));
+}
+
 /* --- as it should not be --- */
 
 static void what_is_refused_is_not_in_the_log(void **state)
@@ -434,6 +442,7 @@ int main(void)
 		TEST(sequences_have_no_gap_and_commits_say_what_was_durable),
 		TEST(a_full_segment_is_sealed_and_the_next_goes_on),
 		TEST(a_body_is_written_from_where_it_is),
+		TEST(what_comes_before_the_first_segment_waits_for_it),
 		TEST(what_is_refused_is_not_in_the_log),
 		TEST(a_log_that_cannot_be_cut_back_uses_no_number_twice),
 		TEST(a_full_disk_is_tried_again_and_a_gap_tells_what_passed),
