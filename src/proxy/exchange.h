@@ -9,46 +9,9 @@
 #include "ends/front.h"
 #include "ends/reply.h"
 #include "proxy/access.h"
-#include "proxy/board.h"
-#include "proxy/cluster.h"
-#include "proxy/counters.h"
-#include "proxy/forward.h"
+#include "proxy/desk.h"
 #include "proxy/recording.h"
 #include "proxy/retry.h"
-#include "proxy/split.h"
-
-struct exchange;
-
-/* What the exchanges of one worker share; the worker owns it all. */
-struct desk {
-	struct io *io;
-	struct bufs *bufs;
-	unsigned worker;
-	const struct plan *plan;    /* what new exchanges use */
-	struct board_values values; /* of this turn */
-	bool draining;		    /* no new clients are wanted */
-	struct split split;
-	struct live_cluster clusters[ARMS];
-	struct retry_budget budgets[ARMS];
-	struct counters *counters;
-	const struct stream_tracer *tracer; /* NULL: nobody listens */
-	struct chance chance;
-	struct access *access; /* NULL: nobody takes lines */
-	struct taps *taps;     /* NULL: there is no capture log */
-	struct slab exchanges, chunks;
-	struct list open;    /* all exchanges */
-	struct list waiting; /* decided later */
-	struct queue {
-		struct list
-			list; /* decided when a node has a connection for them, in their order */
-		unsigned n;
-		bool freed; /* one may have, since it was looked at last */
-	} queues[ARMS];
-	struct list held;  /* their bodies are held until a byte of them is sent */
-	struct list ended; /* freed at the end of the turn */
-	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
-	uint64_t in_flight_now, in_flight_before;
-};
 
 enum exchange_state {
 	EXCHANGE_REQUEST,  /* its head has not come */
@@ -103,9 +66,6 @@ struct exchange {
 	uint64_t orphaned_ns; /* when the client of a write went that is seen through; else 0 */
 };
 
-void desk_open(struct desk *d);
-void desk_close(struct desk *d);
-
 /*
  * A request begins on a listener of that plan, which it pins: joins `front` and gives the arena for
  * it (struct front_user's open()).
@@ -113,28 +73,27 @@ void desk_close(struct desk *d);
 struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
 			    const struct front_facts *facts, struct stream *front);
 
-/* New values or a new plan: those that wait decide again. */
-void desk_decide_waiting(struct desk *d);
-/* Gives connections that have become free to those that wait for them. Each turn. */
-void desk_serve_queues(struct desk *d);
-/* Whether anybody waits for anything. */
-bool desk_has_waiting(const struct desk *d);
-/* Whether desk_serve_queues() has something to give. */
-bool desk_is_freed(const struct desk *d);
-/* Those that have waited too long are answered. Called each turn that has any. */
-void desk_time_waiting(struct desk *d);
-/* Requests whose node is to be cut are tried elsewhere, where that may be, or end with 502. */
-void desk_cut(struct desk *d);
+/* --- for the files that an exchange's functions stand in --- */
+
+/* By hundreds; 0: there is none. */
+static inline unsigned exchange_status_class(const struct exchange *ex)
+{
+	unsigned class = ex->status / 100;
+	return class < STATUS_CLASSES ? class : 0;
+}
+
+/* Nothing more comes from the client. */
+bool exchange_is_whole(const struct exchange *ex);
+/* When nobody has more to say: counts, logs, and frees it at the end of the turn. */
+void exchange_end_if_over(struct exchange *ex);
+/* An answer made here. The cluster's side is over, and no answer has begun. */
+void exchange_answer(struct exchange *ex, enum err why);
+/* The client need not send the rest of a request that is answered already. */
+void exchange_stop_request(struct exchange *ex);
 /*
- * Clients have gone from writes that are with a node: their answers are awaited, for as long as the
- * cluster's timeout allows, so that it is known what became of them. Now they no longer are.
+ * The request breaks off. When the client is still there (what it sent is no HTTP, or comes too
+ * slowly) it is told so; an answer that has begun goes on to its end.
  */
-void desk_abandon_orphans(struct desk *d);
-/* The epoch has moved on: what is under way counts as decided before. */
-void desk_new_epoch(struct desk *d);
-/* As bufs_trim(). */
-bool desk_trim(struct desk *d);
-/* The end of a turn: frees what has ended. */
-void desk_sweep(struct desk *d);
+void exchange_request_broke(struct exchange *ex, enum err why);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "base/limits.h"
 #include "capture/journal.h"
+#include "proxy/attempt.h"
+#include "proxy/decision.h"
 #include "proxy/exchange.h"
 
 static bool is_write(const struct exchange *ex)
@@ -43,8 +45,73 @@ static enum recording_verdict ask_journal(struct exchange *ex, const struct capt
 	return RECORDING_BEGUN;
 }
 
-static void open_tap(struct exchange *ex, const struct capture_policy *p, bool end,
-		     void (*settled)(struct tap *t, bool durable))
+/* --- when it is durable --- */
+
+static void release_request(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	r->request_shut = !exchange_is_whole(ex);
+	if (!r->request_shut)
+		r->released_ns = ex->desk->io->now_ns;
+	if (ex->state == EXCHANGE_HELD && !r->request_shut)
+		decision_node(ex);
+	else
+		attempt_pass_body(ex);
+}
+
+/* The log has no byte of it, and no node had all of it. */
+static void refuse_request(struct exchange *ex)
+{
+	recording_drop(ex);
+	exchange_request_broke(ex, ERR_CAPTURE);
+}
+
+static void request_settled(struct exchange *ex, bool durable)
+{
+	struct recording *r = &ex->recording;
+	if (!r->request_shut)
+		return;
+	if (durable) {
+		release_request(ex);
+	} else if (r->tap->policy->unavailable == UNAVAILABLE_REFUSE) {
+		refuse_request(ex);
+	} else {
+		recording_forgo(ex);
+		release_request(ex);
+	}
+}
+
+/* It has been recorded as far as it could be: what was done is never answered with an error. */
+static void release_answer(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	struct stream *to = ex->front.peer;
+	struct msg *head = r->head, *trailers = r->trailers;
+	if (!r->answer_shut || !r->over)
+		return;
+	r->answer_shut = false;
+	if (ex->state != EXCHANGE_PASSING || !stream_sends(&ex->front))
+		return;
+	r->head = NULL;
+	if (head)
+		stream_head(to, head, !r->body.bytes && !trailers);
+	if (stream_sends(&ex->front) && (r->body.bytes || !trailers))
+		stream_data(to, &r->body, !trailers);
+	if (stream_sends(&ex->front) && trailers)
+		stream_trailers(to, trailers);
+}
+
+static void settled(struct tap *t, bool durable)
+{
+	struct exchange *ex = t->owner;
+	request_settled(ex, durable);
+	release_answer(ex);
+	exchange_end_if_over(ex);
+}
+
+/* --- the request --- */
+
+static void open_tap(struct exchange *ex, const struct capture_policy *p, bool end)
 {
 	struct recording *r = &ex->recording;
 	struct tap_facts facts = {
@@ -62,8 +129,7 @@ static void open_tap(struct exchange *ex, const struct capture_policy *p, bool e
 	r->answer_shut = r->request_shut && p->acknowledge == ACKNOWLEDGE_OUTCOME;
 }
 
-enum recording_verdict recording_begin(struct exchange *ex, bool end,
-				       void (*settled)(struct tap *t, bool durable))
+enum recording_verdict recording_begin(struct exchange *ex, bool end)
 {
 	const struct capture_policy *p = ex->plan->capture;
 	if (!p || ex->arm != ARM_SOURCE || !ex->desk->taps)
@@ -72,7 +138,7 @@ enum recording_verdict recording_begin(struct exchange *ex, bool end,
 		return RECORDING_TUNNEL;
 	enum recording_verdict v = ask_journal(ex, p);
 	if (v == RECORDING_BEGUN)
-		open_tap(ex, p, end, settled);
+		open_tap(ex, p, end);
 	return v;
 }
 
@@ -129,4 +195,70 @@ void recording_end(struct exchange *ex)
 		return;
 	recording_tell(ex);
 	recording_drop(ex);
+}
+
+/* --- what waits --- */
+
+/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece.
+ */
+bool recording_holds_back(const struct exchange *ex)
+{
+	const struct recording *r = &ex->recording;
+	return r->request_shut && (exchange_is_whole(ex) || tap_waits(r->tap));
+}
+
+/*
+ * A request that must be durable before it is whole at a node is not begun there before: it goes in
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once.
+ */
+bool recording_gathers(const struct exchange *ex, bool end)
+{
+	const struct msg *m = ex->request;
+	return ex->recording.request_shut &&
+	       (end || (!m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES)));
+}
+
+void recording_gather(struct exchange *ex, bool end)
+{
+	ex->state = EXCHANGE_HELD;
+	if (end)
+		tap_wait(ex->recording.tap);
+	else
+		stream_grant(ex->front.peer, GATE_HOLD_BYTES);
+}
+
+/* Once all of the request is recorded, its end waits until that is durable. */
+void recording_asked_data(struct exchange *ex, struct chain *c, bool end)
+{
+	struct recording *r = &ex->recording;
+	tap_request_data(r->tap, c, end);
+	chain_move(&ex->retry.pending, c);
+	if (r->request_shut && (end || r->tap->policy->gate == GATE_PIECE))
+		tap_wait(r->tap);
+	if (ex->state == EXCHANGE_HELD && !end && ex->retry.pending.bytes == GATE_HOLD_BYTES)
+		decision_node(ex);
+	else
+		attempt_pass_body(ex);
+	exchange_end_if_over(ex);
+}
+
+/* All of it has come: what became of the request is known, and the client hears when that is safe.
+ */
+void recording_answer_is_over(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	if (!r->tap)
+		return;
+	r->over = true;
+	recording_tell(ex);
+	if (r->answer_shut)
+		tap_wait(r->tap);
+}
+
+/* An answer whose end must wait is not begun before, where it is small: it goes in one piece. */
+bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool end)
+{
+	bool last = m->status >= 200;
+	return ex->recording.answer_shut && last &&
+	       (end || (m->body == BODY_LENGTH && m->length <= GATE_HOLD_BYTES));
 }

@@ -33,10 +33,9 @@ enum recording_verdict {
 
 /*
  * The request's head has come and its arm is chosen. Whatever is done to the head afterwards is not
- * recorded. `settled` is called when what was told before tap_wait() is durable, or cannot be.
+ * recorded.
  */
-enum recording_verdict recording_begin(struct exchange *ex, bool end,
-				       void (*settled)(struct tap *t, bool durable));
+enum recording_verdict recording_begin(struct exchange *ex, bool end);
 /* The request passes though it cannot be recorded: counted for the gap. */
 void recording_forgo(struct exchange *ex);
 /* An answer's head. */
@@ -47,5 +46,24 @@ void recording_tell(struct exchange *ex);
 void recording_drop(struct exchange *ex);
 /* The exchange is over. */
 void recording_end(struct exchange *ex);
+
+/* --- what waits --- */
+
+/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece.
+ */
+bool recording_holds_back(const struct exchange *ex);
+/*
+ * A request that must be durable before it is whole at a node is not begun there before: it goes in
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once.
+ */
+bool recording_gathers(const struct exchange *ex, bool end);
+void recording_gather(struct exchange *ex, bool end);
+/* A piece of a recorded request: once all of it is, its end waits until that is durable. */
+void recording_asked_data(struct exchange *ex, struct chain *c, bool end);
+/* An answer whose end must wait is not begun before, where it is small: it goes in one piece. */
+bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool end);
+/* All of it has come: what became of the request is known, and the client hears when that is safe.
+ */
+void recording_answer_is_over(struct exchange *ex);
 
 #endif
