@@ -220,6 +220,12 @@
 #define LOG_QUEUE_BYTES (64u * 1024 * 1024)
 /* A request's body, and its answer's, that wait whole for the log are sent in one piece. */
 #define GATE_HOLD_BYTES (64 * 1024)
+/*
+ * When a sync has served so many, as many come again at once: a moment's wait lets them share the
+ * next one, which costs as much for one as for all.
+ */
+#define LOG_GATHER_WAITS 8
+#define LOG_GATHER_US 200
 /* How often a log that failed tries again. */
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */

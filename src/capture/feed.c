@@ -37,6 +37,7 @@ static void batch_reset(struct batch *b)
 	b->log_bytes = 0;
 	b->vector_n = b->frame_n = 0;
 	b->urgent = false;
+	b->waits_n = 0;
 	atomic_store_explicit(&b->state, BATCH_OPEN, memory_order_relaxed);
 }
 
@@ -189,6 +190,7 @@ void feed_wait(struct feed *f, struct feed_wait *w)
 {
 	must(f->open && list_empty(&w->link));
 	f->open->urgent = true;
+	f->open->waits_n++;
 	list_add_tail(&f->open->waits, &w->link);
 }
 

@@ -27,7 +27,7 @@ enum step {
 
 /* What its thread does until the next turn. */
 enum rest {
-	REST_AWAKE,  /* the disk is busy: there will be a turn when it is done */
+	REST_AWAKE,  /* the disk is busy, or others are waited for: there will be a turn in a moment */
 	REST_DROWSY, /* what nobody waits for will be written in a while */
 	REST_ASLEEP, /* only a push brings it back */
 };
@@ -63,6 +63,7 @@ struct journal {
 	struct batch *first, *last, *cursor;
 	uint64_t waiting_bytes; /* of those behind the cursor */
 	bool urgent;		/* somebody waits for one of those */
+	unsigned served_n;	/* who waited for the last sync */
 	uint64_t lazy_ns;	/* when the first of them came */
 	struct disk_file *file;
 	char name[SERIES_NAME_BYTES];
@@ -278,6 +279,13 @@ static void write_out(struct journal *j)
 	add_waiting(j, gap_is_due(j) ? add_gaps(j, n) : n);
 }
 
+static uint64_t urgent_ns(const struct journal *j)
+{
+	uint64_t gather_ns = j->served_n >= LOG_GATHER_WAITS ? LOG_GATHER_US * 1000ull : 0;
+	return j->synced_ns +
+	       (j->config.commit_ns > gather_ns ? j->config.commit_ns : gather_ns);
+}
+
 static bool is_due(const struct journal *j)
 {
 	if (!j->cursor)
@@ -285,7 +293,7 @@ static bool is_due(const struct journal *j)
 	if (j->stopping || j->waiting_bytes >= LOG_LAZY_BYTES)
 		return true;
 	if (j->urgent)
-		return j->now_ns - j->synced_ns >= j->config.commit_ns;
+		return j->now_ns >= urgent_ns(j);
 	return j->now_ns - j->lazy_ns >= LOG_LAZY_MS * 1000000ull;
 }
 
@@ -396,11 +404,14 @@ static void have_told(struct journal *j)
 static void durable(struct journal *j)
 {
 	uint64_t batches = 0;
-	for (const struct batch *b = j->first; b != j->cursor; b = b->next)
+	j->served_n = 0;
+	for (const struct batch *b = j->first; b != j->cursor; b = b->next) {
 		batches++;
+		j->served_n += b->waits_n;
+	}
 	j->durable_at = j->written_at;
 	j->durable_sequence = j->sequence - 1;
-	j->synced_ns = j->now_ns;
+	j->synced_ns = j->config.now_ns(j->config.world);
 	have_told(j);
 	struct journal_counts *c = &j->counts;
 	atomic_fetch_add_explicit(&c->commits, 1, memory_order_relaxed);
@@ -555,6 +566,8 @@ static void take_a_rest(struct journal *j)
 {
 	if (j->op.verb != DISK_NONE)
 		return;
+	if (j->urgent)
+		return;
 	atomic_store(&j->rest, j->cursor ? REST_DROWSY : REST_ASLEEP);
 	if (atomic_load(&j->pushed))
 		j->config.wake(j->config.world);
@@ -583,8 +596,7 @@ uint64_t journal_deadline_ns(const struct journal *j)
 		return UINT64_MAX;
 	if (!j->cursor)
 		return gap_deadline_ns(j);
-	return j->urgent ? j->synced_ns + j->config.commit_ns
-			 : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
+	return j->urgent ? urgent_ns(j) : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
 }
 
 void journal_push(struct journal *j, struct batch *b)

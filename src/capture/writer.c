@@ -30,14 +30,13 @@ static void wake(void *world)
 	waker_wake(&w->waker);
 }
 
-/* In whole milliseconds, rounded up: it must not wake before its time, and turn for nothing. */
-static int rest_ms(const struct writer *w, uint64_t now_ns)
+static void rest(struct writer *w)
 {
-	uint64_t until_ns = journal_deadline_ns(w->journal);
-	if (until_ns <= now_ns)
-		return 0;
-	uint64_t ms = (until_ns - now_ns + 999999) / 1000000;
-	return until_ns == UINT64_MAX ? -1 : ms > INT_MAX ? INT_MAX : (int)ms;
+	uint64_t until_ns = journal_deadline_ns(w->journal), now = clock_monotonic_ns();
+	if (until_ns == UINT64_MAX)
+		waker_sleep(&w->waker, -1);
+	else if (until_ns > now)
+		waker_sleep_ns(&w->waker, until_ns - now);
 }
 
 static void *run(void *argument)
@@ -47,10 +46,9 @@ static void *run(void *argument)
 	while (journal_state(w->journal) != JOURNAL_OVER) {
 		if (atomic_load(&w->stop))
 			journal_stop(w->journal);
-		uint64_t now_ns = clock_monotonic_ns();
-		journal_turn(w->journal, now_ns, clock_wall_ns());
+		journal_turn(w->journal, clock_monotonic_ns(), clock_wall_ns());
 		if (!disk_run(w->disk) && journal_state(w->journal) != JOURNAL_OVER)
-			waker_sleep(&w->waker, rest_ms(w, now_ns));
+			rest(w);
 	}
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -34,11 +35,25 @@ void waker_wake(struct waker *w)
 	must(n == sizeof one);
 }
 
-void waker_sleep(struct waker *w, int ms)
+static void sleep_for(struct waker *w, const struct timespec *most)
 {
 	uint64_t wakes;
-	(void)poll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, ms);
+	(void)ppoll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, most, NULL);
 	if (read(w->fd, &wakes, sizeof wakes) < 0)
 		must(errno == EAGAIN || errno == EINTR);
 	waker_rearm(w);
+}
+
+void waker_sleep_ns(struct waker *w, uint64_t ns)
+{
+	sleep_for(w, &(struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+					 .tv_nsec = (long)(ns % 1000000000u) });
+}
+
+void waker_sleep(struct waker *w, int ms)
+{
+	if (ms < 0)
+		sleep_for(w, NULL);
+	else
+		waker_sleep_ns(w, (uint64_t)ms * 1000000u);
 }

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct waker {
 	int fd; /* an eventfd, owned */
@@ -26,6 +27,7 @@ void waker_wake(struct waker *w);
  * For a thread that has no io: sleeps until it is woken, at most `ms`. It need not rearm.
  */
 void waker_sleep(struct waker *w, int ms);
+void waker_sleep_ns(struct waker *w, uint64_t ns);
 
 /*
  * After each wait and before the woken thread looks at what others have left for it: a later wake
