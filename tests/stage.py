@@ -395,6 +395,10 @@ class Balancer:
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done
 
+    def run_into(self, file, *words):
+        return subprocess.run([self.program, *words, "-c", str(self.file)], stdout=file, stderr=subprocess.PIPE,
+                              text=True, timeout=30, check=False)
+
     def status(self):
         return json.loads(self.command("status", "-o", "json").stdout)
 

@@ -26,11 +26,13 @@ static const struct command commands[] = {
 	{ "capture ls", "(-c FILE | --directory DIR) [-o text|json]", "Lists the segments.",
 	  WHERE "  -o, --output FORM     text (default) or json\n", capture_ls },
 	{ "capture cat",
-	  "(-c FILE | --directory DIR) [--from TIME] [--to TIME] [--path PATTERN] [--method "
-	  "METHOD]\n"
-	  "           [--status STATUS] [-o text|json|raw] [--bodies] [--follow]",
+	  "(-c FILE | --directory DIR) [--from TIME | --from-sequence [SERIES:]N] [--to TIME]\n"
+	  "           [--path PATTERN] [--method METHOD] [--status STATUS] [-o text|json|raw]\n"
+	  "           [--bodies] [--follow]",
 	  "Shows the exchanges, a line each, in the order in which they ended.",
 	  WHERE WHICH
+	  "      --from-sequence [SERIES:]N  what begins with that record or later; without\n"
+	  "                        SERIES of the newest one; json says an exchange's\n"
 	  "  -o, --output FORM     text (default), json, or raw: the messages themselves\n"
 	  "      --bodies          in json: with the bodies\n"
 	  "      --follow          goes on with what comes\n",
@@ -41,16 +43,25 @@ static const struct command commands[] = {
 		"\nExit code 0: it is whole, 1: it is damaged, or cannot be read.\n",
 	  capture_verify },
 	{ "capture gaps", "(-c FILE | --directory DIR) [-o text|json]",
-	  "Lists what passed without being recorded.",
+	  "Lists what passed without being recorded, and what a start found damaged.",
 	  WHERE "  -o, --output FORM     text (default) or json\n", capture_gaps },
 	{ "capture export",
 	  "(-c FILE | --directory DIR) --format trafficstream|jsonl|har [--output FILE]\n"
 	  "           [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD] [--status "
-	  "STATUS]",
+	  "STATUS]\n"
+	  "           [--follower NAME]",
 	  "Writes the exchanges for other programs.",
 	  WHERE WHICH "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
-		      "      --output FILE     standard output unless it is given\n",
+		      "      --output FILE     standard output unless it is given\n"
+		      "      --follower NAME   what NAME has not got yet; nothing is taken away\n"
+		      "                        before NAME has it\n",
 	  capture_export },
+	{ "capture followers", "(-c FILE | --directory DIR) [-o text|json]",
+	  "Lists who follows the log, and how far behind it is.",
+	  WHERE "  -o, --output FORM     text (default) or json\n", capture_followers },
+	{ "capture drop-follower", "NAME (-c FILE | --directory DIR)",
+	  "Takes a follower out: nothing is kept for it any more.",
+	  WHERE "\nOne that is at work is not taken out.\n", capture_drop_follower },
 };
 #define COMMAND_N (sizeof commands / sizeof commands[0])
 
@@ -65,7 +76,8 @@ int command_capture(const struct command *c, int argc, char **argv)
 {
 	struct suggestion near;
 	if (argc < 2)
-		return command_misused(c, "one of ls, cat, verify, gaps and export is expected");
+		return command_misused(c, "one of ls, cat, verify, gaps, export, "
+					  "followers and drop-follower is expected");
 	if (!strcmp(argv[1], "--help")) {
 		command_print_help(c);
 		return EXIT_OK;
@@ -84,38 +96,38 @@ int command_capture(const struct command *c, int argc, char **argv)
 
 /* --- where --- */
 
-static struct reader *open_directory(const char *path, int *code)
-{
-	struct reader *r = reader_open(path);
-	if (!r) {
-		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", path, strerror(errno));
-		*code = EXIT_NO;
-	}
-	return r;
-}
-
-static struct reader *open_configured(const char *path, int *code)
+static char *configured_directory(const char *path)
 {
 	struct config *config = config_open(path);
-	struct reader *r = NULL;
-	*code = EXIT_NO;
+	char *directory = NULL;
 	if (config->complaints.n)
 		complaints_print(&config->complaints, stderr);
 	else if (config->capture.head.at == NOWHERE)
 		fprintf(stderr, "crossfade capture: %s has no section 'capture'\n", path);
 	else
-		r = open_directory(config->capture.directory, code);
+		directory = strdup(config->capture.directory);
 	config_close(config);
-	return r;
+	return directory;
+}
+
+char *capture_directory(const struct command *c, const struct capture_options *o, int *code)
+{
+	*code = EXIT_NO;
+	if (!o->config != !o->directory)
+		return o->config ? configured_directory(o->config) : strdup(o->directory);
+	*code = command_misused(c, "either -c FILE or --directory DIR is expected");
+	return NULL;
 }
 
 struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code)
 {
-	if (!o->config == !o->directory) {
-		*code = command_misused(c, "either -c FILE or --directory DIR is expected");
-		return NULL;
-	}
-	return o->config ? open_configured(o->config, code) : open_directory(o->directory, code);
+	char *directory = capture_directory(c, o, code);
+	struct reader *r = directory ? reader_open(directory) : NULL;
+	if (directory && !r)
+		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", directory,
+			strerror(errno));
+	free(directory);
+	return r;
 }
 
 int capture_failed(const struct reader *r)

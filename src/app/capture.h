@@ -20,6 +20,8 @@ struct capture_options {
 
 /* The reader that they ask for; NULL after a complaint, and *code is what to exit with. */
 struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code);
+/* The directory that they ask for, to be freed; NULL after a complaint, and *code is set. */
+char *capture_directory(const struct command *c, const struct capture_options *o, int *code);
 /* Complains of what reader_next() has found; returns EXIT_NO. */
 int capture_failed(const struct reader *r);
 
@@ -51,6 +53,8 @@ int capture_cat(const struct command *c, int argc, char **argv);
 int capture_verify(const struct command *c, int argc, char **argv);
 int capture_gaps(const struct command *c, int argc, char **argv);
 int capture_export(const struct command *c, int argc, char **argv);
+int capture_followers(const struct command *c, int argc, char **argv);
+int capture_drop_follower(const struct command *c, int argc, char **argv);
 
 /* One exchange as an object; owned by the caller. */
 struct json_t *story_json(const struct story *s, bool bodies);

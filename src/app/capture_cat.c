@@ -131,14 +131,38 @@ static bool read_form(const struct command *c, const char *output, enum form *fo
 	return false;
 }
 
+/* "12:3456", or "3456" of the newest series. False: it is neither. */
+static bool seek_sequence_of(struct reader *r, const char *text)
+{
+	unsigned long long series = reader_newest(r), sequence;
+	const char *colon = strchr(text, ':');
+	struct span first = { text, colon ? (size_t)(colon - text) : 0 };
+	if ((colon && !span_to_u64(first, UINT64_MAX, &series)) ||
+	    !span_to_u64(span_of(colon ? colon + 1 : text), UINT64_MAX, &sequence))
+		return false;
+	reader_seek_sequence(r, series, sequence);
+	return true;
+}
+
+static bool seek(struct reader *r, const struct capture_filter *f, const char *sequence)
+{
+	if (sequence)
+		return seek_sequence_of(r, sequence);
+	if (f->from)
+		reader_seek_time(r, f->from_ns);
+	return true;
+}
+
 int capture_cat(const struct command *c, int argc, char **argv)
 {
 	struct capture_options o = { 0 };
 	struct capture_filter filter = { 0 };
 	struct cat cat = { .filter = &filter };
+	const char *sequence = NULL;
 	bool follow = false;
 	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
 						  FILTER_OPTIONS(&filter),
+						  { 0, "from-sequence", &sequence, NULL },
 						  { 'o', "output", &o.output, NULL },
 						  { 0, "bodies", NULL, &cat.bodies },
 						  { 0, "follow", NULL, &follow } };
@@ -148,12 +172,18 @@ int capture_cat(const struct command *c, int argc, char **argv)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (sequence && filter.from)
+		return command_misused(c, "--from and --from-sequence exclude each other");
 	if (!read_form(c, o.output, &cat.form) || !capture_filter_read(c, &filter))
 		return EXIT_USAGE;
 	struct reader *r = capture_open(c, &o, &code);
 	if (!r)
 		return code;
-	code = cat_all(r, &cat, follow);
+	code = seek(r, &filter, sequence)
+		       ? cat_all(r, &cat, follow)
+		       : command_misused(
+				 c, "--from-sequence %s is none: 3456, or 12:3456 of series 12",
+				 sequence);
 	reader_close(r);
 	return code;
 }

@@ -9,6 +9,7 @@
 
 #include "app/capture.h"
 #include "base/bug.h"
+#include "capture/follower.h"
 #include "capture/traffic.h"
 
 enum format { FORMAT_TRAFFICSTREAM, FORMAT_JSONL, FORMAT_HAR, FORMATS };
@@ -38,16 +39,23 @@ static void write_record(void *user, struct span connection, struct span record)
 	free(text);
 }
 
-static enum reader_verdict export_traffic(struct reader *r, struct target *t)
+static enum reader_verdict export_traffic(struct reader *r, struct target *t,
+					  struct follower *follower, struct position *to)
 {
-	const struct trafficstream_user user = { write_record, t };
+	const struct trafficstream_user user = { .record = write_record, .user = t };
 	struct traffic *traffic = traffic_open(&user);
 	struct reading reading;
 	enum reader_verdict v;
+	if (follower)
+		traffic_restore(traffic, &follower->position);
 	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
 		if (v == READER_FRAME)
 			traffic_take(traffic, &reading);
-	traffic_end(traffic);
+	if (follower) {
+		reader_position(r, to);
+		traffic_position(traffic, r, to);
+	} else
+		traffic_end(traffic);
 	traffic_close(traffic);
 	return v;
 }
@@ -58,6 +66,8 @@ struct lines {
 	struct target *target;
 	const struct capture_filter *filter;
 	enum format format;
+	const struct reader *reader;
+	bool follows;
 	bool some;
 };
 
@@ -145,12 +155,15 @@ static void write_story(struct lines *l, const struct story *s)
 	json_decref(j);
 }
 
+/* Who follows gets those that go on when they are over. */
 static void write_open(void *user, const struct story *s)
 {
-	write_story(user, s);
+	struct lines *l = user;
+	if (!l->follows || reader_is_over(l->reader, s->generation))
+		write_story(l, s);
 }
 
-static enum reader_verdict export_lines(struct reader *r, struct lines *l)
+static enum reader_verdict export_lines(struct reader *r, struct lines *l, struct position *to)
 {
 	struct stories *stories = stories_open(true);
 	struct reading reading;
@@ -163,17 +176,21 @@ static enum reader_verdict export_lines(struct reader *r, struct lines *l)
 		story_free(s);
 	}
 	stories_each_open(stories, write_open, l);
+	if (l->follows) {
+		reader_position(r, to);
+		stories_position(stories, r, to);
+	}
 	stories_close(stories);
 	return v;
 }
 
-static enum reader_verdict export_har(struct reader *r, struct lines *l)
+static enum reader_verdict export_har(struct reader *r, struct lines *l, struct position *to)
 {
 	fprintf(l->target->file,
 		"{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"crossfade\",\"version\":"
 		"\"%s\"},\"entries\":[\n",
 		CROSSFADE_VERSION);
-	enum reader_verdict v = export_lines(r, l);
+	enum reader_verdict v = export_lines(r, l, to);
 	fputs("\n]}}\n", l->target->file);
 	return v;
 }
@@ -209,6 +226,8 @@ static bool close_target(struct target *t)
 	if (t->packed)
 		good = gzclose(t->packed) == Z_OK && good;
 	good = !ferror(t->file) && fflush(t->file) == 0 && good;
+	/* A pipe cannot be synced. */
+	good = (!fsync(fileno(t->file)) || errno == EINVAL || errno == EROFS) && good;
 	if (t->file != stdout)
 		good = fclose(t->file) == 0 && good;
 	if (!good)
@@ -217,18 +236,80 @@ static bool close_target(struct target *t)
 	return good;
 }
 
-static int export(struct reader *r, const char *path, enum format format,
-		  const struct capture_filter *filter)
+struct task {
+	enum format format;
+	const char *path; /* NULL: standard output */
+	const struct capture_filter *filter;
+	struct follower *follower; /* NULL: nobody follows */
+};
+
+static enum reader_verdict export_as(struct reader *r, struct target *t, const struct task *task,
+				     struct position *to)
+{
+	struct lines l = { .target = t,
+			   .filter = task->filter,
+			   .format = task->format,
+			   .reader = r,
+			   .follows = task->follower };
+	if (task->format == FORMAT_TRAFFICSTREAM)
+		return export_traffic(r, t, task->follower, to);
+	return task->format == FORMAT_HAR ? export_har(r, &l, to) : export_lines(r, &l, to);
+}
+
+static int export(struct reader *r, const struct task *task)
 {
 	struct target t = { 0 };
-	struct lines l = { .target = &t, .filter = filter, .format = format };
-	if (!open_target(&t, path, format == FORMAT_TRAFFICSTREAM))
+	struct position to = { 0 };
+	if (!open_target(&t, task->path, task->format == FORMAT_TRAFFICSTREAM))
 		return EXIT_NO;
-	enum reader_verdict v = format == FORMAT_TRAFFICSTREAM ? export_traffic(r, &t)
-				: format == FORMAT_HAR	       ? export_har(r, &l)
-							       : export_lines(r, &l);
-	int code = v == READER_ERROR ? capture_failed(r) : EXIT_OK;
-	return close_target(&t) ? code : EXIT_NO;
+	if (task->follower)
+		reader_follow(r, &task->follower->position);
+	else if (task->filter->from)
+		reader_seek_time(r, task->filter->from_ns);
+	int code = export_as(r, &t, task, &to) == READER_ERROR ? capture_failed(r) : EXIT_OK;
+	if (!close_target(&t))
+		code = EXIT_NO;
+	if (code == EXIT_OK && task->follower && !follower_save(task->follower, &to)) {
+		fprintf(stderr, "crossfade capture: cannot keep the position of %s: %s\n",
+			task->follower->name, strerror(errno));
+		code = EXIT_NO;
+	}
+	position_free(&to);
+	return code;
+}
+
+static int export_in(const char *directory, const struct task *task)
+{
+	struct reader *r = reader_open(directory);
+	if (!r) {
+		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", directory,
+			strerror(errno));
+		return EXIT_NO;
+	}
+	int code = export(r, task);
+	reader_close(r);
+	return code;
+}
+
+static int export_for(const char *directory, const char *name, const struct task *like)
+{
+	struct follower f;
+	enum follower_verdict v = follower_open(&f, directory, name);
+	if (v != FOLLOWER_OPEN) {
+		fprintf(stderr, "crossfade capture: follower %s: %s\n", name,
+			v == FOLLOWER_BUSY ? "another process is at work for it" : strerror(errno));
+		return EXIT_NO;
+	}
+	if (f.damaged)
+		fprintf(stderr,
+			"crossfade capture: %s/%s.follower is damaged: nothing is known to be "
+			"passed, and all that is there comes once more\n",
+			directory, name);
+	struct task task = *like;
+	task.follower = &f;
+	int code = export_in(directory, &task);
+	follower_close(&f);
+	return code;
 }
 
 static bool filters(const struct capture_filter *f)
@@ -236,31 +317,47 @@ static bool filters(const struct capture_filter *f)
 	return f->from || f->to || f->path || f->method || f->status;
 }
 
+/* False after a complaint. */
+static bool is_possible(const struct command *c, const struct task *task, const char *follower)
+{
+	if (task->format == FORMAT_TRAFFICSTREAM && filters(task->filter))
+		command_misused(c, "trafficstream is whole connections: nothing can be left out");
+	else if (follower && filters(task->filter))
+		command_misused(c, "a follower passes all of it: what is left out would be lost");
+	else if (follower && !follower_name_is_good(follower))
+		command_misused(c, "--follower %s is no name: 1 to 32 of a-z, 0-9, - and _",
+				follower);
+	else if (follower && !strcmp(follower, FOLLOWER_KAFKA))
+		command_misused(c, "--follower %s is the balancer's own", follower);
+	else
+		return true;
+	return false;
+}
+
 int capture_export(const struct command *c, int argc, char **argv)
 {
 	struct capture_options o = { 0 };
 	struct capture_filter filter = { 0 };
-	const char *word = NULL;
-	enum format format;
+	struct task task = { .filter = &filter };
+	const char *word = NULL, *follower = NULL;
 	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
 						  FILTER_OPTIONS(&filter),
 						  { 0, "format", &word, NULL },
-						  { 0, "output", &o.output, NULL } };
+						  { 0, "follower", &follower, NULL },
+						  { 0, "output", &task.path, NULL } };
 	int code, operands = command_options(c, argc, argv, options,
 					     sizeof options / sizeof options[0], &code);
 	if (operands < 0)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
-	if (!find_format(c, word, &format) || !capture_filter_read(c, &filter))
+	if (!find_format(c, word, &task.format) || !capture_filter_read(c, &filter) ||
+	    !is_possible(c, &task, follower))
 		return EXIT_USAGE;
-	if (format == FORMAT_TRAFFICSTREAM && filters(&filter))
-		return command_misused(
-			c, "trafficstream is whole connections: nothing can be left out");
-	struct reader *r = capture_open(c, &o, &code);
-	if (!r)
+	char *directory = capture_directory(c, &o, &code);
+	if (!directory)
 		return code;
-	code = export(r, o.output, format, &filter);
-	reader_close(r);
+	code = follower ? export_for(directory, follower, &task) : export_in(directory, &task);
+	free(directory);
 	return code;
 }

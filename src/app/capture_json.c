@@ -98,6 +98,9 @@ json_t *story_json(const struct story *s, bool bodies)
 			      "answer_bytes", (json_int_t)story_answer_bytes(s), "request_whole",
 			      s->request_whole, "answer_recorded", s->answer_whole);
 	must(j);
+	json_object_set_new(j, "sequence",
+			    json_sprintf("%llu:%llu", (unsigned long long)s->generation,
+					 (unsigned long long)s->first.sequence));
 	json_object_set_new(j, "epoch", json_integer((json_int_t)s->first.epoch));
 	set_outcome(j, s);
 	if (bodies)

@@ -10,6 +10,7 @@ struct row {
 	char file[SERIES_NAME_BYTES];
 	struct segment_head head;
 	uint64_t last_wall_ns, bytes, requests, outcomes, gaps;
+	uint64_t file_bytes; /* of a packed one; else 0 */
 	bool sealed, some;
 };
 
@@ -18,9 +19,12 @@ static void print(const struct row *r)
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
 	clock_text(r->head.wall_ns, first);
 	clock_text(r->last_wall_ns, last);
-	printf("%s  %s to %s %8.1f MiB %9llu requests %9llu outcomes%s%s\n", r->file, first, last,
+	printf("%s  %s to %s %8.1f MiB %9llu requests %9llu outcomes%s%s", r->file, first, last,
 	       (double)r->bytes / 1048576, (unsigned long long)r->requests,
 	       (unsigned long long)r->outcomes, r->gaps ? "  gaps" : "", r->sealed ? "" : "  open");
+	if (r->file_bytes)
+		printf("  compressed to %.1f MiB", (double)r->file_bytes / 1048576);
+	putchar('\n');
 }
 
 static void print_json(const struct row *r)
@@ -28,10 +32,12 @@ static void print_json(const struct row *r)
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
 	clock_text(r->head.wall_ns, first);
 	clock_text(r->last_wall_ns, last);
-	json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b}", "segment", r->file, "first",
-			      first, "last", last, "bytes", (json_int_t)r->bytes, "requests",
-			      (json_int_t)r->requests, "outcomes", (json_int_t)r->outcomes, "gaps",
-			      (json_int_t)r->gaps, "sealed", r->sealed);
+	json_t *j =
+		json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:o}", "segment", r->file, "first",
+			  first, "last", last, "bytes", (json_int_t)r->bytes, "requests",
+			  (json_int_t)r->requests, "outcomes", (json_int_t)r->outcomes, "gaps",
+			  (json_int_t)r->gaps, "sealed", r->sealed, "compressed_bytes",
+			  r->file_bytes ? json_integer((json_int_t)r->file_bytes) : json_null());
 	json_dumpf(j, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(j);
@@ -50,6 +56,7 @@ static void note(struct row *row, const struct reader *r, const struct reading *
 		row->some = true;
 		row->head = *n->segment;
 		row->bytes = sizeof row->head;
+		row->file_bytes = n->file_bytes;
 		snprintf(row->file, sizeof row->file, "%s", reader_file(r));
 	}
 	row->last_wall_ns = n->frame.wall_ns;

@@ -20,6 +20,14 @@ struct verdict {
 
 static void say_hole(const struct reader *r, const struct reading *h)
 {
+	if (h->lost_table) {
+		fprintf(stderr, "%s: the table of its blocks, at the file's end, is damaged\n",
+			reader_file(r));
+		return;
+	}
+	if (h->place)
+		fprintf(stderr, "%s: the block at %llu of the file is damaged:\n", reader_file(r),
+			(unsigned long long)h->place);
 	fprintf(stderr, "%s: at %llu, %llu bytes are no frames; %llu to %llu are missing\n",
 		reader_file(r), (unsigned long long)h->hole_at, (unsigned long long)h->hole_bytes,
 		(unsigned long long)h->missing_first, (unsigned long long)h->missing_last);
@@ -30,6 +38,11 @@ static void note_hole(struct verdict *v, const struct reader *r, const struct re
 	say_hole(r, h);
 	v->holes++;
 	v->missing += h->missing_last - h->missing_first + 1;
+	/* All of it had been durable when it was packed. */
+	if (h->packed) {
+		v->damages++;
+		return;
+	}
 	v->open = realloc(v->open, (v->open_n + 1) * sizeof *v->open);
 	if (!v->open)
 		abort();
@@ -50,6 +63,16 @@ static void note_durable(struct verdict *v, uint64_t generation, uint64_t durabl
 	v->open_n = left;
 }
 
+/* A segment that begins with a commit: what is missing above that was given up before it. */
+static void note_given_up(struct verdict *v, uint64_t generation, uint64_t durable)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < v->open_n; i++)
+		if (v->open[i].generation != generation || v->open[i].missing_first <= durable)
+			v->open[left++] = v->open[i];
+	v->open_n = left;
+}
+
 static void note_frame(struct verdict *v, const struct reading *r)
 {
 	struct record_commit commit;
@@ -61,6 +84,8 @@ static void note_frame(struct verdict *v, const struct reading *r)
 	if (r->frame.type == FRAME_COMMIT && r->payload.n == sizeof commit) {
 		memcpy(&commit, r->payload.at, sizeof commit);
 		note_durable(v, r->segment->generation, commit.durable_sequence);
+		if (r->frame.sequence == r->segment->sequence)
+			note_given_up(v, r->segment->generation, commit.durable_sequence);
 	}
 	/* It is written behind a durable segment. */
 	if (r->frame.type == FRAME_SEAL)
@@ -125,52 +150,9 @@ static int verify(struct reader *r, bool json)
 	return said == READER_ERROR ? capture_failed(r) : v.damages ? EXIT_NO : EXIT_OK;
 }
 
-/* --- gaps --- */
-
-static const char *const reasons[GAP_REASONS] = { "unavailable", "shed", "tunnel", "damage" };
-
-static void print_gap(const struct reading *r, bool json)
-{
-	struct record_gap g;
-	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
-	if (r->payload.n != sizeof g)
-		return;
-	memcpy(&g, r->payload.at, sizeof g);
-	const char *reason = g.reason < GAP_REASONS ? reasons[g.reason] : "?";
-	clock_text(g.first_wall_ns, first);
-	clock_text(g.last_wall_ns, last);
-	if (!json) {
-		printf("%s to %s  %-11s  %llu writes, %llu reads, %llu outcomes\n", first, last,
-		       reason, (unsigned long long)g.writes, (unsigned long long)g.reads,
-		       (unsigned long long)g.outcomes);
-		return;
-	}
-	json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I}", "first", first, "last", last, "reason",
-			      reason, "writes", (json_int_t)g.writes, "reads", (json_int_t)g.reads,
-			      "outcomes", (json_int_t)g.outcomes);
-	json_dumpf(j, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(j);
-}
-
-static int list_gaps(struct reader *r, bool json)
-{
-	struct reading reading;
-	enum reader_verdict v;
-	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
-		if (v == READER_FRAME && reading.frame.type == FRAME_GAP)
-			print_gap(&reading, json);
-	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
-}
-
 /* --- the commands --- */
 
 int capture_verify(const struct command *c, int argc, char **argv)
 {
 	return capture_over_all(c, argc, argv, verify);
-}
-
-int capture_gaps(const struct command *c, int argc, char **argv)
-{
-	return capture_over_all(c, argc, argv, list_gaps);
 }

@@ -5,6 +5,7 @@
 #include "app/check.h"
 #include "app/command.h"
 #include "control/compile.h"
+#include "control/config_kafka.h"
 #include "control/control.h"
 
 /*
@@ -41,6 +42,8 @@ static struct config *check(const char *path)
 	struct config *config = config_open(path);
 	if (config->complaints.n == 0)
 		try_to_compile(config);
+	if (config->complaints.n == 0)
+		kafka_try(config);
 	return config;
 }
 

@@ -310,5 +310,6 @@ int handover_main(int argc, char **argv)
 	bool good = handover_read((int)fd, &h, error);
 	if (!good)
 		fprintf(stderr, "crossfade %s cannot take over: %s\n", CROSSFADE_VERSION, error);
+	holdings_disown(&h.holdings);
 	return good && check_file(argv[1]) ? EXIT_OK : EXIT_NO;
 }

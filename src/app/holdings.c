@@ -81,25 +81,30 @@ static void close_socket(struct held_socket *s)
 		unlink(s->path);
 }
 
-void holdings_close(struct holdings *h)
+void holdings_disown(struct holdings *h)
 {
-	for (size_t i = 0; i < h->socket_n; i++)
-		close_socket(&h->sockets[i]);
-	for (size_t i = 0; i < h->lock_n; i++)
-		close(h->locks[i].fd);
 	free(h->sockets);
 	free(h->locks);
 	if (h->board)
 		munmap(h->board, sizeof *h->board);
 	if (h->tickets)
 		munmap(h->tickets, sizeof *h->tickets);
+	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 };
+}
+
+void holdings_close(struct holdings *h)
+{
+	for (size_t i = 0; i < h->socket_n; i++)
+		close_socket(&h->sockets[i]);
+	for (size_t i = 0; i < h->lock_n; i++)
+		close(h->locks[i].fd);
 	if (h->board_fd >= 0)
 		close(h->board_fd);
 	if (h->tickets_fd >= 0)
 		close(h->tickets_fd);
 	if (h->kept_fd >= 0)
 		close(h->kept_fd);
-	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 };
+	holdings_disown(h);
 }
 
 /* --- the life of a working process --- */
@@ -300,19 +305,35 @@ static int lock_file(const char *path)
 	return fd;
 }
 
+/* The same file is the same lock, however its path is written. */
+static bool is_lock(const struct held_lock *l, const char *path)
+{
+	struct stat held, asked;
+	return !fstat(l->fd, &held) && !stat(path, &asked) && held.st_dev == asked.st_dev &&
+	       held.st_ino == asked.st_ino;
+}
+
+/* For whoever finds it locked. */
+static void sign(int fd)
+{
+	if (!ftruncate(fd, 0))
+		dprintf(fd, "%d\n", (int)getpid());
+}
+
 int holdings_lock(struct holdings *h, const char *directory, int *descriptor)
 {
 	struct held_lock l;
 	if ((size_t)snprintf(l.path, sizeof l.path, "%s/lock", directory) >= sizeof l.path)
 		return ENAMETOOLONG;
 	for (size_t i = 0; i < h->lock_n; i++)
-		if (!strcmp(h->locks[i].path, l.path)) {
+		if (is_lock(&h->locks[i], l.path)) {
 			*descriptor = h->locks[i].fd;
 			return 0;
 		}
 	l.fd = lock_file(l.path);
 	if (l.fd < 0)
 		return errno;
+	sign(l.fd);
 	holdings_add_lock(h, &l);
 	*descriptor = l.fd;
 	return 0;

@@ -44,6 +44,8 @@ bool holdings_open(struct holdings *h);
 /* The same from what an earlier execution handed over: the shared memory, of the right size. */
 bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd, int kept_fd);
 void holdings_close(struct holdings *h);
+/* Frees what is ours alone: the descriptors, and the paths that sockets listen at, stay. */
+void holdings_disown(struct holdings *h);
 
 /* Moves a descriptor in. */
 void holdings_add_socket(struct holdings *h, const struct held_socket *s);

@@ -25,13 +25,15 @@ static const struct command commands[] = {
 	  "  -o, --output FORM   text (default) or json\n"
 	  "\nReads the certificates that it names; opens no port. Exit code 0: good, 1: not.\n",
 	  command_check },
-	{ "capture", "ls|cat|verify|gaps|export ...",
+	{ "capture", "ls|cat|verify|gaps|export|followers|drop-follower ...",
 	  "Shows, verifies and exports what the capture log has.",
 	  "  ls      the segments\n"
 	  "  cat     the exchanges, a line each, or as JSON, or the messages themselves\n"
 	  "  verify  every frame, every checksum, every sequence\n"
 	  "  gaps    what passed without being recorded\n"
 	  "  export  for other programs: TrafficStream, JSON lines, HAR\n"
+	  "  followers      who follows it, and how far behind\n"
+	  "  drop-follower  nothing is kept for that one any more\n"
 	  "\nAll of them read the files alone, beside a running balancer or without one.\n"
 	  "`crossfade capture COMMAND --help` says more.\n",
 	  command_capture },

@@ -72,16 +72,35 @@ static void put_processes(FILE *to, const json_t *processes)
 			integer(p, "workers"), integer(p, "in_flight"));
 }
 
+/* Who brings the log to Kafka: red while it does not get there. */
+static void put_kafka(FILE *to, const json_t *k)
+{
+	bool good = strcmp(text(k, "state"), "failing") != 0;
+	if (!json_is_object(k))
+		return;
+	fprintf(to, "%skafka%s    %s%s%s%s%s  %lld records, %lld behind, %.1f s\n",
+		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(k, "state"),
+		good ? "" : ": ", good ? "" : text(k, "error"), paint(PAINT_NONE),
+		integer(k, "records"), integer(k, "lag_records"),
+		json_number_value(json_object_get(k, "lag_seconds")));
+}
+
 /* The capture log, where there is one: red while it cannot be written. */
 static void put_capture(FILE *to, const json_t *c)
 {
 	bool good = !strcmp(text(c, "state"), "available");
 	if (!json_is_object(c))
 		return;
-	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps\n",
-		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(c, "state"),
-		good ? "" : ": ", good ? "" : text(c, "error"), paint(PAINT_NONE),
-		integer(c, "records"), (double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_BOLD),
+		paint(PAINT_NONE), paint_good(good), text(c, "state"), good ? "" : ": ",
+		good ? "" : text(c, "error"), paint(PAINT_NONE), integer(c, "records"),
+		(double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+	const json_t *skipped = json_object_get(c, "skipped");
+	long long n = integer(skipped, "reads") + integer(skipped, "writes");
+	if (n)
+		fprintf(to, ", %lld requests skipped as `skip` says", n);
+	putc('\n', to);
+	put_kafka(to, json_object_get(c, "kafka"));
 }
 
 /* Silent while the file says what holds. */

@@ -129,27 +129,48 @@ static bool read_config(struct work *w)
 	return false;
 }
 
+/* Who holds the lock, as the keeper wrote it; 0: that is not known. */
+static long holder_of(const char *directory)
+{
+	char path[1024 + sizeof "/lock"], text[32] = "";
+	snprintf(path, sizeof path, "%s/lock", directory);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
 /* The descriptor stays open, and the lock with it, until we and the keeper have both gone. */
-static bool lock_state(struct work *w)
+static bool lock_directory(struct work *w, const char *what, const char *directory)
 {
 	struct channel_message ask = { .word = CHANNEL_LOCK, .count = 1 };
-	const char *state = w->config->state;
 	int lock[WORKERS_MAX];
 	unsigned n;
-	if (mkdir(state, 0700) < 0 && errno != EEXIST) {
-		log_line(LOG_ERROR, "cannot make the state directory %s: %s", state,
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
+		log_line(LOG_ERROR, "cannot make the %s directory %s: %s", what, directory,
 			 strerror(errno));
 		return false;
 	}
 	int error = ENAMETOOLONG;
-	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", state) < sizeof ask.path)
+	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", directory) < sizeof ask.path)
 		error = channel_ask(w->channel, &ask, lock, &n);
 	if (error == EWOULDBLOCK)
-		log_line(LOG_ERROR, "another balancer is running on the state directory %s", state);
+		log_line(LOG_ERROR,
+			 "another balancer is running on the %s directory %s: process %ld", what,
+			 directory, holder_of(directory));
 	else if (error)
-		log_line(LOG_ERROR, "cannot lock the state directory %s: %s", state,
+		log_line(LOG_ERROR, "cannot lock the %s directory %s: %s", what, directory,
 			 strerror(error));
 	return error == 0;
+}
+
+static bool lock_directories(struct work *w)
+{
+	const struct config_capture *c = &w->config->capture;
+	return lock_directory(w, "state", w->config->state) &&
+	       (c->head.at == NOWHERE || lock_directory(w, "capture", c->directory));
 }
 
 static bool open_control(struct work *w)
@@ -480,7 +501,7 @@ int work_main(int argc, char **argv)
 	leave_signals_to_keeper();
 	raise_descriptor_limit();
 	/* With threads under way there is no tearing down: the process ends, and all with it. */
-	if (!map_shared(&w) || !read_config(&w) || !lock_state(&w) || !open_control(&w) ||
+	if (!map_shared(&w) || !read_config(&w) || !lock_directories(&w) || !open_control(&w) ||
 	    !start_serving(&w))
 		_exit(EXIT_NO);
 	serve(&w);

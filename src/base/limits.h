@@ -230,10 +230,58 @@
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */
 #define LOSS_PAUSE_MS 1000
+/* What is compressed for itself in a packed segment: enough to compress well, little to read for
+ * one frame. */
+#define PACKED_BLOCK_BYTES (1024 * 1024)
+/* Places of damage that a start tells of one by one; further ones are told with the last. */
+#define DAMAGES_MAX 32
+/* A seek in a segment ends so near to what is looked for: two of the largest frames behind it at
+ * most. */
+#define SEEK_NEAR_BYTES (1024 * 1024)
+/* Frames of workers may stand so far from the order of their wall time, and clocks are set. */
+#define SEEK_SLACK_MS 2000
+/* How often it is looked whether a segment was sealed; and when what failed is tried again. */
+#define PACK_LOOK_MS 1000
+#define PACK_AGAIN_MS 60000
+/* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
+ */
+#define SKIP_RULES_MAX 1000
+#define SKIP_PATH_BYTES 1024
 /* What was written longer ago than this is not kept in the cache of files. */
 #define DISK_CACHED_BYTES (1024 * 1024)
+/* The list of brokers to begin with: each tells of all others. */
+#define BROKERS_BYTES 4096
 /* About the size at which a record for the replayer is whole: what its topics take. */
 #define TRAFFIC_RECORD_BYTES (1024 * 1024)
+/*
+ * The same on the way to Kafka: well below the 1 MiB that brokers take, or half of it where that
+ * was made less; and a connection that is amid a message has no more than twice that in memory.
+ */
+#define KAFKA_RECORD_BYTES (128 * 1024)
+/* Records that wait for the brokers: while they are away the log waits on the disk. */
+#define KAFKA_QUEUE_BYTES (32 * 1024 * 1024)
+/* Runs of the log that are on their way to the brokers: each is acknowledged as one, */
+#define KAFKA_ROUNDS 1024
+/* and has so many frames at most. */
+#define KAFKA_ROUND_FRAMES 1000
+/* How often it is looked for more, where nobody waits for it; also how long a batch gathers. */
+#define KAFKA_POLL_MS 50
+/* How often it is looked for an acknowledgment that comes by way of another process. */
+#define KAFKA_LOOK_MS 5
+/* How often the position is kept: what comes twice after a crash. */
+#define KAFKA_KEEP_MS 1000
+/* So many connections, whose lines are some 50 bytes, put that off by a millisecond: 500 KB/s. */
+#define KAFKA_KEEP_CONNECTIONS 10
+/*
+ * What is delivered later than this is late: only then a broker's trouble is told, and who waits
+ * for the brokers waits no longer.
+ */
+#define KAFKA_LATE_MS 1000
+/* After a failure it is begun anew so much later. */
+#define KAFKA_RETRY_MS 1000
+/* How long the brokers are waited for when the process lets go; and when it ends. */
+#define KAFKA_STOP_MS 1000
+#define KAFKA_FINISH_MS 3000
 /* At most so long may a sync be put off to serve more of those that wait. */
 #define LOG_COMMIT_MS_MAX 1000
 /* A segment: large enough that its making does not show, small enough to be kept or dropped alone.

@@ -22,6 +22,7 @@ enum batch_state {
 	BATCH_OPEN, /* the worker's */
 	BATCH_OUT,  /* the log's */
 	BATCH_DURABLE,
+	BATCH_LATE,   /* it is durable in the log, and the follower that was waited for is late */
 	BATCH_FAILED, /* no byte of it is in the log */
 };
 
@@ -36,11 +37,14 @@ struct batch {
 	struct chain held;     /* the worker's */
 	char *bytes;	       /* owned */
 	size_t byte_n, byte_room;
-	uint64_t log_bytes; /* all that it takes in the log */
+	uint64_t log_bytes;  /* all that it takes in the log */
+	uint64_t sequence;   /* the log's: of its last frame, */
+	uint64_t durable_ns; /* and since when it is */
 	struct iovec vectors[BATCH_VECTORS];
 	unsigned vector_n;
 	uint32_t frames[BATCH_FRAMES]; /* where their heads stand in `bytes` */
 	unsigned frame_n;
+	unsigned gap_n; /* of which so many are gap records */
 };
 
 #endif

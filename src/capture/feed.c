@@ -35,7 +35,7 @@ static void batch_reset(struct batch *b)
 	chain_drop(&b->held);
 	b->byte_n = 0;
 	b->log_bytes = 0;
-	b->vector_n = b->frame_n = 0;
+	b->vector_n = b->frame_n = b->gap_n = 0;
 	b->urgent = false;
 	b->waits_n = 0;
 	atomic_store_explicit(&b->state, BATCH_OPEN, memory_order_relaxed);
@@ -168,6 +168,7 @@ void feed_put(struct feed *f, const struct frame *like, const struct span *parts
 	must(payload_n <= FRAME_PAYLOAD_BYTES);
 	struct batch *b = batch_for(f, sizeof *like + own + FRAME_ALIGN, slices);
 	b->frames[b->frame_n++] = (uint32_t)b->byte_n;
+	b->gap_n += like->type == FRAME_GAP;
 	struct frame *head = (struct frame *)(void *)add_own(b, like, sizeof *like);
 	uint32_t crc = 0;
 	for (unsigned i = 0; i < part_n; i++) {
@@ -229,25 +230,44 @@ void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss)
 	add(loss == LOSS_READ ? &l->reads : loss == LOSS_WRITE ? &l->writes : &l->outcomes, 1);
 }
 
-/* Of a write whose head is lost its owner knows what becomes of it: it is refused, or it passes. */
+/* A gap record of the worker's own that could not be written: the log will tell of it. */
+static void lose_gap(struct feed *f, const struct frame *head)
+{
+	struct record_gap gap;
+	must(head->payload_n == sizeof gap);
+	memcpy(&gap, head + 1, sizeof gap);
+	struct feed_losses *l = &f->lost[gap.reason];
+	feed_lose(f, (enum gap_reason)gap.reason, gap.writes ? LOSS_WRITE : LOSS_READ);
+	add(&l->request_bytes, gap.request_bytes);
+	add(&l->answer_bytes, gap.answer_bytes);
+}
+
+static bool is_of_a_request(const struct frame *head)
+{
+	return head->type == FRAME_REQUEST_HEAD || head->type == FRAME_REQUEST_BODY ||
+	       head->type == FRAME_REQUEST_TRAILERS;
+}
+
 static void count_lost(struct feed *f, const struct batch *b)
 {
 	for (unsigned i = 0; i < b->frame_n; i++) {
 		const struct frame *head = (const void *)(b->bytes + b->frames[i]);
 		if (head->type == FRAME_OUTCOME)
 			feed_lose(f, GAP_UNAVAILABLE, LOSS_OUTCOME);
-		else if (head->type == FRAME_REQUEST_HEAD && !(head->flags & FRAME_WRITE))
-			feed_lose(f, GAP_UNAVAILABLE, LOSS_READ);
+		else if (is_of_a_request(head) && f->lost_frame)
+			f->lost_frame(f, head);
+		else if (head->type == FRAME_GAP)
+			lose_gap(f, head);
 	}
 }
 
-static void settle(struct feed *f, struct batch *b, bool durable)
+static void settle(struct feed *f, struct batch *b, enum batch_state became)
 {
-	if (!durable)
+	if (became == BATCH_FAILED)
 		count_lost(f, b);
 	for (struct list *l; (l = list_take_first(&b->waits));) {
 		struct feed_wait *w = list_entry(l, struct feed_wait, link);
-		w->settled(w, durable);
+		w->settled(w, became);
 	}
 	give_batch(f, b);
 }
@@ -264,13 +284,13 @@ void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns)
 		uint8_t state = atomic_load_explicit(&b->state, memory_order_acquire);
 		if (state == BATCH_OUT)
 			return;
-		settle(f, b, state == BATCH_DURABLE);
+		settle(f, b, (enum batch_state)state);
 	}
 }
 
 bool feed_is_out(const struct feed *f)
 {
-	return !list_empty(&f->out);
+	return f->open || !list_empty(&f->out);
 }
 
 void feed_settled(struct batch *b, enum batch_state state)

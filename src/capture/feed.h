@@ -19,12 +19,13 @@ struct feed;
  */
 struct feed_wait {
 	struct list link;
-	void (*settled)(struct feed_wait *w, bool durable);
+	void (*settled)(struct feed_wait *w, enum batch_state became);
 };
 
 struct feed_losses {
-	_Atomic uint64_t reads, writes; /* requests */
-	_Atomic uint64_t outcomes;	/* of requests whose record is there */
+	_Atomic uint64_t reads, writes;		      /* requests */
+	_Atomic uint64_t outcomes;		      /* of requests whose record is there */
+	_Atomic uint64_t request_bytes, answer_bytes; /* GAP_TUNNEL */
 	/* The latest row of losses none of which is LOSS_PAUSE_MS behind the one before. */
 	_Atomic uint64_t first_ns, last_ns, first_wall_ns, last_wall_ns;
 };
@@ -36,6 +37,8 @@ struct feed {
 	struct bufs *bufs;
 	void *owner;
 	void (*wake)(struct feed *f); /* from the log's thread: something settled */
+	/* A frame of a request that could not be written; NULL: nobody asks. */
+	void (*lost_frame)(struct feed *f, const struct frame *head);
 	uint16_t worker;
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	struct batch *open;	   /* NULL: nothing was put since the last push */
@@ -82,7 +85,7 @@ void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss);
 void feed_push(struct feed *f);
 /* The beginning of a turn, which takes place at that time: settles what the log is done with. */
 void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns);
-/* Whether anything is with the log. */
+/* Whether anything is with the log, or is to be handed over. */
 bool feed_is_out(const struct feed *f);
 
 /* The log's thread: it is done with the batch. It wakes the worker if anybody waits for it. */

@@ -123,7 +123,7 @@ enum gap_reason {
 	GAP_UNAVAILABLE, /* the log could not be written */
 	GAP_SHED,	 /* it was too slow: reads gave way */
 	GAP_TUNNEL,	 /* a connection's bytes went through without being recorded */
-	GAP_DAMAGE,	 /* recovery found a hole where all had been durable */
+	GAP_DAMAGE,	 /* what a start found, in what earlier ones had written */
 	GAP_REASONS,
 };
 
@@ -136,6 +136,26 @@ struct record_gap {
 	uint32_t zero;
 };
 static_assert(sizeof(struct record_gap) == 80, "part of the format");
+
+enum damage_kind {
+	DAMAGE_TORN, /* cut off behind the last good frame: as far as is known it never was durable
+		      */
+	DAMAGE_HOLE, /* good frames are behind it, and none says that it ever was durable */
+	DAMAGE_LOST, /* it had been durable */
+	DAMAGE_HEAD, /* the file's head is none: it cannot be read, and is kept */
+	DAMAGE_KINDS,
+};
+
+/* GAP_DAMAGE. The times are those of the good frames before and behind it, or the file's. */
+struct record_damage {
+	struct record_gap gap;
+	uint64_t generation, index;		/* of the segment */
+	uint64_t at, bytes;			/* in it */
+	uint64_t first_sequence, last_sequence; /* that are missing; last 0: not known */
+	uint32_t kind;				/* enum damage_kind */
+	uint32_t places; /* above 1: so many are told of here, of which this was the first */
+};
+static_assert(sizeof(struct record_damage) == 136, "part of the format");
 
 struct record_commit {
 	uint64_t durable_sequence; /* all up to here was durable before this was written; 0: none */

@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 #include "base/crc32c.h"
+#include "capture/awaiting.h"
 #include "capture/feed.h"
 #include "capture/series.h"
 
@@ -27,7 +28,8 @@ enum step {
 
 /* What its thread does until the next turn. */
 enum rest {
-	REST_AWAKE,  /* the disk is busy, or others are waited for: there will be a turn in a moment */
+	REST_AWAKE,  /* the disk is busy, or others are waited for: there will be a turn in a moment
+		      */
 	REST_DROWSY, /* what nobody waits for will be written in a while */
 	REST_ASLEEP, /* only a push brings it back */
 };
@@ -37,16 +39,18 @@ struct own {
 	struct frame head;
 	union {
 		struct record_gap gap;
+		struct record_damage damage;
 		struct record_commit commit;
 	};
 };
 
 struct losses {
-	uint64_t reads, writes, outcomes, first_ns, last_ns, first_wall_ns, last_wall_ns;
+	uint64_t reads, writes, outcomes, request_bytes, answer_bytes;
+	uint64_t first_ns, last_ns, first_wall_ns, last_wall_ns;
 };
 
-/* Of one write: a segment's head or a commit, and a gap of each reason. */
-enum { OWNS = 1 + GAP_REASONS };
+/* Of one write: a segment's head or a commit, a gap of each reason, and what a start has found. */
+enum { OWNS = 1 + GAP_REASONS + DAMAGES_MAX };
 
 struct journal {
 	struct journal_config config;
@@ -61,6 +65,7 @@ struct journal {
 	struct journal_counts counts;
 	/* Taken, oldest first; those before `cursor` are in the present write-out. */
 	struct batch *first, *last, *cursor;
+	struct awaiting awaiting;
 	uint64_t waiting_bytes; /* of those behind the cursor */
 	bool urgent;		/* somebody waits for one of those */
 	unsigned served_n;	/* who waited for the last sync */
@@ -79,6 +84,8 @@ struct journal {
 	/* What gaps have told of durably, and what they will have when this write is durable. */
 	struct losses told[GAP_REASONS], telling[GAP_REASONS];
 	uint64_t told_ns;
+	struct record_damage damages[DAMAGES_MAX]; /* that no segment tells of yet */
+	unsigned damage_n;
 	bool stopping;
 };
 
@@ -109,17 +116,40 @@ static void take_pushed(struct journal *j)
 	}
 }
 
-/* Gives back all batches up to `end`, which stays. */
-static void settle_until(struct journal *j, struct batch *end, enum batch_state state)
+static void give_back(struct journal *j, struct batch *b, enum batch_state state)
 {
-	while (j->first != end) {
-		struct batch *b = j->first;
-		j->first = b->next;
-		if (!j->first)
-			j->last = NULL;
-		atomic_fetch_sub_explicit(&j->queued, b->log_bytes, memory_order_relaxed);
-		feed_settled(b, state);
+	atomic_fetch_sub_explicit(&j->queued, b->log_bytes, memory_order_relaxed);
+	feed_settled(b, state);
+}
+
+static struct batch *take_first(struct journal *j)
+{
+	struct batch *b = j->first;
+	j->first = b->next;
+	if (!j->first)
+		j->last = NULL;
+	return b;
+}
+
+/* All batches of the present write-out are durable. */
+static void settle_durable(struct journal *j)
+{
+	while (j->first != j->cursor) {
+		struct batch *b = take_first(j);
+		enum batch_state became;
+		if (b->gap_n)
+			atomic_fetch_add_explicit(&j->counts.gaps, b->gap_n, memory_order_relaxed);
+		if (!awaiting_takes(&j->awaiting, b, j->now_ns, &became))
+			give_back(j, b, became);
 	}
+}
+
+static void settle_awaiting(struct journal *j)
+{
+	enum batch_state became;
+	for (struct batch *b;
+	     (b = awaiting_next(&j->awaiting, j->durable_sequence, j->now_ns, &became));)
+		give_back(j, b, became);
 }
 
 static void nothing_waits(struct journal *j)
@@ -131,7 +161,8 @@ static void nothing_waits(struct journal *j)
 
 static void fail_all(struct journal *j)
 {
-	settle_until(j, NULL, BATCH_FAILED);
+	while (j->first)
+		give_back(j, take_first(j), BATCH_FAILED);
 	nothing_waits(j);
 }
 
@@ -186,6 +217,8 @@ static struct losses losses(const struct journal *j, enum gap_reason reason)
 		sum.reads += RELAXED(reads);
 		sum.writes += RELAXED(writes);
 		sum.outcomes += RELAXED(outcomes);
+		sum.request_bytes += RELAXED(request_bytes);
+		sum.answer_bytes += RELAXED(answer_bytes);
 		sum.first_ns = least(sum.first_ns, RELAXED(first_ns));
 		sum.last_ns = most(sum.last_ns, RELAXED(last_ns));
 		sum.first_wall_ns = least(sum.first_wall_ns, RELAXED(first_wall_ns));
@@ -224,6 +257,8 @@ static unsigned add_gaps(struct journal *j, unsigned n)
 			.reads = now.reads - told->reads,
 			.writes = now.writes - told->writes,
 			.outcomes = now.outcomes - told->outcomes,
+			.request_bytes = now.request_bytes - told->request_bytes,
+			.answer_bytes = now.answer_bytes - told->answer_bytes,
 			.first_mono_ns = most(now.first_ns, told->last_ns),
 			.last_mono_ns = now.last_ns,
 			.first_wall_ns = now.first_ns > told->last_ns ? now.first_wall_ns
@@ -236,12 +271,21 @@ static unsigned add_gaps(struct journal *j, unsigned n)
 	return n;
 }
 
+static unsigned add_damages(struct journal *j, unsigned n)
+{
+	for (unsigned i = 0; i < j->damage_n; i++)
+		n = add_own(j, n, (struct own){ .head.type = FRAME_GAP, .damage = j->damages[i] },
+			    sizeof j->damages[i]);
+	return n;
+}
+
 /* --- writing out --- */
 
-static unsigned add_batch(struct journal *j, const struct batch *b, unsigned n)
+static unsigned add_batch(struct journal *j, struct batch *b, unsigned n)
 {
 	for (unsigned i = 0; i < b->frame_n; i++)
 		number(j, (struct frame *)(void *)(b->bytes + b->frames[i]));
+	b->sequence = j->sequence - 1;
 	memcpy(&j->vectors[n], b->vectors, b->vector_n * sizeof b->vectors[0]);
 	return n + b->vector_n;
 }
@@ -268,7 +312,7 @@ static void add_waiting(struct journal *j, unsigned n)
 
 static bool gap_is_due(const struct journal *j)
 {
-	return j->now_ns - j->told_ns >= LOSS_PAUSE_MS * 1000000ull && has_lost(j);
+	return (j->stopping || j->now_ns - j->told_ns >= LOSS_PAUSE_MS * 1000000ull) && has_lost(j);
 }
 
 static void write_out(struct journal *j)
@@ -282,8 +326,7 @@ static void write_out(struct journal *j)
 static uint64_t urgent_ns(const struct journal *j)
 {
 	uint64_t gather_ns = j->served_n >= LOG_GATHER_WAITS ? LOG_GATHER_US * 1000ull : 0;
-	return j->synced_ns +
-	       (j->config.commit_ns > gather_ns ? j->config.commit_ns : gather_ns);
+	return j->synced_ns + (j->config.commit_ns > gather_ns ? j->config.commit_ns : gather_ns);
 }
 
 static bool is_due(const struct journal *j)
@@ -313,6 +356,12 @@ static void create(struct journal *j)
 	disk_create(j->config.disk, &j->op, j->name, j->config.segment_bytes);
 }
 
+/* Where numbers were given up, a commit says first what was durable: the rest is no damage. */
+static unsigned add_given_up(struct journal *j, unsigned n)
+{
+	return j->sequence > j->durable_sequence + 1 ? add_commit(j, n) : n;
+}
+
 static void begin_segment(struct journal *j)
 {
 	j->head = (struct segment_head){
@@ -332,7 +381,9 @@ static void begin_segment(struct journal *j)
 	atomic_fetch_add_explicit(&j->counts.segments, 1, memory_order_relaxed);
 	j->vectors[0] = (struct iovec){ &j->head, sizeof j->head };
 	j->own_n = 0;
-	write_vectors(j, add_gaps(j, 1), STEP_BEGINNING);
+	j->began_ns = j->config.now_ns(j->config.world);
+	unsigned n = add_given_up(j, 1);
+	write_vectors(j, add_damages(j, add_gaps(j, n)), STEP_BEGINNING);
 }
 
 static void seal(struct journal *j)
@@ -354,6 +405,8 @@ static void be_over(struct journal *j)
 {
 	let_go_of_segment(j);
 	fail_all(j);
+	for (struct batch *b; (b = awaiting_give_up(&j->awaiting));)
+		give_back(j, b, BATCH_LATE);
 	j->step = STEP_OVER;
 	become(j, JOURNAL_OVER, 0);
 }
@@ -395,6 +448,8 @@ static void have_told(struct journal *j)
 		const struct own *o = &j->own[i];
 		if (o->head.type != FRAME_GAP)
 			continue;
+		if (o->head.payload_n == sizeof o->damage)
+			j->damage_n = 0;
 		j->told[o->gap.reason] = j->telling[o->gap.reason];
 		j->told_ns = j->now_ns;
 		atomic_fetch_add_explicit(&j->counts.gaps, 1, memory_order_relaxed);
@@ -456,12 +511,12 @@ static void written(struct journal *j)
 
 static void synced(struct journal *j)
 {
-	if (j->own[0].head.type == FRAME_COMMIT)
+	if (j->own_n && j->own[0].head.type == FRAME_COMMIT)
 		atomic_fetch_add_explicit(&j->counts.commit_ns,
 					  j->config.now_ns(j->config.world) - j->began_ns,
 					  memory_order_relaxed);
 	durable(j);
-	settle_until(j, j->cursor, BATCH_DURABLE);
+	settle_durable(j);
 	j->step = STEP_IDLE;
 	if (!j->stopping)
 		become(j, JOURNAL_AVAILABLE, 0);
@@ -554,7 +609,7 @@ static void go_on(struct journal *j)
 	} else if (j->step == STEP_IDLE && atomic_load(&j->full) && !j->stopping) {
 		give_up(j, -EDQUOT);
 	} else if (j->step == STEP_IDLE) {
-		if (full || (j->stopping && !j->cursor))
+		if (full || (j->stopping && !j->cursor && !has_lost(j)))
 			seal(j);
 		else if (is_due(j))
 			write_out(j);
@@ -579,6 +634,7 @@ void journal_turn(struct journal *j, uint64_t mono_ns, uint64_t wall_ns)
 	j->wall_ns = wall_ns;
 	atomic_store(&j->rest, REST_AWAKE);
 	take_pushed(j);
+	settle_awaiting(j);
 	go_on(j);
 	take_a_rest(j);
 }
@@ -588,7 +644,7 @@ static uint64_t gap_deadline_ns(const struct journal *j)
 	return has_lost(j) ? j->told_ns + LOSS_PAUSE_MS * 1000000ull : UINT64_MAX;
 }
 
-uint64_t journal_deadline_ns(const struct journal *j)
+static uint64_t disk_deadline_ns(const struct journal *j)
 {
 	if (j->step == STEP_BROKEN)
 		return j->probe_ns;
@@ -597,6 +653,13 @@ uint64_t journal_deadline_ns(const struct journal *j)
 	if (!j->cursor)
 		return gap_deadline_ns(j);
 	return j->urgent ? urgent_ns(j) : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
+}
+
+uint64_t journal_deadline_ns(const struct journal *j)
+{
+	uint64_t disk_ns = disk_deadline_ns(j);
+	uint64_t look_ns = awaiting_deadline_ns(&j->awaiting, j->now_ns);
+	return look_ns < disk_ns ? look_ns : disk_ns;
 }
 
 void journal_push(struct journal *j, struct batch *b)
@@ -630,7 +693,13 @@ struct journal *journal_open(const struct journal_config *c)
 	must(j && c->segment_bytes >= SEGMENT_BYTES_MIN);
 	j->config = *c;
 	snprintf(j->node, sizeof j->node, "%s", c->node);
+	must(c->damage_n <= DAMAGES_MAX);
+	if (c->damage_n)
+		memcpy(j->damages, c->damages, c->damage_n * sizeof c->damages[0]);
+	j->damage_n = c->damage_n;
 	j->op.done = disk_says;
+	j->awaiting.acknowledged = c->acknowledged;
+	j->awaiting.world = c->world;
 	j->sequence = 1;
 	j->step = STEP_BROKEN;
 	become(j, JOURNAL_STARTING, 0);
@@ -662,6 +731,11 @@ void journal_limit(struct journal *j, bool full)
 {
 	if (atomic_exchange(&j->full, full) != full)
 		j->config.wake(j->config.world);
+}
+
+bool journal_is_late(const struct journal *j)
+{
+	return atomic_load_explicit(&j->awaiting.late, memory_order_relaxed);
 }
 
 uint64_t journal_queued(const struct journal *j)

@@ -36,7 +36,11 @@ struct journal_config {
 	uint64_t queue_bytes;	   /* what may wait for the disk */
 	struct feed *const *feeds; /* borrowed: whose losses a gap tells */
 	unsigned feed_n;
-	void (*wake)(void *world); /* from any thread: journal_turn() is to be called */
+	const struct record_damage *damages; /* copied: told with the first segment */
+	unsigned damage_n;		     /* DAMAGES_MAX at most */
+	void (*wake)(void *world);	     /* from any thread: journal_turn() is to be called */
+	/* Who waits, waits until this has his sequence too; NULL: the disk is enough. */
+	uint64_t (*acknowledged)(void *world);
 };
 
 /* For status and metrics: one writer, the journal's thread. */
@@ -67,6 +71,8 @@ int journal_error(const struct journal *j);
 const struct journal_counts *journal_counts(const struct journal *j);
 /* The directory has as much as it may: the log is unavailable (-EDQUOT) until it has less again. */
 void journal_limit(struct journal *j, bool full);
+/* The one whose acknowledgment is waited for is late: who must have it cannot be served. */
+bool journal_is_late(const struct journal *j);
 /* Bytes that wait for the disk. */
 uint64_t journal_queued(const struct journal *j);
 /* A worker's batch is handed over; feed_settled() gives it back. */

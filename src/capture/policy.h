@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "capture/skip.h"
 #include "http/msg.h"
 
 enum capture_durable { DURABLE_WRITES, DURABLE_ALL, DURABLE_NONE };
@@ -17,6 +18,9 @@ enum capture_acknowledge { ACKNOWLEDGE_OUTCOME, ACKNOWLEDGE_ANSWER };
 
 enum capture_unavailable { UNAVAILABLE_REFUSE, UNAVAILABLE_FORWARD };
 
+/* A connection whose protocol is switched, of which requests cannot be told apart. */
+enum capture_tunnels { TUNNELS_REFUSE, TUNNELS_FORWARD };
+
 /* Of which requests the answer's body is recorded. */
 enum capture_answers { ANSWERS_WRITES, ANSWERS_ALL, ANSWERS_HEADS };
 
@@ -25,7 +29,9 @@ struct capture_policy {
 	enum capture_gate gate;
 	enum capture_acknowledge acknowledge;
 	enum capture_unavailable unavailable;
+	enum capture_tunnels tunnels;
 	enum capture_answers answers;
+	const struct skips *skips; /* what is not recorded; NULL: all is */
 	/* Fields whose values are replaced: by id, and by name where they have none. */
 	bool redact[NAMES];
 	const struct span *redact_names;

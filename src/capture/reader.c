@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "capture/mark.h"
+#include "capture/seek.h"
 #include "capture/segment.h"
 
 /* One writer's segments, read one after the other. */
@@ -19,11 +21,21 @@ struct series {
 	bool open; /* `segment` is */
 	bool live; /* a process writes to it */
 	struct segment segment;
-	uint64_t expected; /* the sequence that comes next, if nothing is missing; 0: any */
-	bool peeked;	   /* `next` is what comes next, */
-	bool hole;	   /* a hole */
-	bool stashed;	   /* behind which `next.frame` was read already */
+	uint64_t expected;     /* the sequence that comes next, if nothing is missing; 0: any */
+	uint64_t read_bytes;   /* of segments that were left */
+	uint64_t file_bytes;   /* of the segment, when it is packed */
+	uint64_t last_mono_ns; /* of the frame read last */
+	bool table_told;       /* that the segment's is lost */
+	bool peeked;	       /* `next` is what comes next, */
+	bool hole;	       /* a hole */
+	bool stashed;	       /* behind which `next.frame` was read already */
 	struct reading next;
+	uint64_t from; /* what is before this is passed, or is not wanted */
+	/* Of one who follows: */
+	uint64_t durable; /* nothing behind this is read while its writer lives */
+	struct mark mark; /* the writer's */
+	bool gone;	  /* that is, */
+	bool over;	  /* and all of it was read */
 };
 
 struct reader {
@@ -31,6 +43,9 @@ struct reader {
 	struct series *list; /* owned, by generation */
 	size_t n, room;
 	char file[SERIES_NAME_BYTES];
+	const struct position *position; /* borrowed; NULL: nobody follows */
+	uint64_t seek_bytes;		 /* were read to find where to begin */
+	uint64_t wall_ns;		 /* of the last frame that was read */
 };
 
 /* --- what there is --- */
@@ -49,7 +64,9 @@ static struct series *series_at(struct reader *r, uint64_t generation)
 	}
 	memmove(&r->list[i + 1], &r->list[i], (r->n - i) * sizeof *r->list);
 	r->n++;
-	r->list[i] = (struct series){ .generation = generation };
+	r->list[i] = (struct series){ .generation = generation, .mark.fd = -1 };
+	if (r->position)
+		r->list[i].expected = r->list[i].from = position_from(r->position, generation);
 	return &r->list[i];
 }
 
@@ -93,17 +110,48 @@ static bool scan(struct reader *r)
 
 static void leave_segment(struct series *s)
 {
+	s->read_bytes += segment_read_bytes(&s->segment);
 	segment_close(&s->segment);
 	s->open = false;
 	s->at++;
 }
 
+/* The sequence with which the next segment begins; 0: there is none. */
+static uint64_t next_begins(const struct reader *r, const struct series *s)
+{
+	struct segment_head next;
+	char name[SERIES_NAME_BYTES];
+	if (s->at + 1 >= s->n)
+		return 0;
+	series_name(name, s->generation, s->indexes[s->at + 1]);
+	return segment_look(r->directory, name, &next) == SEGMENT_FRAME ? next.sequence : 0;
+}
+
+/* Whether the next segment begins with what is not passed, or before it. */
+static bool is_passed(const struct reader *r, const struct series *s)
+{
+	if (!s->from || s->from == UINT64_MAX)
+		return s->from;
+	uint64_t next = next_begins(r, s);
+	return next && next <= s->from;
+}
+
 static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 {
 	for (; s->at < s->n; s->at++) {
+		if (is_passed(r, s))
+			continue;
 		series_name(r->file, s->generation, s->indexes[s->at]);
 		enum segment_verdict v = segment_open(&s->segment, r->directory, r->file);
 		s->open = v == SEGMENT_FRAME;
+		s->table_told = false;
+		s->file_bytes = s->open && segment_is_packed(&s->segment)
+					? segment_file_bytes(&s->segment)
+					: 0;
+		if (s->open)
+			seek_sequence(&s->segment, s->from);
+		if (s->open && !s->expected)
+			s->expected = s->segment.head.sequence;
 		if (s->open)
 			return READER_FRAME;
 		if (v == SEGMENT_ERROR && errno != ENOENT)
@@ -120,7 +168,12 @@ static enum reader_verdict found(struct series *s)
 	struct reading *to = &s->next;
 	uint64_t expected = s->expected;
 	to->segment = &s->segment.head;
+	to->packed = segment_is_packed(&s->segment);
+	to->file_bytes = s->file_bytes;
+	if (to->frame.sequence < s->from)
+		return READER_FRAME;
 	s->expected = to->frame.sequence + 1;
+	s->last_mono_ns = to->frame.mono_ns;
 	if (!expected || to->frame.sequence == expected)
 		return READER_FRAME;
 	to->missing_first = expected;
@@ -129,11 +182,28 @@ static enum reader_verdict found(struct series *s)
 	return READER_HOLE;
 }
 
+/* A packed segment had its seal: what is missing up to its end was there. */
+static enum reader_verdict tell_lost_end(const struct reader *r, struct series *s)
+{
+	uint64_t next = next_begins(r, s);
+	struct reading *to = &s->next;
+	to->segment = &s->segment.head;
+	to->packed = true;
+	to->hole_bytes = segment_bytes(&s->segment) - to->hole_at;
+	to->missing_first = s->expected;
+	to->missing_last = next > s->expected ? next - 1 : s->expected;
+	to->frame.mono_ns = s->last_mono_ns;
+	s->expected = to->missing_last + 1;
+	leave_segment(s);
+	return READER_HOLE;
+}
+
 /* Nobody writes here, and there is no frame where one should be. */
-static enum reader_verdict skip_hole(struct series *s)
+static enum reader_verdict skip_hole(const struct reader *r, struct series *s)
 {
 	uint64_t written;
 	s->next.hole_at = s->segment.at;
+	s->next.place = segment_place(&s->segment, s->segment.at);
 	enum segment_verdict v = segment_skip(&s->segment, &s->next.hole_bytes, &written);
 	if (v == SEGMENT_FRAME)
 		v = segment_next(&s->segment, &s->next.frame, &s->next.payload);
@@ -141,14 +211,57 @@ static enum reader_verdict skip_hole(struct series *s)
 		return found(s);
 	if (v == SEGMENT_ERROR)
 		return READER_ERROR;
+	if (segment_is_packed(&s->segment))
+		return tell_lost_end(r, s);
 	leave_segment(s);
 	return READER_END;
 }
 
-static enum reader_verdict read_segment(struct series *s)
+/*
+ * Whether the next frame may yet be taken back by its writer. What was read ahead while it might
+ * is forgotten: other frames may bear those numbers now.
+ */
+static bool must_wait(struct reader *r, struct series *s)
+{
+	uint64_t next = s->segment.last_sequence + 1;
+	if (!r->position || next <= s->durable)
+		return false;
+	segment_forget(&s->segment);
+	if (s->mark.fd >= 0 || mark_look(&s->mark, r->directory, s->generation)) {
+		s->durable = atomic_load(&s->mark.page->durable);
+		if (next <= s->durable)
+			return false;
+		if (mark_is_live(&s->mark))
+			return true;
+		mark_close(&s->mark);
+	}
+	s->durable = UINT64_MAX;
+	return false;
+}
+
+/* It is told once, before what is read nevertheless. */
+static enum reader_verdict tell_lost_table(struct series *s)
 {
 	struct reading *to = &s->next;
-	to->hole_bytes = 0;
+	to->segment = &s->segment.head;
+	to->packed = to->lost_table = true;
+	to->frame.mono_ns = s->segment.head.mono_ns;
+	to->missing_first = s->segment.head.sequence;
+	to->missing_last = s->segment.head.sequence - 1;
+	s->table_told = true;
+	return READER_HOLE;
+}
+
+static enum reader_verdict read_segment(struct reader *r, struct series *s)
+{
+	struct reading *to = &s->next;
+	to->hole_bytes = to->hole_at = to->place = 0;
+	to->lost_table = false;
+	if (!s->table_told && segment_lost_table(&s->segment))
+		return tell_lost_table(s);
+	s->live = must_wait(r, s);
+	if (s->live)
+		return READER_END;
 	enum segment_verdict v = segment_next(&s->segment, &to->frame, &to->payload);
 	if (v == SEGMENT_END && !s->segment.sealed) {
 		s->live = segment_is_live(&s->segment);
@@ -166,16 +279,32 @@ static enum reader_verdict advance(struct reader *r, struct series *s)
 		enum reader_verdict v = s->open ? READER_FRAME : enter_segment(r, s);
 		if (v != READER_FRAME)
 			return v;
-		v = read_segment(s);
+		v = read_segment(r, s);
 		if (v != READER_END)
 			return v;
 		if (s->segment.sealed)
 			leave_segment(s);
 		else if (s->live)
 			return READER_END;
-		else if ((v = skip_hole(s)) != READER_END)
+		else if ((v = skip_hole(r, s)) != READER_END)
 			return v;
 	}
+}
+
+static bool is_wanted(const struct reader *r, const struct series *s)
+{
+	if (r->position)
+		return position_wants(r->position, s->generation, &s->next.frame);
+	return s->next.frame.sequence >= s->from;
+}
+
+static enum reader_verdict advance_to_wanted(struct reader *r, struct series *s)
+{
+	enum reader_verdict v;
+	do
+		v = advance(r, s);
+	while (v == READER_FRAME && !is_wanted(r, s));
+	return v;
 }
 
 /* --- all of them --- */
@@ -185,12 +314,12 @@ static bool peek(struct reader *r, struct series *s, enum reader_verdict *v)
 	if (s->peeked)
 		return true;
 	s->next.between = false;
-	if (s->stashed) {
-		s->stashed = false;
+	bool stashed = s->stashed;
+	s->stashed = false;
+	if (stashed && is_wanted(r, s))
 		*v = READER_FRAME;
-	} else {
-		*v = advance(r, s);
-	}
+	else
+		*v = advance_to_wanted(r, s);
 	s->hole = *v == READER_HOLE;
 	s->peeked = s->hole || *v == READER_FRAME;
 	return s->peeked;
@@ -206,9 +335,9 @@ static bool is_before(const struct series *a, uint64_t mono_ns, const struct ser
 /* Whether a later series that was not looked at may have something that comes before the best. */
 static bool may_precede(struct reader *r, struct series *later, const struct series *best)
 {
-	if (!later->open && enter_segment(r, later) != READER_FRAME)
+	if (later->peeked || (!later->open && enter_segment(r, later) != READER_FRAME))
 		return true;
-	return later->peeked || is_before(later, later->segment.head.mono_ns, best);
+	return is_before(later, later->segment.head.mono_ns, best);
 }
 
 static enum reader_verdict find_best(struct reader *r, struct series **best)
@@ -227,21 +356,157 @@ static enum reader_verdict find_best(struct reader *r, struct series **best)
 	return *best ? READER_FRAME : READER_END;
 }
 
+/* Who has gone before it was looked once more writes nothing that would not be seen then. */
+static void note_gone(struct reader *r)
+{
+	for (size_t i = 0; r->position && i < r->n; i++) {
+		struct series *s = &r->list[i];
+		struct mark m;
+		if (s->over)
+			continue;
+		s->gone = !mark_look(&m, r->directory, s->generation);
+		mark_close(&m);
+	}
+}
+
+static void note_over(struct reader *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct series *s = &r->list[i];
+		if (s->gone && !s->over && s->mark.fd >= 0)
+			mark_close(&s->mark);
+		s->over |= s->gone;
+	}
+}
+
 enum reader_verdict reader_next(struct reader *r, struct reading *to)
 {
 	struct series *s;
 	enum reader_verdict v = find_best(r, &s);
 	if (v == READER_END) {
+		note_gone(r);
 		if (!scan(r))
 			return READER_ERROR;
 		v = find_best(r, &s);
 	}
+	if (v == READER_END)
+		note_over(r);
 	if (v != READER_FRAME)
 		return v;
 	series_name(r->file, s->generation, s->segment.head.index);
 	s->peeked = false;
+	r->wall_ns = s->next.frame.wall_ns;
 	*to = s->next;
 	return s->hole ? READER_HOLE : READER_FRAME;
+}
+
+/* --- who does not want all --- */
+
+void reader_seek_time(struct reader *r, uint64_t wall_ns)
+{
+	must(!r->position);
+	for (size_t i = 0; i < r->n; i++) {
+		struct series *s = &r->list[i];
+		s->expected = s->from = seek_time(r->directory, s->generation, s->indexes, s->n,
+						  wall_ns, &r->seek_bytes);
+	}
+}
+
+void reader_seek_sequence(struct reader *r, uint64_t generation, uint64_t sequence)
+{
+	must(!r->position);
+	for (size_t i = 0; i < r->n; i++) {
+		struct series *s = &r->list[i];
+		if (s->generation <= generation)
+			s->expected = s->from = s->generation == generation ? sequence : UINT64_MAX;
+	}
+}
+
+uint64_t reader_newest(const struct reader *r)
+{
+	return r->n ? r->list[r->n - 1].generation : 0;
+}
+
+uint64_t reader_read_bytes(const struct reader *r)
+{
+	uint64_t n = r->seek_bytes;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct series *s = &r->list[i];
+		n += s->read_bytes + (s->open ? segment_read_bytes(&s->segment) : 0);
+	}
+	return n;
+}
+
+/* --- who follows --- */
+
+void reader_follow(struct reader *r, const struct position *p)
+{
+	must(!r->position);
+	r->position = p;
+	for (size_t i = 0; i < r->n; i++)
+		r->list[i].expected = r->list[i].from = position_from(p, r->list[i].generation);
+}
+
+static const struct position_series *was(const struct reader *r, uint64_t generation)
+{
+	for (size_t i = 0; i < r->position->series_n; i++)
+		if (r->position->series[i].generation == generation)
+			return &r->position->series[i];
+	return NULL;
+}
+
+/* The frame that comes next; what was passed before stays passed while it is read again. */
+static struct position_series position_of(const struct reader *r, const struct series *s)
+{
+	const struct position_series *before = was(r, s->generation);
+	struct position_series now = { .generation = s->generation, .next = s->expected };
+	if (s->peeked || s->stashed)
+		now.next = s->hole && s->peeked ? s->next.missing_first : s->next.frame.sequence;
+	memcpy(now.node, before ? before->node : s->segment.head.node, sizeof now.node);
+	if (before && before->next > now.next)
+		now.next = before->next;
+	return now;
+}
+
+void reader_position(const struct reader *r, struct position *to)
+{
+	*to = (struct position){ .passed = r->position->passed, .wall_ns = r->wall_ns };
+	if (!to->wall_ns)
+		to->wall_ns = r->position->wall_ns;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct series *s = &r->list[i];
+		if (s->generation > to->passed)
+			to->passed = s->generation;
+		if (s->from != UINT64_MAX && !s->over)
+			position_add_series(to, position_of(r, s));
+	}
+}
+
+uint64_t reader_behind(const struct reader *r)
+{
+	uint64_t behind = 0;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct series *s = &r->list[i];
+		uint64_t durable = s->mark.page ? atomic_load(&s->mark.page->durable) : 0;
+		uint64_t next = position_of(r, s).next;
+		behind += durable >= next ? durable - next + 1 : 0;
+	}
+	return behind;
+}
+
+void reader_acknowledge(const struct reader *r, uint64_t generation, uint64_t sequence)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->list[i].generation == generation && r->list[i].mark.page)
+			atomic_store(&r->list[i].mark.page->acknowledged, sequence);
+}
+
+bool reader_is_over(const struct reader *r, uint64_t generation)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->list[i].generation == generation)
+			return r->list[i].over;
+	return true;
 }
 
 const char *reader_file(const struct reader *r)
@@ -278,6 +543,7 @@ void reader_close(struct reader *r)
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->list[i].open)
 			segment_close(&r->list[i].segment);
+		mark_close(&r->list[i].mark);
 		free(r->list[i].indexes);
 	}
 	free(r->list);

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/mark.h"
+#include "capture/pack.h"
 #include "capture/segment.h"
 #include "capture/series.h"
 #include "io/disk.h"
@@ -21,72 +24,209 @@ static bool is_abandoned(int directory, const char *name)
 	return abandoned;
 }
 
-static bool cut(int directory, const char *name, uint64_t size)
+/* Nobody writes it any more: that it was looked at shows in its mode. */
+static bool finish(int directory, const char *name, uint64_t size)
 {
 	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 && !ftruncate(fd, (off_t)size) && !fsync(fd);
+	bool good = fd >= 0 && !ftruncate(fd, (off_t)size) && !fchmod(fd, 0400) && !fsync(fd);
 	if (fd >= 0)
 		close(fd);
 	return good;
 }
 
+static bool is_finished(int directory, const char *name)
+{
+	struct stat file;
+	return !fstatat(directory, name, &file, 0) && !(file.st_mode & S_IWUSR);
+}
+
+/* --- damage --- */
+
+static uint64_t written_ns(int fd)
+{
+	struct stat file;
+	if (fstat(fd, &file))
+		return 0;
+	return (uint64_t)file.st_mtim.tv_sec * 1000000000u + (uint64_t)file.st_mtim.tv_nsec;
+}
+
+/* The last one that there is room for stands for those that follow, too. */
+static struct record_damage *add_damage(struct recovery *to, struct record_damage d)
+{
+	struct record_damage *last = &to->damages[DAMAGES_MAX - 1];
+	d.gap.reason = GAP_DAMAGE;
+	d.places = 1;
+	if (to->damage_n < DAMAGES_MAX) {
+		to->damages[to->damage_n] = d;
+		return &to->damages[to->damage_n++];
+	}
+	last->places++;
+	last->bytes += d.bytes;
+	last->gap.last_wall_ns = d.gap.last_wall_ns;
+	last->gap.last_mono_ns = d.gap.last_mono_ns;
+	return last;
+}
+
+/* A segment on the way to its end. */
+struct walk {
+	struct segment segment;
+	struct recovery *to;
+	uint64_t wall_ns, mono_ns;  /* of the last good frame */
+	struct record_damage *open; /* a hole whose other end was not seen yet */
+	unsigned first;		    /* its own damages begin here */
+};
+
+static struct record_damage *note_damage(struct walk *w, enum damage_kind kind, uint64_t at,
+					 uint64_t bytes)
+{
+	const struct segment *s = &w->segment;
+	uint64_t last_ns = kind == DAMAGE_TORN ? written_ns(s->fd) : w->wall_ns;
+	return add_damage(w->to, (struct record_damage){ .gap = { .first_wall_ns = w->wall_ns,
+								  .last_wall_ns = last_ns,
+								  .first_mono_ns = w->mono_ns,
+								  .last_mono_ns = w->mono_ns },
+							 .generation = s->head.generation,
+							 .index = s->head.index,
+							 .at = at,
+							 .bytes = bytes,
+							 .first_sequence = s->last_sequence + 1,
+							 .kind = kind });
+}
+
+/* What a later commit says was durable had to be there. */
+static void note_durable(struct walk *w, uint64_t durable)
+{
+	for (unsigned i = w->first; i < w->to->damage_n; i++) {
+		struct record_damage *d = &w->to->damages[i];
+		if (d->kind == DAMAGE_HOLE && d->first_sequence <= durable)
+			d->kind = DAMAGE_LOST;
+	}
+}
+
+static void note_frame(struct walk *w, const struct frame *f, struct span payload)
+{
+	struct record_commit commit;
+	w->wall_ns = f->wall_ns;
+	w->mono_ns = f->mono_ns;
+	if (w->open) {
+		w->open->last_sequence = f->sequence - 1;
+		w->open->gap.last_wall_ns = f->wall_ns;
+		w->open->gap.last_mono_ns = f->mono_ns;
+		w->open = NULL;
+	}
+	if (f->type == FRAME_COMMIT && payload.n == sizeof commit) {
+		memcpy(&commit, payload.at, sizeof commit);
+		note_durable(w, commit.durable_sequence);
+	}
+}
+
+/* --- a segment --- */
+
+static enum segment_verdict skip_hole(struct walk *w, uint64_t end)
+{
+	uint64_t hole, written;
+	enum segment_verdict v = segment_skip(&w->segment, &hole, &written);
+	if (v == SEGMENT_FRAME) {
+		w->open = note_damage(w, DAMAGE_HOLE, end, hole);
+		w->to->holes++;
+	} else if (v == SEGMENT_END && written) {
+		note_damage(w, DAMAGE_TORN, end, written);
+		w->to->torn_bytes += written;
+	}
+	return v;
+}
+
 /* Reads to the end of what is good, over holes; where that is. */
-static enum segment_verdict find_end(struct segment *s, struct recovery *to, uint64_t *end)
+static enum segment_verdict find_end(struct walk *w, uint64_t *end)
 {
 	struct frame f;
 	struct span payload;
 	enum segment_verdict v;
-	uint64_t hole, written;
-	for (;;) {
-		while ((v = segment_next(s, &f, &payload)) == SEGMENT_FRAME)
-			;
-		*end = s->at;
-		if (v == SEGMENT_ERROR || s->sealed)
-			return v;
-		v = segment_skip(s, &hole, &written);
-		if (v != SEGMENT_FRAME) {
-			to->torn_bytes += written;
-			return v;
-		}
-		to->holes++;
+	do {
+		while ((v = segment_next(&w->segment, &f, &payload)) == SEGMENT_FRAME)
+			note_frame(w, &f, payload);
+		*end = w->segment.at;
+		if (v == SEGMENT_END && !w->segment.sealed)
+			v = skip_hole(w, *end);
+	} while (v == SEGMENT_FRAME);
+	return v;
+}
+
+/* False: errno, or something stands behind the place of its head. */
+static bool is_empty(int fd)
+{
+	char bytes[65536];
+	off_t at = sizeof(struct segment_head);
+	for (ssize_t n; (n = pread(fd, bytes, sizeof bytes, at)) != 0; at += n) {
+		if (n < 0)
+			return false;
+		for (ssize_t i = 0; i < n; i++)
+			if (bytes[i])
+				return false;
 	}
+	return true;
+}
+
+/* Its head is none. It was begun and never was more than room, or it is damaged, and is kept. */
+static bool mend_head(int directory, const char *name, struct recovery *to)
+{
+	struct record_damage d = { .kind = DAMAGE_HEAD };
+	struct stat file;
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &file))
+		return false;
+	bool empty = is_empty(fd);
+	d.gap.first_wall_ns = d.gap.last_wall_ns = written_ns(fd);
+	close(fd);
+	if (empty) {
+		to->removed++;
+		return !unlinkat(directory, name, 0);
+	}
+	series_of(name, &d.generation, &d.index);
+	d.bytes = (uint64_t)file.st_size;
+	add_damage(to, d);
+	return finish(directory, name, d.bytes);
 }
 
 static bool mend(int directory, const char *name, struct recovery *to)
 {
-	struct segment s;
-	uint64_t end;
-	enum segment_verdict v = segment_open(&s, directory, name);
-	if (v == SEGMENT_END) {
-		to->removed++;
-		return !unlinkat(directory, name, 0);
-	}
-	if (v == SEGMENT_ERROR)
-		return false;
+	struct walk w = { .to = to, .first = to->damage_n };
+	uint64_t end, last;
+	enum segment_verdict v = segment_open(&w.segment, directory, name);
+	if (v != SEGMENT_FRAME)
+		return v == SEGMENT_END && mend_head(directory, name, to);
+	w.wall_ns = w.segment.head.wall_ns;
+	w.mono_ns = w.segment.head.mono_ns;
 	/* Years of good segments are not read for this. */
-	bool sealed = segment_is_sealed(&s);
-	v = sealed ? SEGMENT_END : find_end(&s, to, &end);
-	sealed |= s.sealed;
-	segment_close(&s);
+	bool over = segment_is_packed(&w.segment) || segment_is_sealed(&w.segment, &last);
+	v = over ? SEGMENT_END : find_end(&w, &end);
+	/* Sealed, and its room was not given back. */
+	bool sealed = over || w.segment.sealed;
+	segment_close(&w.segment);
 	if (v == SEGMENT_ERROR)
 		return false;
 	to->segments += !sealed;
-	return sealed || cut(directory, name, end);
+	return over || finish(directory, name, end);
 }
 
-static bool is_room(const char *name)
+/* Room that was taken ahead of time, a packed segment that was not finished. */
+static bool is_scrap(const char *name)
 {
-	return !strncmp(name, DISK_SPARE, sizeof DISK_SPARE - 1);
+	return !strncmp(name, DISK_SPARE, sizeof DISK_SPARE - 1) ||
+	       !strncmp(name, PACK_UNFINISHED, sizeof PACK_UNFINISHED - 1);
 }
 
 static bool look_at(int directory, const char *name, struct recovery *to)
 {
 	uint64_t generation, index;
-	if (is_room(name) && is_abandoned(directory, name)) {
+	if (is_scrap(name) && is_abandoned(directory, name)) {
 		to->removed++;
 		return !unlinkat(directory, name, 0);
 	}
-	if (!series_of(name, &generation, &index) || !is_abandoned(directory, name))
+	if (mark_of(name, &generation) && is_abandoned(directory, name))
+		return !unlinkat(directory, name, 0);
+	if (!series_of(name, &generation, &index) || !is_abandoned(directory, name) ||
+	    is_finished(directory, name))
 		return true;
 	return mend(directory, name, to);
 }

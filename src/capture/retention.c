@@ -1,64 +1,14 @@
 #include "capture/retention.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bug.h"
+#include "capture/listing.h"
+#include "capture/segment.h"
 #include "capture/series.h"
-
-struct item {
-	uint64_t generation, index;
-	uint64_t bytes;	  /* on the disk */
-	uint64_t last_ns; /* when it was written last */
-};
-
-struct items {
-	struct item *list; /* owned */
-	size_t n, room;
-};
-
-static void add(struct items *all, struct item i)
-{
-	if (all->n == all->room) {
-		all->room = all->room ? 2 * all->room : 64;
-		all->list = realloc(all->list, all->room * sizeof *all->list);
-		must(all->list);
-	}
-	all->list[all->n++] = i;
-}
-
-static bool find(int directory, struct items *all)
-{
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d)
-		return false;
-	for (const struct dirent *e; (e = readdir(d));) {
-		struct item i;
-		struct stat s;
-		if (!series_of(e->d_name, &i.generation, &i.index) ||
-		    fstatat(directory, e->d_name, &s, AT_SYMLINK_NOFOLLOW))
-			continue;
-		i.bytes = (uint64_t)s.st_blocks * 512;
-		i.last_ns = (uint64_t)s.st_mtim.tv_sec * 1000000000u + (uint64_t)s.st_mtim.tv_nsec;
-		add(all, i);
-	}
-	closedir(d);
-	return true;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-	if (x->generation != y->generation)
-		return x->generation < y->generation ? -1 : 1;
-	return (x->index > y->index) - (x->index < y->index);
-}
 
 static bool is_live(int directory, const char *name)
 {
@@ -69,21 +19,57 @@ static bool is_live(int directory, const char *name)
 	return live;
 }
 
-static bool is_too_much(const struct retention *r, const struct item *i, uint64_t wall_ns,
+static bool is_too_much(const struct retention *r, const struct listed *i, uint64_t wall_ns,
 			uint64_t bytes)
 {
 	return (r->size_bytes && bytes > r->size_bytes) ||
 	       (r->age_ns && wall_ns > i->last_ns && wall_ns - i->last_ns > r->age_ns);
 }
 
+/* The first sequence behind that segment; 0: it is the last of its series. */
+static uint64_t behind(int directory, const struct listing *all, size_t i)
+{
+	struct segment next;
+	char name[SERIES_NAME_BYTES];
+	if (all->list[i + 1].generation != all->list[i].generation)
+		return 0;
+	series_name(name, all->list[i + 1].generation, all->list[i + 1].index);
+	if (segment_open(&next, directory, name) != SEGMENT_FRAME)
+		return 0;
+	uint64_t sequence = next.head.sequence;
+	segment_close(&next);
+	return sequence;
+}
+
+static bool has_passed(const struct follower_seen *f, uint64_t generation, uint64_t sequence_behind)
+{
+	uint64_t from = position_from(&f->position, generation);
+	return from == UINT64_MAX || (sequence_behind && from >= sequence_behind);
+}
+
+static bool all_have_passed(int directory, const struct followers *f, const struct listing *all,
+			    size_t i, struct retained *to)
+{
+	uint64_t end = f->n ? behind(directory, all, i) : 0;
+	for (size_t k = 0; k < f->n; k++) {
+		if (has_passed(&f->list[k], all->list[i].generation, end))
+			continue;
+		snprintf(to->held_for, sizeof to->held_for, "%s", f->list[k].name);
+		return false;
+	}
+	return true;
+}
+
 static bool remove_some(int directory, const struct retention *r, uint64_t wall_ns,
-			const struct items *all, struct retained *to)
+			const struct listing *all, const struct followers *followers,
+			struct retained *to)
 {
 	for (size_t i = 0; i + 1 < all->n; i++) {
 		char name[SERIES_NAME_BYTES];
-		const struct item *oldest = &all->list[i];
+		const struct listed *oldest = &all->list[i];
 		series_name(name, oldest->generation, oldest->index);
-		if (!is_too_much(r, oldest, wall_ns, to->bytes) || is_live(directory, name))
+		if (!is_too_much(r, oldest, wall_ns, to->bytes) || is_live(directory, name) ||
+		    !all_have_passed(directory, followers, all, i, to))
 			return true;
 		if (unlinkat(directory, name, 0) && errno != ENOENT)
 			return false;
@@ -96,15 +82,20 @@ static bool remove_some(int directory, const struct retention *r, uint64_t wall_
 
 bool retain(int directory, const struct retention *r, uint64_t wall_ns, struct retained *to)
 {
-	struct items all = { 0 };
+	struct listing all;
+	struct followers followers;
 	*to = (struct retained){ 0 };
-	bool good = find(directory, &all);
-	if (good && all.n)
-		qsort(all.list, all.n, sizeof *all.list, compare);
+	if (!listing_read(&all, directory))
+		return false;
 	for (size_t i = 0; i < all.n; i++)
 		to->bytes += all.list[i].bytes;
 	to->segments = (unsigned)all.n;
-	good = good && remove_some(directory, r, wall_ns, &all, to);
-	free(all.list);
+	/* Who cannot say how far he is has passed nothing. */
+	bool good = followers_look(&followers, directory);
+	if (good) {
+		good = remove_some(directory, r, wall_ns, &all, &followers, to);
+		followers_free(&followers);
+	}
+	listing_free(&all);
 	return good;
 }

@@ -10,9 +10,12 @@
 
 #include "base/bug.h"
 #include "base/limits.h"
+#include "capture/packed.h"
 
 /* Two of the largest frames: what is left of one, and the next, are there together. */
 #define READ_BYTES (2 * (FRAME_PAYLOAD_BYTES + sizeof(struct frame)))
+/* Of a segment that is written most is room: whoever waits for its next frame reads no more. */
+#define READ_SOME_BYTES (128 * 1024)
 
 static ssize_t read_at(int fd, void *to, size_t n, uint64_t at)
 {
@@ -23,8 +26,17 @@ static ssize_t read_at(int fd, void *to, size_t n, uint64_t at)
 	return got;
 }
 
-/* Reads on behind what is there. False with errno. */
-static bool fill(struct segment *s)
+static ssize_t read_from(struct segment *s, void *to, size_t n, uint64_t at)
+{
+	if (s->packed)
+		return packed_read(s->packed, to, n, at);
+	ssize_t got = read_at(s->fd, to, n, at);
+	s->read_bytes += got > 0 ? (uint64_t)got : 0;
+	return got;
+}
+
+/* Reads on until `want` bytes are there, or no more are in the file. False with errno. */
+static bool fill(struct segment *s, size_t want)
 {
 	if (!s->bytes) {
 		s->room = READ_BYTES;
@@ -34,9 +46,12 @@ static bool fill(struct segment *s)
 	memmove(s->bytes, s->bytes + s->used, s->n - s->used);
 	s->n -= s->used;
 	s->used = 0;
-	ssize_t got = read_at(s->fd, s->bytes + s->n, s->room - s->n, s->at + s->n);
-	if (got > 0)
-		s->n += (size_t)got;
+	ssize_t got = 1;
+	while (s->n < want && got > 0) {
+		got = read_from(s, s->bytes + s->n, want - s->n, s->at + s->n);
+		if (got > 0)
+			s->n += (size_t)got;
+	}
 	return got >= 0;
 }
 
@@ -59,16 +74,25 @@ static void note(struct segment *s, const struct frame *f)
 	pass(s, frame_bytes(f));
 }
 
+void segment_forget(struct segment *s)
+{
+	s->n = s->used;
+}
+
 enum segment_verdict segment_next(struct segment *s, struct frame *f, struct span *payload)
 {
 	if (s->sealed)
 		return SEGMENT_END;
 	enum frame_verdict v = look(s, f, payload);
 	if (v != FRAME_GOOD) {
-		/* What was read may be older than what is there now. */
 		if (v == FRAME_BAD)
-			s->n = s->used;
-		if (!fill(s))
+			segment_forget(s);
+		if (!fill(s, READ_SOME_BYTES))
+			return SEGMENT_ERROR;
+		v = look(s, f, payload);
+	}
+	if (v == FRAME_SHORT) {
+		if (!fill(s, READ_BYTES))
 			return SEGMENT_ERROR;
 		v = look(s, f, payload);
 	}
@@ -88,10 +112,14 @@ static bool is_good(const struct segment *s)
 enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint64_t *written_bytes)
 {
 	uint64_t from = s->at;
+	bool all = false; /* to the file's end is read: it does not grow */
 	*written_bytes = 0;
 	for (;;) {
-		if (s->n - s->used < READ_BYTES / 2 && !fill(s))
-			return SEGMENT_ERROR;
+		if (!all && s->n - s->used < READ_BYTES / 2) {
+			if (!fill(s, READ_BYTES))
+				return SEGMENT_ERROR;
+			all = s->n < READ_BYTES;
+		}
 		if (s->n - s->used < sizeof(struct frame))
 			return SEGMENT_END;
 		if (is_good(s))
@@ -104,18 +132,87 @@ enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint6
 	return SEGMENT_FRAME;
 }
 
-bool segment_is_sealed(const struct segment *s)
+void segment_jump(struct segment *s, uint64_t at, uint64_t sequence)
+{
+	s->at = at;
+	s->n = s->used = 0;
+	s->sealed = s->last = false;
+	s->last_sequence = sequence - 1;
+}
+
+bool segment_find(struct segment *s, uint64_t from, uint64_t end, struct frame *f)
+{
+	struct span payload;
+	segment_jump(s, from, s->head.sequence);
+	while (s->at < end) {
+		if (s->n - s->used < sizeof *f && !fill(s, READ_SOME_BYTES))
+			return false;
+		enum frame_verdict v = look(s, f, &payload);
+		if (v == FRAME_SHORT && s->n - s->used < sizeof *f)
+			return false;
+		if (v == FRAME_SHORT) {
+			if (!fill(s, READ_BYTES))
+				return false;
+			v = look(s, f, &payload);
+		}
+		if (v == FRAME_GOOD)
+			return true;
+		pass(s, FRAME_ALIGN);
+	}
+	return false;
+}
+
+bool segment_is_packed(const struct segment *s)
+{
+	return s->packed;
+}
+
+bool segment_lost_table(const struct segment *s)
+{
+	return s->packed && packed_lost_table(s->packed);
+}
+
+uint64_t segment_file_bytes(const struct segment *s)
+{
+	struct stat file;
+	return fstat(s->fd, &file) ? 0 : (uint64_t)file.st_size;
+}
+
+uint64_t segment_bytes(const struct segment *s)
+{
+	return s->packed ? packed_raw_bytes(s->packed) : segment_file_bytes(s);
+}
+
+uint64_t segment_place(const struct segment *s, uint64_t at)
+{
+	return s->packed ? packed_place(s->packed, at) : 0;
+}
+
+uint64_t segment_read_bytes(const struct segment *s)
+{
+	return s->read_bytes + (s->packed ? packed_read_bytes(s->packed) : 0);
+}
+
+bool segment_last(struct segment *s, struct frame *seal)
 {
 	uint8_t bytes[sizeof(struct frame)];
-	struct frame f;
 	struct span payload;
-	struct stat file;
-	if (fstat(s->fd, &file) || file.st_size < (off_t)(sizeof s->head + sizeof bytes))
+	uint64_t at = segment_bytes(s);
+	if (at < sizeof s->head + sizeof bytes)
 		return false;
-	uint64_t at = (uint64_t)file.st_size - sizeof bytes;
-	return read_at(s->fd, bytes, sizeof bytes, at) == sizeof bytes &&
-	       frame_read(bytes, sizeof bytes, s->head.id, &f, &payload) == FRAME_GOOD &&
-	       f.type == FRAME_SEAL;
+	at -= sizeof bytes;
+	return read_from(s, bytes, sizeof bytes, at) == sizeof bytes &&
+	       frame_read(bytes, sizeof bytes, s->head.id, seal, &payload) == FRAME_GOOD &&
+	       seal->type == FRAME_SEAL;
+}
+
+bool segment_is_sealed(struct segment *s, uint64_t *sequence)
+{
+	struct frame seal;
+	bool sealed = segment_last(s, &seal);
+	if (sealed)
+		*sequence = seal.sequence;
+	return sealed;
 }
 
 bool segment_is_live(const struct segment *s)
@@ -126,17 +223,42 @@ bool segment_is_live(const struct segment *s)
 	return false;
 }
 
+static enum segment_verdict read_head(int fd, struct segment_head *h, bool *packed)
+{
+	ssize_t got = read_at(fd, h, sizeof *h, 0);
+	if (got < 0)
+		return SEGMENT_ERROR;
+	*packed = got == sizeof *h && packed_head(h);
+	return got == sizeof *h && segment_head_is_good(h) ? SEGMENT_FRAME : SEGMENT_END;
+}
+
+enum segment_verdict segment_look(int directory, const char *name, struct segment_head *h)
+{
+	bool packed;
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	enum segment_verdict v = fd < 0 ? SEGMENT_ERROR : read_head(fd, h, &packed);
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return v;
+}
+
 enum segment_verdict segment_open(struct segment *s, int directory, const char *name)
 {
 	*s = (struct segment){ .fd = openat(directory, name, O_RDONLY | O_CLOEXEC) };
 	if (s->fd < 0)
 		return SEGMENT_ERROR;
-	ssize_t got = read_at(s->fd, &s->head, sizeof s->head, 0);
-	if (got != sizeof s->head || !segment_head_is_good(&s->head)) {
+	bool packed;
+	enum segment_verdict v = read_head(s->fd, &s->head, &packed);
+	s->read_bytes = sizeof s->head;
+	if (v == SEGMENT_FRAME && packed && !(s->packed = packed_open(s->fd, s->head.id)))
+		v = SEGMENT_ERROR;
+	if (v != SEGMENT_FRAME) {
 		int error = errno;
 		close(s->fd);
 		errno = error;
-		return got < 0 ? SEGMENT_ERROR : SEGMENT_END;
+		return v;
 	}
 	s->at = sizeof s->head;
 	s->last_sequence = s->head.sequence - 1;
@@ -146,6 +268,7 @@ enum segment_verdict segment_open(struct segment *s, int directory, const char *
 void segment_close(struct segment *s)
 {
 	free(s->bytes);
+	packed_close(s->packed);
 	close(s->fd);
 	s->bytes = NULL;
 	s->fd = -1;

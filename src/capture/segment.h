@@ -2,8 +2,8 @@
 #define CAPTURE_SEGMENT_H
 
 /*
- * One segment file, read frame by frame, while it is written or afterwards. It is read with pread:
- * a file that is cut back under a mapping would end the reader.
+ * One segment file, read frame by frame, while it is written or afterwards, packed or not. It is
+ * read with pread: a file that is cut back under a mapping would end the reader.
  */
 
 #include <stdbool.h>
@@ -11,8 +11,12 @@
 
 #include "capture/frame.h"
 
+struct packed;
+
 struct segment {
-	int fd; /* owned */
+	int fd;		       /* owned */
+	struct packed *packed; /* owned; NULL: the file is as it was written */
+	uint64_t read_bytes;   /* of the head, and of such a file */
 	struct segment_head head;
 	uint64_t at;		/* of the next frame */
 	uint64_t last_sequence; /* of the frame read last; that of the head less one at first */
@@ -32,12 +36,21 @@ enum segment_verdict {
 /* SEGMENT_END: it has no good head. Owns what it opened for SEGMENT_FRAME only. */
 enum segment_verdict segment_open(struct segment *s, int directory, const char *name);
 void segment_close(struct segment *s);
+/* Its head alone. */
+enum segment_verdict segment_look(int directory, const char *name, struct segment_head *h);
 
 /*
  * The next frame; its payload stays until the next call. After SEGMENT_END it may be asked again:
  * of a live segment there may be more now.
  */
 enum segment_verdict segment_next(struct segment *s, struct frame *f, struct span *payload);
+/* What was read ahead may be older than what is in the file now. */
+void segment_forget(struct segment *s);
+
+/* The frame of that sequence, which begins at `at`, is the next. */
+void segment_jump(struct segment *s, uint64_t at, uint64_t sequence);
+/* The first good frame that begins in [from, end) is the next; false: none does. */
+bool segment_find(struct segment *s, uint64_t from, uint64_t end, struct frame *f);
 
 /*
  * After SEGMENT_END in a segment that nobody writes: goes to the next good frame behind a hole, of
@@ -45,8 +58,25 @@ enum segment_verdict segment_next(struct segment *s, struct frame *f, struct spa
  */
 enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint64_t *written_bytes);
 
-/* Whether its file ends with the seal, as one does whose writer came to its end. */
-bool segment_is_sealed(const struct segment *s);
+bool segment_is_packed(const struct segment *s);
+/* Packed, and its table is damaged; its blocks were found one by one. */
+bool segment_lost_table(const struct segment *s);
+/* Of the segment; of a packed one, before it was. 0 with errno. */
+uint64_t segment_bytes(const struct segment *s);
+/* Where in the file the block of a packed one stands that has `at`; 0: it is not packed, or
+ * unknown. */
+uint64_t segment_place(const struct segment *s, uint64_t at);
+/* Of its file as it is. 0 with errno. */
+uint64_t segment_file_bytes(const struct segment *s);
+/* So many bytes were read from the disk. */
+uint64_t segment_read_bytes(const struct segment *s);
+
+/*
+ * Whether its file ends with the seal, as one does whose writer came to its end: its last sequence.
+ */
+bool segment_is_sealed(struct segment *s, uint64_t *sequence);
+/* The same; and `seal` is its head. */
+bool segment_last(struct segment *s, struct frame *seal);
 
 /* Whether a process has it open for writing. */
 bool segment_is_live(const struct segment *s);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/mark.h"
+
 void series_name(char name[SERIES_NAME_BYTES], uint64_t generation, uint64_t index)
 {
 	snprintf(name, SERIES_NAME_BYTES, "%08" PRIu64 "-%08" PRIu64 ".capture", generation, index);
@@ -31,7 +33,9 @@ bool series_next(int directory, uint64_t *generation)
 	*generation = 1;
 	for (const struct dirent *e; (e = readdir(d));) {
 		uint64_t there, index;
-		if (series_of(e->d_name, &there, &index) && there >= *generation)
+		/* A living process may not have been able to begin a segment yet. */
+		bool taken = series_of(e->d_name, &there, &index) || mark_of(e->d_name, &there);
+		if (taken && there >= *generation)
 			*generation = there + 1;
 	}
 	closedir(d);

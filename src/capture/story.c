@@ -269,3 +269,26 @@ void stories_each_open(const struct stories *s, void (*each)(void *user, const s
 	struct walk w = { each, user };
 	twalk_r(s->tree, visit, &w);
 }
+
+struct open_ones {
+	const struct reader *reader;
+	struct position *to;
+};
+
+static void add_open(void *user, const struct story *s)
+{
+	struct open_ones *o = user;
+	if (!reader_is_over(o->reader, s->generation))
+		position_add_connection(o->to,
+					(struct position_connection){ .generation = s->generation,
+								      .number = s->first.connection,
+								      .worker = s->first.worker,
+								      .from = s->first.sequence });
+}
+
+void stories_position(const struct stories *s, const struct reader *r, struct position *to)
+{
+	struct open_ones o = { r, to };
+	stories_each_open(s, add_open, &o);
+	position_sort(to);
+}

@@ -46,6 +46,8 @@ void story_free(struct story *s);
 uint64_t stories_open_n(const struct stories *s);
 void stories_each_open(const struct stories *s, void (*each)(void *user, const struct story *s),
 		       void *user);
+/* For who follows: adds those that have begun, but those of series that are over, and sorts. */
+void stories_position(const struct stories *s, const struct reader *r, struct position *to);
 uint64_t stories_orphans(const struct stories *s);
 
 /* "accepted", "rejected", "failed", "unknown", "not_sent"; without a record it is unknown. */

@@ -167,10 +167,10 @@ void tap_outcome(struct tap *t, struct record_outcome o, const char *node, const
 	put(t, FRAME_OUTCOME, true, parts, n, NULL);
 }
 
-static void settled(struct feed_wait *w, bool durable)
+static void settled(struct feed_wait *w, enum batch_state became)
 {
 	struct tap *t = list_entry(w, struct tap, wait);
-	t->settled(t, durable);
+	t->settled(t, became);
 }
 
 void tap_wait(struct tap *t)
@@ -184,11 +184,54 @@ bool tap_waits(const struct tap *t)
 	return !list_empty(&t->wait.link);
 }
 
+/* --- what was lost --- */
+
+static struct tap *find(const struct taps *ts, const struct frame *head)
+{
+	list_each(l, &ts->open) {
+		struct tap *t = list_entry(l, struct tap, link);
+		if (t->like.connection == head->connection && t->like.ordinal == head->ordinal)
+			return t;
+	}
+	return NULL;
+}
+
+/*
+ * A request is counted once, whatever part of it is lost. When it is over, and others were lost in
+ * between, it may be counted again: rather that than not at all.
+ */
+static void frame_is_lost(struct feed *f, const struct frame *head)
+{
+	struct taps *ts = list_entry(f, struct taps, feed);
+	struct tap *t = find(ts, head);
+	bool counted =
+		t ? t->lost || t->awaited
+		  : ts->lost_connection == head->connection && ts->lost_ordinal == head->ordinal;
+	if (t)
+		t->lost = true;
+	ts->lost_connection = head->connection;
+	ts->lost_ordinal = head->ordinal;
+	if (!counted)
+		feed_lose(f, GAP_UNAVAILABLE, head->flags & FRAME_WRITE ? LOSS_WRITE : LOSS_READ);
+}
+
 /* --- a life --- */
+
+void taps_open(struct taps *ts, unsigned worker)
+{
+	feed_open(&ts->feed, worker);
+	ts->feed.lost_frame = frame_is_lost;
+	list_init(&ts->open);
+}
+
+void taps_close(struct taps *ts)
+{
+	feed_close(&ts->feed);
+}
 
 struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_policy *policy,
 		     const struct tap_facts *facts, const struct msg *request, bool end,
-		     void *owner, void (*when_settled)(struct tap *t, bool durable))
+		     void *owner, void (*when_settled)(struct tap *t, enum batch_state became))
 {
 	struct tap *t = arena_take(arena, sizeof *t);
 	*t = (struct tap){ .taps = ts, .policy = policy, .settled = when_settled, .owner = owner };
@@ -202,6 +245,8 @@ struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_
 	t->bodies = policy->answers == ANSWERS_ALL ||
 		    (policy->answers == ANSWERS_WRITES && facts->write);
 	ts->open_n++;
+	list_init(&t->link);
+	list_add_tail(&ts->open, &t->link);
 	put_request(t, request, end, facts);
 	return t;
 }
@@ -209,7 +254,46 @@ struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_
 void tap_close(struct tap *t)
 {
 	feed_wait_not(&t->wait);
+	list_remove(&t->link);
 	t->taps->open_n--;
+}
+
+static void count(_Atomic uint64_t *n, uint64_t more)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
+void taps_skip(struct taps *ts, bool write)
+{
+	count(write ? &ts->skipped_writes : &ts->skipped_reads, 1);
+}
+
+void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_mono_ns,
+		 uint64_t request_bytes, uint64_t answer_bytes)
+{
+	struct feed *f = &ts->feed;
+	struct record_gap gap = {
+		.reads = !facts->write,
+		.writes = facts->write,
+		.request_bytes = request_bytes,
+		.answer_bytes = answer_bytes,
+		.first_mono_ns = began_mono_ns,
+		.last_mono_ns = f->mono_ns,
+		.first_wall_ns = f->wall_ns - (f->mono_ns - began_mono_ns),
+		.last_wall_ns = f->wall_ns,
+		.reason = GAP_TUNNEL,
+	};
+	struct frame like = { .type = FRAME_GAP,
+			      .connection = facts->connection,
+			      .ordinal = facts->ordinal,
+			      .epoch = facts->epoch,
+			      .mono_ns = f->mono_ns,
+			      .wall_ns = f->wall_ns };
+	feed_put(f, &like, &(struct span){ (const char *)&gap, sizeof gap }, 1, NULL);
+	count(&ts->tunnels, 1);
+	count(&ts->tunnel_request_bytes, request_bytes);
+	count(&ts->tunnel_answer_bytes, answer_bytes);
 }
 
 void taps_closed(struct taps *ts, uint64_t connection)

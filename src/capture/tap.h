@@ -18,17 +18,27 @@
 struct taps {
 	struct feed feed;
 	struct redactor redactor;
+	struct list open; /* taps */
 	uint32_t open_n;
+	/* Of which exchange a frame was lost last, and counted. */
+	uint64_t lost_connection;
+	uint32_t lost_ordinal;
+	_Atomic uint64_t skipped_reads, skipped_writes; /* requests, as rules ask */
+	/* Connections that were passed on as they are, and have ended. */
+	_Atomic uint64_t tunnels, tunnel_request_bytes, tunnel_answer_bytes;
 };
 
 struct tap {
 	struct taps *taps;
+	struct list link;		     /* in taps->open */
 	const struct capture_policy *policy; /* borrowed: of the exchange's plan */
 	struct frame like;		     /* what all frames of the exchange say */
 	struct feed_wait wait;
-	void (*settled)(struct tap *t, bool durable);
+	void (*settled)(struct tap *t, enum batch_state became);
 	void *owner;
-	bool bodies; /* of answers, are recorded */
+	bool bodies;  /* of answers, are recorded */
+	bool awaited; /* the owner waits for the request, and knows what becomes of it */
+	bool lost;    /* some of the request could not be written */
 };
 
 /* Who asks, and where: for the request's record. */
@@ -41,10 +51,14 @@ struct tap_facts {
 	const char *listener;
 };
 
+/* Before the first of them is opened, and behind the last. */
+void taps_open(struct taps *ts, unsigned worker);
+void taps_close(struct taps *ts);
+
 /* In the exchange's arena, until tap_close(). */
 struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_policy *policy,
 		     const struct tap_facts *facts, const struct msg *request, bool end,
-		     void *owner, void (*settled)(struct tap *t, bool durable));
+		     void *owner, void (*settled)(struct tap *t, enum batch_state became));
 /* Nobody waits any more. */
 void tap_close(struct tap *t);
 
@@ -66,6 +80,16 @@ void tap_outcome(struct tap *t, struct record_outcome o, const char *node, const
  */
 void tap_wait(struct tap *t);
 bool tap_waits(const struct tap *t);
+
+/* A request passes unrecorded because a rule asks for that. */
+void taps_skip(struct taps *ts, bool write);
+
+/*
+ * A tunnel is over, of which nothing was recorded: a gap tells of it, from its beginning to now.
+ * Of the facts its names, the epoch and the kind are used.
+ */
+void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_mono_ns,
+		 uint64_t request_bytes, uint64_t answer_bytes);
 
 /* A client's connection is over, of which there are records. */
 void taps_closed(struct taps *ts, uint64_t connection);

@@ -22,6 +22,12 @@ struct connection {
 	char node[SEGMENT_NODE_BYTES];
 	struct trafficstream stream;
 	struct message request, answer;
+	/* The open exchange, and how much was handed over before it. POSITION_IDLE: there is none
+	 */
+	uint64_t from;
+	uint32_t records_before, requests_before;
+	uint64_t wall_ns;	 /* of the last frame */
+	struct connection *over; /* the next that is ended with it */
 };
 
 struct traffic {
@@ -49,10 +55,11 @@ static struct connection *connection_new(struct traffic *t, const struct connect
 	struct connection *c = calloc(1, sizeof *c);
 	must(c);
 	*c = *key;
-	memcpy(c->node, node, sizeof c->node);
+	snprintf(c->node, sizeof c->node, "%s", node);
 	snprintf(name, sizeof name, "%llu-%u-%llu", (unsigned long long)c->generation, c->worker,
 		 (unsigned long long)c->number);
 	trafficstream_open(&c->stream, t->user, name, c->node);
+	c->from = POSITION_IDLE;
 	struct connection **there = tsearch(c, &t->tree, compare_connections);
 	must(there && *there == c);
 	return c;
@@ -107,8 +114,13 @@ static void observe_part(struct connection *c, struct message *m, bool request, 
 static void add(struct connection *c, bool request, uint64_t wall_ns, struct span s)
 {
 	struct message *m = way(c, request);
-	if (m->bytes.n && m->bytes.n + s.n > TRAFFIC_RECORD_BYTES / 2)
+	size_t most = trafficstream_record_bytes(c->stream.user) / 2;
+	while (m->bytes.n + s.n > most) {
+		size_t n = m->bytes.n < most ? most - m->bytes.n : 0;
+		bytes_add(&m->bytes, (struct span){ s.at, n });
 		observe_part(c, m, request, wall_ns);
+		s = (struct span){ s.at + n, s.n - n };
+	}
 	bytes_add(&m->bytes, s);
 }
 
@@ -144,6 +156,8 @@ static void end_message(struct connection *c, bool request, uint64_t wall_ns, st
 	}
 	if (request)
 		trafficstream_end_of_message(&c->stream, wall_ns, m->first_line_n, m->headers_n);
+	if (request && c->stream.user->flush != FLUSH_ANSWERED)
+		trafficstream_flush(&c->stream, false);
 	m->bytes.n = 0;
 	m->segmented = m->chunked = false;
 }
@@ -167,7 +181,28 @@ static void begin_message(struct connection *c, bool request, const struct readi
 		end_message(c, request, r->frame.wall_ns, SPAN(""));
 }
 
+/* What was not whole is no message that a replayer could do anything with. */
+static void forget(struct connection *c, bool request, uint64_t wall_ns)
+{
+	struct message *m = way(c, request);
+	if (request && m->segmented)
+		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
+	m->bytes.n = 0;
+	m->segmented = m->chunked = false;
+}
+
 /* --- frames --- */
+
+/* Of one before it that has no outcome nothing more comes. */
+static void begin_exchange(struct connection *c, const struct reading *r)
+{
+	forget(c, true, r->frame.wall_ns);
+	forget(c, false, r->frame.wall_ns);
+	trafficstream_flush(&c->stream, false);
+	c->from = r->frame.sequence;
+	c->records_before = c->stream.records;
+	c->requests_before = c->stream.requests;
+}
 
 static struct span head_text(const struct reading *r, size_t note_bytes, uint32_t text_n)
 {
@@ -179,6 +214,7 @@ static struct span head_text(const struct reading *r, size_t note_bytes, uint32_
 static void take_request(struct connection *c, const struct reading *r)
 {
 	struct record_request note = { 0 };
+	begin_exchange(c, r);
 	if (r->payload.n >= sizeof note)
 		memcpy(&note, r->payload.at, sizeof note);
 	begin_message(c, true, r, head_text(r, sizeof note, note.text_n));
@@ -192,14 +228,13 @@ static void take_answer(struct connection *c, const struct reading *r)
 	begin_message(c, false, r, head_text(r, sizeof note, note.text_n));
 }
 
-/* What was not whole is no message that a replayer could do anything with. */
-static void forget(struct connection *c, bool request, uint64_t wall_ns)
+/* A connection that waits for its next request is held in little memory. */
+static void be_idle(struct connection *c)
 {
-	struct message *m = way(c, request);
-	if (request && m->segmented)
-		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
-	m->bytes.n = 0;
-	m->segmented = m->chunked = false;
+	bytes_free(&c->request.bytes);
+	bytes_free(&c->answer.bytes);
+	trafficstream_rest(&c->stream);
+	c->from = POSITION_IDLE;
 }
 
 static void take(struct connection *c, const struct reading *r)
@@ -228,6 +263,7 @@ static void take(struct connection *c, const struct reading *r)
 		forget(c, true, now);
 		forget(c, false, now);
 		trafficstream_flush(&c->stream, false);
+		be_idle(c);
 		return;
 	case FRAME_GAP:
 	case FRAME_COMMIT:
@@ -238,6 +274,22 @@ static void take(struct connection *c, const struct reading *r)
 	}
 }
 
+static void hand_over_piece(struct connection *c)
+{
+	observe_part(c, &c->request, true, c->wall_ns);
+	trafficstream_flush(&c->stream, false);
+}
+
+static void end_connection(struct traffic *t, struct connection *c)
+{
+	forget(c, true, c->wall_ns);
+	forget(c, false, c->wall_ns);
+	trafficstream_observe(&c->stream, OBSERVE_CLOSE, c->wall_ns, SPAN(""));
+	trafficstream_flush(&c->stream, true);
+	tdelete(c, &t->tree, compare_connections);
+	connection_free(c);
+}
+
 void traffic_take(struct traffic *t, const struct reading *r)
 {
 	bool close = r->frame.type == FRAME_CLOSE;
@@ -246,14 +298,80 @@ void traffic_take(struct traffic *t, const struct reading *r)
 	struct connection *c = find(t, r, r->frame.type == FRAME_REQUEST_HEAD);
 	if (!c)
 		return;
-	if (!close) {
+	c->wall_ns = r->frame.wall_ns;
+	if (close)
+		end_connection(t, c);
+	else
 		take(c, r);
+	if (!close && t->user->flush == FLUSH_PIECES && r->frame.type <= FRAME_REQUEST_TRAILERS &&
+	    !(r->frame.flags & FRAME_END))
+		hand_over_piece(c);
+}
+
+/* --- who follows --- */
+
+static const char *node_of(const struct position *p, uint64_t generation)
+{
+	for (size_t i = 0; i < p->series_n; i++)
+		if (p->series[i].generation == generation)
+			return p->series[i].node;
+	return "";
+}
+
+void traffic_restore(struct traffic *t, const struct position *p)
+{
+	for (size_t i = 0; i < p->connection_n; i++) {
+		const struct position_connection *was = &p->connections[i];
+		const struct connection key = { .generation = was->generation,
+						.number = was->number,
+						.worker = was->worker };
+		struct connection *c = connection_new(t, &key, node_of(p, was->generation));
+		c->stream.records = c->records_before = was->records;
+		c->stream.requests = c->requests_before = was->requests;
+		c->stream.requests_before = was->requests;
+		c->from = was->from;
+		c->wall_ns = p->wall_ns;
+	}
+}
+
+struct walk {
+	const struct reader *reader;
+	struct position *to;
+	struct connection *over; /* the last one of a series that is over */
+};
+
+static void add_connection(const void *node, VISIT which, void *closure)
+{
+	struct connection *c = *(struct connection *const *)node;
+	struct walk *w = closure;
+	if (which != postorder && which != leaf)
+		return;
+	if (reader_is_over(w->reader, c->generation)) {
+		c->over = w->over;
+		w->over = c;
 		return;
 	}
-	trafficstream_observe(&c->stream, OBSERVE_CLOSE, r->frame.wall_ns, SPAN(""));
-	trafficstream_flush(&c->stream, true);
-	tdelete(c, &t->tree, compare_connections);
-	connection_free(c);
+	bool idle = c->from == POSITION_IDLE;
+	position_add_connection(w->to,
+				(struct position_connection){
+					.generation = c->generation,
+					.number = c->number,
+					.worker = c->worker,
+					.records = idle ? c->stream.records : c->records_before,
+					.requests = idle ? c->stream.requests : c->requests_before,
+					.from = c->from,
+				});
+}
+
+void traffic_position(struct traffic *t, const struct reader *r, struct position *to)
+{
+	struct walk w = { .reader = r, .to = to };
+	twalk_r(t->tree, add_connection, &w);
+	for (struct connection *c = w.over, *next; c; c = next) {
+		next = c->over;
+		end_connection(t, c);
+	}
+	position_sort(to);
 }
 
 /* --- a life --- */

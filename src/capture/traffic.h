@@ -17,4 +17,11 @@ void traffic_take(struct traffic *t, const struct reading *r);
 void traffic_end(struct traffic *t);
 void traffic_close(struct traffic *t);
 
+/* --- for who follows --- */
+
+/* Before the first is taken: connections go on where `p` has them. */
+void traffic_restore(struct traffic *t, const struct position *p);
+/* Adds all connections, but those of series that are over: they are ended, and handed over. */
+void traffic_position(struct traffic *t, const struct reader *r, struct position *to);
+
 #endif

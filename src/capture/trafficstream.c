@@ -1,31 +1,10 @@
 #include "capture/trafficstream.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
 #include "base/limits.h"
-
-/* --- bytes --- */
-
-void bytes_add(struct bytes *b, struct span s)
-{
-	if (b->n + s.n > b->room) {
-		b->room = 2 * b->room > b->n + s.n ? 2 * b->room : b->n + s.n;
-		b->at = realloc(b->at, b->room);
-		must(b->at);
-	}
-	if (s.n)
-		memcpy(b->at + b->n, s.at, s.n);
-	b->n += s.n;
-}
-
-void bytes_free(struct bytes *b)
-{
-	free(b->at);
-	*b = (struct bytes){ 0 };
-}
 
 /* --- protobuf --- */
 
@@ -111,7 +90,7 @@ static bool has_data(enum observation what)
 void trafficstream_observe(struct trafficstream *t, enum observation what, uint64_t wall_ns,
 			   struct span data)
 {
-	if (t->observations.n && t->observations.n + data.n > TRAFFIC_RECORD_BYTES)
+	if (t->observations.n && t->observations.n + data.n > trafficstream_record_bytes(t->user))
 		trafficstream_flush(t, false);
 	size_t n = has_data(what) ? 1 + varint_bytes(data.n) + data.n : 0;
 	begin_observation(t, what, wall_ns, n);
@@ -134,6 +113,11 @@ void trafficstream_end_of_message(struct trafficstream *t, uint64_t wall_ns, uin
 
 /* --- records --- */
 
+size_t trafficstream_record_bytes(const struct trafficstream_user *user)
+{
+	return user->record_bytes ? user->record_bytes : TRAFFIC_RECORD_BYTES;
+}
+
 void trafficstream_flush(struct trafficstream *t, bool last)
 {
 	struct bytes b = { 0 };
@@ -153,6 +137,12 @@ void trafficstream_flush(struct trafficstream *t, bool last)
 	t->unterminated_before = t->unterminated;
 	t->user->record(t->user->user, span_of(t->connection), (struct span){ b.at, b.n });
 	bytes_free(&b);
+}
+
+void trafficstream_rest(struct trafficstream *t)
+{
+	must(!t->observations.n);
+	bytes_free(&t->observations);
 }
 
 void trafficstream_open(struct trafficstream *t, const struct trafficstream_user *user,

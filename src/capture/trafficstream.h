@@ -3,8 +3,8 @@
 
 /*
  * One connection as TrafficStream records, the protobuf that the Migration Assistant's replayer
- * reads: a record holds observations in their order, and is handed over when it has grown to about
- * TRAFFIC_RECORD_BYTES, when a request was answered, or when the connection is over.
+ * reads: a record holds observations in their order. An observation is at most half as large as a
+ * record.
  */
 
 #include <stdbool.h>
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "capture/bytes.h"
 
 /* The numbers of fields of an observation. */
 enum observation {
@@ -26,19 +27,22 @@ enum observation {
 	OBSERVE_DROPPED = 16,
 };
 
-struct bytes {
-	char *at; /* owned */
-	size_t n, room;
+/* When a record is handed over, besides when it is full and when the connection is over. */
+enum traffic_flush {
+	FLUSH_ANSWERED, /* with the outcome of a request */
+	FLUSH_REQUESTS, /* and when a request is whole */
+	FLUSH_PIECES,	/* and with each piece of one */
 };
-
-void bytes_add(struct bytes *b, struct span s);
-void bytes_free(struct bytes *b);
 
 struct trafficstream_user {
 	/* A record is whole; both texts stay until the call returns. */
 	void (*record)(void *user, struct span connection, struct span record);
 	void *user;
+	size_t record_bytes; /* about the size at which a record is full; 0: TRAFFIC_RECORD_BYTES */
+	enum traffic_flush flush;
 };
+
+size_t trafficstream_record_bytes(const struct trafficstream_user *user);
 
 struct trafficstream {
 	const struct trafficstream_user *user; /* borrowed */
@@ -62,6 +66,8 @@ void trafficstream_observe(struct trafficstream *t, enum observation what, uint6
 /* The end of a request; 0: the lengths are not told. */
 void trafficstream_end_of_message(struct trafficstream *t, uint64_t wall_ns, uint32_t first_line_n,
 				  uint32_t headers_n);
+/* Nothing is observed for a while: it gives its memory back. */
+void trafficstream_rest(struct trafficstream *t);
 /* Hands over what was observed, if anything was; `last`: and nothing follows. */
 void trafficstream_flush(struct trafficstream *t, bool last);
 

@@ -39,6 +39,55 @@ static void rest(struct writer *w)
 		waker_sleep_ns(&w->waker, until_ns - now);
 }
 
+/* --- the mark --- */
+
+static bool make_mark(struct writer *w)
+{
+	int directory = open(w->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = directory >= 0;
+	if (good && (w->mark.fd < 0 || !mark_is_there(&w->mark, directory, w->generation))) {
+		mark_close(&w->mark);
+		good = mark_make(&w->mark, directory, w->generation);
+	}
+	int error = errno;
+	if (directory >= 0)
+		close(directory);
+	errno = error;
+	return good;
+}
+
+/* With a new segment: somebody may have taken the directory away and made it anew. */
+static void look_after_mark(struct writer *w)
+{
+	const struct journal_counts *c = journal_counts(w->journal);
+	uint64_t segments = atomic_load_explicit(&c->segments, memory_order_relaxed);
+	if (w->marked_segments != segments && make_mark(w))
+		w->marked_segments = segments;
+	uint64_t durable = atomic_load_explicit(&c->durable_sequence, memory_order_relaxed);
+	if (!w->mark.page || atomic_exchange(&w->mark.page->durable, durable) == durable)
+		return;
+	if (w->durable)
+		w->durable(w->user);
+}
+
+static void remove_mark(struct writer *w)
+{
+	int directory = open(w->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0 && w->mark.fd >= 0 && mark_is_there(&w->mark, directory, w->generation))
+		mark_remove(directory, w->generation);
+	if (directory >= 0)
+		close(directory);
+	mark_close(&w->mark);
+}
+
+/* --- a life --- */
+
+static uint64_t acknowledged(void *world)
+{
+	const struct writer *w = world;
+	return w->mark.page ? atomic_load(&w->mark.page->acknowledged) : 0;
+}
+
 static void *run(void *argument)
 {
 	struct writer *w = argument;
@@ -47,7 +96,9 @@ static void *run(void *argument)
 		if (atomic_load(&w->stop))
 			journal_stop(w->journal);
 		journal_turn(w->journal, clock_monotonic_ns(), clock_wall_ns());
-		if (!disk_run(w->disk) && journal_state(w->journal) != JOURNAL_OVER)
+		bool busy = disk_run(w->disk);
+		look_after_mark(w);
+		if (!busy && journal_state(w->journal) != JOURNAL_OVER)
 			rest(w);
 	}
 	return NULL;
@@ -73,9 +124,20 @@ static void read_boot(uint8_t boot[16])
 bool writer_open(struct writer *w, const struct writer_config *c)
 {
 	char node[HOST_NAME_MAX + 1] = "";
-	*w = (struct writer){ .disk = disk_open(c->directory) };
+	*w = (struct writer){ .disk = disk_open(c->directory),
+			      .directory = c->directory,
+			      .generation = c->generation,
+			      .durable = c->durable,
+			      .user = c->user,
+			      .mark.fd = -1 };
 	if (!w->disk)
 		return false;
+	if (!make_mark(w)) {
+		int error = errno;
+		disk_free(w->disk);
+		errno = error;
+		return false;
+	}
 	gethostname(node, sizeof node - 1);
 	struct journal_config j = {
 		.disk = w->disk,
@@ -90,6 +152,9 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 		.queue_bytes = c->queue_bytes,
 		.feeds = c->feeds,
 		.feed_n = c->feed_n,
+		.acknowledged = c->acknowledged ? acknowledged : NULL,
+		.damages = c->damages,
+		.damage_n = c->damage_n,
 	};
 	read_boot(j.boot);
 	w->journal = journal_open(&j);
@@ -98,12 +163,22 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 	return true;
 }
 
-void writer_close(struct writer *w)
+void writer_wake(struct writer *w)
+{
+	waker_wake(&w->waker);
+}
+
+void writer_stop(struct writer *w)
 {
 	atomic_store(&w->stop, true);
 	waker_wake(&w->waker);
 	pthread_join(w->thread, NULL);
 	journal_close(w->journal);
+	remove_mark(w);
 	disk_free(w->disk);
+}
+
+void writer_close(struct writer *w)
+{
 	waker_close(&w->waker);
 }

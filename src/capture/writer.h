@@ -7,11 +7,18 @@
 
 #include "capture/feed.h"
 #include "capture/journal.h"
+#include "capture/mark.h"
 #include "io/waker.h"
 
 struct writer {
 	struct journal *journal; /* owned */
 	struct disk *disk;	 /* owned */
+	const char *directory;	 /* borrowed */
+	uint64_t generation;
+	struct mark mark;
+	void (*durable)(void *user);
+	void *user;
+	uint64_t marked_segments; /* how many there were when it was looked for the mark */
 	struct waker waker;
 	pthread_t thread;
 	atomic_bool stop;
@@ -19,16 +26,27 @@ struct writer {
 
 /* What a writer is told. */
 struct writer_config {
-	const char *directory; /* exists */
+	const char *directory; /* exists; borrowed until the end */
 	uint64_t generation;   /* series_next() */
 	uint64_t commit_ns, segment_bytes, queue_bytes;
+	/* Who waits, waits for the follower's acknowledgment too. */
+	bool acknowledged;
+	/* From its thread: more is durable. May be NULL. */
+	void (*durable)(void *user);
+	void *user;
 	struct feed *const *feeds; /* borrowed, as journal_config's */
 	unsigned feed_n;
+	const struct record_damage *damages; /* borrowed for the call, as journal_config's */
+	unsigned damage_n;
 };
 
 /* False with errno: the directory cannot be used. The feeds may push from here on. */
 bool writer_open(struct writer *w, const struct writer_config *c);
+/* From any thread: the mark says more than before. */
+void writer_wake(struct writer *w);
 /* Nobody pushes any more: writes what is there, seals the series and ends the thread. */
+void writer_stop(struct writer *w);
+/* Nobody wakes it any more. */
 void writer_close(struct writer *w);
 
 #endif

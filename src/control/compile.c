@@ -256,6 +256,22 @@ static void compile_redact(struct compiled *d, struct capture_policy *p,
 	}
 }
 
+static const struct skips *compile_skips(struct compiled *d, const struct config_skip *first)
+{
+	size_t n = 0;
+	for (const struct config_skip *c = first; c; c = c->next)
+		n++;
+	if (!n)
+		return NULL;
+	struct skip_rule *rules = arena_take(&d->arena, n * sizeof *rules);
+	n = 0;
+	for (const struct config_skip *c = first; c; c = c->next)
+		rules[n++] =
+			(struct skip_rule){ span_of(c->method), span_of(c->path),
+					    span_of(c->header.name), span_of(c->header.value) };
+	return skips_make(&d->arena, rules, n);
+}
+
 static void compile_capture(struct compiled *d, const struct config *config)
 {
 	const struct config_capture *c = &config->capture;
@@ -269,8 +285,10 @@ static void compile_capture(struct compiled *d, const struct config *config)
 		.gate = by_profile ? (whole ? GATE_END : GATE_PIECE) : (enum capture_gate)c->gate,
 		.acknowledge = (enum capture_acknowledge)c->acknowledge,
 		.unavailable = (enum capture_unavailable)c->unavailable,
+		.tunnels = (enum capture_tunnels)c->tunnels,
 		.answers = (enum capture_answers)c->answers,
 	};
+	p->skips = compile_skips(d, c->skip);
 	compile_redact(d, p, &c->redact);
 	d->plan.capture = p;
 }

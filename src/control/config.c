@@ -5,6 +5,9 @@
 #include <sys/un.h>
 
 #include "base/bug.h"
+#include "capture/follower.h"
+#include "control/config_kafka.h"
+#include "control/config_skip.h"
 #include "control/config_types.h"
 #include "control/text_file.h"
 #include "base/limits.h"
@@ -40,6 +43,8 @@ static const char *const durable_words[] = { "writes", "all", "none", NULL };
 static const char *const gate_words[] = { "end", "piece", NULL };
 static const char *const acknowledge_words[] = { "outcome", "answer", NULL };
 static const char *const unavailable_words[] = { "refuse", "forward", NULL };
+static const char *const durable_at_words[] = { "disk", "kafka", NULL };
+static const char *const tunnels_words[] = { "refuse", "forward", NULL };
 static const char *const answers_words[] = { "writes", "all", "heads", NULL };
 static const char *const io_words[] = { "auto", "io_uring", "epoll", NULL };
 static const char *const profile_words[] = {
@@ -397,16 +402,20 @@ static void check_capture(struct binder *b, const void *to)
 {
 	const struct config_capture *c = to;
 	const struct config_retain *r = &c->retain;
+	check_skips(b, c->skip);
 	if (c->limit_bytes && r->size_bytes > c->limit_bytes)
 		complain(b->complaints, r->head.at,
 			 "capture: retain.size is above limit: the log would stop before anything "
 			 "is "
 			 "taken away");
-	else if (r->head.at != NOWHERE)
+	else if (r->head.at != NOWHERE && c->directory && c->kafka.head.at == NOWHERE &&
+		 !followers_any(c->directory))
 		caution(b->complaints, r->head.at,
-			"capture: retain takes away the only copy: nothing follows the log (export "
-			"it "
-			"in time)");
+			"capture: retain takes away the only copy: nothing follows the log "
+			"(`crossfade capture export --follower NAME` would)");
+	if (c->durable_at == DURABLE_AT_KAFKA && c->kafka.head.at == NOWHERE)
+		complain(b->complaints, c->head.at,
+			 "capture: durable_at: kafka wants a section kafka: where that is");
 }
 
 #define AT(member) .offset = offsetof(struct config_capture, member)
@@ -416,13 +425,19 @@ static const struct key capture_keys[] = {
 	{ "gate", &key_choice, AT(gate), .preset = CONFIG_GATE_BY_PROFILE, .words = gate_words },
 	{ "acknowledge", &key_choice, AT(acknowledge), .words = acknowledge_words },
 	{ "unavailable", &key_choice, AT(unavailable), .words = unavailable_words },
+	{ "tunnels", &key_choice, AT(tunnels), .words = tunnels_words },
 	{ "answers", &key_choice, AT(answers), .words = answers_words },
 	{ "redact", &key_redact, AT(redact) },
+	{ "skip", &key_sections, AT(skip), .section = &skip_section,
+	  .item_bytes = sizeof(struct config_skip), .next = offsetof(struct config_skip, next) },
+	{ "compress", &key_choice, AT(compress), .words = off_on },
 	{ "commit", &key_duration, AT(commit_ms), .preset = 0, 0, LOG_COMMIT_MS_MAX },
 	{ "segment", &key_size, AT(segment_bytes), .preset = SEGMENT_BYTES,
 	  .least = SEGMENT_BYTES_MIN },
 	{ "retain", &key_section, AT(retain), .section = &retain_section },
 	{ "limit", &key_size, AT(limit_bytes), .least = SEGMENT_BYTES_MIN },
+	{ "kafka", &key_section, AT(kafka), .section = &kafka_section },
+	{ "durable_at", &key_choice, AT(durable_at), .words = durable_at_words },
 };
 #undef AT
 static const struct section capture_section = { KEYS(capture_keys), check_capture };

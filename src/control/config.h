@@ -161,16 +161,62 @@ struct config_retain {
 	uint32_t age_ms;     /* 0: any */
 };
 
+struct config_skip_header {
+	struct section_head head; /* NOWHERE: any */
+	const char *name;
+	const char *value; /* NULL: any */
+};
+
+/* NULL in a member: any. */
+struct config_skip {
+	struct section_head head;
+	const char *method, *path;
+	struct config_skip_header header;
+	struct config_skip *next;
+};
+
+struct config_kafka_tls {
+	struct section_head head; /* NOWHERE: clear text */
+	struct key_file_value ca, certificate, key;
+};
+
+struct config_kafka_sasl {
+	struct section_head head;
+	uint32_t mechanism;
+	const char *username;
+	const char *password; /* what the file says */
+};
+
+struct config_kafka_security {
+	struct section_head head;
+	struct config_kafka_tls tls;
+	struct config_kafka_sasl sasl;
+};
+
+struct config_kafka {
+	struct section_head head; /* NOWHERE: Kafka does not follow */
+	const char *brokers;	  /* "host:port,host:port" */
+	const char *topic, *client_id;
+	uint32_t compression, acks;
+	struct config_kafka_security security;
+};
+
+enum config_durable_at { DURABLE_AT_DISK, DURABLE_AT_KAFKA };
+
 struct config_capture {
 	struct section_head head; /* NOWHERE: nothing is recorded */
 	const char *directory;
-	uint32_t durable, acknowledge, unavailable, answers; /* capture/policy.h */
+	uint32_t durable, acknowledge, unavailable, tunnels, answers; /* capture/policy.h */
 	uint32_t gate; /* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
 	uint32_t commit_ms;
+	uint32_t compress; /* bool */
 	uint64_t segment_bytes;
 	struct config_retain retain;
 	uint64_t limit_bytes; /* 0: any */
 	struct config_redact redact;
+	struct config_kafka kafka;
+	uint32_t durable_at; /* enum config_durable_at */
+	struct config_skip *skip;
 };
 
 enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };

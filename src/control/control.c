@@ -276,6 +276,7 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
 		return false;
 	c->leads = true;
+	recorder_lead(&c->recorder);
 	drains_follow(&c->drains);
 	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
 	service_listen(&c->admin.service, s->local, true, NULL);
@@ -451,6 +452,7 @@ void control_retire(struct control *c)
 	if (c->state != CONTROL_SERVING)
 		return;
 	c->leads = false;
+	recorder_retire(&c->recorder);
 	weights_yield(&c->weights);
 	drains_yield(&c->drains);
 	service_retire(&c->admin.service);

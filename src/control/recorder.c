@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "capture/recovery.h"
 #include "capture/series.h"
+#include "control/config_kafka.h"
 
 #define KEY_FILE "redact.key"
 
@@ -52,7 +53,7 @@ static void open_taps(struct recorder *r, const uint8_t key[REDACT_KEY_BYTES])
 	r->feeds = calloc(r->worker_n, sizeof(struct feed *));
 	must(r->taps && r->feeds);
 	for (unsigned i = 0; i < r->worker_n; i++) {
-		feed_open(&r->taps[i].feed, i);
+		taps_open(&r->taps[i], i);
 		redactor_open(&r->taps[i].redactor, key);
 		r->feeds[i] = &r->taps[i].feed;
 	}
@@ -61,52 +62,92 @@ static void open_taps(struct recorder *r, const uint8_t key[REDACT_KEY_BYTES])
 static void close_taps(struct recorder *r)
 {
 	for (unsigned i = 0; i < r->worker_n; i++) {
-		feed_close(&r->taps[i].feed);
+		taps_close(&r->taps[i]);
 		redactor_close(&r->taps[i].redactor);
 	}
 	free(r->taps);
 	free(r->feeds);
 	free(r->directory);
+	r->directory = NULL;
 	r->taps = NULL;
 	r->feeds = NULL;
 }
 
 /* Says what the last one has left, when it did not end well. */
-static bool put_in_order(int directory)
+static bool put_in_order(int directory, struct recovery *to)
 {
-	struct recovery found;
-	if (!recover(directory, &found))
+	if (!recover(directory, to))
 		return false;
-	if (found.segments)
+	if (to->segments)
 		log_line(
 			LOG_WARN,
 			"capture: %u segments had no end: the process before was killed; %llu torn "
 			"bytes behind their last good frame were cut off",
-			found.segments, (unsigned long long)found.torn_bytes);
-	if (found.holes)
+			to->segments, (unsigned long long)to->torn_bytes);
+	if (to->holes)
 		log_line(LOG_ERROR,
 			 "capture: %u holes with good frames behind them: `crossfade capture "
-			 "verify` "
-			 "says whether that is damage",
-			 found.holes);
+			 "gaps` "
+			 "says which were damage",
+			 to->holes);
 	return true;
+}
+
+/* What a follower has passed is not written again under the same name. */
+static bool choose_generation(int directory, uint64_t *generation)
+{
+	struct followers all;
+	if (!series_next(directory, generation) || !followers_look(&all, directory))
+		return false;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct follower_seen *f = &all.list[i];
+		if (f->position.passed >= *generation)
+			*generation = f->position.passed + 1;
+		if (f->damaged)
+			log_line(LOG_ERROR,
+				 "capture: %s.follower is damaged: that follower has passed "
+				 "nothing, and all that is there is kept for it, and comes once "
+				 "more",
+				 f->name);
+	}
+	followers_free(&all);
+	return true;
+}
+
+/* On the log's thread. */
+static void durable(void *recorder)
+{
+	struct recorder *r = recorder;
+	struct kafka *k = atomic_load(&r->kafka);
+	if (k)
+		kafka_wake(k);
 }
 
 static bool begin(struct recorder *r, const struct config_capture *c, int directory)
 {
 	uint8_t key[REDACT_KEY_BYTES];
+	struct recovery found;
+	r->directory = strdup(c->directory);
+	must(r->directory);
 	struct writer_config w = {
-		.directory = c->directory,
+		.directory = r->directory,
 		.commit_ns = c->commit_ms * 1000000ull,
 		.segment_bytes = c->segment_bytes,
 	};
-	if (!take_key(directory, key) || !put_in_order(directory) ||
-	    !series_next(directory, &w.generation))
+	if (c->kafka.head.at != NOWHERE && !follower_register(directory, FOLLOWER_KAFKA))
+		return false;
+	if (!take_key(directory, key) || !put_in_order(directory, &found) ||
+	    !choose_generation(directory, &w.generation))
 		return false;
 	open_taps(r, key);
 	r->generation = w.generation;
-	r->directory = strdup(c->directory);
-	must(r->directory);
+	if (c->durable_at == DURABLE_AT_KAFKA) {
+		w.acknowledged = true;
+		w.durable = durable;
+		w.user = r;
+	}
+	w.damages = found.damages;
+	w.damage_n = found.damage_n;
 	w.feeds = r->feeds;
 	w.feed_n = r->worker_n;
 	if (!writer_open(&r->writer, &w)) {
@@ -115,10 +156,24 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 	}
 	for (unsigned i = 0; i < r->worker_n; i++)
 		feed_attach(r->feeds[i], r->writer.journal);
+	r->packs = c->compress;
+	if (r->packs)
+		packer_open(&r->packer, r->directory, &journal_counts(r->writer.journal)->segments);
 	return true;
 }
 
 /* --- what is kept --- */
+
+/* Once, when it begins. */
+static void say_held(struct recorder *r)
+{
+	if (r->retained.held_for[0] && strcmp(r->retained.held_for, r->held_for) != 0)
+		log_line(LOG_WARN,
+			 "capture: more is kept than `retain` says: the follower %s has not passed "
+			 "it yet (`crossfade capture followers`)",
+			 r->retained.held_for);
+	memcpy(r->held_for, r->retained.held_for, sizeof r->held_for);
+}
 
 static void look(struct recorder *r)
 {
@@ -131,6 +186,7 @@ static void look(struct recorder *r)
 	if (r->retained.removed)
 		log_line(LOG_INFO, "capture: %u segments were taken away, as `retain` says",
 			 r->retained.removed);
+	say_held(r);
 	if (directory >= 0)
 		close(directory);
 	journal_limit(r->writer.journal, r->limit_bytes && r->retained.bytes >= r->limit_bytes);
@@ -152,7 +208,7 @@ void recorder_attach(struct recorder *r, struct wheel *wheel)
 	timer_set(wheel, &r->look, wheel->now_ms + RECORDER_LOOK_MS);
 }
 
-bool recorder_open(struct recorder *r, const struct config *config, unsigned worker_n,
+bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,
 		   char error[RECORDER_ERROR_BYTES])
 {
 	const struct config_capture *c = &config->capture;
@@ -171,7 +227,47 @@ bool recorder_open(struct recorder *r, const struct config *config, unsigned wor
 			 strerror(errno));
 	if (directory >= 0)
 		close(directory);
+	if (good) {
+		r->config = config_hold(config);
+	} else {
+		free(r->directory);
+		r->directory = NULL;
+	}
 	return good;
+}
+
+/* --- Kafka --- */
+
+/* On the follower's thread. */
+static void acknowledged(void *recorder)
+{
+	struct recorder *r = recorder;
+	writer_wake(&r->writer);
+}
+
+void recorder_lead(struct recorder *r)
+{
+	const struct config_capture *capture = r->taps ? &r->config->capture : NULL;
+	if (!capture || capture->kafka.head.at == NOWHERE || r->kafka)
+		return;
+	struct kafka_config c = { .directory = r->directory,
+				  .producer = kafka_producer(&capture->kafka) };
+	if (capture->durable_at == DURABLE_AT_KAFKA) {
+		/* What may be waited for, a piece of a request too, is on its way at once. */
+		c.flush = FLUSH_PIECES;
+		c.producer.linger_ms = 0;
+		c.acknowledged = acknowledged;
+		c.user = r;
+	}
+	r->kafka = kafka_open(&c);
+	if (!r->kafka)
+		log_line(LOG_ERROR, "kafka: cannot start its thread: %s", strerror(errno));
+}
+
+void recorder_retire(struct recorder *r)
+{
+	if (r->kafka)
+		kafka_stop(r->kafka);
 }
 
 void recorder_close(struct recorder *r)
@@ -180,8 +276,16 @@ void recorder_close(struct recorder *r)
 		return;
 	if (r->wheel)
 		timer_clear(&r->look);
+	if (r->packs)
+		packer_close(&r->packer);
+	writer_stop(&r->writer);
+	if (r->kafka) {
+		kafka_finish(r->kafka);
+		kafka_close(r->kafka);
+	}
 	writer_close(&r->writer);
 	close_taps(r);
+	config_close(r->config);
 }
 
 struct taps *recorder_taps(const struct recorder *r, unsigned worker)

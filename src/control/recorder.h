@@ -8,6 +8,8 @@
  */
 
 #include "base/wheel.h"
+#include "capture/kafka.h"
+#include "capture/packer.h"
 #include "capture/retention.h"
 #include "capture/tap.h"
 #include "capture/writer.h"
@@ -23,10 +25,15 @@ struct recorder {
 	uint64_t generation;
 	char *directory; /* owned */
 	struct writer writer;
+	_Atomic(struct kafka *) kafka; /* owned; NULL: it does not follow, or not yet from here */
+	struct config *config;	       /* a hold: what the follower's configuration is a part of */
+	bool packs;		       /* there is a */
+	struct packer packer;
 	/* Of control's thread: what is kept. */
 	struct retention retention;
-	uint64_t limit_bytes;	  /* 0: any */
-	struct retained retained; /* as last looked at */
+	uint64_t limit_bytes;		    /* 0: any */
+	struct retained retained;	    /* as last looked at */
+	char held_for[FOLLOWER_NAME_BYTES]; /* as last said */
 	struct timer look;
 	struct wheel *wheel; /* borrowed; NULL: nobody looks */
 };
@@ -37,8 +44,14 @@ struct recorder {
  * Makes the directory, mode 0700, where it is not there, and begins a series. False: `error` says
  * why not. Without a section `capture` nothing is done.
  */
-bool recorder_open(struct recorder *r, const struct config *c, unsigned worker_n,
+bool recorder_open(struct recorder *r, struct config *c, unsigned worker_n,
 		   char error[RECORDER_ERROR_BYTES]);
+/*
+ * Kafka follows the log from this process, where the configuration says so, as soon as no other
+ * process does it; and does not any more: it lets go in its own time.
+ */
+void recorder_lead(struct recorder *r);
+void recorder_retire(struct recorder *r);
 /* Looks now and then what the directory has, and takes away what is too much. */
 void recorder_attach(struct recorder *r, struct wheel *wheel);
 /* All workers are over: what they have put is written, and the series is sealed. */

@@ -26,9 +26,39 @@ static struct lost lost(const struct recorder *r, int reason)
 	return sum;
 }
 
+struct skipped {
+	uint64_t reads, writes;
+};
+
+static struct skipped skipped(const struct recorder *r)
+{
+	struct skipped sum = { 0 };
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		sum.reads += READ(r->taps[i].skipped_reads);
+		sum.writes += READ(r->taps[i].skipped_writes);
+	}
+	return sum;
+}
+
+struct tunnels {
+	uint64_t n, request_bytes, answer_bytes;
+};
+
+static struct tunnels tunnels(const struct recorder *r)
+{
+	struct tunnels sum = { 0 };
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		sum.n += READ(r->taps[i].tunnels);
+		sum.request_bytes += READ(r->taps[i].tunnel_request_bytes);
+		sum.answer_bytes += READ(r->taps[i].tunnel_answer_bytes);
+	}
+	return sum;
+}
+
 bool recorder_is_degraded(const struct recorder *r)
 {
-	return r->taps && journal_state(r->writer.journal) == JOURNAL_UNAVAILABLE;
+	return r->taps && (journal_state(r->writer.journal) == JOURNAL_UNAVAILABLE ||
+			   journal_is_late(r->writer.journal));
 }
 
 /* --- JSON --- */
@@ -47,6 +77,60 @@ static json_t *lost_json(const struct recorder *r)
 	return all;
 }
 
+static json_t *skipped_json(const struct recorder *r)
+{
+	struct skipped n = skipped(r);
+	return json_pack("{s:I,s:I}", "reads", (json_int_t)n.reads, "writes", (json_int_t)n.writes);
+}
+
+static json_t *tunnels_json(const struct recorder *r)
+{
+	struct tunnels n = tunnels(r);
+	return json_pack("{s:I,s:I,s:I}", "ended", (json_int_t)n.n, "request_bytes",
+			 (json_int_t)n.request_bytes, "answer_bytes", (json_int_t)n.answer_bytes);
+}
+
+/* Null where it is not asked for. */
+static json_t *packed_json(const struct recorder *r)
+{
+	const struct packer_counts *c = &r->packer.counts;
+	int error = READ(c->error);
+	if (!r->packs)
+		return json_null();
+	return json_pack("{s:I,s:I,s:I,s:I,s:o}", "segments", (json_int_t)READ(c->segments),
+			 "bytes_before", (json_int_t)READ(c->raw_bytes), "bytes",
+			 (json_int_t)READ(c->packed_bytes), "failures",
+			 (json_int_t)READ(c->failures), "error",
+			 error ? json_string(strerror(error)) : json_null());
+}
+
+/* Null: nobody does in this process. */
+static json_t *kafka_json(const struct recorder *r)
+{
+	static const char *const words[] = { "waiting", "following", "failing" };
+	struct kafka_seen k;
+	if (!r->kafka)
+		return json_null();
+	kafka_look(r->kafka, &k);
+	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:I,s:f}", "state", words[k.state], "error",
+			 k.error[0] ? json_string(k.error) : json_null(), "records",
+			 (json_int_t)k.records, "bytes", (json_int_t)k.bytes, "failures",
+			 (json_int_t)k.failures, "lag_records", (json_int_t)k.lag_records,
+			 "lag_seconds", (double)k.lag_ns / 1e9);
+}
+
+static const char *state_word(const struct journal *j)
+{
+	return journal_is_late(j) ? "late" : states[journal_state(j)];
+}
+
+static json_t *error_json(const struct journal *j)
+{
+	if (journal_is_late(j))
+		return json_string("Kafka does not acknowledge in time");
+	return journal_error(j) ? json_string(strerror(-journal_error(j))) : json_null();
+}
+
 json_t *recorder_json(const struct recorder *r)
 {
 	char last[CLOCK_TEXT_BYTES];
@@ -54,20 +138,20 @@ json_t *recorder_json(const struct recorder *r)
 		return json_null();
 	const struct journal *j = r->writer.journal;
 	const struct journal_counts *c = journal_counts(j);
-	int error = journal_error(j);
 	uint64_t last_ns = READ(c->durable_wall_ns);
 	clock_text(last_ns, last);
-	return json_pack("{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "state",
-			 states[journal_state(j)], "error",
-			 error ? json_string(strerror(-error)) : json_null(), "directory",
-			 r->directory, "generation", (json_int_t)r->generation, "records",
-			 (json_int_t)READ(c->frames), "bytes", (json_int_t)READ(c->bytes),
-			 "commits", (json_int_t)READ(c->commits), "segments",
-			 (json_int_t)READ(c->segments), "failures", (json_int_t)READ(c->failures),
-			 "gaps", (json_int_t)READ(c->gaps), "queued_bytes",
-			 (json_int_t)journal_queued(j), "kept_bytes", (json_int_t)r->retained.bytes,
-			 "last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
-			 lost_json(r));
+	json_t *all = json_pack(
+		"{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "state",
+		state_word(j), "error", error_json(j), "directory", r->directory, "generation",
+		(json_int_t)r->generation, "records", (json_int_t)READ(c->frames), "bytes",
+		(json_int_t)READ(c->bytes), "commits", (json_int_t)READ(c->commits), "segments",
+		(json_int_t)READ(c->segments), "failures", (json_int_t)READ(c->failures), "gaps",
+		(json_int_t)READ(c->gaps), "queued_bytes", (json_int_t)journal_queued(j),
+		"kept_bytes", (json_int_t)r->retained.bytes, "last_commit",
+		last_ns ? json_string(last) : json_null(), "unrecorded", lost_json(r), "skipped",
+		skipped_json(r), "tunnels", tunnels_json(r), "compressed", packed_json(r));
+	json_object_set_new(all, "kafka", kafka_json(r));
+	return all;
 }
 
 /* --- Prometheus --- */
@@ -104,6 +188,62 @@ static void write_lost(const struct recorder *r, FILE *to)
 	}
 }
 
+static void write_skipped(const struct recorder *r, FILE *to)
+{
+	struct skipped n = skipped(r);
+	family(to, "skipped_total", "counter",
+	       "Requests that were not recorded because a rule asks for that.");
+	fprintf(to,
+		"crossfade_capture_skipped_total{kind=\"read\"} %" PRIu64 "\n"
+		"crossfade_capture_skipped_total{kind=\"write\"} %" PRIu64 "\n",
+		n.reads, n.writes);
+}
+
+static void write_tunnels(const struct recorder *r, FILE *to)
+{
+	struct tunnels n = tunnels(r);
+	one(to, "tunnels_total", "counter",
+	    "Connections that were passed on unrecorded and have ended: a gap record each.", n.n);
+	family(to, "tunnel_bytes_total", "counter", "Bytes that went through them.");
+	fprintf(to,
+		"crossfade_capture_tunnel_bytes_total{direction=\"request\"} %" PRIu64 "\n"
+		"crossfade_capture_tunnel_bytes_total{direction=\"answer\"} %" PRIu64 "\n",
+		n.request_bytes, n.answer_bytes);
+}
+
+static void write_packed(const struct recorder *r, FILE *to)
+{
+	const struct packer_counts *c = &r->packer.counts;
+	one(to, "compressed_segments_total", "counter", "Segments that were compressed.",
+	    READ(c->segments));
+	family(to, "compressed_bytes_total", "counter", "Their bytes.");
+	fprintf(to,
+		"crossfade_capture_compressed_bytes_total{when=\"before\"} %" PRIu64 "\n"
+		"crossfade_capture_compressed_bytes_total{when=\"after\"} %" PRIu64 "\n",
+		READ(c->raw_bytes), READ(c->packed_bytes));
+	one(to, "compress_failures_total", "counter", "Segments that could not be compressed.",
+	    READ(c->failures));
+}
+
+static void write_kafka(const struct recorder *r, FILE *to)
+{
+	struct kafka_seen k;
+	if (!r->kafka)
+		return;
+	kafka_look(r->kafka, &k);
+	one(to, "kafka_following", "gauge", "1 while the log is brought to Kafka.",
+	    k.state == KAFKA_FOLLOWING);
+	one(to, "kafka_records_total", "counter", "TrafficStream records that brokers have.",
+	    k.records);
+	one(to, "kafka_bytes_total", "counter", "Their bytes.", k.bytes);
+	one(to, "kafka_failures_total", "counter", "How often it was begun anew from the log.",
+	    k.failures);
+	one(to, "kafka_lag_records", "gauge", "Frames of the log that Kafka does not have.",
+	    k.lag_records);
+	family(to, "kafka_lag_seconds", "gauge", "Since the first of them was recorded.");
+	fprintf(to, "crossfade_capture_kafka_lag_seconds %.3f\n", (double)k.lag_ns / 1e9);
+}
+
 void recorder_metrics(const struct recorder *r, FILE *to)
 {
 	if (!r->taps)
@@ -134,4 +274,8 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 		"crossfade_capture_last_commit_timestamp_seconds %.3f\n",
 		(double)READ(c->durable_wall_ns) / 1e9);
 	write_lost(r, to);
+	write_skipped(r, to);
+	write_tunnels(r, to);
+	write_packed(r, to);
+	write_kafka(r, to);
 }

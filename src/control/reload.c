@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/changes.h"
+#include "control/config_kafka.h"
 #include "control/control.h"
 
 /* --- what only a new working process can change --- */
@@ -33,9 +34,11 @@ static bool capture_differs(const struct control *c, const struct config *fresh)
 	const struct config_capture *a = &c->config->capture, *b = &fresh->capture;
 	if (a->head.at == NOWHERE || b->head.at == NOWHERE)
 		return (a->head.at == NOWHERE) != (b->head.at == NOWHERE);
-	return strcmp(a->directory, b->directory) || a->commit_ms != b->commit_ms ||
-	       a->segment_bytes != b->segment_bytes || a->limit_bytes != b->limit_bytes ||
-	       a->retain.size_bytes != b->retain.size_bytes || a->retain.age_ms != b->retain.age_ms;
+	return strcmp(a->directory, b->directory) != 0 || a->commit_ms != b->commit_ms ||
+	       a->compress != b->compress || a->segment_bytes != b->segment_bytes ||
+	       a->limit_bytes != b->limit_bytes || a->retain.size_bytes != b->retain.size_bytes ||
+	       a->retain.age_ms != b->retain.age_ms || a->durable_at != b->durable_at ||
+	       kafka_differs(&a->kafka, &b->kafka);
 }
 
 static bool admin_socket_differs(const struct control *c, const struct config *fresh)

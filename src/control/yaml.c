@@ -169,8 +169,11 @@ static void read_list(struct reader *r, struct fy_node *n, struct yaml *y)
 	struct yaml **end = &y->first;
 	void *step = NULL;
 	for (struct fy_node *item; (item = fy_node_sequence_iterate(n, &step));) {
-		*end = read_node(r, item, y->at);
-		end = &(*end)->next;
+		struct yaml *i = *end = read_node(r, item, y->at);
+		/* libfyaml does not say where a map begins, and a list has many. */
+		if (i->kind == YAML_MAP && i->first)
+			i->at = i->first->key_at;
+		end = &i->next;
 	}
 }
 

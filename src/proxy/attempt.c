@@ -64,7 +64,9 @@ void attempt_pass_body(struct exchange *ex)
 {
 	struct stream *to = ex->back.peer;
 	struct chain *pending = &ex->retry.pending, part = { 0 };
-	if (!attempt_is_on(ex) || to->in != STREAM_BODY || recording_holds_back(ex))
+	/* A node that has answered early and wants no more may be gone. */
+	if (!attempt_is_on(ex) || !stream_sends(&ex->back) || to->in != STREAM_BODY ||
+	    recording_holds_back(ex))
 		return;
 	chain_move_some(&part, pending, pending->bytes < to->credit ? pending->bytes : to->credit);
 	bool over = exchange_is_whole(ex) && !pending->bytes;
@@ -223,7 +225,9 @@ static void answered_grant(struct stream *to, size_t bytes)
 	struct exchange *ex = exchange_of(to, back);
 	if (ex->retry.pending.bytes)
 		attempt_pass_body(ex);
-	uint32_t node_takes = ex->back.peer->credit, client_may = ex->front.credit;
+	/* What waits here is to go to it before what the client may send. */
+	size_t credit = ex->back.peer->credit, waits = ex->retry.pending.bytes;
+	size_t node_takes = credit > waits ? credit - waits : 0, client_may = ex->front.credit;
 	if (stream_receives(&ex->front) && node_takes > client_may)
 		stream_grant(ex->front.peer, node_takes - client_may);
 }

@@ -32,6 +32,8 @@ static enum recording_verdict ask_journal(struct exchange *ex, const struct capt
 	const struct journal *j = ex->desk->taps->feed.journal;
 	uint64_t queued = journal_queued(j);
 	bool write = is_write(ex);
+	if (journal_is_late(j) && waits(p->durable, ex) && p->unavailable == UNAVAILABLE_REFUSE)
+		return RECORDING_REFUSED;
 	if (journal_state(j) == JOURNAL_UNAVAILABLE || queued >= LOG_QUEUE_BYTES) {
 		if (write && p->unavailable == UNAVAILABLE_REFUSE)
 			return RECORDING_REFUSED;
@@ -66,19 +68,51 @@ static void refuse_request(struct exchange *ex)
 	exchange_request_broke(ex, ERR_CAPTURE);
 }
 
-static void request_settled(struct exchange *ex, bool durable)
+/* Some of it is in the log already, which will say that it was not sent. */
+static void refuse_late(struct exchange *ex)
+{
+	ex->recording.answer_shut = false;
+	exchange_request_broke(ex, ERR_CAPTURE);
+}
+
+/* Its node has answered before it was whole: that passes, counted, and the rest goes nowhere. */
+static void leave_rest(struct exchange *ex)
+{
+	ex->recording.request_shut = false;
+	recording_forgo(ex);
+	if (stream_sends(&ex->back))
+		stream_abort(ex->back.peer, STREAM_RESET, ERR_CAPTURE);
+	exchange_stop_request(ex);
+	attempt_leave_if_over(ex);
+}
+
+/* Without a whole record it passes, is counted once, and waits no more. */
+static void pass_unrecorded(struct exchange *ex)
+{
+	if (!ex->recording.forgone)
+		recording_forgo(ex);
+	ex->recording.forgone = true;
+	release_request(ex);
+}
+
+static void request_settled(struct exchange *ex, enum batch_state became)
 {
 	struct recording *r = &ex->recording;
 	if (!r->request_shut)
 		return;
-	if (durable) {
-		release_request(ex);
-	} else if (r->tap->policy->unavailable == UNAVAILABLE_REFUSE) {
+	bool refuse = r->tap->policy->unavailable == UNAVAILABLE_REFUSE;
+	/* What came before may have been lost while the log was away, and it is back. */
+	bool torn = r->tap->lost && became != BATCH_FAILED;
+	if (!refuse && (torn || became == BATCH_FAILED))
+		pass_unrecorded(ex);
+	else if (r->over && (torn || became != BATCH_DURABLE) && refuse)
+		leave_rest(ex);
+	else if (became == BATCH_FAILED)
 		refuse_request(ex);
-	} else {
-		recording_forgo(ex);
+	else if (torn || (became == BATCH_LATE && refuse))
+		refuse_late(ex);
+	else
 		release_request(ex);
-	}
 }
 
 /* It has been recorded as far as it could be: what was done is never answered with an error. */
@@ -101,20 +135,19 @@ static void release_answer(struct exchange *ex)
 		stream_trailers(to, trailers);
 }
 
-static void settled(struct tap *t, bool durable)
+static void settled(struct tap *t, enum batch_state became)
 {
 	struct exchange *ex = t->owner;
-	request_settled(ex, durable);
+	request_settled(ex, became);
 	release_answer(ex);
 	exchange_end_if_over(ex);
 }
 
 /* --- the request --- */
 
-static void open_tap(struct exchange *ex, const struct capture_policy *p, bool end)
+static struct tap_facts facts_of(const struct exchange *ex)
 {
-	struct recording *r = &ex->recording;
-	struct tap_facts facts = {
+	return (struct tap_facts){
 		.connection = ex->connection,
 		.ordinal = ex->ordinal,
 		.epoch = ex->epoch,
@@ -124,8 +157,14 @@ static void open_tap(struct exchange *ex, const struct capture_policy *p, bool e
 		.client = &ex->client,
 		.listener = ex->listener->name,
 	};
+}
+
+static void open_tap(struct exchange *ex, const struct capture_policy *p, bool end)
+{
+	struct recording *r = &ex->recording;
+	struct tap_facts facts = facts_of(ex);
 	r->tap = tap_open(ex->desk->taps, &ex->arena, p, &facts, ex->request, end, ex, settled);
-	r->request_shut = waits(p->durable, ex);
+	r->request_shut = r->tap->awaited = waits(p->durable, ex);
 	r->answer_shut = r->request_shut && p->acknowledge == ACKNOWLEDGE_OUTCOME;
 }
 
@@ -134,19 +173,31 @@ enum recording_verdict recording_begin(struct exchange *ex, bool end)
 	const struct capture_policy *p = ex->plan->capture;
 	if (!p || ex->arm != ARM_SOURCE || !ex->desk->taps)
 		return RECORDING_NOT;
-	if (ex->request->tunnel)
-		return RECORDING_TUNNEL;
+	if (p->skips && skips_have(p->skips, ex->request)) {
+		taps_skip(ex->desk->taps, is_write(ex));
+		return RECORDING_NOT;
+	}
+	if (ex->request->tunnel) {
+		ex->recording.tunnel = p->tunnels == TUNNELS_FORWARD;
+		return ex->recording.tunnel ? RECORDING_NOT : RECORDING_TUNNEL;
+	}
 	enum recording_verdict v = ask_journal(ex, p);
 	if (v == RECORDING_BEGUN)
 		open_tap(ex, p, end);
 	return v;
 }
 
+/* NULL: there is none, or no plan has it any more. */
+static const char *node_name(const struct exchange *ex)
+{
+	return ex->node && ex->node->node ? ex->node->node->name : NULL;
+}
+
 void recording_answer(struct exchange *ex, const struct msg *m, bool end)
 {
 	struct recording *r = &ex->recording;
 	r->tap->like.attempts = ex->attempt_n;
-	tap_answer(r->tap, m, end, r->released_ns, ex->node ? ex->node->node->name : NULL);
+	tap_answer(r->tap, m, end, r->released_ns, node_name(ex));
 }
 
 /* A part of a request that waits as a whole is nothing that a cluster acts on. */
@@ -177,8 +228,7 @@ void recording_tell(struct exchange *ex)
 		.released_mono_ns = r->released_ns,
 		.answered_mono_ns = ex->answered_ns,
 	};
-	tap_outcome(r->tap, o, ex->node ? ex->node->node->name : NULL,
-		    ex->why ? err_word((enum err)ex->why) : NULL);
+	tap_outcome(r->tap, o, node_name(ex), ex->why ? err_word((enum err)ex->why) : NULL);
 }
 
 void recording_drop(struct exchange *ex)
@@ -189,8 +239,19 @@ void recording_drop(struct exchange *ex)
 	*r = (struct recording){ 0 };
 }
 
+/* Where it went to no node nothing is missing. */
+static void end_tunnel(struct exchange *ex)
+{
+	struct tap_facts facts = facts_of(ex);
+	if (ex->attempt_n)
+		taps_tunnel(ex->desk->taps, &facts, ex->began_ns, ex->request_bytes,
+			    ex->answer_bytes);
+}
+
 void recording_end(struct exchange *ex)
 {
+	if (ex->recording.tunnel)
+		end_tunnel(ex);
 	if (!ex->recording.tap)
 		return;
 	recording_tell(ex);

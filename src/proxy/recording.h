@@ -15,20 +15,22 @@ struct recording {
 	bool request_shut;    /* what is left of the request waits */
 	bool answer_shut;     /* the end of the answer waits */
 	bool told;	      /* the outcome was recorded */
+	bool forgone;	      /* it passes without a whole record, and was counted */
 	uint64_t released_ns; /* when the request's end could go; 0: it did not wait, or still does
 			       */
 	/* What has come of an answer and waits. */
 	struct msg *head; /* NULL: it has gone, or has not come */
 	struct chain body;
 	struct msg *trailers;
-	bool over; /* nothing more comes */
+	bool over;   /* nothing more comes */
+	bool tunnel; /* nothing is recorded, and a gap is to tell of it */
 };
 
 enum recording_verdict {
 	RECORDING_NOT, /* it passes as it is */
 	RECORDING_BEGUN,
 	RECORDING_REFUSED, /* the log cannot take it */
-	RECORDING_TUNNEL,  /* it cannot be recorded */
+	RECORDING_TUNNEL,  /* it cannot be recorded, and must not pass */
 };
 
 /*

@@ -312,9 +312,16 @@ static bool is_newly_drained(const struct worker *w)
 	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
 }
 
+/* The last client's farewell was recorded behind what was handed over: no other turn comes. */
+static bool is_to_hand_over(const struct worker *w)
+{
+	return w->stopping && w->config.taps && w->config.taps->feed.open;
+}
+
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
-	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk))
+	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk) ||
+	    is_to_hand_over(w))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
 	if (desk_has_waiting(&w->desk) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)

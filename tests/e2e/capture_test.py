@@ -12,35 +12,13 @@ import sys
 
 import pytest
 import requests
+from capture_stage import capture, exchanges, kept, make_captured, recorded, refused
 from stage import ROOT, read_head, serves, until
 
 
 @pytest.fixture
 def captured(make_balancer, clusters, backend, tmp_path):
     return make_captured(make_balancer, clusters, backend, tmp_path)
-
-
-def make_captured(make_balancer, clusters, backend, tmp_path, more="", **others):
-    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
-                             more=f"profile: opensearch\ncapture: {{ directory: {tmp_path}/capture, "
-                                  f"segment: 2MiB{more} }}", **others)
-    balancer.log_directory = tmp_path / "capture"
-    return balancer
-
-
-def capture(balancer, *words, check=True):
-    return subprocess.run([balancer.program, "capture", *words, "--directory", balancer.log_directory],
-                          capture_output=True, text=True, check=check)
-
-
-def exchanges(balancer, *words):
-    return [json.loads(line) for line in capture(balancer, "cat", "-o", "json", *words).stdout.splitlines()]
-
-
-def recorded(balancer, n, *words):
-    """Reads are written in a while."""
-    until(lambda: len(exchanges(balancer)) >= n, what=f"{n} exchanges")
-    return exchanges(balancer, *words)
 
 
 def test_what_goes_to_the_source_is_recorded(captured):
@@ -100,11 +78,6 @@ def test_an_upgrade_is_refused(captured):
         c.sendall(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         head = read_head(c)[0]
     assert head.startswith(b"HTTP/1.1 501 ") and b"capture_tunnel" in head
-
-
-def refused(balancer):
-    answer = requests.put(f"{balancer.source}/books/_doc/refused", data=b"{}", timeout=10)
-    return answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"
 
 
 def test_no_write_passes_while_the_log_is_gone(captured, clusters):
@@ -215,17 +188,14 @@ def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
     assert "capture  unavailable: No such file or directory" in balancer.command("status").stdout
 
 
-def kept(balancer):
-    return sorted(f.name for f in balancer.log_directory.glob("*.capture"))
-
-
 def test_the_oldest_segments_are_taken_away(make_balancer, clusters, tmp_path):
     balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", retain: { size: 6MiB }")
     for n in range(12):
         requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
     first, last = kept(balancer)[0], kept(balancer)[-1]
     until(lambda: first not in kept(balancer), 15, "the first to go")
-    assert last in kept(balancer) and sum(f.stat().st_blocks * 512 for f in balancer.log_directory.glob("*.capture")) < 9e6
+    until(lambda: sum(f.stat().st_blocks * 512 for f in balancer.log_directory.glob("*.capture")) < 9e6, 15)
+    assert last in kept(balancer)
     seen = exchanges(balancer)
     assert seen[-1]["path"] == "/books/_doc/11" and len(seen) < 12
     assert capture(balancer, "verify").returncode == 0
@@ -242,3 +212,21 @@ def test_nothing_is_written_beyond_the_limit(make_balancer, clusters, tmp_path):
     for name in kept(balancer)[:-1]:
         (balancer.log_directory / name).unlink()
     until(lambda: not refused(balancer), 15, "room")
+
+
+def test_a_cluster_that_answers_early_is_recorded(make_balancer, clusters, make_node, backend, tmp_path):
+    """Its answer is whole before the request is: what waits for the log has nobody to go to then."""
+
+    def serve(connection):
+        while read_head(connection)[0]:
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+
+    node = make_node(serve)
+    balancer = make_captured(make_balancer, [node, clusters[1]], backend, tmp_path)
+    for n in range(3):
+        with socket.create_connection((balancer.address, 9201), 10) as c:
+            c.sendall(b"PUT /books/_doc/%d HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" % n + b"x" * 100_000)
+            assert read_head(c)[0].startswith(b"HTTP/1.1 413 ")
+    seen = until(lambda: len(done := [e for e in exchanges(balancer) if e["outcome"] != "unknown"]) == 3 and done)
+    assert {(e["status"], e["outcome"]) for e in seen} == {(413, "rejected")}
+    assert balancer.is_up()

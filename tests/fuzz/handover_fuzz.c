@@ -14,16 +14,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void drop(struct handover *h)
-{
-	free(h->holdings.sockets);
-	free(h->holdings.locks);
-	if (h->holdings.board)
-		munmap(h->holdings.board, sizeof *h->holdings.board);
-	if (h->holdings.tickets)
-		munmap(h->holdings.tickets, sizeof *h->holdings.tickets);
-}
-
 static void must_have_ends(const struct handover *h)
 {
 	must(memchr(h->program, 0, sizeof h->program));
@@ -44,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must_have_ends(&h);
 	else
 		must(error[0] && memchr(error, 0, sizeof error));
-	drop(&h);
+	holdings_disown(&h.holdings);
 	must(fcntl(fd, F_GETFD) >= 0);
 	close(fd);
 	return 0;

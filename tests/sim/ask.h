@@ -10,6 +10,7 @@
 #include "sim/deed.h"
 
 #include "proxy/plan.h"
+#include "sim/ledger.h"
 
 struct server;
 struct client;
@@ -72,6 +73,7 @@ struct ask {
 	uint64_t request_heard; /* bytes of its body that have */
 	enum ask_outcome outcome;
 	unsigned status;
+	struct entry entry; /* in the capture log */
 };
 
 /* `last`: of its connection. */

@@ -135,7 +135,7 @@ static void time_to_leave(struct timer *t)
 
 /* --- hearing --- */
 
-static void answer_head(struct reader *r)
+static void answer_head(struct hearer *r)
 {
 	struct client *c = client_of(r, reader);
 	struct ask *a = awaited(c);
@@ -147,12 +147,12 @@ static void answer_head(struct reader *r)
 	if (r->status < 200 && r->status != 101)
 		c->interims++;
 	if (r->status == 101) {
-		reader_pass(r);
+		hearer_pass(r);
 		say_tunnel(c, a);
 	}
 }
 
-static void answer_end(struct reader *r)
+static void answer_end(struct hearer *r)
 {
 	struct client *c = client_of(r, reader);
 	struct ask *a = awaited(c);
@@ -160,7 +160,7 @@ static void answer_end(struct reader *r)
 	c->answered_n++;
 	c->answered_ms = now_ms(c);
 	c->interims = 0;
-	c->told_to_close = reader_closes(r) || ask_must_close(a);
+	c->told_to_close = hearer_closes(r) || ask_must_close(a);
 	if (c->promised == a && (c->told_to_close || !c->sends_anyway)) {
 		c->promised = NULL;
 		c->told_to_close = true;
@@ -173,14 +173,14 @@ static void answer_end(struct reader *r)
 	go_on(c);
 }
 
-static void answer_raw(struct reader *r, const uint8_t *bytes, size_t n)
+static void answer_raw(struct hearer *r, const uint8_t *bytes, size_t n)
 {
 	struct client *c = client_of(r, reader);
 	judge_echo(c->world, awaited(c), c->tunnel_n, bytes, n);
 	c->tunnel_n += n;
 }
 
-static const struct reader_user reader_user = {
+static const struct hearer_user hearer_user = {
 	.head = answer_head,
 	.end = answer_end,
 	.raw = answer_raw,
@@ -189,7 +189,7 @@ static const struct reader_user reader_user = {
 static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 {
 	struct client *c = client_of(p, peer);
-	reader_feed(&c->reader, bytes, n);
+	hearer_feed(&c->reader, bytes, n);
 	judge_readable(c->world, &c->reader, "a client");
 	if (c->leaving == LEAVES_BY_ANSWER && p->heard_n >= c->leaves_after)
 		leave(c);
@@ -309,7 +309,7 @@ void client_open(struct client *c, struct world *w, unsigned number)
 	*c = (struct client){ .world = w, .number = number };
 	c->peer.pace = world_pace(w);
 	make_script(c, &w->dice, &w->temper);
-	reader_open(&c->reader, &reader_user, true);
+	hearer_open(&c->reader, &hearer_user, true);
 	timer_init(&c->start, start);
 	timer_init(&c->knock, nobody_opens);
 	timer_init(&c->think, thought);
@@ -320,6 +320,6 @@ void client_open(struct client *c, struct world *w, unsigned number)
 
 void client_close(struct client *c)
 {
-	reader_close(&c->reader);
+	hearer_close(&c->reader);
 	timer_clear(&c->start);
 }

@@ -8,7 +8,7 @@
 
 #include "sim/ask.h"
 #include "sim/peer.h"
-#include "sim/reader.h"
+#include "sim/hearer.h"
 #include "sim/temper.h"
 
 struct world;
@@ -25,7 +25,7 @@ struct client {
 	struct world *world;
 	unsigned number;
 	struct peer peer;
-	struct reader reader;
+	struct hearer reader;
 	unsigned listener;
 	struct ask asks[SIM_ASKS_MAX];
 	unsigned ask_n;

@@ -270,20 +270,20 @@ void judge_word(const struct world *w, unsigned worker, const struct node_state 
 
 /* --- what a node sees --- */
 
-static void judge_hop_fields(const struct world *w, const struct reader *r)
+static void judge_hop_fields(const struct world *w, const struct hearer *r)
 {
 	static const char *const fields[] = { "X-Hop", "Keep-Alive", "TE", "Proxy-Connection",
 					      "X-Crossfade-Cluster" };
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (reader_count(&r->head, fields[i]))
+		if (hearer_count(&r->head, fields[i]))
 			judge_fail(w, "plain HTTP", "%s was passed on", fields[i]);
 }
 
 static void judge_request_framing(const struct world *w, const struct ask *a,
-				  const struct reader *r)
+				  const struct hearer *r)
 {
-	const char *length = reader_field(&r->head, "Content-Length");
-	const char *coding = reader_field(&r->head, "Transfer-Encoding");
+	const char *length = hearer_field(&r->head, "Content-Length");
+	const char *coding = hearer_field(&r->head, "Transfer-Encoding");
 	bool right = true;
 	if (a->flaw)
 		return;
@@ -310,18 +310,18 @@ static bool is_right_host(const struct world *w, const struct server *s, const c
 }
 
 static void judge_request_fields(const struct world *w, const struct server *s, const struct ask *a,
-				 const struct reader *r)
+				 const struct hearer *r)
 {
-	const char *host = reader_field(&r->head, "Host");
-	const char *from = reader_field(&r->head, "X-Forwarded-For");
-	const char *trace = reader_field(&r->head, "traceparent");
+	const char *host = hearer_field(&r->head, "Host");
+	const char *from = hearer_field(&r->head, "X-Forwarded-For");
+	const char *trace = hearer_field(&r->head, "traceparent");
 	const char *begins = a->relayed && !a->flaw ? "192.0.2.1, 192.0.2.2, 10.0.0." : "10.0.0.";
 	if (!host || !is_right_host(w, s, host) || !from ||
 	    strncmp(from, begins, strlen(begins)) != 0 || !trace || strlen(trace) != 55)
 		judge_fail(w, "plain HTTP", "request %llu has Host %s, from %s, trace %s",
 			   number(a->id), host, from, trace);
 	if (r->minor != 1 || (!a->flaw && strcmp(r->method, a->method) != 0) ||
-	    (reader_count(&r->head, "Expect") == 1) != a->expects)
+	    (hearer_count(&r->head, "Expect") == 1) != a->expects)
 		judge_fail(w, "plain HTTP", "request %llu has another first line or expectation",
 			   number(a->id));
 	judge_hop_fields(w, r);
@@ -350,9 +350,9 @@ static void judge_repeated(struct world *w, struct ask *a)
 		a->deed.fate = FATE_WHOLE;
 }
 
-struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r)
+struct ask *judge_reached(struct world *w, struct server *s, const struct hearer *r)
 {
-	const char *field = reader_field(&r->head, "X-Request-Id");
+	const char *field = hearer_field(&r->head, "X-Request-Id");
 	uint64_t id = strncmp(r->target, "/r/", 3) == 0 ? strtoull(r->target + 3, NULL, 10) : 0;
 	struct ask *a = world_ask(w, id);
 	if (!a || !field || strtoull(field, NULL, 10) != id)
@@ -375,13 +375,13 @@ struct ask *judge_reached(struct world *w, struct server *s, const struct reader
 
 static bool are_trailers(const struct text *t, bool expected, uint64_t id)
 {
-	const char *sum = reader_field(t, "X-Sum"), *empty = reader_field(t, "X-Empty");
+	const char *sum = hearer_field(t, "X-Sum"), *empty = hearer_field(t, "X-Empty");
 	if (!expected)
 		return t->n == 0;
 	return sum && strtoull(sum, NULL, 10) == id && empty && !*empty;
 }
 
-void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
+void judge_arrived(struct world *w, struct ask *a, const struct hearer *r)
 {
 	a->arrived = true;
 	if (a->flaw || (a->too_large && !a->upgrades))
@@ -396,6 +396,7 @@ void judge_arrived(struct world *w, struct ask *a, const struct reader *r)
 	if (!a->sent)
 		judge_fail(w, "bytes are equal", "request %llu arrived before it was sent",
 			   number(a->id));
+	ledger_arrived(w, a);
 }
 
 void judge_abandoned(const struct world *w, const struct ask *a)
@@ -430,10 +431,10 @@ static bool may_be_retired(const struct world *w, const struct client *c)
 }
 
 /* A node's farewell may meet the next request on its way: it looks like an answer to that. */
-static bool is_made_here(const struct reader *r)
+static bool is_made_here(const struct hearer *r)
 {
-	return reader_count(&r->head, "X-Crossfade-Error") > 0 ||
-	       reader_count(&r->head, "X-Farewell") > 0;
+	return hearer_count(&r->head, "X-Crossfade-Error") > 0 ||
+	       hearer_count(&r->head, "X-Farewell") > 0;
 }
 
 static void judge_interim(const struct world *w, const struct client *c, const struct ask *a)
@@ -444,9 +445,9 @@ static void judge_interim(const struct world *w, const struct client *c, const s
 }
 
 void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
-		       const struct reader *r)
+		       const struct hearer *r)
 {
-	const char *field = reader_field(&r->head, "X-Answer-For");
+	const char *field = hearer_field(&r->head, "X-Answer-For");
 	if (a)
 		a->heard = true;
 	else
@@ -479,6 +480,8 @@ static unsigned due_here(const struct ask *a)
 		return a->flaw->status;
 	if (a->too_large && !a->upgrades)
 		return 413;
+	if (a->upgrades && a->entry.recorded)
+		return 501;
 	switch (a->deed.fate) {
 	case FATE_RESET_BEFORE:
 	case FATE_FIN_BEFORE:
@@ -506,7 +509,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	case 502:
 		return !is_harmless(w);
 	case 503:
-		return t->deserts || t->crashes || t->ending == ENDING_ABORT ||
+		return t->ails || t->reboots || t->deserts || t->crashes ||
+		       t->ending == ENDING_ABORT ||
 		       /* Silent nodes keep a place for long, each after the other, or for who has
 			  left. */
 		       (t->share && (t->hasty || t->ill));
@@ -517,25 +521,25 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	}
 }
 
-static void judge_made_here(const struct world *w, const struct ask *a, const struct reader *r)
+static void judge_made_here(const struct world *w, const struct ask *a, const struct hearer *r)
 {
 	unsigned due = due_here(a);
 	bool failed_first = r->status >= 502 && a->too_large && a->deed.fate != FATE_WHOLE;
 	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
 	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, r->status))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
-			   number(a->id), r->status, reader_field(&r->head, "X-Crossfade-Error"),
+			   number(a->id), r->status, hearer_field(&r->head, "X-Crossfade-Error"),
 			   due);
 	if (a->flaw && !a->flaw->in_body && a->reached_n)
 		judge_fail(w, "plain HTTP", "request %llu is none, and reached a node",
 			   number(a->id));
 }
 
-static void judge_whole_body(const struct world *w, const struct ask *a, const struct reader *r)
+static void judge_whole_body(const struct world *w, const struct ask *a, const struct hearer *r)
 {
 	const struct deed *d = &a->deed;
 	uint64_t n = deed_body_n(d, a);
-	const char *length = reader_field(&r->head, "Content-Length");
+	const char *length = hearer_field(&r->head, "Content-Length");
 	bool trailers = d->trailers && a->minor == 1;
 	if (!r->equal || r->body_n != n)
 		judge_fail(w, "bytes are equal", "answer %llu: %llu bytes of %llu%s", number(a->id),
@@ -550,7 +554,7 @@ static void judge_whole_body(const struct world *w, const struct ask *a, const s
 		judge_fail(w, "plain HTTP", "answer %llu to HTTP/1.0 is chunked", number(a->id));
 }
 
-static void judge_from_node(const struct world *w, const struct ask *a, const struct reader *r)
+static void judge_from_node(const struct world *w, const struct ask *a, const struct hearer *r)
 {
 	const struct deed *d = &a->deed;
 	if (a->flaw || d->fate != FATE_WHOLE || !a->reached_n)
@@ -562,20 +566,20 @@ static void judge_from_node(const struct world *w, const struct ask *a, const st
 	judge_whole_body(w, a, r);
 }
 
-static void judge_closing(const struct world *w, const struct ask *a, const struct reader *r)
+static void judge_closing(const struct world *w, const struct ask *a, const struct hearer *r)
 {
 	bool last = a->closes || (a->flaw && a->flaw->status == r->status);
-	if (last && a->minor == 1 && !reader_closes(r))
+	if (last && a->minor == 1 && !hearer_closes(r))
 		judge_fail(w, "plain HTTP", "answer %llu does not say that it is the last",
 			   number(a->id));
-	if (a->dismissed && a->minor == 1 && !reader_closes(r))
+	if (a->dismissed && a->minor == 1 && !hearer_closes(r))
 		judge_fail(w, "a stop ends", "answer %llu of a retired worker is not the last",
 			   number(a->id));
-	if (is_calm(w) && reader_closes(r) && !ask_may_close(a) && !may_be_retired(w, a->client))
+	if (is_calm(w) && hearer_closes(r) && !ask_may_close(a) && !may_be_retired(w, a->client))
 		judge_fail(w, "one answer", "answer %llu closes without a reason", number(a->id));
 }
 
-void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r)
+void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct hearer *r)
 {
 	(void)c;
 	bool here = is_made_here(r);
@@ -586,6 +590,11 @@ void judge_answer(struct world *w, const struct client *c, struct ask *a, const 
 	judge_closing(w, a, r);
 	a->outcome = here ? ASK_MADE_HERE : ASK_ANSWERED;
 	a->status = r->status;
+	const char *why = hearer_field(&r->head, "X-Crossfade-Error");
+	if (!here)
+		ledger_answered(w, a);
+	else if (why && strcmp(why, "capture_unavailable") == 0)
+		ledger_refused(w, a);
 }
 
 void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes,
@@ -664,7 +673,7 @@ void judge_finished(struct world *w, struct client *c)
 	if (c->reader.state == READ_RAW)
 		judge_tunnel_end(w, c);
 	else
-		reader_finish(&c->reader);
+		hearer_finish(&c->reader);
 	lose_rest(w, c);
 }
 
@@ -676,7 +685,7 @@ void judge_broken(struct world *w, struct client *c)
 
 /* --- and everybody --- */
 
-void judge_readable(const struct world *w, const struct reader *r, const char *who)
+void judge_readable(const struct world *w, const struct hearer *r, const char *who)
 {
 	if (r->state == READ_BAD)
 		judge_fail(w, "plain HTTP", "%s gets %s", who, r->bad);

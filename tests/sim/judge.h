@@ -41,7 +41,7 @@
 
 #include "proxy/board.h"
 #include "sim/ask.h"
-#include "sim/reader.h"
+#include "sim/hearer.h"
 #include "sim/temper.h"
 
 struct world;
@@ -100,8 +100,8 @@ void judge_word(const struct world *w, unsigned worker, const struct node_state 
 /* --- what a node sees --- */
 
 /* A request's head. Gives what it was. */
-struct ask *judge_reached(struct world *w, struct server *s, const struct reader *r);
-void judge_arrived(struct world *w, struct ask *a, const struct reader *r);
+struct ask *judge_reached(struct world *w, struct server *s, const struct hearer *r);
+void judge_arrived(struct world *w, struct ask *a, const struct hearer *r);
 /* The balancer has left the node, which has all of it and has not answered. */
 void judge_abandoned(const struct world *w, const struct ask *a);
 /* A head has come; `present` is what has not been answered yet. */
@@ -112,8 +112,8 @@ void judge_uninvited(const struct world *w, const struct ask *last);
 /* --- what a client sees --- */
 
 void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
-		       const struct reader *r);
-void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct reader *r);
+		       const struct hearer *r);
+void judge_answer(struct world *w, const struct client *c, struct ask *a, const struct hearer *r);
 void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint8_t *bytes,
 		size_t n);
 /* FIN, or a reset: what has no answer gets none any more. */
@@ -122,7 +122,7 @@ void judge_broken(struct world *w, struct client *c);
 
 /* --- and everybody --- */
 
-void judge_readable(const struct world *w, const struct reader *r, const char *who);
+void judge_readable(const struct world *w, const struct hearer *r, const char *who);
 /* After every worker has had a turn. */
 void judge_round(struct world *w);
 void judge_nothing(const struct world *w, const char *what, uint64_t n);

@@ -1,6 +1,6 @@
 /*
- * sim FIRST COUNT [-v]: whole workers on the simulator, COUNT seeds from FIRST on. The first seed
- * that breaks an invariant ends it, with status 1. -v prints all that happens.
+ * sim FIRST COUNT [-v] [-d DECEIT]: whole workers on the simulator, COUNT seeds from FIRST on. The
+ * first seed that breaks an invariant ends it, with status 1. -v prints all that happens.
  */
 
 #include <signal.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,14 +21,44 @@
 #define TWICE_EVERY 50
 #define JOBS_MAX 16
 
-static void run_seed(uint64_t seed, bool verbose)
+/* What is asked for. */
+struct wanted {
+	uint64_t first, end;
+	bool verbose;
+	struct deceit deceit;
+};
+
+static void run_here(uint64_t seed, const struct wanted *a)
 {
 	alarm(PATIENCE_S);
-	uint64_t trace = world_run(seed, verbose);
-	if (seed % TWICE_EVERY == 0 && world_run(seed, verbose) != trace) {
+	uint64_t trace = world_run(seed, a->verbose, &a->deceit);
+	if (seed % TWICE_EVERY == 0 && world_run(seed, a->verbose, &a->deceit) != trace) {
 		fprintf(stderr, "seed %llu: equal runs: they are not\n", (unsigned long long)seed);
 		_exit(1);
 	}
+}
+
+/* What a crashed process had goes with a process of its own. */
+static void run_seed(uint64_t seed, const struct wanted *a)
+{
+	int status;
+	if (!world_leaks(seed)) {
+		run_here(seed, a);
+		return;
+	}
+	alarm(2 * PATIENCE_S);
+	fflush(NULL);
+	pid_t pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run_here(seed, a);
+		fflush(NULL);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	if (status)
+		_exit(1);
 }
 
 /* --- several processes, so that one that dies is survived by somebody who says its seed --- */
@@ -37,7 +68,7 @@ struct job {
 	volatile uint64_t *at; /* shared with it: the seed that it is at */
 };
 
-static struct job start(uint64_t first, uint64_t end, unsigned step)
+static struct job start(const struct wanted *a, uint64_t first, unsigned step)
 {
 	struct job j = { .at = mmap(NULL, sizeof *j.at, PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
@@ -47,8 +78,9 @@ static struct job start(uint64_t first, uint64_t end, unsigned step)
 	must(j.pid >= 0);
 	if (j.pid)
 		return j;
-	for (*j.at = first; *j.at < end; *j.at += step)
-		run_seed(*j.at, false);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (*j.at = first; *j.at < a->end; *j.at += step)
+		run_seed(*j.at, a);
 	_exit(0);
 }
 
@@ -70,13 +102,13 @@ static void stop(const struct job *jobs, unsigned n, unsigned but)
 			kill(jobs[i].pid, SIGKILL);
 }
 
-static bool run_seeds(uint64_t first, uint64_t end)
+static bool run_seeds(const struct wanted *a)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n = cores < 1 ? 1 : cores > JOBS_MAX ? JOBS_MAX : (unsigned)cores;
 	struct job jobs[JOBS_MAX];
 	for (unsigned i = 0; i < n; i++)
-		jobs[i] = start(first + i, end, n);
+		jobs[i] = start(a, a->first + i, n);
 	for (unsigned left = n; left > 0; left--) {
 		int status;
 		unsigned i = await(jobs, n, &status);
@@ -90,21 +122,60 @@ static bool run_seeds(uint64_t first, uint64_t end)
 	return true;
 }
 
+/* What is broken on purpose: the judge is to notice. */
+static const struct {
+	const char *name;
+	struct deceit deceit;
+} deceits[] = {
+	{ "syncs-nothing", { .disk = SIM_DISK_SYNCS_NOTHING } },
+	{ "repeats-syncs", { .disk = SIM_DISK_REPEATS_SYNCS } },
+	{ "forgets-names", { .disk = SIM_DISK_FORGETS_NAMES } },
+	{ "cuts-nothing", { .disk = SIM_DISK_CUTS_NOTHING } },
+	{ "releases-early", { .releases_early = true } },
+	{ "acknowledges-early", { .acknowledges_early = true } },
+};
+
+static bool find_deceit(const char *name, struct deceit *to)
+{
+	for (size_t i = 0; i < sizeof deceits / sizeof *deceits; i++)
+		if (strcmp(name, deceits[i].name) == 0) {
+			*to = deceits[i].deceit;
+			return true;
+		}
+	return false;
+}
+
+static bool read_arguments(int argc, char **argv, struct wanted *a)
+{
+	if (argc < 3)
+		return false;
+	a->first = strtoull(argv[1], NULL, 10);
+	a->end = a->first + strtoull(argv[2], NULL, 10);
+	for (int i = 3; i < argc; i++) {
+		if (strcmp(argv[i], "-v") == 0)
+			a->verbose = true;
+		else if (strcmp(argv[i], "-d") != 0 || ++i == argc ||
+			 !find_deceit(argv[i], &a->deceit))
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
-		fprintf(stderr, "usage: sim FIRST COUNT [-v]\n");
+	struct wanted a = { 0 };
+	if (!read_arguments(argc, argv, &a)) {
+		fprintf(stderr, "usage: sim FIRST COUNT [-v] [-d DECEIT]\n");
 		return 2;
 	}
-	uint64_t first = strtoull(argv[1], NULL, 10), count = strtoull(argv[2], NULL, 10);
-	if (argc > 3 && strcmp(argv[3], "-v") == 0) {
+	if (a.verbose) {
 		setlinebuf(stdout);
-		for (uint64_t s = first; s < first + count; s++)
-			run_seed(s, true);
+		for (uint64_t s = a.first; s < a.end; s++)
+			run_seed(s, &a);
 		return 0;
 	}
-	if (!run_seeds(first, first + count))
+	if (!run_seeds(&a))
 		return 1;
-	printf("%llu seeds clean\n", (unsigned long long)count);
+	printf("%llu seeds clean\n", (unsigned long long)(a.end - a.first));
 	return 0;
 }

@@ -5,6 +5,8 @@
 
 /* Timers count whole milliseconds, and one may have fired just now. */
 #define SLACK_MS 2
+/* Two waits for a healthy disk. */
+#define LOG_MS 100
 /* For bytes that a node takes slowly: all its naps, and more. */
 #define CLIENTLESS_MS 60000
 
@@ -61,6 +63,10 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 		since_ms = h->went_on_ms;
 	if (since_ms < a->again_ms)
 		since_ms = a->again_ms;
+	if (ledger_must_wait(a) && (w->temper.ails || a->entry.policy.gate == GATE_PIECE))
+		return UINT64_MAX;
+	if (ledger_must_wait(a))
+		since_ms += LOG_MS + 4 * w->temper.commit_ms;
 	return since_ms + a->deed.delay_ms;
 }
 
@@ -126,7 +132,8 @@ static void judge_stopping(const struct world *w, unsigned i, struct hand *h)
 {
 	if (!h->worker || h->stalled || !is_past(w, h->went_on_ms))
 		return;
-	if (w->aborting && is_past(w, w->aborting_ms))
+	/* What was recorded is written first, and its disk may be slow. */
+	if (w->aborting && !w->store && is_past(w, w->aborting_ms))
 		judge_fail(w, "a stop ends", "worker %u goes on though it is to break off", i);
 	if (!w->stopping || clients_of(h) || requests_of(h))
 		return;
@@ -198,4 +205,6 @@ void moment_is_over(struct world *w)
 	for (unsigned i = 0; i < w->hand_n; i++)
 		judge_stopping(w, i, &w->hands[i]);
 	judge_plan(w);
+	if (w->store)
+		ledger_moment(w);
 }

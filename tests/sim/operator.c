@@ -166,6 +166,11 @@ static void time_to_hand_over(struct timer *t)
 	struct world *w = o->world;
 	if (w->stopping)
 		return;
+	/* There is no process to be followed. */
+	if (w->weather.down) {
+		set_timer(o, t, 1100);
+		return;
+	}
 	switch (o->steps++) {
 	case 0:
 		world_hand_over(w);
@@ -221,5 +226,6 @@ void operator_rest(struct operator* o)
 	timer_clear(&o->revive);
 	timer_clear(&o->handover);
 	revive(o);
+	weather_rest(&o->world->weather);
 	plans_settle(o->world);
 }

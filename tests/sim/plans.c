@@ -20,6 +20,7 @@ struct plan_page {
 	struct plan_pins pins[SIM_WORKERS_MAX]; /* of all processes */
 	struct range everybody;
 	struct networks override_allow;
+	struct capture_policy policy;
 };
 
 static const char *const arm_names[ARMS] = { "source", "target" };
@@ -119,6 +120,9 @@ static struct plan_page *write_page(struct world *w)
 			(struct sticky){ STICKY_HEADER, NAME_OTHER, SPAN("X-User"), w->seed };
 	if (w->temper.names && w->temper.obeys)
 		p->plan.override_allow = &p->override_allow;
+	p->policy = w->plans.policy;
+	if (w->temper.records)
+		p->plan.capture = &p->policy;
 	p->everybody = (struct range){ 0, (network_place)-1 };
 	p->override_allow = (struct networks){ &p->everybody, 1 };
 	write_listeners(w, p);
@@ -145,10 +149,31 @@ static void publish(struct world *w, enum occasion why)
 
 /* --- changing --- */
 
+static void roll_policy(struct world *w)
+{
+	static const enum capture_durable durables[] = { DURABLE_WRITES, DURABLE_WRITES,
+							 DURABLE_WRITES, DURABLE_ALL,
+							 DURABLE_NONE };
+	struct dice *d = &w->scribal;
+	w->plans.policy = (struct capture_policy){
+		.durable = dice_pick(d, durables),
+		.gate = dice_says(d, 700) ? GATE_END : GATE_PIECE,
+		.acknowledge = dice_says(d, 700) ? ACKNOWLEDGE_OUTCOME : ACKNOWLEDGE_ANSWER,
+		.unavailable = dice_says(d, 500) ? UNAVAILABLE_REFUSE : UNAVAILABLE_FORWARD,
+		.answers = (enum capture_answers)dice_roll(d, ANSWERS_HEADS + 1),
+	};
+	if (w->temper.deceit.releases_early)
+		w->plans.policy.durable = DURABLE_NONE;
+	if (w->temper.deceit.acknowledges_early)
+		w->plans.policy.acknowledge = ACKNOWLEDGE_ANSWER;
+}
+
 static void tune(struct world *w)
 {
 	struct plans *p = &w->plans;
 	struct dice *d = &w->dice;
+	if (w->temper.tunes && w->temper.records)
+		roll_policy(w);
 	if (w->temper.tunes) {
 		p->turns = dice_says(d, 500);
 		p->share = w->temper.share ? (unsigned)dice_between(d, 1, 3) : 0;
@@ -183,6 +208,8 @@ void plans_open(struct world *w)
 				   dice_says(&w->dice, w->temper.deserts ? 200 : 600);
 			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
 		}
+	if (w->temper.records)
+		roll_policy(w);
 	tune(w);
 	publish(w, LOOKED_UP);
 }
@@ -297,6 +324,13 @@ bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigne
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)
 {
 	return p->names[arm][node];
+}
+
+void plans_forget_pins(struct world *w)
+{
+	for (unsigned i = 0; i < w->plans.page_n; i++)
+		for (unsigned j = 0; !w->plans.pages[i]->poisoned && j < SIM_WORKERS_MAX; j++)
+			atomic_store(&w->plans.pages[i]->pins[j].n, 0);
 }
 
 /* --- an end --- */

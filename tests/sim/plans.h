@@ -32,7 +32,8 @@ struct plans {
 	/* As the next plan has them. */
 	uint32_t clients_max;	/* of each listener; 0: any number */
 	unsigned share, ejects; /* of clusters */
-	bool turns;		/* nodes take turns; else the least busy one is next */
+	struct capture_policy policy;
+	bool turns; /* nodes take turns; else the least busy one is next */
 	struct plan_page *pages[SIM_PLANS_MAX]; /* owned */
 	unsigned page_n;
 };
@@ -56,6 +57,8 @@ void plans_settle(struct world *w);
 bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door);
 /* As plans have it: "source-0.example:9200". */
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node);
+/* All processes have crashed: nothing of theirs holds a plan. */
+void plans_forget_pins(struct world *w);
 /* Poisons what is in nobody's hands any more. */
 void plans_sweep(struct world *w);
 /* All but the newest must be poisoned, and nothing was written there since. */

@@ -11,7 +11,7 @@
 /* A connection of the balancer's to this node, and the request on it. */
 struct visit {
 	struct peer peer;
-	struct reader reader;
+	struct hearer reader;
 	struct server *server;
 	unsigned door; /* by which it came */
 	struct list link;
@@ -115,7 +115,7 @@ static void say_answer(struct visit *v)
 	struct deed *d = &a->deed;
 	deed_write_head(d, a, &v->peer.out);
 	if (d->tunnel) {
-		reader_pass(&v->reader);
+		hearer_pass(&v->reader);
 		say(v);
 	} else if (d->both_ways && !v->request_over) {
 		deed_write_body(d, a, dice_of(v), &v->peer.out, 0, d->body_n / 2);
@@ -183,7 +183,7 @@ static void idle_is_over(struct timer *t)
 
 /* --- reading --- */
 
-static void request_head(struct reader *r)
+static void request_head(struct hearer *r)
 {
 	struct visit *v = visit_of(r, reader);
 	timer_clear(&v->idle);
@@ -198,7 +198,7 @@ static void request_head(struct reader *r)
 		begin_deed(v);
 }
 
-static void request_body(struct reader *r)
+static void request_body(struct hearer *r)
 {
 	struct visit *v = visit_of(r, reader);
 	if (v->settled && v->ask->deed.slams)
@@ -207,7 +207,7 @@ static void request_body(struct reader *r)
 		begin_deed(v);
 }
 
-static void request_end(struct reader *r)
+static void request_end(struct hearer *r)
 {
 	struct visit *v = visit_of(r, reader);
 	struct ask *a = v->ask;
@@ -223,7 +223,7 @@ static void request_end(struct reader *r)
 }
 
 /* A tunnel is an echo. */
-static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
+static void request_raw(struct hearer *r, const uint8_t *bytes, size_t n)
 {
 	struct visit *v = visit_of(r, reader);
 	uint64_t hang_up_at = v->ask->deed.hang_up_at;
@@ -241,7 +241,7 @@ static void request_raw(struct reader *r, const uint8_t *bytes, size_t n)
 		peer_finish(&v->peer);
 }
 
-static const struct reader_user reader_user = {
+static const struct hearer_user hearer_user = {
 	.head = request_head,
 	.body = request_body,
 	.end = request_end,
@@ -256,7 +256,7 @@ static void heard(struct peer *p, const uint8_t *bytes, size_t n)
 	/* It breaks off, and does not look any more. */
 	if (v->leaves)
 		return;
-	reader_feed(&v->reader, bytes, n);
+	hearer_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
 	if (v->latest)
 		v->latest->request_heard =
@@ -300,7 +300,7 @@ static void drop_visit(struct visit *v)
 {
 	timer_clear(&v->delay);
 	timer_clear(&v->idle);
-	reader_close(&v->reader);
+	hearer_close(&v->reader);
 	list_remove(&v->link);
 	free(v);
 }
@@ -330,7 +330,7 @@ static void open_visit(struct server_door *d, struct sock *sock)
 		v->peer.pace = world_pace(w);
 	timer_init(&v->delay, delay_is_over);
 	timer_init(&v->idle, idle_is_over);
-	reader_open(&v->reader, &reader_user, false);
+	hearer_open(&v->reader, &hearer_user, false);
 	list_add_tail(&s->visits, &v->link);
 	struct peer_means means = { s->io, &w->wheel, &w->dice };
 	peer_accept(&v->peer, &means, &peer_user, sock);

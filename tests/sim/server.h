@@ -12,7 +12,7 @@
 #include "proxy/plan.h"
 #include "sim/ask.h"
 #include "sim/peer.h"
-#include "sim/reader.h"
+#include "sim/hearer.h"
 
 #define SERVER_DOORS 2
 

@@ -88,11 +88,25 @@ void temper_make(struct temper *t, struct dice *d)
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;
 }
 
+void temper_make_log(struct temper *t, struct dice *d)
+{
+	static const unsigned commits_ms[] = { 0, 0, 0, 1, 20, 200 };
+	t->records = dice_says(d, 500);
+	if (!t->records)
+		return;
+	t->ails = dice_says(d, 500);
+	t->sickens = t->ails && dice_says(d, 600);
+	t->forgives = t->ails && dice_says(d, 150);
+	t->reboots = dice_says(d, 400) ? (unsigned)dice_between(d, 1, SIM_REBOOTS_MAX) : 0;
+	t->commit_ms = dice_pick(d, commits_ms);
+}
+
 bool temper_is_harmless(const struct temper *t)
 {
 	const struct sim_faults *f = &t->faults;
 	return !f->reset && !f->refuse && !f->unreachable && !f->accept_error && !t->hasty &&
-	       !t->fickle && !t->crashes && !t->deserts && !t->limits && t->ending != ENDING_ABORT;
+	       !t->ails && !t->reboots && !t->fickle && !t->crashes && !t->deserts && !t->limits &&
+	       t->ending != ENDING_ABORT;
 }
 
 bool temper_is_calm(const struct temper *t)

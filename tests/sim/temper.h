@@ -7,11 +7,14 @@
  */
 
 #include "io/sim.h"
+#include "io/sim_disk.h"
 #include "proxy/plan.h"
 #include "sim/dice.h"
 
-#define SIM_WORKERS_MAX 3 /* of one process */
-#define SIM_PROCESSES_MAX 2
+#define SIM_WORKERS_MAX 3   /* of one process */
+#define SIM_PROCESSES_MAX 5 /* ever */
+#define SIM_REBOOTS_MAX 3
+#define SIM_SLOW_MS_MAX 3000
 #define SIM_NODES_MAX 3
 #define SIM_CLIENTS_MAX 24
 #define SIM_ASKS_MAX 8 /* of one client */
@@ -22,6 +25,18 @@ enum ending {
 	ENDING_EARLY,	 /* they stop in the midst: what is under way is seen through */
 	ENDING_ABORT,	 /* and soon after that, what is left is cut */
 };
+
+/* Something is broken on purpose, and the judge must say so. */
+struct deceit {
+	enum sim_disk_lie disk;
+	bool releases_early;	 /* what is to wait for the log does not */
+	bool acknowledges_early; /* nor does its answer */
+};
+
+static inline bool deceit_is(const struct deceit *d)
+{
+	return d->disk || d->releases_early || d->acknowledges_early;
+}
 
 struct temper {
 	struct sim_faults faults;
@@ -51,9 +66,19 @@ struct temper {
 	bool obeys;	   /* and may */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
+	/* of the capture log */
+	bool records;	    /* there is one */
+	bool ails;	    /* its disk is full, slow or sick at times */
+	bool sickens;	    /* it may fail to keep what it has, and to cut */
+	bool forgives;	    /* its directory may go */
+	unsigned reboots;   /* the machine crashes, and comes back */
+	unsigned commit_ms; /* between syncs */
+	struct deceit deceit;
 };
 
 void temper_make(struct temper *t, struct dice *d);
+/* Of its own dice: what else happens is the same with a log and without. */
+void temper_make_log(struct temper *t, struct dice *d);
 
 /* Nothing befalls the world from outside. */
 bool temper_is_calm(const struct temper *t);

@@ -41,8 +41,9 @@ static void settle_decision(struct watch *t)
 	t->deciding = NULL;
 	if (ex->arm == ARM_NONE)
 		return;
-	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm,
-		      world_ask(t->world, id_of(ex)));
+	struct ask *a = world_ask(t->world, id_of(ex));
+	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm, a);
+	ledger_decided(t->world, t->worker, ex, a);
 	judge_chosen(t->world, ex);
 }
 

@@ -6,11 +6,14 @@
 
 #include "base/bug.h"
 #include "sim/moment.h"
+#include "sim/shelf.h"
 
 /* How long the scripts may take, and then the rest without any disturbance. */
 #define SCRIPTS_MS 60000
 /* The longest timeout is 10,000 s; a few may come one after the other. */
 #define REST_MS 100000000
+/* In which the log, its disk well again, tells what it has to tell. */
+#define LOG_SETTLES_MS 10000
 /* Rounds in which time stands still: far more than there are bytes to move. */
 #define ROUNDS_MAX 3000000
 
@@ -108,9 +111,31 @@ static void turn_worker(struct world *w, unsigned i)
 		close_worker(w, i);
 }
 
-/* Everybody has a turn. */
-static void run_round(struct world *w)
+static bool has_workers(const struct world *w, unsigned process)
 {
+	for (unsigned i = 0; i < w->hand_n; i++)
+		if (w->hands[i].worker && w->hands[i].process == process)
+			return true;
+	return false;
+}
+
+/* Whether any had something to do. */
+static bool turn_scribes(struct world *w)
+{
+	bool any = false;
+	for (unsigned i = 0; w->store && i < w->process_n; i++) {
+		if (!has_workers(w, i + 1))
+			scribe_stop(&w->scribes[i]);
+		any |= scribe_turn(&w->scribes[i]);
+	}
+	return any;
+}
+
+/* Everybody has a turn. True: a log had something to do. */
+static bool run_round(struct world *w)
+{
+	bool first_scribes = w->store && dice_says(&w->scribal, 500);
+	bool any = first_scribes && turn_scribes(w);
 	unsigned first = (unsigned)dice_roll(&w->dice, w->hand_n);
 	for (unsigned i = 0; i < w->hand_n; i++)
 		turn_worker(w, (first + i) % w->hand_n);
@@ -123,6 +148,7 @@ static void run_round(struct world *w)
 	operator_round(&w->operator);
 	wheel_turn(&w->wheel, world_now_ms(w));
 	plans_sweep(w);
+	return (!first_scribes && turn_scribes(w)) || any;
 }
 
 static uint64_t next_deadline_ns(const struct world *w)
@@ -136,6 +162,10 @@ static uint64_t next_deadline_ns(const struct world *w)
 		uint64_t until_ns = sim_waits_until_ns(h->io);
 		next_ns = until_ns < next_ns ? until_ns : next_ns;
 	}
+	for (unsigned i = 0; w->store && i < w->process_n; i++) {
+		uint64_t until_ns = scribe_deadline_ns(&w->scribes[i]);
+		next_ns = until_ns < next_ns ? until_ns : next_ns;
+	}
 	return next_ns;
 }
 
@@ -144,12 +174,13 @@ static void run_moment(struct world *w)
 {
 	uint64_t before;
 	unsigned rounds = 0;
+	bool any;
 	do {
 		before = sim_trace(w->sim);
-		run_round(w);
+		any = run_round(w);
 		if (++rounds > ROUNDS_MAX)
 			judge_fail(w, "it comes to rest", "time stands still");
-	} while (sim_trace(w->sim) != before || next_deadline_ns(w) <= sim_now_ns(w->sim));
+	} while (any || sim_trace(w->sim) != before || next_deadline_ns(w) <= sim_now_ns(w->sim));
 	moment_is_over(w);
 }
 
@@ -177,6 +208,20 @@ static bool workers_are_over(const struct world *w)
 		if (w->hands[i].worker)
 			return false;
 	return true;
+}
+
+static bool scribes_are_over(const struct world *w)
+{
+	for (unsigned i = 0; w->store && i < w->process_n; i++)
+		if (w->scribes[i].journal)
+			return false;
+	return true;
+}
+
+static bool never(const struct world *w)
+{
+	(void)w;
+	return false;
 }
 
 static bool servers_have_left(const struct world *w)
@@ -221,6 +266,7 @@ static void open_hand(struct world *w, unsigned i)
 		.slot = h->slot,
 		.door = &h->door,
 		.counters = &h->counters,
+		.taps = w->store ? &w->scribes[h->process - 1].taps[h->number] : NULL,
 		.seed = w->seed + i,
 		.tracer = &h->watch.tracer,
 	});
@@ -228,10 +274,22 @@ static void open_hand(struct world *w, unsigned i)
 		worker_listen(h->worker, sim_listen(h->io, &w->listeners[j]), j);
 }
 
+/* A process that lives and has no segment yet has its mark in the directory: those are not here. */
+static void open_scribe(struct world *w)
+{
+	uint64_t generation = shelf_recover(w->store);
+	for (unsigned i = 0; i + 1 < w->process_n; i++)
+		if (w->scribes[i].journal && w->scribes[i].generation >= generation)
+			generation = w->scribes[i].generation + 1;
+	scribe_open(&w->scribes[w->process_n - 1], w, w->process_n, generation);
+}
+
 static void open_process(struct world *w)
 {
 	w->process_n++;
 	must(w->process_n <= SIM_PROCESSES_MAX);
+	if (w->store)
+		open_scribe(w);
 	for (unsigned i = 0; i < w->temper.workers; i++)
 		open_hand(w, w->hand_n++);
 }
@@ -239,6 +297,40 @@ static void open_process(struct world *w)
 void world_hand_over(struct world *w)
 {
 	world_tell(w, "another process serves");
+	open_process(w);
+}
+
+static void crash_hand(struct world *w, struct hand *h)
+{
+	if (!h->worker)
+		return;
+	sim_crash(h->io);
+	io_free(h->io);
+	board_give_slot(h->slot);
+	h->worker = NULL;
+	h->io = NULL;
+	h->stalled = false;
+	(void)w;
+}
+
+void world_crash(struct world *w, bool power)
+{
+	world_tell(w, "the machine %s", power ? "loses power" : "is killed");
+	sim_store_crash(w->store, power);
+	for (unsigned i = 0; i < w->process_n; i++)
+		scribe_crash(&w->scribes[i]);
+	for (unsigned i = 0; i < w->hand_n; i++)
+		crash_hand(w, &w->hands[i]);
+	plans_forget_pins(w);
+	/* Its connections to nodes end with it: those have a moment to hear of it. */
+	w->planned_ms = world_now_ms(w);
+	shelf_recover(w->store);
+	ledger_read(w);
+}
+
+void world_reboot(struct world *w)
+{
+	world_tell(w, "the machine starts");
 	open_process(w);
 }
 
@@ -259,15 +351,37 @@ bool world_is_retired(const struct hand *h)
 	return atomic_load(&h->door.retiring);
 }
 
-static struct world *open_world(uint64_t seed, bool verbose)
+static void make_temper(struct world *w, const struct deceit *deceit)
+{
+	w->dice.state = dice_mix(w->seed);
+	w->scribal.state = dice_mix(w->seed ^ 0x5c21be5c21be);
+	temper_make(&w->temper, &w->dice);
+	temper_make_log(&w->temper, &w->scribal);
+	w->temper.deceit = *deceit;
+	/* The others would not show it. */
+	if (deceit_is(deceit))
+		w->temper.records = w->temper.ails = w->temper.sickens = true;
+}
+
+bool world_leaks(uint64_t seed)
+{
+	struct world *w = aligned_alloc(64, (sizeof *w + 63) / 64 * 64);
+	must(w);
+	w->seed = seed;
+	make_temper(w, &(struct deceit){ 0 });
+	bool leaks = w->temper.reboots > 0;
+	free(w);
+	return leaks;
+}
+
+static struct world *open_world(uint64_t seed, bool verbose, const struct deceit *deceit)
 {
 	struct world *w = aligned_alloc(64, (sizeof *w + 63) / 64 * 64);
 	must(w);
 	memset(w, 0, sizeof *w);
 	w->seed = seed;
 	w->verbose = verbose;
-	w->dice.state = dice_mix(seed);
-	temper_make(&w->temper, &w->dice);
+	make_temper(w, deceit);
 	w->sim = sim_open(seed, &w->temper.faults);
 	wheel_open(&w->wheel, world_now_ms(w));
 	board_format(&w->board);
@@ -278,6 +392,9 @@ static struct world *open_world(uint64_t seed, bool verbose)
 		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
 			server_open(&w->servers[arm][i], w, (enum arm)arm, i,
 				    !w->temper.absent || i > 0 || w->temper.nodes[arm] == 1);
+	w->store = w->temper.records ? sim_store_open(w->sim) : NULL;
+	if (w->store)
+		weather_open(&w->weather, w);
 	operator_open(&w->operator, w);
 	plans_open(w);
 	open_process(w);
@@ -293,9 +410,14 @@ static void run_to_its_end(struct world *w)
 	sim_set_faults(w->sim, &none);
 	operator_rest(&w->operator);
 	must_come(w, clients_are_over, "clients wait");
+	if (w->store && !w->stopping)
+		run_until(w, never, LOG_SETTLES_MS);
 	if (!w->stopping)
 		world_stop(w);
 	must_come(w, workers_are_over, "workers do not stop");
+	must_come(w, scribes_are_over, "the log does not end");
+	if (w->store)
+		ledger_close(w);
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
 			server_leave(&w->servers[arm][i]);
@@ -314,13 +436,15 @@ static uint64_t close_world(struct world *w)
 	bufs_close(&w->town_bufs);
 	uint64_t trace = sim_trace(w->sim);
 	sim_close(w->sim);
+	if (w->store)
+		sim_store_close(w->store);
 	free(w);
 	return trace;
 }
 
-uint64_t world_run(uint64_t seed, bool verbose)
+uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit)
 {
-	struct world *w = open_world(seed, verbose);
+	struct world *w = open_world(seed, verbose, deceit);
 	run_to_its_end(w);
 	return close_world(w);
 }

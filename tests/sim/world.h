@@ -12,11 +12,14 @@
 #include "sim/client.h"
 #include "sim/dice.h"
 #include "sim/judge.h"
+#include "sim/ledger.h"
 #include "sim/operator.h"
 #include "sim/plans.h"
+#include "sim/scribe.h"
 #include "sim/server.h"
 #include "sim/temper.h"
 #include "sim/watch.h"
+#include "sim/weather.h"
 
 #define SIM_LISTENERS 3
 #define SIM_HANDS_MAX (SIM_WORKERS_MAX * SIM_PROCESSES_MAX)
@@ -50,6 +53,11 @@ struct world {
 	struct plans plans;
 	struct operator operator;
 	struct judge judge;
+	struct dice scribal;	 /* of what concerns the log */
+	struct sim_store *store; /* NULL: there is no log */
+	struct scribe scribes[SIM_PROCESSES_MAX];
+	struct ledger ledger;
+	struct weather weather;
 	struct addr listeners[SIM_LISTENERS]; /* weighted, source, target */
 	struct hand hands[SIM_HANDS_MAX];
 	unsigned hand_n;    /* of all processes so far */
@@ -66,7 +74,9 @@ struct world {
 
 /* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run.
  */
-uint64_t world_run(uint64_t seed, bool verbose);
+uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit);
+/* Whether processes crash in it: what they had is never given back. */
+bool world_leaks(uint64_t seed);
 
 uint64_t world_now_ms(const struct world *w);
 /* How a new connection is to behave. */
@@ -75,6 +85,9 @@ struct pace world_pace(struct world *w);
 struct ask *world_ask(struct world *w, uint64_t id);
 /* Another process serves beside the present one, on the same board. */
 void world_hand_over(struct world *w);
+/* All processes end at once, with `power` the disk too; and then the machine starts. */
+void world_crash(struct world *w, bool power);
+void world_reboot(struct world *w);
 /* All but the newest process accept no more, and end behind their last client; `stop`: at once. */
 void world_retire(struct world *w, bool stop);
 /* Whether it has no worker left, or will soon have none. */

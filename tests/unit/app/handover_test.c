@@ -84,17 +84,6 @@ static int close_stage(void **state)
 	return rmdir(s->directory);
 }
 
-/* What it has read of its own; the descriptors are the stage's. */
-static void drop(struct handover *h)
-{
-	free(h->holdings.sockets);
-	free(h->holdings.locks);
-	if (h->holdings.board)
-		munmap(h->holdings.board, sizeof *h->holdings.board);
-	if (h->holdings.tickets)
-		munmap(h->holdings.tickets, sizeof *h->holdings.tickets);
-}
-
 static void refuses(const struct stage *s, const char *why)
 {
 	struct handover h;
@@ -102,7 +91,7 @@ static void refuses(const struct stage *s, const char *why)
 	assert_false(handover_read(s->list, &h, error));
 	if (!strstr(error, why))
 		fail_msg("it says: %s", error);
-	drop(&h);
+	holdings_disown(&h.holdings);
 }
 
 static void what_is_written_is_read_again(void **state)
@@ -130,7 +119,7 @@ static void what_is_written_is_read_again(void **state)
 	assert_int_equal(p->state, PROCESS_SERVING);
 	assert_int_equal(p->started_ms, 99);
 	assert_int_equal(p->channel, s->h.processes.list[2].channel);
-	drop(&h);
+	holdings_disown(&h.holdings);
 }
 
 /* Both see what the other writes. */
@@ -142,7 +131,7 @@ static void the_board_is_the_same_memory(void **state)
 	assert_true(handover_read(s->list, &h, error));
 	board_publish(h.holdings.board, &(struct board_values){ .epoch = 7, .weights = { 3, 4 } });
 	assert_int_equal(board_read(s->h.holdings.board).epoch, 7);
-	drop(&h);
+	holdings_disown(&h.holdings);
 }
 
 static void what_no_keeper_wrote_is_refused(void **state)

@@ -192,6 +192,26 @@ static void a_directory_is_locked_once(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void a_lock_says_who_holds_it_and_is_one_by_any_path(void **state)
+{
+	char directory[64], path[128], text[32] = "";
+	int lock, again;
+	kit_directory(directory);
+	assert_int_equal(holdings_lock(*state, directory, &lock), 0);
+	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
+	assert_int_equal(atoi(text), getpid());
+	snprintf(path, sizeof path, "%s/./", directory);
+	assert_int_equal(holdings_lock(*state, path, &again), 0);
+	assert_int_equal(lock, again);
+	snprintf(path, sizeof path, "%s/lock", directory);
+	assert_int_equal(unlink(path), 0);
+	/* Taken away, and made again. */
+	assert_int_equal(holdings_lock(*state, directory, &again), 0);
+	assert_int_not_equal(lock, again);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_directory_that_is_not_there_has_no_lock(void **state)
 {
 	int lock;
@@ -204,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_holdings(the_board_and_the_keys_are_ready),
+		with_holdings(a_lock_says_who_holds_it_and_is_one_by_any_path),
 		with_holdings(sockets_share_their_address),
 		with_holdings(who_asks_again_gets_the_same),
 		with_holdings(who_needs_fewer_gets_all),

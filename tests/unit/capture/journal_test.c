@@ -8,6 +8,7 @@
 struct found {
 	struct frame frames[256];
 	struct record_gap gaps[8];
+	uint64_t durable[256]; /* as each commit says; 0 of others */
 	unsigned n, gap_n;
 };
 
@@ -21,7 +22,9 @@ struct world {
 	unsigned wakes, feed_wakes;
 	struct feed_wait wait;
 	unsigned settled;
+	bool late;
 	bool durable;
+	uint64_t acknowledged; /* by a follower, where one is waited for */
 };
 
 static uint64_t chance(void *world)
@@ -48,14 +51,41 @@ static void feed_woken(struct feed *f)
 	w->feed_wakes++;
 }
 
-static void settled(struct feed_wait *wait, bool durable)
+static void settled(struct feed_wait *wait, enum batch_state became)
 {
 	struct world *w = list_entry(wait, struct world, wait);
 	w->settled++;
-	w->durable = durable;
+	w->durable = became == BATCH_DURABLE;
+	w->late = became == BATCH_LATE;
 }
 
-static int open_world(void **state)
+static uint64_t acknowledged(void *world)
+{
+	const struct world *w = world;
+	return w->acknowledged;
+}
+
+static void begin(struct world *w, uint64_t (*follower)(void *world),
+		  const struct record_damage *damages, unsigned damage_n)
+{
+	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
+							    .generation = 7,
+							    .node = "a",
+							    .chance = chance,
+							    .now_ns = clock_ns,
+							    .world = w,
+							    .segment_bytes = SEGMENT_BYTES_MIN,
+							    .queue_bytes = LOG_QUEUE_BYTES,
+							    .feeds = w->feeds,
+							    .feed_n = 1,
+							    .acknowledged = follower,
+							    .damages = damages,
+							    .damage_n = damage_n,
+							    .wake = woken });
+	feed_attach(&w->feed, w->journal);
+}
+
+static int open_with(void **state, uint64_t (*follower)(void *world))
 {
 	struct world *w = calloc(1, sizeof *w);
 	kit_disk_open(&w->disk);
@@ -63,23 +93,22 @@ static int open_world(void **state)
 	feed_open(&w->feed, 3);
 	w->feeds[0] = &w->feed;
 	w->now_ns = 1000000000;
-	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
-							    .generation = 7,
-							    .node = "a",
-							    .chance = chance,
-							     .now_ns = clock_ns,
-							    .world = w,
-							    .segment_bytes = SEGMENT_BYTES_MIN,
-							    .queue_bytes = LOG_QUEUE_BYTES,
-							    .feeds = w->feeds,
-							    .feed_n = 1,
-							    .wake = woken });
-	feed_attach(&w->feed, w->journal);
+	begin(w, follower, NULL, 0);
 	feed_own(&w->feed, &w->bufs, feed_woken, w);
 	list_init(&w->wait.link);
 	w->wait.settled = settled;
 	*state = w;
 	return 0;
+}
+
+static int open_world(void **state)
+{
+	return open_with(state, NULL);
+}
+
+static int open_followed(void **state)
+{
+	return open_with(state, acknowledged);
 }
 
 /* Until nothing is to be done now. */
@@ -137,8 +166,10 @@ static void read_file(const uint8_t *bytes, struct found *to)
 		return;
 	while (frame_read(bytes + at, KIT_FILE_BYTES - at, head.id, &f, &payload) == FRAME_GOOD) {
 		assert_true(to->n < 256);
-		if (f.type == FRAME_GAP)
+		if (f.type == FRAME_GAP && to->gap_n < 8)
 			memcpy(&to->gaps[to->gap_n++], payload.at, sizeof to->gaps[0]);
+		if (f.type == FRAME_COMMIT)
+			memcpy(&to->durable[to->n], payload.at, sizeof to->durable[0]);
 		to->frames[to->n++] = f;
 		at += frame_bytes(&f);
 	}
@@ -151,6 +182,15 @@ static struct found survivors(const struct world *w)
 	for (unsigned i = 0; i < w->disk.file_n; i++)
 		read_file(w->disk.files[i].synced, &found);
 	return found;
+}
+
+static unsigned gaps_of(const struct world *w)
+{
+	struct found all = survivors(w);
+	unsigned n = 0;
+	for (unsigned i = 0; i < all.n; i++)
+		n += all.frames[i].type == FRAME_GAP;
+	return n;
 }
 
 static bool has(const struct world *w, uint64_t connection)
@@ -342,7 +382,11 @@ static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
 		assert_true(all.frames[i].sequence > last);
 		last = all.frames[i].sequence;
 	}
-	assert_int_equal(last, 6); /* commit and head, three times */
+	/* Commit and head, three times, and what was durable before the new segment. */
+	assert_int_equal(last, 7);
+	for (unsigned i = 0; i < all.n; i++)
+		if (all.frames[i].sequence == 5)
+			assert_int_equal(all.durable[i], 2);
 }
 
 static void a_full_disk_is_tried_again_and_a_gap_tells_what_passed(void **state)
@@ -405,6 +449,92 @@ static void an_outcome_that_is_lost_is_counted(void **state)
 	assert_int_equal(survivors(w).gaps[0].outcomes, 1);
 }
 
+/* A gap record that a worker makes. */
+static void put_tunnel(struct world *w)
+{
+	struct frame f = { .type = FRAME_GAP, .connection = 7, .ordinal = 1 };
+	struct record_gap gap = {
+		.reads = 1, .request_bytes = 11, .answer_bytes = 22, .reason = GAP_TUNNEL
+	};
+	feed_put(&w->feed, &f, &(struct span){ (const char *)&gap, sizeof gap }, 1, NULL);
+	feed_push(&w->feed);
+}
+
+static void a_tunnels_gap_is_counted_when_it_is_durable(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put_tunnel(w);
+	turn(w);
+	assert_int_equal(journal_counts(w->journal)->gaps, 0);
+	pass(w, LOG_LAZY_MS);
+	assert_int_equal(journal_counts(w->journal)->gaps, 1);
+	assert_int_equal(survivors(w).gaps[0].request_bytes, 11);
+}
+
+static void a_tunnels_gap_that_fails_is_told_of_later(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	put_tunnel(w);
+	put_tunnel(w);
+	turn(w);
+	pass(w, LOG_LAZY_MS);
+	assert_int_equal(survivors(w).gap_n, 0);
+	pass(w, LOG_PROBE_MS);
+	struct found all = survivors(w);
+	assert_int_equal(all.gap_n, 1);
+	assert_int_equal(all.gaps[0].reason, GAP_TUNNEL);
+	assert_int_equal(all.gaps[0].reads, 2);
+	assert_int_equal(all.gaps[0].request_bytes, 22);
+	assert_int_equal(all.gaps[0].answer_bytes, 44);
+}
+
+/* In the first segment that is durable, and in no other. */
+static void what_a_start_found_is_told_once(void **state)
+{
+	struct world *w = *state;
+	struct record_damage damages[DAMAGES_MAX];
+	for (unsigned i = 0; i < DAMAGES_MAX; i++)
+		damages[i] = (struct record_damage){ .gap.reason = GAP_DAMAGE, .bytes = i };
+	journal_stop(w->journal);
+	turn(w);
+	journal_close(w->journal);
+	begin(w, NULL, damages, DAMAGES_MAX);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	turn(w);
+	assert_int_equal(gaps_of(w), 0);
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(gaps_of(w), DAMAGES_MAX);
+	assert_int_equal(journal_counts(w->journal)->gaps, DAMAGES_MAX);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	put(w, 1, true);
+	turn(w);
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+	assert_int_equal(gaps_of(w), DAMAGES_MAX);
+}
+
+static void a_stop_tells_of_what_was_lost_just_before(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	feed_lose(&w->feed, GAP_SHED, LOSS_READ);
+	pass(w, LOSS_PAUSE_MS);
+	feed_lose(&w->feed, GAP_SHED, LOSS_READ);
+	turn(w);
+	assert_int_equal(survivors(w).gap_n, 1);
+	journal_stop(w->journal);
+	turn(w);
+	turn(w);
+	assert_int_equal(journal_state(w->journal), JOURNAL_OVER);
+	assert_int_equal(survivors(w).gap_n, 2);
+}
+
 static void what_is_pushed_while_it_is_unavailable_fails_at_once(void **state)
 {
 	struct world *w = *state;
@@ -431,11 +561,53 @@ static void a_stop_writes_what_is_there_and_seals(void **state)
 	assert_true(has(w, 1));
 }
 
+/* --- capture.durable_at: kafka --- */
+
+static void who_waits_hears_when_the_follower_has_it(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, true);
+	turn(w);
+	assert_true(has(w, 1) && w->settled == 0);
+	assert_true(journal_deadline_ns(w->journal) <= w->now_ns + KAFKA_LOOK_MS * 1000000ull);
+	w->acknowledged = 1; /* the commit's frame, before that one */
+	turn(w);
+	assert_int_equal(w->settled, 0);
+	w->acknowledged = 100;
+	turn(w);
+	assert_true(w->settled == 1 && w->durable);
+	assert_int_equal(journal_queued(w->journal), 0);
+}
+
+static void a_late_follower_ends_the_wait_and_what_is_written_stays(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, true);
+	turn(w);
+	pass(w, KAFKA_LATE_MS - 1);
+	assert_int_equal(w->settled, 0);
+	assert_false(journal_is_late(w->journal));
+	pass(w, 1);
+	assert_true(w->settled == 1 && w->late && !w->durable && has(w, 1));
+	assert_true(journal_is_late(w->journal));
+	assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+	w->acknowledged = 100;
+	pass(w, 1);
+	assert_false(journal_is_late(w->journal));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define FOLLOWED(name) cmocka_unit_test_setup_teardown(name, open_followed, close_world)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_tunnels_gap_is_counted_when_it_is_durable),
+		TEST(a_tunnels_gap_that_fails_is_told_of_later),
+		TEST(what_a_start_found_is_told_once),
+		TEST(a_stop_tells_of_what_was_lost_just_before),
 		TEST(who_waits_hears_when_it_is_durable),
 		TEST(nobody_waits_for_a_read_and_it_is_written_in_a_while),
 		TEST(many_are_one_sync),
@@ -450,6 +622,8 @@ int main(void)
 		TEST(an_outcome_that_is_lost_is_counted),
 		TEST(what_is_pushed_while_it_is_unavailable_fails_at_once),
 		TEST(a_stop_writes_what_is_there_and_seals),
+		FOLLOWED(who_waits_hears_when_the_follower_has_it),
+		FOLLOWED(a_late_follower_ends_the_wait_and_what_is_written_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,109 +1,11 @@
 #include "unit/cmocka_all.h"
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/crc32c.h"
+#include "capture/mark.h"
 #include "capture/reader.h"
 #include "capture/recovery.h"
-
-/* Segments as a journal writes them, into a directory of the test's. */
-struct pen {
-	int fd;
-	struct segment_head head;
-	uint64_t at, sequence;
-};
-
-struct world {
-	char directory[64];
-	int fd;
-};
-
-static int open_world(void **state)
-{
-	struct world *w = calloc(1, sizeof *w);
-	snprintf(w->directory, sizeof w->directory, "/tmp/capture-XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
-	w->fd = open(w->directory, O_RDONLY | O_DIRECTORY);
-	*state = w;
-	return 0;
-}
-
-static int take_away(const char *path, const struct stat *s, int flag, struct FTW *f)
-{
-	(void)s;
-	(void)flag;
-	(void)f;
-	return remove(path);
-}
-
-static int close_world(void **state)
-{
-	struct world *w = *state;
-	close(w->fd);
-	nftw(w->directory, take_away, 8, FTW_DEPTH | FTW_PHYS);
-	free(w);
-	return 0;
-}
-
-static struct pen begin(const struct world *w, uint64_t generation, uint64_t index,
-			uint64_t sequence, uint64_t mono_ns)
-{
-	static const char magic[] = SEGMENT_MAGIC;
-	struct pen p = { .at = sizeof p.head, .sequence = sequence };
-	char name[SERIES_NAME_BYTES];
-	series_name(name, generation, index);
-	p.fd = openat(w->fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
-	assert_true(p.fd >= 0);
-	p.head = (struct segment_head){ .version = SEGMENT_VERSION,
-					.id = generation * 1000 + index,
-					.generation = generation,
-					.index = index,
-					.sequence = sequence,
-					.mono_ns = mono_ns };
-	memcpy(p.head.magic, magic, sizeof p.head.magic);
-	p.head.crc = segment_head_crc(&p.head);
-	assert_int_equal(pwrite(p.fd, &p.head, sizeof p.head, 0), sizeof p.head);
-	/* Room, as a journal takes it ahead of time. */
-	assert_int_equal(ftruncate(p.fd, 100000), 0);
-	return p;
-}
-
-static void write_frame(struct pen *p, enum frame_type type, uint64_t mono_ns, struct span payload)
-{
-	uint8_t padding[FRAME_ALIGN] = { 0 };
-	struct frame f = { .payload_n = (uint32_t)payload.n,
-			   .payload_crc = crc32c(0, payload.at, payload.n),
-			   .type = (uint8_t)type,
-			   .sequence = p->sequence++,
-			   .mono_ns = mono_ns };
-	f.head_crc = frame_head_crc(&f, p->head.id);
-	assert_int_equal(pwrite(p->fd, &f, sizeof f, (off_t)p->at), sizeof f);
-	assert_int_equal(pwrite(p->fd, payload.at, payload.n, (off_t)(p->at + sizeof f)), payload.n);
-	assert_int_equal(pwrite(p->fd, padding, frame_padded(payload.n) - payload.n,
-				(off_t)(p->at + sizeof f + payload.n)),
-			 frame_padded(payload.n) - payload.n);
-	p->at += frame_bytes(&f);
-}
-
-static void write_bodies(struct pen *p, unsigned n, uint64_t mono_ns)
-{
-	for (unsigned i = 0; i < n; i++)
-		write_frame(p, FRAME_REQUEST_BODY, mono_ns + i, SPAN("body"));
-}
-
-static void seal(struct pen *p)
-{
-	write_frame(p, FRAME_SEAL, 0, SPAN(""));
-	assert_int_equal(ftruncate(p->fd, (off_t)p->at), 0);
-	close(p->fd);
-}
+#include "unit/capture/directory.h"
 
 /* What is read: b a body, s a seal, H a hole, . the end. */
 static void assert_reads(struct reader *r, const char *expected)
@@ -115,11 +17,11 @@ static void assert_reads(struct reader *r, const char *expected)
 	do {
 		v = reader_next(r, &reading);
 		assert_true(n < sizeof text - 1);
-		text[n++] = v == READER_HOLE	       ? 'H'
-			    : v == READER_END	       ? '.'
-			    : v == READER_ERROR	       ? 'E'
+		text[n++] = v == READER_HOLE		       ? 'H'
+			    : v == READER_END		       ? '.'
+			    : v == READER_ERROR		       ? 'E'
 			    : reading.frame.type == FRAME_SEAL ? 's'
-							: 'b';
+							       : 'b';
 	} while (v != READER_END && v != READER_ERROR);
 	text[n] = 0;
 	assert_string_equal(text, expected);
@@ -279,6 +181,19 @@ static void recovery_leaves_alone_what_somebody_writes(void **state)
 	close(p.fd);
 }
 
+/* Its disk was full from the start: an heir begun meanwhile would write the same series. */
+static void a_writer_without_a_segment_keeps_its_generation(void **state)
+{
+	struct world *w = *state;
+	struct mark m;
+	uint64_t generation;
+	assert_true(mark_make(&m, w->fd, 7));
+	assert_true(series_next(w->fd, &generation));
+	assert_int_equal(generation, 8);
+	mark_remove(w->fd, 7);
+	mark_close(&m);
+}
+
 static void a_new_series_has_the_next_generation(void **state)
 {
 	struct world *w = *state;
@@ -297,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_empty_directory_has_nothing),
+		TEST(a_writer_without_a_segment_keeps_its_generation),
 		TEST(segments_are_read_one_after_the_other),
 		TEST(series_are_merged_by_time),
 		TEST(a_live_segment_is_read_as_it_grows),

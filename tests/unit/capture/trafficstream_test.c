@@ -44,7 +44,7 @@ static void a_request_and_its_answer_are_one_record(void **state)
 {
 	(void)state;
 	struct heard h = { .n = 0 };
-	const struct trafficstream_user user = { record, &h };
+	const struct trafficstream_user user = { .record = record, .user = &h };
 	struct trafficstream t;
 	trafficstream_open(&t, &user, "c0ffee-1", "crossfade-vector");
 	trafficstream_observe(&t, OBSERVE_READ, AT(1700000000, 5),
@@ -66,7 +66,7 @@ static void a_request_goes_over_two_records(void **state)
 {
 	(void)state;
 	struct heard h = { .n = 0 };
-	const struct trafficstream_user user = { record, &h };
+	const struct trafficstream_user user = { .record = record, .user = &h };
 	struct trafficstream t;
 	trafficstream_open(&t, &user, "c0ffee-2", "crossfade-vector");
 	trafficstream_observe(&t, OBSERVE_READ_SEGMENT, AT(1700000000, 1),
@@ -92,7 +92,7 @@ static void a_record_does_not_outgrow_its_limit(void **state)
 {
 	(void)state;
 	struct heard h = { .n = 0 };
-	const struct trafficstream_user user = { record, &h };
+	const struct trafficstream_user user = { .record = record, .user = &h };
 	struct trafficstream t;
 	char *half = calloc(1, TRAFFIC_RECORD_BYTES / 2);
 	struct span data = { half, TRAFFIC_RECORD_BYTES / 2 };

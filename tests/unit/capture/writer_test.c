@@ -33,11 +33,11 @@ static void wake(struct feed *f)
 	waker_wake(&w->waker);
 }
 
-static void settled(struct feed_wait *wait, bool durable)
+static void settled(struct feed_wait *wait, enum batch_state became)
 {
 	struct worker *w = list_entry(wait, struct worker, wait);
 	w->settled++;
-	w->durable += durable;
+	w->durable += became == BATCH_DURABLE;
 }
 
 static void put(struct worker *w, unsigned i)
@@ -126,6 +126,7 @@ static void what_several_workers_write_is_all_there(void **state)
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(workers[i].thread, NULL);
+	writer_stop(&writer);
 	writer_close(&writer);
 	count(directory, heads);
 	for (unsigned i = 0; i < WORKERS; i++) {

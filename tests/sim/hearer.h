@@ -1,5 +1,5 @@
-#ifndef TESTS_SIM_READER_H
-#define TESTS_SIM_READER_H
+#ifndef TESTS_SIM_HEARER_H
+#define TESTS_SIM_HEARER_H
 
 /*
  * HTTP/1 as the two ends of the world read it: written from RFC 9112 and not from src/http, so that
@@ -13,20 +13,20 @@
 
 #include "sim/text.h"
 
-struct reader;
+struct hearer;
 
-struct reader_user {
+struct hearer_user {
 	/* A head is whole. Sets `key`, of the body to come, and for answers `bodiless`. */
-	void (*head)(struct reader *r);
+	void (*head)(struct hearer *r);
 	/* More of the body was read. May be NULL. */
-	void (*body)(struct reader *r);
+	void (*body)(struct hearer *r);
 	/* The message is whole. Not for 1xx answers. */
-	void (*end)(struct reader *r);
-	/* After reader_pass(): bytes that are no HTTP. */
-	void (*raw)(struct reader *r, const uint8_t *bytes, size_t n);
+	void (*end)(struct hearer *r);
+	/* After hearer_pass(): bytes that are no HTTP. */
+	void (*raw)(struct hearer *r, const uint8_t *bytes, size_t n);
 };
 
-enum reader_state {
+enum hearer_state {
 	READ_HEAD,
 	READ_LENGTH,
 	READ_CHUNK_SIZE,
@@ -38,10 +38,10 @@ enum reader_state {
 	READ_BAD,
 };
 
-struct reader {
-	const struct reader_user *user;
+struct hearer {
+	const struct hearer_user *user;
 	bool answers; /* it reads answers, not requests */
-	enum reader_state state;
+	enum hearer_state state;
 	const char *bad;   /* READ_BAD: why */
 	struct text lines; /* of the head, or of what stands between chunks */
 	/* of the head */
@@ -59,22 +59,22 @@ struct reader {
 	struct text trailers; /* as `head` */
 };
 
-void reader_open(struct reader *r, const struct reader_user *user, bool answers);
-void reader_close(struct reader *r);
-void reader_feed(struct reader *r, const uint8_t *bytes, size_t n);
+void hearer_open(struct hearer *r, const struct hearer_user *user, bool answers);
+void hearer_close(struct hearer *r);
+void hearer_feed(struct hearer *r, const uint8_t *bytes, size_t n);
 /* FIN has come. False when it came in the midst of a message. */
-bool reader_finish(struct reader *r);
+bool hearer_finish(struct hearer *r);
 /* From now on bytes are passed on as they come. */
-void reader_pass(struct reader *r);
+void hearer_pass(struct hearer *r);
 
 /* Whether this message, an answer, says that it is the connection's last. */
-bool reader_closes(const struct reader *r);
+bool hearer_closes(const struct hearer *r);
 
 /* A field's value, "" when it is empty, NULL when it is not there or there twice. */
-const char *reader_field(const struct text *head, const char *name);
+const char *hearer_field(const struct text *head, const char *name);
 /* So many fields of that name. */
-unsigned reader_count(const struct text *head, const char *name);
+unsigned hearer_count(const struct text *head, const char *name);
 /* Whether a list has this member. */
-bool reader_lists(const char *value, const char *member);
+bool hearer_lists(const char *value, const char *member);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/reader.h"
+#include "sim/hearer.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,19 +11,19 @@
 
 #define HEAD_BYTES_MAX (256 * 1024)
 
-void reader_open(struct reader *r, const struct reader_user *user, bool answers)
+void hearer_open(struct hearer *r, const struct hearer_user *user, bool answers)
 {
-	*r = (struct reader){ .user = user, .answers = answers };
+	*r = (struct hearer){ .user = user, .answers = answers };
 }
 
-void reader_close(struct reader *r)
+void hearer_close(struct hearer *r)
 {
 	text_drop(&r->lines);
 	text_drop(&r->head);
 	text_drop(&r->trailers);
 }
 
-static void bad(struct reader *r, const char *why)
+static void bad(struct hearer *r, const char *why)
 {
 	r->state = READ_BAD;
 	r->bad = why;
@@ -84,7 +84,7 @@ static bool names(const char *line, const char *name)
 	return strncasecmp(line, name, n) == 0 && line[n] == ':';
 }
 
-unsigned reader_count(const struct text *head, const char *name)
+unsigned hearer_count(const struct text *head, const char *name)
 {
 	unsigned n = 0;
 	for (const char *l = head->n ? head->at : NULL; l; l = next_line(head, l))
@@ -92,10 +92,10 @@ unsigned reader_count(const struct text *head, const char *name)
 	return n;
 }
 
-const char *reader_field(const struct text *head, const char *name)
+const char *hearer_field(const struct text *head, const char *name)
 {
 	const char *value = NULL;
-	if (reader_count(head, name) != 1)
+	if (hearer_count(head, name) != 1)
 		return NULL;
 	for (const char *l = head->at; l && !value; l = next_line(head, l))
 		if (names(l, name))
@@ -103,7 +103,7 @@ const char *reader_field(const struct text *head, const char *name)
 	return value;
 }
 
-bool reader_lists(const char *value, const char *member)
+bool hearer_lists(const char *value, const char *member)
 {
 	size_t n = strlen(member);
 	while (value && *value) {
@@ -116,15 +116,15 @@ bool reader_lists(const char *value, const char *member)
 	return false;
 }
 
-bool reader_closes(const struct reader *r)
+bool hearer_closes(const struct hearer *r)
 {
 	return r->state == READ_UNTIL_CLOSE ||
-	       reader_lists(reader_field(&r->head, "Connection"), "close");
+	       hearer_lists(hearer_field(&r->head, "Connection"), "close");
 }
 
 /* --- the head --- */
 
-static bool read_request_line(struct reader *r, const char *line)
+static bool read_request_line(struct hearer *r, const char *line)
 {
 	char version;
 	int end = 0;
@@ -134,7 +134,7 @@ static bool read_request_line(struct reader *r, const char *line)
 	return line[end] == 0 && r->minor <= 1 && is_token(r->method, strlen(r->method));
 }
 
-static bool read_status_line(struct reader *r, const char *line)
+static bool read_status_line(struct hearer *r, const char *line)
 {
 	if (strncmp(line, "HTTP/1.1 ", 9) != 0 || !isdigit(line[9]) || !isdigit(line[10]) ||
 	    !isdigit(line[11]) || line[12] != ' ')
@@ -152,12 +152,12 @@ static bool are_fields(const struct text *t, const char *line)
 }
 
 /* RFC 9112, 6.3. */
-static void begin_body(struct reader *r)
+static void begin_body(struct hearer *r)
 {
-	const char *length = reader_field(&r->head, "Content-Length");
-	const char *coding = reader_field(&r->head, "Transfer-Encoding");
+	const char *length = hearer_field(&r->head, "Content-Length");
+	const char *coding = hearer_field(&r->head, "Transfer-Encoding");
 	r->chunked = coding != NULL;
-	if (reader_count(&r->head, "Content-Length") + reader_count(&r->head, "Transfer-Encoding") >
+	if (hearer_count(&r->head, "Content-Length") + hearer_count(&r->head, "Transfer-Encoding") >
 	    1)
 		bad(r, "two framings");
 	else if (r->bodiless)
@@ -177,13 +177,13 @@ static void begin_body(struct reader *r)
 }
 
 /* The next one may follow. */
-static void end_message(struct reader *r)
+static void end_message(struct hearer *r)
 {
 	r->state = READ_HEAD;
 	r->user->end(r);
 }
 
-static void head_is_whole(struct reader *r)
+static void head_is_whole(struct hearer *r)
 {
 	text_drop(&r->head);
 	r->head = r->lines;
@@ -208,7 +208,7 @@ static void head_is_whole(struct reader *r)
 }
 
 /* One byte of a head, or of trailers; true when the empty line behind it is there. */
-static bool take_line_byte(struct reader *r, char c)
+static bool take_line_byte(struct hearer *r, char c)
 {
 	struct text *t = &r->lines;
 	text_add(t, &c, 1);
@@ -221,7 +221,7 @@ static bool take_line_byte(struct reader *r, char c)
 	return whole || empty;
 }
 
-static void take_head_byte(struct reader *r, char c)
+static void take_head_byte(struct hearer *r, char c)
 {
 	if (!take_line_byte(r, c))
 		return;
@@ -233,7 +233,7 @@ static void take_head_byte(struct reader *r, char c)
 
 /* --- chunks --- */
 
-static void trailers_are_whole(struct reader *r)
+static void trailers_are_whole(struct hearer *r)
 {
 	r->trailers = r->lines;
 	r->lines = (struct text){ 0 };
@@ -244,7 +244,7 @@ static void trailers_are_whole(struct reader *r)
 		end_message(r);
 }
 
-static void chunk_size_is_whole(struct reader *r)
+static void chunk_size_is_whole(struct hearer *r)
 {
 	struct text *t = &r->lines;
 	t->at[t->n - 2] = 0;
@@ -258,7 +258,7 @@ static void chunk_size_is_whole(struct reader *r)
 	text_drop(t);
 }
 
-static void take_framing_byte(struct reader *r, char c)
+static void take_framing_byte(struct hearer *r, char c)
 {
 	struct text *t = &r->lines;
 	text_add(t, &c, 1);
@@ -278,7 +278,7 @@ static void take_framing_byte(struct reader *r, char c)
 
 /* --- bytes --- */
 
-static size_t take_body(struct reader *r, const uint8_t *bytes, size_t n)
+static size_t take_body(struct hearer *r, const uint8_t *bytes, size_t n)
 {
 	if (r->state != READ_UNTIL_CLOSE) {
 		n = n < r->left ? n : (size_t)r->left;
@@ -296,7 +296,7 @@ static size_t take_body(struct reader *r, const uint8_t *bytes, size_t n)
 	return n;
 }
 
-static size_t take(struct reader *r, const uint8_t *bytes, size_t n)
+static size_t take(struct hearer *r, const uint8_t *bytes, size_t n)
 {
 	switch (r->state) {
 	case READ_HEAD:
@@ -323,7 +323,7 @@ static size_t take(struct reader *r, const uint8_t *bytes, size_t n)
 	return n;
 }
 
-void reader_feed(struct reader *r, const uint8_t *bytes, size_t n)
+void hearer_feed(struct hearer *r, const uint8_t *bytes, size_t n)
 {
 	while (n > 0) {
 		size_t now = take(r, bytes, n);
@@ -332,7 +332,7 @@ void reader_feed(struct reader *r, const uint8_t *bytes, size_t n)
 	}
 }
 
-bool reader_finish(struct reader *r)
+bool hearer_finish(struct hearer *r)
 {
 	if (r->state == READ_UNTIL_CLOSE) {
 		r->user->end(r);
@@ -341,7 +341,7 @@ bool reader_finish(struct reader *r)
 	return r->state == READ_RAW || (r->state == READ_HEAD && r->lines.n == 0);
 }
 
-void reader_pass(struct reader *r)
+void hearer_pass(struct hearer *r)
 {
 	must(r->state == READ_HEAD);
 	r->state = READ_RAW;

@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/capture.h"
+#include "app/paint.h"
+#include "base/clock.h"
+#include "capture/follower.h"
+#include "capture/lag.h"
+
+static double seconds_behind(const struct lag *l)
+{
+	uint64_t now_ns = clock_wall_ns();
+	return l->wall_ns && now_ns > l->wall_ns ? (double)(now_ns - l->wall_ns) / 1e9 : 0;
+}
+
+static void print(const struct follower_seen *f, const struct lag *l)
+{
+	char at[CLOCK_TEXT_BYTES] = "nothing yet";
+	if (f->position.wall_ns)
+		clock_text(f->position.wall_ns, at);
+	printf("%-32s  %-24s  %10llu  %9.0f%s\n", f->name, at, (unsigned long long)l->records,
+	       seconds_behind(l), f->damaged ? "  its position is damaged" : "");
+}
+
+static void print_json(const struct follower_seen *f, const struct lag *l)
+{
+	char at[CLOCK_TEXT_BYTES];
+	clock_text(f->position.wall_ns, at);
+	json_t *j = json_pack("{s:s,s:o,s:I,s:f,s:b}", "name", f->name, "position",
+			      f->position.wall_ns ? json_string(at) : json_null(), "lag_records",
+			      (json_int_t)l->records, "lag_seconds", seconds_behind(l), "damaged",
+			      f->damaged);
+	json_dumpf(j, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(j);
+}
+
+static bool list(int directory, bool json)
+{
+	struct followers all;
+	struct lag lag;
+	bool good = followers_look(&all, directory);
+	if (good && !json && !all.n)
+		printf("Nobody follows the log.\n");
+	else if (good && !json)
+		printf("%s%-32s  %-24s  %10s  %9s%s\n", paint(PAINT_DIM), "NAME", "PASSED",
+		       "RECORDS", "SECONDS", paint(PAINT_NONE));
+	for (size_t i = 0; good && i < all.n; i++) {
+		good = lag_look(directory, &all.list[i].position, &lag);
+		if (good)
+			(json ? print_json : print)(&all.list[i], &lag);
+	}
+	followers_free(&all);
+	return good;
+}
+
+int capture_followers(const struct command *c, int argc, char **argv)
+{
+	struct capture_options o = { 0 };
+	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
+						  { 'o', "output", &o.output, NULL } };
+	bool json;
+	int code, operands = command_options(c, argc, argv, options, 3, &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!command_wants_json(c, o.output, &json))
+		return EXIT_USAGE;
+	char *path = capture_directory(c, &o, &code);
+	if (!path)
+		return code;
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = directory >= 0 && list(directory, json);
+	if (!good)
+		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", path, strerror(errno));
+	if (directory >= 0)
+		close(directory);
+	free(path);
+	return good ? EXIT_OK : EXIT_NO;
+}
+
+static int drop(const char *directory, const char *name)
+{
+	switch (follower_drop(directory, name)) {
+	case FOLLOWER_OPEN:
+		printf("%s follows the log no more.\n", name);
+		return EXIT_OK;
+	case FOLLOWER_BUSY:
+		fprintf(stderr, "crossfade capture: a process is at work for %s: stop it first\n",
+			name);
+		break;
+	case FOLLOWER_ERROR:
+		fprintf(stderr, "crossfade capture: %s: %s\n", name,
+			errno == ENOENT ? "there is no such follower" : strerror(errno));
+		break;
+	}
+	return EXIT_NO;
+}
+
+int capture_drop_follower(const struct command *c, int argc, char **argv)
+{
+	struct capture_options o = { 0 };
+	const struct command_option options[] = { CAPTURE_OPTIONS(&o) };
+	int code, operands = command_options(c, argc, argv, options, 2, &code);
+	if (operands < 0)
+		return code;
+	if (operands != 1 || !follower_name_is_good(argv[1]))
+		return command_misused(c, "the name of one follower is expected");
+	char *directory = capture_directory(c, &o, &code);
+	if (!directory)
+		return code;
+	code = drop(directory, argv[1]);
+	free(directory);
+	return code;
+}

@@ -1,0 +1,14 @@
+#ifndef CONTROL_CONFIG_SKIP_H
+#define CONTROL_CONFIG_SKIP_H
+
+/* The rules of `capture.skip`: what is not recorded. */
+
+#include "control/config.h"
+#include "control/keys.h"
+
+extern const struct section skip_section; /* struct config_skip */
+
+/* Looks at all of them together, and warns of those that may skip a write. */
+void check_skips(struct binder *b, const struct config_skip *first);
+
+#endif

@@ -1,0 +1,225 @@
+/* What a tap knows of a log that fails: a request is counted once, whatever part of it is lost. */
+
+#include "unit/cmocka_all.h"
+
+#include <stdio.h>
+
+#include "capture/tap.h"
+#include "unit/capture/kit.h"
+
+struct world {
+	struct kit_disk disk;
+	struct journal *journal;
+	struct bufs bufs;
+	struct taps taps;
+	struct feed *feeds[1];
+	struct slab chunks;
+	struct arena arena;
+	struct msg request;
+	struct capture_policy policy;
+	struct tap *tap;
+	uint64_t now_ns;
+};
+
+static uint64_t chance(void *world)
+{
+	const struct world *w = world;
+	return w->disk.file_n + 1;
+}
+
+static uint64_t clock_ns(void *world)
+{
+	const struct world *w = world;
+	return w->now_ns;
+}
+
+static void woken(void *world)
+{
+	(void)world;
+}
+
+static void feed_woken(struct feed *f)
+{
+	(void)f;
+}
+
+static void nothing(struct tap *t, enum batch_state became)
+{
+	(void)t;
+	(void)became;
+}
+
+/* Until nothing is to be done now. */
+static void turn(struct world *w)
+{
+	feed_push(&w->taps.feed);
+	do
+		journal_turn(w->journal, w->now_ns, w->now_ns);
+	while (kit_run(&w->disk));
+	feed_look(&w->taps.feed, w->now_ns, w->now_ns);
+}
+
+static void pass(struct world *w, unsigned ms)
+{
+	turn(w);
+	w->now_ns += ms * 1000000ull;
+	turn(w);
+}
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	kit_disk_open(&w->disk);
+	bufs_open(&w->bufs);
+	taps_open(&w->taps, 0);
+	w->feeds[0] = &w->taps.feed;
+	w->now_ns = 1000000000;
+	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
+							    .generation = 1,
+							    .node = "a",
+							    .chance = chance,
+							    .now_ns = clock_ns,
+							    .world = w,
+							    .segment_bytes = SEGMENT_BYTES_MIN,
+							    .queue_bytes = LOG_QUEUE_BYTES,
+							    .feeds = w->feeds,
+							    .feed_n = 1,
+							    .wake = woken });
+	feed_attach(&w->taps.feed, w->journal);
+	feed_own(&w->taps.feed, &w->bufs, feed_woken, w);
+	slab_open(&w->chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&w->arena, &w->chunks);
+	msg_open(&w->request, &w->arena, MSG_REQUEST);
+	msg_set_request(&w->request, SPAN("POST"), SPAN("/"));
+	turn(w);
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	journal_stop(w->journal);
+	turn(w);
+	turn(w);
+	journal_close(w->journal);
+	taps_close(&w->taps);
+	bufs_close(&w->bufs);
+	arena_close(&w->arena);
+	slab_close(&w->chunks);
+	disk_free(&w->disk.disk);
+	free(w);
+	return 0;
+}
+
+static void open_tap(struct world *w, bool write, bool awaited)
+{
+	struct addr nobody = { 0 };
+	struct tap_facts facts = { .connection = 1,
+				   .ordinal = 1,
+				   .write = write,
+				   .client = &nobody,
+				   .listener = "source" };
+	w->tap = tap_open(&w->taps, &w->arena, &w->policy, &facts, &w->request, false, w, nothing);
+	w->tap->awaited = awaited;
+}
+
+static void put_piece(struct world *w, bool end)
+{
+	struct chain none = { 0 };
+	tap_request_data(w->tap, &none, end);
+}
+
+/* What was put fails to be written, and the log returns. */
+static void lose(struct world *w)
+{
+	turn(w);
+	w->disk.fail = DISK_WRITE;
+	w->disk.error = -ENOSPC;
+	pass(w, LOG_LAZY_MS);
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(journal_state(w->journal), JOURNAL_AVAILABLE);
+}
+
+static uint64_t lost_writes(const struct world *w)
+{
+	return atomic_load(&w->taps.feed.lost[GAP_UNAVAILABLE].writes);
+}
+
+static uint64_t lost_reads(const struct world *w)
+{
+	return atomic_load(&w->taps.feed.lost[GAP_UNAVAILABLE].reads);
+}
+
+static void a_piece_that_was_lost_while_the_log_was_away_is_known(void **state)
+{
+	struct world *w = *state;
+	open_tap(w, true, true);
+	pass(w, LOG_LAZY_MS);
+	assert_false(w->tap->lost);
+	put_piece(w, false);
+	lose(w);
+	assert_true(w->tap->lost);
+	put_piece(w, true);
+	pass(w, LOG_LAZY_MS);
+	/* Who waits for it knows whether it passes. */
+	assert_int_equal(lost_writes(w), 0);
+	tap_close(w->tap);
+}
+
+static void a_write_that_nobody_waits_for_is_counted_once(void **state)
+{
+	struct world *w = *state;
+	open_tap(w, true, false);
+	lose(w);
+	put_piece(w, true);
+	lose(w);
+	assert_int_equal(lost_writes(w), 1);
+	assert_int_equal(lost_reads(w), 0);
+	tap_close(w->tap);
+}
+
+static void a_read_that_has_lost_another_part_than_its_head_is_counted(void **state)
+{
+	struct world *w = *state;
+	open_tap(w, false, false);
+	pass(w, LOG_LAZY_MS);
+	put_piece(w, true);
+	lose(w);
+	assert_int_equal(lost_reads(w), 1);
+	tap_close(w->tap);
+}
+
+static void what_is_lost_when_its_exchange_is_over_is_counted_once(void **state)
+{
+	struct world *w = *state;
+	open_tap(w, false, false);
+	put_piece(w, true);
+	tap_close(w->tap);
+	lose(w);
+	assert_int_equal(lost_reads(w), 1);
+}
+
+/* As a client's farewell is, in the turn in which the last connection goes. */
+static void what_was_put_and_not_handed_over_is_still_out(void **state)
+{
+	struct world *w = *state;
+	assert_false(feed_is_out(&w->taps.feed));
+	taps_closed(&w->taps, 1);
+	assert_true(feed_is_out(&w->taps.feed));
+	pass(w, LOG_LAZY_MS);
+	assert_false(feed_is_out(&w->taps.feed));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		TEST(a_piece_that_was_lost_while_the_log_was_away_is_known),
+		TEST(a_write_that_nobody_waits_for_is_counted_once),
+		TEST(a_read_that_has_lost_another_part_than_its_head_is_counted),
+		TEST(what_is_lost_when_its_exchange_is_over_is_counted_once),
+		TEST(what_was_put_and_not_handed_over_is_still_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
