@@ -312,16 +312,9 @@ static bool is_newly_drained(const struct worker *w)
 	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
 }
 
-/* The last client's farewell was recorded behind what was handed over: no other turn comes. */
-static bool is_to_hand_over(const struct worker *w)
-{
-	return w->stopping && w->config.taps && w->config.taps->feed.open;
-}
-
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
-	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk) ||
-	    is_to_hand_over(w))
+	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
 	if (desk_has_waiting(&w->desk) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)
@@ -360,6 +353,12 @@ static void wait_for_work(struct worker *w, uint64_t deadline_ns)
 		latency_add(&c->lag, (io->now_ns - deadline_ns) / 1000);
 }
 
+static void hand_over_records(struct worker *w)
+{
+	if (w->config.taps)
+		feed_push(&w->config.taps->feed);
+}
+
 void worker_turn(struct worker *w, uint64_t deadline_ns)
 {
 	struct io *io = w->config.io;
@@ -376,10 +375,11 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 		desk_serve_queues(&w->desk);
 		desk_time_waiting(&w->desk);
 	}
-	if (w->config.taps)
-		feed_push(&w->config.taps->feed);
+	hand_over_records(w);
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);
+	/* Of clients that have gone: no other turn may come. */
+	hand_over_records(w);
 	publish_counts(w);
 }
 
