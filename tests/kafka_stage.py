@@ -7,11 +7,21 @@ import shutil
 import subprocess
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from stage import ROOT, answers, until
 
 SCRIPT = ROOT / "tests/clusters/cluster"
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+def end_of(consumer, where):
+    """Its first and next offset; None while a broker that has just started does not lead it yet."""
+    try:
+        return consumer.get_watermark_offsets(where, timeout=5)
+    except KafkaException as error:
+        if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+            raise
+        return None
 
 
 class Broker:
@@ -43,7 +53,7 @@ class Broker:
             found = []
             for partition in metadata.topics[topic].partitions:
                 where = TopicPartition(topic, partition, 0)
-                end = consumer.get_watermark_offsets(where, timeout=seconds)[1]
+                end = until(lambda w=where: end_of(consumer, w), seconds, "a partition that has its leader")[1]
                 consumer.assign([where])
                 while end and (not found or found[-1][:2] < (partition, end - 1)):
                     message = consumer.poll(seconds)
