@@ -221,11 +221,11 @@
 /* A request's body, and its answer's, that wait whole for the log are sent in one piece. */
 #define GATE_HOLD_BYTES (64 * 1024)
 /*
- * When a sync has served so many, as many come again at once: a moment's wait lets them share the
- * next one, which costs as much for one as for all.
+ * When a sync has served so many, the next one waits until three quarters of as many wait again, but
+ * not longer than this: the time in which a busy worker brings some fifty of them.
  */
-#define LOG_GATHER_WAITS 8
-#define LOG_GATHER_US 200
+#define LOG_GATHER_WAITS 4
+#define LOG_GATHER_US 500
 /* How often a log that failed tries again. */
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */
@@ -247,8 +247,9 @@
  */
 #define SKIP_RULES_MAX 1000
 #define SKIP_PATH_BYTES 1024
-/* What was written longer ago than this is not kept in the cache of files. */
-#define DISK_CACHED_BYTES (1024 * 1024)
+/* What goes to the disk at once, in blocks: as large as stays in a core's own cache. */
+#define DISK_GATHER_BYTES (256 * 1024)
+#define DISK_BLOCK_BYTES 4096
 /* The list of brokers to begin with: each tells of all others. */
 #define BROKERS_BYTES 4096
 /* About the size at which a record for the replayer is whole: what its topics take. */

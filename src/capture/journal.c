@@ -1,6 +1,7 @@
 #include "capture/journal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ enum step {
 enum rest {
 	REST_AWAKE,  /* the disk is busy, or others are waited for: there will be a turn in a moment
 		      */
-	REST_DROWSY, /* what nobody waits for will be written in a while */
+	REST_GATHERING, /* more are expected to wait with those who do: so many bring it back */
+	REST_DROWSY,	/* what nobody waits for will be written in a while */
 	REST_ASLEEP, /* only a push brings it back */
 };
 
@@ -60,14 +62,14 @@ struct journal {
 	_Atomic(struct batch *) pushed; /* newest first */
 	_Atomic int rest;		/* enum rest */
 	_Atomic uint64_t queued;
-	atomic_bool full; /* no more may be written */
+	_Atomic unsigned waits_n, wanted_n; /* who waits for the next sync; how many are to */
+	atomic_bool full;		    /* no more may be written */
 	_Atomic int state, error;
 	struct journal_counts counts;
 	/* Taken, oldest first; those before `cursor` are in the present write-out. */
 	struct batch *first, *last, *cursor;
 	struct awaiting awaiting;
 	uint64_t waiting_bytes; /* of those behind the cursor */
-	bool urgent;		/* somebody waits for one of those */
 	unsigned served_n;	/* who waited for the last sync */
 	uint64_t lazy_ns;	/* when the first of them came */
 	struct disk_file *file;
@@ -112,7 +114,6 @@ static void take_pushed(struct journal *j)
 			j->first = b;
 		j->last = b;
 		j->waiting_bytes += b->log_bytes;
-		j->urgent |= b->urgent;
 	}
 }
 
@@ -152,18 +153,22 @@ static void settle_awaiting(struct journal *j)
 		give_back(j, b, became);
 }
 
-static void nothing_waits(struct journal *j)
+/* The next one that waits for the disk is in a write-out, or fails. */
+static struct batch *take_waiting(struct journal *j)
 {
-	j->cursor = NULL;
-	j->waiting_bytes = 0;
-	j->urgent = false;
+	struct batch *b = j->cursor;
+	j->cursor = b->next;
+	j->waiting_bytes -= b->log_bytes;
+	atomic_fetch_sub(&j->waits_n, b->waits_n);
+	return b;
 }
 
 static void fail_all(struct journal *j)
 {
+	while (j->cursor)
+		take_waiting(j);
 	while (j->first)
 		give_back(j, take_first(j), BATCH_FAILED);
-	nothing_waits(j);
 }
 
 /* --- frames --- */
@@ -301,12 +306,8 @@ static void write_vectors(struct journal *j, unsigned n, enum step step)
 
 static void add_waiting(struct journal *j, unsigned n)
 {
-	while (j->cursor && n + j->cursor->vector_n <= LOG_VECTORS) {
-		n = add_batch(j, j->cursor, n);
-		j->cursor = j->cursor->next;
-	}
-	if (!j->cursor)
-		nothing_waits(j);
+	while (j->cursor && n + j->cursor->vector_n <= LOG_VECTORS)
+		n = add_batch(j, take_waiting(j), n);
 	write_vectors(j, n, STEP_WRITING);
 }
 
@@ -323,9 +324,19 @@ static void write_out(struct journal *j)
 	add_waiting(j, gap_is_due(j) ? add_gaps(j, n) : n);
 }
 
+/*
+ * When a sync has served many, most of them come again at once: they are to share the next one,
+ * which costs as much for one as for all.
+ */
+static unsigned expected_n(const struct journal *j)
+{
+	return j->served_n < LOG_GATHER_WAITS ? 1 : j->served_n - j->served_n / 4;
+}
+
 static uint64_t urgent_ns(const struct journal *j)
 {
-	uint64_t gather_ns = j->served_n >= LOG_GATHER_WAITS ? LOG_GATHER_US * 1000ull : 0;
+	bool all = atomic_load(&j->waits_n) >= expected_n(j);
+	uint64_t gather_ns = all ? 0 : LOG_GATHER_US * 1000ull;
 	return j->synced_ns + (j->config.commit_ns > gather_ns ? j->config.commit_ns : gather_ns);
 }
 
@@ -335,7 +346,7 @@ static bool is_due(const struct journal *j)
 		return gap_is_due(j);
 	if (j->stopping || j->waiting_bytes >= LOG_LAZY_BYTES)
 		return true;
-	if (j->urgent)
+	if (atomic_load(&j->waits_n))
 		return j->now_ns >= urgent_ns(j);
 	return j->now_ns - j->lazy_ns >= LOG_LAZY_MS * 1000000ull;
 }
@@ -616,14 +627,21 @@ static void go_on(struct journal *j)
 	}
 }
 
+static enum rest rest_of(const struct journal *j)
+{
+	if (atomic_load(&j->waits_n))
+		return j->step == STEP_IDLE ? REST_GATHERING : REST_AWAKE;
+	return j->cursor ? REST_DROWSY : REST_ASLEEP;
+}
+
 /* Whoever pushes from here on sees that it rests, or what was pushed is seen here. */
 static void take_a_rest(struct journal *j)
 {
 	if (j->op.verb != DISK_NONE)
 		return;
-	if (j->urgent)
-		return;
-	atomic_store(&j->rest, j->cursor ? REST_DROWSY : REST_ASLEEP);
+	/* Where a time was set for syncs it is the time that brings it back. */
+	atomic_store(&j->wanted_n, j->config.commit_ns ? UINT_MAX : expected_n(j));
+	atomic_store(&j->rest, rest_of(j));
 	if (atomic_load(&j->pushed))
 		j->config.wake(j->config.world);
 }
@@ -652,7 +670,7 @@ static uint64_t disk_deadline_ns(const struct journal *j)
 		return UINT64_MAX;
 	if (!j->cursor)
 		return gap_deadline_ns(j);
-	return j->urgent ? urgent_ns(j) : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
+	return atomic_load(&j->waits_n) ? urgent_ns(j) : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
 }
 
 uint64_t journal_deadline_ns(const struct journal *j)
@@ -664,17 +682,18 @@ uint64_t journal_deadline_ns(const struct journal *j)
 
 void journal_push(struct journal *j, struct batch *b)
 {
-	bool urgent = b->urgent;
+	unsigned waits_n = b->waits_n;
 	uint64_t bytes = b->log_bytes;
 	uint64_t queued = atomic_fetch_add_explicit(&j->queued, bytes, memory_order_relaxed);
+	waits_n += atomic_fetch_add(&j->waits_n, waits_n);
 	struct batch *before = atomic_load_explicit(&j->pushed, memory_order_relaxed);
 	do
 		b->next = before;
 	while (!atomic_compare_exchange_weak(&j->pushed, &before, b));
 	/* From here on the batch may be back already. */
 	int rest = atomic_load(&j->rest);
-	if (rest == REST_AWAKE ||
-	    (rest == REST_DROWSY && !urgent && queued + bytes < LOG_LAZY_BYTES))
+	if (rest == REST_AWAKE || (rest == REST_GATHERING && waits_n < atomic_load(&j->wanted_n)) ||
+	    (rest == REST_DROWSY && !waits_n && queued + bytes < LOG_LAZY_BYTES))
 		return;
 	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
 		j->config.wake(j->config.world);
