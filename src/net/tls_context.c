@@ -20,9 +20,11 @@ struct tls_library *tls_library_open(void)
 	struct tls_library *l = calloc(1, sizeof *l);
 	must(l);
 	l->library = OSSL_LIB_CTX_new();
+	must(l->library);
+	tls_gcm_load(&l->gcm, l->library);
 	l->bio_method = tls_bio_method();
 	l->bio = BIO_new(l->bio_method);
-	must(l->library && l->bio);
+	must(l->bio);
 	return l;
 }
 
@@ -34,6 +36,7 @@ void tls_library_close(struct tls_library *l)
 	/* OpenSSL does not free what is the calling thread's default. */
 	if (l->before && OSSL_LIB_CTX_set0_default(NULL) == l->library)
 		OSSL_LIB_CTX_set0_default(l->before);
+	tls_gcm_unload(&l->gcm);
 	OSSL_LIB_CTX_free(l->library);
 	free(l);
 }
@@ -197,7 +200,7 @@ static struct tls_context *context_new(struct tls_library *l, const SSL_METHOD *
 	must(c);
 	atomic_store(&c->refs, 1);
 	c->library = l;
-	c->ssl = SSL_CTX_new_ex(l->library, NULL, method);
+	c->ssl = SSL_CTX_new_ex(l->library, TLS_GCM_PREFERRED, method);
 	must(c->ssl);
 	atomic_fetch_add(&l->users, 1);
 	SSL_CTX_set_app_data(c->ssl, c);

@@ -7,9 +7,11 @@
 
 #include "net/tls_certificate.h"
 #include "net/tls_context.h"
+#include "net/tls_gcm.h"
 
 struct tls_library {
 	OSSL_LIB_CTX *library;
+	struct tls_gcm gcm;
 	OSSL_LIB_CTX *before; /* what the thread that entered had; NULL: nobody has */
 	/*
 	 * Over the chains of the session in hand, which is its data: one for all of a thread's, as

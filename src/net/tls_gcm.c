@@ -1,0 +1,422 @@
+#include "net/tls_gcm.h"
+
+#ifdef WITH_IPSEC_MB
+
+#include <intel-ipsec-mb.h>
+#include <openssl/core_dispatch.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/provider.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+
+#define NAME "crossfade"
+
+enum { IV_BYTES = 12, TAG_BYTES = 16, FIXED_IV_BYTES = 4, EXPLICIT_IV_BYTES = 8, AAD_BYTES = 16 };
+
+/* What one key's size has of its own. */
+struct size {
+	size_t key_bytes;
+	void (*expand)(const IMB_MGR *mb, const void *key, struct gcm_key_data *to);
+	void (*seal)(const IMB_MGR *mb, const struct gcm_key_data *key, struct gcm_context_data *c,
+		     uint8_t *to, const uint8_t *from, uint64_t n, const uint8_t *iv,
+		     const uint8_t *aad, uint64_t aad_n, uint8_t *tag);
+	void (*open)(const IMB_MGR *mb, const struct gcm_key_data *key, struct gcm_context_data *c,
+		     uint8_t *to, const uint8_t *from, uint64_t n, const uint8_t *iv,
+		     const uint8_t *aad, uint64_t aad_n, uint8_t *tag);
+};
+
+struct cipher {
+	struct gcm_key_data key; /* wants its alignment */
+	const IMB_MGR *mb;	 /* borrowed */
+	const struct size *size;
+	uint8_t iv[IV_BYTES], tag[TAG_BYTES], aad[AAD_BYTES];
+	uint8_t aad_n;
+	bool seals, has_key;
+	bool is_1_2; /* the next bytes are a record of TLS 1.2: IV, text and tag in one */
+};
+
+/* --- two sizes --- */
+
+#define SIZE(bits)                                                                                 \
+	static void expand_##bits(const IMB_MGR *mb, const void *key, struct gcm_key_data *to)     \
+	{                                                                                          \
+		IMB_AES##bits##_GCM_PRE(mb, key, to);                                              \
+	}                                                                                          \
+	static void seal_##bits(const IMB_MGR *mb, const struct gcm_key_data *key,                 \
+				struct gcm_context_data *c, uint8_t *to, const uint8_t *from,      \
+				uint64_t n, const uint8_t *iv, const uint8_t *aad, uint64_t aad_n, \
+				uint8_t *tag)                                                      \
+	{                                                                                          \
+		IMB_AES##bits##_GCM_ENC(mb, key, c, to, from, n, iv, aad, aad_n, tag, TAG_BYTES);  \
+	}                                                                                          \
+	static void open_##bits(const IMB_MGR *mb, const struct gcm_key_data *key,                 \
+				struct gcm_context_data *c, uint8_t *to, const uint8_t *from,      \
+				uint64_t n, const uint8_t *iv, const uint8_t *aad, uint64_t aad_n, \
+				uint8_t *tag)                                                      \
+	{                                                                                          \
+		IMB_AES##bits##_GCM_DEC(mb, key, c, to, from, n, iv, aad, aad_n, tag, TAG_BYTES);  \
+	}                                                                                          \
+	static const struct size size_##bits = { bits / 8, expand_##bits, seal_##bits, open_##bits }
+
+SIZE(128);
+SIZE(256);
+
+/* --- a cipher's life --- */
+
+static void *cipher_new(void *provider, const struct size *size)
+{
+	struct cipher *c = aligned_alloc(64, (sizeof *c + 63) & ~(size_t)63);
+	must(c);
+	memset(c, 0, sizeof *c);
+	c->mb = provider;
+	c->size = size;
+	return c;
+}
+
+static void *new_128(void *provider)
+{
+	return cipher_new(provider, &size_128);
+}
+
+static void *new_256(void *provider)
+{
+	return cipher_new(provider, &size_256);
+}
+
+static void cipher_free(void *cipher)
+{
+	struct cipher *c = cipher;
+	OPENSSL_cleanse(c, sizeof *c);
+	free(c);
+}
+
+/* --- settings --- */
+
+static int set_params(void *cipher, const OSSL_PARAM params[]);
+
+static int begin(struct cipher *c, bool seals, const unsigned char *key, size_t key_n,
+		 const unsigned char *iv, size_t iv_n, const OSSL_PARAM params[])
+{
+	c->seals = seals;
+	c->aad_n = 0;
+	if ((key && key_n != c->size->key_bytes) || (iv && iv_n != IV_BYTES))
+		return 0;
+	if (key)
+		c->size->expand(c->mb, key, &c->key);
+	c->has_key |= key != NULL;
+	if (iv)
+		memcpy(c->iv, iv, IV_BYTES);
+	return set_params(c, params);
+}
+
+static int begin_sealing(void *c, const unsigned char *key, size_t key_n, const unsigned char *iv,
+			 size_t iv_n, const OSSL_PARAM params[])
+{
+	return begin(c, true, key, key_n, iv, iv_n, params);
+}
+
+static int begin_opening(void *c, const unsigned char *key, size_t key_n, const unsigned char *iv,
+			 size_t iv_n, const OSSL_PARAM params[])
+{
+	return begin(c, false, key, key_n, iv, iv_n, params);
+}
+
+/* TLS 1.2 numbers its records itself: RFC 5288, 3, from 0 on. */
+static bool set_fixed_iv(struct cipher *c, const OSSL_PARAM *p)
+{
+	if (p->data_size != FIXED_IV_BYTES)
+		return false;
+	memset(c->iv, 0, IV_BYTES);
+	memcpy(c->iv, p->data, FIXED_IV_BYTES);
+	return true;
+}
+
+/* Comes with the length of the record; what is authenticated is that of its text: RFC 5246, 6.2.3.3
+ */
+static bool set_aad_1_2(struct cipher *c, const OSSL_PARAM *p)
+{
+	size_t around = EXPLICIT_IV_BYTES + (c->seals ? 0 : TAG_BYTES);
+	if (p->data_size != EVP_AEAD_TLS1_AAD_LEN)
+		return false;
+	memcpy(c->aad, p->data, EVP_AEAD_TLS1_AAD_LEN);
+	c->aad_n = EVP_AEAD_TLS1_AAD_LEN;
+	uint8_t *length = c->aad + EVP_AEAD_TLS1_AAD_LEN - 2;
+	size_t n = (size_t)length[0] << 8 | length[1];
+	if (n < around)
+		return false;
+	length[0] = (uint8_t)((n - around) >> 8);
+	length[1] = (uint8_t)(n - around);
+	return c->is_1_2 = true;
+}
+
+static int set_params(void *cipher, const OSSL_PARAM params[])
+{
+	struct cipher *c = cipher;
+	const OSSL_PARAM *p;
+	size_t n;
+	if (!params)
+		return 1;
+	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TAG))) {
+		if (p->data_size != TAG_BYTES || (p->data && c->seals))
+			return 0;
+		if (p->data)
+			memcpy(c->tag, p->data, TAG_BYTES);
+	}
+	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_IVLEN)) &&
+	    (!OSSL_PARAM_get_size_t(p, &n) || n != IV_BYTES))
+		return 0;
+	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_KEYLEN)) &&
+	    (!OSSL_PARAM_get_size_t(p, &n) || n != c->size->key_bytes))
+		return 0;
+	p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED);
+	if (p && !set_fixed_iv(c, p))
+		return 0;
+	p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD);
+	return !p || set_aad_1_2(c, p);
+}
+
+static const OSSL_PARAM *settable(void *cipher, void *provider)
+{
+	static const OSSL_PARAM known[] = {
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, NULL, 0),
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, NULL, 0),
+		OSSL_PARAM_END,
+	};
+	(void)cipher, (void)provider;
+	return known;
+}
+
+static bool tell_size(OSSL_PARAM params[], const char *name, size_t n)
+{
+	OSSL_PARAM *p = OSSL_PARAM_locate(params, name);
+	return !p || OSSL_PARAM_set_size_t(p, n);
+}
+
+static int tell_of_session(void *cipher, OSSL_PARAM params[])
+{
+	struct cipher *c = cipher;
+	OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_AEAD_TAG);
+	if (p && (!c->seals || !OSSL_PARAM_set_octet_string(p, c->tag, TAG_BYTES)))
+		return 0;
+	return tell_size(params, OSSL_CIPHER_PARAM_IVLEN, IV_BYTES) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_KEYLEN, c->size->key_bytes) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_AEAD_TAGLEN, TAG_BYTES) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, TAG_BYTES);
+}
+
+static const OSSL_PARAM *told_of_session(void *cipher, void *provider)
+{
+	static const OSSL_PARAM known[] = {
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
+		OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL),
+		OSSL_PARAM_END,
+	};
+	(void)cipher, (void)provider;
+	return known;
+}
+
+static int tell_of_cipher(OSSL_PARAM params[], size_t key_bytes)
+{
+	OSSL_PARAM *mode = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_MODE);
+	OSSL_PARAM *aead = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_AEAD);
+	OSSL_PARAM *iv = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_CUSTOM_IV);
+	return (!mode || OSSL_PARAM_set_uint(mode, EVP_CIPH_GCM_MODE)) &&
+	       (!aead || OSSL_PARAM_set_int(aead, 1)) && (!iv || OSSL_PARAM_set_int(iv, 1)) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_KEYLEN, key_bytes) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_IVLEN, IV_BYTES) &&
+	       tell_size(params, OSSL_CIPHER_PARAM_BLOCK_SIZE, 1);
+}
+
+static int tell_of_128(OSSL_PARAM params[])
+{
+	return tell_of_cipher(params, 16);
+}
+
+static int tell_of_256(OSSL_PARAM params[])
+{
+	return tell_of_cipher(params, 32);
+}
+
+/* --- bytes --- */
+
+static void seal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, uint8_t *tag)
+{
+	struct gcm_context_data scratch;
+	c->size->seal(c->mb, &c->key, &scratch, to, from, n, c->iv, c->aad, c->aad_n, tag);
+}
+
+/* What is not authentic is wiped. */
+static bool unseal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, const uint8_t *tag)
+{
+	struct gcm_context_data scratch;
+	uint8_t computed[TAG_BYTES];
+	c->size->open(c->mb, &c->key, &scratch, to, from, n, c->iv, c->aad, c->aad_n, computed);
+	if (!CRYPTO_memcmp(computed, tag, TAG_BYTES))
+		return true;
+	OPENSSL_cleanse(to, n);
+	return false;
+}
+
+static void count_up(uint8_t number[EXPLICIT_IV_BYTES])
+{
+	for (int i = EXPLICIT_IV_BYTES - 1; i >= 0 && !++number[i]; i--)
+		;
+}
+
+/* A record of TLS 1.2 in its place: its number, its text, its tag. */
+static bool pass_1_2(struct cipher *c, uint8_t *at, size_t *passed, const uint8_t *from, size_t n)
+{
+	uint8_t *number = c->iv + FIXED_IV_BYTES, *text = at + EXPLICIT_IV_BYTES;
+	c->is_1_2 = false;
+	if (at != from || n < EXPLICIT_IV_BYTES + TAG_BYTES)
+		return false;
+	size_t text_n = n - EXPLICIT_IV_BYTES - TAG_BYTES;
+	*passed = c->seals ? n : text_n;
+	if (!c->seals) {
+		memcpy(number, at, EXPLICIT_IV_BYTES);
+		return unseal(c, text, text, text_n, text + text_n);
+	}
+	memcpy(at, number, EXPLICIT_IV_BYTES);
+	seal(c, text, text, text_n, text + text_n);
+	count_up(number);
+	return true;
+}
+
+/* TLS 1.3: once what is only authenticated, then once the text. */
+static bool pass_1_3(struct cipher *c, uint8_t *to, size_t *passed, const uint8_t *from, size_t n)
+{
+	*passed = n;
+	if (!to) {
+		if (c->aad_n || n > AAD_BYTES)
+			return false;
+		memcpy(c->aad, from, n);
+		c->aad_n = (uint8_t)n;
+		return true;
+	}
+	if (!c->seals)
+		return unseal(c, to, from, n, c->tag);
+	seal(c, to, from, n, c->tag);
+	return true;
+}
+
+static int update(void *cipher, unsigned char *to, size_t *passed, size_t room,
+		  const unsigned char *from, size_t n)
+{
+	struct cipher *c = cipher;
+	*passed = 0;
+	if (!c->has_key || (to && room < n))
+		return 0;
+	return c->is_1_2 ? pass_1_2(c, to, passed, from, n) : pass_1_3(c, to, passed, from, n);
+}
+
+/* All was done with the text. */
+static int finish(void *cipher, unsigned char *to, size_t *passed, size_t room)
+{
+	(void)cipher, (void)to, (void)room;
+	*passed = 0;
+	return 1;
+}
+
+/* --- the provider --- */
+
+typedef void (*function)(void);
+
+#define CIPHER(bits)                                                                               \
+	static const OSSL_DISPATCH cipher_##bits[] = {                                             \
+		{ OSSL_FUNC_CIPHER_NEWCTX, (function)new_##bits },                                 \
+		{ OSSL_FUNC_CIPHER_FREECTX, (function)cipher_free },                               \
+		{ OSSL_FUNC_CIPHER_ENCRYPT_INIT, (function)begin_sealing },                        \
+		{ OSSL_FUNC_CIPHER_DECRYPT_INIT, (function)begin_opening },                        \
+		{ OSSL_FUNC_CIPHER_UPDATE, (function)update },                                     \
+		{ OSSL_FUNC_CIPHER_FINAL, (function)finish },                                      \
+		{ OSSL_FUNC_CIPHER_GET_PARAMS, (function)tell_of_##bits },                         \
+		{ OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (function)tell_of_session },                    \
+		{ OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (function)set_params },                         \
+		{ OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (function)told_of_session },               \
+		{ OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (function)settable },                      \
+		{ 0, NULL },                                                                       \
+	}
+
+CIPHER(128);
+CIPHER(256);
+
+static const OSSL_ALGORITHM ciphers[] = {
+	{ "AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", "provider=" NAME, cipher_128, NULL },
+	{ "AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", "provider=" NAME, cipher_256, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
+{
+	(void)provider;
+	*no_cache = 0;
+	return operation == OSSL_OP_CIPHER ? ciphers : NULL;
+}
+
+static void teardown(void *provider)
+{
+	free_mb_mgr(provider);
+}
+
+static int provider_open(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from,
+			 const OSSL_DISPATCH **functions, void **provider)
+{
+	static const OSSL_DISPATCH known[] = {
+		{ OSSL_FUNC_PROVIDER_TEARDOWN, (function)teardown },
+		{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, (function)query },
+		{ 0, NULL },
+	};
+	(void)core, (void)from;
+	IMB_ARCH best;
+	IMB_MGR *mb = alloc_mb_mgr(0);
+	must(mb);
+	init_mb_mgr_auto(mb, &best);
+	*functions = known;
+	*provider = mb;
+	if (best != IMB_ARCH_NONE && best != IMB_ARCH_NOAESNI)
+		return 1;
+	free_mb_mgr(mb);
+	return 0;
+}
+
+void tls_gcm_load(struct tls_gcm *g, OSSL_LIB_CTX *library)
+{
+	must(OSSL_PROVIDER_add_builtin(library, NAME, provider_open));
+	g->usual = OSSL_PROVIDER_load(library, "default");
+	must(g->usual);
+	g->own = OSSL_PROVIDER_load(library, NAME);
+}
+
+void tls_gcm_unload(struct tls_gcm *g)
+{
+	if (g->own)
+		OSSL_PROVIDER_unload(g->own);
+	OSSL_PROVIDER_unload(g->usual);
+}
+
+#else
+
+void tls_gcm_load(struct tls_gcm *g, OSSL_LIB_CTX *library)
+{
+	(void)g, (void)library;
+}
+
+void tls_gcm_unload(struct tls_gcm *g)
+{
+	(void)g;
+}
+
+#endif
