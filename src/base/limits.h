@@ -83,6 +83,9 @@
  */
 #define PREFACE_BYTES_MAX 4096
 
+/* Keys of TLS sessions that a worker has at hand in expanded form, 1 KiB each: of 128 sessions. */
+#define TLS_KEYS_EXPANDED 256
+
 /* --- time (defaults; AWS ALB's where it has the setting) --- */
 
 #define HEAD_TIMEOUT_MS 10000

@@ -15,10 +15,11 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/limits.h"
 
 #define NAME "crossfade"
 
-enum { IV_BYTES = 12, TAG_BYTES = 16, FIXED_IV_BYTES = 4, EXPLICIT_IV_BYTES = 8, AAD_BYTES = 16 };
+enum { KEY_BYTES_MAX = 32, IV_BYTES = 12, TAG_BYTES = 16, FIXED_IV_BYTES = 4, EXPLICIT_IV_BYTES = 8, AAD_BYTES = 16 };
 
 /* What one key's size has of its own. */
 struct size {
@@ -32,14 +33,32 @@ struct size {
 		     const uint8_t *aad, uint64_t aad_n, uint8_t *tag);
 };
 
+struct provider;
+
 struct cipher {
-	struct gcm_key_data key; /* wants its alignment */
-	const IMB_MGR *mb;	 /* borrowed */
+	struct provider *provider; /* borrowed */
 	const struct size *size;
+	uint8_t key[KEY_BYTES_MAX];
+	uint16_t place; /* where it was expanded last */
 	uint8_t iv[IV_BYTES], tag[TAG_BYTES], aad[AAD_BYTES];
 	uint8_t aad_n;
 	bool seals, has_key;
 	bool is_1_2; /* the next bytes are a record of TLS 1.2: IV, text and tag in one */
+};
+
+/*
+ * A key is expanded to a KiB of tables. That takes 0.1 us, as long as fetching them when they are
+ * cold: so only those of the busiest sessions are kept, and an idle one has none.
+ */
+struct expanded {
+	_Alignas(64) struct gcm_key_data key; /* more than its type asks for: AVX-512 reads it */
+	const struct cipher *of; /* NULL: nobody's */
+};
+
+struct provider {
+	struct expanded expanded[TLS_KEYS_EXPANDED];
+	unsigned next; /* the place that was taken longest ago */
+	IMB_MGR *mb;   /* owned */
 };
 
 /* --- two sizes --- */
@@ -68,14 +87,34 @@ struct cipher {
 SIZE(128);
 SIZE(256);
 
+static const struct gcm_key_data *expanded(struct cipher *c)
+{
+	struct provider *p = c->provider;
+	struct expanded *x = &p->expanded[c->place];
+	if (x->of == c)
+		return &x->key;
+	c->place = (uint16_t)p->next;
+	p->next = (p->next + 1) % TLS_KEYS_EXPANDED;
+	x = &p->expanded[c->place];
+	x->of = c;
+	c->size->expand(p->mb, c->key, &x->key);
+	return &x->key;
+}
+
+static void forget_expanded(const struct cipher *c)
+{
+	struct expanded *x = &c->provider->expanded[c->place];
+	if (x->of == c)
+		OPENSSL_cleanse(x, sizeof *x);
+}
+
 /* --- a cipher's life --- */
 
 static void *cipher_new(void *provider, const struct size *size)
 {
-	struct cipher *c = aligned_alloc(64, (sizeof *c + 63) & ~(size_t)63);
+	struct cipher *c = calloc(1, sizeof *c);
 	must(c);
-	memset(c, 0, sizeof *c);
-	c->mb = provider;
+	c->provider = provider;
 	c->size = size;
 	return c;
 }
@@ -93,6 +132,7 @@ static void *new_256(void *provider)
 static void cipher_free(void *cipher)
 {
 	struct cipher *c = cipher;
+	forget_expanded(c);
 	OPENSSL_cleanse(c, sizeof *c);
 	free(c);
 }
@@ -108,9 +148,11 @@ static int begin(struct cipher *c, bool seals, const unsigned char *key, size_t 
 	c->aad_n = 0;
 	if ((key && key_n != c->size->key_bytes) || (iv && iv_n != IV_BYTES))
 		return 0;
-	if (key)
-		c->size->expand(c->mb, key, &c->key);
-	c->has_key |= key != NULL;
+	if (key) {
+		forget_expanded(c);
+		memcpy(c->key, key, key_n);
+		c->has_key = true;
+	}
 	if (iv)
 		memcpy(c->iv, iv, IV_BYTES);
 	return set_params(c, params);
@@ -255,7 +297,7 @@ static int tell_of_256(OSSL_PARAM params[])
 static void seal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, uint8_t *tag)
 {
 	struct gcm_context_data scratch;
-	c->size->seal(c->mb, &c->key, &scratch, to, from, n, c->iv, c->aad, c->aad_n, tag);
+	c->size->seal(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n, tag);
 }
 
 /* What is not authentic is wiped. */
@@ -263,7 +305,7 @@ static bool unseal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n,
 {
 	struct gcm_context_data scratch;
 	uint8_t computed[TAG_BYTES];
-	c->size->open(c->mb, &c->key, &scratch, to, from, n, c->iv, c->aad, c->aad_n, computed);
+	c->size->open(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n, computed);
 	if (!CRYPTO_memcmp(computed, tag, TAG_BYTES))
 		return true;
 	OPENSSL_cleanse(to, n);
@@ -368,7 +410,10 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 
 static void teardown(void *provider)
 {
-	free_mb_mgr(provider);
+	struct provider *p = provider;
+	free_mb_mgr(p->mb);
+	OPENSSL_cleanse(p->expanded, sizeof p->expanded);
+	free(p);
 }
 
 static int provider_open(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from,
@@ -381,14 +426,17 @@ static int provider_open(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from
 	};
 	(void)core, (void)from;
 	IMB_ARCH best;
-	IMB_MGR *mb = alloc_mb_mgr(0);
-	must(mb);
-	init_mb_mgr_auto(mb, &best);
+	struct provider *p = aligned_alloc(_Alignof(struct provider), sizeof *p);
+	must(p);
+	memset(p, 0, sizeof *p);
+	p->mb = alloc_mb_mgr(0);
+	must(p->mb);
+	init_mb_mgr_auto(p->mb, &best);
 	*functions = known;
-	*provider = mb;
+	*provider = p;
 	if (best != IMB_ARCH_NONE && best != IMB_ARCH_NOAESNI)
 		return 1;
-	free_mb_mgr(mb);
+	teardown(p);
 	return 0;
 }
 

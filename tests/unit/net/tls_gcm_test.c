@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "net/tls_gcm.h"
 
 enum { LONGEST = 16384 + 256, TAG = 16 };
@@ -160,6 +161,34 @@ static void records_of_1_2_are_read_by_the_other(void **state)
 	}
 }
 
+/* Keys that are used in turns, more than are kept expanded, and some of them for the last time. */
+static void more_keys_than_are_at_hand(void **state)
+{
+	enum { KEYS = 2 * TLS_KEYS_EXPANDED + 1 };
+	(void)state;
+	struct both *w = both_open(names[0]);
+	EVP_CIPHER_CTX *seals[KEYS], *opens[KEYS];
+	for (int i = 0; i < KEYS; i++) {
+		seals[i] = EVP_CIPHER_CTX_new();
+		opens[i] = EVP_CIPHER_CTX_new();
+		memcpy(w->key, &i, sizeof i);
+		begin_1_3(seals[i], w->ours, w, true);
+		begin_1_3(opens[i], w->theirs, w, false);
+	}
+	for (int turn = 0; turn < 4 * KEYS; turn++) {
+		int i = rand() % KEYS;
+		memcpy(w->a, w->text, 100);
+		assert_true(pass_1_3(seals[i], w, true, w->a, 100));
+		assert_true(pass_1_3(opens[i], w, false, w->a, 100));
+		assert_memory_equal(w->a, w->text, 100);
+	}
+	for (int i = 0; i < KEYS; i++) {
+		EVP_CIPHER_CTX_free(seals[i]);
+		EVP_CIPHER_CTX_free(opens[i]);
+	}
+	both_close(w);
+}
+
 /* RFC 5288, 3: each record of a key has a number of its own. */
 static void records_of_1_2_are_numbered(void **state)
 {
@@ -194,6 +223,7 @@ int main(void)
 		cmocka_unit_test(records_of_1_3_are_the_same),
 		cmocka_unit_test(a_flipped_bit_is_no_record),
 		cmocka_unit_test(records_of_1_2_are_read_by_the_other),
+		cmocka_unit_test(more_keys_than_are_at_hand),
 		cmocka_unit_test(records_of_1_2_are_numbered),
 		cmocka_unit_test(what_is_too_short_is_no_record),
 	};
