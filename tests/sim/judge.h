@@ -33,6 +33,7 @@
  *   it comes to rest     in bounded time, when nothing disturbs any more
  *   nothing is left      of what was taken, when a worker is over
  *   an old plan is let go   by workers, and its idle connections are closed
+ *   handed over          what a turn has recorded is with the log when the turn is over
  *   equal runs           of equal seeds
  *
  * Promises between our own parts (credit, the order of a stream's verbs, what was taken goes back)

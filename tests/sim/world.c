@@ -107,6 +107,8 @@ static void turn_worker(struct world *w, unsigned i)
 		return;
 	worker_turn(h->worker, UINT64_MAX);
 	watch_turn(&h->watch);
+	if (w->store && w->scribes[h->process - 1].taps[h->number].feed.open)
+		judge_fail(w, "handed over", "worker %u keeps records over the end of its turn", i);
 	if (worker_is_over(h->worker))
 		close_worker(w, i);
 }
