@@ -165,7 +165,7 @@
 /* Of these with numbers: those, and as many that a reload took away and that have connections. */
 #define LISTENER_NUMBERS_MAX (2 * LISTENER_ADDRESSES_MAX)
 #define LISTENERS_MAX (3 * LISTENER_NUMBERS_MAX)
-#define NODES_PER_CLUSTER_MAX 512
+#define NODES_PER_CLUSTER_MAX 1024
 /* Nodes at a time: of two clusters, and as many that a reload took away and that are in use. */
 #define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)
 /* Connections of clients that a configuration may allow: as many files as a process may open. */

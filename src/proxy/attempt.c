@@ -15,8 +15,7 @@ static void leave_node(struct exchange *ex)
 		return;
 	struct counters *c = ex->desk->counters;
 	struct node_counters *n = &c->nodes[ex->node->number];
-	must(ex->node->outstanding > 0);
-	ex->node->outstanding--;
+	live_node_give(&ex->desk->clusters[ex->arm], ex->node);
 	ex->desk->queues[ex->arm].freed = true;
 	ex->node = NULL;
 	counter_sub(&c->in_flight[ex->arm], 1);
@@ -89,7 +88,7 @@ void attempt_begin(struct exchange *ex, struct live_node *node)
 	else
 		retry_budget_asked(&ex->desk->budgets[ex->arm], ex->desk->io->now_ns);
 	ex->node = node;
-	node->outstanding++;
+	live_node_take(node);
 	counter_add(&c->in_flight[ex->arm], 1);
 	counter_add(&c->nodes[node->number].in_flight, 1);
 	ex->asked_ns = ex->desk->io->now_ns;

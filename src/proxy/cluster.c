@@ -140,6 +140,8 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 	c->share = share_of(cluster, worker);
 	if (c->turn == 0)
 		c->turn = worker;
+	c->turn = c->node_n ? c->turn % c->node_n : 0;
+	c->least = 0;
 	for (size_t i = 0; i < cluster->node_n; i++) {
 		const struct node *node = &cluster->nodes[i];
 		struct live_node *live = live_node_of(all, c, node);
@@ -220,28 +222,45 @@ static bool is_full(const struct live_cluster *c, const struct live_node *n)
 	return c->share && n->outstanding >= c->share;
 }
 
-/* The first of the best, beginning where the last choice left off: so ties rotate. */
-static struct live_node *best(const struct live_cluster *c, struct live_node *const *tried,
+static bool may_be_chosen(struct live_node *n, bool healthy_only)
+{
+	return n->duty == DUTY_READY && (!healthy_only || (!is_left_alone(n) && is_healthy(n)));
+}
+
+/* The next choice begins behind this one: so ties rotate. */
+static struct live_node *take_turn(struct live_cluster *c, size_t place)
+{
+	c->turn = place + 1 < c->node_n ? place + 1 : 0;
+	return c->nodes[place];
+}
+
+/*
+ * The first of the best. None is better than one with as few requests as any has at least: so it is
+ * found soon, among thousands too. Who comes back with fewer is found when his turn comes.
+ */
+static struct live_node *best(struct live_cluster *c, struct live_node *const *tried,
 			      unsigned tried_n, bool healthy_only, bool *full)
 {
-	struct live_node *best = NULL;
+	size_t best = c->node_n, place = c->turn;
 	*full = false;
-	for (size_t i = 0; i < c->node_n; i++) {
-		struct live_node *n = c->nodes[(c->turn + i) % c->node_n];
-		if (n->duty != DUTY_READY || was_tried(n, tried, tried_n))
-			continue;
-		if (healthy_only && (is_left_alone(n) || !is_healthy(n)))
+	for (size_t i = 0; i < c->node_n; i++, place = place + 1 < c->node_n ? place + 1 : 0) {
+		struct live_node *n = c->nodes[place];
+		if (!may_be_chosen(n, healthy_only) || was_tried(n, tried, tried_n))
 			continue;
 		if (is_full(c, n)) {
 			*full = true;
 			continue;
 		}
-		if (c->cluster->balance == BALANCE_ROUND_ROBIN)
-			return n;
-		if (!best || n->outstanding < best->outstanding)
-			best = n;
+		if (c->cluster->balance == BALANCE_ROUND_ROBIN || n->outstanding <= c->least)
+			return take_turn(c, place);
+		if (best == c->node_n || n->outstanding < c->nodes[best]->outstanding)
+			best = place;
 	}
-	return best;
+	if (best == c->node_n)
+		return NULL;
+	if (!tried_n)
+		c->least = c->nodes[best]->outstanding;
+	return take_turn(c, best);
 }
 
 static bool any_awaited(const struct live_cluster *c)
@@ -282,8 +301,5 @@ enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const 
 		return CHOICE_FULL;
 	if (!*chosen)
 		return no_node(c, !tried_n);
-	while (c->nodes[c->turn % c->node_n] != *chosen)
-		c->turn++;
-	c->turn++;
 	return CHOICE_NODE;
 }

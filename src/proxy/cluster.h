@@ -6,6 +6,7 @@
  * has there, and the choice among them. Nodes outlive plans: what is known of one carries over.
  */
 
+#include "base/bug.h"
 #include "ends/pool.h"
 #include "proxy/counters.h"
 #include "proxy/plan.h"
@@ -15,7 +16,7 @@ struct live_node {
 	const struct cluster *cluster;
 	struct pool pool;
 	uint32_t number; /* of its state */
-	unsigned outstanding;
+	unsigned outstanding; /* live_node_take(), live_node_give() */
 	enum node_duty duty; /* of its state, as last looked at */
 	struct ejection ejection;
 	struct live_nodes *all; /* borrowed */
@@ -26,7 +27,8 @@ struct live_cluster {
 	struct live_node **nodes;      /* owned array of borrowed nodes */
 	size_t node_n;
 	unsigned share; /* of a node's connections, this worker's; 0: any number */
-	size_t turn;	/* where the next choice begins */
+	size_t turn;	/* where the next choice begins, < node_n */
+	unsigned least; /* requests that each node that may be chosen has at least */
 	struct budget budget;
 	struct pool_counts counts;
 };
@@ -56,6 +58,18 @@ void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why,
 static inline void live_node_answered(struct live_node *n)
 {
 	ejection_answered(&n->ejection);
+}
+
+/* A request is on its way to the node; it is over. */
+static inline void live_node_take(struct live_node *n)
+{
+	n->outstanding++;
+}
+static inline void live_node_give(struct live_cluster *c, struct live_node *n)
+{
+	must(n->outstanding > 0);
+	if (--n->outstanding < c->least)
+		c->least = n->outstanding;
 }
 
 /* Closes idle connections everywhere. */

@@ -47,6 +47,34 @@ static void the_least_busy_is_taken(void **state)
 		assert_int_equal(choose(l), 2);
 }
 
+static void give(struct lone *l, unsigned i)
+{
+	live_node_give(&l->live, l->all.by_number[i]);
+}
+
+/* Whatever was found before: requests end, and others are the least busy then. */
+static void who_is_least_busy_changes(void **state)
+{
+	struct lone *l = *state;
+	unsigned taken[NODES] = { 0 };
+	for (unsigned i = 0; i < 5 * NODES; i++) {
+		uint32_t n = choose(l);
+		live_node_take(l->all.by_number[n]);
+		taken[n]++;
+	}
+	for (unsigned i = 0; i < NODES; i++)
+		assert_int_equal(taken[i], 5);
+	give(l, 1);
+	assert_int_equal(choose(l), 1);
+	give(l, 3);
+	give(l, 3);
+	assert_int_equal(choose(l), 3);
+	live_node_take(l->all.by_number[3]);
+	/* Two with four: a tie. */
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(choose(l), i % 2 ? 3 : 1);
+}
+
 static void round_robin_looks_at_nothing_else(void **state)
 {
 	struct lone *l = *state;
@@ -246,6 +274,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(ties_rotate),
 		TEST(the_least_busy_is_taken),
+		TEST(who_is_least_busy_changes),
 		TEST(round_robin_looks_at_nothing_else),
 		TEST(an_unhealthy_node_is_left_out_and_comes_back),
 		TEST(when_none_is_healthy_all_are_tried),
