@@ -29,11 +29,11 @@ enum step {
 
 /* What its thread does until the next turn. */
 enum rest {
-	REST_AWAKE,  /* the disk is busy, or others are waited for: there will be a turn in a moment
-		      */
+	REST_AWAKE, /* the disk is busy, or others are waited for: there will be a turn in a moment
+		     */
 	REST_GATHERING, /* more are expected to wait with those who do: so many bring it back */
 	REST_DROWSY,	/* what nobody waits for will be written in a while */
-	REST_ASLEEP, /* only a push brings it back */
+	REST_ASLEEP,	/* only a push brings it back */
 };
 
 /* A frame of the journal's own, with its payload. */

@@ -2,29 +2,38 @@
 
 #include "base/bug.h"
 
-/* A rule behind its stem. */
+/* A rule beside its stem. */
 struct rule {
 	struct span method; /* empty: any */
-	struct span rest;   /* of the path's pattern, from its first '*' on; empty: it ends here */
+	struct span rest;   /* of the path's pattern; empty: the stem is all of it */
 	struct span header, value;
 	enum name name; /* the header's id */
 	struct rule *next;
 };
 
-/* What stands before the first '*' of a path: of all rules that have it. */
+/*
+ * What stands before the first '*' of a path, or behind the last one where that is longer: of all
+ * rules that have it.
+ */
 struct stem {
 	struct span text; /* at NULL: this place is free */
 	uint64_t hash;
 	/* Rules that ask for nothing more than a method: bit 1 << enum method. */
-	uint32_t here, below; /* for this path; for all that begin so */
+	uint32_t here, below; /* for this path; for all that begin, or end, so */
 	struct rule *first;   /* the others */
 };
 
-struct skips {
-	struct stem *stems; /* a table, half of it free */
+/* Stems at one end of paths. */
+struct table {
+	bool ends;	    /* they are at the end, and hashed from there */
+	struct stem *stems; /* half of it free */
 	size_t mask;
 	bool *lengths; /* whether there is a stem of that length */
 	size_t longest;
+};
+
+struct skips {
+	struct table begins, ends;
 	struct stem any; /* of rules without a path */
 };
 
@@ -48,6 +57,17 @@ static bool begins(struct span text, struct span with)
 static struct span cut(struct span s, size_t n)
 {
 	return (struct span){ s.at + n, s.n - n };
+}
+
+static struct span cut_end(struct span s, size_t n)
+{
+	return (struct span){ s.at, s.n - n };
+}
+
+/* The first `n` bytes, or the last. */
+static struct span part(struct span s, size_t n, bool end)
+{
+	return (struct span){ end ? s.at + s.n - n : s.at, n };
 }
 
 static size_t piece_bytes(struct span pattern)
@@ -99,7 +119,7 @@ static bool has_method(const struct rule *r, const struct msg *m)
 	return !r->method.n || span_is(r->method, msg_method(m));
 }
 
-/* `rest` is what of the path is behind the stem. */
+/* `rest` is what of the path is beside the stem. */
 static bool stem_has(const struct stem *s, const struct msg *m, struct span rest)
 {
 	uint32_t methods = s->below | (rest.n ? 0 : s->here);
@@ -111,13 +131,13 @@ static bool stem_has(const struct stem *s, const struct msg *m, struct span rest
 	return false;
 }
 
-static struct stem *place_of(const struct skips *s, struct span text, uint64_t hash)
+static struct stem *place_of(const struct table *t, struct span text, uint64_t hash)
 {
-	size_t at = hash & s->mask;
-	while (s->stems[at].text.at &&
-	       (s->stems[at].hash != hash || !span_is(s->stems[at].text, text)))
-		at = (at + 1) & s->mask;
-	return &s->stems[at];
+	size_t at = hash & t->mask;
+	while (t->stems[at].text.at &&
+	       (t->stems[at].hash != hash || !span_is(t->stems[at].text, text)))
+		at = (at + 1) & t->mask;
+	return &t->stems[at];
 }
 
 static bool is_dots(const char *at, size_t n)
@@ -149,23 +169,29 @@ static struct span plain_path(const struct msg *m)
 	return (struct span){ t.at, 0 };
 }
 
-bool skips_have(const struct skips *s, const struct msg *m)
+static bool table_has(const struct table *t, const struct msg *m, struct span path)
 {
 	uint64_t hash = HASH_BEGIN;
+	for (size_t n = 0; n <= path.n && n <= t->longest; n++) {
+		if (t->lengths[n]) {
+			const struct stem *stem = place_of(t, part(path, n, t->ends), hash);
+			if (stem->text.at &&
+			    stem_has(stem, m, t->ends ? cut_end(path, n) : cut(path, n)))
+				return true;
+		}
+		if (n < path.n)
+			hash = hash_more(hash, t->ends ? path.at[path.n - 1 - n] : path.at[n]);
+	}
+	return false;
+}
+
+bool skips_have(const struct skips *s, const struct msg *m)
+{
 	must(m->kind == MSG_REQUEST && m->text);
 	if (stem_has(&s->any, m, (struct span){ "", 0 }))
 		return true;
 	struct span path = plain_path(m);
-	for (size_t i = 0; path.n && i <= path.n && i <= s->longest; i++) {
-		if (s->lengths[i]) {
-			const struct stem *stem = place_of(s, (struct span){ path.at, i }, hash);
-			if (stem->text.at && stem_has(stem, m, cut(path, i)))
-				return true;
-		}
-		if (i < path.n)
-			hash = hash_more(hash, path.at[i]);
-	}
-	return false;
+	return path.n && (table_has(&s->begins, m, path) || table_has(&s->ends, m, path));
 }
 
 /* --- making --- */
@@ -196,15 +222,15 @@ static void add(struct arena *a, struct stem *s, const struct skip_rule *from, s
 	s->first = r;
 }
 
-static struct stem *take_stem(struct skips *s, struct span text)
+static struct stem *take_stem(struct table *t, struct span text)
 {
 	uint64_t hash = HASH_BEGIN;
 	for (size_t i = 0; i < text.n; i++)
-		hash = hash_more(hash, text.at[i]);
-	struct stem *stem = place_of(s, text, hash);
+		hash = hash_more(hash, text.at[t->ends ? text.n - 1 - i : i]);
+	struct stem *stem = place_of(t, text, hash);
 	stem->text = text;
 	stem->hash = hash;
-	s->lengths[text.n] = true;
+	t->lengths[text.n] = true;
 	return stem;
 }
 
@@ -213,31 +239,54 @@ static void *take_zeroed(struct arena *a, size_t bytes)
 	return memset(arena_take(a, bytes), 0, bytes);
 }
 
-static size_t longest(const struct skip_rule *rules, size_t n)
+/* What stands behind the last '*'. */
+static size_t tail_bytes(struct span pattern)
 {
-	size_t most = 0;
-	for (size_t i = 0; i < n; i++)
-		if (piece_bytes(rules[i].path) > most)
-			most = piece_bytes(rules[i].path);
-	return most;
+	const char *star = pattern.n ? memrchr(pattern.at, '*', pattern.n) : NULL;
+	return star ? pattern.n - (size_t)(star - pattern.at) - 1 : 0;
+}
+
+static bool is_at_end(const struct skip_rule *r)
+{
+	return tail_bytes(r->path) > piece_bytes(r->path);
+}
+
+static size_t stem_bytes(const struct skip_rule *r)
+{
+	return is_at_end(r) ? tail_bytes(r->path) : piece_bytes(r->path);
+}
+
+static struct table table_make(struct arena *a, const struct skip_rule *rules, size_t n, bool ends)
+{
+	struct table t = { .ends = ends };
+	size_t room = 4, stems = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (is_at_end(&rules[i]) != ends)
+			continue;
+		stems++;
+		if (stem_bytes(&rules[i]) > t.longest)
+			t.longest = stem_bytes(&rules[i]);
+	}
+	while (room < 2 * stems)
+		room *= 2;
+	t.stems = take_zeroed(a, room * sizeof *t.stems);
+	t.mask = room - 1;
+	t.lengths = take_zeroed(a, (t.longest + 1) * sizeof *t.lengths);
+	return t;
 }
 
 struct skips *skips_make(struct arena *a, const struct skip_rule *rules, size_t n)
 {
 	struct skips *s = take_zeroed(a, sizeof *s);
-	size_t room = 4;
-	while (room < 2 * n)
-		room *= 2;
-	s->stems = take_zeroed(a, room * sizeof *s->stems);
-	s->mask = room - 1;
-	s->longest = longest(rules, n);
-	s->lengths = take_zeroed(a, (s->longest + 1) * sizeof *s->lengths);
+	s->begins = table_make(a, rules, n, false);
+	s->ends = table_make(a, rules, n, true);
 	for (size_t i = 0; i < n; i++) {
 		const struct skip_rule *r = &rules[i];
-		size_t stem_n = piece_bytes(r->path);
+		size_t stem_n = stem_bytes(r);
+		bool ends = is_at_end(r);
 		if (r->path.n)
-			add(a, take_stem(s, (struct span){ r->path.at, stem_n }), r,
-			    cut(r->path, stem_n));
+			add(a, take_stem(ends ? &s->ends : &s->begins, part(r->path, stem_n, ends)),
+			    r, ends ? cut_end(r->path, stem_n) : cut(r->path, stem_n));
 		else
 			add(a, &s->any, r, (struct span){ "", 0 });
 	}

@@ -3,8 +3,9 @@
 
 /*
  * Which requests are not to be recorded: rules by method, path and header. They are sorted when
- * they are made, so that a request meets only those whose path begins as its own does: a table of
- * what stands before a rule's first '*' is asked once for each such length.
+ * they are made, so that a request meets only those whose path begins or ends as its own does: a
+ * table of what stands before a rule's first '*', and one of what stands behind the last, are asked
+ * once for each such length.
  */
 
 #include "base/arena.h"

@@ -19,7 +19,14 @@
 
 #define NAME "crossfade"
 
-enum { KEY_BYTES_MAX = 32, IV_BYTES = 12, TAG_BYTES = 16, FIXED_IV_BYTES = 4, EXPLICIT_IV_BYTES = 8, AAD_BYTES = 16 };
+enum {
+	KEY_BYTES_MAX = 32,
+	IV_BYTES = 12,
+	TAG_BYTES = 16,
+	FIXED_IV_BYTES = 4,
+	EXPLICIT_IV_BYTES = 8,
+	AAD_BYTES = 16
+};
 
 /* What one key's size has of its own. */
 struct size {
@@ -52,7 +59,7 @@ struct cipher {
  */
 struct expanded {
 	_Alignas(64) struct gcm_key_data key; /* more than its type asks for: AVX-512 reads it */
-	const struct cipher *of; /* NULL: nobody's */
+	const struct cipher *of;	      /* NULL: nobody's */
 };
 
 struct provider {
@@ -297,7 +304,8 @@ static int tell_of_256(OSSL_PARAM params[])
 static void seal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, uint8_t *tag)
 {
 	struct gcm_context_data scratch;
-	c->size->seal(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n, tag);
+	c->size->seal(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n,
+		      tag);
 }
 
 /* What is not authentic is wiped. */
@@ -305,7 +313,8 @@ static bool unseal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n,
 {
 	struct gcm_context_data scratch;
 	uint8_t computed[TAG_BYTES];
-	c->size->open(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n, computed);
+	c->size->open(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n,
+		      computed);
 	if (!CRYPTO_memcmp(computed, tag, TAG_BYTES))
 		return true;
 	OPENSSL_cleanse(to, n);

@@ -164,8 +164,9 @@ static void a_thousand_rules_say_what_each_says(void **state)
 	static struct skip_rule many[SKIP_RULES_MAX];
 	static char texts[SKIP_RULES_MAX][64];
 	for (size_t i = 0; i < SKIP_RULES_MAX; i++) {
-		snprintf(texts[i], sizeof texts[i], i % 3 ? "/i%zu/%zu%s" : "/i%zu", i % 97, i / 3,
-			 i % 3 == 1 ? "*" : "");
+		static const char *const forms[] = { "/i%zu",	      "/i%zu/%zu",  "/i%zu/%zu*",
+						     "/*%zu/%zu/end", "*i%zu/*%zu", "/*/%zu/*" };
+		snprintf(texts[i], sizeof texts[i], forms[i % 6], i % 97, i / 6);
 		many[i] = (struct skip_rule){ .path = span_of(texts[i]) };
 	}
 	const struct skips *s = skips_make(&arena, many, SKIP_RULES_MAX);
@@ -173,7 +174,11 @@ static void a_thousand_rules_say_what_each_says(void **state)
 	for (unsigned i = 0; i < 97 * 400; i++) {
 		char target[64];
 		bool fits = false;
-		snprintf(target, sizeof target, i % 2 ? "/i%u/%u" : "/i%u/%u/x", i % 97, i / 97);
+		snprintf(target, sizeof target,
+			 i % 3 == 0   ? "/i%u/%u"
+			 : i % 3 == 1 ? "/i%u/%u/x"
+				      : "/i%u/%u/end",
+			 i % 97, i / 97);
 		for (size_t k = 0; k < SKIP_RULES_MAX && !fits; k++)
 			fits = skip_fits(many[k].path, span_of(target));
 		assert_int_equal(have(s, "GET", target, NULL, NULL), fits);

@@ -143,9 +143,17 @@ static void a_file_has_its_mode_its_lock_and_its_room(void **state)
 static void bytes_are_where_they_were_written(void **state)
 {
 	struct world *w = *state;
-	static const size_t sizes[] = { 1,	 4095, 1, 4096, 4097, 100,
-					DISK_GATHER_BYTES - 1, DISK_GATHER_BYTES, 7,
-					DISK_GATHER_BYTES + 1, 3 };
+	static const size_t sizes[] = { 1,
+					4095,
+					1,
+					4096,
+					4097,
+					100,
+					DISK_GATHER_BYTES - 1,
+					DISK_GATHER_BYTES,
+					7,
+					DISK_GATHER_BYTES + 1,
+					3 };
 	size_t at = 0;
 	assert_int_equal(create(w, "one"), 0);
 	for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

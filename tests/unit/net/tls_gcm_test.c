@@ -138,7 +138,8 @@ static void begin_1_2(EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const struct 
 	uint8_t fixed[4];
 	memcpy(fixed, w->iv, sizeof fixed);
 	assert_int_equal(EVP_CipherInit_ex(c, cipher, NULL, w->key, NULL, seals), 1);
-	assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IV_FIXED, sizeof fixed, fixed), 1);
+	assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IV_FIXED, sizeof fixed, fixed),
+			 1);
 }
 
 static void records_of_1_2_are_read_by_the_other(void **state)
