@@ -98,7 +98,7 @@ def draw(title, groups, unit, line=None):
     while value <= most * 1.0001:
         x = LEFT + value * scale
         out.append(f'<line x1="{x:.1f}" y1="{top + 2}" x2="{x:.1f}" y2="{bottom}" stroke="{FAINT}"/>')
-        out.append(text(x, bottom + 16, f"{value:g}", 11, "middle", colour="#52606d"))
+        out.append(text(x, bottom + 16, f"{value:,g}", 11, "middle", colour="#52606d"))
         value = round(value + step, 9)
     if line is not None:
         x = LEFT + line * scale

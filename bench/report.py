@@ -8,15 +8,13 @@ import pathlib
 import statistics
 import sys
 
-from rows import BASE, ROWS, called, in_order
+from rows import BASE, OTHER_MAX, ROWS, called, in_order
 
-# A cell in which others used more of the machine counts only where the subject has no better one.
-OTHER_MAX = float(os.environ.get("MAX_OTHER", "15"))
 BASE = os.environ.get("BASE", BASE)
 
 
 def read_cells(path):
-    """row -> peer -> cells"""
+    """row -> peer -> cells: those in which others used the machine only where a subject has no better ones."""
     rows = {}
     with open(path, newline="") as f:
         for cell in csv.DictReader(f, delimiter="\t"):

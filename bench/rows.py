@@ -1,5 +1,10 @@
 """What the rows and the peers of the bench are called, and which table each belongs to."""
 
+import os
+
+# Percent of a core that others may use of the machine while a cell is measured.
+OTHER_MAX = float(os.environ.get("MAX_OTHER", "15"))
+
 # name -> (what it is, unit, of a request)
 ROWS = {
     "W1": ("plaintext, 1 KiB", "request", 1),
