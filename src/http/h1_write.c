@@ -1,8 +1,9 @@
 #include "http/h1_write.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/bug.h"
+#include "base/fmt.h"
 
 static void write_text(struct chain *out, struct bufs *bufs, struct span s)
 {
@@ -51,9 +52,10 @@ void h1_write_chunk(struct chain *data, struct chain *out, struct bufs *bufs)
 {
 	if (chain_empty(data))
 		return;
-	char line[24];
-	int n = snprintf(line, sizeof line, "%zx\r\n", data->bytes);
-	write_text(out, bufs, (struct span){ line, (size_t)n });
+	char line[FMT_HEX_BYTES + 2];
+	size_t n = fmt_hex(line, data->bytes);
+	memcpy(line + n, "\r\n", 2);
+	write_text(out, bufs, (struct span){ line, n + 2 });
 	chain_move(out, data);
 	write_text(out, bufs, SPAN("\r\n"));
 }

@@ -2,21 +2,36 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/fmt.h"
 
 static bool is_mapped(const struct addr *a)
 {
 	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr);
 }
 
+/* As inet_ntop() has it; each request has its client's. */
+static void v4_text(const void *four, char text[ADDR_TEXT_BYTES])
+{
+	const uint8_t *bytes = four;
+	size_t n = 0;
+	for (int i = 0; i < 4; i++) {
+		n += fmt_decimal(text + n, bytes[i]);
+		text[n++] = i < 3 ? '.' : 0;
+	}
+}
+
 void addr_host_text(const struct addr *a, char text[ADDR_TEXT_BYTES])
 {
-	snprintf(text, ADDR_TEXT_BYTES, "-");
 	if (a->any.sa_family == AF_INET)
-		inet_ntop(AF_INET, &a->v4.sin_addr, text, ADDR_TEXT_BYTES);
+		v4_text(&a->v4.sin_addr, text);
 	else if (is_mapped(a))
-		inet_ntop(AF_INET, &a->v6.sin6_addr.s6_addr[12], text, ADDR_TEXT_BYTES);
+		v4_text(&a->v6.sin6_addr.s6_addr[12], text);
 	else if (a->any.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &a->v6.sin6_addr, text, ADDR_TEXT_BYTES);
+	else
+		strcpy(text, "-");
 }
 
 void addr_text(const struct addr *a, char text[ADDR_TEXT_BYTES])

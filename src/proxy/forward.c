@@ -1,8 +1,7 @@
 #include "proxy/forward.h"
 
-#include <stdio.h>
-
 #include "base/bug.h"
+#include "base/fmt.h"
 #include "proxy/trace.h"
 
 /* One field with all values that were there, and `value` behind them (RFC 9110, 5.3). */
@@ -44,13 +43,13 @@ static bool add_forwarded(struct msg *m, const struct forward_facts *facts)
 		msg_drop(m, NAME_X_FORWARDED_PORT);
 		return true;
 	}
-	char host[ADDR_TEXT_BYTES], port[8];
+	char host[ADDR_TEXT_BYTES], port[FMT_DECIMAL_BYTES];
 	addr_host_text(facts->peer, host);
-	int n = snprintf(port, sizeof port, "%u", l->port);
+	size_t n = fmt_decimal(port, l->port);
 	return append_to(m, NAME_X_FORWARDED_FOR, span_of(host)) &&
 	       say(m, NAME_X_FORWARDED_PROTO, l->tls ? SPAN("https") : SPAN("http"),
 		   facts->trusted) &&
-	       say(m, NAME_X_FORWARDED_PORT, (struct span){ port, (size_t)n }, facts->trusted);
+	       say(m, NAME_X_FORWARDED_PORT, (struct span){ port, n }, facts->trusted);
 }
 
 /* --- who it was --- */
