@@ -96,6 +96,13 @@ static bool has_length(struct span text)
 	return false;
 }
 
+/* An answer before the last one ends with its head. */
+static bool is_interim(bool request, struct span head)
+{
+	static const char before[] = "HTTP/1.1 ";
+	return !request && head.n >= sizeof before && head.at[sizeof before - 1] == '1';
+}
+
 static struct message *way(struct connection *c, bool request)
 {
 	return request ? &c->request : &c->answer;
@@ -170,7 +177,7 @@ static void begin_message(struct connection *c, bool request, const struct readi
 	const char *line_end = text.n ? memchr(text.at, '\n', text.n) : NULL;
 	m->first_line_n = line_end ? (uint32_t)(line_end - text.at) + 1 : 0;
 	m->headers_n = (uint32_t)text.n - m->first_line_n;
-	m->chunked = !end && !has_length(text) && text.n > 2;
+	m->chunked = !end && !has_length(text) && !is_interim(request, text) && text.n > 2;
 	if (m->chunked) {
 		add(c, request, r->frame.wall_ns, (struct span){ text.at, text.n - 2 });
 		add(c, request, r->frame.wall_ns, SPAN("Transfer-Encoding: chunked\r\n\r\n"));
