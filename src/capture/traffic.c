@@ -179,8 +179,11 @@ static void begin_message(struct connection *c, bool request, const struct readi
 	m->headers_n = (uint32_t)text.n - m->first_line_n;
 	m->chunked = !end && !has_length(text) && !is_interim(request, text) && text.n > 2;
 	if (m->chunked) {
+		static const char coding[] = "Transfer-Encoding: chunked\r\n";
 		add(c, request, r->frame.wall_ns, (struct span){ text.at, text.n - 2 });
-		add(c, request, r->frame.wall_ns, SPAN("Transfer-Encoding: chunked\r\n\r\n"));
+		add(c, request, r->frame.wall_ns, SPAN(coding));
+		add(c, request, r->frame.wall_ns, SPAN("\r\n"));
+		m->headers_n += sizeof coding - 1;
 	} else {
 		add(c, request, r->frame.wall_ns, text);
 	}
