@@ -384,7 +384,11 @@ static void bind_redact(struct binder *b, const struct key *k, const struct yaml
 {
 	struct config_redact *r = to;
 	r->none = y->kind == YAML_SCALAR && strcmp(y->text, "none") == 0;
-	if (!r->none)
+	if (r->none)
+		caution(b->complaints, y->at,
+			"capture: redact: none keeps passwords and tokens in the log as they are: "
+			"whoever can read it has them");
+	else
 		key_field_names.bind(b, k, y, &r->names);
 }
 
