@@ -73,6 +73,43 @@ static void series_are_merged_by_time(void **state)
 	close(new.fd);
 }
 
+static void write_at(struct pen *p, const char *text, uint64_t mono_ns, uint64_t wall_ns)
+{
+	write_like(p,
+		   (struct frame){ .type = FRAME_REQUEST_BODY,
+				   .mono_ns = mono_ns,
+				   .wall_ns = wall_ns },
+		   span_of(text));
+}
+
+/* Back by an hour, then forward by two, while a process drains and its heir writes. */
+static void a_wall_clock_that_jumps_neither_reorders_nor_loses(void **state)
+{
+	struct world *w = *state;
+	struct reading reading;
+	const uint64_t hour = 3600000000000ull, day = 24 * hour;
+	struct pen old = begin(w, 1, 1, 1, 10), new = begin(w, 2, 1, 1, 15);
+	write_at(&old, "1", 10, day);
+	write_at(&new, "2", 15, day + 5);
+	write_at(&old, "3", 20, day - hour);
+	write_at(&new, "4", 25, day - hour + 5);
+	seal(&old);
+	struct pen next = begin(w, 1, 2, old.sequence, 28);
+	write_at(&next, "5", 30, day + hour);
+	write_at(&new, "6", 35, day - hour + 15);
+	write_at(&next, "7", 40, day + hour + 10);
+	struct reader *r = reader_open(w->directory);
+	for (char c = '1'; c <= '7';) {
+		assert_int_equal(reader_next(r, &reading), READER_FRAME);
+		if (reading.frame.type != FRAME_SEAL)
+			assert_int_equal(reading.payload.at[0], c++);
+	}
+	assert_int_equal(reader_next(r, &reading), READER_END);
+	reader_close(r);
+	close(next.fd);
+	close(new.fd);
+}
+
 static void a_live_segment_is_read_as_it_grows(void **state)
 {
 	struct world *w = *state;
@@ -215,6 +252,7 @@ int main(void)
 		TEST(a_writer_without_a_segment_keeps_its_generation),
 		TEST(segments_are_read_one_after_the_other),
 		TEST(series_are_merged_by_time),
+		TEST(a_wall_clock_that_jumps_neither_reorders_nor_loses),
 		TEST(a_live_segment_is_read_as_it_grows),
 		TEST(a_hole_is_found_with_what_is_missing),
 		TEST(frames_of_another_segment_are_none),
