@@ -71,6 +71,25 @@ struct lines {
 	bool some;
 };
 
+/* Text, or bytes that are none as browsers read them: as Latin-1. */
+static json_t *har_text(const char *at, size_t n)
+{
+	json_t *j = json_stringn(at, n);
+	if (j)
+		return j;
+	char *text = malloc(2 * n + 1), *to = text;
+	must(text);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = (uint8_t)at[i];
+		if (c >= 0x80)
+			*to++ = (char)(0xc0 | c >> 6);
+		*to++ = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+	}
+	j = json_stringn(text, (size_t)(to - text));
+	free(text);
+	return j;
+}
+
 /* What a head's fields are, as HAR has them. */
 static json_t *har_fields(struct story_text head, size_t from)
 {
@@ -83,7 +102,7 @@ static json_t *har_fields(struct story_text head, size_t from)
 		const char *value = colon + 2 <= end ? colon + 2 : end;
 		json_array_append_new(
 			list, json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name), "value",
-					json_stringn_nocheck(value, (size_t)(end - value))));
+					har_text(value, (size_t)(end - value))));
 	}
 	return list;
 }
