@@ -52,10 +52,12 @@ static enum recording_verdict ask_journal(struct exchange *ex, const struct capt
 static void release_request(struct exchange *ex)
 {
 	struct recording *r = &ex->recording;
+	bool begin = r->node_waits;
+	r->node_waits = false;
 	r->request_shut = !exchange_is_whole(ex);
 	if (!r->request_shut)
 		r->released_ns = ex->desk->io->now_ns;
-	if (ex->state == EXCHANGE_HELD && !r->request_shut)
+	if (ex->state == EXCHANGE_HELD && (begin || !r->request_shut))
 		decision_node(ex);
 	else
 		attempt_pass_body(ex);
@@ -268,24 +270,45 @@ bool recording_holds_back(const struct exchange *ex)
 	return r->request_shut && (exchange_is_whole(ex) || tap_waits(r->tap));
 }
 
+static bool goes_by_pieces(const struct exchange *ex)
+{
+	return ex->recording.tap->policy->gate == GATE_PIECE;
+}
+
+static bool goes_whole(const struct exchange *ex, bool end)
+{
+	const struct msg *m = ex->request;
+	return end || (!m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES));
+}
+
 /*
  * A request that must be durable before it is whole at a node is not begun there before: it goes in
- * one piece then. A large one, and one whose client waits to be told to go on, is begun at once.
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once;
+ * with `gate: piece`, when its head is durable.
  */
 bool recording_gathers(const struct exchange *ex, bool end)
 {
-	const struct msg *m = ex->request;
-	return ex->recording.request_shut &&
-	       (end || (!m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES)));
+	return ex->recording.request_shut && (goes_whole(ex, end) || goes_by_pieces(ex));
 }
 
 void recording_gather(struct exchange *ex, bool end)
 {
+	struct recording *r = &ex->recording;
 	ex->state = EXCHANGE_HELD;
-	if (end)
-		tap_wait(ex->recording.tap);
+	r->node_waits = !goes_whole(ex, end);
+	if (end || r->node_waits)
+		tap_wait(r->tap);
 	else
 		stream_grant(ex->front.peer, GATE_HOLD_BYTES);
+}
+
+/* What was gathered is as much as is held here. */
+static void begin_gathered(struct exchange *ex)
+{
+	if (goes_by_pieces(ex))
+		ex->recording.node_waits = true;
+	else
+		decision_node(ex);
 }
 
 /* Once all of the request is recorded, its end waits until that is durable. */
@@ -294,10 +317,10 @@ void recording_asked_data(struct exchange *ex, struct chain *c, bool end)
 	struct recording *r = &ex->recording;
 	tap_request_data(r->tap, c, end);
 	chain_move(&ex->retry.pending, c);
-	if (r->request_shut && (end || r->tap->policy->gate == GATE_PIECE))
+	if (r->request_shut && (end || goes_by_pieces(ex)))
 		tap_wait(r->tap);
 	if (ex->state == EXCHANGE_HELD && !end && ex->retry.pending.bytes == GATE_HOLD_BYTES)
-		decision_node(ex);
+		begin_gathered(ex);
 	else
 		attempt_pass_body(ex);
 	exchange_end_if_over(ex);

@@ -16,6 +16,7 @@ struct recording {
 	bool answer_shut;     /* the end of the answer waits */
 	bool told;	      /* the outcome was recorded */
 	bool forgone;	      /* it passes without a whole record, and was counted */
+	bool node_waits;      /* no node is asked before what there is of it is durable */
 	uint64_t released_ns; /* when the request's end could go; 0: it did not wait, or still does
 			       */
 	/* What has come of an answer and waits. */
@@ -56,7 +57,8 @@ void recording_end(struct exchange *ex);
 bool recording_holds_back(const struct exchange *ex);
 /*
  * A request that must be durable before it is whole at a node is not begun there before: it goes in
- * one piece then. A large one, and one whose client waits to be told to go on, is begun at once.
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once;
+ * with `gate: piece`, when its head is durable.
  */
 bool recording_gathers(const struct exchange *ex, bool end);
 void recording_gather(struct exchange *ex, bool end);
