@@ -7,10 +7,10 @@ import requests
 from stage import until
 
 
-def make_captured(make_balancer, clusters, backend, tmp_path, more="", **others):
+def make_captured(make_balancer, clusters, backend, tmp_path, more="", besides="", **others):
     balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
                              more=f"profile: opensearch\ncapture: {{ directory: {tmp_path}/capture, "
-                                  f"segment: 2MiB{more} }}", **others)
+                                  f"segment: 2MiB{more} }}\n{besides}", **others)
     balancer.log_directory = tmp_path / "capture"
     return balancer
 
