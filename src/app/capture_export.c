@@ -100,9 +100,9 @@ static json_t *har_fields(struct story_text head, size_t from)
 		if (!colon)
 			continue;
 		const char *value = colon + 2 <= end ? colon + 2 : end;
-		json_array_append_new(
-			list, json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name), "value",
-					har_text(value, (size_t)(end - value))));
+		json_array_append_new(list,
+				      json_pack("{s:s%,s:o}", "name", name, (size_t)(colon - name),
+						"value", har_text(value, (size_t)(end - value))));
 	}
 	return list;
 }

@@ -76,9 +76,8 @@ static void series_are_merged_by_time(void **state)
 static void write_at(struct pen *p, const char *text, uint64_t mono_ns, uint64_t wall_ns)
 {
 	write_like(p,
-		   (struct frame){ .type = FRAME_REQUEST_BODY,
-				   .mono_ns = mono_ns,
-				   .wall_ns = wall_ns },
+		   (struct frame){
+			   .type = FRAME_REQUEST_BODY, .mono_ns = mono_ns, .wall_ns = wall_ns },
 		   span_of(text));
 }
 
