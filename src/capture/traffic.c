@@ -13,6 +13,8 @@ struct message {
 	struct bytes bytes;
 	bool chunked;
 	bool segmented; /* parts of it were observed already */
+	bool waits;	/* an answer that is whole, and its request is not yet */
+	bool left_out;	/* an answer of which so much came before that, that it is not held */
 	uint32_t first_line_n, headers_n;
 };
 
@@ -22,6 +24,7 @@ struct connection {
 	char node[SEGMENT_NODE_BYTES];
 	struct trafficstream stream;
 	struct message request, answer;
+	bool asked; /* the open exchange's request is whole */
 	/* The open exchange, and how much was handed over before it. POSITION_IDLE: there is none
 	 */
 	uint64_t from;
@@ -108,9 +111,11 @@ static struct message *way(struct connection *c, bool request)
 	return request ? &c->request : &c->answer;
 }
 
+/* Nothing of an answer is observed before its request's end: a replayer reads them in turns. */
 static void observe_part(struct connection *c, struct message *m, bool request, uint64_t wall_ns)
 {
-	if (m->bytes.n)
+	m->left_out |= !request && !c->asked;
+	if (m->bytes.n && !m->left_out)
 		trafficstream_observe(&c->stream,
 				      request ? OBSERVE_READ_SEGMENT : OBSERVE_WRITE_SEGMENT,
 				      wall_ns, (struct span){ m->bytes.at, m->bytes.n });
@@ -146,14 +151,15 @@ static void add_body(struct connection *c, bool request, uint64_t wall_ns, struc
 	add(c, request, wall_ns, SPAN("\r\n"));
 }
 
-static void end_message(struct connection *c, bool request, uint64_t wall_ns, struct span trailers)
+static void begin_anew(struct message *m)
+{
+	m->bytes.n = 0;
+	m->segmented = m->chunked = m->waits = m->left_out = false;
+}
+
+static void observe_end(struct connection *c, bool request, uint64_t wall_ns)
 {
 	struct message *m = way(c, request);
-	if (m->chunked) {
-		add(c, request, wall_ns, SPAN("0\r\n"));
-		add(c, request, wall_ns, trailers);
-		add(c, request, wall_ns, SPAN("\r\n"));
-	}
 	if (m->segmented) {
 		observe_part(c, m, request, wall_ns);
 		trafficstream_observe(&c->stream, OBSERVE_SEGMENT_END, wall_ns, SPAN(""));
@@ -163,10 +169,41 @@ static void end_message(struct connection *c, bool request, uint64_t wall_ns, st
 	}
 	if (request)
 		trafficstream_end_of_message(&c->stream, wall_ns, m->first_line_n, m->headers_n);
-	if (request && c->stream.user->flush != FLUSH_ANSWERED)
+	begin_anew(m);
+}
+
+static void end_request(struct connection *c, uint64_t wall_ns)
+{
+	observe_end(c, true, wall_ns);
+	c->asked = true;
+	if (c->stream.user->flush != FLUSH_ANSWERED)
 		trafficstream_flush(&c->stream, false);
-	m->bytes.n = 0;
-	m->segmented = m->chunked = false;
+	if (c->answer.waits)
+		observe_end(c, false, wall_ns);
+}
+
+static void end_answer(struct connection *c, uint64_t wall_ns)
+{
+	struct message *m = &c->answer;
+	if (m->left_out)
+		begin_anew(m);
+	else if (!c->asked)
+		m->waits = true;
+	else
+		observe_end(c, false, wall_ns);
+}
+
+static void end_message(struct connection *c, bool request, uint64_t wall_ns, struct span trailers)
+{
+	if (way(c, request)->chunked) {
+		add(c, request, wall_ns, SPAN("0\r\n"));
+		add(c, request, wall_ns, trailers);
+		add(c, request, wall_ns, SPAN("\r\n"));
+	}
+	if (request)
+		end_request(c, wall_ns);
+	else
+		end_answer(c, wall_ns);
 }
 
 static void begin_message(struct connection *c, bool request, const struct reading *r,
@@ -197,8 +234,7 @@ static void forget(struct connection *c, bool request, uint64_t wall_ns)
 	struct message *m = way(c, request);
 	if (request && m->segmented)
 		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
-	m->bytes.n = 0;
-	m->segmented = m->chunked = false;
+	begin_anew(m);
 }
 
 /* --- frames --- */
@@ -209,6 +245,7 @@ static void begin_exchange(struct connection *c, const struct reading *r)
 	forget(c, true, r->frame.wall_ns);
 	forget(c, false, r->frame.wall_ns);
 	trafficstream_flush(&c->stream, false);
+	c->asked = false;
 	c->from = r->frame.sequence;
 	c->records_before = c->stream.records;
 	c->requests_before = c->stream.requests;
@@ -307,6 +344,9 @@ void traffic_take(struct traffic *t, const struct reading *r)
 		return;
 	struct connection *c = find(t, r, r->frame.type == FRAME_REQUEST_HEAD);
 	if (!c)
+		return;
+	/* What a client sends behind its answer belongs to no exchange. */
+	if (!close && c->from == POSITION_IDLE && r->frame.type != FRAME_REQUEST_HEAD)
 		return;
 	c->wall_ns = r->frame.wall_ns;
 	if (close)
