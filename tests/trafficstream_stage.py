@@ -74,9 +74,9 @@ def observation_of(fields):
 def decode_file(path):
     """Of an export: the records of each connection, in their order."""
     with gzip.open(path) as lines:
-        keys, texts = zip(*(line.rstrip(b"\n").split(b"|") for line in lines))
+        pairs = [line.rstrip(b"\n").split(b"|") for line in lines]
     connections = {}
-    for key, record in zip(keys, decode([base64.b64decode(text) for text in texts])):
+    for (key, _), record in zip(pairs, decode([base64.b64decode(text) for _, text in pairs])):
         assert record["connectionId"] == key
         connections.setdefault(key, []).append(record)
     return connections

@@ -180,3 +180,40 @@ def test_a_request_that_was_cut_is_dropped_and_has_no_end(captured, tmp_path):
     (records,) = export_ended(captured, 1, tmp_path)
     assert re.fullmatch("rewR+dc", "".join(map(kinds, records)))
     assert_records_count_right(records, over=True)
+
+
+def early(connection):
+    """A node that has answered, or begun to, when it has the head; a large answer comes for what asks for one."""
+    while head := read_head(connection)[0]:
+        if b"PUT /large" in head:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (RECORD, filler(RECORD)))
+        elif b"PUT /small" in head:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n")
+        elif b"PUT /refused" in head:
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+            continue
+        got = b""
+        while not got.endswith(b"end"):
+            got += connection.recv(1 << 18)
+        connection.sendall(b"1\r\nk\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("path, answer_seen, order", [
+    ("small", b"1\r\no", "R+sewc"), ("large", filler(5000), "R+sec"), ("refused", b" 413 ", "c|R+dc")], ids=["small", "large", "refused"])
+def test_no_answer_comes_before_the_end_of_its_request(make_balancer, make_node, backend, tmp_path, path, answer_seen, order):
+    """One that begins early waits for it; a large one is left out, and one of a request that never was whole."""
+    node = make_node(early)
+    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", answers: all",
+                             cluster_more="  health: { interval: 1h, failures: 9 }")
+    with connect(balancer) as c:
+        c.sendall(b"PUT /%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (path.encode(), 2 * RECORD) + filler(200_000))
+        got = b""
+        while answer_seen not in got:
+            got += c.recv(1 << 18)
+        if path != "refused":
+            c.sendall(filler(2 * RECORD - 200_003) + b"end")
+            while not got.endswith(b"0\r\n\r\n"):
+                got += c.recv(1 << 18)
+    (records,) = export_ended(balancer, 1, tmp_path)
+    assert re.fullmatch(order, "".join(map(kinds, records)))
+    assert_records_count_right(records, over=True)
