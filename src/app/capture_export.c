@@ -107,16 +107,56 @@ static json_t *har_fields(struct story_text head, size_t from)
 	return list;
 }
 
-static json_t *har_body(struct story_text body)
+/* "" where there is none. */
+static const char *har_value(const json_t *fields, const char *name)
 {
+	size_t i;
+	const json_t *f;
+	json_array_foreach(fields, i, f)
+		if (!strcasecmp(json_string_value(json_object_get(f, "name")), name))
+			return json_string_value(json_object_get(f, "value"));
+	return "";
+}
+
+/* Names and values as they stand in the target. */
+static json_t *har_query(struct span target)
+{
+	json_t *list = json_array();
+	const char *end = target.at + target.n,
+		   *at = target.n ? memchr(target.at, '?', target.n) : NULL;
+	while (at && ++at < end) {
+		const char *next = memchr(at, '&', (size_t)(end - at));
+		size_t n = (size_t)((next ? next : end) - at);
+		const char *equals = memchr(at, '=', n);
+		size_t name_n = equals ? (size_t)(equals - at) : n;
+		size_t value_n = equals ? n - name_n - 1 : 0;
+		json_array_append_new(list,
+				      json_pack("{s:o,s:o}", "name", har_text(at, name_n), "value",
+						har_text(at + n - value_n, value_n)));
+		at = next;
+	}
+	return list;
+}
+
+/* The answer's, which is perhaps empty. */
+static json_t *har_reason(const struct story *s)
+{
+	const char *line = s->answer_heads.n ? s->answer_heads.at + s->answer_at : "";
+	size_t n = strcspn(line, "\r"), before = sizeof "HTTP/1.1 200 " - 1;
+	return n > before ? har_text(line + before, n - before) : json_string("");
+}
+
+static json_t *har_body(struct story_text body, const json_t *fields)
+{
+	const char *type = har_value(fields, "Content-Type");
 	json_t *text = json_stringn(body.at ? body.at : "", body.n);
 	if (text)
-		return json_pack("{s:s,s:o}", "mimeType", "", "text", text);
+		return json_pack("{s:s,s:o}", "mimeType", type, "text", text);
 	char *base64 = malloc(body.n / 3 * 4 + 5);
 	must(base64);
 	EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)body.at, (int)body.n);
 	json_t *j =
-		json_pack("{s:s,s:s,s:s}", "mimeType", "", "encoding", "base64", "text", base64);
+		json_pack("{s:s,s:s,s:s}", "mimeType", type, "encoding", "base64", "text", base64);
 	free(base64);
 	return j;
 }
@@ -136,21 +176,25 @@ static json_t *har_entry(const struct story *s)
 	const char *time = json_string_value(json_object_get(all, "time"));
 	struct span method = story_method(s);
 	double ms = json_real_value(json_object_get(all, "latency")) * 1000;
+	json_t *asked = har_fields(s->request_head, 0);
+	json_t *told = har_fields(s->answer_heads, s->answer_at);
 	json_t *request = json_pack(
-		"{s:s%,s:o,s:s,s:[],s:o,s:[],s:I,s:I}", "method", method.at ? method.at : "",
-		method.n, "url", har_url(s), "httpVersion", "HTTP/1.1", "cookies", "headers",
-		har_fields(s->request_head, 0), "queryString", "headersSize",
+		"{s:s%,s:o,s:s,s:[],s:O,s:o,s:I,s:I}", "method", method.at ? method.at : "",
+		method.n, "url", har_url(s), "httpVersion", "HTTP/1.1", "cookies", "headers", asked,
+		"queryString", har_query(story_target(s)), "headersSize",
 		(json_int_t)s->request_head.n, "bodySize", (json_int_t)s->request_bytes);
 	if (s->request_body.n)
-		json_object_set_new(request, "postData", har_body(s->request_body));
-	json_t *content = har_body(s->answer_body);
+		json_object_set_new(request, "postData", har_body(s->request_body, asked));
+	json_t *content = har_body(s->answer_body, told);
 	json_object_set_new(content, "size", json_integer((json_int_t)s->answer_body.n));
-	json_t *response = json_pack(
-		"{s:i,s:s,s:s,s:[],s:o,s:o,s:s,s:I,s:I}", "status", (int)story_status(s),
-		"statusText", "", "httpVersion", "HTTP/1.1", "cookies", "headers",
-		har_fields(s->answer_heads, s->answer_at), "content", content, "redirectURL", "",
-		"headersSize", (json_int_t)(s->answer_heads.n - s->answer_at), "bodySize",
-		(json_int_t)s->answer_bytes);
+	json_t *response = json_pack("{s:i,s:o,s:s,s:[],s:O,s:o,s:s,s:I,s:I}", "status",
+				     (int)story_status(s), "statusText", har_reason(s),
+				     "httpVersion", "HTTP/1.1", "cookies", "headers", told,
+				     "content", content, "redirectURL", har_value(told, "Location"),
+				     "headersSize", (json_int_t)(s->answer_heads.n - s->answer_at),
+				     "bodySize", (json_int_t)s->answer_bytes);
+	json_decref(asked);
+	json_decref(told);
 	json_t *entry =
 		json_pack("{s:s,s:f,s:o,s:o,s:{},s:{s:i,s:f,s:i},s:O}", "startedDateTime", time,
 			  "time", ms, "request", request, "response", response, "cache", "timings",
