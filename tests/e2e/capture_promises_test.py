@@ -327,10 +327,12 @@ def test_har_has_all_that_its_readers_want(make_balancer, make_node, backend, tm
         assert {"status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL", "headersSize",
                 "bodySize"} <= e["response"].keys()
         assert {"send", "wait", "receive"} <= e["timings"].keys() and e["time"] > 0
+        assert e["request"]["queryString"] == [{"name": "q", "value": "a%20b"}, {"name": "r", "value": ""}]
         assert e["request"]["bodySize"] == 4 and {"name": "Host", "value": "search.example"} in e["request"]["headers"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", e["startedDateTime"])
     text, binary, latin, empty = (har["entries"][n]["response"] for n in (1, 3, 5, 7))
-    assert (text["status"], text["content"]["text"], text["content"]["size"]) == (200, '{"a": "ü"}', 11)
+    assert (text["status"], text["statusText"], text["content"]) == (
+        200, "Good", {"mimeType": "application/json", "text": '{"a": "ü"}', "size": 11})
     assert binary["content"]["encoding"] == "base64" and base64.b64decode(binary["content"]["text"]) == packed
     assert latin["status"] == 201 and [(h["name"], h["value"]) for h in latin["headers"]] == [
         ("X-Latin", "café"), ("X-None", ""), ("Content-Length", "0")]
