@@ -43,12 +43,13 @@ class Message:
         return fields
 
     def take_head(self):
-        """Empty lines before a request are forgiven; the log's version is 1.1, which wants a host."""
+        """Empty lines before a request are forgiven. The log's version is 1.1, which wants a host, and its targets are paths."""
         while not (first := self.line()):
             assert self.asked is None
         fields = self.take_fields()
         if first.endswith(b" HTTP/1.0") and not any(name.lower() == b"host" for name, _ in fields):
             fields.append((b"host", b""))
+        first = re.sub(rb"(?<= )http://[^/ ]+(?=/)", b"", first)
         return re.sub(rb"(?<= )HTTP/1\.0$|^HTTP/1\.0(?= )", b"HTTP/1.1", first), fields
 
     @staticmethod

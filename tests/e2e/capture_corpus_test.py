@@ -127,6 +127,7 @@ def bytes_by_hand(wire):
         b"\r\nGET /hand/_search HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{\"a\": 1}\n",
         b"DELETE /hand/_doc/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\0\xff\n",
         whole(b"POST /hand/1.0 HTTP/1.0\r\nConnection: keep-alive\r\n", b"1.0"),
+        b"GET http://a:80/hand/absolute?x=/ HTTP/1.1\r\nHost: a:80\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"HEAD /answer/chunked HTTP/1.1\r\nHost: a\r\n\r\n",
         whole(b"POST /hand/_bulk HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n", gzip.compress(chance.randbytes(200_000))),
