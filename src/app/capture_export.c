@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -272,9 +273,16 @@ static bool find_format(const struct command *c, const char *word, enum format *
 	return false;
 }
 
+/* What is in the log may be secret, and is no less so here. */
+static FILE *make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
 static bool open_target(struct target *t, const char *path, bool packed)
 {
-	t->file = path ? fopen(path, "wx") : stdout;
+	t->file = path ? make_file(path) : stdout;
 	if (!t->file) {
 		fprintf(stderr, "crossfade capture: cannot make %s: %s\n", path, strerror(errno));
 		return false;

@@ -266,12 +266,13 @@ def test_nothing_of_the_log_is_for_others(make_balancer, clusters, backend, tmp_
         balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", compress: on")
         for n in range(6):
             requests.put(f"{balancer.source}/books/_doc/{n}", data=b"x" * 900_000, timeout=10)
-        capture(balancer, "export", "--format", "jsonl", "--follower", "nightly")
+        capture(balancer, "export", "--format", "jsonl", "--follower", "nightly", "--output", tmp_path / "out")
         os.kill(balancer.working_pid(), signal.SIGKILL)
         until(lambda: serves(balancer.source))
         until(lambda: balancer.status()["capture"]["compressed"]["segments"], what="a packed segment")
     finally:
         os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o7777 == 0o600
     assert balancer.log_directory.stat().st_mode & 0o7777 == 0o700
     modes = {f.name: f.stat().st_mode & 0o7777 for f in balancer.log_directory.iterdir()}
     assert {"lock", "redact.key", "nightly.follower"} <= modes.keys() and any(name.endswith(".writer") for name in modes)
