@@ -127,26 +127,31 @@ static void single(const struct metrics_facts *f, FILE *to, const char *name, si
 	number(to, name, metrics_sum(f->counters, f->worker_n, offset));
 }
 
-/* `label` is empty, or "name=\"value\"". */
-static void histogram_of(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
-			 const char *label)
+void metrics_latency(FILE *to, const char *name, const char *label, const struct latency_seen *l)
 {
-	size_t sum_us = offset + offsetof(struct latency, sum_us);
 	const char *comma = label[0] ? "," : "", *open = label[0] ? "{" : "",
 		   *close = label[0] ? "}" : "";
 	unsigned long long sum = 0;
 	for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
 		uint64_t bound_us = latency_bound_us(b);
-		sum += metrics_sum(f->counters, f->worker_n,
-				   offset + offsetof(struct latency, buckets[b]));
+		sum += l->buckets[b];
 		if (bound_us != UINT64_MAX)
 			fprintf(to, "crossfade_%s_bucket{%s%sle=\"%.6g\"} %llu\n", name, label,
 				comma, (double)bound_us / 1e6, sum);
 	}
 	fprintf(to, "crossfade_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, label, comma, sum);
 	fprintf(to, "crossfade_%s_sum%s%s%s %.6f\n", name, open, label, close,
-		(double)metrics_sum(f->counters, f->worker_n, sum_us) / 1e6);
+		(double)l->sum_us / 1e6);
 	fprintf(to, "crossfade_%s_count%s%s%s %llu\n", name, open, label, close, sum);
+}
+
+static void histogram_of(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
+			 const char *label)
+{
+	struct latency_seen l = { 0 };
+	for (unsigned i = 0; i < f->worker_n; i++)
+		latency_see(&l, (const void *)((const char *)&f->counters[i] + offset));
+	metrics_latency(to, name, label, &l);
 }
 
 static void histogram(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)

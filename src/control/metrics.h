@@ -24,6 +24,9 @@ struct metrics_facts {
 
 void metrics_write(const struct metrics_facts *f, FILE *to);
 
+/* A histogram's lines. `label` is empty, or "name=\"value\"". */
+void metrics_latency(FILE *to, const char *name, const char *label, const struct latency_seen *l);
+
 /* A member of struct counters, at that many bytes in it, summed over all workers. */
 uint64_t metrics_sum(const struct counters *counters, unsigned worker_n, size_t offset);
 

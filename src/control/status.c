@@ -61,20 +61,13 @@ static json_t *listeners_json(const struct control *c)
 
 /* --- clusters --- */
 
-/* The upper bound of the bucket in which the share of requests ends, in milliseconds. */
 static json_t *latency_ms(const struct control *c, int arm, double share)
 {
-	uint64_t all = 0, seen = 0;
-	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
-		all += SUM(c, latency[arm].buckets[b]);
-	if (!all)
-		return json_null();
-	for (unsigned b = 0; b < LATENCY_BUCKETS - 1; b++) {
-		seen += SUM(c, latency[arm].buckets[b]);
-		if ((double)seen >= share * (double)all)
-			return json_real((double)latency_bound_us(b) / 1000);
-	}
-	return json_real((double)latency_bound_us(LATENCY_BUCKETS - 2) / 1000);
+	struct latency_seen l = { 0 };
+	for (unsigned i = 0; i < c->worker_n; i++)
+		latency_see(&l, &c->counters[i].latency[arm]);
+	uint64_t us = latency_quantile_us(&l, share);
+	return us ? json_real((double)us / 1000) : json_null();
 }
 
 static uint64_t requests_of(const struct control *c, int arm, int class)

@@ -1,65 +1,17 @@
 #ifndef PROXY_COUNTERS_H
 #define PROXY_COUNTERS_H
 
-/*
- * One worker's counts, written by it alone and read by control at any time: relaxed atomics with
- * one writer, so that counting is a plain add.
- */
-
-#include <stdatomic.h>
-#include <stdint.h>
+/* One worker's counts, written by it alone and read by control at any time. */
 
 #include "base/err.h"
+#include "base/latency.h"
 #include "base/limits.h"
 #include "proxy/plan.h"
-
-typedef _Atomic uint64_t counter;
-
-static inline void counter_add(counter *c, uint64_t n)
-{
-	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
-
-static inline void counter_sub(counter *c, uint64_t n)
-{
-	counter_add(c, -n);
-}
-
-static inline void counter_set(counter *c, uint64_t n)
-{
-	atomic_store_explicit(c, n, memory_order_relaxed);
-}
-
-static inline uint64_t counter_read(const counter *c)
-{
-	return atomic_load_explicit(c, memory_order_relaxed);
-}
 
 /* Status classes 1xx to 5xx stand at 1 to 5; 0 is a request that got no answer. */
 #define STATUS_CLASSES 6
 /* Requests that no cluster got count under this arm. */
 #define ARM_NONE ARMS
-
-/*
- * Latencies, in buckets whose upper bounds are 2^(i/2) * 64 us: from 64 us to about 190 s, half an
- * octave each. The last holds all that took longer.
- */
-#define LATENCY_BUCKETS 44
-unsigned latency_bucket(uint64_t us);
-/* Upper bound in microseconds; UINT64_MAX for the last. */
-uint64_t latency_bound_us(unsigned bucket);
-
-struct latency {
-	counter buckets[LATENCY_BUCKETS];
-	counter sum_us;
-};
-
-static inline void latency_add(struct latency *l, uint64_t us)
-{
-	counter_add(&l->buckets[latency_bucket(us)], 1);
-	counter_add(&l->sum_us, us);
-}
 
 struct node_counters {
 	counter attempts[STATUS_CLASSES]; /* by the status of the node's answer; 0: it gave none */
