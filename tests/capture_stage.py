@@ -30,6 +30,11 @@ def recorded(balancer, n, *words):
     return exchanges(balancer, *words)
 
 
+def metrics_of(balancer):
+    return subprocess.run(["curl", "-s", "--unix-socket", balancer.directory / "admin.sock", "http://a/metrics"],
+                          capture_output=True, text=True, check=True).stdout
+
+
 def refused(balancer):
     answer = requests.put(f"{balancer.source}/books/_doc/refused", data=b"{}", timeout=10)
     return answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"

@@ -72,37 +72,6 @@ static void put_processes(FILE *to, const json_t *processes)
 			integer(p, "workers"), integer(p, "in_flight"));
 }
 
-/* Who brings the log to Kafka: red while it does not get there. */
-static void put_kafka(FILE *to, const json_t *k)
-{
-	bool good = strcmp(text(k, "state"), "failing") != 0;
-	if (!json_is_object(k))
-		return;
-	fprintf(to, "%skafka%s    %s%s%s%s%s  %lld records, %lld behind, %.1f s\n",
-		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(k, "state"),
-		good ? "" : ": ", good ? "" : text(k, "error"), paint(PAINT_NONE),
-		integer(k, "records"), integer(k, "lag_records"),
-		json_number_value(json_object_get(k, "lag_seconds")));
-}
-
-/* The capture log, where there is one: red while it cannot be written. */
-static void put_capture(FILE *to, const json_t *c)
-{
-	bool good = !strcmp(text(c, "state"), "available");
-	if (!json_is_object(c))
-		return;
-	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_BOLD),
-		paint(PAINT_NONE), paint_good(good), text(c, "state"), good ? "" : ": ",
-		good ? "" : text(c, "error"), paint(PAINT_NONE), integer(c, "records"),
-		(double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
-	const json_t *skipped = json_object_get(c, "skipped");
-	long long n = integer(skipped, "reads") + integer(skipped, "writes");
-	if (n)
-		fprintf(to, ", %lld requests skipped as `skip` says", n);
-	putc('\n', to);
-	put_kafka(to, json_object_get(c, "kafka"));
-}
-
 /* Silent while the file says what holds. */
 static void put_configuration(FILE *to, const json_t *c)
 {
@@ -338,6 +307,58 @@ static void put_sides(FILE *to, const struct status_view *v)
 	}
 }
 
+/* --- the capture log --- */
+
+/* Who brings the log to Kafka: red while it does not get there. */
+static void put_kafka(FILE *to, const json_t *k)
+{
+	bool good = strcmp(text(k, "state"), "failing") != 0;
+	if (!json_is_object(k))
+		return;
+	fprintf(to, "%skafka%s    %s%s%s%s%s  %lld records, %lld behind, %.1f s\n",
+		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(k, "state"),
+		good ? "" : ": ", good ? "" : text(k, "error"), paint(PAINT_NONE),
+		integer(k, "records"), integer(k, "lag_records"),
+		json_number_value(json_object_get(k, "lag_seconds")));
+}
+
+/* Times since the last look, or since the start. */
+static void put_commits(FILE *to, const struct status_view *v)
+{
+	const json_t *c = json_object_get(v->now, "capture");
+	const struct side s = { .now = c,
+				.before = json_object_get(v->before, "capture"),
+				.bounds = json_object_get(v->now, "bucket_bounds_ms") };
+	const json_t *refused = json_object_get(c, "refused");
+	long long n = integer(refused, "reads") + integer(refused, "writes");
+	char times[VALUE_BYTES], queued[VALUE_BYTES];
+	print_quantiles(times, &s, "commit");
+	print_bytes(queued, (double)integer(c, "queued_bytes"));
+	fprintf(to, "%scommits%s  p50 / p99 ms %s, %lld segments, %s queued, %s%lld refused%s\n",
+		paint(PAINT_BOLD), paint(PAINT_NONE), times, integer(c, "segments"), queued,
+		n ? paint(PAINT_RED) : "", n, n ? paint(PAINT_NONE) : "");
+}
+
+/* The capture log, where there is one: red while it cannot be written. */
+static void put_capture(FILE *to, const struct status_view *v)
+{
+	const json_t *c = json_object_get(v->now, "capture");
+	bool good = !strcmp(text(c, "state"), "available");
+	if (!json_is_object(c))
+		return;
+	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_BOLD),
+		paint(PAINT_NONE), paint_good(good), text(c, "state"), good ? "" : ": ",
+		good ? "" : text(c, "error"), paint(PAINT_NONE), integer(c, "records"),
+		(double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+	const json_t *skipped = json_object_get(c, "skipped");
+	long long n = integer(skipped, "reads") + integer(skipped, "writes");
+	if (n)
+		fprintf(to, ", %lld requests skipped as `skip` says", n);
+	putc('\n', to);
+	put_commits(to, v);
+	put_kafka(to, json_object_get(c, "kafka"));
+}
+
 /* --- listeners --- */
 
 static void put_listeners(FILE *to, const struct status_view *v)
@@ -484,7 +505,7 @@ void status_text(FILE *to, const struct status_view *v)
 		return;
 	put_head(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
-	put_capture(above, json_object_get(v->now, "capture"));
+	put_capture(above, v);
 	put_configuration(above, json_object_get(v->now, "configuration"));
 	put_sides(above, v);
 	fclose(above);

@@ -482,6 +482,7 @@ static void durable(struct journal *j)
 	struct journal_counts *c = &j->counts;
 	atomic_fetch_add_explicit(&c->commits, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&c->batches, batches, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->waits, j->served_n, memory_order_relaxed);
 	atomic_store_explicit(&c->durable_sequence, j->durable_sequence, memory_order_relaxed);
 	atomic_store_explicit(&c->durable_wall_ns, j->wall_ns, memory_order_relaxed);
 }
@@ -522,11 +523,8 @@ static void written(struct journal *j)
 
 static void synced(struct journal *j)
 {
-	if (j->own_n && j->own[0].head.type == FRAME_COMMIT)
-		atomic_fetch_add_explicit(&j->counts.commit_ns,
-					  j->config.now_ns(j->config.world) - j->began_ns,
-					  memory_order_relaxed);
 	durable(j);
+	latency_add(&j->counts.commit_times, (j->synced_ns - j->began_ns) / 1000);
 	settle_durable(j);
 	j->step = STEP_IDLE;
 	if (!j->stopping)

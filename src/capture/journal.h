@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/latency.h"
 #include "capture/batch.h"
 #include "capture/frame.h"
 #include "io/disk.h"
@@ -47,9 +48,9 @@ struct journal_config {
 struct journal_counts {
 	_Atomic uint64_t frames, bytes, commits, segments, failures, gaps;
 	_Atomic uint64_t durable_sequence, durable_wall_ns;
-	_Atomic uint64_t commit_ns; /* all write-outs together, from their beginning to the end of
-				       the sync */
-	_Atomic uint64_t batches;   /* written out; over commits: the size of a group */
+	struct latency commit_times; /* of write-outs, from the beginning to the end of the sync */
+	_Atomic uint64_t batches;    /* written out, and */
+	_Atomic uint64_t waits;	     /* who waited for them; over commits: the size of a group */
 };
 
 enum journal_state {

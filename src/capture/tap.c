@@ -258,15 +258,14 @@ void tap_close(struct tap *t)
 	t->taps->open_n--;
 }
 
-static void count(_Atomic uint64_t *n, uint64_t more)
-{
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
-			      memory_order_relaxed);
-}
-
 void taps_skip(struct taps *ts, bool write)
 {
-	count(write ? &ts->skipped_writes : &ts->skipped_reads, 1);
+	counter_add(write ? &ts->skipped_writes : &ts->skipped_reads, 1);
+}
+
+void taps_refuse(struct taps *ts, bool write)
+{
+	counter_add(write ? &ts->refused_writes : &ts->refused_reads, 1);
 }
 
 void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_mono_ns,
@@ -291,9 +290,9 @@ void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_
 			      .mono_ns = f->mono_ns,
 			      .wall_ns = f->wall_ns };
 	feed_put(f, &like, &(struct span){ (const char *)&gap, sizeof gap }, 1, NULL);
-	count(&ts->tunnels, 1);
-	count(&ts->tunnel_request_bytes, request_bytes);
-	count(&ts->tunnel_answer_bytes, answer_bytes);
+	counter_add(&ts->tunnels, 1);
+	counter_add(&ts->tunnel_request_bytes, request_bytes);
+	counter_add(&ts->tunnel_answer_bytes, answer_bytes);
 }
 
 void taps_closed(struct taps *ts, uint64_t connection)

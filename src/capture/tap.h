@@ -8,6 +8,7 @@
  */
 
 #include "base/arena.h"
+#include "base/counter.h"
 #include "capture/feed.h"
 #include "capture/policy.h"
 #include "capture/redact.h"
@@ -23,9 +24,10 @@ struct taps {
 	/* Of which exchange a frame was lost last, and counted. */
 	uint64_t lost_connection;
 	uint32_t lost_ordinal;
-	_Atomic uint64_t skipped_reads, skipped_writes; /* requests, as rules ask */
+	counter skipped_reads, skipped_writes; /* requests, as rules ask */
+	counter refused_reads, refused_writes; /* requests: the log could not take them */
 	/* Connections that were passed on as they are, and have ended. */
-	_Atomic uint64_t tunnels, tunnel_request_bytes, tunnel_answer_bytes;
+	counter tunnels, tunnel_request_bytes, tunnel_answer_bytes;
 };
 
 struct tap {
@@ -83,6 +85,8 @@ bool tap_waits(const struct tap *t);
 
 /* A request passes unrecorded because a rule asks for that. */
 void taps_skip(struct taps *ts, bool write);
+/* A request is answered with an error because it cannot be recorded. */
+void taps_refuse(struct taps *ts, bool write);
 
 /*
  * A tunnel is over, of which nothing was recorded: a gap tells of it, from its beginning to now.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/metrics.h"
 
 static const char *const states[] = { "starting", "available", "unavailable", "over" };
 static const char *const reasons[GAP_REASONS] = { "unavailable", "shed", "tunnel", "damage" };
@@ -26,16 +27,27 @@ static struct lost lost(const struct recorder *r, int reason)
 	return sum;
 }
 
-struct skipped {
+/* Requests. */
+struct kinds {
 	uint64_t reads, writes;
 };
 
-static struct skipped skipped(const struct recorder *r)
+static struct kinds skipped(const struct recorder *r)
 {
-	struct skipped sum = { 0 };
+	struct kinds sum = { 0 };
 	for (unsigned i = 0; i < r->worker_n; i++) {
 		sum.reads += READ(r->taps[i].skipped_reads);
 		sum.writes += READ(r->taps[i].skipped_writes);
+	}
+	return sum;
+}
+
+static struct kinds refused(const struct recorder *r)
+{
+	struct kinds sum = { 0 };
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		sum.reads += READ(r->taps[i].refused_reads);
+		sum.writes += READ(r->taps[i].refused_writes);
 	}
 	return sum;
 }
@@ -77,9 +89,8 @@ static json_t *lost_json(const struct recorder *r)
 	return all;
 }
 
-static json_t *skipped_json(const struct recorder *r)
+static json_t *kinds_json(struct kinds n)
 {
-	struct skipped n = skipped(r);
 	return json_pack("{s:I,s:I}", "reads", (json_int_t)n.reads, "writes", (json_int_t)n.writes);
 }
 
@@ -131,6 +142,32 @@ static json_t *error_json(const struct journal *j)
 	return journal_error(j) ? json_string(strerror(-journal_error(j))) : json_null();
 }
 
+static struct latency_seen commit_times(const struct recorder *r)
+{
+	struct latency_seen l = { 0 };
+	latency_see(&l, &journal_counts(r->writer.journal)->commit_times);
+	return l;
+}
+
+static json_t *quantile_ms(const struct latency_seen *l, double share)
+{
+	uint64_t us = latency_quantile_us(l, share);
+	return us ? json_real((double)us / 1000) : json_null();
+}
+
+/* The buckets are for whoever wants quantiles of the time between two looks. */
+static void add_commit_times(const struct recorder *r, json_t *all)
+{
+	struct latency_seen l = commit_times(r);
+	json_t *buckets = json_array();
+	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
+		json_array_append_new(buckets, json_integer((json_int_t)l.buckets[b]));
+	json_object_set_new(
+		all, "commit_ms",
+		json_pack("{s:o,s:o}", "p50", quantile_ms(&l, 0.5), "p99", quantile_ms(&l, 0.99)));
+	json_object_set_new(all, "buckets", json_pack("{s:o}", "commit", buckets));
+}
+
 json_t *recorder_json(const struct recorder *r)
 {
 	char last[CLOCK_TEXT_BYTES];
@@ -141,15 +178,18 @@ json_t *recorder_json(const struct recorder *r)
 	uint64_t last_ns = READ(c->durable_wall_ns);
 	clock_text(last_ns, last);
 	json_t *all = json_pack(
-		"{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "state",
-		state_word(j), "error", error_json(j), "directory", r->directory, "generation",
-		(json_int_t)r->generation, "records", (json_int_t)READ(c->frames), "bytes",
-		(json_int_t)READ(c->bytes), "commits", (json_int_t)READ(c->commits), "segments",
-		(json_int_t)READ(c->segments), "failures", (json_int_t)READ(c->failures), "gaps",
-		(json_int_t)READ(c->gaps), "queued_bytes", (json_int_t)journal_queued(j),
-		"kept_bytes", (json_int_t)r->retained.bytes, "last_commit",
-		last_ns ? json_string(last) : json_null(), "unrecorded", lost_json(r), "skipped",
-		skipped_json(r), "tunnels", tunnels_json(r), "compressed", packed_json(r));
+		"{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}",
+		"state", state_word(j), "error", error_json(j), "directory", r->directory,
+		"generation", (json_int_t)r->generation, "records", (json_int_t)READ(c->frames),
+		"bytes", (json_int_t)READ(c->bytes), "commits", (json_int_t)READ(c->commits),
+		"batches", (json_int_t)READ(c->batches), "waits", (json_int_t)READ(c->waits),
+		"segments", (json_int_t)READ(c->segments), "failures",
+		(json_int_t)READ(c->failures), "gaps", (json_int_t)READ(c->gaps), "queued_bytes",
+		(json_int_t)journal_queued(j), "kept_bytes", (json_int_t)r->retained.bytes,
+		"last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
+		lost_json(r), "refused", kinds_json(refused(r)), "skipped", kinds_json(skipped(r)),
+		"tunnels", tunnels_json(r), "compressed", packed_json(r));
+	add_commit_times(r, all);
 	json_object_set_new(all, "kafka", kafka_json(r));
 	return all;
 }
@@ -166,6 +206,14 @@ static void one(FILE *to, const char *name, const char *type, const char *help, 
 {
 	family(to, name, type, help);
 	fprintf(to, "crossfade_capture_%s %" PRIu64 "\n", name, n);
+}
+
+static void write_commit_times(const struct recorder *r, FILE *to)
+{
+	struct latency_seen l = commit_times(r);
+	family(to, "commit_seconds", "histogram",
+	       "Write-outs, from their beginning to the end of their sync.");
+	metrics_latency(to, "capture_commit_seconds", "", &l);
 }
 
 static void write_lost(const struct recorder *r, FILE *to)
@@ -188,15 +236,13 @@ static void write_lost(const struct recorder *r, FILE *to)
 	}
 }
 
-static void write_skipped(const struct recorder *r, FILE *to)
+static void write_kinds(FILE *to, const char *name, const char *help, struct kinds n)
 {
-	struct skipped n = skipped(r);
-	family(to, "skipped_total", "counter",
-	       "Requests that were not recorded because a rule asks for that.");
+	family(to, name, "counter", help);
 	fprintf(to,
-		"crossfade_capture_skipped_total{kind=\"read\"} %" PRIu64 "\n"
-		"crossfade_capture_skipped_total{kind=\"write\"} %" PRIu64 "\n",
-		n.reads, n.writes);
+		"crossfade_capture_%s{kind=\"read\"} %" PRIu64 "\n"
+		"crossfade_capture_%s{kind=\"write\"} %" PRIu64 "\n",
+		name, n.reads, name, n.writes);
 }
 
 static void write_tunnels(const struct recorder *r, FILE *to)
@@ -253,14 +299,11 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 	one(to, "available", "gauge", "1 while the log can be written.", !recorder_is_degraded(r));
 	one(to, "records_total", "counter", "Frames that were written.", READ(c->frames));
 	one(to, "bytes_total", "counter", "Bytes that were written.", READ(c->bytes));
-	family(to, "commit_seconds", "summary",
-	       "Write-outs, from their beginning to the end of their sync.");
-	fprintf(to,
-		"crossfade_capture_commit_seconds_sum %.6f\ncrossfade_capture_commit_seconds_count "
-		"%" PRIu64 "\n",
-		(double)READ(c->commit_ns) / 1e9, READ(c->commits));
+	write_commit_times(r, to);
 	one(to, "batches_total", "counter", "What workers handed over, a turn's records each.",
 	    READ(c->batches));
+	one(to, "waits_total", "counter",
+	    "Requests and answers that waited for a commit, and got it.", READ(c->waits));
 	one(to, "queued_bytes", "gauge", "Bytes that wait for the disk.", journal_queued(j));
 	one(to, "segments_total", "counter", "Segments that were begun.", READ(c->segments));
 	one(to, "failures_total", "counter", "How often the log could not be written.",
@@ -274,7 +317,10 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 		"crossfade_capture_last_commit_timestamp_seconds %.3f\n",
 		(double)READ(c->durable_wall_ns) / 1e9);
 	write_lost(r, to);
-	write_skipped(r, to);
+	write_kinds(to, "refused_total",
+		    "Requests that got 503 because they could not be recorded.", refused(r));
+	write_kinds(to, "skipped_total",
+		    "Requests that were not recorded because a rule asks for that.", skipped(r));
 	write_tunnels(r, to);
 	write_packed(r, to);
 	write_kafka(r, to);

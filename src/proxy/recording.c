@@ -63,18 +63,24 @@ static void release_request(struct exchange *ex)
 		attempt_pass_body(ex);
 }
 
+static void turn_away(struct exchange *ex)
+{
+	taps_refuse(ex->desk->taps, is_write(ex));
+	exchange_request_broke(ex, ERR_CAPTURE);
+}
+
 /* The log has no byte of it, and no node had all of it. */
 static void refuse_request(struct exchange *ex)
 {
 	recording_drop(ex);
-	exchange_request_broke(ex, ERR_CAPTURE);
+	turn_away(ex);
 }
 
 /* Some of it is in the log already, which will say that it was not sent. */
 static void refuse_late(struct exchange *ex)
 {
 	ex->recording.answer_shut = false;
-	exchange_request_broke(ex, ERR_CAPTURE);
+	turn_away(ex);
 }
 
 /* Its node has answered before it was whole: that passes, counted, and the rest goes nowhere. */
@@ -186,6 +192,8 @@ enum recording_verdict recording_begin(struct exchange *ex, bool end)
 	enum recording_verdict v = ask_journal(ex, p);
 	if (v == RECORDING_BEGUN)
 		open_tap(ex, p, end);
+	else if (v == RECORDING_REFUSED)
+		taps_refuse(ex->desk->taps, is_write(ex));
 	return v;
 }
 

@@ -9,15 +9,10 @@ import time
 import pytest
 import requests
 import websocket_test
-from capture_stage import capture, exchanges, make_captured, recorded
+from capture_stage import capture, exchanges, make_captured, metrics_of, recorded
 from stage import read_head, until
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import BytesMessage, Request
-
-
-def metrics_of(balancer):
-    return subprocess.run(["curl", "-s", "--unix-socket", balancer.directory / "admin.sock", "http://a/metrics"],
-                          capture_output=True, text=True, check=True).stdout
 
 
 def test_what_rules_skip_is_counted_and_not_recorded(make_balancer, clusters, backend, tmp_path):

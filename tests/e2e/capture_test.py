@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import requests
-from capture_stage import capture, exchanges, kept, make_captured, recorded, refused
+from capture_stage import capture, exchanges, kept, make_captured, metrics_of, recorded, refused
 from stage import ROOT, read_head, serves, until
 
 
@@ -181,11 +181,20 @@ def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
     seen = balancer.status()["capture"]
     assert (seen["state"], seen["generation"], seen["gaps"], seen["unrecorded"]) == ("available", 1, 0, {})
     assert seen["records"] >= 15 and seen["commits"] >= 3 and seen["bytes"] > 1000
-    assert "capture  available" in balancer.command("status").stdout
+    assert seen["waits"] >= 6 and seen["batches"] >= 6  # a request and its outcome, each by itself
+    assert 0 < seen["commit_ms"]["p50"] <= seen["commit_ms"]["p99"] < 10_000
+    assert 3 <= sum(seen["buckets"]["commit"]) <= seen["commits"]
+    assert seen["refused"] == {"reads": 0, "writes": 0}
+    said = balancer.command("status").stdout
+    assert "capture  available" in said and re.search(r"commits  p50 / p99 ms \d.* B queued, 0 refused", said)
     shutil.rmtree(balancer.log_directory)
     until(lambda: refused(balancer), what="a refusal")
     assert balancer.status()["capture"]["state"] == "unavailable"
-    assert "capture  unavailable: No such file or directory" in balancer.command("status").stdout
+    said = balancer.command("status").stdout
+    assert "capture  unavailable: No such file or directory" in said
+    n = balancer.status()["capture"]["refused"]["writes"]
+    assert n >= 1 and f", {n} refused" in said
+    assert f'crossfade_capture_refused_total{{kind="write"}} {n}\n' in metrics_of(balancer)
 
 
 def test_the_oldest_segments_are_taken_away(make_balancer, clusters, tmp_path):

@@ -1,13 +1,13 @@
 """The examples for Prometheus and Grafana: they are valid, and speak of metrics that there are."""
 
 import json
-import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
 
+from capture_stage import make_captured, metrics_of
 from stage import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -17,22 +17,27 @@ SUFFIXES = re.compile(r"_(bucket|sum|count)$")
 NAMES = re.compile(r"\bcrossfade_[a-z0-9_]+")
 
 
-def promtool(*words):
+def promtool(*words, given=None):
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
-    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["promtool", *map(str, words)], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
-def metrics(make_balancer, clusters, tmp_path):
-    kafka = "kafka: { brokers: [ '127.0.0.1:1' ] }"  # nobody there: all of its metrics are
-    balancer = make_balancer(clusters[0].url, clusters[1].url,
-                             more=f"capture: {{ directory: {tmp_path}/capture, {kafka} }}")
-    directory = pathlib.Path(balancer.directory)
-    text = subprocess.run(["curl", "-s", "--unix-socket", directory / "admin.sock", "http://x/metrics"],
-                          capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"^# TYPE (\S+)", text, re.M))
+def served(make_balancer, clusters, tmp_path):
+    more = ", kafka: { brokers: [ 127.0.0.1:1 ] }"  # nobody is there, and what is counted of them is
+    return metrics_of(make_captured(make_balancer, clusters, "auto", tmp_path, more))
+
+
+@pytest.fixture
+def metrics(served):
+    return set(re.findall(r"^# TYPE (\S+)", served, re.M))
+
+
+def test_prometheus_takes_what_is_served(served):
+    assert 'crossfade_capture_commit_seconds_bucket{le="+Inf"}' in served
+    promtool("check", "metrics", given=served)
 
 
 def names_in(text):

@@ -248,6 +248,45 @@ static void many_are_one_sync(void **state)
 		assert_true(has(w, i));
 }
 
+static void a_commit_counts_its_time_and_whom_it_serves(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	const struct journal_counts *c = journal_counts(w->journal);
+	struct latency_seen before = { 0 }, after = { 0 };
+	latency_see(&before, &c->commit_times);
+	assert_true(c->waits == 0 && c->batches == 0);
+	for (uint64_t i = 0; i < 3; i++)
+		put(w, i, i == 1);
+	journal_turn(w->journal, w->now_ns, 0);
+	w->now_ns += 2000000;
+	assert_true(kit_run(&w->disk)); /* written; now it is synced */
+	w->now_ns += 3000000;
+	turn(w);
+	latency_see(&after, &c->commit_times);
+	assert_int_equal(latency_count(&after), latency_count(&before) + 1);
+	assert_int_equal(after.sum_us, before.sum_us + 5000);
+	assert_int_equal(after.buckets[latency_bucket(5000)], 1);
+	assert_true(c->waits == 1 && c->batches == 3);
+}
+
+/* It is not durable, whatever it took. */
+static void a_sync_that_fails_is_no_commit(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	const struct journal_counts *c = journal_counts(w->journal);
+	struct latency_seen before = { 0 }, after = { 0 };
+	latency_see(&before, &c->commit_times);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	put(w, 1, true);
+	turn(w);
+	latency_see(&after, &c->commit_times);
+	assert_int_equal(latency_count(&after), latency_count(&before));
+	assert_int_equal(c->waits, 0);
+}
+
 static void sequences_have_no_gap_and_commits_say_what_was_durable(void **state)
 {
 	struct world *w = *state;
@@ -611,6 +650,8 @@ int main(void)
 		TEST(who_waits_hears_when_it_is_durable),
 		TEST(nobody_waits_for_a_read_and_it_is_written_in_a_while),
 		TEST(many_are_one_sync),
+		TEST(a_commit_counts_its_time_and_whom_it_serves),
+		TEST(a_sync_that_fails_is_no_commit),
 		TEST(sequences_have_no_gap_and_commits_say_what_was_durable),
 		TEST(a_full_segment_is_sealed_and_the_next_goes_on),
 		TEST(a_body_is_written_from_where_it_is),
