@@ -60,12 +60,14 @@ static void print(const struct msg *m, enum profile profile, bool json)
 	char room[CLASS_RULE_BYTES];
 	const char *rule = class_rule_text(c, room), *class = class_name((enum class)c.class);
 	if (!json) {
-		printf("%s, %s: %s\n", class, c.repeatable ? "repeatable" : "not repeatable", rule);
+		printf("%s, %s%s: %s\n", class, c.repeatable ? "repeatable" : "not repeatable",
+		       c.in_parts ? ", in parts" : "", rule);
 		return;
 	}
-	json_t *all = json_pack("{s:s%,s:s%,s:s,s:s,s:b,s:s}", "method", method.at, method.n,
-				"target", target.at, target.n, "profile", profiles[profile],
-				"class", class, "repeatable", c.repeatable, "rule", rule);
+	json_t *all =
+		json_pack("{s:s%,s:s%,s:s,s:s,s:b,s:b,s:s}", "method", method.at, method.n,
+			  "target", target.at, target.n, "profile", profiles[profile], "class",
+			  class, "repeatable", c.repeatable, "in_parts", c.in_parts, "rule", rule);
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(all);

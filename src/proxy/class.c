@@ -203,7 +203,7 @@ static bool asks_for_scroll(struct span query)
 
 /* --- rules --- */
 
-enum repeat { REPEATABLE, ONCE, NO_SCROLL };
+enum repeat { REPEATABLE, ONCE, NO_SCROLL, IN_PARTS };
 
 struct rule {
 	uint64_t mask, path;
@@ -256,7 +256,7 @@ static const char *const sentences[DECISIONS_END - RULE_N] = {
 	"the method changes nothing",
 	"the method may change something",
 	"the path is not canonical: read by its method, not repeated",
-	"the path is not canonical: a write",
+	"the path is not canonical: a write, maybe in parts",
 	"no rule says that it is a read",
 };
 
@@ -270,19 +270,20 @@ static const struct rule *find_rule(enum method method, uint64_t path)
 
 static struct classed read_by(unsigned rule, bool repeatable)
 {
-	return (struct classed){ CLASS_READ, repeatable, (uint16_t)rule };
+	return (struct classed){ CLASS_READ, repeatable, false, (uint16_t)rule };
 }
 
-static struct classed write_by(unsigned rule)
+static struct classed write_by(unsigned rule, bool in_parts)
 {
-	return (struct classed){ CLASS_WRITE, false, (uint16_t)rule };
+	return (struct classed){ CLASS_WRITE, false, in_parts, (uint16_t)rule };
 }
 
 static struct classed by_rule(const struct rule *r, struct span query)
 {
 	bool repeatable =
 		r->repeat == REPEATABLE || (r->repeat == NO_SCROLL && !asks_for_scroll(query));
-	return (struct classed){ r->class, repeatable, (uint16_t)(r - rules) };
+	return (struct classed){ r->class, repeatable, r->repeat == IN_PARTS,
+				 (uint16_t)(r - rules) };
 }
 
 static struct classed by_path(enum method method, struct span target)
@@ -290,18 +291,18 @@ static struct classed by_path(enum method method, struct span target)
 	bool reads = method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS;
 	struct walk w = { 0 };
 	if (!walk(&w, target))
-		return reads ? read_by(ODD_PATH_READ, false) : write_by(ODD_PATH_WRITE);
+		return reads ? read_by(ODD_PATH_READ, false) : write_by(ODD_PATH_WRITE, true);
 	const struct rule *r = find_rule(method, w.path);
 	if (r)
 		return by_rule(r, (struct span){ target.at + w.path_n, target.n - w.path_n });
-	return reads ? read_by(BY_METHOD_READ, true) : write_by(UNKNOWN_WRITE);
+	return reads ? read_by(BY_METHOD_READ, true) : write_by(UNKNOWN_WRITE, false);
 }
 
 static struct classed by_method(enum method method)
 {
 	bool safe = method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS ||
 		    method == METHOD_TRACE;
-	return safe ? read_by(BY_METHOD_READ, true) : write_by(BY_METHOD_WRITE);
+	return safe ? read_by(BY_METHOD_READ, true) : write_by(BY_METHOD_WRITE, false);
 }
 
 struct classed class_of(enum profile profile, enum method method, struct span target)
@@ -318,7 +319,16 @@ const char *class_name(enum class class)
 
 static const char *method_text(const struct rule *r)
 {
-	return r->method == METHOD_GET ? "GET" : r->method == METHOD_POST ? "POST" : "DELETE";
+	switch ((enum method)r->method) {
+	case METHOD_POST:
+		return "POST";
+	case METHOD_PUT:
+		return "PUT";
+	case METHOD_DELETE:
+		return "DELETE";
+	default:
+		return "GET";
+	}
 }
 
 static const char *segment_text(uint8_t segment)

@@ -2,8 +2,8 @@
 #define PROXY_CLASS_H
 
 /*
- * Is a request a read or a write, and may it be repeated? What is not known to be a read is a
- * write.
+ * Is a request a read or a write, may it be repeated, and does a cluster act on parts of it? What
+ * is not known to be a read is a write.
  *
  * profile: http asks the method alone: GET, HEAD, OPTIONS and TRACE are safe (RFC 9110, 9.2.1),
  * hence reads that may be repeated.
@@ -20,7 +20,8 @@
  *   - what is percent-encoded is visible ASCII that must be (as * in an index' name), and none of
  *     / \ % ; ? #, nor a letter, digit, '-', '.', '_' or '~', all of which read otherwise decoded;
  *   - no segment is empty, "." or ".."; one '/' at the end is forgiven, as clusters do.
- * With any other path GET, HEAD and OPTIONS are reads that are not repeated, all else is a write.
+ * With any other path GET, HEAD and OPTIONS are reads that are not repeated, all else is a write
+ * that may be acted on in parts.
  * Case counts, in methods and in paths. The query begins at the first '?', and decides one thing
  * only: a search that opens a scroll is not repeated.
  */
@@ -38,6 +39,7 @@ enum class { CLASS_READ, CLASS_WRITE, CLASSES };
 struct classed {
 	uint8_t class; /* enum class */
 	bool repeatable;
+	bool in_parts; /* a cluster acts on what has come of it, before the rest has */
 	uint16_t rule; /* for class_rule_text() */
 };
 

@@ -52,12 +52,10 @@ static enum recording_verdict ask_journal(struct exchange *ex, const struct capt
 static void release_request(struct exchange *ex)
 {
 	struct recording *r = &ex->recording;
-	bool begin = r->node_waits;
-	r->node_waits = false;
 	r->request_shut = !exchange_is_whole(ex);
 	if (!r->request_shut)
 		r->released_ns = ex->desk->io->now_ns;
-	if (ex->state == EXCHANGE_HELD && (begin || !r->request_shut))
+	if (ex->state == EXCHANGE_HELD && (!r->request_shut || r->in_pieces))
 		decision_node(ex);
 	else
 		attempt_pass_body(ex);
@@ -173,6 +171,7 @@ static void open_tap(struct exchange *ex, const struct capture_policy *p, bool e
 	struct tap_facts facts = facts_of(ex);
 	r->tap = tap_open(ex->desk->taps, &ex->arena, p, &facts, ex->request, end, ex, settled);
 	r->request_shut = r->tap->awaited = waits(p->durable, ex);
+	r->in_pieces = p->gate == GATE_PIECE || ex->class.in_parts;
 	r->answer_shut = r->request_shut && p->acknowledge == ACKNOWLEDGE_OUTCOME;
 }
 
@@ -218,7 +217,7 @@ static enum outcome outcome(const struct exchange *ex)
 		return ex->status < 400	  ? OUTCOME_ACCEPTED
 		       : ex->status < 500 ? OUTCOME_REJECTED
 					  : OUTCOME_FAILED;
-	bool held_back = r->request_shut && r->tap->policy->gate == GATE_END;
+	bool held_back = r->request_shut && !r->in_pieces;
 	return ex->unknown && !held_back ? OUTCOME_UNKNOWN : OUTCOME_NOT_SENT;
 }
 
@@ -270,53 +269,31 @@ void recording_end(struct exchange *ex)
 
 /* --- what waits --- */
 
-/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece.
- */
 bool recording_holds_back(const struct exchange *ex)
 {
 	const struct recording *r = &ex->recording;
 	return r->request_shut && (exchange_is_whole(ex) || tap_waits(r->tap));
 }
 
-static bool goes_by_pieces(const struct exchange *ex)
+/* One that waits to be told to go on waits for nothing but its head. */
+static bool comes_in_one_piece(const struct msg *m)
 {
-	return ex->recording.tap->policy->gate == GATE_PIECE;
+	return !m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES);
 }
 
-static bool goes_whole(const struct exchange *ex, bool end)
-{
-	const struct msg *m = ex->request;
-	return end || (!m->expects && (m->body != BODY_LENGTH || m->length <= GATE_HOLD_BYTES));
-}
-
-/*
- * A request that must be durable before it is whole at a node is not begun there before: it goes in
- * one piece then. A large one, and one whose client waits to be told to go on, is begun at once;
- * with `gate: piece`, when its head is durable.
- */
 bool recording_gathers(const struct exchange *ex, bool end)
 {
-	return ex->recording.request_shut && (goes_whole(ex, end) || goes_by_pieces(ex));
+	const struct recording *r = &ex->recording;
+	return r->request_shut && (end || r->in_pieces || comes_in_one_piece(ex->request));
 }
 
 void recording_gather(struct exchange *ex, bool end)
 {
-	struct recording *r = &ex->recording;
 	ex->state = EXCHANGE_HELD;
-	r->node_waits = !goes_whole(ex, end);
-	if (end || r->node_waits)
-		tap_wait(r->tap);
+	if (end || !comes_in_one_piece(ex->request))
+		tap_wait(ex->recording.tap);
 	else
 		stream_grant(ex->front.peer, GATE_HOLD_BYTES);
-}
-
-/* What was gathered is as much as is held here. */
-static void begin_gathered(struct exchange *ex)
-{
-	if (goes_by_pieces(ex))
-		ex->recording.node_waits = true;
-	else
-		decision_node(ex);
 }
 
 /* Once all of the request is recorded, its end waits until that is durable. */
@@ -325,10 +302,11 @@ void recording_asked_data(struct exchange *ex, struct chain *c, bool end)
 	struct recording *r = &ex->recording;
 	tap_request_data(r->tap, c, end);
 	chain_move(&ex->retry.pending, c);
-	if (r->request_shut && (end || goes_by_pieces(ex)))
+	if (r->request_shut && (end || r->in_pieces))
 		tap_wait(r->tap);
-	if (ex->state == EXCHANGE_HELD && !end && ex->retry.pending.bytes == GATE_HOLD_BYTES)
-		begin_gathered(ex);
+	if (ex->state == EXCHANGE_HELD && !r->in_pieces && !end &&
+	    ex->retry.pending.bytes == GATE_HOLD_BYTES)
+		decision_node(ex);
 	else
 		attempt_pass_body(ex);
 	exchange_end_if_over(ex);

@@ -13,10 +13,10 @@ struct exchange;
 struct recording {
 	struct tap *tap;      /* NULL: nothing is recorded, and nothing waits */
 	bool request_shut;    /* what is left of the request waits */
+	bool in_pieces;	      /* nothing of it goes that is not durable itself */
 	bool answer_shut;     /* the end of the answer waits */
 	bool told;	      /* the outcome was recorded */
 	bool forgone;	      /* it passes without a whole record, and was counted */
-	bool node_waits;      /* no node is asked before what there is of it is durable */
 	uint64_t released_ns; /* when the request's end could go; 0: it did not wait, or still does
 			       */
 	/* What has come of an answer and waits. */
@@ -52,13 +52,15 @@ void recording_end(struct exchange *ex);
 
 /* --- what waits --- */
 
-/* A request that must be durable first passes but for its end; with `gate: piece` piece by piece.
+/*
+ * A request that must be durable first passes but for its end; piece by piece with `gate: piece`,
+ * and where its class says that a cluster acts on parts.
  */
 bool recording_holds_back(const struct exchange *ex);
 /*
  * A request that must be durable before it is whole at a node is not begun there before: it goes in
- * one piece then. A large one, and one whose client waits to be told to go on, is begun at once;
- * with `gate: piece`, when its head is durable.
+ * one piece then. A large one, and one whose client waits to be told to go on, is begun at once; or
+ * when its head is durable, where it goes piece by piece.
  */
 bool recording_gathers(const struct exchange *ex, bool end);
 void recording_gather(struct exchange *ex, bool end);

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
@@ -164,6 +165,32 @@ def test_a_client_that_leaves_before_its_end_has_sent_nothing(captured):
         assert recorded(captured, 1)[0]["outcome"] == "unknown"  # as long as nothing is known
     seen = until(lambda: [e for e in exchanges(captured) if e["outcome"] != "unknown"], what="an outcome")
     assert (seen[0]["outcome"], seen[0]["request_whole"]) == ("not_sent", False)
+
+
+@pytest.mark.parametrize("path,waits", [("/_bulk/stream", True), ("/books/_bulk/stream", True), ("/_bulk", False)])
+def test_what_is_acted_on_in_parts_waits_piece_by_piece(make_balancer, clusters, make_node, backend, tmp_path, path,
+                                                        waits):
+    """A commit a second: what a node gets sooner than that has not waited for the one behind it."""
+    came = []
+
+    def serve(connection):
+        head, rest = read_head(connection)
+        while head and (rest := rest or connection.recv(65536)):
+            came.append(len(rest))
+            rest = b""
+
+    balancer = make_captured(make_balancer, [make_node(serve), clusters[1]], backend, tmp_path, ", commit: 1s")
+    with socket.create_connection((balancer.address, 9201), 10) as c:
+        c.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" % path.encode())
+        c.sendall(b"%x\r\n%s\r\n" % (80_000, b"x" * 80_000))
+        until(lambda: sum(came) >= 80_000, 20, "the first piece")
+        first, sent = sum(came), time.monotonic()
+        c.sendall(b"6\r\nsecond\r\n")
+        until(lambda: sum(came) > first, 20, "the second piece")
+        assert (time.monotonic() - sent > 0.6) == waits
+    seen = until(lambda: [e for e in exchanges(balancer) if e["attempts"]], what="an outcome")
+    # The cluster may have acted on what it has; with all but the end of a bulk it does nothing.
+    assert seen[0]["outcome"] == ("unknown" if waits else "not_sent")
 
 
 def test_kills_lose_no_write():

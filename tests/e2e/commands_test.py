@@ -63,7 +63,8 @@ def test_misuse_is_told_with_code_2(words, hint):
 @pytest.mark.parametrize("words, said", [
     ("POST /logs/_search", "read, repeatable: POST /{index}/_search"),
     ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search"),
-    ("POST /logs/%5fsearch", "write, not repeatable: the path is not canonical: a write"),
+    ("POST /logs/%5fsearch", "write, not repeatable, in parts: the path is not canonical: a write, maybe in parts"),
+    ("PUT /logs/_bulk/stream", "write, not repeatable, in parts: PUT /{index}/_bulk/stream"),
     ("POST /logs/_doc", "write, not repeatable: no rule says that it is a read"),
     ("--profile http POST /logs/_search", "write, not repeatable: the method may change something"),
     ("--profile http GET /", "read, repeatable: the method changes nothing"),
@@ -77,7 +78,7 @@ def test_classify_speaks_json():
     done = crossfade("classify", "-o", "json", "DELETE", "http://h/_search/scroll/x?y=z")
     assert json.loads(done.stdout) == {
         "method": "DELETE", "target": "/_search/scroll/x?y=z", "profile": "opensearch", "class": "read",
-        "repeatable": False, "rule": "DELETE /_search/scroll/{id}"}
+        "repeatable": False, "in_parts": False, "rule": "DELETE /_search/scroll/{id}"}
 
 
 @pytest.mark.parametrize("method, path", [

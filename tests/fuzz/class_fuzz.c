@@ -61,11 +61,11 @@ static size_t segments_of(const char *at, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const enum method methods[] = { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_HEAD,
-					       METHOD_OPTIONS };
+	static const enum method methods[] = { METHOD_GET,  METHOD_POST,    METHOD_DELETE,
+					       METHOD_HEAD, METHOD_OPTIONS, METHOD_PUT };
 	if (n < 2)
 		return 0;
-	enum method method = methods[data[0] % 5];
+	enum method method = methods[data[0] % 6];
 	size_t target_n = n - 1;
 	/* Of just its size, so that a byte too far is seen. */
 	char *target = malloc(target_n), *once = malloc(target_n);
@@ -75,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char text[CLASS_RULE_BYTES];
 	const char *rule = class_rule_text(c, text);
 	must(c.class == CLASS_READ || !c.repeatable);
+	must(c.class == CLASS_WRITE || !c.in_parts);
 	must(!strncmp(rule, "the path", 8) || target[0] == '/');
 	if (rule == text || c.repeatable) {
 		size_t path_n = path_bytes(target, target_n);

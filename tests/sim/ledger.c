@@ -203,6 +203,22 @@ static void pass_unrecorded(struct world *w, struct ask *a, const char *invarian
 	judge_counted(w, a, invariant);
 }
 
+/* With `gate: piece`; a refusal that comes later finds what went before in the log. */
+void ledger_heard(struct world *w, struct ask *a, uint64_t body_n)
+{
+	struct entry *e = &a->entry;
+	if (!ledger_must_wait(a) || e->policy.gate != GATE_PIECE || e->forgiven || e->unrecorded)
+		return;
+	look(w);
+	if (e->head && e->body_n >= body_n)
+		return;
+	if (!may_pass(a))
+		judge_fail(w, "durable first", "%llu bytes of write %llu are not durable",
+			   number(body_n), number(a->id));
+	e->unrecorded = true;
+	judge_counted(w, a, "durable first");
+}
+
 void ledger_arrived(struct world *w, struct ask *a)
 {
 	struct entry *e = &a->entry;

@@ -63,6 +63,8 @@ struct ledger {
 
 /* Its arm is known. */
 void ledger_decided(struct world *w, unsigned worker, const struct exchange *ex, struct ask *a);
+/* Its head is at a node, and so many bytes of its body. */
+void ledger_heard(struct world *w, struct ask *a, uint64_t body_n);
 /* All of it is at a node. */
 void ledger_arrived(struct world *w, struct ask *a);
 /* Its client has all of an answer: a node's, or ours with that word. */

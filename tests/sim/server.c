@@ -191,6 +191,7 @@ static void request_head(struct hearer *r)
 		judge_uninvited(v->server->world, v->latest);
 	judge_one_at_a_time(v->server->world, v->ask);
 	v->ask = v->latest = judge_reached(v->server->world, v->server, r);
+	ledger_heard(v->server->world, v->ask, 0);
 	r->key = ask_key(v->ask);
 	if (v->ask->expects && dice_says(dice_of(v), 800))
 		greet(v);
@@ -201,6 +202,7 @@ static void request_head(struct hearer *r)
 static void request_body(struct hearer *r)
 {
 	struct visit *v = visit_of(r, reader);
+	ledger_heard(v->server->world, v->ask, r->body_n);
 	if (v->settled && v->ask->deed.slams)
 		peer_close(&v->peer, true);
 	if (v->ask->deed.moment == IN_BODY && r->body_n > v->ask->deed.after_bytes)

@@ -62,6 +62,8 @@ static void check_row(char *row, const char *name)
 	struct classed c = look(method, path);
 	if (strcmp(class_name(c.class), class) || c.repeatable != !strcmp(repeatable, "yes"))
 		fail_msg("%s (%s %s) is a %s", operation, method, path, word_of(c));
+	if (c.in_parts != !strcmp(operation, "bulk_stream"))
+		fail_msg("%s (%s %s): in parts is %d", operation, method, path, c.in_parts);
 }
 
 static void every_row_of_the_api_has_its_class(void **state)
@@ -107,6 +109,34 @@ static void typed_paths_of_elasticsearch_7_are_known(void **state)
 		{ "POST", "/i/_create/_count", "write" },
 	};
 	CHECK(examples);
+}
+
+static void a_stream_of_bulks_is_acted_on_in_parts(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *path;
+		bool in_parts;
+	} rows[] = {
+		{ "POST", "/_bulk/stream", true },
+		{ "PUT", "/i/_bulk/stream?pretty", true },
+		{ "POST", "/stream/_bulk/stream/", true },
+		{ "POST", "/_bulk", false },
+		{ "POST", "/i/_bulk", false },
+		{ "POST", "/i/_bulk/streams", false },
+		{ "POST", "/i/t/_bulk", false },
+		{ "POST", "/i/_doc/stream", false },
+		{ "GET", "/_bulk/stream", false },
+		/* Who reads them otherwise may find one. */
+		{ "POST", "/%5fbulk/stream", true },
+		{ "POST", "/i//_bulk/stream", true },
+		{ "POST", "/a/../_bulk/stream", true },
+		{ "GET", "/%5fbulk/stream", false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (look(rows[i].method, rows[i].path).in_parts != rows[i].in_parts)
+			fail_msg("%s %s", rows[i].method, rows[i].path);
+	assert_false(class_of(PROFILE_HTTP, METHOD_POST, SPAN("/_bulk/stream")).in_parts);
 }
 
 static void the_method_decides_what_no_rule_names(void **state)
@@ -290,7 +320,8 @@ static void a_rule_can_be_read(void **state)
 		{ "DELETE", "/_search/scroll/1", "DELETE /_search/scroll/{id}" },
 		{ "GET", "/a", "the method changes nothing" },
 		{ "POST", "/a", "no rule says that it is a read" },
-		{ "POST", "/a//b", "the path is not canonical: a write" },
+		{ "POST", "/a//b", "the path is not canonical: a write, maybe in parts" },
+		{ "PUT", "/a/_bulk/stream", "PUT /{index}/_bulk/stream" },
 		{ "GET", "/a//b", "the path is not canonical: read by its method, not repeated" },
 	};
 	char text[CLASS_RULE_BYTES];
@@ -305,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_of_the_api_has_its_class),
 		cmocka_unit_test(typed_paths_of_elasticsearch_7_are_known),
+		cmocka_unit_test(a_stream_of_bulks_is_acted_on_in_parts),
 		cmocka_unit_test(the_method_decides_what_no_rule_names),
 		cmocka_unit_test(a_name_does_not_begin_with_an_underscore_but_all),
 		cmocka_unit_test(an_encoded_path_is_no_read),
