@@ -221,8 +221,14 @@
 /* Records that nobody waits for are written when so many bytes are there, or after so long. */
 #define LOG_LAZY_BYTES (256 * 1024)
 #define LOG_LAZY_MS 50
-/* What may wait for the disk, of all workers: at half of it reads are not recorded any more. */
+/*
+ * What may wait for the disk, of all workers: at half of it reads are not recorded any more; when
+ * it is full requests wait, and so does what clients still have to send, and after a second the log
+ * counts as unavailable. It is looked for room so often.
+ */
 #define LOG_QUEUE_BYTES (64u * 1024 * 1024)
+#define LOG_FULL_MS 1000
+#define LOG_FULL_LOOK_MS 10
 /* A request's body, and its answer's, that wait whole for the log are sent in one piece. */
 #define GATE_HOLD_BYTES (64 * 1024)
 /*

@@ -272,10 +272,18 @@ static void settle(struct feed *f, struct batch *b, enum batch_state became)
 	give_batch(f, b);
 }
 
+static void look_for_room(struct feed *f)
+{
+	bool full = !journal_room(f->journal);
+	if (full != feed_is_pressed(f))
+		counter_set(&f->full_ns, full ? f->mono_ns : 0);
+}
+
 void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns)
 {
 	f->mono_ns = mono_ns;
 	f->wall_ns = wall_ns;
+	look_for_room(f);
 	if (!atomic_load_explicit(&f->news, memory_order_relaxed))
 		return;
 	atomic_store(&f->news, false);
@@ -286,6 +294,17 @@ void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns)
 			return;
 		settle(f, b, (enum batch_state)state);
 	}
+}
+
+bool feed_is_pressed(const struct feed *f)
+{
+	return counter_read(&f->full_ns);
+}
+
+bool feed_is_choked(const struct feed *f)
+{
+	return feed_is_pressed(f) &&
+	       f->mono_ns - counter_read(&f->full_ns) >= LOG_FULL_MS * 1000000ull;
 }
 
 bool feed_is_out(const struct feed *f)

@@ -8,6 +8,7 @@
  */
 
 #include "base/buf.h"
+#include "base/counter.h"
 #include "base/list.h"
 #include "capture/batch.h"
 #include "capture/frame.h"
@@ -47,6 +48,8 @@ struct feed {
 	unsigned idle_n;
 	atomic_bool hurried;
 	atomic_bool news; /* a batch has settled that was not looked at */
+	counter full_ns;  /* since when the log has been full each time it was looked at; 0: it is
+			     not */
 	/* What passed without being recorded: counted by the worker, read by the log for its gaps.
 	 */
 	struct feed_losses lost[GAP_REASONS];
@@ -85,6 +88,9 @@ void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss);
 void feed_push(struct feed *f);
 /* The beginning of a turn, which takes place at that time: settles what the log is done with. */
 void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns);
+/* Whether the log was full when it was looked at last; and has been for LOG_FULL_MS. */
+bool feed_is_pressed(const struct feed *f);
+bool feed_is_choked(const struct feed *f);
 /* Whether anything is with the log, or is to be handed over. */
 bool feed_is_out(const struct feed *f);
 

@@ -759,3 +759,9 @@ uint64_t journal_queued(const struct journal *j)
 {
 	return atomic_load_explicit(&j->queued, memory_order_relaxed);
 }
+
+uint64_t journal_room(const struct journal *j)
+{
+	uint64_t queued = journal_queued(j);
+	return queued < j->config.queue_bytes ? j->config.queue_bytes - queued : 0;
+}

@@ -74,8 +74,9 @@ const struct journal_counts *journal_counts(const struct journal *j);
 void journal_limit(struct journal *j, bool full);
 /* The one whose acknowledgment is waited for is late: who must have it cannot be served. */
 bool journal_is_late(const struct journal *j);
-/* Bytes that wait for the disk. */
+/* Bytes that wait for the disk; and how many more may. */
 uint64_t journal_queued(const struct journal *j);
+uint64_t journal_room(const struct journal *j);
 /* A worker's batch is handed over; feed_settled() gives it back. */
 void journal_push(struct journal *j, struct batch *b);
 

@@ -133,6 +133,7 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 		.directory = r->directory,
 		.commit_ns = c->commit_ms * 1000000ull,
 		.segment_bytes = c->segment_bytes,
+		.queue_bytes = LOG_QUEUE_BYTES,
 	};
 	if (c->kafka.head.at != NOWHERE && !follower_register(directory, FOLLOWER_KAFKA))
 		return false;

@@ -67,10 +67,22 @@ static struct tunnels tunnels(const struct recorder *r)
 	return sum;
 }
 
+/* As any worker sees it. */
+static bool is_choked(const struct recorder *r)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	for (unsigned i = 0; i < r->worker_n; i++) {
+		uint64_t full_ns = READ(r->feeds[i]->full_ns);
+		if (full_ns && now_ns > full_ns && now_ns - full_ns >= LOG_FULL_MS * 1000000ull)
+			return true;
+	}
+	return false;
+}
+
 bool recorder_is_degraded(const struct recorder *r)
 {
 	return r->taps && (journal_state(r->writer.journal) == JOURNAL_UNAVAILABLE ||
-			   journal_is_late(r->writer.journal));
+			   journal_is_late(r->writer.journal) || is_choked(r));
 }
 
 /* --- JSON --- */
@@ -130,15 +142,19 @@ static json_t *kafka_json(const struct recorder *r)
 			 "lag_seconds", (double)k.lag_ns / 1e9);
 }
 
-static const char *state_word(const struct journal *j)
+static const char *state_word(const struct recorder *r)
 {
-	return journal_is_late(j) ? "late" : states[journal_state(j)];
+	const struct journal *j = r->writer.journal;
+	return journal_is_late(j) ? "late" : is_choked(r) ? "full" : states[journal_state(j)];
 }
 
-static json_t *error_json(const struct journal *j)
+static json_t *error_json(const struct recorder *r)
 {
+	const struct journal *j = r->writer.journal;
 	if (journal_is_late(j))
 		return json_string("Kafka does not acknowledge in time");
+	if (is_choked(r))
+		return json_string("the disk is slower than the traffic");
 	return journal_error(j) ? json_string(strerror(-journal_error(j))) : json_null();
 }
 
@@ -179,7 +195,7 @@ json_t *recorder_json(const struct recorder *r)
 	clock_text(last_ns, last);
 	json_t *all = json_pack(
 		"{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}",
-		"state", state_word(j), "error", error_json(j), "directory", r->directory,
+		"state", state_word(r), "error", error_json(r), "directory", r->directory,
 		"generation", (json_int_t)r->generation, "records", (json_int_t)READ(c->frames),
 		"bytes", (json_int_t)READ(c->bytes), "commits", (json_int_t)READ(c->commits),
 		"batches", (json_int_t)READ(c->batches), "waits", (json_int_t)READ(c->waits),

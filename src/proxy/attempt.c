@@ -218,17 +218,24 @@ static void answered_trailers(struct stream *to, struct msg *m)
 	exchange_end_if_over(ex);
 }
 
+void attempt_grant_client(struct exchange *ex)
+{
+	if (!attempt_is_on(ex) || !stream_sends(&ex->back) || !stream_receives(&ex->front))
+		return;
+	/* What waits here is to go to it before what the client may send. */
+	size_t credit = ex->back.peer->credit, waits = ex->retry.pending.bytes;
+	size_t node_takes = credit > waits ? credit - waits : 0, client_may = ex->front.credit;
+	if (node_takes > client_may && !recording_stalls(ex))
+		stream_grant(ex->front.peer, node_takes - client_may);
+}
+
 static void answered_grant(struct stream *to, size_t bytes)
 {
 	(void)bytes;
 	struct exchange *ex = exchange_of(to, back);
 	if (ex->retry.pending.bytes)
 		attempt_pass_body(ex);
-	/* What waits here is to go to it before what the client may send. */
-	size_t credit = ex->back.peer->credit, waits = ex->retry.pending.bytes;
-	size_t node_takes = credit > waits ? credit - waits : 0, client_may = ex->front.credit;
-	if (stream_receives(&ex->front) && node_takes > client_may)
-		stream_grant(ex->front.peer, node_takes - client_may);
+	attempt_grant_client(ex);
 }
 
 static bool may_try_again(const struct exchange *ex, enum err why, const struct pool_attempt *a)

@@ -17,6 +17,8 @@ void attempt_begin(struct exchange *ex, struct live_node *node);
 bool attempt_is_on(const struct exchange *ex);
 /* What waits of the body goes to the node, as far as that may and takes it; then the end. */
 void attempt_pass_body(struct exchange *ex);
+/* The client may send what the node takes, where there is room for it in the log. */
+void attempt_grant_client(struct exchange *ex);
 /* The node has no more to say, and nothing more to hear. */
 void attempt_leave_if_over(struct exchange *ex);
 /* Gives the cluster's side up, both ways. */

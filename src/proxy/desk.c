@@ -140,6 +140,7 @@ void desk_open(struct desk *d)
 	list_init(&d->waiting);
 	for (int arm = 0; arm < ARMS; arm++)
 		list_init(&d->queues[arm].list);
+	list_init(&d->stalled);
 	list_init(&d->held);
 	list_init(&d->ended);
 }

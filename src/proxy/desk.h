@@ -38,8 +38,9 @@ struct desk {
 		unsigned n;
 		bool freed; /* one may have, since it was looked at last */
 	} queues[ARMS];
-	struct list held;  /* their bodies are held until a byte of them is sent */
-	struct list ended; /* freed at the end of the turn */
+	struct list stalled; /* the log has no room for what comes of them */
+	struct list held;    /* their bodies are held until a byte of them is sent */
+	struct list ended;   /* freed at the end of the turn */
 	/* Weighted requests under way, decided under the present epoch and under earlier ones. */
 	uint64_t in_flight_now, in_flight_before;
 };

@@ -52,6 +52,7 @@ void exchange_end_if_over(struct exchange *ex)
 	decision_withdraw(ex);
 	retry_close(&ex->retry);
 	list_remove(&ex->held_link);
+	list_remove(&ex->stall_link);
 	list_remove(&ex->link);
 	list_add_tail(&ex->desk->ended, &ex->link);
 }
@@ -121,8 +122,36 @@ static bool asks_for_health(const struct exchange *ex)
 	       (target.n == path.n || target.at[path.n] == '?');
 }
 
+void exchange_go_on(struct exchange *ex)
+{
+	bool end = exchange_is_whole(ex);
+	switch (recording_begin(ex)) {
+	case RECORDING_REFUSED:
+		exchange_answer(ex, ERR_CAPTURE);
+		return;
+	case RECORDING_TUNNEL:
+		exchange_answer(ex, ERR_CAPTURE_TUNNEL);
+		return;
+	case RECORDING_LATER:
+		ex->state = EXCHANGE_STALLED;
+		return;
+	case RECORDING_NOT:
+	case RECORDING_BEGUN:
+		break;
+	}
+	if (!end && !ex->request->tunnel)
+		retry_hold(&ex->retry, &ex->desk->clusters[ex->arm].budget);
+	if (!decision_prepare(ex))
+		exchange_answer(ex, ERR_HEAD_SIZE);
+	else if (recording_gathers(ex, end))
+		recording_gather(ex, end);
+	else
+		decision_node(ex);
+}
+
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
+	(void)end;
 	struct exchange *ex = exchange_of(to, front);
 	ex->request = m;
 	ex->class = class_of(ex->plan->profile, (enum method)m->method, msg_target(m));
@@ -141,19 +170,7 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		exchange_answer(ex, ERR_OVERRIDE);
 		return;
 	}
-	enum recording_verdict v = recording_begin(ex, end);
-	if (v == RECORDING_REFUSED || v == RECORDING_TUNNEL) {
-		exchange_answer(ex, v == RECORDING_TUNNEL ? ERR_CAPTURE_TUNNEL : ERR_CAPTURE);
-		return;
-	}
-	if (!end && !m->tunnel)
-		retry_hold(&ex->retry, &ex->desk->clusters[ex->arm].budget);
-	if (!decision_prepare(ex))
-		exchange_answer(ex, ERR_HEAD_SIZE);
-	else if (recording_gathers(ex, end))
-		recording_gather(ex, end);
-	else
-		decision_node(ex);
+	exchange_go_on(ex);
 }
 
 /* A chunked body shows its size only as it comes. */
@@ -195,8 +212,7 @@ static void asked_data(struct stream *to, struct chain *c, bool end)
 		recording_asked_data(ex, c, end);
 		return;
 	}
-	if (ex->state == EXCHANGE_WAITING || ex->retry.pending.bytes ||
-	    c->bytes > ex->back.peer->credit) {
+	if (!attempt_is_on(ex) || ex->retry.pending.bytes || c->bytes > ex->back.peer->credit) {
 		chain_move(&ex->retry.pending, c);
 		return;
 	}
@@ -305,6 +321,7 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 		ex->notes = access_note(&ex->arena, facts);
 	list_init(&ex->wait_link);
 	list_init(&ex->held_link);
+	list_init(&ex->stall_link);
 	list_init(&ex->link);
 	list_add_tail(&d->open, &ex->link);
 	plan_pin(plan, d->worker);

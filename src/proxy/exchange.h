@@ -15,6 +15,7 @@
 
 enum exchange_state {
 	EXCHANGE_REQUEST,  /* its head has not come */
+	EXCHANGE_STALLED,  /* the log has no room for it: nothing is recorded or decided */
 	EXCHANGE_HELD,	   /* it comes, and is recorded, before anything is decided */
 	EXCHANGE_WAITING,  /* no decision yet */
 	EXCHANGE_PASSING,  /* between the client and a node */
@@ -32,6 +33,7 @@ struct exchange {
 	struct list link;		 /* in desk->open or desk->ended */
 	struct list wait_link;		 /* in desk->waiting or in a queue */
 	struct list held_link;		 /* in desk->held */
+	struct list stall_link;		 /* in desk->stalled */
 	struct retry retry;		 /* the request's body */
 	struct arena arena;
 	struct msg *request;
@@ -82,6 +84,8 @@ static inline unsigned exchange_status_class(const struct exchange *ex)
 	return class < STATUS_CLASSES ? class : 0;
 }
 
+/* Its arm is chosen: it is recorded and gets a node, or an answer; or waits for one of these. */
+void exchange_go_on(struct exchange *ex);
 /* Nothing more comes from the client. */
 bool exchange_is_whole(const struct exchange *ex);
 /* When nobody has more to say: counts, logs, and frees it at the end of the turn. */

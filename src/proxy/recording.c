@@ -29,22 +29,23 @@ static bool waits(enum capture_durable which, const struct exchange *ex)
 /* Reads give way first; and where the log fails they pass, whatever is said of writes. */
 static enum recording_verdict ask_journal(struct exchange *ex, const struct capture_policy *p)
 {
-	const struct journal *j = ex->desk->taps->feed.journal;
-	uint64_t queued = journal_queued(j);
+	const struct feed *f = &ex->desk->taps->feed;
+	const struct journal *j = f->journal;
+	uint64_t room = journal_room(j);
 	bool write = is_write(ex);
 	if (journal_is_late(j) && waits(p->durable, ex) && p->unavailable == UNAVAILABLE_REFUSE)
 		return RECORDING_REFUSED;
-	if (journal_state(j) == JOURNAL_UNAVAILABLE || queued >= LOG_QUEUE_BYTES) {
+	if (journal_state(j) == JOURNAL_UNAVAILABLE || (!room && feed_is_choked(f))) {
 		if (write && p->unavailable == UNAVAILABLE_REFUSE)
 			return RECORDING_REFUSED;
 		lose(ex, GAP_UNAVAILABLE);
 		return RECORDING_NOT;
 	}
-	if (!write && queued >= LOG_QUEUE_BYTES / 2) {
+	if (!write && room <= journal_queued(j)) {
 		lose(ex, GAP_SHED);
 		return RECORDING_NOT;
 	}
-	return RECORDING_BEGUN;
+	return room ? RECORDING_BEGUN : RECORDING_LATER;
 }
 
 /* --- when it is durable --- */
@@ -165,17 +166,27 @@ static struct tap_facts facts_of(const struct exchange *ex)
 	};
 }
 
-static void open_tap(struct exchange *ex, const struct capture_policy *p, bool end)
+static void wait_for_room(struct exchange *ex)
 {
+	if (list_empty(&ex->stall_link))
+		list_add_tail(&ex->desk->stalled, &ex->stall_link);
+}
+
+/* Trailers may have come while it waited. */
+static void open_tap(struct exchange *ex, const struct capture_policy *p)
+{
+	bool end = exchange_is_whole(ex) && !ex->trailers;
 	struct recording *r = &ex->recording;
 	struct tap_facts facts = facts_of(ex);
 	r->tap = tap_open(ex->desk->taps, &ex->arena, p, &facts, ex->request, end, ex, settled);
 	r->request_shut = r->tap->awaited = waits(p->durable, ex);
 	r->in_pieces = p->gate == GATE_PIECE || ex->class.in_parts;
 	r->answer_shut = r->request_shut && p->acknowledge == ACKNOWLEDGE_OUTCOME;
+	if (ex->trailers)
+		tap_request_trailers(r->tap, ex->trailers);
 }
 
-enum recording_verdict recording_begin(struct exchange *ex, bool end)
+enum recording_verdict recording_begin(struct exchange *ex)
 {
 	const struct capture_policy *p = ex->plan->capture;
 	if (!p || ex->arm != ARM_SOURCE || !ex->desk->taps)
@@ -190,7 +201,9 @@ enum recording_verdict recording_begin(struct exchange *ex, bool end)
 	}
 	enum recording_verdict v = ask_journal(ex, p);
 	if (v == RECORDING_BEGUN)
-		open_tap(ex, p, end);
+		open_tap(ex, p);
+	else if (v == RECORDING_LATER)
+		wait_for_room(ex);
 	else if (v == RECORDING_REFUSED)
 		taps_refuse(ex->desk->taps, is_write(ex));
 	return v;
@@ -310,6 +323,39 @@ void recording_asked_data(struct exchange *ex, struct chain *c, bool end)
 	else
 		attempt_pass_body(ex);
 	exchange_end_if_over(ex);
+}
+
+bool recording_stalls(struct exchange *ex)
+{
+	if (!ex->recording.tap || journal_room(ex->desk->taps->feed.journal))
+		return false;
+	wait_for_room(ex);
+	return true;
+}
+
+static void resume(struct exchange *ex)
+{
+	list_remove(&ex->stall_link);
+	if (ex->state == EXCHANGE_STALLED)
+		exchange_go_on(ex);
+	else
+		attempt_grant_client(ex);
+	exchange_end_if_over(ex);
+}
+
+/* Each is taken for what it may bring at once: else all come back, and it is full twice over. */
+void recording_resume(struct desk *d)
+{
+	const struct feed *f = &d->taps->feed;
+	uint64_t room = journal_room(f->journal);
+	bool choked = feed_is_choked(f);
+	list_each_safe(l, &d->stalled) {
+		struct exchange *ex = list_entry(l, struct exchange, stall_link);
+		if (!room && !(choked && ex->state == EXCHANGE_STALLED))
+			continue;
+		room -= room < GATE_HOLD_BYTES ? room : GATE_HOLD_BYTES;
+		resume(ex);
+	}
 }
 
 /* All of it has come: what became of the request is known, and the client hears when that is safe.

@@ -8,6 +8,7 @@
 
 #include "capture/tap.h"
 
+struct desk;
 struct exchange;
 
 struct recording {
@@ -31,6 +32,7 @@ enum recording_verdict {
 	RECORDING_NOT, /* it passes as it is */
 	RECORDING_BEGUN,
 	RECORDING_REFUSED, /* the log cannot take it */
+	RECORDING_LATER,   /* the log has no room: it is asked again when it has */
 	RECORDING_TUNNEL,  /* it cannot be recorded, and must not pass */
 };
 
@@ -38,7 +40,7 @@ enum recording_verdict {
  * The request's head has come and its arm is chosen. Whatever is done to the head afterwards is not
  * recorded.
  */
-enum recording_verdict recording_begin(struct exchange *ex, bool end);
+enum recording_verdict recording_begin(struct exchange *ex);
 /* The request passes though it cannot be recorded: counted for the gap. */
 void recording_forgo(struct exchange *ex);
 /* An answer's head. */
@@ -68,6 +70,11 @@ void recording_gather(struct exchange *ex, bool end);
 void recording_asked_data(struct exchange *ex, struct chain *c, bool end);
 /* An answer whose end must wait is not begun before, where it is small: it goes in one piece. */
 bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool end);
+/* Whether the log has no room for more of it: the client may send no more until it has. */
+bool recording_stalls(struct exchange *ex);
+/* Each turn that has any: the log has room again for those that wait for it, or has none for long.
+ */
+void recording_resume(struct desk *d);
 /* All of it has come: what became of the request is known, and the client hears when that is safe.
  */
 void recording_answer_is_over(struct exchange *ex);

@@ -312,15 +312,29 @@ static bool is_newly_drained(const struct worker *w)
 	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
 }
 
+/* The log's room is another worker's too, and nobody wakes us for that. */
+static bool is_pressed(const struct worker *w)
+{
+	return !list_empty(&w->desk.stalled) ||
+	       (w->config.taps && feed_is_pressed(&w->config.taps->feed));
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
 	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk))
 		return 0;
 	uint64_t ms = wheel_next_ms(&w->wheel);
-	if (desk_has_waiting(&w->desk) && ms > io_now_ms(w->config.io) + WAIT_PAUSE_MS)
-		ms = io_now_ms(w->config.io) + WAIT_PAUSE_MS;
+	if (desk_has_waiting(&w->desk))
+		ms = least(ms, io_now_ms(w->config.io) + WAIT_PAUSE_MS);
+	if (is_pressed(w))
+		ms = least(ms, io_now_ms(w->config.io) + LOG_FULL_LOOK_MS);
 	uint64_t ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
-	return ns < deadline_ns ? ns : deadline_ns;
+	return least(ns, deadline_ns);
 }
 
 static void publish_counts(struct worker *w)
@@ -375,6 +389,8 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 		desk_serve_queues(&w->desk);
 		desk_time_waiting(&w->desk);
 	}
+	if (!list_empty(&w->desk.stalled))
+		recording_resume(&w->desk);
 	hand_over_records(w);
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);

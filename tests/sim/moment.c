@@ -67,6 +67,9 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 		return UINT64_MAX;
 	if (ledger_must_wait(a))
 		since_ms += LOG_MS + 4 * w->temper.commit_ms;
+	/* And the log has to have room, for one after the other. */
+	if (a->entry.recorded && w->temper.ails && w->temper.queue_bytes < LOG_QUEUE_BYTES)
+		return UINT64_MAX;
 	return since_ms + a->deed.delay_ms;
 }
 

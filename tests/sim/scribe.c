@@ -42,7 +42,7 @@ void scribe_open(struct scribe *s, struct world *w, unsigned process, uint64_t g
 		.world = s,
 		.segment_bytes = SEGMENT_BYTES_MIN,
 		.commit_ns = w->temper.commit_ms * 1000000ull,
-		.queue_bytes = LOG_QUEUE_BYTES,
+		.queue_bytes = w->temper.queue_bytes,
 		.feeds = s->feeds,
 		.feed_n = w->temper.workers,
 	});

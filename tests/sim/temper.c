@@ -91,6 +91,7 @@ void temper_make(struct temper *t, struct dice *d)
 void temper_make_log(struct temper *t, struct dice *d)
 {
 	static const unsigned commits_ms[] = { 0, 0, 0, 1, 20, 200 };
+	static const unsigned queues[] = { 4096, 16384, 65536, 1048576 };
 	t->records = dice_says(d, 500);
 	if (!t->records)
 		return;
@@ -99,6 +100,7 @@ void temper_make_log(struct temper *t, struct dice *d)
 	t->forgives = t->ails && dice_says(d, 150);
 	t->reboots = dice_says(d, 400) ? (unsigned)dice_between(d, 1, SIM_REBOOTS_MAX) : 0;
 	t->commit_ms = dice_pick(d, commits_ms);
+	t->queue_bytes = dice_says(d, 500) ? LOG_QUEUE_BYTES : dice_pick(d, queues);
 }
 
 bool temper_is_harmless(const struct temper *t)

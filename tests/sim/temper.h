@@ -67,12 +67,13 @@ struct temper {
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
 	/* of the capture log */
-	bool records;	    /* there is one */
-	bool ails;	    /* its disk is full, slow or sick at times */
-	bool sickens;	    /* it may fail to keep what it has, and to cut */
-	bool forgives;	    /* its directory may go */
-	unsigned reboots;   /* the machine crashes, and comes back */
-	unsigned commit_ms; /* between syncs */
+	bool records;	      /* there is one */
+	bool ails;	      /* its disk is full, slow or sick at times */
+	bool sickens;	      /* it may fail to keep what it has, and to cut */
+	bool forgives;	      /* its directory may go */
+	unsigned reboots;     /* the machine crashes, and comes back */
+	unsigned commit_ms;   /* between syncs */
+	unsigned queue_bytes; /* that may wait for the disk */
 	struct deceit deceit;
 };
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "unit/capture/kit.h"
+
 #include "proxy/exchange.h"
 
 #define CLIENTS 8
@@ -17,6 +19,12 @@ struct fixture {
 	struct far_host hosts[ARMS][SAMPLE_NODES];
 	struct addr client;
 	struct party clients[CLIENTS];
+	/* Of those that record: */
+	struct kit_disk disk;
+	bool disk_stands_still;
+	struct journal *journal;
+	struct taps taps;
+	struct capture_policy capture;
 };
 
 static struct fixture *fixture_of(struct stage *s)
@@ -24,10 +32,25 @@ static struct fixture *fixture_of(struct stage *s)
 	return list_entry(s, struct fixture, s);
 }
 
+static void turn_log(struct fixture *f)
+{
+	uint64_t now_ns = f->s.io->now_ns;
+	while (!f->disk_stands_still) {
+		journal_turn(f->journal, now_ns, now_ns);
+		if (!kit_run(&f->disk))
+			break;
+	}
+	feed_look(&f->taps.feed, now_ns, now_ns);
+	recording_resume(&f->desk);
+	feed_push(&f->taps.feed);
+}
+
 static void turn_over(struct stage *s)
 {
 	struct fixture *f = fixture_of(s);
 	desk_time_waiting(&f->desk);
+	if (f->desk.taps)
+		turn_log(f);
 	desk_sweep(&f->desk);
 }
 
@@ -1254,11 +1277,232 @@ static void time_is_measured_from_the_head_to_the_end_of_the_answer(void **state
 	assert_int_equal(counter_read(&l->buckets[latency_bucket(1000000)]), 1);
 }
 
+/* --- the log has no room --- */
+
+#define QUEUE_BYTES 4096
+
+static uint64_t log_now_ns(void *fixture)
+{
+	const struct fixture *f = fixture;
+	return f->s.io->now_ns;
+}
+
+static uint64_t log_chance(void *fixture)
+{
+	const struct fixture *f = fixture;
+	return 0x9e3779b97f4a7c15u * (f->disk.file_n + 1);
+}
+
+static void log_woken(void *fixture)
+{
+	(void)fixture;
+}
+
+static void feed_woken(struct feed *feed)
+{
+	(void)feed;
+}
+
+static int open_recording(void **state)
+{
+	open_fixture(state);
+	struct fixture *f = *state;
+	kit_disk_open(&f->disk);
+	taps_open(&f->taps, 0);
+	f->journal = journal_open(&(struct journal_config){ .disk = &f->disk.disk,
+							    .generation = 1,
+							    .node = "a",
+							    .now_ns = log_now_ns,
+							    .chance = log_chance,
+							    .wake = log_woken,
+							    .world = f,
+							    .segment_bytes = SEGMENT_BYTES_MIN,
+							    .queue_bytes = QUEUE_BYTES });
+	feed_attach(&f->taps.feed, f->journal);
+	feed_own(&f->taps.feed, &f->s.bufs, feed_woken, f);
+	f->desk.taps = &f->taps;
+	f->sample.plan.capture = &f->capture;
+	settle(f);
+	return 0;
+}
+
+static int close_recording(void **state)
+{
+	struct fixture *f = *state;
+	f->disk_stands_still = f->disk.always = false;
+	f->disk.error = 0;
+	for (int i = 0; i < CLIENTS; i++)
+		party_leave(&f->clients[i], ERR_PEER_RESET);
+	desk_abandon_orphans(&f->desk);
+	far_pass_ms(&f->s.far, LOG_LAZY_MS);
+	assert_true(list_empty(&f->desk.stalled));
+	assert_int_equal(journal_queued(f->journal), 0);
+	journal_stop(f->journal);
+	settle(f);
+	f->desk.taps = NULL;
+	journal_close(f->journal);
+	taps_close(&f->taps);
+	disk_free(&f->disk.disk);
+	return close_fixture(state);
+}
+
+/* The first client's write takes all the room that there is, and the disk stands still. */
+static void fill_log(struct fixture *f)
+{
+	static char body[QUEUE_BYTES + 1];
+	memset(body, 'x', QUEUE_BYTES);
+	f->disk_stands_still = true;
+	ask(f, POST CHUNKED, false);
+	party_say(&f->clients[0], body, true);
+	settle(f);
+	assert_int_equal(journal_room(f->journal), 0);
+	assert_words(&f->s.words, "grant");
+	assert_int_equal(connections(f), 0);
+}
+
+static void a_write_waits_for_room_in_the_log(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	ask_as(f, 1, SOURCE, POST CHUNKED, false);
+	far_pass_ms(&f->s.far, LOG_FULL_MS - 1);
+	assert_words(&f->s.words, "");
+	assert_int_equal(connections(f), 0);
+	f->disk_stands_still = false;
+	settle(f);
+	assert_words(&f->s.words, "grant");
+	party_say(&f->clients[1], "hello", true);
+	settle(f);
+	assert_int_equal(connections(f), 2);
+	assert_int_equal(far_heard(source(f), "hello"), 1);
+	assert_int_equal(counter_read(&f->taps.refused_writes), 0);
+}
+
+/* No byte of a body is granted meanwhile, but an end and trailers are free. */
+static void what_comes_while_there_is_no_room_is_recorded(void **state)
+{
+	(void)state;
+	for (int trailers = 0; trailers < 2; trailers++) {
+		void *own;
+		open_recording(&own);
+		struct fixture *f = own;
+		fill_log(f);
+		ask_as(f, 1, SOURCE, POST CHUNKED, false);
+		if (trailers)
+			stream_trailers(f->clients[1].stream.peer,
+					trailers_of(&f->s.arena, "X-Sum", "7"));
+		else
+			party_say(&f->clients[1], "", true);
+		f->disk_stands_still = false;
+		settle(f);
+		assert_string_equal(source(f)->got, trailers ? POST CHUNKED
+							    "\r\n0\r\nX-Sum: 7\r\n\r\n"
+							     : POST CHUNKED "\r\n0\r\n\r\n");
+		assert_int_equal(memmem(f->disk.files[0].synced, KIT_FILE_BYTES, "X-Sum: 7", 8) !=
+					 NULL,
+				 trailers);
+		close_recording(&own);
+	}
+}
+
+static void who_leaves_while_there_is_no_room_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	ask_as(f, 1, SOURCE, POST CHUNKED, false);
+	party_leave(&f->clients[1], ERR_PEER_RESET);
+	f->disk_stands_still = false;
+	settle(f);
+	assert_int_equal(connections(f), 1);
+}
+
+static void a_log_that_is_full_for_a_second_refuses_writes(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	ask_as(f, 1, SOURCE, POST CHUNKED, false);
+	far_pass_ms(&f->s.far, LOG_FULL_MS);
+	assert_words(&f->s.words, "head(503) data. stop(none)");
+	assert_field(&f->clients[1], "X-Crossfade-Error", "capture_unavailable");
+	ask_as(f, 2, SOURCE, POST, true);
+	assert_words(&f->s.words, "head(503) data.");
+	assert_int_equal(counter_read(&f->taps.refused_writes), 2);
+	/* A read passes, and is missing in the log. */
+	ask_as(f, 3, SOURCE, GET, true);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(f->taps.feed.lost[GAP_UNAVAILABLE].reads, 1);
+	/* Who came before is not refused: its record is on its way. */
+	f->disk_stands_still = false;
+	settle(f);
+	assert_int_equal(connections(f), 2);
+	ask_as(f, 4, SOURCE, POST, true);
+	assert_int_equal(connections(f), 3);
+}
+
+static void a_log_that_is_full_for_a_second_lets_them_pass_where_that_is_said(void **state)
+{
+	struct fixture *f = *state;
+	f->capture.unavailable = UNAVAILABLE_FORWARD;
+	fill_log(f);
+	ask_as(f, 1, SOURCE, POST, true);
+	far_pass_ms(&f->s.far, LOG_FULL_MS - 1);
+	assert_int_equal(connections(f), 0);
+	far_pass_ms(&f->s.far, 1);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(f->taps.feed.lost[GAP_UNAVAILABLE].writes, 1);
+}
+
+static void a_log_that_fails_while_it_is_full_answers_all(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	ask_as(f, 1, SOURCE, POST, true);
+	assert_words(&f->s.words, "");
+	f->disk.fail = DISK_SYNC;
+	f->disk.error = -EIO;
+	f->disk_stands_still = false;
+	settle(f);
+	assert_words(&f->s.words, "head(503) data. head(503) data.");
+	assert_int_equal(connections(f), 0);
+}
+
+/* It is begun at a node, and comes as fast as the log takes it. */
+static void a_full_log_gives_no_credit(void **state)
+{
+	static char piece[STREAM_CREDIT_BYTES / 2 + 1];
+	struct fixture *f = *state;
+	memset(piece, 'x', sizeof piece - 1);
+	ask(f, POST "Content-Length: 1000000\r\n", false);
+	assert_words(&f->s.words, "grant");
+	const struct stream *to = f->clients[0].stream.peer;
+	uint32_t credit = to->credit;
+	f->disk_stands_still = true;
+	party_say(&f->clients[0], piece, false);
+	settle(f);
+	assert_int_equal(far_heard(source(f), piece), 1);
+	far_pass_ms(&f->s.far, 2 * LOG_FULL_MS);
+	assert_words(&f->s.words, "");
+	assert_int_equal(to->credit, credit - STREAM_CREDIT_BYTES / 2);
+	f->disk_stands_still = false;
+	settle(f);
+	assert_words(&f->s.words, "grant");
+	assert_true(to->credit > credit - STREAM_CREDIT_BYTES / 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+#define RECORDING(name) cmocka_unit_test_setup_teardown(name, open_recording, close_recording)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		RECORDING(a_write_waits_for_room_in_the_log),
+		cmocka_unit_test(what_comes_while_there_is_no_room_is_recorded),
+		RECORDING(who_leaves_while_there_is_no_room_is_forgotten),
+		RECORDING(a_log_that_is_full_for_a_second_refuses_writes),
+		RECORDING(a_log_that_is_full_for_a_second_lets_them_pass_where_that_is_said),
+		RECORDING(a_log_that_fails_while_it_is_full_answers_all),
+		RECORDING(a_full_log_gives_no_credit),
 		cmocka_unit_test(a_cluster_in_trouble_is_a_502_503_or_504),
 		TEST(an_error_for_head_has_no_body),
 		TEST(an_error_goes_as_far_as_credit_does),

@@ -2,6 +2,9 @@
 
 #include <errno.h>
 
+#include "unit/capture/kit.h"
+
+#include "capture/tap.h"
 #include "proxy/worker.h"
 
 /* One worker, with clients and nodes at the far side. */
@@ -22,6 +25,13 @@ struct fixture {
 	unsigned client_n;
 	struct range rooms[2][NETWORK_RANGES];
 	struct networks trust, allow;
+	/* Of one that records: its end of a log, and that of a worker that there is not. */
+	struct taps taps;
+	struct feed other;
+	struct feed_wait wait;	 /* its */
+	struct journal *journal; /* NULL: it does not record */
+	struct kit_disk disk;
+	struct capture_policy capture;
 };
 
 static void turn(void *us)
@@ -45,6 +55,7 @@ static void open_worker(struct fixture *f)
 		.slot = f->slot,
 		.door = &f->door,
 		.counters = &f->counters,
+		.taps = f->journal ? &f->taps : NULL,
 		.seed = 7,
 	};
 	f->worker = worker_open(&config);
@@ -54,7 +65,7 @@ static void open_worker(struct fixture *f)
 	}
 }
 
-static int open_fixture(void **state)
+static int open_with(void **state, void (*prepare)(struct fixture *f))
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	far_side_open(&f->far, turn, f);
@@ -72,10 +83,17 @@ static int open_fixture(void **state)
 		far_host_open(&f->hosts[i / 2][i % 2], &f->far, &at);
 	}
 	atomic_store(&f->door.plan, &f->samples[0].plan);
+	if (prepare)
+		prepare(f);
 	open_worker(f);
 	far_settle(&f->far);
 	*state = f;
 	return 0;
+}
+
+static int open_fixture(void **state)
+{
+	return open_with(state, NULL);
 }
 
 /* A worker that is told to abort comes to its end, whatever it was doing, and leaves nothing. */
@@ -867,6 +885,148 @@ static void a_worker_that_drains_says_so_to_who_asks_for_its_health(void **state
 	assert_int_equal(far_heard(c, "Connection: close"), 1);
 }
 
+/* --- the log has no room --- */
+
+#define QUEUE_BYTES 4096
+
+static uint64_t log_now_ns(void *fixture)
+{
+	const struct fixture *f = fixture;
+	return f->io->now_ns;
+}
+
+static uint64_t log_chance(void *fixture)
+{
+	const struct fixture *f = fixture;
+	return 0x9e3779b97f4a7c15u * (f->disk.file_n + 1);
+}
+
+static void nobody_woken(void *fixture)
+{
+	(void)fixture;
+}
+
+static void no_worker_woken(struct feed *f)
+{
+	(void)f;
+}
+
+static void no_matter(struct feed_wait *w, enum batch_state became)
+{
+	(void)w;
+	(void)became;
+}
+
+static void prepare_log(struct fixture *f)
+{
+	kit_disk_open(&f->disk);
+	f->journal = journal_open(&(struct journal_config){ .disk = &f->disk.disk,
+							    .generation = 1,
+							    .node = "a",
+							    .now_ns = log_now_ns,
+							    .chance = log_chance,
+							    .wake = nobody_woken,
+							    .world = f,
+							    .segment_bytes = SEGMENT_BYTES_MIN,
+							    .queue_bytes = QUEUE_BYTES });
+	taps_open(&f->taps, 0);
+	feed_open(&f->other, 1);
+	list_init(&f->wait.link);
+	f->wait.settled = no_matter;
+	feed_attach(&f->taps.feed, f->journal);
+	feed_attach(&f->other, f->journal);
+	feed_own(&f->other, &f->bufs, no_worker_woken, NULL);
+	f->samples[0].plan.capture = &f->capture;
+}
+
+static int open_recording(void **state)
+{
+	return open_with(state, prepare_log);
+}
+
+/* What the disk has to do is done. */
+static void turn_log(struct fixture *f)
+{
+	do
+		journal_turn(f->journal, f->io->now_ns, 0);
+	while (kit_run(&f->disk));
+	feed_look(&f->other, f->io->now_ns, 0);
+}
+
+static int close_recording(void **state)
+{
+	struct fixture *f = *state;
+	atomic_store(&f->door.stopping, true);
+	atomic_store(&f->door.aborting, true);
+	io_wake(f->io);
+	far_settle(&f->far);
+	journal_stop(f->journal);
+	turn_log(f);
+	turn_log(f);
+	far_settle(&f->far);
+	assert_int_equal(journal_queued(f->journal), 0);
+	journal_close(f->journal);
+	taps_close(&f->taps);
+	feed_close(&f->other);
+	disk_free(&f->disk.disk);
+	return close_fixture(state);
+}
+
+/* By the other worker. */
+static void fill_log(struct fixture *f)
+{
+	static const char much[QUEUE_BYTES];
+	struct frame like = { .type = FRAME_CLOSE, .connection = 1 };
+	feed_put(&f->other, &like, &(struct span){ much, sizeof much }, 1, NULL);
+	feed_wait(&f->other, &f->wait);
+	feed_push(&f->other);
+}
+
+/* Nobody wakes it: its next turn is due by itself. */
+static bool looks_soon(const struct fixture *f)
+{
+	return sim_waits_until_ns(f->io) <= sim_now_ns(f->far.sim) + LOG_FULL_LOOK_MS * 1000000ull;
+}
+
+#define PUT "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+
+static void a_worker_looks_by_itself_whether_the_log_has_room(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	far_say(connect_to(f, SOURCE), PUT);
+	assert_false(feed_is_out(&f->taps.feed));
+	assert_true(looks_soon(f));
+	turn_log(f);
+	far_pass_ms(&f->far, LOG_FULL_LOOK_MS);
+	assert_true(feed_is_out(&f->taps.feed));
+	turn_log(f);
+	far_settle(&f->far);
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "hi"), 1);
+	assert_false(looks_soon(f));
+}
+
+static void a_worker_gives_up_by_itself_when_it_has_none(void **state)
+{
+	struct fixture *f = *state;
+	fill_log(f);
+	struct far *client = connect_to(f, SOURCE);
+	far_say(client, PUT);
+	far_pass_ms(&f->far, LOG_FULL_MS - 1);
+	assert_int_equal(client->got_n, 0);
+	far_pass_ms(&f->far, 1 + LOG_FULL_LOOK_MS);
+	assert_int_equal(far_heard(client, "HTTP/1.1 503 "), 1);
+	assert_true(looks_soon(f));
+	/* Nobody has asked for some time, and it had room in between. */
+	turn_log(f);
+	far_pass_ms(&f->far, 5000);
+	fill_log(f);
+	client = connect_to(f, SOURCE);
+	far_say(client, PUT);
+	assert_int_equal(client->got_n, 0);
+}
+
+#define RECORDING(name) cmocka_unit_test_setup_teardown(name, open_recording, close_recording)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -909,6 +1069,8 @@ int main(void)
 		TEST(a_proxys_own_connection_needs_no_leave),
 		TEST(a_proxy_header_has_the_time_of_a_head),
 		TEST(a_worker_that_drains_says_so_to_who_asks_for_its_health),
+		RECORDING(a_worker_looks_by_itself_whether_the_log_has_room),
+		RECORDING(a_worker_gives_up_by_itself_when_it_has_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
