@@ -80,22 +80,17 @@ static bool remove_some(int directory, const struct retention *r, uint64_t wall_
 	return true;
 }
 
-bool retain(int directory, const struct retention *r, uint64_t wall_ns, struct retained *to)
+bool retain(int directory, const struct retention *r, uint64_t wall_ns,
+	    const struct followers *followers, struct retained *to)
 {
 	struct listing all;
-	struct followers followers;
 	*to = (struct retained){ 0 };
 	if (!listing_read(&all, directory))
 		return false;
 	for (size_t i = 0; i < all.n; i++)
 		to->bytes += all.list[i].bytes;
 	to->segments = (unsigned)all.n;
-	/* Who cannot say how far he is has passed nothing. */
-	bool good = followers_look(&followers, directory);
-	if (good) {
-		good = remove_some(directory, r, wall_ns, &all, &followers, to);
-		followers_free(&followers);
-	}
+	bool good = remove_some(directory, r, wall_ns, &all, followers, to);
 	listing_free(&all);
 	return good;
 }

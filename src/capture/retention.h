@@ -23,7 +23,11 @@ struct retained {
 	char held_for[FOLLOWER_NAME_BYTES]; /* who keeps more there than there should be; "" */
 };
 
-/* False with errno: the directory cannot be read, or a file not be removed. */
-bool retain(int directory, const struct retention *r, uint64_t wall_ns, struct retained *to);
+/*
+ * Of those that followers_look() has found in it. False with errno: the directory cannot be read,
+ * or a file not be removed.
+ */
+bool retain(int directory, const struct retention *r, uint64_t wall_ns,
+	    const struct followers *followers, struct retained *to);
 
 #endif

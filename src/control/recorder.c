@@ -176,11 +176,19 @@ static void say_held(struct recorder *r)
 	memcpy(r->held_for, r->retained.held_for, sizeof r->held_for);
 }
 
+/* Who cannot say how far he is has passed nothing. */
+static bool look_into(struct recorder *r, int directory)
+{
+	followers_free(&r->followers);
+	r->retained.removed = 0;
+	return followers_look(&r->followers, directory) &&
+	       retain(directory, &r->retention, clock_wall_ns(), &r->followers, &r->retained);
+}
+
 static void look(struct recorder *r)
 {
 	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good =
-		directory >= 0 && retain(directory, &r->retention, clock_wall_ns(), &r->retained);
+	bool good = directory >= 0 && look_into(r, directory);
 	if (!good)
 		log_line(LOG_ERROR, "capture: cannot look after %.300s: %s", r->directory,
 			 strerror(errno));
@@ -285,6 +293,7 @@ void recorder_close(struct recorder *r)
 		kafka_close(r->kafka);
 	}
 	writer_close(&r->writer);
+	followers_free(&r->followers);
 	close_taps(r);
 	config_close(r->config);
 }

@@ -32,7 +32,8 @@ struct recorder {
 	/* Of control's thread: what is kept. */
 	struct retention retention;
 	uint64_t limit_bytes;		    /* 0: any */
-	struct retained retained;	    /* as last looked at */
+	struct retained retained;	    /* as last looked at, */
+	struct followers followers;	    /* and they; owned */
 	char held_for[FOLLOWER_NAME_BYTES]; /* as last said */
 	struct timer look;
 	struct wheel *wheel; /* borrowed; NULL: nobody looks */

@@ -142,6 +142,21 @@ static json_t *kafka_json(const struct recorder *r)
 			 "lag_seconds", (double)k.lag_ns / 1e9);
 }
 
+/* As last looked at. Null: nothing has passed. */
+static json_t *followers_json(const struct recorder *r)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < r->followers.n; i++) {
+		const struct follower_seen *f = &r->followers.list[i];
+		char at[CLOCK_TEXT_BYTES];
+		clock_text(f->position.wall_ns, at);
+		json_array_append_new(
+			all, json_pack("{s:s,s:o}", "name", f->name, "position",
+				       f->position.wall_ns ? json_string(at) : json_null()));
+	}
+	return all;
+}
+
 static const char *state_word(const struct recorder *r)
 {
 	const struct journal *j = r->writer.journal;
@@ -206,6 +221,7 @@ json_t *recorder_json(const struct recorder *r)
 		lost_json(r), "refused", kinds_json(refused(r)), "skipped", kinds_json(skipped(r)),
 		"tunnels", tunnels_json(r), "compressed", packed_json(r));
 	add_commit_times(r, all);
+	json_object_set_new(all, "followers", followers_json(r));
 	json_object_set_new(all, "kafka", kafka_json(r));
 	return all;
 }
@@ -287,6 +303,18 @@ static void write_packed(const struct recorder *r, FILE *to)
 	    READ(c->failures));
 }
 
+static void write_followers(const struct recorder *r, FILE *to)
+{
+	family(to, "follower_passed_timestamp_seconds", "gauge",
+	       "When the last record was made that a follower has passed, since 1970; 0: none.");
+	for (size_t i = 0; i < r->followers.n; i++)
+		fprintf(to,
+			"crossfade_capture_follower_passed_timestamp_seconds{follower=\"%s\"} "
+			"%.3f\n",
+			r->followers.list[i].name,
+			(double)r->followers.list[i].position.wall_ns / 1e9);
+}
+
 static void write_kafka(const struct recorder *r, FILE *to)
 {
 	struct kafka_seen k;
@@ -339,5 +367,6 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 		    "Requests that were not recorded because a rule asks for that.", skipped(r));
 	write_tunnels(r, to);
 	write_packed(r, to);
+	write_followers(r, to);
 	write_kafka(r, to);
 }

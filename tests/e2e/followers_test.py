@@ -4,10 +4,11 @@ import gzip
 import json
 import os
 import signal
+import time
 
 import pytest
 import requests
-from capture_stage import kept, make_captured, refused
+from capture_stage import kept, make_captured, metrics_of, refused
 from stage import serves, until
 
 
@@ -61,6 +62,24 @@ def test_records_for_the_replayer_go_on_with_the_next_number(captured, tmp_path)
             run(captured, "export", "--format", "trafficstream", "--follower", "kept", "--output", f"{tmp_path}/{n}.gz")
     first, second = (gzip.open(f"{tmp_path}/{n}.gz").read().splitlines() for n in range(2))
     assert len(first) == len(second) == 1 and first[0].split(b"|")[0] == second[0].split(b"|")[0] and first != second
+
+
+def test_how_far_followers_are_is_seen(captured):
+    def passed():
+        return [float(line.split()[1]) for line in metrics_of(captured).splitlines()
+                if line.startswith('crossfade_capture_follower_passed_timestamp_seconds{follower="nightly"}')]
+
+    assert passed() == []
+    begun = time.time()
+    put(captured, "1")
+    assert paths(captured) == ["1"]
+    first = until(passed, 15, "a look")[0]
+    assert begun - 1 < first < time.time() + 1
+    position = captured.status()["capture"]["followers"][0]
+    assert position["name"] == "nightly" and position["position"].startswith("20")
+    put(captured, "2")
+    assert paths(captured) == ["2"]
+    until(lambda: passed()[0] > first, 15, "another look")
 
 
 def test_an_export_that_fails_moves_nothing(captured):

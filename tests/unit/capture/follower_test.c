@@ -113,7 +113,10 @@ static unsigned left(const struct world *w, char held_for[FOLLOWER_NAME_BYTES])
 {
 	const struct retention r = { .size_bytes = 1 };
 	struct retained to;
-	assert_true(retain(w->fd, &r, 0, &to));
+	struct followers all;
+	assert_true(followers_look(&all, w->fd));
+	assert_true(retain(w->fd, &r, 0, &all, &to));
+	followers_free(&all);
 	snprintf(held_for, FOLLOWER_NAME_BYTES, "%s", to.held_for);
 	return to.segments;
 }

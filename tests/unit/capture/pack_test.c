@@ -204,18 +204,19 @@ static void age_and_size_are_those_on_the_disk(void **state)
 {
 	struct world *w = *state;
 	struct retained kept;
+	const struct followers none = { 0 };
 	write_segment(w, 12, 400000);
 	struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
 	assert_int_equal(utimensat(w->fd, name, old, 0), 0);
 	assert_int_equal(pack_it(w), PACK_DONE);
 	struct pen p = begin(w, 1, 2, 14, 1);
 	seal(&p);
-	assert_true(retain(w->fd, &(struct retention){ 0 }, 0, &kept));
+	assert_true(retain(w->fd, &(struct retention){ 0 }, 0, &none, &kept));
 	assert_true(kept.bytes < 1200000);
 	struct retention age = { .age_ns = 10000000000 };
-	assert_true(retain(w->fd, &age, 1009000000000, &kept));
+	assert_true(retain(w->fd, &age, 1009000000000, &none, &kept));
 	assert_int_equal(kept.removed, 0);
-	assert_true(retain(w->fd, &age, 1011000000000, &kept));
+	assert_true(retain(w->fd, &age, 1011000000000, &none, &kept));
 	assert_int_equal(kept.removed, 1);
 }
 
