@@ -48,8 +48,7 @@ struct feed {
 	unsigned idle_n;
 	atomic_bool hurried;
 	atomic_bool news; /* a batch has settled that was not looked at */
-	counter full_ns;  /* since when the log has been full each time it was looked at; 0: it is
-			     not */
+	counter full_ns;  /* since when the log is full, as each turn has seen it; 0: it is not */
 	/* What passed without being recorded: counted by the worker, read by the log for its gaps.
 	 */
 	struct feed_losses lost[GAP_REASONS];

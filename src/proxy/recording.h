@@ -72,8 +72,7 @@ void recording_asked_data(struct exchange *ex, struct chain *c, bool end);
 bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool end);
 /* Whether the log has no room for more of it: the client may send no more until it has. */
 bool recording_stalls(struct exchange *ex);
-/* Each turn that has any: the log has room again for those that wait for it, or has none for long.
- */
+/* Each turn that has any who wait for room in the log: it has some again, or has none for long. */
 void recording_resume(struct desk *d);
 /* All of it has come: what became of the request is known, and the client hears when that is safe.
  */
