@@ -444,8 +444,9 @@ static void cut_back(struct journal *j, int error)
 
 static void cut(struct journal *j)
 {
+	/* Those of an earlier segment that was not cut are not used again either. */
 	if (!j->op.result)
-		j->sequence = j->durable_sequence + 1;
+		j->sequence = most(j->durable_sequence + 1, j->head.sequence);
 	let_go_of_segment(j);
 	fail_all(j);
 	j->step = STEP_BROKEN;

@@ -54,8 +54,9 @@ static bool is_brisk(const struct world *w)
 static uint64_t due_ms(const struct world *w, const struct client *c, const struct ask *a)
 {
 	uint64_t since_ms = a->sent_ms > c->answered_ms ? a->sent_ms : c->answered_ms;
+	bool has_room = !w->store || w->temper.queue_bytes == LOG_QUEUE_BYTES;
 	if (!a->decided)
-		return all_go_on(w) ? since_ms : UINT64_MAX;
+		return has_room && all_go_on(w) ? since_ms : UINT64_MAX;
 	const struct hand *h = &w->hands[a->worker];
 	if (h->stalled || !w->temper.prompt[a->arm] || a->deed.fate != FATE_WHOLE)
 		return UINT64_MAX;
@@ -68,7 +69,7 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 	if (ledger_must_wait(a))
 		since_ms += LOG_MS + 4 * w->temper.commit_ms;
 	/* And the log has to have room, for one after the other. */
-	if (a->entry.recorded && w->temper.ails && w->temper.queue_bytes < LOG_QUEUE_BYTES)
+	if (a->arm == ARM_SOURCE && !has_room)
 		return UINT64_MAX;
 	return since_ms + a->deed.delay_ms;
 }

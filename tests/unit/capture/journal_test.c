@@ -184,6 +184,15 @@ static struct found survivors(const struct world *w)
 	return found;
 }
 
+/* What readers find now, and may find after a crash. */
+static struct found written(const struct world *w)
+{
+	struct found found = { .n = 0 };
+	for (unsigned i = 0; i < w->disk.file_n; i++)
+		read_file(w->disk.files[i].bytes, &found);
+	return found;
+}
+
 static unsigned gaps_of(const struct world *w)
 {
 	struct found all = survivors(w);
@@ -396,9 +405,9 @@ static void what_is_refused_is_not_in_the_log(void **state)
 		assert_int_equal(all.frames[i].sequence, i + 1);
 }
 
-static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
+/* A write is durable, the next one is not, and is not cut off. */
+static void fail_to_cut(struct world *w)
 {
-	struct world *w = *state;
 	turn(w);
 	put(w, 1, true);
 	turn(w);
@@ -412,6 +421,30 @@ static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
 	w->disk.error = -EIO;
 	turn(w);
 	assert_false(w->durable);
+}
+
+/* That the segment behind it can be cut makes the numbers before it no better. */
+static void a_cut_gives_back_no_numbers_of_an_earlier_segment(void **state)
+{
+	struct world *w = *state;
+	fail_to_cut(w);
+	w->disk.fail = DISK_WRITE;
+	w->disk.error = -ENOSPC;
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(journal_state(w->journal), JOURNAL_UNAVAILABLE);
+	pass(w, LOG_PROBE_MS);
+	put(w, 3, true);
+	turn(w);
+	struct found all = written(w);
+	assert_int_equal(all.frames[all.n - 1].connection, 3);
+	for (unsigned i = 1; i < all.n; i++)
+		assert_true(all.frames[i].sequence > all.frames[i - 1].sequence);
+}
+
+static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
+{
+	struct world *w = *state;
+	fail_to_cut(w);
 	pass(w, LOG_PROBE_MS);
 	put(w, 3, true);
 	turn(w);
@@ -658,6 +691,7 @@ int main(void)
 		TEST(what_comes_before_the_first_segment_waits_for_it),
 		TEST(what_is_refused_is_not_in_the_log),
 		TEST(a_log_that_cannot_be_cut_back_uses_no_number_twice),
+		TEST(a_cut_gives_back_no_numbers_of_an_earlier_segment),
 		TEST(a_full_disk_is_tried_again_and_a_gap_tells_what_passed),
 		TEST(reads_that_gave_way_are_told_of_without_a_failure),
 		TEST(an_outcome_that_is_lost_is_counted),
