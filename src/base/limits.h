@@ -19,8 +19,6 @@
  * other wires could have been served; and it bounds one peer's share of a turn.
  */
 #define WIRE_FLUSH_BYTES (63 * 1024)
-/* A head and a small body are copied into one run: 2 KiB take 30 ns, a second run takes 150. */
-#define WIRE_JOINED_BYTES 2048
 /* What slabs take from the system at a time, at least. A power of two. */
 #define SLAB_RUN_BYTES (64 * 1024)
 /* What a slab keeps at hand when it has more: what a worker's traffic goes up and down by. */

@@ -333,13 +333,6 @@ static bool seal(struct wire *w, size_t *clear_bytes)
 	return true;
 }
 
-/* The kernel takes one run for less than it costs to copy a small second one. */
-static void join(struct chain *from)
-{
-	if (from->first->next && from->bytes <= WIRE_JOINED_BYTES)
-		chain_pull(from, from->bytes);
-}
-
 /* Moves at most WIRE_FLUSH_BYTES in at most IO_VECTORS_MAX slices into the send. */
 static unsigned load(struct wire_send *send, struct chain *from)
 {
@@ -359,7 +352,6 @@ static void start_send(struct wire *w, struct chain *from, size_t sealed_bytes)
 	io_op_init(&send->op, transmitted);
 	send->wire = w;
 	send->bytes = (struct chain){ 0 };
-	join(from);
 	unsigned n = load(send, from);
 	w->send = send;
 	send->clear_bytes = w->tls ? sealed_bytes : send->bytes.bytes;
