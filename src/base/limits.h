@@ -19,6 +19,12 @@
  * other wires could have been served; and it bounds one peer's share of a turn.
  */
 #define WIRE_FLUSH_BYTES (63 * 1024)
+/*
+ * What a turn gathers amid transfers when nothing else is going on, and how long it waits for that
+ * at most: three or four records of TLS instead of one, and no client notices.
+ */
+#define TRANSFER_EVENTS 8
+#define TRANSFER_WAIT_US 80
 /* What slabs take from the system at a time, at least. A power of two. */
 #define SLAB_RUN_BYTES (64 * 1024)
 /* What a slab keeps at hand when it has more: what a worker's traffic goes up and down by. */
@@ -230,8 +236,8 @@
 /* A request's body, and its answer's, that wait whole for the log are sent in one piece. */
 #define GATE_HOLD_BYTES (64 * 1024)
 /*
- * When a sync has served so many, the next one waits until three quarters of as many wait again, but
- * not longer than this: the time in which a busy worker brings some fifty of them.
+ * When a sync has served so many, the next one waits until three quarters of as many wait again,
+ * but not longer than this: the time in which a busy worker brings some fifty of them.
  */
 #define LOG_GATHER_WAITS 4
 #define LOG_GATHER_US 500

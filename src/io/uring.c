@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "io/backend.h"
 #include "io/block_ring.h"
 #include "io/sock_table.h"
@@ -47,6 +48,10 @@ struct uring {
 	struct list ended;	 /* operations that ended without the kernel */
 	struct waker waker;
 	uint32_t installs; /* descriptors asked for, see uring_shutdown() */
+	/* Since the last wait: */
+	unsigned sends;	    /* that were started, */
+	unsigned dry_recvs; /* large ones that took all there was, */
+	bool others;	    /* and whether anything else has ended */
 };
 
 /* What a completion is about: one of these, or the operation at that address. */
@@ -262,6 +267,7 @@ static void send_rest(struct uring *u, struct io_op *op)
 
 static void uring_send(struct io *io, struct io_op *op)
 {
+	of(io)->sends++;
 	backend_send_begin(op);
 	send_rest(of(io), op);
 }
@@ -289,6 +295,10 @@ static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint3
 	if (flags & IORING_CQE_F_BUFFER)
 		op->block = block_ring_exchange(&u->blocks[op->class],
 						flags >> IORING_CQE_BUFFER_SHIFT);
+	if (result > 0 && op->class == BLOCK_LARGE && !(flags & IORING_CQE_F_SOCK_NONEMPTY))
+		u->dry_recvs++;
+	else
+		u->others = true;
 	if (result > 0) {
 		u->io.counts.recvs++;
 		u->io.counts.recv_bytes += (uint32_t)result;
@@ -357,9 +367,11 @@ static void finish(struct uring *u, struct io_op *op, int32_t result, uint32_t f
 		finish_send(u, op, result);
 		break;
 	case IO_ACCEPT:
+		u->others = true;
 		finish_accept(u, op, result);
 		break;
 	case IO_CONNECT:
+		u->others = true;
 		finish_connect(u, op, result);
 		break;
 	case IO_NONE:
@@ -376,6 +388,7 @@ static void watch_waker(struct uring *u)
 
 static void finish_own(struct uring *u, uint64_t about, int32_t result, uint32_t flags)
 {
+	u->others = true;
 	if (about == INSTALLED)
 		finish_shutdown(u, result);
 	else if (about == WOKEN && !(flags & IORING_CQE_F_MORE))
@@ -417,15 +430,27 @@ static void uring_wake(struct io *io)
 	waker_wake(&of(io)->waker);
 }
 
-static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
+static int sleep_for(struct uring *u, unsigned events, uint64_t ns)
 {
 	struct io_uring_cqe *first;
-	struct __kernel_timespec t = { 0 };
-	if (deadline_ns == UINT64_MAX)
-		return io_uring_submit_and_wait_timeout(&u->ring, &first, 1, NULL, NULL);
-	t.tv_sec = (long long)((deadline_ns - now_ns) / 1000000000u);
-	t.tv_nsec = (long long)((deadline_ns - now_ns) % 1000000000u);
-	return io_uring_submit_and_wait_timeout(&u->ring, &first, 1, &t, NULL);
+	struct __kernel_timespec t = { .tv_sec = (long long)(ns / 1000000000u),
+				       .tv_nsec = (long long)(ns % 1000000000u) };
+	return io_uring_submit_and_wait_timeout(&u->ring, &first, events,
+						ns == UINT64_MAX ? NULL : &t, NULL);
+}
+
+/*
+ * Amid transfers whose bytes come more slowly than they are taken, and where there is nothing else,
+ * a receive is worth a moment's wait: more of its bytes are there then, and of others. Most sends
+ * end as they are started.
+ */
+static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
+{
+	uint64_t ns = deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - now_ns;
+	uint64_t moment_ns = TRANSFER_WAIT_US * 1000ull;
+	if (!u->dry_recvs || u->others)
+		return sleep_for(u, 1, ns);
+	return sleep_for(u, u->sends + TRANSFER_EVENTS, ns < moment_ns ? ns : moment_ns);
 }
 
 /* One system call: it takes the submissions, and does what became ready for the earlier ones. */
@@ -441,6 +466,8 @@ static void uring_wait(struct io *io, uint64_t deadline_ns)
 		io->counts.waits++;
 		r = sleep_until(u, deadline_ns, io->rested_ns);
 	}
+	u->sends = u->dry_recvs = 0;
+	u->others = false;
 	/* What was not taken for want of memory or for a signal is taken at the next turn. */
 	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY);
 	io->counts.turns++;
