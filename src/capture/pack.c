@@ -260,8 +260,8 @@ enum pack_verdict pack(int directory, const char *name, const atomic_bool *stop,
 	switch (segment_open(&j.from, directory, name)) {
 	case SEGMENT_ERROR:
 		return errno == ENOENT ? PACK_LATER : PACK_ERROR;
-	case SEGMENT_END:
-		return PACK_NOT;
+	case SEGMENT_END: /* its head may be about to be written */
+		return PACK_LATER;
 	case SEGMENT_FRAME:
 		break;
 	}

@@ -127,10 +127,12 @@ def test_a_follower_reads_on_over_segments_that_are_compressed(make_balancer, cl
     balancer = make_captured(make_balancer, clusters, "epoll", tmp_path, ", compress: on")
     with subprocess.Popen([balancer.program, "capture", "cat", "--follow", "-o", "json", "--directory",
                            balancer.log_directory], stdout=subprocess.PIPE, text=True) as follower:
-        n = fill(balancer, 4)
-        until(lambda: packed(balancer)["segments"] >= 3, what="compressed segments")
-        seen = [json.loads(follower.stdout.readline())["path"] for _ in range(n)]
-        follower.terminate()
+        try:
+            n = fill(balancer, 4)
+            until(lambda: packed(balancer)["segments"] >= 3, what="compressed segments")
+            seen = [json.loads(follower.stdout.readline())["path"] for _ in range(n)]
+        finally:
+            follower.terminate()
     assert seen == [f"/books/_doc/{i}" for i in range(n)]
 
 

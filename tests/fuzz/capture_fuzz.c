@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct segment_head segment = { .generation = 1, .node = "n" };
 	size_t told = 0;
-	const struct trafficstream_user user = { record, &told };
+	const struct trafficstream_user user = { .record = record, .user = &told };
 	struct traffic *traffic = traffic_open(&user);
 	struct stories *stories = stories_open(true);
 	/* Type, flags, connection, ordinal, length, payload. */

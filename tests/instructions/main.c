@@ -25,7 +25,7 @@ static const struct row rows[] = {
 	  .post = true,
 	  .capture = true,
 	  .rules = SKIP_RULES_MAX },
-	{ .name = "get-512-nodes", .nodes = NODES_PER_CLUSTER_MAX },
+	{ .name = "get-1024-nodes", .nodes = NODES_PER_CLUSTER_MAX },
 	{ .name = "get-20000-idle", .nodes = 1, .idle = 20000 },
 };
 

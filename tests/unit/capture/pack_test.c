@@ -154,6 +154,11 @@ static void what_is_not_a_whole_segment_stays_as_it_is(void **state)
 	assert_int_equal(bytes_of(w, PACK_UNFINISHED "00000001-00000001.capture"), 0);
 	struct pack_gain gain;
 	assert_int_equal(pack(w->fd, next_name, &go_on, &gain), PACK_LATER);
+	/* One that is being begun: its head comes in a moment. */
+	int next = openat(w->fd, next_name, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(ftruncate(next, 100000), 0);
+	assert_int_equal(pack(w->fd, next_name, &go_on, &gain), PACK_LATER);
+	close(next);
 }
 
 static void what_cannot_be_compressed_stays_as_it_is(void **state)
