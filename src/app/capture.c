@@ -181,18 +181,16 @@ static bool read_time(const char *text, uint64_t *ns)
 /* 404, 4xx, 400-499 */
 static bool read_status(const char *text, unsigned *least, unsigned *most)
 {
-	int n = 0;
-	if (sscanf(text, "%1uxx%n", least, &n) == 1 && n && !text[n]) {
+	char *end;
+	*least = *most = (unsigned)strtoul(text, &end, 10);
+	if (*least >= 1 && *least <= 9 && !strcmp(end, "xx")) {
 		*least *= 100;
 		*most = *least + 99;
 		return true;
 	}
-	n = 0;
-	if (sscanf(text, "%3u-%3u%n", least, most, &n) == 2 && n && !text[n])
-		return *least <= *most;
-	n = 0;
-	*most = sscanf(text, "%3u%n", least, &n) == 1 ? *least : 0;
-	return n && !text[n] && *least >= 100;
+	if (*end == '-')
+		*most = (unsigned)strtoul(end + 1, &end, 10);
+	return !*end && *least >= 100 && *least <= *most && *most <= 999;
 }
 
 bool capture_filter_read(const struct command *c, struct capture_filter *f)

@@ -54,7 +54,7 @@ static json_t *connection_of(const struct story *s)
 
 static json_t *since(uint64_t from_ns, uint64_t to_ns)
 {
-	return to_ns > from_ns ? json_real((double)((to_ns - from_ns) / 1000) / 1e6) : json_null();
+	return to_ns > from_ns ? json_real((double)(to_ns - from_ns) / 1e9) : json_null();
 }
 
 static void set_outcome(json_t *j, const struct story *s)

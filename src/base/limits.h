@@ -218,8 +218,8 @@
 #define BATCH_BYTES (64 * 1024)
 #define BATCH_FRAMES 256
 #define BATCH_VECTORS 512
-/* Batches that a worker keeps for the next turns. */
-#define BATCHES_IDLE 8
+/* Batches that a worker keeps for the next turns: as many as LOG_LAZY_BYTES of reads take. */
+#define BATCHES_IDLE 32
 /* Runs of bytes of one write: the kernel's IOV_MAX. */
 #define LOG_VECTORS 1024
 /* Records that nobody waits for are written when so many bytes are there, or after so long. */

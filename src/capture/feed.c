@@ -292,6 +292,8 @@ void feed_look(struct feed *f, uint64_t mono_ns, uint64_t wall_ns)
 		uint8_t state = atomic_load_explicit(&b->state, memory_order_acquire);
 		if (state == BATCH_OUT)
 			return;
+		list_remove(&b->link);
+		must(f->out.next != &b->link);
 		settle(f, b, (enum batch_state)state);
 	}
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,9 +18,9 @@ void series_name(char name[SERIES_NAME_BYTES], uint64_t generation, uint64_t ind
 
 bool series_of(const char *name, uint64_t *generation, uint64_t *index)
 {
-	char as_it_should_be[SERIES_NAME_BYTES];
-	if (sscanf(name, "%" SCNu64 "-%" SCNu64, generation, index) != 2)
-		return false;
+	char as_it_should_be[SERIES_NAME_BYTES], *end;
+	*generation = strtoull(name, &end, 10);
+	*index = *end == '-' ? strtoull(end + 1, NULL, 10) : 0;
 	series_name(as_it_should_be, *generation, *index);
 	return !strcmp(name, as_it_should_be);
 }

@@ -16,7 +16,7 @@ struct stories {
 
 static void append(struct story_text *t, struct span s)
 {
-	if (t->n + s.n + 1 > t->room) {
+	if (!t->at || t->n + s.n + 1 > t->room) {
 		t->room = 2 * t->room > t->n + s.n + 1 ? 2 * t->room : t->n + s.n + 1;
 		t->at = realloc(t->at, t->room);
 		must(t->at);

@@ -31,7 +31,7 @@ void addr_host_text(const struct addr *a, char text[ADDR_TEXT_BYTES])
 	else if (a->any.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &a->v6.sin6_addr, text, ADDR_TEXT_BYTES);
 	else
-		strcpy(text, "-");
+		memcpy(text, "-", 2);
 }
 
 void addr_text(const struct addr *a, char text[ADDR_TEXT_BYTES])

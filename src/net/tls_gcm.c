@@ -330,10 +330,10 @@ static void count_up(uint8_t number[EXPLICIT_IV_BYTES])
 /* A record of TLS 1.2 in its place: its number, its text, its tag. */
 static bool pass_1_2(struct cipher *c, uint8_t *at, size_t *passed, const uint8_t *from, size_t n)
 {
-	uint8_t *number = c->iv + FIXED_IV_BYTES, *text = at + EXPLICIT_IV_BYTES;
 	c->is_1_2 = false;
-	if (at != from || n < EXPLICIT_IV_BYTES + TAG_BYTES)
+	if (!at || at != from || n < EXPLICIT_IV_BYTES + TAG_BYTES)
 		return false;
+	uint8_t *number = c->iv + FIXED_IV_BYTES, *text = at + EXPLICIT_IV_BYTES;
 	size_t text_n = n - EXPLICIT_IV_BYTES - TAG_BYTES;
 	*passed = c->seals ? n : text_n;
 	if (!c->seals) {
