@@ -142,6 +142,7 @@ static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 		if (is_passed(r, s))
 			continue;
 		series_name(r->file, s->generation, s->indexes[s->at]);
+		bool written = segment_is_written(r->directory, r->file);
 		enum segment_verdict v = segment_open(&s->segment, r->directory, r->file);
 		s->open = v == SEGMENT_FRAME;
 		s->table_told = false;
@@ -156,6 +157,10 @@ static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 			return READER_FRAME;
 		if (v == SEGMENT_ERROR && errno != ENOENT)
 			return READER_ERROR;
+		/* Its head comes in a moment. */
+		s->live = v == SEGMENT_END && written;
+		if (s->live)
+			return READER_END;
 		/* It was begun and never was durable, or retention has taken it. */
 	}
 	s->live = false;

@@ -215,12 +215,26 @@ bool segment_is_sealed(struct segment *s, uint64_t *sequence)
 	return sealed;
 }
 
+static bool is_locked(int fd)
+{
+	if (flock(fd, LOCK_SH | LOCK_NB))
+		return true;
+	flock(fd, LOCK_UN);
+	return false;
+}
+
 bool segment_is_live(const struct segment *s)
 {
-	if (flock(s->fd, LOCK_SH | LOCK_NB))
-		return true;
-	flock(s->fd, LOCK_UN);
-	return false;
+	return is_locked(s->fd);
+}
+
+bool segment_is_written(int directory, const char *name)
+{
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	bool written = fd >= 0 && is_locked(fd);
+	if (fd >= 0)
+		close(fd);
+	return written;
 }
 
 static enum segment_verdict read_head(int fd, struct segment_head *h, bool *packed)

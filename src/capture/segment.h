@@ -78,7 +78,9 @@ bool segment_is_sealed(struct segment *s, uint64_t *sequence);
 /* The same; and `seal` is its head. */
 bool segment_last(struct segment *s, struct frame *seal);
 
-/* Whether a process has it open for writing. */
+/* Whether a process has it open for writing; and the same by its name, whose head may not be there
+ * yet. */
 bool segment_is_live(const struct segment *s);
+bool segment_is_written(int directory, const char *name);
 
 #endif

@@ -54,6 +54,30 @@ static void segments_are_read_one_after_the_other(void **state)
 	assert_all(w, "bbsbs.");
 }
 
+/* Its name is there before its head: a follower that comes in between lost all of it. */
+static void a_segment_that_is_being_begun_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	struct pen a = begin(w, 1, 1, 1, 10);
+	write_bodies(&a, 1, 10);
+	seal(&a);
+	char name[SERIES_NAME_BYTES];
+	series_name(name, 1, 2);
+	int begun = openat(w->fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(flock(begun, LOCK_EX), 0);
+	struct reader *r = reader_open(w->directory);
+	assert_reads(r, "bs.");
+	assert_true(reader_is_live(r));
+	assert_reads(r, ".");
+	assert_int_equal(unlinkat(w->fd, name, 0), 0);
+	close(begun);
+	struct pen b = begin(w, 1, 2, a.sequence, 20);
+	write_bodies(&b, 2, 20);
+	seal_with(&b, FRAME_LAST);
+	assert_reads(r, "bbs.");
+	reader_close(r);
+}
+
 static void series_are_merged_by_time(void **state)
 {
 	struct world *w = *state;
@@ -250,6 +274,7 @@ int main(void)
 		TEST(an_empty_directory_has_nothing),
 		TEST(a_writer_without_a_segment_keeps_its_generation),
 		TEST(segments_are_read_one_after_the_other),
+		TEST(a_segment_that_is_being_begun_is_waited_for),
 		TEST(series_are_merged_by_time),
 		TEST(a_wall_clock_that_jumps_neither_reorders_nor_loses),
 		TEST(a_live_segment_is_read_as_it_grows),
