@@ -2,17 +2,17 @@
 # What must not make a request dearer: CPU per request (W2: TLS, 1 KiB) of Crossfade with much of
 # something beside Crossfade without it, interleaved, least and median of the rounds.
 #   bench/curves.sh [-r ROUNDS] [-d SECONDS]
-# Needs what bench/run.sh needs, crossfade on the PATH, and 50,000 open files (as root, or ulimit -Hn).
+# Needs what bench/run.sh needs, crossfade on the PATH.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 rounds=5 secs=2
 while getopts r:d: o; do case $o in r) rounds=$OPTARG ;; d) secs=$OPTARG ;; *) exit 2 ;; esac; done
 ulimit -n 100000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-T=$(mktemp -d) subject='' backend='' idle='' reloads=''
-finish() { for p in $reloads $idle $subject $backend; do kill "$p" 2>/dev/null || true; done; wait; rm -rf "$T"; }
+T=$(mktemp -d) subject='' backend='' reloads=''
+finish() { for p in $reloads $subject $backend; do kill "$p" 2>/dev/null || true; done; wait; rm -rf "$T"; }
 trap finish EXIT
 trap 'exit 130' INT TERM
-for t in backend cputree tlsconn; do gcc -O2 -o "$T/$t" "$here/tools/$t.c" -lssl -lcrypto; done
+for t in backend cputree; do gcc -O2 -o "$T/$t" "$here/tools/$t.c" -lssl -lcrypto; done
 certificate() { # NAME
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.key" -out "$T/$1.crt" \
 		-days 30 -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null
@@ -60,12 +60,6 @@ load() { taskset -c 1 env OPENSSL_CONF="$here/conf/openssl-client.cnf" wrk -t1 -
 cpu() { "$T/cputree" "$subject" | awk '{ print $1 }'; }
 resident() { "$T/cputree" "$subject" | awk '{ print int($4 / 1024) }'; }
 
-keep_idle() { # COUNT
-	mkfifo "$T/run/in"
-	OPENSSL_CONF=$here/conf/openssl-client.cnf taskset -c 1 "$T/tlsconn" idle "$PORT" "$1" <"$T/run/in" >"$T/run/idle" & idle=$!
-	exec 4>"$T/run/in"
-	until grep -q '^idle' "$T/run/idle"; do kill -0 $idle; sleep 0.1; done
-}
 reload_always() { while sleep 0.01; do kill -HUP "$subject"; done; }
 
 cell() { # VARIANT: a line "VARIANT us"
@@ -77,7 +71,6 @@ cell() { # VARIANT: a line "VARIANT us"
 	until answers "$PORT"; do kill -0 $subject || { cat "$T/run/log"; exit 1; }; done
 	load 1 >/dev/null
 	local before; before=$(resident)
-	[[ $1 != idle-20000 ]] || keep_idle 20000
 	[[ $1 != reload-10ms ]] || { reload_always & reloads=$!; }
 	a=$(cpu); n=$(load "$secs"); a=$(($(cpu) - a))
 	if [[ $reloads ]]; then
@@ -85,12 +78,11 @@ cell() { # VARIANT: a line "VARIANT us"
 		sleep 7 # the memory of plans that went is given back within five seconds
 		echo "reload-10ms: $(grep -c 'reload' "$T/run/log" || true) lines of reloads in the log; resident $before MiB before, $(resident) MiB after" >&2
 	fi
-	[[ ! $idle ]] || { exec 4>&-; kill "$idle"; wait "$idle" 2>/dev/null || true; idle=; }
 	awk -v a="$a" -v n="$n" -v v="$1" 'BEGIN { printf "%s %.2f\n", v, a / n / 1000 }'
 	kill $subject; wait $subject 2>/dev/null || true; subject=
 }
 
-variants="plain idle-20000 nodes-1000 certificates-200 workers-2 reload-10ms captured captured-rules-1000"
+variants="plain nodes-1000 certificates-200 workers-2 reload-10ms captured captured-rules-1000"
 for r in $(seq "$rounds"); do for v in $variants; do cell "$v"; done; done | tee "$T/cells" >&2
 for v in $variants; do
 	awk -v v="$v" '$1 == v { print $2 }' "$T/cells" | sort -n | awk -v v="$v" '{ x[NR] = $1 } END { printf "%-22s least %6.2f us  median %6.2f us\n", v, x[1], x[int((NR + 1) / 2)] }'
