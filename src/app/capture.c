@@ -136,20 +136,27 @@ int capture_failed(const struct reader *r)
 	return EXIT_NO;
 }
 
+bool capture_takes_no_more(const struct command *c, int argc, char **argv,
+			   struct capture_options *o, bool *json, int *code)
+{
+	const struct command_option options[] = { CAPTURE_OPTIONS(o),
+						  { 'o', "output", &o->output, NULL } };
+	int operands = command_options(c, argc, argv, options, 3, code);
+	if (operands < 0)
+		return false;
+	*code = operands > 0 ? command_misused(c, "'%s' is not expected here", argv[1])
+			     : EXIT_USAGE;
+	return !operands && command_wants_json(c, o->output, json);
+}
+
 int capture_over_all(const struct command *c, int argc, char **argv,
 		     int (*what)(struct reader *r, bool json))
 {
 	struct capture_options o = { 0 };
-	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
-						  { 'o', "output", &o.output, NULL } };
 	bool json;
-	int code, operands = command_options(c, argc, argv, options, 3, &code);
-	if (operands < 0)
+	int code;
+	if (!capture_takes_no_more(c, argc, argv, &o, &json, &code))
 		return code;
-	if (operands > 0)
-		return command_misused(c, "'%s' is not expected here", argv[1]);
-	if (!command_wants_json(c, o.output, &json))
-		return EXIT_USAGE;
 	struct reader *r = capture_open(c, &o, &code);
 	if (!r)
 		return code;

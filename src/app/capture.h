@@ -24,6 +24,10 @@ struct reader *capture_open(const struct command *c, const struct capture_option
 char *capture_directory(const struct command *c, const struct capture_options *o, int *code);
 /* Complains of what reader_next() has found; returns EXIT_NO. */
 int capture_failed(const struct reader *r);
+/* Options alone: where the log is, and `-o`. False after a complaint, or help: *code is to be
+ * returned. */
+bool capture_takes_no_more(const struct command *c, int argc, char **argv,
+			   struct capture_options *o, bool *json, int *code);
 
 /* A subcommand that has no other options than where and -o text|json. */
 int capture_over_all(const struct command *c, int argc, char **argv,

@@ -62,16 +62,10 @@ static bool list(int directory, bool json)
 int capture_followers(const struct command *c, int argc, char **argv)
 {
 	struct capture_options o = { 0 };
-	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
-						  { 'o', "output", &o.output, NULL } };
 	bool json;
-	int code, operands = command_options(c, argc, argv, options, 3, &code);
-	if (operands < 0)
+	int code;
+	if (!capture_takes_no_more(c, argc, argv, &o, &json, &code))
 		return code;
-	if (operands > 0)
-		return command_misused(c, "'%s' is not expected here", argv[1]);
-	if (!command_wants_json(c, o.output, &json))
-		return EXIT_USAGE;
 	char *path = capture_directory(c, &o, &code);
 	if (!path)
 		return code;

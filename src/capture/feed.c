@@ -53,7 +53,6 @@ static struct batch *take_batch(struct feed *f)
 static void give_batch(struct feed *f, struct batch *b)
 {
 	batch_reset(b);
-	list_remove(&b->link);
 	if (f->idle_n == BATCHES_IDLE || b->byte_room != BATCH_BYTES) {
 		batch_free(b);
 		return;
