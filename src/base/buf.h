@@ -87,7 +87,8 @@ static inline bool chain_empty(const struct chain *c)
 
 /* Appends `n` bytes at `at`, inside `k`, whose one reference is moved in. n = 0 just drops it. */
 void chain_add(struct chain *c, struct block *k, uint8_t *at, size_t n);
-/* Appends a copy. The last block's free end is used when it is ours alone; else blocks are taken. */
+/* Appends a copy. The last block's free end is used when it is ours alone; else blocks are taken.
+ */
 void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n);
 /* Room for at least `least` contiguous bytes behind the last slice: write there, then extend. */
 uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room);
@@ -101,9 +102,9 @@ void chain_move(struct chain *to, struct chain *from);
 /* Appends the first `n` bytes of `from`; the slice at the border is shared, not copied. */
 void chain_move_some(struct chain *to, struct chain *from, size_t n);
 /*
- * The same of a body's piece, before which framing was skipped that nobody looks at any more. At most
- * BYTES_COPIED are moved down to the piece before them in their block: a body in chunks of one byte
- * must not become a slice for each.
+ * The same of a body's piece, before which framing was skipped that nobody looks at any more. At
+ * most BYTES_COPIED are moved down to the piece before them in their block: a body in chunks of one
+ * byte must not become a slice for each.
  */
 void chain_gather(struct chain *to, struct chain *from, size_t n);
 /* Appends all of `from` and leaves it: the slices refer to the same bytes. */

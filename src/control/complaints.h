@@ -26,8 +26,8 @@ struct complaints {
 	const char *file; /* borrowed: its name, as the person knows it */
 	struct span text; /* borrowed */
 	struct complaint list[COMPLAINTS_MAX];
-	size_t n;    /* in the list */
-	size_t more; /* beyond it */
+	size_t n;				   /* in the list */
+	size_t more;				   /* beyond it */
 	struct complaint cautions[COMPLAINTS_MAX]; /* what is good, and may not be what is meant */
 	size_t caution_n;
 };

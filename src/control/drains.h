@@ -56,8 +56,8 @@ void drains_attach(struct drains *d, struct wheel *wheel);
 void drains_close(struct drains *d);
 
 /*
- * Another process may have changed which nodes are drained, and has saved it: follows, and lets go on
- * what is with them.
+ * Another process may have changed which nodes are drained, and has saved it: follows, and lets go
+ * on what is with them.
  */
 void drains_follow(struct drains *d);
 /* Another process changes and saves them from now on. */

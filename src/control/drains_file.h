@@ -12,10 +12,9 @@
 /* True when it is on the disk. False with errno. */
 bool drains_file_save(const char *directory, const struct nodes *nodes);
 /*
- * Gives that duty to the nodes that the file names, as long ago as it says, and says which they are in
- * listed[i], of nodes->list[i]. One that is not among `nodes` is
- * said and left out. No file is none drained. False with errno, EINVAL when it cannot be
- * understood.
+ * Gives that duty to the nodes that the file names, as long ago as it says, and says which they are
+ * in listed[i], of nodes->list[i]. One that is not among `nodes` is said and left out. No file is
+ * none drained. False with errno, EINVAL when it cannot be understood.
  */
 bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,
 		      bool listed[NODES_MAX]);

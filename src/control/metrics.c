@@ -229,14 +229,14 @@ static void write_classes_of(const struct metrics_facts *f, FILE *to, const stru
 {
 	for (int arm = 0; arm <= ARM_NONE; arm++)
 		for (int class = 0; class < CLASSES; class ++) {
-			uint64_t n = sum_of_name(f, l,
-						 offsetof(struct counters, classes[0][arm][class]),
-						 sizeof f->counters->classes[0]);
+			uint64_t n =
+				sum_of_name(f, l, offsetof(struct counters, classes[0][arm][class]),
+					    sizeof f->counters->classes[0]);
 			if (n || is_usual(l, arm, STATUS_CLASSES - 1))
 				fprintf(to,
 					"crossfade_requests_by_kind_total{listener=\"%s\","
 					"cluster=\"%s\",kind=\"%s\"} %llu\n",
-					l->name, cluster_label(arm), class_name((enum class)class),
+					l->name, cluster_label(arm), class_name((enum class) class),
 					(unsigned long long)n);
 		}
 }
@@ -266,7 +266,8 @@ static void write_weights(const struct metrics_facts *f, FILE *to)
 		labelled(to, "weight", "cluster", cluster_label(arm), f->values.weights[arm]);
 	family(to, "weights_epoch", "gauge", "Counts the changes of the weights.");
 	number(to, "weights_epoch", f->values.epoch);
-	family(to, "rolled_back", "gauge", "1 from a rollback to the next change: no override counts.");
+	family(to, "rolled_back", "gauge",
+	       "1 from a rollback to the next change: no override counts.");
 	number(to, "rolled_back", f->values.rolled_back);
 	family(to, "weights_unsaved", "gauge", "1 while the weights in force are not on the disk.");
 	number(to, "weights_unsaved", f->unsaved);

@@ -45,8 +45,8 @@ static struct slot slot_make(const struct state_values *v)
 static bool slot_is_good(const struct slot *s)
 {
 	return !memcmp(s->magic, magic, sizeof magic) && s->version == 1 &&
-	       s->checksum == checksum(s) && s->epoch > 0 && s->rolled_back <= 1 && s->weights[ARM_SOURCE] <= WEIGHT_MAX &&
-	       s->weights[ARM_TARGET] <= WEIGHT_MAX &&
+	       s->checksum == checksum(s) && s->epoch > 0 && s->rolled_back <= 1 &&
+	       s->weights[ARM_SOURCE] <= WEIGHT_MAX && s->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	       (s->weights[ARM_SOURCE] || s->weights[ARM_TARGET]);
 }
 

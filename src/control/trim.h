@@ -14,7 +14,7 @@ struct trim {
 	struct control *control; /* borrowed */
 	struct timer due;
 	uint64_t gone; /* connections, when it was last looked at */
-	bool going; /* some went in the interval before */
+	bool going;    /* some went in the interval before */
 };
 
 void trim_open(struct trim *t, struct control *control);

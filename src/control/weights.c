@@ -37,7 +37,9 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 	struct board_values b = board_read(w->board);
 	struct state_values now = kept;
 	if (b.epoch == 0 && kept.epoch == 0)
-		now = (struct state_values){ 1, { initial[0], initial[1] }, clock_wall_ns(), false };
+		now = (struct state_values){
+			1, { initial[0], initial[1] }, clock_wall_ns(), false
+		};
 	else if (b.epoch > kept.epoch)
 		now = values_of(&b, clock_wall_ns());
 	if (now.epoch > kept.epoch && !state_save(&w->state, &now)) {

@@ -224,8 +224,8 @@ static bool read_body(struct h1_back *b)
 {
 	struct chain part = { 0 };
 	size_t before = b->wire.in.bytes;
-	enum h1_progress p = h1_body_read(&b->body, b->arena, &b->wire.in, &part,
-					  b->stream.peer->credit);
+	enum h1_progress p =
+		h1_body_read(&b->body, b->arena, &b->wire.in, &part, b->stream.peer->credit);
 	if (p == H1_DONE) {
 		answer_body_over(b, &part);
 		return true;
@@ -399,8 +399,8 @@ static void said_grant(struct stream *to, size_t bytes)
 }
 
 /*
- * The exchange is given up: half a request, or an answer that nobody reads, ends the connection. Who
- * gives up closes both directions, and hears nothing more from here.
+ * The exchange is given up: half a request, or an answer that nobody reads, ends the connection.
+ * Who gives up closes both directions, and hears nothing more from here.
  */
 static void said_abort(struct stream *to, enum stream_way way, enum err why)
 {

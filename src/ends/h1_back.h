@@ -2,8 +2,9 @@
 #define ENDS_H1_BACK_H
 
 /*
- * An HTTP/1 connection to a cluster's node: one exchange after the other. Its user keeps it in a pool
- * between exchanges; a receive stays armed there, which is how it notices that the node went away.
+ * An HTTP/1 connection to a cluster's node: one exchange after the other. Its user keeps it in a
+ * pool between exchanges; a receive stays armed there, which is how it notices that the node went
+ * away.
  */
 
 #include "base/wheel.h"
@@ -16,7 +17,8 @@ struct h1_back;
 struct h1_back_user {
 	/* The exchange on it is over and it may carry another. */
 	void (*idle)(struct h1_back *b);
-	/* It will carry no further exchange: take it out of the pool. It is freed later by itself. */
+	/* It will carry no further exchange: take it out of the pool. It is freed later by itself.
+	 */
 	void (*lost)(struct h1_back *b, enum err why);
 };
 
@@ -49,27 +51,27 @@ struct h1_back {
 	struct h1_backs *backs;
 	const struct h1_back_user *user;
 	const struct back_policy *policy;
-	void *owner;		/* the user's own: the node's pool */
-	struct addr address;	/* what it is connected to */
-	struct list link;	/* the user's own: in the pool; then in backs->closing */
+	void *owner;	     /* the user's own: the node's pool */
+	struct addr address; /* what it is connected to */
+	struct list link;    /* the user's own: in the pool; then in backs->closing */
 	struct timer timer;
 	uint64_t deadline_ms;
-	struct arena *arena;	/* of the exchange; NULL when idle */
+	struct arena *arena; /* of the exchange; NULL when idle */
 	struct msg *answer;
 	struct h1_parser parser;
 	struct h1_body body;
-	uint64_t sent_before;	/* wire.sent_bytes when the exchange began */
-	uint64_t ready_ns;	/* when it was connected; 0: it is not yet */
-	uint8_t state;		/* enum h1_back_state */
+	uint64_t sent_before; /* wire.sent_bytes when the exchange began */
+	uint64_t ready_ns;    /* when it was connected; 0: it is not yet */
+	uint8_t state;	      /* enum h1_back_state */
 	bool stepping;
-	uint8_t method;		/* of the request */
-	uint8_t interims;	/* 1xx answers of this exchange */
-	bool reused;		/* it was idle before this exchange */
-	bool heard;		/* a byte has come in this exchange */
+	uint8_t method;	  /* of the request */
+	uint8_t interims; /* 1xx answers of this exchange */
+	bool reused;	  /* it was idle before this exchange */
+	bool heard;	  /* a byte has come in this exchange */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;
-	bool closes;		/* no further exchange after this one */
+	bool closes; /* no further exchange after this one */
 };
 
 void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel);

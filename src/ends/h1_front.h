@@ -22,7 +22,7 @@ struct h1_fronts {
 	struct list open;	   /* all fronts */
 	size_t open_n;
 	uint64_t opened; /* since the beginning */
-	bool stopping; /* answers say Connection: close */
+	bool stopping;	 /* answers say Connection: close */
 };
 
 enum h1_front_state {
@@ -91,8 +91,8 @@ void h1_front_count_handshake(struct h1_front *f, struct handshake_counts *count
 void h1_front_expect_preface(struct h1_front *f);
 
 /*
- * The last answer of each says Connection: close, and none is closed without having said so: a client
- * that reuses an idle connection at this very moment would find it gone.
+ * The last answer of each says Connection: close, and none is closed without having said so: a
+ * client that reuses an idle connection at this very moment would find it gone.
  */
 void h1_fronts_retire(struct h1_fronts *s);
 /* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */

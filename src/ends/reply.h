@@ -21,9 +21,9 @@ static inline uint64_t reply_told(const struct reply *r)
 }
 
 /*
- * Sends `m` (a status and fields; the length is set here) and then `body`, moved in, to `to`, as far
- * as its credit goes; reply_go_on() sends the rest when more is granted. `head_only`: the request
- * was HEAD, the length is told and no body is sent.
+ * Sends `m` (a status and fields; the length is set here) and then `body`, moved in, to `to`, as
+ * far as its credit goes; reply_go_on() sends the rest when more is granted. `head_only`: the
+ * request was HEAD, the length is told and no body is sent.
  */
 void reply_start(struct reply *r, struct stream *to, struct msg *m, struct chain *body,
 		 bool head_only);

@@ -99,5 +99,6 @@ bool addr_is(const struct addr *a, const struct addr *b)
 		return false;
 	if (a->any.sa_family == AF_INET)
 		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->any.sa_family != AF_INET6 || IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+	return a->any.sa_family != AF_INET6 ||
+	       IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 }

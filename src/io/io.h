@@ -36,15 +36,16 @@ struct io_op {
 	void (*done)(struct io_op *op);
 	/* What came of it: 0 or bytes, or -errno. -ECANCELED after io_cancel() took effect. */
 	int32_t result;
-	uint8_t verb;	/* IO_NONE while it is idle */
-	uint8_t class;	/* recv: enum block_class asked for */
-	bool cancel;	/* asked for, backend's own */
-	bool moved;	/* send: some bytes have gone; by the backend */
-	struct sock *sock; /* accept, connect: the new one, owned by the op's owner from done() on */
+	uint8_t verb;  /* IO_NONE while it is idle */
+	uint8_t class; /* recv: enum block_class asked for */
+	bool cancel;   /* asked for, backend's own */
+	bool moved;    /* send: some bytes have gone; by the backend */
+	struct sock
+		*sock; /* accept, connect: the new one, owned by the op's owner from done() on */
 	union {
-		struct block *block;	       /* recv: the bytes at block->data; moved out by done() */
-		const struct iovec *vectors;   /* send: borrowed until done() */
-		const struct addr *address;    /* connect: borrowed during the call */
+		struct block *block; /* recv: the bytes at block->data; moved out by done() */
+		const struct iovec *vectors; /* send: borrowed until done() */
+		const struct addr *address;  /* connect: borrowed during the call */
 	};
 	uint32_t vector_n;  /* send */
 	uint32_t backend_n; /* backend's own: bytes sent so far, ring entry, ... */
@@ -85,10 +86,10 @@ struct io_verbs {
 
 struct io {
 	const struct io_verbs *verbs;
-	struct bufs *bufs;	/* borrowed: receives take their blocks here */
-	uint64_t now_ns;	/* monotonic; read once a turn, after the wait */
-	uint64_t rested_ns;	/* when that wait began: there the turn before it had ended */
-	uint64_t wall_ns;	/* since 1970; likewise */
+	struct bufs *bufs;  /* borrowed: receives take their blocks here */
+	uint64_t now_ns;    /* monotonic; read once a turn, after the wait */
+	uint64_t rested_ns; /* when that wait began: there the turn before it had ended */
+	uint64_t wall_ns;   /* since 1970; likewise */
 	struct io_counts counts;
 };
 

@@ -17,16 +17,17 @@ struct sim;
 
 /* Chances are out of 1,000, at each occasion. All zero: a perfect network with no delay. */
 struct sim_faults {
-	unsigned short_recv;	   /* fewer bytes than there are, often one */
-	unsigned short_send;	   /* the "kernel" takes the bytes of a send in several steps */
-	unsigned delay;		   /* bytes, accepts and connects come later, by up to delay_ms_max */
+	unsigned short_recv; /* fewer bytes than there are, often one */
+	unsigned short_send; /* the "kernel" takes the bytes of a send in several steps */
+	unsigned delay;	     /* bytes, accepts and connects come later, by up to delay_ms_max */
 	unsigned delay_ms_max;
-	unsigned reset;		   /* the connection is reset, at a send or a receive */
-	unsigned refuse;	   /* a connect is refused */
-	unsigned unreachable;	   /* a connect is never answered */
-	unsigned starve;	   /* a receive finds the ring empty and waits for a later turn */
-	unsigned accept_error;	   /* an accept ends with -EMFILE or -ECONNABORTED */
-	unsigned window_bytes_max; /* bytes in flight per direction; 0: 64 KiB. Small: sends stall */
+	unsigned reset;	       /* the connection is reset, at a send or a receive */
+	unsigned refuse;       /* a connect is refused */
+	unsigned unreachable;  /* a connect is never answered */
+	unsigned starve;       /* a receive finds the ring empty and waits for a later turn */
+	unsigned accept_error; /* an accept ends with -EMFILE or -ECONNABORTED */
+	unsigned
+		window_bytes_max; /* bytes in flight per direction; 0: 64 KiB. Small: sends stall */
 };
 
 struct sim *sim_open(uint64_t seed, const struct sim_faults *faults);
@@ -36,7 +37,8 @@ void sim_close(struct sim *sim);
 /* Opens an io in this world. `bufs` is the io's own. */
 struct io *sim_io_open(struct sim *sim, struct bufs *bufs);
 
-/* A listening socket at an address; accepts may be started on it. Connects to nobody are refused. */
+/* A listening socket at an address; accepts may be started on it. Connects to nobody are refused.
+ */
 struct sock *sim_listen(struct io *io, const struct addr *at);
 
 /* The deadline of its last wait: time has to stop there for it, though nothing happens to it. */
@@ -52,8 +54,9 @@ void sim_crash(struct io *io);
 void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
 
 /*
- * Moves the clock to the next thing that happens (a delivery, or `deadline_ns`, whichever is first).
- * False when nothing is on its way and the deadline is UINT64_MAX: the world has come to rest.
+ * Moves the clock to the next thing that happens (a delivery, or `deadline_ns`, whichever is
+ * first). False when nothing is on its way and the deadline is UINT64_MAX: the world has come to
+ * rest.
  */
 bool sim_advance(struct sim *sim, uint64_t deadline_ns);
 

@@ -29,8 +29,8 @@ struct sim_io {
 	struct sim *sim; /* borrowed */
 	struct list in_sim, socks, due, ended;
 	uint64_t until_ns; /* of the last wait */
-	unsigned name;	/* in the trace, and in addresses */
-	uint16_t ports; /* given to connects so far */
+	unsigned name;	   /* in the trace, and in addresses */
+	uint16_t ports;	   /* given to connects so far */
 	bool woken, stalled, crashed;
 };
 

@@ -187,8 +187,7 @@ static bool set_fixed_iv(struct cipher *c, const OSSL_PARAM *p)
 	return true;
 }
 
-/* Comes with the length of the record; what is authenticated is that of its text: RFC 5246, 6.2.3.3
- */
+/* Comes with the length of the record; authenticated is that of its text: RFC 5246, 6.2.3.3. */
 static bool set_aad_1_2(struct cipher *c, const OSSL_PARAM *p)
 {
 	size_t around = EXPLICIT_IV_BYTES + (c->seals ? 0 : TAG_BYTES);
@@ -205,30 +204,42 @@ static bool set_aad_1_2(struct cipher *c, const OSSL_PARAM *p)
 	return c->is_1_2 = true;
 }
 
+static bool set_tag(struct cipher *c, const OSSL_PARAM *p)
+{
+	if (p->data_size != TAG_BYTES || (p->data && c->seals))
+		return false;
+	if (p->data)
+		memcpy(c->tag, p->data, TAG_BYTES);
+	return true;
+}
+
+static bool is_size(const OSSL_PARAM *p, size_t expected)
+{
+	size_t n;
+	return OSSL_PARAM_get_size_t(p, &n) && n == expected;
+}
+
+static bool set_one(struct cipher *c, const OSSL_PARAM *p)
+{
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAG))
+		return set_tag(c, p);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD))
+		return set_aad_1_2(c, p);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN))
+		return is_size(p, IV_BYTES);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN))
+		return is_size(p, c->size->key_bytes);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED))
+		return set_fixed_iv(c, p);
+	return true;
+}
+
 static int set_params(void *cipher, const OSSL_PARAM params[])
 {
-	struct cipher *c = cipher;
-	const OSSL_PARAM *p;
-	size_t n;
-	if (!params)
-		return 1;
-	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TAG))) {
-		if (p->data_size != TAG_BYTES || (p->data && c->seals))
+	for (const OSSL_PARAM *p = params; p && p->key; p++)
+		if (!set_one(cipher, p))
 			return 0;
-		if (p->data)
-			memcpy(c->tag, p->data, TAG_BYTES);
-	}
-	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_IVLEN)) &&
-	    (!OSSL_PARAM_get_size_t(p, &n) || n != IV_BYTES))
-		return 0;
-	if ((p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_KEYLEN)) &&
-	    (!OSSL_PARAM_get_size_t(p, &n) || n != c->size->key_bytes))
-		return 0;
-	p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED);
-	if (p && !set_fixed_iv(c, p))
-		return 0;
-	p = OSSL_PARAM_locate_const(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD);
-	return !p || set_aad_1_2(c, p);
+	return 1;
 }
 
 static const OSSL_PARAM *settable(void *cipher, void *provider)
@@ -245,22 +256,27 @@ static const OSSL_PARAM *settable(void *cipher, void *provider)
 	return known;
 }
 
-static bool tell_size(OSSL_PARAM params[], const char *name, size_t n)
+/* Asked for with each record, one at a time: a search for each of what is known would show. */
+static bool tell_one(const struct cipher *c, OSSL_PARAM *p)
 {
-	OSSL_PARAM *p = OSSL_PARAM_locate(params, name);
-	return !p || OSSL_PARAM_set_size_t(p, n);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN))
+		return OSSL_PARAM_set_size_t(p, IV_BYTES);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAG))
+		return c->seals && OSSL_PARAM_set_octet_string(p, c->tag, TAG_BYTES);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN))
+		return OSSL_PARAM_set_size_t(p, c->size->key_bytes);
+	if (!strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAGLEN) ||
+	    !strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD))
+		return OSSL_PARAM_set_size_t(p, TAG_BYTES);
+	return true;
 }
 
 static int tell_of_session(void *cipher, OSSL_PARAM params[])
 {
-	struct cipher *c = cipher;
-	OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_AEAD_TAG);
-	if (p && (!c->seals || !OSSL_PARAM_set_octet_string(p, c->tag, TAG_BYTES)))
-		return 0;
-	return tell_size(params, OSSL_CIPHER_PARAM_IVLEN, IV_BYTES) &&
-	       tell_size(params, OSSL_CIPHER_PARAM_KEYLEN, c->size->key_bytes) &&
-	       tell_size(params, OSSL_CIPHER_PARAM_AEAD_TAGLEN, TAG_BYTES) &&
-	       tell_size(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, TAG_BYTES);
+	for (OSSL_PARAM *p = params; p->key; p++)
+		if (!tell_one(cipher, p))
+			return 0;
+	return 1;
 }
 
 static const OSSL_PARAM *told_of_session(void *cipher, void *provider)
@@ -275,6 +291,12 @@ static const OSSL_PARAM *told_of_session(void *cipher, void *provider)
 	};
 	(void)cipher, (void)provider;
 	return known;
+}
+
+static bool tell_size(OSSL_PARAM params[], const char *name, size_t n)
+{
+	OSSL_PARAM *p = OSSL_PARAM_locate(params, name);
+	return !p || OSSL_PARAM_set_size_t(p, n);
 }
 
 static int tell_of_cipher(OSSL_PARAM params[], size_t key_bytes)

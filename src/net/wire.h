@@ -40,7 +40,7 @@ struct wires {
 	struct list queued;	  /* have a handshake to start, in a later turn */
 	struct list ending;	  /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
-	struct slab sends; /* of struct wire_send */
+	struct slab sends;	  /* of struct wire_send */
 };
 
 struct wire_user {
@@ -87,13 +87,13 @@ struct wire_send {
 struct wire {
 	struct wires *wires;
 	const struct wire_user *user;
-	struct sock *sock;	/* owned; NULL while connecting and when gone */
-	struct tls *tls;	/* owned; NULL: in the clear */
+	struct sock *sock;		     /* owned; NULL while connecting and when gone */
+	struct tls *tls;		     /* owned; NULL: in the clear */
 	struct handshake_counts *handshakes; /* borrowed; NULL: they are not counted */
-	struct budget *budget;	/* borrowed; receive blocks are charged to it */
-	struct chain in;	/* clear bytes that have come and are not taken */
-	struct chain out;	/* clear bytes to go, from the end of this turn on */
-	struct wire_send *send; /* owned; NULL: none is under way */
+	struct budget *budget;		     /* borrowed; receive blocks are charged to it */
+	struct chain in;		     /* clear bytes that have come and are not taken */
+	struct chain out;		     /* clear bytes to go, from the end of this turn on */
+	struct wire_send *send;		     /* owned; NULL: none is under way */
 	struct io_op receive;
 	struct list dirty_link; /* in wires->dirty */
 	struct list link;	/* in another list of `wires` */

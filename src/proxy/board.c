@@ -108,7 +108,8 @@ unsigned board_late(const struct board *b, uint64_t epoch, uint64_t *in_flight_b
 		if (atomic_load_explicit(&s->state, memory_order_acquire) != SLOT_TAKEN)
 			continue;
 		uint64_t seen = atomic_load_explicit(&s->acknowledged, memory_order_acquire);
-		*in_flight_before += atomic_load_explicit(&s->in_flight_before, memory_order_relaxed);
+		*in_flight_before +=
+			atomic_load_explicit(&s->in_flight_before, memory_order_relaxed);
 		if (seen >= epoch)
 			continue;
 		*in_flight_before += atomic_load_explicit(&s->in_flight_now, memory_order_relaxed);

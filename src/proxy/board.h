@@ -34,7 +34,8 @@ struct board_slot {
 	_Atomic uint32_t pid, worker;
 	_Atomic uint32_t retired; /* 1: it takes no more connections, and ends behind its last */
 	_Atomic uint64_t acknowledged;
-	/* Requests on their way that were decided under the acknowledged epoch, and under earlier ones. */
+	/* Requests on their way that were decided under the acknowledged epoch, and under earlier
+	 * ones. */
 	_Atomic uint64_t in_flight_now, in_flight_before;
 };
 
@@ -66,7 +67,8 @@ void board_free_slots_of(struct board *b, uint32_t pid);
 /* --- readers --- */
 
 struct board_values board_read(const struct board *b);
-/* A slot for a worker; NULL when all are taken. It counts as having acknowledged what it reads next. */
+/* A slot for a worker; NULL when all are taken. It counts as having acknowledged what it reads
+ * next. */
 struct board_slot *board_take_slot(struct board *b, uint32_t pid, uint32_t worker);
 void board_give_slot(struct board_slot *s);
 /* Reads, and acknowledges what was read. */

@@ -15,9 +15,9 @@ struct live_node {
 	const struct node *node; /* of the adopted plan; NULL: it is no longer in it */
 	const struct cluster *cluster;
 	struct pool pool;
-	uint32_t number; /* of its state */
+	uint32_t number;      /* of its state */
 	unsigned outstanding; /* live_node_take(), live_node_give() */
-	enum node_duty duty; /* of its state, as last looked at */
+	enum node_duty duty;  /* of its state, as last looked at */
 	struct ejection ejection;
 	struct live_nodes *all; /* borrowed */
 };

@@ -7,10 +7,11 @@
  * A request of which no byte was sent may go to another connection or node, whatever it is. One
  * that was sent goes there again only if its class says that it may be repeated, no byte of an
  * answer has come, and the node did not just take too long: it still works on that, and so would
- * the next. All of the body must still be held, and there are CONNECT_ATTEMPTS_MAX attempts at most.
+ * the next. All of the body must still be held, and there are CONNECT_ATTEMPTS_MAX attempts at
+ * most.
  *
- * All of that within a budget: a cluster in trouble must not get twice the work, nor its nodes twice
- * the connections.
+ * All of that within a budget: a cluster in trouble must not get twice the work, nor its nodes
+ * twice the connections.
  *
  * What is held are references to the body's slices, charged to the cluster's budget:
  * RETRY_BODY_BYTES at most, else none of it.

@@ -2,11 +2,11 @@
 #define PROXY_STEER_H
 
 /*
- * What decides the arm of a weighted request before the weights do: a header of a client that may say
- * so, then a key that sticks. Both move no debt of the split.
+ * What decides the arm of a weighted request before the weights do: a header of a client that may
+ * say so, then a key that sticks. Both move no debt of the split.
  *
- * A key's hash is compared with cumulative thresholds, the target's first: when the target grows from
- * 20 to 30 of 100, exactly the keys between go there, and none comes back.
+ * A key's hash is compared with cumulative thresholds, the target's first: when the target grows
+ * from 20 to 30 of 100, exactly the keys between go there, and none comes back.
  */
 
 #include "http/msg.h"

@@ -4,7 +4,8 @@
 #include "base/crc32c.h"
 #include "capture/position.h"
 
-/* What is read is written again as the same; the checksum is made good, or nothing would be read. */
+/* What is read is written again as the same; the checksum is made good, or nothing would be read.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

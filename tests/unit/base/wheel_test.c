@@ -19,8 +19,9 @@ static void on_fired(struct timer *t)
 static void a_timer_fires_once_and_at_its_time(void **state)
 {
 	(void)state;
-	static const uint64_t delays[] = { 1,	 2,    63,    64,     65,      127,	128,   4095,
-					   4096, 4097, 10000, 262143, 262144, 3600000, 16777215 };
+	static const uint64_t delays[] = { 1,	  2,	  63,	  64,	   65,
+					   127,	  128,	  4095,	  4096,	   4097,
+					   10000, 262143, 262144, 3600000, 16777215 };
 	static const uint64_t starts[] = { 0, 1, 63, 64, 4095, 1000003 };
 	for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
 		for (size_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {

@@ -73,8 +73,7 @@ static void a_request_goes_over_two_records(void **state)
 			      SPAN("PUT /books/_doc/7 HTTP/1.1\r\nHost: search.example\r\n"
 				   "Content-Length: 20\r\n\r\n01234"));
 	trafficstream_flush(&t, false);
-	trafficstream_observe(&t, OBSERVE_READ_SEGMENT, AT(1700000000, 2),
-			      SPAN("567890123456789"));
+	trafficstream_observe(&t, OBSERVE_READ_SEGMENT, AT(1700000000, 2), SPAN("567890123456789"));
 	trafficstream_observe(&t, OBSERVE_SEGMENT_END, AT(1700000000, 3), SPAN(""));
 	trafficstream_end_of_message(&t, AT(1700000000, 4), 0, 0);
 	trafficstream_observe(&t, OBSERVE_WRITE, AT(1700000000, 9),

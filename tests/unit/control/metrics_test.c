@@ -30,7 +30,7 @@ static void world_open(struct world *w)
 		w->libraries[i] = tls_library_open();
 	w->plan = plan_compile(&(struct compile){ .config = w->config,
 						  .nodes = &w->nodes,
-			       .listeners = &w->listeners,
+						  .listeners = &w->listeners,
 						  .worker_n = 2,
 						  .libraries = w->libraries },
 			       &w->config->complaints);

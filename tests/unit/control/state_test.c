@@ -22,7 +22,9 @@ static void place_open(struct place *p)
 
 static struct state_values values(uint64_t epoch)
 {
-	return (struct state_values){ epoch, { (uint32_t)epoch % 900, 3 }, 1000 * epoch, epoch % 2 };
+	return (struct state_values){
+		epoch, { (uint32_t)epoch % 900, 3 }, 1000 * epoch, epoch % 2
+	};
 }
 
 /* What a process that starts now would find. */
@@ -229,7 +231,9 @@ static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
 	struct rlimit before, small;
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
-	struct audit_entry e = { "alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true };
+	struct audit_entry e = {
+		"alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true
+	};
 	assert_true(audit_append(&a, &e));
 	char *whole = strdup(kit_read(p.directory, "audit.jsonl"));
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);

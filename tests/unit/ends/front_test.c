@@ -380,7 +380,8 @@ static void an_idle_connection_is_closed_in_silence(void **state)
 static void a_refused_request_is_the_last_one(void **state)
 {
 	struct world *w = *state;
-	say(w, "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+	say(w, "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nGET /b HTTP/1.1\r\nHost: "
+	       "a\r\n\r\n");
 	assert_int_equal(w->requests, 0);
 	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
 	assert_int_equal(count(w, "HTTP/1.1"), 1);
@@ -393,7 +394,8 @@ static void a_draining_listener_closes_behind_the_answer(void **state)
 	h1_fronts_stop(&w->fronts);
 	say(w, "lo");
 	assert_int_equal(count(w, "Connection: close"), 1);
-	/* It may have sent a next request already: it is read until it has finished, for a while. */
+	/* It may have sent a next request already: it is read until it has finished, for a while.
+	 */
 	assert_int_equal(w->gone, 0);
 	pass_ms(w, LINGER_MS + 100);
 	assert_int_equal(w->gone, 1);

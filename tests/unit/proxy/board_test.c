@@ -85,7 +85,8 @@ static void *publish_many(void *unused)
 	(void)unused;
 	for (uint64_t epoch = 1; epoch <= PUBLISHED; epoch++) {
 		uint32_t w = (uint32_t)(epoch % 1000);
-		board_publish(&board, &(struct board_values){ .epoch = epoch, .weights = { w, 999 - w } });
+		board_publish(&board,
+			      &(struct board_values){ .epoch = epoch, .weights = { w, 999 - w } });
 	}
 	return NULL;
 }
