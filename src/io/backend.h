@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "io/io.h"
 
 /* A stream socket for connecting to `to`, with TCP_NODELAY; a descriptor, or -errno. */
@@ -28,6 +29,29 @@ static inline void backend_read_clocks(struct io *io)
 {
 	io->now_ns = clock_monotonic_ns();
 	io->wall_ns = clock_wall_ns();
+}
+
+/*
+ * What has ended since the last wait, sends apart. Amid transfers whose bytes come more slowly than
+ * they are taken, and where there is nothing else, the next wait is worth a moment more: more of
+ * their bytes are there then, and of others.
+ */
+struct turn {
+	unsigned dry; /* large receives that took all there was */
+	bool others;
+};
+
+static inline void turn_received(struct turn *t, const struct io_op *op, bool took_all)
+{
+	if (op->class == BLOCK_LARGE && took_all)
+		t->dry++;
+	else
+		t->others = true;
+}
+
+static inline bool turn_is_amid_transfers(const struct turn *t)
+{
+	return t->dry && !t->others;
 }
 
 /*

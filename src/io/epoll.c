@@ -30,6 +30,7 @@ struct epoll {
 	struct slab socks;
 	struct list ready; /* operations to attempt, or to end, in the next dispatch */
 	struct waker waker;
+	struct turn turn;
 	bool whole_ms; /* there is no epoll_pwait2() */
 };
 
@@ -231,6 +232,7 @@ static void attempt_accept(struct epoll *e, struct io_op *op)
 	op->sock = NULL;
 	if (err == -EAGAIN)
 		err = -ECANCELED;
+	e->turn.others = true;
 	io_op_end(op, err ? err : take_accepted(e, op, fd, &peer));
 }
 
@@ -256,6 +258,7 @@ static void attempt_connect(struct epoll *e, struct io_op *op)
 		close_sock(e, s);
 		op->sock = NULL;
 	}
+	e->turn.others = true;
 	e->io.counts.connects += !err;
 	io_op_end(op, err);
 }
@@ -287,6 +290,7 @@ static void attempt_recv(struct epoll *e, struct io_op *op)
 	int32_t result = op->cancel ? -ECANCELED : receive(e, s, op);
 	if (result == -EAGAIN)
 		return;
+	turn_received(&e->turn, op, result > 0 && !s->readable);
 	s->recv = NULL;
 	io_op_end(op, result);
 }
@@ -396,11 +400,18 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 	struct epoll *e = of(io);
 	struct epoll_event events[EVENTS];
 	io->rested_ns = clock_monotonic_ns();
+	if (turn_is_amid_transfers(&e->turn) && deadline_ns > io->rested_ns) {
+		waker_sleep_ns(&e->waker, TRANSFER_WAIT_US * 1000);
+		deadline_ns = io->rested_ns;
+	}
+	e->turn = (struct turn){ 0 };
 	int n = wait_until(e, events, deadline_ns);
 	must(n >= 0 || errno == EINTR);
 	for (int i = 0; i < n; i++)
-		if (events[i].data.ptr) /* else the waker */
+		if (events[i].data.ptr)
 			note(e, events[i].data.ptr, events[i].events);
+		else /* the waker */
+			e->turn.others = true;
 	io->counts.turns++;
 	waker_rearm(&e->waker);
 	backend_read_clocks(io);

@@ -48,10 +48,8 @@ struct uring {
 	struct list ended;	 /* operations that ended without the kernel */
 	struct waker waker;
 	uint32_t installs; /* descriptors asked for, see uring_shutdown() */
-	/* Since the last wait: */
-	unsigned sends;	    /* that were started, */
-	unsigned dry_recvs; /* large ones that took all there was, */
-	bool others;	    /* and whether anything else has ended */
+	struct turn turn;
+	unsigned sends; /* that it has started */
 };
 
 /* What a completion is about: one of these, or the operation at that address. */
@@ -295,10 +293,7 @@ static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint3
 	if (flags & IORING_CQE_F_BUFFER)
 		op->block = block_ring_exchange(&u->blocks[op->class],
 						flags >> IORING_CQE_BUFFER_SHIFT);
-	if (result > 0 && op->class == BLOCK_LARGE && !(flags & IORING_CQE_F_SOCK_NONEMPTY))
-		u->dry_recvs++;
-	else
-		u->others = true;
+	turn_received(&u->turn, op, result > 0 && !(flags & IORING_CQE_F_SOCK_NONEMPTY));
 	if (result > 0) {
 		u->io.counts.recvs++;
 		u->io.counts.recv_bytes += (uint32_t)result;
@@ -367,11 +362,11 @@ static void finish(struct uring *u, struct io_op *op, int32_t result, uint32_t f
 		finish_send(u, op, result);
 		break;
 	case IO_ACCEPT:
-		u->others = true;
+		u->turn.others = true;
 		finish_accept(u, op, result);
 		break;
 	case IO_CONNECT:
-		u->others = true;
+		u->turn.others = true;
 		finish_connect(u, op, result);
 		break;
 	case IO_NONE:
@@ -388,7 +383,7 @@ static void watch_waker(struct uring *u)
 
 static void finish_own(struct uring *u, uint64_t about, int32_t result, uint32_t flags)
 {
-	u->others = true;
+	u->turn.others = true;
 	if (about == INSTALLED)
 		finish_shutdown(u, result);
 	else if (about == WOKEN && !(flags & IORING_CQE_F_MORE))
@@ -439,16 +434,12 @@ static int sleep_for(struct uring *u, unsigned events, uint64_t ns)
 						ns == UINT64_MAX ? NULL : &t, NULL);
 }
 
-/*
- * Amid transfers whose bytes come more slowly than they are taken, and where there is nothing else,
- * a receive is worth a moment's wait: more of its bytes are there then, and of others. Most sends
- * end as they are started.
- */
+/* Most sends end as they are started. */
 static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
 {
 	uint64_t ns = deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - now_ns;
 	uint64_t moment_ns = TRANSFER_WAIT_US * 1000ull;
-	if (!u->dry_recvs || u->others)
+	if (!turn_is_amid_transfers(&u->turn))
 		return sleep_for(u, 1, ns);
 	return sleep_for(u, u->sends + TRANSFER_EVENTS, ns < moment_ns ? ns : moment_ns);
 }
@@ -466,8 +457,8 @@ static void uring_wait(struct io *io, uint64_t deadline_ns)
 		io->counts.waits++;
 		r = sleep_until(u, deadline_ns, io->rested_ns);
 	}
-	u->sends = u->dry_recvs = 0;
-	u->others = false;
+	u->turn = (struct turn){ 0 };
+	u->sends = 0;
 	/* What was not taken for want of memory or for a signal is taken at the next turn. */
 	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY);
 	io->counts.turns++;
