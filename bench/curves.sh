@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # What must not make a request dearer: CPU per request (W2: TLS, 1 KiB) of Crossfade with much of
 # something beside Crossfade without it, interleaved, least and median of the rounds.
-#   bench/curves.sh [-r ROUNDS] [-d SECONDS]
+#   bench/curves.sh [-r ROUNDS] [-d SECONDS] [-v "VARIANT .."]
 # Needs what bench/run.sh needs, crossfade on the PATH.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-rounds=5 secs=2
-while getopts r:d: o; do case $o in r) rounds=$OPTARG ;; d) secs=$OPTARG ;; *) exit 2 ;; esac; done
+rounds=5 secs=2 variants="plain idle nodes-1000 certificates-200 workers-2 reload-10ms captured captured-rules-1000"
+while getopts r:d:v: o; do case $o in r) rounds=$OPTARG ;; d) secs=$OPTARG ;; v) variants=$OPTARG ;; *) exit 2 ;; esac; done
 ulimit -n 100000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-T=$(mktemp -d) subject='' backend='' reloads=''
-finish() { for p in $reloads $subject $backend; do kill "$p" 2>/dev/null || true; done; wait; rm -rf "$T"; }
+T=$(mktemp -d) subject='' backend='' reloads='' HELD_PID=''
+finish() { for p in $reloads $HELD_PID $subject $backend; do kill "$p" 2>/dev/null || true; done; wait; rm -rf "$T"; }
 trap finish EXIT
 trap 'exit 130' INT TERM
-for t in backend cputree; do gcc -O2 -o "$T/$t" "$here/tools/$t.c" -lssl -lcrypto; done
+for t in backend cputree tlsconn; do gcc -O2 -o "$T/$t" "$here/tools/$t.c" -lssl -lcrypto; done
 certificate() { # NAME
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.key" -out "$T/$1.crt" \
 		-days 30 -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null
@@ -60,6 +60,20 @@ load() { taskset -c 1 env OPENSSL_CONF="$here/conf/openssl-client.cnf" wrk -t1 -
 cpu() { "$T/cputree" "$subject" | awk '{ print $1 }'; }
 resident() { "$T/cputree" "$subject" | awk '{ print int($4 / 1024) }'; }
 
+# 20,000 connections, or as many as one process here may have open beside the busy ones.
+hold_idle() {
+	local most=$(($(ulimit -n) - 500))
+	coproc HELD { taskset -c 1 env OPENSSL_CONF="$here/conf/openssl-client.cnf" "$T/tlsconn" idle "$PORT" $((most < 20000 ? most : 20000)); }
+	read -r -u "${HELD[0]}" held
+}
+let_go() { # all of them have to answer once more
+	local out=${HELD[0]} pid=$HELD_PID alive
+	echo >&"${HELD[1]}"
+	read -r -u "$out" alive
+	echo "idle: $held; then $alive; resident $(resident) MiB" >&2
+	wait "$pid"
+}
+
 reload_always() { while sleep 0.01; do kill -HUP "$subject"; done; }
 
 cell() { # VARIANT: a line "VARIANT us"
@@ -72,7 +86,9 @@ cell() { # VARIANT: a line "VARIANT us"
 	load 1 >/dev/null
 	local before; before=$(resident)
 	[[ $1 != reload-10ms ]] || { reload_always & reloads=$!; }
+	[[ $1 != idle ]] || hold_idle
 	a=$(cpu); n=$(load "$secs"); a=$(($(cpu) - a))
+	[[ $1 != idle ]] || let_go
 	if [[ $reloads ]]; then
 		kill "$reloads"; wait "$reloads" 2>/dev/null || true; reloads=
 		sleep 7 # the memory of plans that went is given back within five seconds
@@ -82,7 +98,6 @@ cell() { # VARIANT: a line "VARIANT us"
 	kill $subject; wait $subject 2>/dev/null || true; subject=
 }
 
-variants="plain nodes-1000 certificates-200 workers-2 reload-10ms captured captured-rules-1000"
 for r in $(seq "$rounds"); do for v in $variants; do cell "$v"; done; done | tee "$T/cells" >&2
 for v in $variants; do
 	awk -v v="$v" '$1 == v { print $2 }' "$T/cells" | sort -n | awk -v v="$v" '{ x[NR] = $1 } END { printf "%-22s least %6.2f us  median %6.2f us\n", v, x[1], x[int((NR + 1) / 2)] }'
