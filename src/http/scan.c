@@ -1,15 +1,16 @@
 #include "http/scan.h"
 
-#define TOKEN (SCAN_TOKEN | SCAN_TARGET | SCAN_VALUE)
+#define QUOTE (SCAN_TARGET | SCAN_VALUE)
+#define VISIBLE (QUOTE | SCAN_PLAIN)
+#define TOKEN (SCAN_TOKEN | VISIBLE)
 #define HOST (SCAN_HOST | TOKEN)
-#define VISIBLE (SCAN_TARGET | SCAN_VALUE)
 
 const uint8_t scan_classes[256] = {
 	['\t'] = SCAN_VALUE,
-	[' '] = SCAN_VALUE,
+	[' '] = SCAN_VALUE | SCAN_PLAIN,
 	['!'] = HOST,
-	['"'] = VISIBLE,
-	['#'] = SCAN_TOKEN | SCAN_VALUE,
+	['"'] = QUOTE,
+	['#'] = SCAN_TOKEN | SCAN_VALUE | SCAN_PLAIN,
 	['$'] = HOST,
 	['%'] = TOKEN,
 	['&'] = HOST,
@@ -32,7 +33,7 @@ const uint8_t scan_classes[256] = {
 	['@'] = VISIBLE,
 	['A' ... 'Z'] = HOST,
 	['['] = VISIBLE,
-	['\\'] = VISIBLE,
+	['\\'] = QUOTE,
 	[']'] = VISIBLE,
 	['^'] = TOKEN,
 	['_'] = HOST,

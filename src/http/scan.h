@@ -21,6 +21,7 @@ enum scan_class {
 	SCAN_TARGET = 2, /* 0x21 to 0x7e without '#' */
 	SCAN_VALUE = 4,	 /* HTAB, SP, VCHAR and obs-text: RFC 9110, 5.5 */
 	SCAN_HOST = 8,	 /* unreserved and sub-delims: RFC 3986, 2.2 and 2.3 */
+	SCAN_PLAIN = 16, /* 0x20 to 0x7e without '"' and '\\': needs no escape in a quoted string */
 };
 
 /* The classes that each byte belongs to. */
@@ -69,6 +70,14 @@ static inline __m128i scan_value_ends(__m128i v)
 	return _mm_or_si128(_mm_andnot_si128(tab, control), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
 }
 
+static inline __m128i scan_plain_ends(__m128i v)
+{
+	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+	__m128i quote = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+				     _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	return _mm_or_si128(_mm_or_si128(low, quote), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+}
+
 static inline __attribute__((always_inline)) size_t scan_copy(char *to, const char *from, size_t n,
 							      __m128i (*ends)(__m128i))
 {
@@ -108,6 +117,7 @@ static inline __attribute__((always_inline)) size_t scan_copy(char *to, const ch
 SCAN(token, SCAN_TOKEN)
 SCAN(target, SCAN_TARGET)
 SCAN(value, SCAN_VALUE)
+SCAN(plain, SCAN_PLAIN)
 #undef SCAN
 
 #endif

@@ -1,7 +1,6 @@
 #include "io/addr.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fmt.h"
@@ -38,12 +37,20 @@ void addr_text(const struct addr *a, char text[ADDR_TEXT_BYTES])
 {
 	char host[ADDR_TEXT_BYTES];
 	addr_host_text(a, host);
-	if (a->any.sa_family != AF_INET && a->any.sa_family != AF_INET6)
-		snprintf(text, ADDR_TEXT_BYTES, "-");
-	else if (strchr(host, ':'))
-		snprintf(text, ADDR_TEXT_BYTES, "[%.45s]:%u", host, addr_port(a));
-	else
-		snprintf(text, ADDR_TEXT_BYTES, "%.45s:%u", host, addr_port(a));
+	bool has_port = a->any.sa_family == AF_INET || a->any.sa_family == AF_INET6;
+	bool is_bracketed = strchr(host, ':');
+	size_t n = strlen(host);
+	if (is_bracketed)
+		*text++ = '[';
+	memcpy(text, host, n);
+	text += n;
+	if (is_bracketed)
+		*text++ = ']';
+	if (has_port) {
+		*text++ = ':';
+		text += fmt_decimal(text, addr_port(a));
+	}
+	*text = 0;
 }
 
 bool addr_parse(struct span host, uint16_t port, struct addr *a)

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/fmt.h"
 #include "proxy/exchange.h"
 
 enum shape { NUMBER, WORD, TEXT };
@@ -24,11 +25,6 @@ static void put_raw(struct line *l, const char *from, size_t n)
 	n = n < room ? n : room;
 	memcpy(l->at, from, n);
 	l->at += n;
-}
-
-static bool is_plain(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
 /* False when there is no room: an escape is put whole or not at all. */
@@ -52,10 +48,9 @@ static bool put_escape(struct line *l, unsigned char byte)
 static void put(struct line *l, struct span s)
 {
 	while (s.n && l->at < l->end) {
-		size_t plain = 0;
-		while (plain < s.n && is_plain((unsigned char)s.at[plain]))
-			plain++;
-		put_raw(l, s.at, plain);
+		size_t room = (size_t)(l->end - l->at);
+		size_t plain = scan_plain(l->at, s.at, s.n < room ? s.n : room);
+		l->at += plain;
 		if (plain == s.n || !put_escape(l, (unsigned char)s.at[plain]))
 			return;
 		s = (struct span){ s.at + plain + 1, s.n - plain - 1 };
@@ -69,12 +64,8 @@ static void put_text(struct line *l, const char *text)
 
 static void put_number(struct line *l, uint64_t n)
 {
-	char digits[20];
-	size_t first = sizeof digits;
-	do
-		digits[--first] = (char)('0' + n % 10);
-	while (n /= 10);
-	put_raw(l, digits + first, sizeof digits - first);
+	char digits[FMT_DECIMAL_BYTES];
+	put_raw(l, digits, fmt_decimal(digits, n));
 }
 
 static void put_digits(struct line *l, uint64_t n, unsigned width)
@@ -441,9 +432,11 @@ static void put_connection(struct line *l)
 {
 	struct chance mixed = { l->access->seed ^ l->ex->notes->connection };
 	uint64_t id = chance_next(&mixed);
+	char digits[FMT_HEX_BYTES];
+	size_t n = fmt_hex(digits, id);
 	put_text(l, "TID_");
-	for (int shift = 60; shift >= 0; shift -= 4)
-		put_raw(l, &"0123456789abcdef"[id >> shift & 15], 1);
+	put_raw(l, "0000000000000000", FMT_HEX_BYTES - n);
+	put_raw(l, digits, n);
 }
 
 static bool has_other_host(const struct exchange *ex)

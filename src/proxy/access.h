@@ -14,6 +14,7 @@
 
 #include "base/ring.h"
 #include "ends/front.h"
+#include "http/scan.h"
 #include "io/waker.h"
 #include "proxy/counters.h"
 #include "proxy/plan.h"
@@ -44,7 +45,7 @@ void access_note_answer(struct access_notes *n, const struct msg *head);
 
 /* Room that every line fits in, with its end of line: the sum of access.def. */
 enum {
-	ACCESS_LINE_BYTES = 8
+	ACCESS_LINE_BYTES = 8 + SCAN_SLACK
 #define FIELD(shape, name, most, put) +(most) + (int)sizeof(#name) + 8
 #define JSON(shape, name, most, put) +(most) + (int)sizeof(#name) + 8
 #include "proxy/access.def"

@@ -159,6 +159,7 @@ static void scans_stop_where_their_class_ends(void **state)
 		{ scan_token, SCAN_TOKEN },
 		{ scan_target, SCAN_TARGET },
 		{ scan_value, SCAN_VALUE },
+		{ scan_plain, SCAN_PLAIN },
 	};
 	for (size_t s = 0; s < ARRAY_N(scans); s++) {
 		for (unsigned c = 0; c < 256; c++) {
