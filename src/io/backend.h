@@ -37,14 +37,14 @@ static inline void backend_read_clocks(struct io *io)
  * their bytes are there then, and of others.
  */
 struct turn {
-	unsigned dry; /* large receives that took all there was */
+	bool dry; /* a large receive that took all there was */
 	bool others;
 };
 
 static inline void turn_received(struct turn *t, const struct io_op *op, bool took_all)
 {
 	if (op->class == BLOCK_LARGE && took_all)
-		t->dry++;
+		t->dry = true;
 	else
 		t->others = true;
 }

@@ -36,12 +36,11 @@ struct io_op {
 	void (*done)(struct io_op *op);
 	/* What came of it: 0 or bytes, or -errno. -ECANCELED after io_cancel() took effect. */
 	int32_t result;
-	uint8_t verb;  /* IO_NONE while it is idle */
-	uint8_t class; /* recv: enum block_class asked for */
-	bool cancel;   /* asked for, backend's own */
-	bool moved;    /* send: some bytes have gone; by the backend */
-	struct sock
-		*sock; /* accept, connect: the new one, owned by the op's owner from done() on */
+	uint8_t verb;	   /* IO_NONE while it is idle */
+	uint8_t class;	   /* recv: enum block_class asked for */
+	bool cancel;	   /* asked for, backend's own */
+	bool moved;	   /* send: some bytes have gone; by the backend */
+	struct sock *sock; /* accept, connect: the new one, the op's owner's from done() on */
 	union {
 		struct block *block; /* recv: the bytes at block->data; moved out by done() */
 		const struct iovec *vectors; /* send: borrowed until done() */
