@@ -136,6 +136,15 @@ int capture_failed(const struct reader *r)
 	return EXIT_NO;
 }
 
+void capture_tell_holes(const struct reader *r)
+{
+	if (reader_holes(r))
+		fprintf(stderr,
+			"crossfade capture: %llu times something could not be read: `crossfade "
+			"capture verify` says what is missing\n",
+			(unsigned long long)reader_holes(r));
+}
+
 bool capture_takes_no_more(const struct command *c, int argc, char **argv,
 			   struct capture_options *o, bool *json, int *code)
 {

@@ -24,6 +24,8 @@ struct reader *capture_open(const struct command *c, const struct capture_option
 char *capture_directory(const struct command *c, const struct capture_options *o, int *code);
 /* Complains of what reader_next() has found; returns EXIT_NO. */
 int capture_failed(const struct reader *r);
+/* Says that something could not be read, where holes were passed over. */
+void capture_tell_holes(const struct reader *r);
 /* Options alone: where the log is, and `-o`. False after a complaint, or help: *code is to be
  * returned. */
 bool capture_takes_no_more(const struct command *c, int argc, char **argv,

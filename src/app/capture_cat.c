@@ -184,6 +184,7 @@ int capture_cat(const struct command *c, int argc, char **argv)
 		       : command_misused(
 				 c, "--from-sequence %s is none: 3456, or 12:3456 of series 12",
 				 sequence);
+	capture_tell_holes(r);
 	reader_close(r);
 	return code;
 }

@@ -358,6 +358,7 @@ static int export_in(const char *directory, const struct task *task)
 		return EXIT_NO;
 	}
 	int code = export(r, task);
+	capture_tell_holes(r);
 	reader_close(r);
 	return code;
 }

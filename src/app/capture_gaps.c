@@ -148,6 +148,7 @@ static int list(struct reader *r, bool json)
 	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
 		if (v == READER_FRAME && reading.frame.type == FRAME_GAP && read_gap(&s, &reading))
 			(json ? print_json : print)(&s);
+	capture_tell_holes(r);
 	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
 }
 

@@ -97,6 +97,7 @@ static int list(struct reader *r, bool json)
 			note(row_of(rows, reading.segment, json), r, &reading);
 	for (int i = 0; i < ROWS; i++)
 		end_row(&rows[i], json);
+	capture_tell_holes(r);
 	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
 }
 

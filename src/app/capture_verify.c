@@ -25,6 +25,15 @@ static void say_hole(const struct reader *r, const struct reading *h)
 			reader_file(r));
 		return;
 	}
+	if (h->lost_head) {
+		fprintf(stderr,
+			"%s: its head is damaged, or of another version: none of its %llu bytes "
+			"can "
+			"be read; %llu to %llu are missing at least\n",
+			reader_file(r), (unsigned long long)h->hole_bytes,
+			(unsigned long long)h->missing_first, (unsigned long long)h->missing_last);
+		return;
+	}
 	if (h->place)
 		fprintf(stderr, "%s: the block at %llu of the file is damaged:\n", reader_file(r),
 			(unsigned long long)h->place);
@@ -38,8 +47,9 @@ static void note_hole(struct verdict *v, const struct reader *r, const struct re
 	say_hole(r, h);
 	v->holes++;
 	v->missing += h->missing_last - h->missing_first + 1;
-	/* All of it had been durable when it was packed. */
-	if (h->packed) {
+	/* All of it had been durable when it was packed; and a head is, before what follows it
+	 * counts. */
+	if (h->packed || h->lost_head) {
 		v->damages++;
 		return;
 	}

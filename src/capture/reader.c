@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -46,6 +47,7 @@ struct reader {
 	const struct position *position; /* borrowed; NULL: nobody follows */
 	uint64_t seek_bytes;		 /* were read to find where to begin */
 	uint64_t wall_ns;		 /* of the last frame that was read */
+	uint64_t holes;			 /* were told */
 };
 
 /* --- what there is --- */
@@ -136,6 +138,35 @@ static bool is_passed(const struct reader *r, const struct series *s)
 	return next && next <= s->from;
 }
 
+/* Bytes that nobody writes, without a head: how many, and 0 for mere room. */
+static uint64_t bytes_without_head(const struct reader *r)
+{
+	struct stat file;
+	int fd = openat(r->directory, r->file, O_RDONLY | O_CLOEXEC);
+	bool has_bytes = fd >= 0 && !segment_is_room(fd) && !fstat(fd, &file);
+	if (fd >= 0)
+		close(fd);
+	return has_bytes ? (uint64_t)file.st_size : 0;
+}
+
+/* Whose frames cannot be told from room: at least one is missing. */
+static enum reader_verdict tell_lost_head(const struct reader *r, struct series *s, uint64_t bytes)
+{
+	struct reading *to = &s->next;
+	uint64_t next = next_begins(r, s), first = s->expected ? s->expected : 1;
+	s->segment.head =
+		(struct segment_head){ .generation = s->generation, .index = s->indexes[s->at] };
+	*to = (struct reading){ .segment = &s->segment.head,
+				.hole_bytes = bytes,
+				.missing_first = first,
+				.missing_last = next > first ? next - 1 : first,
+				.lost_head = true,
+				.frame.mono_ns = s->last_mono_ns };
+	s->expected = to->missing_last + 1;
+	s->at++;
+	return READER_HOLE;
+}
+
 static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 {
 	for (; s->at < s->n; s->at++) {
@@ -161,6 +192,9 @@ static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 		s->live = v == SEGMENT_END && written;
 		if (s->live)
 			return READER_END;
+		uint64_t bytes = v == SEGMENT_END ? bytes_without_head(r) : 0;
+		if (bytes)
+			return tell_lost_head(r, s, bytes);
 		/* It was begun and never was durable, or retention has taken it. */
 	}
 	s->live = false;
@@ -261,7 +295,7 @@ static enum reader_verdict read_segment(struct reader *r, struct series *s)
 {
 	struct reading *to = &s->next;
 	to->hole_bytes = to->hole_at = to->place = 0;
-	to->lost_table = false;
+	to->lost_table = to->lost_head = false;
 	if (!s->table_told && segment_lost_table(&s->segment))
 		return tell_lost_table(s);
 	s->live = must_wait(r, s);
@@ -402,6 +436,7 @@ enum reader_verdict reader_next(struct reader *r, struct reading *to)
 	s->peeked = false;
 	r->wall_ns = s->next.frame.wall_ns;
 	*to = s->next;
+	r->holes += s->hole;
 	return s->hole ? READER_HOLE : READER_FRAME;
 }
 
@@ -512,6 +547,11 @@ bool reader_is_over(const struct reader *r, uint64_t generation)
 		if (r->list[i].generation == generation)
 			return r->list[i].over;
 	return true;
+}
+
+uint64_t reader_holes(const struct reader *r)
+{
+	return r->holes;
 }
 
 const char *reader_file(const struct reader *r)

@@ -35,6 +35,8 @@ struct reading {
 	bool packed; /* `segment` is: its file takes */
 	uint64_t file_bytes;
 	bool lost_table; /* of a packed one; no frame is missing for that */
+	bool lost_head;	 /* of the file: none of it can be read; `missing_last` may be less than all
+			  */
 	bool between; /* it is at a segment's end, and the series goes on: all of it was durable */
 };
 
@@ -73,6 +75,9 @@ uint64_t reader_behind(const struct reader *r);
 void reader_acknowledge(const struct reader *r, uint64_t generation, uint64_t sequence);
 /* All of it was read, and its writer is gone. After READER_END only. */
 bool reader_is_over(const struct reader *r, uint64_t generation);
+
+/* How many holes were told. */
+uint64_t reader_holes(const struct reader *r);
 
 /* The file that was read last. */
 const char *reader_file(const struct reader *r);

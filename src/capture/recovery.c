@@ -152,21 +152,6 @@ static enum segment_verdict find_end(struct walk *w, uint64_t *end)
 	return v;
 }
 
-/* False: errno, or something stands behind the place of its head. */
-static bool is_empty(int fd)
-{
-	char bytes[65536];
-	off_t at = sizeof(struct segment_head);
-	for (ssize_t n; (n = pread(fd, bytes, sizeof bytes, at)) != 0; at += n) {
-		if (n < 0)
-			return false;
-		for (ssize_t i = 0; i < n; i++)
-			if (bytes[i])
-				return false;
-	}
-	return true;
-}
-
 /* Its head is none. It was begun and never was more than room, or it is damaged, and is kept. */
 static bool mend_head(int directory, const char *name, struct recovery *to)
 {
@@ -175,7 +160,7 @@ static bool mend_head(int directory, const char *name, struct recovery *to)
 	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &file))
 		return false;
-	bool empty = is_empty(fd);
+	bool empty = segment_is_room(fd);
 	d.gap.first_wall_ns = d.gap.last_wall_ns = written_ns(fd);
 	close(fd);
 	if (empty) {

@@ -237,6 +237,20 @@ bool segment_is_written(int directory, const char *name)
 	return written;
 }
 
+bool segment_is_room(int fd)
+{
+	char bytes[65536];
+	uint64_t at = sizeof(struct segment_head);
+	for (ssize_t n; (n = read_at(fd, bytes, sizeof bytes, at)) != 0; at += (uint64_t)n) {
+		if (n < 0)
+			return false;
+		for (ssize_t i = 0; i < n; i++)
+			if (bytes[i])
+				return false;
+	}
+	return true;
+}
+
 static enum segment_verdict read_head(int fd, struct segment_head *h, bool *packed)
 {
 	ssize_t got = read_at(fd, h, sizeof *h, 0);

@@ -82,5 +82,7 @@ bool segment_last(struct segment *s, struct frame *seal);
  * yet. */
 bool segment_is_live(const struct segment *s);
 bool segment_is_written(int directory, const char *name);
+/* Nothing stands in it behind the place of its head. False also with errno. */
+bool segment_is_room(int fd);
 
 #endif

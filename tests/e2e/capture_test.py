@@ -144,6 +144,24 @@ def test_a_flipped_bit_is_found(captured):
     assert done.returncode == 1 and "DAMAGED" in done.stdout and "are missing" in done.stderr
 
 
+def test_a_damaged_head_takes_no_segment_away_unnoticed(captured):
+    requests.put(f"{captured.source}/books/_doc/1", data=b"{}", timeout=10)
+    captured.stop()
+    segment = next(captured.log_directory.glob("*.capture"))
+    bytes_ = bytearray(segment.read_bytes())
+    bytes_[60] ^= 1
+    segment.write_bytes(bytes_)
+    done = capture(captured, "verify", check=False)
+    assert done.returncode == 1 and "DAMAGED" in done.stdout
+    assert f"{segment.name}: its head is damaged" in done.stderr and f"its {len(bytes_)} bytes" in done.stderr
+    for command in (["ls"], ["cat"], ["gaps"], ["export", "--format", "har"]):
+        assert "`crossfade capture verify`" in capture(captured, *command).stderr, command
+    captured.start()
+    requests.put(f"{captured.source}/books/_doc/2", data=b"{}", timeout=10)
+    assert [e["path"] for e in recorded(captured, 1)] == ["/books/_doc/2"]
+    assert segment.read_bytes() == bytes_
+
+
 def test_a_reload_turns_capture_neither_on_nor_off(captured):
     said = captured.reload(lambda text: re.sub(r"capture: .*", "", text))
     assert not said["ok"] and "capture: a reload cannot change this" in said["message"]

@@ -78,6 +78,60 @@ static void a_segment_that_is_being_begun_is_waited_for(void **state)
 	reader_close(r);
 }
 
+static void lose_head(const struct world *w, uint64_t index)
+{
+	char name[SERIES_NAME_BYTES];
+	series_name(name, 1, index);
+	int fd = openat(w->fd, name, O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, offsetof(struct segment_head, generation)), 1);
+	close(fd);
+}
+
+static void assert_lost_head(const struct reader *r, const struct reading *hole, uint64_t index,
+			     uint64_t first, uint64_t last)
+{
+	char name[SERIES_NAME_BYTES];
+	series_name(name, 1, index);
+	assert_true(hole->lost_head);
+	assert_string_equal(reader_file(r), name);
+	assert_int_equal(hole->missing_first, first);
+	assert_int_equal(hole->missing_last, last);
+	assert_true(hole->hole_bytes > sizeof(struct segment_head));
+}
+
+/* What is behind a damaged head is not taken for room that was never written. */
+static void a_segment_with_a_damaged_head_is_a_hole(void **state)
+{
+	struct world *w = *state;
+	uint64_t sequence = 1;
+	for (uint64_t i = 1; i <= 5; i++) {
+		struct pen p = begin(w, 1, i, sequence, 10 * i);
+		if (i == 4) { /* killed before it had written any */
+			close(p.fd);
+			continue;
+		}
+		write_bodies(&p, 2, 10 * i);
+		seal_with(&p, i == 5 ? FRAME_LAST : 0);
+		sequence = p.sequence;
+	}
+	for (uint64_t i = 1; i <= 5; i++)
+		if (i != 2)
+			lose_head(w, i);
+	assert_all(w, "HbbsHH.");
+	struct reading reading;
+	struct reader *r = reader_open(w->directory);
+	assert_int_equal(reader_next(r, &reading), READER_HOLE);
+	assert_lost_head(r, &reading, 1, 1, 3);
+	while (reader_next(r, &reading) == READER_FRAME)
+		assert_int_equal(reading.segment->index, 2);
+	assert_lost_head(r, &reading, 3, 7, 7);
+	assert_int_equal(reader_next(r, &reading), READER_HOLE);
+	assert_lost_head(r, &reading, 5, 8, 8);
+	assert_int_equal(reader_next(r, &reading), READER_END);
+	assert_int_equal(reader_holes(r), 3);
+	reader_close(r);
+}
+
 static void series_are_merged_by_time(void **state)
 {
 	struct world *w = *state;
@@ -275,6 +329,7 @@ int main(void)
 		TEST(a_writer_without_a_segment_keeps_its_generation),
 		TEST(segments_are_read_one_after_the_other),
 		TEST(a_segment_that_is_being_begun_is_waited_for),
+		TEST(a_segment_with_a_damaged_head_is_a_hole),
 		TEST(series_are_merged_by_time),
 		TEST(a_wall_clock_that_jumps_neither_reorders_nor_loses),
 		TEST(a_live_segment_is_read_as_it_grows),
