@@ -65,7 +65,8 @@ static void put_text(struct line *l, const char *text)
 static void put_number(struct line *l, uint64_t n)
 {
 	char digits[FMT_DECIMAL_BYTES];
-	put_raw(l, digits, fmt_decimal(digits, n));
+	size_t digit_n = fmt_decimal(digits, n);
+	put_raw(l, digits, digit_n);
 }
 
 static void put_digits(struct line *l, uint64_t n, unsigned width)
