@@ -17,7 +17,13 @@ size_t fmt_decimal(char to[FMT_DECIMAL_BYTES], uint64_t n)
 size_t fmt_hex(char to[FMT_HEX_BYTES], uint64_t n)
 {
 	unsigned digits = n ? (67 - (unsigned)__builtin_clzll(n)) / 4 : 1;
+	fmt_hex_wide(to, n, digits);
+	return digits;
+}
+
+char *fmt_hex_wide(char *to, uint64_t n, unsigned digits)
+{
 	for (unsigned i = digits; i-- > 0; n >>= 4)
 		to[i] = "0123456789abcdef"[n & 15];
-	return digits;
+	return to + digits;
 }

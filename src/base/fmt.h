@@ -13,4 +13,7 @@
 size_t fmt_decimal(char to[FMT_DECIMAL_BYTES], uint64_t n);
 size_t fmt_hex(char to[FMT_HEX_BYTES], uint64_t n);
 
+/* Writes the last `digits` digits of it, with leading zeros; returns where they end. */
+char *fmt_hex_wide(char *to, uint64_t n, unsigned digits);
+
 #endif

@@ -434,10 +434,9 @@ static void put_connection(struct line *l)
 	struct chance mixed = { l->access->seed ^ l->ex->notes->connection };
 	uint64_t id = chance_next(&mixed);
 	char digits[FMT_HEX_BYTES];
-	size_t n = fmt_hex(digits, id);
+	fmt_hex_wide(digits, id, FMT_HEX_BYTES);
 	put_text(l, "TID_");
-	put_raw(l, "0000000000000000", FMT_HEX_BYTES - n);
-	put_raw(l, digits, n);
+	put_raw(l, digits, FMT_HEX_BYTES);
 }
 
 static bool has_other_host(const struct exchange *ex)

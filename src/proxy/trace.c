@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/fmt.h"
 #include "base/limits.h"
 #include "base/span.h"
 
@@ -17,14 +18,6 @@
 #define PARENT_BYTES (3 + ID_DIGITS + 1 + SPAN_DIGITS + 3)
 
 /* --- hex --- */
-
-static char *put_hex(char *at, uint64_t value, unsigned digits)
-{
-	static const char hex[] = "0123456789abcdef";
-	for (unsigned i = digits; i-- > 0;)
-		*at++ = hex[value >> (4 * i) & 15];
-	return at;
-}
 
 /* Capitals are not valid: level 1, 3.2.2. */
 static bool is_hex(const char *at, size_t n)
@@ -52,9 +45,9 @@ static uint64_t nonzero(struct chance *c)
 
 static void make_id(char id[ID_DIGITS], uint64_t wall_ns, struct chance *chance)
 {
-	char *at = put_hex(id, wall_ns / 1000000000u, TIME_DIGITS);
-	at = put_hex(at, nonzero(chance), 16);
-	put_hex(at, chance_next(chance), 8);
+	char *at = fmt_hex_wide(id, wall_ns / 1000000000u, TIME_DIGITS);
+	at = fmt_hex_wide(at, nonzero(chance), 16);
+	fmt_hex_wide(at, chance_next(chance), 8);
 }
 
 /* --- traceparent --- */
@@ -89,7 +82,7 @@ static bool begin_parent(struct msg *m, const char id[ID_DIGITS], struct chance 
 	memcpy(text, "00-", 3);
 	memcpy(text + 3, id, ID_DIGITS);
 	text[35] = '-';
-	put_hex(text + 36, nonzero(chance), SPAN_DIGITS);
+	fmt_hex_wide(text + 36, nonzero(chance), SPAN_DIGITS);
 	memcpy(text + 52, "-01", 3);
 	msg_drop(m, NAME_TRACESTATE);
 	return msg_set(m, NAME_TRACEPARENT, (struct span){ text, sizeof text });

@@ -21,6 +21,12 @@ static void numbers_are_as_printf_has_them(void **state)
 			snprintf(expected, sizeof expected, "%" PRIx64, numbers[k]);
 			assert_int_equal(fmt_hex(to, numbers[k]), strlen(expected));
 			assert_memory_equal(to, expected, strlen(expected));
+			snprintf(expected, sizeof expected, "%016" PRIx64, numbers[k]);
+			assert_ptr_equal(fmt_hex_wide(to, numbers[k], FMT_HEX_BYTES),
+					 to + FMT_HEX_BYTES);
+			assert_memory_equal(to, expected, FMT_HEX_BYTES);
+			assert_ptr_equal(fmt_hex_wide(to, numbers[k], 8), to + 8);
+			assert_memory_equal(to, expected + 8, 8);
 		}
 		decimal *= i < 19 ? 10 : 1;
 		hex *= 2;
