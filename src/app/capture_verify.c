@@ -20,16 +20,15 @@ struct verdict {
 
 static void say_hole(const struct reader *r, const struct reading *h)
 {
-	if (h->lost_table) {
+	if (h->lost == LOST_TABLE) {
 		fprintf(stderr, "%s: the table of its blocks, at the file's end, is damaged\n",
 			reader_file(r));
 		return;
 	}
-	if (h->lost_head) {
+	if (h->lost == LOST_HEAD) {
 		fprintf(stderr,
-			"%s: its head is damaged, or of another version: none of its %llu bytes "
-			"can "
-			"be read; %llu to %llu are missing at least\n",
+			"%s: its head is damaged, or of another version: none of its %llu "
+			"bytes can be read; %llu to %llu are missing at least\n",
 			reader_file(r), (unsigned long long)h->hole_bytes,
 			(unsigned long long)h->missing_first, (unsigned long long)h->missing_last);
 		return;
@@ -47,9 +46,8 @@ static void note_hole(struct verdict *v, const struct reader *r, const struct re
 	say_hole(r, h);
 	v->holes++;
 	v->missing += h->missing_last - h->missing_first + 1;
-	/* All of it had been durable when it was packed; and a head is, before what follows it
-	 * counts. */
-	if (h->packed || h->lost_head) {
+	/* Was durable: all of it when it was packed, and a head when frames stand behind it. */
+	if (h->packed || h->lost == LOST_HEAD) {
 		v->damages++;
 		return;
 	}

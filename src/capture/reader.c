@@ -160,7 +160,7 @@ static enum reader_verdict tell_lost_head(const struct reader *r, struct series 
 				.hole_bytes = bytes,
 				.missing_first = first,
 				.missing_last = next > first ? next - 1 : first,
-				.lost_head = true,
+				.lost = LOST_HEAD,
 				.frame.mono_ns = s->last_mono_ns };
 	s->expected = to->missing_last + 1;
 	s->at++;
@@ -283,7 +283,8 @@ static enum reader_verdict tell_lost_table(struct series *s)
 {
 	struct reading *to = &s->next;
 	to->segment = &s->segment.head;
-	to->packed = to->lost_table = true;
+	to->packed = true;
+	to->lost = LOST_TABLE;
 	to->frame.mono_ns = s->segment.head.mono_ns;
 	to->missing_first = s->segment.head.sequence;
 	to->missing_last = s->segment.head.sequence - 1;
@@ -295,7 +296,7 @@ static enum reader_verdict read_segment(struct reader *r, struct series *s)
 {
 	struct reading *to = &s->next;
 	to->hole_bytes = to->hole_at = to->place = 0;
-	to->lost_table = to->lost_head = false;
+	to->lost = LOST_FRAMES;
 	if (!s->table_told && segment_lost_table(&s->segment))
 		return tell_lost_table(s);
 	s->live = must_wait(r, s);

@@ -23,6 +23,13 @@ enum reader_verdict {
 	READER_ERROR,
 };
 
+/* What of a file a hole is. */
+enum reader_lost {
+	LOST_FRAMES,
+	LOST_TABLE, /* of a packed one: no frame is missing for that */
+	LOST_HEAD,  /* of any: none of it can be read, and more may be missing than is told */
+};
+
 struct reading {
 	const struct segment_head *segment; /* stays until the next call, as `payload` */
 	struct frame frame;
@@ -34,9 +41,7 @@ struct reading {
 	uint64_t missing_first, missing_last;
 	bool packed; /* `segment` is: its file takes */
 	uint64_t file_bytes;
-	bool lost_table; /* of a packed one; no frame is missing for that */
-	bool lost_head;	 /* of the file: none of it can be read; `missing_last` may be less than all
-			  */
+	enum reader_lost lost;
 	bool between; /* it is at a segment's end, and the series goes on: all of it was durable */
 };
 

@@ -400,6 +400,7 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 	struct epoll *e = of(io);
 	struct epoll_event events[EVENTS];
 	io->rested_ns = clock_monotonic_ns();
+	/* What that moment has made ready is taken at once: a wake would not be seen again. */
 	if (turn_is_amid_transfers(&e->turn) && deadline_ns > io->rested_ns) {
 		waker_sleep_ns(&e->waker, TRANSFER_WAIT_US * 1000);
 		deadline_ns = io->rested_ns;

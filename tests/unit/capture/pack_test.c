@@ -66,7 +66,7 @@ static struct read read_all(const struct world *w)
 		assert_int_not_equal(v, READER_ERROR);
 		if (v == READER_HOLE) {
 			all.holes++;
-			all.lost_table |= n.lost_table;
+			all.lost_table |= n.lost == LOST_TABLE;
 			all.missing += n.missing_last + 1 - n.missing_first;
 			all.hole_at = n.hole_at;
 			all.place = n.place;

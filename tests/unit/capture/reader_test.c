@@ -92,7 +92,7 @@ static void assert_lost_head(const struct reader *r, const struct reading *hole,
 {
 	char name[SERIES_NAME_BYTES];
 	series_name(name, 1, index);
-	assert_true(hole->lost_head);
+	assert_int_equal(hole->lost, LOST_HEAD);
 	assert_string_equal(reader_file(r), name);
 	assert_int_equal(hole->missing_first, first);
 	assert_int_equal(hole->missing_last, last);
