@@ -3,13 +3,21 @@
 #include "base/bug.h"
 
 static const struct {
+	enum side side;
 	int status;
 	const char *word, *sentence;
 } rows[ERRS] = {
-#define ERR(name, status, word, sentence) [ERR_##name] = { status, word, sentence },
+#define ERR(name, side, status, word, sentence)                                                    \
+	[ERR_##name] = { SIDE_##side, status, word, sentence },
 #include "base/err.def"
 #undef ERR
 };
+
+enum side err_side(enum err e)
+{
+	must(e < ERRS);
+	return rows[e].side;
+}
 
 int err_status(enum err e)
 {

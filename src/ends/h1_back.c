@@ -463,6 +463,8 @@ static void on_drained(struct wire *w)
 
 static enum err why_broken(const struct h1_back *b, enum err why)
 {
+	if (err_side(why) == SIDE_OURS)
+		return why;
 	switch ((enum h1_back_state)b->state) {
 	case BACK_CONNECTING:
 		return why == ERR_PEER_RESET || why == ERR_PEER_CLOSED ? ERR_BACK_REFUSED : why;

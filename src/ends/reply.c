@@ -50,11 +50,18 @@ void reply_text(struct reply *r, struct stream *to, struct arena *arena, struct 
 	reply_start(r, to, m, &bytes, head_only);
 }
 
+unsigned reply_status(enum err why)
+{
+	int status = err_status(why);
+	if (status)
+		return (unsigned)status;
+	return err_side(why) == SIDE_OURS ? 503 : 500;
+}
+
 void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		 enum err why, bool head_only)
 {
-	unsigned status = (unsigned)err_status(why);
-	must(status >= 400);
+	unsigned status = reply_status(why);
 	char text[512];
 	int n = snprintf(text, sizeof text, "{\"error\":\"%s\",\"status\":%u,\"message\":\"%s\"}\n",
 			 err_word(why), status, err_sentence(why));

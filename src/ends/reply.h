@@ -35,6 +35,12 @@ void reply_stop(struct reply *r);
 bool reply_done(const struct reply *r);
 
 /*
+ * The status of the answer for an error. One that nobody should be answered with has one too: 503
+ * where it is ours, else 500.
+ */
+unsigned reply_status(enum err why);
+
+/*
  * The answer for an error: its status, X-Crossfade-Error and a JSON body
  *   {"error":"WORD","status":N,"message":"SENTENCE"}
  */

@@ -81,14 +81,35 @@ static void break_off(struct wire *w, enum err why)
 		w->user->broken(w, why);
 }
 
-static enum err err_of_errno(int32_t result)
+/*
+ * EPERM also comes when the machine's table of connections is full. Of an address without a route,
+ * or of a family that this machine does not have, another address of the node may do: that is the
+ * node's.
+ */
+static enum err err_of_connect(int32_t result)
 {
 	switch (-result) {
 	case ECONNREFUSED:
 		return ERR_BACK_REFUSED;
+	case ETIMEDOUT:
+		return ERR_CONNECT_TIMEOUT;
 	case EMFILE:
 	case ENFILE:
 		return ERR_OUT_OF_HANDLES;
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+		return ERR_OUT_OF_PORTS;
+	case EAGAIN:
+	case EBUSY:
+	case ENOBUFS:
+	case ENOMEM:
+	case ENOSPC:
+		return ERR_OUT_OF_MEMORY;
+	case ENETDOWN:
+		return ERR_NETWORK_DOWN;
+	case EACCES:
+	case EPERM:
+		return ERR_NOT_PERMITTED;
 	case ECANCELED:
 		return ERR_CANCELED;
 	case ECONNRESET:
@@ -96,6 +117,21 @@ static enum err err_of_errno(int32_t result)
 		return ERR_PEER_RESET;
 	default:
 		return ERR_BACK_UNREACHABLE;
+	}
+}
+
+/* Of a connection that there was: it is gone, whatever the network says of that. */
+static enum err err_of_transfer(int32_t result)
+{
+	switch (-result) {
+	case EBUSY:
+	case ENOBUFS:
+	case ENOMEM:
+		return ERR_OUT_OF_MEMORY;
+	case ECANCELED:
+		return ERR_CANCELED;
+	default:
+		return ERR_PEER_RESET;
 	}
 }
 
@@ -285,7 +321,7 @@ static void received(struct io_op *op)
 		return;
 	}
 	if (op->result < 0) {
-		break_off(w, err_of_errno(op->result));
+		break_off(w, err_of_transfer(op->result));
 		return;
 	}
 	if (op->result == 0 && w->unheard) {
@@ -400,12 +436,12 @@ static void flush(struct wire *w)
  * that is too large for it. Its answer has come before the reset, and is read until there is no
  * more.
  */
-static void not_taken(struct wire *w)
+static void not_taken(struct wire *w, enum err why)
 {
 	if (w->tls)
 		chain_drop(tls_sealed_out(w->tls));
-	if (!w->hears_out || w->state != WIRE_OPEN) {
-		break_off(w, ERR_PEER_RESET);
+	if (!w->hears_out || w->state != WIRE_OPEN || why != ERR_PEER_RESET) {
+		break_off(w, why);
 		return;
 	}
 	w->unheard = true;
@@ -429,7 +465,7 @@ static void transmitted(struct io_op *op)
 		return;
 	}
 	if (result < 0) {
-		not_taken(w);
+		not_taken(w, err_of_transfer(result));
 		return;
 	}
 	wire_touch(w);
@@ -477,7 +513,7 @@ static void connected(struct io_op *op)
 		return;
 	}
 	if (result < 0) {
-		break_off(w, err_of_errno(result));
+		break_off(w, err_of_connect(result));
 		return;
 	}
 	wire_touch(w);

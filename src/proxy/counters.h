@@ -46,6 +46,7 @@ struct counters {
 	struct handshake_counts handshakes[LISTENERS_MAX], back_handshakes[ARMS];
 	struct latency turns; /* from the end of a wait to the beginning of the next */
 	struct latency lag;   /* from when a timer was due until the worker woke for it */
+	counter oddities;     /* what odd() has found */
 	counter fail_open;    /* requests decided while no node of the cluster was healthy */
 	counter access_lines, access_dropped;  /* of the access log */
 	struct node_counters nodes[NODES_MAX]; /* by the number of their state */

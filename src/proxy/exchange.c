@@ -72,7 +72,8 @@ void exchange_answer(struct exchange *ex, enum err why)
 	ex->why = (uint16_t)why;
 	retry_close(&ex->retry);
 	ex->state = EXCHANGE_REPLYING;
-	ex->status = (uint16_t)err_status(why);
+	odd(&d->counters->oddities, !err_status(why));
+	ex->status = (uint16_t)reply_status(why);
 	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
 	reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, head_only);
 	exchange_stop_request(ex);

@@ -34,6 +34,18 @@ static void statuses_are_errors_or_none(void **state)
 	assert_int_equal(err_status(ERR_BACK_REFUSED), 502);
 }
 
+/* Only a node's trouble is held against a node, so what is ours must be told apart. */
+static void every_error_but_none_and_canceled_has_a_side(void **state)
+{
+	(void)state;
+	for (int e = 0; e < ERRS; e++)
+		assert_int_equal(err_side((enum err)e) == SIDE_NONE,
+				 e == ERR_NONE || e == ERR_CANCELED);
+	assert_int_equal(err_side(ERR_OUT_OF_HANDLES), SIDE_OURS);
+	assert_int_equal(err_side(ERR_BACK_REFUSED), SIDE_NODE);
+	assert_int_equal(err_side(ERR_BARE_LF), SIDE_CLIENT);
+}
+
 static void time_is_written_in_utc(void **state)
 {
 	(void)state;
@@ -49,6 +61,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_error_has_a_word_of_its_own_and_a_sentence),
 		cmocka_unit_test(statuses_are_errors_or_none),
+		cmocka_unit_test(every_error_but_none_and_canceled_has_a_side),
 		cmocka_unit_test(time_is_written_in_utc),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
