@@ -58,6 +58,7 @@ static void shut(struct wire *w, bool reset)
 		return;
 	w->state = WIRE_CLOSED;
 	w->reset = reset;
+	list_remove(&w->link);
 	chain_drop(&w->out);
 	io_cancel(w->wires->io, &w->receive);
 	if (w->send)
@@ -73,6 +74,7 @@ static void break_off(struct wire *w, enum err why)
 		chain_drop(&w->out);
 		w->state = WIRE_CLOSING;
 		w->notified = true;
+		list_remove(&w->link);
 		wire_touch(w);
 	} else {
 		shut(w, true);
@@ -137,14 +139,15 @@ static enum err err_of_transfer(int32_t result)
 
 /* --- receiving --- */
 
+/* Whoever stands in a list waits already: for memory, or for its handshake's turn. */
 static void arm(struct wire *w)
 {
 	bool handshaking =
 		w->state == WIRE_PREFACE || w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
-	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock)
+	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock ||
+	    !wire_usable(w) || !list_empty(&w->link))
 		return;
 	if (w->budget && budget_spent(w->budget)) {
-		list_remove(&w->link);
 		list_add_tail(&w->wires->hungry, &w->link);
 		return;
 	}

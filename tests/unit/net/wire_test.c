@@ -250,6 +250,33 @@ static void a_spent_budget_holds_receives_back(void **state)
 	assert_int_equal(w->ends[0].bytes, 1);
 }
 
+/* Its peer reads nothing, so that the send is under way until it is canceled. */
+static void a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 2);
+	static char many[3 * WIRE_FLUSH_BYTES];
+	w->budget.max = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		struct wire *wire = &w->ends[i].wire;
+		chain_copy_in(&wire->out, &w->ours, many, sizeof many);
+		wire_touch(wire);
+		wire_receive(wire);
+	}
+	settle(w);
+	assert_false(list_empty(&w->wires.hungry));
+	w->budget.max = SIZE_MAX;
+	wire_abort(&w->ends[0].wire);
+	wire_close(&w->ends[1].wire);
+	wires_flush(&w->wires);
+	assert_true(list_empty(&w->wires.hungry));
+	for (unsigned i = 0; i < 2; i++)
+		assert_false(io_op_busy(&w->ends[i].wire.receive));
+	settle(w);
+	assert_int_equal(w->ends[0].gone, 1);
+	assert_int_equal(w->ends[0].bytes, 0);
+}
+
 static void an_end_is_told_and_sending_goes_on(void **state)
 {
 	struct world *w = *state;
@@ -364,6 +391,7 @@ int main(void)
 		TEST(what_one_turn_produces_is_sent_at_once),
 		TEST(who_does_not_ask_hears_nothing),
 		TEST(a_spent_budget_holds_receives_back),
+		TEST(a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes),
 		TEST(an_end_is_told_and_sending_goes_on),
 		TEST(a_close_sends_what_is_left_and_then_its_end),
 		TEST(an_abort_is_a_reset),
