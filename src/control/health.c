@@ -30,7 +30,8 @@ struct probe {
 	struct back_policy policy;
 	size_t next_address;
 	uint64_t began_ms;
-	bool judged; /* what follows changes nothing */
+	bool judged;	/* what follows changes nothing */
+	bool prevented; /* the last one could not be made, and that was said */
 	unsigned status;
 	char *body; /* owned: HEALTH_BODY_BYTES while the pattern waits for it, else NULL */
 	size_t body_n;
@@ -58,9 +59,18 @@ static void set_health(struct probe *p, bool healthy)
 			 arm_name(n->arm), n->name, p->failures, n->check);
 }
 
+static void can_be_made(struct probe *p)
+{
+	if (p->prevented)
+		log_line(LOG_INFO, "%s: node %s is checked again", arm_name(p->node->arm),
+			 p->node->name);
+	p->prevented = false;
+}
+
 static void passed(struct probe *p)
 {
 	p->judged = true;
+	can_be_made(p);
 	p->node->checks_passed++;
 	p->failures = 0;
 	if (++p->passes >= (p->node->unproven ? 1 : p->how->passes))
@@ -71,6 +81,7 @@ static void passed(struct probe *p)
 static void failed(struct probe *p)
 {
 	p->judged = true;
+	can_be_made(p);
 	p->node->checks_failed++;
 	p->passes = 0;
 	if (p->node->unproven && !p->failures)
@@ -78,6 +89,19 @@ static void failed(struct probe *p)
 			 arm_name(p->node->arm), p->node->name, p->node->check);
 	if (++p->failures >= p->how->failures)
 		set_health(p, false);
+}
+
+/* Our own trouble: it says nothing of the node, which stays as it is. */
+static void not_made(struct probe *p, enum err why)
+{
+	struct node_record *n = p->node;
+	p->judged = true;
+	n->checks_not_made++;
+	snprintf(n->check, sizeof n->check, "could not be made: %s", err_word(why));
+	if (!p->prevented)
+		log_line(LOG_WARN, "%s: node %s cannot be checked, and counts as before: %s",
+			 arm_name(n->arm), n->name, err_sentence(why));
+	p->prevented = true;
 }
 
 static void end(struct probe *p)
@@ -128,6 +152,10 @@ static void judge_status(struct probe *p)
 
 static void condemn(struct probe *p, enum err why)
 {
+	if (err_side(why) == SIDE_OURS) {
+		not_made(p, why);
+		return;
+	}
 	snprintf(p->node->check, sizeof p->node->check, "%s", err_word(why));
 	failed(p);
 }

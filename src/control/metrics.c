@@ -304,12 +304,14 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
 		const char *cluster = cluster_label((int)n->arm);
-		const unsigned long long counts[] = { n->checks_failed, n->checks_passed };
-		for (int passed = 0; passed < 2; passed++)
+		static const char *const results[] = { "failed", "passed", "not_made" };
+		const unsigned long long counts[] = { n->checks_failed, n->checks_passed,
+						      n->checks_not_made };
+		for (int result = 0; result < 3; result++)
 			fprintf(to,
 				"crossfade_node_checks_total{cluster=\"%s\",node=\"%s\",result="
 				"\"%s\"} %llu\n",
-				cluster, n->name, passed ? "passed" : "failed", counts[passed]);
+				cluster, n->name, results[result], counts[result]);
 	}
 	family(to, "node_drained", "gauge", "1 while a node is drained: it gets no new requests.");
 	for (size_t i = 0; i < f->nodes->n; i++) {

@@ -31,7 +31,8 @@ struct node_record {
 	bool unproven; /* it came to others that serve, and has passed no check yet */
 	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
 	uint64_t checks_passed, checks_failed;
-	uint64_t ejections_said; /* by ejections.h, like the next */
+	uint64_t checks_not_made; /* for trouble of our own */
+	uint64_t ejections_said;  /* by ejections.h, like the next */
 	bool ejected_said;
 	/* While it is drained: since when, when it is cut (by the loop's clock), by whom and why.
 	 */

@@ -170,14 +170,15 @@ static json_t *node_json(const struct control *c, const struct node_record *n)
 	struct ejected e = ejected_now(c->counters, c->worker_n, n);
 	size_t in_flight = offsetof(struct counters, nodes[0].in_flight) +
 			   n->state.number * sizeof(struct node_counters);
-	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:s,s:{s:I,s:I},s:I,s:o*,s:o*}", "name", n->name,
-			 "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
+	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:s,s:{s:I,s:I,s:I},s:I,s:o*,s:o*}", "name",
+			 n->name, "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
 			 "in_flight", (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
 			 "requests", attempts_json(c, n), "addresses",
 			 addresses_json(n->addresses, n->address_n), "check", n->check, "checks",
 			 "passed", (json_int_t)n->checks_passed, "failed",
-			 (json_int_t)n->checks_failed, "ejections", (json_int_t)e.total, "ejected",
-			 ejected_json(&e), "drained", drained_json(c, n));
+			 (json_int_t)n->checks_failed, "not_made", (json_int_t)n->checks_not_made,
+			 "ejections", (json_int_t)e.total, "ejected", ejected_json(&e), "drained",
+			 drained_json(c, n));
 }
 
 static json_t *nodes_json(const struct control *c, int arm)

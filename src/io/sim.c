@@ -116,6 +116,11 @@ void sim_stall(struct io *io, bool stalled)
 	sim_io_of(io)->stalled = stalled;
 }
 
+void sim_lacks(struct io *io)
+{
+	sim_io_of(io)->lacks = true;
+}
+
 /* A receive that ended has its block already, which nobody will come for. */
 static void forget(struct list *ops)
 {

@@ -25,7 +25,8 @@ struct sim_faults {
 	unsigned refuse;       /* a connect is refused */
 	unsigned unreachable;  /* a connect is never answered */
 	unsigned starve;       /* a receive finds the ring empty and waits for a later turn */
-	unsigned accept_error; /* an accept ends with -EMFILE or -ECONNABORTED */
+	unsigned accept_error; /* an accept ends with -EMFILE, -ECONNABORTED or the like */
+	unsigned shortage; /* a connect fails for want of a descriptor, a port, ...; sim_lacks() */
 	unsigned
 		window_bytes_max; /* bytes in flight per direction; 0: 64 KiB. Small: sends stall */
 };
@@ -46,6 +47,9 @@ uint64_t sim_waits_until_ns(const struct io *io);
 
 /* While an io is stalled its waits return at once with nothing done: a worker that does not run. */
 void sim_stall(struct io *io, bool stalled);
+
+/* Shortages befall it from now on: others in the world have all that they need. */
+void sim_lacks(struct io *io);
 
 /* A crash: all its sockets are reset, its operations never end; its memory is the caller's. */
 void sim_crash(struct io *io);

@@ -182,6 +182,14 @@ static struct addr client_address(struct sim_io *io)
 	return a;
 }
 
+/* Of this machine, and not of whom it connects to. */
+static int32_t any_shortage(struct sim *sim)
+{
+	static const int32_t errors[] = { -EMFILE,  -ENFILE, -EADDRNOTAVAIL, -EAGAIN,
+					  -ENOBUFS, -ENOMEM, -ENETDOWN,	     -EPERM };
+	return errors[sim_random(sim, sizeof errors / sizeof *errors)];
+}
+
 void sim_sock_connect(struct io *base, struct io_op *op)
 {
 	struct sim_io *io = sim_io_of(base);
@@ -194,6 +202,10 @@ void sim_sock_connect(struct io *base, struct io_op *op)
 	s->send = op;
 	op->sock = &s->sock;
 	begin(io, op);
+	if (io->lacks && sim_chance(sim, sim->faults.shortage)) {
+		s->connected = any_shortage(sim);
+		return;
+	}
 	if (sim_chance(sim, sim->faults.unreachable))
 		return;
 	bool refuse = sim_chance(sim, sim->faults.refuse);
@@ -212,14 +224,16 @@ static void attempt_connect(struct sim_io *io, struct io_op *op)
 /* The new socket, or -errno. */
 static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, struct sock **new)
 {
+	static const int32_t kept[] = { -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM };
+	static const int32_t lost[] = { -ECONNABORTED, -EPROTO, -EHOSTUNREACH };
 	bool error = sim_chance(io->sim, io->sim->faults.accept_error);
 	if (error && sim_random(io->sim, 2) == 0)
-		return -EMFILE;
+		return kept[sim_random(io->sim, sizeof kept / sizeof *kept)];
 	struct list *first = list_take_first(&listener->backlog);
 	struct sim_link *l = list_entry(first, struct sim_link, backlog);
 	if (error) {
 		sim_link_close(l, 1, true);
-		return -ECONNABORTED;
+		return lost[sim_random(io->sim, sizeof lost / sizeof *lost)];
 	}
 	struct sim_sock *s = open_sock(io, l, 1);
 	s->sock.peer = l->from;

@@ -31,7 +31,7 @@ struct sim_io {
 	uint64_t until_ns; /* of the last wait */
 	unsigned name;	   /* in the trace, and in addresses */
 	uint16_t ports;	   /* given to connects so far */
-	bool woken, stalled, crashed;
+	bool woken, stalled, crashed, lacks;
 };
 
 struct sim_sock {

@@ -96,11 +96,15 @@ bool decision_prepare(struct exchange *ex)
 	       forward_edit(ex->request, d->clusters[ex->arm].cluster);
 }
 
-/* A first attempt may always be made, a further one when there is budget for it. */
+/*
+ * A first attempt may always be made, a further one when there is budget for it. Behind one that
+ * failed by our own trouble it costs nothing: no node has had any work of it.
+ */
 static bool may_spend(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
-	if (!ex->attempt_n || retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
+	if (!ex->attempt_n || err_side(ex->last_failure) == SIDE_OURS ||
+	    retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
 		return true;
 	counter_add(&d->counters->retries_refused[ex->arm], 1);
 	return false;

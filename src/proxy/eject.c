@@ -15,6 +15,8 @@ void ejection_init(struct ejection *e, void (*back)(struct timer *t))
  */
 bool ejection_counts(enum err why, bool fresh)
 {
+	if (err_side(why) != SIDE_NODE)
+		return false;
 	switch (why) {
 	case ERR_BACK_REFUSED:
 	case ERR_BACK_UNREACHABLE:

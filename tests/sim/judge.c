@@ -499,8 +499,18 @@ static unsigned due_here(const struct ask *a)
 	return 0;
 }
 
+static bool is_shortage(const char *word)
+{
+	static const enum err whys[] = { ERR_OUT_OF_HANDLES, ERR_OUT_OF_PORTS, ERR_OUT_OF_MEMORY,
+					 ERR_NETWORK_DOWN, ERR_NOT_PERMITTED };
+	for (size_t i = 0; word && i < sizeof whys / sizeof *whys; i++)
+		if (!strcmp(word, err_word(whys[i])))
+			return true;
+	return false;
+}
+
 /* What the world's troubles may lead to. */
-static bool may_be_made_here(const struct world *w, unsigned status)
+static bool may_be_made_here(const struct world *w, unsigned status, const char *word)
 {
 	const struct temper *t = &w->temper;
 	switch (status) {
@@ -509,8 +519,8 @@ static bool may_be_made_here(const struct world *w, unsigned status)
 	case 502:
 		return !is_harmless(w);
 	case 503:
-		return t->ails || t->reboots || t->deserts || t->crashes ||
-		       t->ending == ENDING_ABORT ||
+		return (t->faults.shortage && is_shortage(word)) || t->ails || t->reboots ||
+		       t->deserts || t->crashes || t->ending == ENDING_ABORT ||
 		       /* Silent nodes keep a place for long, each after the other, or for who has
 			  left. */
 		       (t->share && (t->hasty || t->ill));
@@ -526,7 +536,8 @@ static void judge_made_here(const struct world *w, const struct ask *a, const st
 	unsigned due = due_here(a);
 	bool failed_first = r->status >= 502 && a->too_large && a->deed.fate != FATE_WHOLE;
 	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
-	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, r->status))
+	if (r->status != due && !failed_first && !grew_first &&
+	    !may_be_made_here(w, r->status, hearer_field(&r->head, "X-Crossfade-Error")))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
 			   number(a->id), r->status, hearer_field(&r->head, "X-Crossfade-Error"),
 			   due);
@@ -797,8 +808,26 @@ static void judge_counts(const struct world *w, unsigned worker)
 		}
 }
 
+/* What this machine lacks is no fault of a node, and costs no other request its second attempt. */
+static void judge_shortage(const struct world *w, unsigned worker)
+{
+	const struct counters *c = &w->hands[worker].counters;
+	if (temper_blames_nodes(&w->temper))
+		return;
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (counter_read(&c->nodes[i].ejections))
+			judge_fail(w, "a shortage is ours", "worker %u has ejected node %zu: %s",
+				   worker, i,
+				   err_word((enum err)counter_read(&c->nodes[i].ejected_for)));
+	for (int arm = 0; arm < ARMS; arm++)
+		if (counter_read(&c->retries_refused[arm]))
+			judge_fail(w, "a shortage is ours", "worker %u has spent its budget",
+				   worker);
+}
+
 void judge_worker_over(struct world *w, unsigned worker)
 {
+	judge_shortage(w, worker);
 	const struct hand *h = &w->hands[worker];
 	const struct counters *c = &h->counters;
 	for (unsigned i = 0; i < LISTENERS_MAX; i++)

@@ -26,6 +26,7 @@
  *                        served
  *   a limit holds        of clients at a listener, from the turn on in which a reload brings it
  *   bounded              what waits in the balancer for a slow reader
+ *   a shortage is ours    what this machine lacks ejects no node and spends no budget
  *   nobody is in the way a request waits for its own node and client only (moment.h)
  *   a break is passed on to who still talks in a tunnel
  *   a stop ends          idle clients are told at once, and what has no client any more soon goes

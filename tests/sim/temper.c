@@ -54,6 +54,8 @@ void temper_make(struct temper *t, struct dice *d)
 		make_friction(&t->faults, d);
 	if (harm)
 		make_harm(&t->faults, d);
+	if (dice_says(d, 300))
+		t->faults.shortage = strength(d);
 	t->body_max = body_bytes_max(&t->faults);
 	t->workers = (unsigned)dice_between(d, 1, SIM_WORKERS_MAX);
 	t->clients = (unsigned)dice_between(d, 1, SIM_CLIENTS_MAX);
@@ -113,5 +115,12 @@ bool temper_is_harmless(const struct temper *t)
 
 bool temper_is_calm(const struct temper *t)
 {
-	return temper_is_harmless(t) && t->ending == ENDING_IN_PEACE;
+	return temper_is_harmless(t) && !t->faults.shortage && t->ending == ENDING_IN_PEACE;
+}
+
+bool temper_blames_nodes(const struct temper *t)
+{
+	const struct sim_faults *f = &t->faults;
+	return f->reset || f->refuse || f->unreachable || t->ill || t->hasty || t->fickle ||
+	       t->crashes || t->deserts || t->absent || t->ending != ENDING_IN_PEACE;
 }

@@ -81,9 +81,12 @@ void temper_make(struct temper *t, struct dice *d);
 /* Of its own dice: what else happens is the same with a log and without. */
 void temper_make_log(struct temper *t, struct dice *d);
 
+/* A node may have done something that is held against it. */
+bool temper_blames_nodes(const struct temper *t);
 /* Nothing befalls the world from outside. */
 bool temper_is_calm(const struct temper *t);
-/* The same, but that workers may stop early: what they have begun by then must not suffer. */
+/* The same, but that workers may be short of what connections need, and may stop early: what they
+ * have begun by then must not suffer. */
 bool temper_is_harmless(const struct temper *t);
 
 #endif

@@ -258,6 +258,7 @@ static void open_hand(struct world *w, unsigned i)
 	plans_introduce(w, h);
 	bufs_open(&h->bufs);
 	h->io = sim_io_open(w->sim, &h->bufs);
+	sim_lacks(h->io);
 	h->slot = board_take_slot(&w->board, h->process, h->number);
 	watch_open(&h->watch, w, i);
 	h->worker = worker_open(&(struct worker_config){

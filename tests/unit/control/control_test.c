@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "control/control.h"
@@ -354,6 +355,53 @@ static void a_node_that_fails_its_checks_is_taken_out_and_back(void **state)
 	world_close(&w);
 }
 
+/* Takes every descriptor that there is; those that come back meanwhile too. */
+static int take_all(int fds[], int n)
+{
+	for (int fd; (fd = dup(STDERR_FILENO)) >= 0;)
+		fds[n++] = fd;
+	return n;
+}
+
+static const char *target_status(int admin)
+{
+	static char answer[65536];
+	http_ask(admin, "GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n", answer);
+	const char *target = strstr(answer, "\"name\":\"target\"");
+	assert_non_null(target);
+	return target;
+}
+
+/* The node would fail them, if it were asked. */
+static void checks_that_cannot_be_made_say_nothing_of_a_node(void **state)
+{
+	(void)state;
+	struct world w;
+	int taken[256], n = 0;
+	world_open(&w, "");
+	assert_true(target_is_healthy(&w));
+	int admin = http_connect_local(w.socket);
+	target_status(admin);
+	struct rlimit before, few = { .rlim_cur = 200 };
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	n = take_all(taken, n);
+	atomic_store(&w.clusters[ARM_TARGET].status, 503);
+	for (int i = 0; i < 1000 && !strstr(target_status(admin), "\"not_made\":3"); i++) {
+		n = take_all(taken, n);
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	assert_non_null(strstr(target_status(admin), "could not be made: out_of_handles"));
+	assert_non_null(strstr(target_status(admin), "\"healthy\":true"));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	while (n > 0)
+		close(taken[--n]);
+	close(admin);
+	await_health(&w, false);
+	world_close(&w);
+}
+
 static void stopping_lets_connections_end_and_then_cuts_them(void **state)
 {
 	(void)state;
@@ -379,6 +427,7 @@ int main(void)
 		cmocka_unit_test(the_api_says_what_is_wrong),
 		cmocka_unit_test(over_tcp_the_token_opens),
 		cmocka_unit_test(a_node_that_fails_its_checks_is_taken_out_and_back),
+		cmocka_unit_test(checks_that_cannot_be_made_say_nothing_of_a_node),
 		cmocka_unit_test(stopping_lets_connections_end_and_then_cuts_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,31 @@ static void a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes(vo
 	assert_int_equal(w->ends[0].bytes, 0);
 }
 
+/* Each of them is ours, whatever this machine lacks. */
+static void a_connect_without_the_means_says_whose_fault_it_is(void **state)
+{
+	struct world *w = *state;
+	const struct sim_faults shortage = { .shortage = 1000 };
+	bool told[ERRS] = { false };
+	struct addr at;
+	addr_parse(SPAN("10.0.0.1"), 80, &at);
+	connect_all(w, 1);
+	sim_lacks(w->io);
+	sim_set_faults(w->sim, &shortage);
+	for (int i = 0; i < 200; i++) {
+		struct end *e = &w->ends[1];
+		*e = (struct end){ 0 };
+		wire_connect(&e->wire, &w->wires, &user, &at, NULL, NULL, &w->budget);
+		settle(w);
+		assert_int_equal(e->broken, 1);
+		assert_int_equal(err_side(e->why), SIDE_OURS);
+		assert_int_equal(err_status(e->why), 503);
+		told[e->why] = true;
+	}
+	assert_true(told[ERR_OUT_OF_HANDLES] && told[ERR_OUT_OF_PORTS] && told[ERR_OUT_OF_MEMORY] &&
+		    told[ERR_NETWORK_DOWN] && told[ERR_NOT_PERMITTED]);
+}
+
 static void an_end_is_told_and_sending_goes_on(void **state)
 {
 	struct world *w = *state;
@@ -392,6 +417,7 @@ int main(void)
 		TEST(who_does_not_ask_hears_nothing),
 		TEST(a_spent_budget_holds_receives_back),
 		TEST(a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes),
+		TEST(a_connect_without_the_means_says_whose_fault_it_is),
 		TEST(an_end_is_told_and_sending_goes_on),
 		TEST(a_close_sends_what_is_left_and_then_its_end),
 		TEST(an_abort_is_a_reset),

@@ -111,6 +111,9 @@ static void only_what_says_that_nobody_serves_there_counts(void **state)
 		{ ERR_BACK_MALFORMED, false, false },
 		{ ERR_NODE_DRAINED, false, false },
 		{ ERR_CUT_REQUEST, false, false },
+		{ ERR_OUT_OF_HANDLES, false, false },
+		{ ERR_OUT_OF_PORTS, false, false },
+		{ ERR_NOT_PERMITTED, false, false },
 	};
 	(void)f;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

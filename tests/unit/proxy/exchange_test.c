@@ -790,6 +790,28 @@ static void when_the_budget_is_spent_no_other_node_is_connected_to(void **state)
 	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
 }
 
+/* Of each kind, with chance: no descriptor, no port, no memory, ... */
+static void our_own_shortage_is_a_503_and_held_against_no_node(void **state)
+{
+	struct fixture *f = *state;
+	const struct sim_faults shortage = { .shortage = 1000 };
+	use_source_nodes(f, 2);
+	f->sample.plan.clusters[ARM_SOURCE].eject = (struct eject_policy){ 1, 1000 };
+	sim_lacks(f->s.io);
+	sim_set_faults(f->s.far.sim, &shortage);
+	while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+		;
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		ask_as(f, i, SOURCE, i % 2 ? DELETE : GET, true);
+		assert_words(&f->s.words, "head(503) data.");
+		assert_field(&f->clients[i], "Retry-After", "1");
+	}
+	assert_int_equal(counter_read(&f->counters.retries_refused[ARM_SOURCE]), 0);
+	assert_int_equal(counter_read(&f->counters.oddities), 0);
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		assert_int_equal(counter_read(&f->counters.nodes[i].ejections), 0);
+}
+
 static void what_is_held_of_a_write_is_let_go_when_it_is_sent(void **state)
 {
 	struct fixture *f = *state;
@@ -1532,6 +1554,7 @@ int main(void)
 		TEST(a_read_that_takes_too_long_is_not_repeated),
 		TEST(when_the_budget_is_spent_a_read_is_not_repeated),
 		TEST(when_the_budget_is_spent_no_other_node_is_connected_to),
+		TEST(our_own_shortage_is_a_503_and_held_against_no_node),
 		TEST(what_is_held_of_a_write_is_let_go_when_it_is_sent),
 		TEST(a_cluster_that_is_down_does_not_spill_over),
 		TEST(when_no_node_is_healthy_all_are_tried_and_that_is_counted),
