@@ -315,13 +315,18 @@ bool feed_is_out(const struct feed *f)
 
 void feed_settled(struct batch *b, enum batch_state state)
 {
-	/* The batch is the worker's, and may be gone, as soon as its state is stored. */
+	/*
+	 * The batch is the worker's, and may be gone, as soon as its state is stored; and with the
+	 * last one the worker, but for feed_disown().
+	 */
 	struct feed *f = b->feed;
 	bool awaited = b->urgent || b->vector_n > 1;
+	pthread_mutex_lock(&f->waking);
 	atomic_store_explicit(&b->state, (uint8_t)state, memory_order_release);
 	atomic_store(&f->news, true);
-	if (awaited || atomic_load(&f->hurried))
+	if (f->wake && (awaited || atomic_load(&f->hurried)))
 		f->wake(f);
+	pthread_mutex_unlock(&f->waking);
 }
 
 /* --- a life --- */
@@ -329,6 +334,7 @@ void feed_settled(struct batch *b, enum batch_state state)
 void feed_open(struct feed *f, unsigned worker)
 {
 	*f = (struct feed){ .worker = (uint16_t)worker };
+	pthread_mutex_init(&f->waking, NULL);
 	list_init(&f->out);
 	list_init(&f->idle);
 }
@@ -350,9 +356,17 @@ void feed_hurry(struct feed *f)
 	atomic_store(&f->hurried, true);
 }
 
+void feed_disown(struct feed *f)
+{
+	pthread_mutex_lock(&f->waking);
+	f->wake = NULL;
+	pthread_mutex_unlock(&f->waking);
+}
+
 void feed_close(struct feed *f)
 {
 	must(!f->open && !feed_is_out(f));
 	for (struct list *l; (l = list_take_first(&f->idle));)
 		batch_free(list_entry(l, struct batch, link));
+	pthread_mutex_destroy(&f->waking);
 }

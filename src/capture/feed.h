@@ -7,6 +7,8 @@
  * for feed_settled().
  */
 
+#include <pthread.h>
+
 #include "base/buf.h"
 #include "base/counter.h"
 #include "base/list.h"
@@ -37,7 +39,8 @@ struct feed {
 	struct journal *journal; /* borrowed */
 	struct bufs *bufs;
 	void *owner;
-	void (*wake)(struct feed *f); /* from the log's thread: something settled */
+	void (*wake)(struct feed *f); /* from the log's thread: something settled; NULL: nobody */
+	pthread_mutex_t waking;	      /* held while the log's thread does */
 	/* A frame of a request that could not be written; NULL: nobody asks. */
 	void (*lost_frame)(struct feed *f, const struct frame *head);
 	uint16_t worker;
@@ -60,6 +63,11 @@ void feed_attach(struct feed *f, struct journal *journal);
 void feed_own(struct feed *f, struct bufs *bufs, void (*wake)(struct feed *f), void *owner);
 /* From now on it is woken for whatever settles: it wants to be done. */
 void feed_hurry(struct feed *f);
+/*
+ * The worker goes: nobody is woken from here on. That what it has put is settled does not say that
+ * the log's thread has done with waking it; this waits until it has.
+ */
+void feed_disown(struct feed *f);
 /* Nothing may be out any more. */
 void feed_close(struct feed *f);
 

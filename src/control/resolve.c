@@ -232,8 +232,10 @@ static void *run(void *arg)
 	for (;;) {
 		ask_what_is_due(r);
 		nfds_t n = poll_list(r, fds);
-		if (poll(fds, n, until_next(r)) < 0 && errno != EINTR)
-			must(!"poll");
+		/* Interrupted, or the kernel had no memory for it: then nothing is ready. */
+		if (poll(fds, n, until_next(r)) < 0)
+			for (nfds_t i = 0; i < n; i++)
+				fds[i].revents = 0;
 		if (fds[0].revents)
 			return NULL;
 		process(r, fds, n);

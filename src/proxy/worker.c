@@ -453,6 +453,8 @@ bool worker_is_over(const struct worker *w)
 void worker_close(struct worker *w)
 {
 	must(worker_is_over(w));
+	if (w->config.taps)
+		feed_disown(&w->config.taps->feed);
 	live_nodes_close(&w->nodes);
 	for (int arm = 0; arm < ARMS; arm++)
 		live_cluster_close(&w->desk.clusters[arm]);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,10 +141,77 @@ static void what_several_workers_write_is_all_there(void **state)
 	nftw(directory, take_away, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* --- a worker that goes --- */
+
+#define LOOKS 10000
+
+struct leaver {
+	struct worker worker;
+	atomic_bool woken, leaves, gone, was_gone;
+};
+
+/* On the log's thread: it is slow to wake, and the worker has all that it waits for. */
+static void wake_slowly(struct feed *f)
+{
+	struct leaver *l = f->owner;
+	atomic_store(&l->woken, true);
+	while (!atomic_load(&l->leaves))
+		sched_yield();
+	for (int i = 0; i < LOOKS && !atomic_load(&l->gone); i++)
+		sched_yield();
+	if (atomic_load(&l->gone))
+		atomic_store(&l->was_gone, true);
+}
+
+static void *leave(void *argument)
+{
+	struct leaver *l = argument;
+	struct feed *f = &l->worker.feed;
+	put(&l->worker, 1);
+	while (feed_is_out(f) || !atomic_load(&l->woken))
+		feed_look(f, clock_monotonic_ns(), clock_wall_ns());
+	atomic_store(&l->leaves, true);
+	feed_disown(f);
+	atomic_store(&l->gone, true);
+	return NULL;
+}
+
+static void a_worker_that_goes_is_woken_no_more(void **state)
+{
+	(void)state;
+	char directory[] = "/tmp/capture-XXXXXX";
+	static struct leaver leaver;
+	struct worker *w = &leaver.worker;
+	struct feed *feed = &w->feed;
+	struct writer writer;
+	assert_non_null(mkdtemp(directory));
+	bufs_open(&w->bufs);
+	feed_open(feed, 0);
+	feed_own(feed, &w->bufs, wake_slowly, &leaver);
+	list_init(&w->wait.link);
+	w->wait.settled = settled;
+	assert_true(
+		writer_open(&writer, &(struct writer_config){ .directory = directory,
+							      .generation = 1,
+							      .segment_bytes = SEGMENT_BYTES_MIN,
+							      .feeds = &feed,
+							      .feed_n = 1 }));
+	feed_attach(feed, writer.journal);
+	assert_int_equal(pthread_create(&w->thread, NULL, leave, &leaver), 0);
+	pthread_join(w->thread, NULL);
+	writer_stop(&writer);
+	writer_close(&writer);
+	assert_false(leaver.was_gone);
+	feed_close(feed);
+	bufs_close(&w->bufs);
+	nftw(directory, take_away, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_several_workers_write_is_all_there),
+		cmocka_unit_test(a_worker_that_goes_is_woken_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
