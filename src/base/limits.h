@@ -75,6 +75,13 @@
 #define FIELD_VALUE_CONFIGURED_BYTES 8192
 #define METHOD_BYTES 40
 #define FIELD_NAME_BYTES 255
+/*
+ * Kinds of doubt in a path (class.h): each doubles the ways to read it. An address as an id has
+ * four: https%3A%2F%2Fexample.org%2F%7Ea%3Fb. And bytes that are read so in all: a hostile path
+ * must not cost more than a TLS handshake, some 200 us.
+ */
+#define PATH_DOUBTS_MAX 4
+#define PATH_READ_BYTES_MAX (64 * 1024)
 /* Trailers together: as much as one header line, nobody sends more. */
 #define TRAILERS_BYTES (16 * 1024)
 /* A chunk's size line with its extensions, which are dropped. */

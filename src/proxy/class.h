@@ -12,16 +12,16 @@
  * OpenSearch. What no rule of it names is decided by its method: GET, HEAD and OPTIONS read, others
  * write.
  *
- * A search cluster compares the segments of a path as they came and decodes only what its wildcards
- * take: POST /i/%5fsearch is not a search there, and in Elasticsearch 7 stores a document. A proxy
- * in front of it may decode first, and resolve dots. So a rule counts only for a path that all of
- * them read alike, the canonical one:
- *   - its bytes are RFC 3986's for a segment, without ';', at which some cut a segment off;
- *   - what is percent-encoded is visible ASCII that must be (as * in an index' name), and none of
- *     / \ % ; ? #, nor a letter, digit, '-', '.', '_' or '~', all of which read otherwise decoded;
- *   - no segment is empty, "." or ".."; one '/' at the end is forgiven, as clusters do.
- * With any other path GET, HEAD and OPTIONS are reads that are not repeated, all else is a write
- * that may be acted on in parts.
+ * A search cluster parts a path at its '/', compares the segments with its own words as they came,
+ * and decodes only what its wildcards take (%XX once, '+' stays '+'): /i/%5fsearch is no search for
+ * it, and in Elasticsearch 7 POST stores a document there. A proxy in front of it may decode first,
+ * twice, merge slashes, and cut a segment at ';'. So a path in which any of that makes a difference
+ * is read in every such way, and the request is a read only where all of them are reads: GET
+ * /_%66lush is a write, POST /i/%5fsearch too. What only a name or an id has in it (%20, UTF-8,
+ * encoded commas and stars, a slash in date math or in an id) makes no difference and leaves the
+ * class what it is. Nobody can tell what dots as segments, a '%' without two digits, codes that
+ * are no UTF-8, or many such doubts at once mean: a write, for every method, which may be acted on
+ * in parts.
  * Case counts, in methods and in paths. The query begins at the first '?', and decides one thing
  * only: a search that opens a scroll is not repeated.
  */

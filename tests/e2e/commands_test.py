@@ -63,7 +63,9 @@ def test_misuse_is_told_with_code_2(words, hint):
 @pytest.mark.parametrize("words, said", [
     ("POST /logs/_search", "read, repeatable: POST /{index}/_search"),
     ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search"),
-    ("POST /logs/%5fsearch", "write, not repeatable, in parts: the path is not canonical: a write, maybe in parts"),
+    ("GET /logs/%5frefresh", "write, not repeatable: GET /{index}/_refresh"),
+    ("POST /logs/%5fsearch", "write, not repeatable: the path can be read in several ways, and not all of them are reads"),
+    ("GET /logs/../_refresh", "write, not repeatable, in parts: nobody can tell what the path means: a write, maybe in parts"),
     ("PUT /logs/_bulk/stream", "write, not repeatable, in parts: PUT /{index}/_bulk/stream"),
     ("POST /logs/_doc", "write, not repeatable: no rule says that it is a read"),
     ("--profile http POST /logs/_search", "write, not repeatable: the method may change something"),

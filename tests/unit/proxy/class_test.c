@@ -178,10 +178,34 @@ static void a_name_does_not_begin_with_an_underscore_but_all(void **state)
 
 /* --- what may fool it --- */
 
-static void an_encoded_path_is_no_read(void **state)
+static void an_encoded_word_is_what_it_decodes_to_and_no_less_than_it_is(void **state)
 {
 	(void)state;
 	static const struct example examples[] = {
+		/* Whoever decodes first finds these. */
+		{ "GET", "/_opendistro/_%73ql?sql=DELETE", "write" },
+		{ "GET", "/%5fopendistro/%5fsql", "write" },
+		{ "GET", "/_%66lush", "write" },
+		{ "GET", "/_%66%6c%75%73%68", "write" },
+		{ "GET", "/i/%5frefresh", "write" },
+		{ "GET", "/i/%5Frefresh/", "write" },
+		{ "HEAD", "/i/%5frefresh", "write" },
+		{ "GET", "/_%2566lush", "write" },
+		{ "GET", "/_%25%366lush", "write" },
+		{ "GET", "/_cache/cle%61r", "write" },
+		{ "GET", "/_cache%2Fclear", "write" },
+		{ "GET", "/_cache%5cclear", "write" },
+		{ "GET", "/_cache%252Fclear", "write" },
+		{ "GET", "/i%2F_flush", "write" },
+		{ "GET", "/_flush%3Fx", "write" },
+		{ "GET", "/_flush%23x", "write" },
+		{ "GET", "/_flush%00", "write" },
+		{ "GET", "/_flush%0a", "write" },
+		{ "GET", "/_flush;x", "write" },
+		{ "GET", "/_flush%3bx", "write" },
+		{ "GET", "/_flush;x/synced", "write" },
+		{ "GET", "/%5fflush%3bx/%2Fsynced", "write" },
+		/* A cluster compares as it came, and stores a document here. */
 		{ "POST", "/i/%5fsearch", "write" },
 		{ "POST", "/i/%5Fsearch", "write" },
 		{ "POST", "/i/_s%65arch", "write" },
@@ -189,53 +213,91 @@ static void an_encoded_path_is_no_read(void **state)
 		{ "POST", "/i%2f_doc/_search", "write" },
 		{ "POST", "/i%2F_doc%2F1/_search", "write" },
 		{ "POST", "/i%5c_doc/_search", "write" },
+		{ "POST", "/i\\_doc/_search", "write" },
+		{ "POST", "/a%2Fb/_field_caps", "write" },
 		{ "POST", "/i/_doc%3F/_search", "write" },
-		{ "POST", "/i/_doc%3b/_search", "write" },
-		{ "POST", "/i/_doc%23/_search", "write" },
-		{ "POST", "/i/_doc%00/_search", "write" },
-		{ "POST", "/i/_doc%20/_search", "write" },
-		{ "POST", "/i%c0%af_doc/_search", "write" },
-		{ "POST", "/i/%2e%2e/_search", "write" },
-		{ "POST", "/i/_explain/a%2Fb", "write" },
-		{ "POST", "/i%/_search", "write" },
-		{ "POST", "/i%2/_search", "write" },
-		{ "POST", "/i%zz/_search", "write" },
-		{ "POST", "/_search%", "write" },
-		{ "POST", "/_search%2", "write" },
-		{ "GET", "/i/%5frefresh", "read once" },
-		{ "HEAD", "/i%2fx", "read once" },
-		/* These mean nothing in a path, decoded or not. */
-		{ "POST", "/logs-%2A,-x/_search", "read" },
-		{ "POST", "/%3Clogs-%7bnow%7D%3E/_search", "read" },
+		{ "POST", "/i%3F/_search", "write" },
+		{ "POST", "/i%00/_search", "write" },
+		{ "POST", "/i/_explain/a%2F_b", "write" },
+		{ "GET", "/i/%5Fdoc/1", "read" },
+		{ "GET", "/%69/_doc/1", "read" },
 	};
 	CHECK(examples);
 }
 
-static void a_dotted_path_is_no_read(void **state)
+static void what_nobody_can_tell_is_a_write_for_every_method(void **state)
+{
+	(void)state;
+	static const char *const paths[] = {
+		"/i%/_search",	       "/i%2/_search",	   "/i%zz/_search",  "/_search%",
+		"/_search%2",	       "/%u005fsearch",	   "/i%c0%af_doc/x", "/i%e0%80%af_doc/x",
+		"/i%F0%80%80%AFx",     "/./_search",	   "/i/./_search",   "/i/_doc/../_search",
+		"/_search/..",	       "/_search/.",	   "/_flush/%2e%2e", "/x/%2E./_flush",
+		"/x/..%2F_flush",      "/x%2F..%2F_flush", "/x/..;/_flush",  "/x/%2e%2e%3b/_flush",
+		"/x/%252e%252e/y",     "/_flush/x//../..", "/i\x01/_search", "/x\\..\\_flush",
+		"/a%2Fb;c%3F//%41%25",
+	};
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		for (const char *const *m = (const char *const[]){ "GET", "HEAD", "OPTIONS", "POST",
+								   "DELETE", NULL };
+		     *m; m++)
+			if (look(*m, paths[i]).class != CLASS_WRITE || !look(*m, paths[i]).in_parts)
+				fail_msg("%s %s", *m, paths[i]);
+}
+
+static void a_name_or_an_id_may_be_encoded(void **state)
 {
 	(void)state;
 	static const struct example examples[] = {
-		{ "POST", "/./_search", "write" },
-		{ "POST", "/i/./_search", "write" },
-		{ "POST", "/i/_doc/../_search", "write" },
-		{ "POST", "/_search/../i/_doc", "write" },
-		{ "POST", "/_search/..", "write" },
-		{ "POST", "/_search/.", "write" },
-		{ "GET", "/_search/..", "read once" },
-		{ "POST", "/.kibana/_search", "read" },
+		{ "POST", "/logs-%2A,-x/_search", "read" },
+		{ "POST", "/i%2Cj/_search", "read" },
+		{ "POST", "/%3Clogs-%7bnow%7D%3E/_search", "read" },
+		{ "POST", "/%3Clogstash-%7Bnow%2Fd%7D%3E/_search", "read" },
+		{ "GET", "/%3Clogstash-%7Bnow%2Fd%7D%3E/_search", "read" },
+		{ "GET", "/%3Clogstash-%7Bnow%2Fd%7D%3E/_search?scroll=1m", "read once" },
+		{ "POST", "/%3Ca-%7Bnow%2Fd%7D%3E%2C%3Cb-%7Bnow%2Fd-1d%7D%3E/_search", "read" },
+		{ "POST", "/%3Clogstash-%7Bnow%2Fd%7D%3E/_doc", "write" },
+		{ "GET", "/%3Clogstash-%7Bnow%2Fd%7D%3E/_refresh", "write" },
+		{ "POST", "/.kibana%2dx/_search", "read" },
+		{ "POST", "/%69/_search", "read" },
+		{ "POST", "/i%20j/_search", "read" },
+		{ "POST", "/i%C3%A4/_search", "read" },
+		{ "POST", "/i\xc3\xa4/_search", "read" },
+		{ "POST", "/{i}/_search", "read" },
+		{ "POST", "/i;x/_search", "read" },
+		{ "POST", "/i/_explain/a%2Fb", "read" },
+		{ "POST", "/i/_explain/https%3A%2F%2Fx.org%2Fy%3Fz%23%25", "read" },
+		{ "GET", "/i/_doc/https%3A%2F%2Fx.org%2Fy%3Fz%23%25", "read" },
+		{ "GET", "/i/_doc/https%3A%2F%2Fx.org%2F%7Ey%3Fz", "read" },
+		{ "GET", "/i/_doc/a%2Fb", "read" },
+		{ "GET", "/i/_doc/a%2F_b", "read" },
+		{ "GET", "/i/_doc/a%20b", "read" },
+		{ "GET", "/i/_doc/a+b", "read" },
+		{ "GET", "/i/_doc/a%25b", "read" },
+		{ "GET", "/i/_doc/a;b", "read" },
+		{ "GET", "/i/_doc/%C3%A9", "read" },
+		{ "GET", "/i/_doc/%E0%A4%95%F0%9F%98%80", "read" },
+		{ "HEAD", "/i%2fx", "read" },
+		{ "GET", "/_cat/indices/a%2a", "read" },
+		/* What may be the end of the path makes the rest a query that may ask for a scroll.
+		 */
+		{ "GET", "/i/_search%3Fscroll=1m", "read once" },
+		{ "GET", "/.kibana/_search", "read" },
 		{ "POST", "/.../_search", "read" },
 	};
 	CHECK(examples);
 }
 
-static void empty_segments_are_no_read_but_for_a_last_one(void **state)
+static void empty_segments_count_and_do_not(void **state)
 {
 	(void)state;
 	static const struct example examples[] = {
-		{ "POST", "//_search", "write" },      { "POST", "/i//_search", "write" },
+		{ "POST", "//_search", "read" },       { "POST", "/i//_search", "read" },
 		{ "POST", "/_search//", "write" },     { "POST", "/_search/", "read" },
 		{ "POST", "/i/_search/?q=x", "read" }, { "GET", "/_refresh/", "write" },
-		{ "GET", "//_refresh", "read once" },  { "GET", "//", "read once" },
+		{ "GET", "//_refresh", "write" },      { "GET", "//", "read" },
+		{ "GET", "/_refresh//", "write" },     { "GET", "/i//_search", "read" },
+		{ "POST", "/i//_doc", "write" },       { "POST", "/_validate//query", "write" },
 	};
 	CHECK(examples);
 }
@@ -248,13 +310,11 @@ static void case_and_other_bytes_count(void **state)
 		{ "POST", "/i/_Search", "write" },
 		{ "POST", "/i/_doc;/_search", "write" },
 		{ "POST", "/_search;x=y", "write" },
-		{ "POST", "/i\\_doc/_search", "write" },
-		{ "POST", "/i\xc3\xa4/_search", "write" },
-		{ "POST", "/{i}/_search", "write" },
 		{ "POST", "_search", "write" },
 		{ "POST", "", "write" },
+		{ "GET", "", "write" },
 		{ "POST", "*", "write" },
-		{ "OPTIONS", "*", "read once" },
+		{ "OPTIONS", "*", "read" },
 		{ "POST", "http://h/_search", "write" },
 	};
 	CHECK(examples);
@@ -320,9 +380,12 @@ static void a_rule_can_be_read(void **state)
 		{ "DELETE", "/_search/scroll/1", "DELETE /_search/scroll/{id}" },
 		{ "GET", "/a", "the method changes nothing" },
 		{ "POST", "/a", "no rule says that it is a read" },
-		{ "POST", "/a//b", "the path is not canonical: a write, maybe in parts" },
+		{ "GET", "/_%66lush", "GET /_flush" },
+		{ "POST", "/a/%5fsearch",
+		  "the path can be read in several ways, and not all of them are reads" },
+		{ "GET", "/a/..", "nobody can tell what the path means: a write, maybe in parts" },
 		{ "PUT", "/a/_bulk/stream", "PUT /{index}/_bulk/stream" },
-		{ "GET", "/a//b", "the path is not canonical: read by its method, not repeated" },
+		{ "GET", "/a//b", "the method changes nothing" },
 	};
 	char text[CLASS_RULE_BYTES];
 	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
@@ -339,9 +402,10 @@ int main(void)
 		cmocka_unit_test(a_stream_of_bulks_is_acted_on_in_parts),
 		cmocka_unit_test(the_method_decides_what_no_rule_names),
 		cmocka_unit_test(a_name_does_not_begin_with_an_underscore_but_all),
-		cmocka_unit_test(an_encoded_path_is_no_read),
-		cmocka_unit_test(a_dotted_path_is_no_read),
-		cmocka_unit_test(empty_segments_are_no_read_but_for_a_last_one),
+		cmocka_unit_test(an_encoded_word_is_what_it_decodes_to_and_no_less_than_it_is),
+		cmocka_unit_test(what_nobody_can_tell_is_a_write_for_every_method),
+		cmocka_unit_test(a_name_or_an_id_may_be_encoded),
+		cmocka_unit_test(empty_segments_count_and_do_not),
 		cmocka_unit_test(case_and_other_bytes_count),
 		cmocka_unit_test(the_query_is_no_path),
 		cmocka_unit_test(a_search_that_opens_a_scroll_is_not_repeated),
