@@ -1,6 +1,7 @@
 #include "app/handover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,8 @@ enum record_kind {
 	RECORD_SOCKET = 3, /* `addr`, or a unix socket's `path` */
 	RECORD_LOCK = 4,   /* `path` */
 	RECORD_KEPT = 6,
+	RECORD_LOG_FROM = 7,
+	RECORD_LOG_TO = 8,
 	RECORD_PROCESS = 5, /* `pid`, `state`, `started_ms`; `fd` is its channel */
 };
 
@@ -100,13 +103,25 @@ static bool write_processes(int fd, const struct processes *s)
 	return true;
 }
 
+static unsigned logs_n(const struct handover *h)
+{
+	return h->log_from >= 0 ? 2 : 0;
+}
+
+static bool write_logs(int fd, const struct handover *h)
+{
+	return !logs_n(h) ||
+	       (write_record(fd, &(struct record){ .kind = RECORD_LOG_FROM, .fd = h->log_from }) &&
+		write_record(fd, &(struct record){ .kind = RECORD_LOG_TO, .fd = h->log_to }));
+}
+
 static bool write_list(int fd, const struct handover *h)
 {
 	struct head head = {
 		.version = HANDOVER_VERSION,
 		.head_bytes = sizeof head,
 		.record_bytes = sizeof(struct record),
-		.record_n = (uint32_t)(3 + h->holdings.socket_n + h->holdings.lock_n +
+		.record_n = (uint32_t)(3 + logs_n(h) + h->holdings.socket_n + h->holdings.lock_n +
 				       processes_n(&h->processes)),
 		.rotate_ms = h->rotate_ms,
 	};
@@ -120,7 +135,7 @@ static bool write_list(int fd, const struct handover *h)
 	       write_record(fd,
 			    &(struct record){ .kind = RECORD_KEPT, .fd = h->holdings.kept_fd }) &&
 	       write_sockets(fd, &h->holdings) && write_locks(fd, &h->holdings) &&
-	       write_processes(fd, &h->processes);
+	       write_processes(fd, &h->processes) && write_logs(fd, h);
 }
 
 int handover_write(const struct handover *h)
@@ -140,6 +155,10 @@ void handover_keep(const struct handover *h, int fd, bool keep)
 	keep_over_exec(h->holdings.board_fd, keep);
 	keep_over_exec(h->holdings.tickets_fd, keep);
 	keep_over_exec(h->holdings.kept_fd, keep);
+	if (logs_n(h)) {
+		keep_over_exec(h->log_from, keep);
+		keep_over_exec(h->log_to, keep);
+	}
 	for (size_t i = 0; i < h->holdings.socket_n; i++)
 		keep_over_exec(h->holdings.sockets[i].fd, keep);
 	for (size_t i = 0; i < h->holdings.lock_n; i++)
@@ -208,6 +227,14 @@ static bool take_process(struct reading *r, const struct record *from)
 	return true;
 }
 
+static bool take_log(struct reading *r, int fd, int *to)
+{
+	if (fcntl(fd, F_GETFD) < 0)
+		return misfit(r, "descriptor %d is not there, and the log needs it", fd);
+	*to = fd;
+	return true;
+}
+
 static bool take_record(struct reading *r, const struct record *from)
 {
 	switch ((enum record_kind)from->kind) {
@@ -220,6 +247,10 @@ static bool take_record(struct reading *r, const struct record *from)
 	case RECORD_KEPT:
 		r->kept_fd = from->fd;
 		return true;
+	case RECORD_LOG_FROM:
+		return take_log(r, from->fd, &r->to->log_from);
+	case RECORD_LOG_TO:
+		return take_log(r, from->fd, &r->to->log_to);
 	case RECORD_SOCKET:
 		return take_socket(r, from);
 	case RECORD_LOCK:
@@ -279,7 +310,9 @@ bool handover_read(int fd, struct handover *h, char error[HANDOVER_ERROR_BYTES])
 {
 	struct reading r = { h, error, -1, -1, -1 };
 	struct head head;
-	*h = (struct handover){ .holdings = { .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 } };
+	*h = (struct handover){ .holdings = { .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 },
+				.log_from = -1,
+				.log_to = -1 };
 	processes_open(&h->processes);
 	if (!read_head(&r, fd, &head))
 		return false;

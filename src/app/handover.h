@@ -10,7 +10,7 @@
 #include "app/process.h"
 
 /* Of the list, of the layouts of what is shared, and of the channel's. */
-#define HANDOVER_VERSION 2
+#define HANDOVER_VERSION 3
 #define HANDOVER_ERROR_BYTES 256
 
 /* The hidden command by which a new program says whether it could go on: HANDOVER_COMMAND CONFIG FD
@@ -21,8 +21,9 @@ int handover_main(int argc, char **argv);
 struct handover {
 	struct holdings holdings;
 	struct processes processes;
-	uint64_t rotate_ms; /* when the ticket keys are due */
-	char program[1024]; /* where a new version is looked for */
+	uint64_t rotate_ms;   /* when the ticket keys are due */
+	int log_from, log_to; /* of logger.h; -1: the log is written to standard error itself */
+	char program[1024];   /* where a new version is looked for */
 };
 
 /* The list, in memory with a descriptor of its own; -1 with errno. */

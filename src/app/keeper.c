@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/logger.h"
 #include "app/restart.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
@@ -33,6 +34,7 @@ struct keeper {
 	int binary;	    /* our own, as it was when we started */
 	int signals;
 	struct handover own; /* what we hold, and would hand over */
+	struct logger logger;
 	struct upgrade upgrade;
 	struct restart restart;
 	unsigned stops; /* asked for so far */
@@ -151,6 +153,7 @@ static void checker_ended(struct keeper *k, int status)
 	char how[64];
 	if (k->state != KEEPER_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		supervisor_reloading("Upgrading");
+		logger_rest(&k->logger);
 		upgrade_become(&k->upgrade, &k->own, k->config);
 		supervisor_upgraded();
 		return;
@@ -364,13 +367,33 @@ static void turn(struct keeper *k)
 	do_what_is_due(k);
 }
 
+/* Without it the log is written by whoever has something to say, and waits where it must. */
+static void open_log(struct keeper *k)
+{
+	if (!logger_open(&k->logger))
+		log_line(LOG_WARN, "keeper: the log has no thread of its own: %s", strerror(errno));
+	k->own.log_from = k->logger.from;
+	k->own.log_to = k->logger.to;
+}
+
+static bool take_log_over(struct keeper *k)
+{
+	if (k->own.log_from < 0)
+		return open_log(k), true;
+	return logger_open_from(&k->logger, k->own.log_from, k->own.log_to);
+}
+
 static bool open_keeper(struct keeper *k)
 {
 	upgrade_find_program(k->own.program);
 	processes_open(&k->own.processes);
 	k->own.rotate_ms = now_ms() + TICKETS_ROTATE_MS;
-	if (holdings_open(&k->own.holdings) && start(k))
-		return true;
+	open_log(k);
+	if (holdings_open(&k->own.holdings)) {
+		log_count_lost_in(&k->own.holdings.board->log_lost);
+		if (start(k))
+			return true;
+	}
 	log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 	return false;
 }
@@ -385,6 +408,10 @@ static bool take_over(struct keeper *k, int handed_over)
 	}
 	handover_keep(&k->own, handed_over, false);
 	close(handed_over);
+	log_count_lost_in(&k->own.holdings.board->log_lost);
+	if (!take_log_over(k))
+		log_line(LOG_ERROR, "upgrade: the log's thread cannot be started: %s",
+			 strerror(errno));
 	log_line(LOG_INFO, "upgrade: crossfade %s has taken over", CROSSFADE_VERSION);
 	restart(k);
 	/* The signal for one that died meanwhile may have been heard before. */
@@ -392,21 +419,31 @@ static bool take_over(struct keeper *k, int handed_over)
 	return true;
 }
 
+/* The exit code. */
+static int run(struct keeper *k, int handed_over)
+{
+	if (!(handed_over < 0 ? open_keeper(k) : take_over(k, handed_over)))
+		return 1;
+	while (k->state != KEEPER_OVER)
+		turn(k);
+	return k->exit_code;
+}
+
 int keeper_run(const char *config, int handed_over)
 {
 	struct keeper k = { .config = config, .upgrade.binary = -1 };
+	logger_keep_standard_descriptors();
 	k.binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	k.signals = signals_open();
 	if (k.binary < 0 || k.signals < 0) {
 		log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 		return 1;
 	}
-	if (!(handed_over < 0 ? open_keeper(&k) : take_over(&k, handed_over)))
-		return 1;
-	while (k.state != KEEPER_OVER)
-		turn(&k);
+	int code = run(&k, handed_over);
+	logger_close(&k.logger);
+	log_count_lost_in(NULL);
 	holdings_close(&k.own.holdings);
 	close(k.binary);
 	close(k.signals);
-	return k.exit_code;
+	return code;
 }

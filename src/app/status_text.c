@@ -72,6 +72,16 @@ static void put_processes(FILE *to, const json_t *processes)
 			integer(p, "workers"), integer(p, "in_flight"));
 }
 
+/* Silent while nothing was lost. */
+static void put_log(FILE *to, const json_t *log)
+{
+	long long lost = integer(log, "lines_lost");
+	if (lost)
+		fprintf(to, "%slog%s      %s%lld lines LOST%s: standard error took no more\n",
+			paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(false), lost,
+			paint(PAINT_NONE));
+}
+
 /* Silent while the file says what holds. */
 static void put_configuration(FILE *to, const json_t *c)
 {
@@ -505,6 +515,7 @@ void status_text(FILE *to, const struct status_view *v)
 		return;
 	put_head(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
+	put_log(above, json_object_get(v->now, "log"));
 	put_capture(above, v);
 	put_configuration(above, json_object_get(v->now, "configuration"));
 	put_sides(above, v);

@@ -88,8 +88,10 @@ static bool map_shared(struct work *w)
 	w->board = map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
 	w->tickets = map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
 	w->kept = map(w->kept_fd, sizeof *w->kept, PROT_READ | PROT_WRITE);
-	if (w->board && w->tickets && w->kept && board_fits(w->board))
+	if (w->board && w->tickets && w->kept && board_fits(w->board)) {
+		log_count_lost_in(&w->board->log_lost);
 		return true;
+	}
 	log_line(LOG_ERROR, "the keeper's shared memory cannot be used: %s", strerror(errno));
 	return false;
 }
@@ -116,6 +118,19 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 
 /* --- what the configuration asks for --- */
 
+static void complaints_say(struct complaints *c)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	if (!to)
+		return;
+	complaints_print(c, to);
+	fclose(to);
+	log_text(text);
+	free(text);
+}
+
 static bool read_config(struct work *w)
 {
 	struct span text;
@@ -125,7 +140,7 @@ static bool read_config(struct work *w)
 					     : config_open(w->config_path);
 	if (w->config->complaints.n == 0)
 		return true;
-	complaints_print(&w->config->complaints, stderr);
+	complaints_say(&w->config->complaints);
 	return false;
 }
 
@@ -179,7 +194,7 @@ static bool open_control(struct work *w)
 	w->control = control_open(w->config, w->board, w->tickets, error);
 	if (w->control)
 		return true;
-	complaints_print(&w->config->complaints, stderr);
+	complaints_say(&w->config->complaints);
 	if (error[0])
 		log_line(LOG_ERROR, "%s", error);
 	return false;
@@ -259,7 +274,7 @@ static bool open_admin_sockets(struct work *w)
 			s->tcp[s->tcp_n++] = fds[0];
 	}
 	if (w->config->complaints.n)
-		complaints_print(&w->config->complaints, stderr);
+		complaints_say(&w->config->complaints);
 	return w->config->complaints.n == 0 && open_local_socket(w);
 }
 
@@ -462,7 +477,7 @@ static bool start_serving(struct work *w)
 {
 	const struct socket_source source = { w, listen_on, forget };
 	if (!control_listen(w->control, &source)) {
-		complaints_print(&w->config->complaints, stderr);
+		complaints_say(&w->config->complaints);
 		return false;
 	}
 	return open_admin_sockets(w) && attach_control(w) && open_capture(w) && lead_or_wait(w) &&

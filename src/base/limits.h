@@ -207,6 +207,18 @@
 /* Retries within the window that are always allowed: a share of few requests would be none. */
 #define RETRIES_MIN 10
 
+/* --- the process's own log --- */
+
+/* Of lines that standard error has not taken yet: some thousand. What a pipe may be made by anybody
+ * is four times that. */
+#define LOGGER_PIPE_BYTES (256 * 1024)
+/* What its thread reads at once: on its stack. */
+#define LOGGER_CHUNK_BYTES (64 * 1024)
+/* How long an end or an upgrade waits for standard error to take what is left. */
+#define LOGGER_LAST_MS 1000
+/* Lost lines are told of when nothing else waits to be written, else so often. */
+#define LOGGER_TELL_MS 10000
+
 /* --- the access log --- */
 
 /* Lines of one worker that the disk has not taken: some 2,000, twenty milliseconds of a busy one.
@@ -214,6 +226,13 @@
 #define ACCESS_RING_BYTES (1024 * 1024)
 /* How long a line may wait in there while little is going on. */
 #define ACCESS_WAIT_MS 100
+/* After so many of those waits in a row a pipe that takes nothing is said to be none that is read.
+ */
+#define ACCESS_WAITS_QUIET 10
+/* How long its opening is waited for, and at the end its last write: both may be a server's that is
+ * gone, and neither may hold a reload or a stop. */
+#define ACCESS_OPEN_MS 1000
+#define ACCESS_LAST_MS 2000
 
 /* --- the capture log --- */
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,50 +21,99 @@ static const char *const journal_prefix[] = {
 	[LOG_INFO] = "<6>",
 };
 
-#define LINE_BYTES 2048
+/*
+ * What belongs to standard error, which is the process's own and nobody's argument either: the only
+ * state of this kind. Before anything is shared a process counts for itself.
+ */
+static struct log_lost own;
+static struct log_lost *_Atomic counted_in = &own;
 
-static size_t begin(enum log_level level, char line[LINE_BYTES])
+/* --- lost lines --- */
+
+struct log_lost *log_lost(void)
+{
+	return atomic_load(&counted_in);
+}
+
+static void lose(struct log_lost *l, uint64_t lines, uint64_t since_ns)
+{
+	uint64_t none = 0;
+	atomic_fetch_add(&l->lines, lines);
+	atomic_compare_exchange_strong(&l->since_ns, &none, since_ns);
+}
+
+void log_lose(uint64_t lines)
+{
+	lose(log_lost(), lines, clock_wall_ns());
+}
+
+void log_count_lost_in(struct log_lost *shared)
+{
+	struct log_lost *before = atomic_exchange(&counted_in, shared ? shared : &own);
+	uint64_t lines = before == &own && shared ? atomic_exchange(&own.lines, 0) : 0;
+	if (lines)
+		lose(shared, lines, atomic_exchange(&before->since_ns, 0));
+}
+
+/* --- lines --- */
+
+static size_t begin(enum log_level level, char line[LOG_LINE_BYTES])
 {
 	char when[CLOCK_TEXT_BYTES];
 	if (getenv("JOURNAL_STREAM"))
-		return (size_t)snprintf(line, LINE_BYTES, "%s", journal_prefix[level]);
+		return (size_t)snprintf(line, LOG_LINE_BYTES, "%s", journal_prefix[level]);
 	clock_text(clock_wall_ns(), when);
-	return (size_t)snprintf(line, LINE_BYTES, "%s %s ", when, words[level]);
+	return (size_t)snprintf(line, LOG_LINE_BYTES, "%s %s ", when, words[level]);
 }
 
-/* `more`: how long the text is, or would be if there were room. */
-static void end(char line[LINE_BYTES], size_t n, int more)
+static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *format,
+		   va_list args)
 {
-	size_t room = LINE_BYTES - n - 2;
-	n += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room;
+	size_t n = begin(level, line), room = LOG_LINE_BYTES - n - 1;
+	int more = vsnprintf(line + n, room, format, args);
+	n += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room - 1;
 	line[n++] = '\n';
-	/* Nothing useful can be done when standard error is gone. */
-	if (write(STDERR_FILENO, line, n) < 0)
-		return;
+	line[n] = 0;
+	return n;
+}
+
+size_t log_format(char line[LOG_LINE_BYTES], enum log_level level, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	size_t n = make(line, level, format, args);
+	va_end(args);
+	return n;
+}
+
+/* One that blocks is asked first: where nobody has made it a pipe of our own, as in other commands.
+ */
+static void put(const char *line, size_t n)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
+	    write(STDERR_FILENO, line, n) != (ssize_t)n)
+		log_lose(1);
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	char line[LINE_BYTES];
-	size_t n = begin(level, line);
+	char line[LOG_LINE_BYTES];
 	va_list args;
 	va_start(args, format);
-	int more = vsnprintf(line + n, sizeof line - n - 1, format, args);
+	put(line, make(line, level, format, args));
 	va_end(args);
-	end(line, n, more);
 }
 
-/* A pipe that is writable takes PIPE_BUF bytes at once, which is more than a line. */
-void log_line_if_taken(enum log_level level, const char *format, ...)
+void log_text(const char *text)
 {
-	char line[LINE_BYTES];
-	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
-	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
-		return;
-	size_t n = begin(level, line);
-	va_list args;
-	va_start(args, format);
-	int more = vsnprintf(line + n, sizeof line - n - 1, format, args);
-	va_end(args);
-	end(line, n, more);
+	for (const char *end; *text; text = end) {
+		end = strchr(text, '\n');
+		end = end ? end + 1 : text + strlen(text);
+		for (size_t n; text < end; text += n) {
+			n = (size_t)(end - text);
+			n = n < LOG_LINE_BYTES ? n : LOG_LINE_BYTES;
+			put(text, n);
+		}
+	}
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/slow_file.h"
 
 /* Lines that were lost are told of this often at most. */
 #define TELL_NS (10 * 1000000000ull)
@@ -29,8 +31,20 @@ static void take_news(struct access_log *l)
 static void failed(struct access_log *l, int error)
 {
 	if (!l->failing)
-		log_line(LOG_ERROR, "access log: cannot be written: %s", strerror(error));
+		log_line(LOG_ERROR, "access log: cannot be written: %s",
+			 error == EAGAIN ? "nobody reads it" : strerror(error));
 	l->failing = true;
+}
+
+/* It is a pipe, or a terminal: its reader may be slow, which is no failure, or gone to sleep. */
+static bool await_room(struct access_log *l)
+{
+	struct pollfd room = { .fd = l->fd, .events = POLLOUT };
+	if (poll(&room, 1, ACCESS_WAIT_MS) > 0)
+		return true;
+	if (++l->waits >= ACCESS_WAITS_QUIET)
+		failed(l, EAGAIN);
+	return false;
 }
 
 static bool write_ring(struct access_log *l, struct ring *r)
@@ -41,10 +55,14 @@ static bool write_ring(struct access_log *l, struct ring *r)
 		for (unsigned i = 0; i < n; i++)
 			v[i] = (struct iovec){ (char *)(uintptr_t)runs[i].at, runs[i].n };
 		ssize_t written = writev(l->fd, v, (int)n);
-		if (written < 0 && errno != EINTR) {
+		if (written < 0 && errno == EAGAIN && !await_room(l))
+			return false;
+		if (written < 0 && errno != EINTR && errno != EAGAIN) {
 			failed(l, errno);
 			return false;
 		}
+		if (written > 0)
+			l->waits = 0;
 		if (written > 0)
 			ring_take(r, (size_t)written);
 	}
@@ -114,11 +132,10 @@ static void *run(void *argument)
 
 int access_log_file(const char *path)
 {
-	/* Opening a pipe that nobody reads would wait; only the thread may. */
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFL, O_APPEND);
-	return fd;
+	/* A pipe is neither waited for when it is opened nor when it is written: O_NONBLOCK stays.
+	 */
+	return slow_file_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640,
+			      ACCESS_OPEN_MS);
 }
 
 int access_log_use(struct access_log *l, int fd)
@@ -148,13 +165,26 @@ void access_log_open(struct access_log *l, unsigned worker_n, const struct count
 		access_open(&l->ends[i], &l->waker, seed ^ (uint64_t)i << 56);
 }
 
-void access_log_close(struct access_log *l)
+/* False: it still waits for its file, and with it all that it uses is left to the process's end. */
+static bool end_thread(struct access_log *l)
 {
-	if (l->running) {
-		atomic_store_explicit(&l->stopping, true, memory_order_release);
-		waker_wake(&l->waker);
-		pthread_join(l->thread, NULL);
-	}
+	struct timespec until;
+	if (!l->running)
+		return true;
+	atomic_store_explicit(&l->stopping, true, memory_order_release);
+	waker_wake(&l->waker);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ACCESS_LAST_MS / 1000;
+	if (pthread_timedjoin_np(l->thread, NULL, &until) == 0)
+		return true;
+	log_line(LOG_ERROR, "access log: its file takes nothing; its last lines are lost");
+	return false;
+}
+
+bool access_log_close(struct access_log *l)
+{
+	if (!end_thread(l))
+		return false;
 	take_news(l);
 	if (l->fd >= 0)
 		close(l->fd);
@@ -162,4 +192,5 @@ void access_log_close(struct access_log *l)
 		access_close(&l->ends[i]);
 	free(l->ends);
 	waker_close(&l->waker);
+	return true;
 }

@@ -25,15 +25,21 @@ struct access_log {
 	int fd;
 	unsigned at; /* the ring that goes first: one whose line was cut off is finished */
 	bool failing;
+	unsigned waits; /* in a row, for a pipe to take something */
 	uint64_t dropped_seen, dropped_told, told_ns;
 };
 
 /* The workers' ends may be used at once. Nothing is written before access_log_use(). */
 void access_log_open(struct access_log *l, unsigned worker_n, const struct counters *counters);
-/* When no worker is left. What they have put there is written first, if it can be. */
-void access_log_close(struct access_log *l);
+/*
+ * When no worker is left. What they have put there is written first, if it can be. A thread that
+ * waits for its file is waited for ACCESS_LAST_MS. False: it is left behind, and needs all that
+ * this log was opened with until the process ends.
+ */
+bool access_log_close(struct access_log *l);
 
-/* A file for it: appended to, made with mode 0640. A descriptor, or -1 with errno. */
+/* A file for it: appended to, made with mode 0640. A descriptor, or -1 with errno; ETIMEDOUT after
+ * ACCESS_OPEN_MS. */
 int access_log_file(const char *path);
 /* Lines go there from now on. An errno, or 0; -1 is no file and no change. */
 int access_log_use(struct access_log *l, int fd /* moved in */);

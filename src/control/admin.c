@@ -82,6 +82,8 @@ static void serve_metrics(struct call *c)
 					       .values = board_read(control->board),
 					       .backend = control->backend,
 					       .started_wall_ns = control->started_wall_ns,
+					       .log_lines_lost =
+						       atomic_load(&control->board->log_lost.lines),
 					       .unsaved = control->weights.unsaved != 0 },
 		      to);
 	recorder_metrics(&control->recorder, to);

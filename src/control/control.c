@@ -169,7 +169,6 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
-	access_log_close(&c->access_log);
 	drains_close(&c->drains);
 	weights_close(&c->weights);
 	publisher_close(&c->publisher);
@@ -178,6 +177,9 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i <= c->worker_n; i++)
 		tls_library_close(c->libraries[i]);
 	config_close(c->config);
+	/* A thread that waits for a dead disk has some of it still. */
+	if (!access_log_close(&c->access_log))
+		return;
 	free(c->libraries);
 	free(c->counters);
 	free(c->slots);

@@ -337,6 +337,9 @@ static void write_facts(const struct metrics_facts *f, FILE *to)
 	fprintf(to, "crossfade_start_time_seconds %.3f\n", (double)f->started_wall_ns / 1e9);
 	family(to, "workers", "gauge", "Workers that serve.");
 	number(to, "workers", f->worker_n);
+	family(to, "log_lines_lost_total", "counter",
+	       "Lines of the process's log that standard error did not take.");
+	number(to, "log_lines_lost_total", f->log_lines_lost);
 }
 
 void metrics_write(const struct metrics_facts *f, FILE *to)

@@ -17,6 +17,7 @@ struct metrics_facts {
 	struct board_values values;
 	const char *backend; /* "io_uring", "epoll" */
 	uint64_t started_wall_ns;
+	uint64_t log_lines_lost;
 	bool unsaved; /* the weights in force are not on the disk */
 };
 

@@ -296,6 +296,11 @@ static json_t *processes_json(const struct control *c)
 	return list;
 }
 
+static json_t *log_json(const struct control *c)
+{
+	return json_pack("{s:o}", "lines_lost", integer(atomic_load(&c->board->log_lost.lines)));
+}
+
 static json_t *files_json(void)
 {
 	struct rlimit l = { 0 };
@@ -323,6 +328,7 @@ json_t *status_json(const struct control *c)
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
 	json_object_set_new(j, "files", files_json());
+	json_object_set_new(j, "log", log_json(c));
 	json_object_set_new(j, "capture", recorder_json(&c->recorder));
 	json_object_set_new(j, "bucket_bounds_ms", bucket_bounds_json());
 	json_decref(rest);

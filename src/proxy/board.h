@@ -16,9 +16,10 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "proxy/plan.h"
 
-#define BOARD_VERSION 2
+#define BOARD_VERSION 3
 #define BOARD_SLOTS (WORKERS_MAX * PROCESSES_MAX)
 
 struct board_values {
@@ -44,6 +45,7 @@ struct board {
 	_Atomic uint32_t changes; /* its lowest bit says which copy is valid */
 	struct board_values copies[2];
 	struct board_slot slots[BOARD_SLOTS];
+	struct log_lost log_lost; /* by all processes: it is theirs together */
 };
 
 /* Makes fresh memory a board: the keeper, once. */

@@ -36,11 +36,10 @@ void gate_turn_away(struct gate *g, const struct listener *l, const struct addr 
 		return;
 	}
 	addr_host_text(peer, text);
-	log_line_if_taken(
-		LOG_WARN,
-		"worker %u: listener %s turned %s away: %s (%s; %llu more since the last line)",
-		g->worker, l->name, text, err_sentence(why), err_word(why),
-		(unsigned long long)g->unsaid);
+	log_line(LOG_WARN,
+		 "worker %u: listener %s turned %s away: %s (%s; %llu more since the last line)",
+		 g->worker, l->name, text, err_sentence(why), err_word(why),
+		 (unsigned long long)g->unsaid);
 	g->unsaid = 0;
 	g->quiet_until_ms = now_ms + TURNED_AWAY_LOG_MS;
 }

@@ -6,8 +6,3 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	(void)level, (void)format;
 }
-
-void log_line_if_taken(enum log_level level, const char *format, ...)
-{
-	(void)level, (void)format;
-}

@@ -19,7 +19,7 @@ enum {
 };
 
 /* The records that it has here, in their order. */
-enum { BOARD, TICKETS, KEPT, SOCKET, LOCAL_SOCKET, LOCK, PROCESS, ALL_RECORDS };
+enum { BOARD, TICKETS, KEPT, SOCKET, LOCAL_SOCKET, LOCK, PROCESS, LOG_FROM, LOG_TO, ALL_RECORDS };
 
 struct stage {
 	struct handover h;
@@ -53,7 +53,10 @@ static int open_stage(void **state)
 	int fds[WORKERS_MAX], fd;
 	char path[80];
 	unsigned n;
-	s = (struct stage){ .h = { .rotate_ms = 4711, .program = "/usr/bin/crossfade" } };
+	s = (struct stage){ .h = { .rotate_ms = 4711,
+				   .program = "/usr/bin/crossfade",
+				   .log_from = dup(0),
+				   .log_to = dup(1) } };
 	processes_open(&s.h.processes);
 	kit_directory(s.directory);
 	snprintf(path, sizeof path, "%s/admin.sock", s.directory);
@@ -77,6 +80,8 @@ static int close_stage(void **state)
 	struct stage *s = *state;
 	char path[80];
 	close(s->list);
+	close(s->h.log_from);
+	close(s->h.log_to);
 	process_forget(&s->h.processes.list[2]);
 	holdings_close(&s->h.holdings);
 	snprintf(path, sizeof path, "%s/lock", s->directory);
@@ -114,6 +119,8 @@ static void what_is_written_is_read_again(void **state)
 	assert_int_equal(h.holdings.sockets[0].state, HELD_OLD);
 	assert_int_equal(h.holdings.lock_n, 1);
 	assert_string_equal(h.holdings.locks[0].path, s->h.holdings.locks[0].path);
+	assert_int_equal(h.log_from, s->h.log_from);
+	assert_int_equal(h.log_to, s->h.log_to);
 	assert_int_equal(processes_n(&h.processes), 1);
 	const struct process *p = processes_of_pid(&h.processes, 12);
 	assert_int_equal(p->state, PROCESS_SERVING);

@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "control/access_log.h"
+#include "control/slow_file.h"
 
 #define WORKERS 2
 #define LINES 2000
@@ -154,6 +158,63 @@ static void a_file_that_cannot_be_made_is_an_error(void **state)
 	access_log_close(&w->log);
 }
 
+/* A pipe with its reader's end, full to the last byte. */
+static int full_pipe(int flags, int *reader)
+{
+	int ends[2];
+	static const char page[4096];
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], page, sizeof page) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, flags), 0);
+	*reader = ends[0];
+	return ends[1];
+}
+
+static void a_pipe_that_nobody_reads_holds_no_end_up(void **state)
+{
+	struct world *w = *state;
+	int reader, fd = full_pipe(O_NONBLOCK, &reader);
+	assert_int_equal(access_log_use(&w->log, fd), 0);
+	put_lines(w, 0);
+	uint64_t began_ns = clock_monotonic_ns();
+	assert_true(access_log_close(&w->log));
+	assert_true(clock_monotonic_ns() - began_ns < ACCESS_LAST_MS * 1000000ull);
+	close(reader);
+}
+
+/* As on a file server that is gone: the write does not return. */
+static void a_file_that_takes_nothing_holds_no_end_up_for_long(void **state)
+{
+	struct world *w = *state;
+	int reader, fd = full_pipe(0, &reader);
+	assert_int_equal(access_log_use(&w->log, fd), 0);
+	put_lines(w, 0);
+	assert_false(access_log_close(&w->log));
+	/* Its write comes back, and it ends: what it used may go. */
+	static char taken[1 << 20];
+	while (read(reader, taken, sizeof taken) > 0 || !is_taken(w))
+		;
+	assert_int_equal(pthread_join(w->log.thread, NULL), 0);
+	w->log.running = false;
+	assert_true(access_log_close(&w->log));
+	close(reader);
+}
+
+static void an_open_that_does_not_come_back_is_given_up(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(mkfifo(w->path, 0600), 0);
+	/* Nobody reads it: to open it for writing waits without O_NONBLOCK. */
+	assert_int_equal(slow_file_open(w->path, O_WRONLY, 0, 50), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	int reader = open(w->path, O_RDONLY | O_NONBLOCK), writer;
+	assert_true((writer = slow_file_open(w->path, O_WRONLY, 0, 10000)) >= 0);
+	close(writer);
+	close(reader);
+	access_log_close(&w->log);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -164,6 +225,9 @@ int main(void)
 		TEST(a_log_that_was_moved_away_is_begun_anew),
 		TEST(a_full_disk_costs_no_line_while_there_is_room),
 		TEST(a_file_that_cannot_be_made_is_an_error),
+		TEST(a_pipe_that_nobody_reads_holds_no_end_up),
+		TEST(a_file_that_takes_nothing_holds_no_end_up_for_long),
+		TEST(an_open_that_does_not_come_back_is_given_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

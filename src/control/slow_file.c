@@ -1,0 +1,103 @@
+#include "control/slow_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+
+/* Of the asker and the thread: the last of them frees it. */
+struct opening {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool done, abandoned;
+	int fd, error;
+	char *path;
+	int flags;
+	mode_t mode;
+};
+
+static void opening_free(struct opening *o)
+{
+	pthread_cond_destroy(&o->changed);
+	pthread_mutex_destroy(&o->lock);
+	free(o->path);
+	free(o);
+}
+
+static void *run(void *argument)
+{
+	struct opening *o = argument;
+	int fd = open(o->path, o->flags, o->mode);
+	int error = errno;
+	pthread_mutex_lock(&o->lock);
+	o->fd = fd;
+	o->error = error;
+	o->done = true;
+	bool abandoned = o->abandoned;
+	pthread_cond_signal(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+	if (!abandoned)
+		return NULL;
+	if (fd >= 0)
+		close(fd);
+	opening_free(o);
+	return NULL;
+}
+
+static struct opening *opening_new(const char *path, int flags, mode_t mode)
+{
+	struct opening *o = calloc(1, sizeof *o);
+	must(o);
+	pthread_condattr_t by_clock;
+	pthread_condattr_init(&by_clock);
+	pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->changed, &by_clock);
+	pthread_condattr_destroy(&by_clock);
+	pthread_mutex_init(&o->lock, NULL);
+	o->path = strdup(path);
+	must(o->path);
+	o->flags = flags;
+	o->mode = mode;
+	return o;
+}
+
+static bool await(struct opening *o, unsigned ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * 1000000l) / 1000000000l;
+	until.tv_nsec = (until.tv_nsec + ms % 1000 * 1000000l) % 1000000000l;
+	pthread_mutex_lock(&o->lock);
+	while (!o->done && pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)
+		;
+	o->abandoned = !o->done;
+	bool done = o->done;
+	pthread_mutex_unlock(&o->lock);
+	return done;
+}
+
+int slow_file_open(const char *path, int flags, mode_t mode, unsigned ms)
+{
+	pthread_t thread;
+	struct opening *o = opening_new(path, flags, mode);
+	int error = pthread_create(&thread, NULL, run, o), fd = -1;
+	if (!error && !await(o, ms)) {
+		pthread_detach(thread);
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (!error) {
+		pthread_join(thread, NULL);
+		fd = o->fd;
+		error = o->error;
+	}
+	opening_free(o);
+	errno = error;
+	return fd;
+}
