@@ -1,11 +1,13 @@
 #include "app/capture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "control/config.h"
@@ -40,11 +42,14 @@ static const struct command commands[] = {
 	{ "capture verify", "(-c FILE | --directory DIR) [-o text|json]",
 	  "Reads all of it: every frame, every checksum, every sequence.",
 	  WHERE "  -o, --output FORM     text (default) or json\n"
-		"\nExit code 0: it is whole, 1: it is damaged, or cannot be read.\n",
+		"\nExit code 0: it is whole, 1: it is damaged, cannot be read, or does not tell\n"
+		"yet of what passed unrecorded (with -c FILE: the state directory has that).\n",
 	  capture_verify },
 	{ "capture gaps", "(-c FILE | --directory DIR) [-o text|json]",
 	  "Lists what passed without being recorded, and what a start found damaged.",
-	  WHERE "  -o, --output FORM     text (default) or json\n", capture_gaps },
+	  WHERE "  -o, --output FORM     text (default) or json\n"
+		"\nWith -c FILE also what the log cannot tell yet: the state directory has it.\n",
+	  capture_gaps },
 	{ "capture export",
 	  "(-c FILE | --directory DIR) --format trafficstream|jsonl|har [--output FILE]\n"
 	  "           [--from TIME] [--to TIME] [--path PATTERN] [--method METHOD] [--status "
@@ -158,9 +163,28 @@ bool capture_takes_no_more(const struct command *c, int argc, char **argv,
 	return !operands && command_wants_json(c, o->output, json);
 }
 
-int capture_over_all(const struct command *c, int argc, char **argv,
-		     int (*what)(struct reader *r, bool json))
+/* False: nothing is known of it. */
+static bool see_unrecorded(const struct capture_options *o, struct unrecorded_seen *seen)
 {
+	struct config *config = o->config ? config_open(o->config) : NULL;
+	if (!config)
+		return false;
+	int directory =
+		config->complaints.n ? -1 : open(config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = directory >= 0 && unrecorded_look(directory, seen);
+	if (!good && errno != ENOENT)
+		fprintf(stderr, "crossfade capture: cannot read %s/" UNRECORDED_FILE ": %s\n",
+			config->state, strerror(errno));
+	if (directory >= 0)
+		close(directory);
+	config_close(config);
+	return good;
+}
+
+int capture_over_all(const struct command *c, int argc, char **argv,
+		     int (*what)(struct reader *r, const struct unrecorded_seen *seen, bool json))
+{
+	struct unrecorded_seen seen;
 	struct capture_options o = { 0 };
 	bool json;
 	int code;
@@ -169,7 +193,8 @@ int capture_over_all(const struct command *c, int argc, char **argv,
 	struct reader *r = capture_open(c, &o, &code);
 	if (!r)
 		return code;
-	code = what(r, json);
+	bool sees = see_unrecorded(&o, &seen);
+	code = what(r, sees ? &seen : NULL, json);
 	reader_close(r);
 	return code;
 }

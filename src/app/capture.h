@@ -6,6 +6,7 @@
 #include "app/command.h"
 #include "capture/reader.h"
 #include "capture/story.h"
+#include "capture/unrecorded.h"
 
 /* Options of all of them; they begin the table. */
 struct capture_options {
@@ -31,9 +32,13 @@ void capture_tell_holes(const struct reader *r);
 bool capture_takes_no_more(const struct command *c, int argc, char **argv,
 			   struct capture_options *o, bool *json, int *code);
 
-/* A subcommand that has no other options than where and -o text|json. */
+/*
+ * A subcommand that has no other options than where and -o text|json. `seen`: what has passed
+ * unrecorded, as it was before the first record is read; NULL: only the state directory knows that,
+ * and it was not named.
+ */
 int capture_over_all(const struct command *c, int argc, char **argv,
-		     int (*what)(struct reader *r, bool json));
+		     int (*what)(struct reader *r, const struct unrecorded_seen *seen, bool json));
 
 /* Which exchanges are wanted; all members may be NULL. */
 struct capture_filter {

@@ -17,7 +17,15 @@ struct shown {
 	const char *reason;
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
 	char connection[64]; /* of a tunnel; empty: of several */
+	bool untold;	     /* the log has no record of it yet */
 };
+
+static void read_words(struct shown *s)
+{
+	s->reason = s->gap.reason < GAP_REASONS ? reasons[s->gap.reason] : "?";
+	clock_text(s->gap.first_wall_ns, s->first);
+	clock_text(s->gap.last_wall_ns, s->last);
+}
 
 /* False: it is of another version. */
 static bool read_gap(struct shown *s, const struct reading *r)
@@ -26,9 +34,7 @@ static bool read_gap(struct shown *s, const struct reading *r)
 	if (r->payload.n < sizeof s->gap)
 		return false;
 	memcpy(&s->gap, r->payload.at, sizeof s->gap);
-	s->reason = s->gap.reason < GAP_REASONS ? reasons[s->gap.reason] : "?";
-	clock_text(s->gap.first_wall_ns, s->first);
-	clock_text(s->gap.last_wall_ns, s->last);
+	read_words(s);
 	if (r->payload.n == sizeof s->damage) {
 		memcpy(&s->damage, r->payload.at, sizeof s->damage);
 		series_name(s->file, s->damage.generation, s->damage.index);
@@ -83,17 +89,26 @@ static void print_damage(const struct shown *s)
 	putchar('\n');
 }
 
+static void print_counts(const struct shown *s)
+{
+	const struct record_gap *g = &s->gap;
+	printf("%llu writes, %llu reads, %llu outcomes%s%s\n", (unsigned long long)g->writes,
+	       (unsigned long long)g->reads, (unsigned long long)g->outcomes,
+	       g->flags & GAP_AT_LEAST ? " at least: a process ended before it had kept all counts"
+				       : "",
+	       s->untold ? "; NOT IN THE LOG YET" : "");
+}
+
 static void print(const struct shown *s)
 {
 	const struct record_gap *g = &s->gap;
 	printf("%s to %s  %-11s  ", s->first, s->last, s->reason);
-	if (g->reason == GAP_TUNNEL)
+	if (g->reason == GAP_TUNNEL && !(g->flags & GAP_AT_LEAST) && !s->untold)
 		print_tunnel(s);
 	else if (*s->file)
 		print_damage(s);
 	else
-		printf("%llu writes, %llu reads, %llu outcomes\n", (unsigned long long)g->writes,
-		       (unsigned long long)g->reads, (unsigned long long)g->outcomes);
+		print_counts(s);
 }
 
 /* --- JSON --- */
@@ -129,6 +144,8 @@ static void print_json(const struct shown *s)
 	json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I}", "first", s->first, "last", s->last,
 			      "reason", s->reason, "writes", (json_int_t)g->writes, "reads",
 			      (json_int_t)g->reads, "outcomes", (json_int_t)g->outcomes);
+	json_object_set_new(j, "at_least", json_boolean(g->flags & GAP_AT_LEAST));
+	json_object_set_new(j, "told", json_boolean(!s->untold));
 	if (g->reason == GAP_TUNNEL)
 		add_tunnel(j, s);
 	if (*s->file)
@@ -140,14 +157,37 @@ static void print_json(const struct shown *s)
 
 /* --- all of them --- */
 
-static int list(struct reader *r, bool json)
+static void print_untold(const struct unrecorded_seen *seen, void (*show)(const struct shown *s))
 {
+	for (uint32_t reason = 0; reason < GAP_REASONS; reason++) {
+		const struct losses *l = &seen->untold[reason];
+		struct shown s = { .untold = true,
+				   .gap = { .reads = l->reads,
+					    .writes = l->writes,
+					    .outcomes = l->outcomes,
+					    .request_bytes = l->request_bytes,
+					    .answer_bytes = l->answer_bytes,
+					    .first_wall_ns = l->first_wall_ns,
+					    .last_wall_ns = l->last_wall_ns,
+					    .reason = reason,
+					    .flags = l->uncertain ? GAP_AT_LEAST : 0 } };
+		read_words(&s);
+		if (l->reads || l->writes || l->outcomes || l->uncertain)
+			show(&s);
+	}
+}
+
+static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
+{
+	void (*show)(const struct shown *s) = json ? print_json : print;
 	struct reading reading;
 	struct shown s;
 	enum reader_verdict v;
 	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
 		if (v == READER_FRAME && reading.frame.type == FRAME_GAP && read_gap(&s, &reading))
-			(json ? print_json : print)(&s);
+			show(&s);
+	if (seen)
+		print_untold(seen, show);
 	capture_tell_holes(r);
 	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
 }

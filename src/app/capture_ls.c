@@ -87,8 +87,9 @@ static struct row *row_of(struct row rows[ROWS], const struct segment_head *h, b
 	return &rows[ROWS - 1];
 }
 
-static int list(struct reader *r, bool json)
+static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 {
+	(void)seen;
 	struct row rows[ROWS] = { 0 };
 	struct reading reading;
 	enum reader_verdict v;

@@ -271,6 +271,8 @@
 #define LOG_PROBE_MS 1000
 /* Losses that are further apart are two gaps; and how often a gap is written. */
 #define LOSS_PAUSE_MS 1000
+/* While requests pass unrecorded their counts are synced so often: what a power cut may take. */
+#define LOSS_KEEP_MS 1000
 /* What is compressed for itself in a packed segment: enough to compress well, little to read for
  * one frame. */
 #define PACKED_BLOCK_BYTES (1024 * 1024)

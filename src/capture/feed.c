@@ -210,23 +210,39 @@ void feed_push(struct feed *f)
 	journal_push(f->journal, b);
 }
 
-static void add(_Atomic uint64_t *n, uint64_t more)
-{
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
-			      memory_order_relaxed);
-}
-
 void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss)
 {
 	struct feed_losses *l = &f->lost[reason];
-	uint64_t last_ns = atomic_load_explicit(&l->last_ns, memory_order_relaxed);
+	uint64_t last_ns = counter_read(&l->last_ns);
 	if (!last_ns || f->mono_ns - last_ns > LOSS_PAUSE_MS * 1000000ull) {
-		atomic_store_explicit(&l->first_ns, f->mono_ns, memory_order_relaxed);
-		atomic_store_explicit(&l->first_wall_ns, f->wall_ns, memory_order_relaxed);
+		counter_set(&l->first_ns, f->mono_ns);
+		counter_set(&l->first_wall_ns, f->wall_ns);
 	}
-	atomic_store_explicit(&l->last_ns, f->mono_ns, memory_order_relaxed);
-	atomic_store_explicit(&l->last_wall_ns, f->wall_ns, memory_order_relaxed);
-	add(loss == LOSS_READ ? &l->reads : loss == LOSS_WRITE ? &l->writes : &l->outcomes, 1);
+	counter_set(&l->last_ns, f->mono_ns);
+	counter_set(&l->last_wall_ns, f->wall_ns);
+	if (loss != LOSS_READ)
+		counter_set(&l->last_write_wall_ns, f->wall_ns);
+	counter_add(loss == LOSS_READ	 ? &l->reads
+		    : loss == LOSS_WRITE ? &l->writes
+					 : &l->outcomes,
+		    1);
+}
+
+void feed_tunnel_begins(struct feed *f)
+{
+	struct feed_losses *l = &f->lost[GAP_TUNNEL];
+	if (!counter_read(&l->tunnels))
+		counter_set(&l->first_tunnel_wall_ns, f->wall_ns);
+	counter_add(&l->tunnels, 1);
+	counter_set(&l->last_write_wall_ns, f->wall_ns);
+}
+
+void feed_tunnel_ends(struct feed *f, bool told)
+{
+	struct feed_losses *l = &f->lost[GAP_TUNNEL];
+	counter_sub(&l->tunnels, 1);
+	counter_add(&l->tunnels_ended, told);
+	counter_set(&l->last_write_wall_ns, f->wall_ns);
 }
 
 /* A gap record of the worker's own that could not be written: the log will tell of it. */
@@ -237,8 +253,8 @@ static void lose_gap(struct feed *f, const struct frame *head)
 	memcpy(&gap, head + 1, sizeof gap);
 	struct feed_losses *l = &f->lost[gap.reason];
 	feed_lose(f, (enum gap_reason)gap.reason, gap.writes ? LOSS_WRITE : LOSS_READ);
-	add(&l->request_bytes, gap.request_bytes);
-	add(&l->answer_bytes, gap.answer_bytes);
+	counter_add(&l->request_bytes, gap.request_bytes);
+	counter_add(&l->answer_bytes, gap.answer_bytes);
 }
 
 static bool is_of_a_request(const struct frame *head)
@@ -335,6 +351,7 @@ void feed_open(struct feed *f, unsigned worker)
 {
 	*f = (struct feed){ .worker = (uint16_t)worker };
 	pthread_mutex_init(&f->waking, NULL);
+	f->lost = f->own_lost;
 	list_init(&f->out);
 	list_init(&f->idle);
 }
@@ -342,6 +359,11 @@ void feed_open(struct feed *f, unsigned worker)
 void feed_attach(struct feed *f, struct journal *journal)
 {
 	f->journal = journal;
+}
+
+void feed_count_in(struct feed *f, struct feed_losses lost[GAP_REASONS])
+{
+	f->lost = lost;
 }
 
 void feed_own(struct feed *f, struct bufs *bufs, void (*wake)(struct feed *f), void *owner)

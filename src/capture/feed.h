@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "capture/batch.h"
 #include "capture/frame.h"
+#include "capture/unrecorded.h"
 
 struct journal;
 struct feed;
@@ -23,14 +24,6 @@ struct feed;
 struct feed_wait {
 	struct list link;
 	void (*settled)(struct feed_wait *w, enum batch_state became);
-};
-
-struct feed_losses {
-	_Atomic uint64_t reads, writes;		      /* requests */
-	_Atomic uint64_t outcomes;		      /* of requests whose record is there */
-	_Atomic uint64_t request_bytes, answer_bytes; /* GAP_TUNNEL */
-	/* The latest row of losses none of which is LOSS_PAUSE_MS behind the one before. */
-	_Atomic uint64_t first_ns, last_ns, first_wall_ns, last_wall_ns;
 };
 
 enum loss { LOSS_READ, LOSS_WRITE, LOSS_OUTCOME };
@@ -52,14 +45,19 @@ struct feed {
 	atomic_bool hurried;
 	atomic_bool news; /* a batch has settled that was not looked at */
 	counter full_ns;  /* since when the log is full, as each turn has seen it; 0: it is not */
-	/* What passed without being recorded: counted by the worker, read by the log for its gaps.
+	/*
+	 * What passed without being recorded: counted by the worker, read by the log for its gaps.
+	 * Of feed_count_in(), or its own.
 	 */
-	struct feed_losses lost[GAP_REASONS];
+	struct feed_losses *lost;
+	struct feed_losses own_lost[GAP_REASONS];
 };
 
 void feed_open(struct feed *f, unsigned worker);
 /* Before anything is put: where it goes, and, from the worker's thread, who is woken. */
 void feed_attach(struct feed *f, struct journal *journal);
+/* Where losses are counted that a gap is to tell of; borrowed. */
+void feed_count_in(struct feed *f, struct feed_losses lost[GAP_REASONS]);
 void feed_own(struct feed *f, struct bufs *bufs, void (*wake)(struct feed *f), void *owner);
 /* From now on it is woken for whatever settles: it wants to be done. */
 void feed_hurry(struct feed *f);
@@ -90,6 +88,9 @@ void feed_wait_not(struct feed_wait *w);
 
 /* Something passes unrecorded. */
 void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss);
+/* A tunnel is open of which nothing is recorded; it is over, and a gap of its own tells of it. */
+void feed_tunnel_begins(struct feed *f);
+void feed_tunnel_ends(struct feed *f, bool told);
 
 /* The end of a turn: hands over what was put. */
 void feed_push(struct feed *f);

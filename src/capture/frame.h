@@ -127,13 +127,19 @@ enum gap_reason {
 	GAP_REASONS,
 };
 
+/* What more a gap says, bit by bit. */
+enum gap_flag {
+	GAP_AT_LEAST = 1,  /* a process ended before it could keep all counts: there may be more */
+	GAP_INHERITED = 2, /* counted by a process before this one, which could not tell it */
+};
+
 struct record_gap {
 	uint64_t reads, writes;		      /* requests that passed without a whole record */
 	uint64_t outcomes;		      /* of recorded requests that have none */
 	uint64_t request_bytes, answer_bytes; /* GAP_TUNNEL */
 	uint64_t first_mono_ns, last_mono_ns, first_wall_ns, last_wall_ns;
 	uint32_t reason; /* enum gap_reason */
-	uint32_t zero;
+	uint32_t flags;	 /* enum gap_flag */
 };
 static_assert(sizeof(struct record_gap) == 80, "part of the format");
 

@@ -46,13 +46,9 @@ struct own {
 	};
 };
 
-struct losses {
-	uint64_t reads, writes, outcomes, request_bytes, answer_bytes;
-	uint64_t first_ns, last_ns, first_wall_ns, last_wall_ns;
-};
-
-/* Of one write: a segment's head or a commit, a gap of each reason, and what a start has found. */
-enum { OWNS = 1 + GAP_REASONS + DAMAGES_MAX };
+/* Of one write: a segment's head or a commit, a gap of each reason and of what others have left,
+ * and what a start has found. */
+enum { OWNS = 1 + UNRECORDED_SIDES * GAP_REASONS + DAMAGES_MAX };
 
 struct journal {
 	struct journal_config config;
@@ -83,9 +79,9 @@ struct journal {
 	unsigned own_n;
 	struct iovec vectors[LOG_VECTORS];
 	uint64_t now_ns, wall_ns, began_ns, probe_ns, synced_ns;
-	/* What gaps have told of durably, and what they will have when this write is durable. */
-	struct losses told[GAP_REASONS], telling[GAP_REASONS];
-	uint64_t told_ns;
+	/* What gaps will have told of when this write is durable. */
+	struct losses telling[UNRECORDED_SIDES][GAP_REASONS];
+	uint64_t told_ns, kept_ns;
 	struct record_damage damages[DAMAGES_MAX]; /* that no segment tells of yet */
 	unsigned damage_n;
 	bool stopping;
@@ -202,77 +198,47 @@ static unsigned add_commit(struct journal *j, unsigned n)
 		       sizeof(struct record_commit));
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return !a || (b && b < a) ? b : a;
-}
-
 static uint64_t most(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
 
-#define RELAXED(member) atomic_load_explicit(&l->member, memory_order_relaxed)
-
-static struct losses losses(const struct journal *j, enum gap_reason reason)
-{
-	struct losses sum = { 0 };
-	for (unsigned i = 0; i < j->config.feed_n; i++) {
-		const struct feed_losses *l = &j->config.feeds[i]->lost[reason];
-		sum.reads += RELAXED(reads);
-		sum.writes += RELAXED(writes);
-		sum.outcomes += RELAXED(outcomes);
-		sum.request_bytes += RELAXED(request_bytes);
-		sum.answer_bytes += RELAXED(answer_bytes);
-		sum.first_ns = least(sum.first_ns, RELAXED(first_ns));
-		sum.last_ns = most(sum.last_ns, RELAXED(last_ns));
-		sum.first_wall_ns = least(sum.first_wall_ns, RELAXED(first_wall_ns));
-		sum.last_wall_ns = most(sum.last_wall_ns, RELAXED(last_wall_ns));
-	}
-	return sum;
-}
-
-#undef RELAXED
-
-static bool tells_more(const struct losses *now, const struct losses *told)
-{
-	return now->reads != told->reads || now->writes != told->writes ||
-	       now->outcomes != told->outcomes;
-}
-
 static bool has_lost(const struct journal *j)
 {
-	for (int reason = 0; reason < GAP_REASONS; reason++) {
-		struct losses now = losses(j, (enum gap_reason)reason);
-		if (tells_more(&now, &j->told[reason]))
-			return true;
-	}
-	return false;
+	return j->config.unrecorded && unrecorded_has_more(j->config.unrecorded);
+}
+
+static unsigned add_gap(struct journal *j, unsigned n, enum unrecorded_side side,
+			enum gap_reason reason)
+{
+	struct losses told = unrecorded_told(j->config.unrecorded, side, reason);
+	struct losses now = unrecorded_sum(j->config.unrecorded, side, reason);
+	j->telling[side][reason] = now;
+	if (!losses_tell_more(&now, &told))
+		return n;
+	struct losses l = losses_since(&now, &told);
+	struct record_gap gap = {
+		.reads = l.reads,
+		.writes = l.writes,
+		.outcomes = l.outcomes,
+		.request_bytes = l.request_bytes,
+		.answer_bytes = l.answer_bytes,
+		.first_mono_ns = l.first_ns,
+		.last_mono_ns = l.last_ns,
+		.first_wall_ns = l.first_wall_ns,
+		.last_wall_ns = l.last_wall_ns,
+		.reason = (uint32_t)reason,
+		.flags = (l.uncertain ? GAP_AT_LEAST : 0) |
+			 (side == UNRECORDED_INHERITED ? GAP_INHERITED : 0),
+	};
+	return add_own(j, n, (struct own){ .head.type = FRAME_GAP, .gap = gap }, sizeof gap);
 }
 
 static unsigned add_gaps(struct journal *j, unsigned n)
 {
-	for (int reason = 0; reason < GAP_REASONS; reason++) {
-		const struct losses *told = &j->told[reason];
-		struct losses now = losses(j, (enum gap_reason)reason);
-		j->telling[reason] = now;
-		if (!tells_more(&now, told))
-			continue;
-		struct record_gap gap = {
-			.reads = now.reads - told->reads,
-			.writes = now.writes - told->writes,
-			.outcomes = now.outcomes - told->outcomes,
-			.request_bytes = now.request_bytes - told->request_bytes,
-			.answer_bytes = now.answer_bytes - told->answer_bytes,
-			.first_mono_ns = most(now.first_ns, told->last_ns),
-			.last_mono_ns = now.last_ns,
-			.first_wall_ns = now.first_ns > told->last_ns ? now.first_wall_ns
-								      : told->last_wall_ns,
-			.last_wall_ns = now.last_wall_ns,
-			.reason = (uint32_t)reason,
-		};
-		n = add_own(j, n, (struct own){ .head.type = FRAME_GAP, .gap = gap }, sizeof gap);
-	}
+	for (int side = 0; j->config.unrecorded && side < UNRECORDED_SIDES; side++)
+		for (int reason = 0; reason < GAP_REASONS; reason++)
+			n = add_gap(j, n, (enum unrecorded_side)side, (enum gap_reason)reason);
 	return n;
 }
 
@@ -424,8 +390,36 @@ static void be_over(struct journal *j)
 
 /* --- when it fails --- */
 
+static void keep(struct journal *j)
+{
+	j->kept_ns = j->now_ns;
+	if (j->config.keep)
+		j->config.keep(j->config.world);
+}
+
+/* On the disk before anything passes for it: whatever ends now, that it was away is known. */
+static void note_absence(struct journal *j)
+{
+	struct unrecorded_process *p = j->config.unrecorded;
+	if (!p || counter_read(&p->away_wall_ns))
+		return;
+	counter_set(&p->away_wall_ns, j->wall_ns);
+	keep(j);
+}
+
+/* It is back, and all is told. */
+static void note_return(struct journal *j)
+{
+	struct unrecorded_process *p = j->config.unrecorded;
+	if (!p || !counter_read(&p->away_wall_ns) || has_lost(j))
+		return;
+	counter_set(&p->away_wall_ns, 0);
+	keep(j);
+}
+
 static void fail(struct journal *j, int error)
 {
+	note_absence(j);
 	become(j, JOURNAL_UNAVAILABLE, error);
 	atomic_fetch_add_explicit(&j->counts.failures, 1, memory_order_relaxed);
 	j->probe_ns = j->now_ns + LOG_PROBE_MS * 1000000ull;
@@ -454,6 +448,14 @@ static void cut(struct journal *j)
 
 /* --- what the disk says --- */
 
+static void have_told_losses(struct journal *j, const struct record_gap *gap)
+{
+	enum unrecorded_side side =
+		gap->flags & GAP_INHERITED ? UNRECORDED_INHERITED : UNRECORDED_OWN;
+	enum gap_reason reason = (enum gap_reason)gap->reason;
+	unrecorded_tell(j->config.unrecorded, side, reason, &j->telling[side][reason]);
+}
+
 static void have_told(struct journal *j)
 {
 	for (unsigned i = 0; i < j->own_n; i++) {
@@ -462,7 +464,8 @@ static void have_told(struct journal *j)
 			continue;
 		if (o->head.payload_n == sizeof o->damage)
 			j->damage_n = 0;
-		j->told[o->gap.reason] = j->telling[o->gap.reason];
+		else
+			have_told_losses(j, &o->gap);
 		j->told_ns = j->now_ns;
 		atomic_fetch_add_explicit(&j->counts.gaps, 1, memory_order_relaxed);
 	}
@@ -528,6 +531,7 @@ static void synced(struct journal *j)
 	latency_add(&j->counts.commit_times, (j->synced_ns - j->began_ns) / 1000);
 	settle_durable(j);
 	j->step = STEP_IDLE;
+	note_return(j);
 	if (!j->stopping)
 		become(j, JOURNAL_AVAILABLE, 0);
 }
@@ -535,6 +539,7 @@ static void synced(struct journal *j)
 static void sealed(struct journal *j)
 {
 	durable(j);
+	note_return(j);
 	j->step = STEP_TRIMMING;
 	disk_cut(j->config.disk, &j->op, j->file, j->durable_at);
 }
@@ -652,6 +657,8 @@ void journal_turn(struct journal *j, uint64_t mono_ns, uint64_t wall_ns)
 	atomic_store(&j->rest, REST_AWAKE);
 	take_pushed(j);
 	settle_awaiting(j);
+	if (has_lost(j) && j->now_ns - j->kept_ns >= LOSS_KEEP_MS * 1000000ull)
+		keep(j);
 	go_on(j);
 	take_a_rest(j);
 }

@@ -19,6 +19,7 @@
 #include "base/latency.h"
 #include "capture/batch.h"
 #include "capture/frame.h"
+#include "capture/unrecorded.h"
 #include "io/disk.h"
 
 struct journal;
@@ -33,10 +34,10 @@ struct journal_config {
 	uint64_t (*chance)(void *world); /* makes segments' ids */
 	void *world;
 	uint64_t segment_bytes;
-	uint64_t commit_ns;	   /* at most so often a sync; 0: as soon as somebody waits */
-	uint64_t queue_bytes;	   /* what may wait for the disk */
-	struct feed *const *feeds; /* borrowed: whose losses a gap tells */
-	unsigned feed_n;
+	uint64_t commit_ns;   /* at most so often a sync; 0: as soon as somebody waits */
+	uint64_t queue_bytes; /* what may wait for the disk */
+	struct unrecorded_process *unrecorded; /* borrowed: what gaps tell of; NULL: nothing */
+	void (*keep)(void *world); /* what that says is to outlast a power cut; may be NULL */
 	const struct record_damage *damages; /* copied: told with the first segment */
 	unsigned damage_n;		     /* DAMAGES_MAX at most */
 	void (*wake)(void *world);	     /* from any thread: journal_turn() is to be called */

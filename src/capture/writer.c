@@ -9,6 +9,8 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "capture/boot.h"
 
 static uint64_t chance(void *world)
 {
@@ -22,6 +24,20 @@ static uint64_t now_ns(void *world)
 {
 	(void)world;
 	return clock_monotonic_ns();
+}
+
+/* Where that fails it goes on in memory; it is said once. */
+static void keep(void *world)
+{
+	struct writer *w = world;
+	bool good = !w->unrecorded || unrecorded_keep(w->unrecorded);
+	if (!good && !w->keeps_badly)
+		log_line(
+			LOG_ERROR,
+			"capture: how much passes unrecorded cannot be kept: %s; a power cut takes "
+			"what was counted since",
+			strerror(errno));
+	w->keeps_badly = !good;
 }
 
 static void wake(void *world)
@@ -104,23 +120,6 @@ static void *run(void *argument)
 	return NULL;
 }
 
-static void read_boot(uint8_t boot[16])
-{
-	char text[64] = "";
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	unsigned digits = 0;
-	for (ssize_t i = 0; i < n && digits < 32; i++) {
-		const char *hex = "0123456789abcdef", *at = strchr(hex, text[i]);
-		if (!at || !*at)
-			continue;
-		boot[digits / 2] = (uint8_t)(boot[digits / 2] << 4 | (at - hex));
-		digits++;
-	}
-}
-
 bool writer_open(struct writer *w, const struct writer_config *c)
 {
 	char node[HOST_NAME_MAX + 1] = "";
@@ -129,6 +128,7 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 			      .generation = c->generation,
 			      .durable = c->durable,
 			      .user = c->user,
+			      .unrecorded = c->unrecorded,
 			      .mark.fd = -1 };
 	if (!w->disk)
 		return false;
@@ -150,13 +150,13 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 		.segment_bytes = c->segment_bytes,
 		.commit_ns = c->commit_ns,
 		.queue_bytes = c->queue_bytes,
-		.feeds = c->feeds,
-		.feed_n = c->feed_n,
+		.unrecorded = c->unrecorded ? c->unrecorded->own : NULL,
+		.keep = keep,
 		.acknowledged = c->acknowledged ? acknowledged : NULL,
 		.damages = c->damages,
 		.damage_n = c->damage_n,
 	};
-	read_boot(j.boot);
+	boot_read(j.boot);
 	w->journal = journal_open(&j);
 	must(waker_open(&w->waker));
 	must(!pthread_create(&w->thread, NULL, run, w));

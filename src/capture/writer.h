@@ -8,6 +8,7 @@
 #include "capture/feed.h"
 #include "capture/journal.h"
 #include "capture/mark.h"
+#include "capture/unrecorded.h"
 #include "io/waker.h"
 
 struct writer {
@@ -18,7 +19,9 @@ struct writer {
 	struct mark mark;
 	void (*durable)(void *user);
 	void *user;
-	uint64_t marked_segments; /* how many there were when it was looked for the mark */
+	struct unrecorded *unrecorded; /* borrowed */
+	bool keeps_badly;	       /* the last time it failed */
+	uint64_t marked_segments;      /* how many there were when it was looked for the mark */
 	struct waker waker;
 	pthread_t thread;
 	atomic_bool stop;
@@ -34,8 +37,7 @@ struct writer_config {
 	/* From its thread: more is durable. May be NULL. */
 	void (*durable)(void *user);
 	void *user;
-	struct feed *const *feeds; /* borrowed, as journal_config's */
-	unsigned feed_n;
+	struct unrecorded *unrecorded;	     /* borrowed: what gaps tell of; NULL: nothing */
 	const struct record_damage *damages; /* borrowed for the call, as journal_config's */
 	unsigned damage_n;
 };

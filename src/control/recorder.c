@@ -114,6 +114,37 @@ static bool choose_generation(int directory, uint64_t *generation)
 	return true;
 }
 
+/* --- what passes unrecorded --- */
+
+static bool take_over_losses(struct recorder *r)
+{
+	unsigned n = unrecorded_take_over(&r->unrecorded, clock_wall_ns());
+	if (n)
+		log_line(
+			LOG_WARN,
+			"capture: %u processes before this one ended before the log could say what "
+			"had passed unrecorded: a gap will tell of it",
+			n);
+	return n;
+}
+
+/* Served without it, for it must not stop anybody; but not in silence. */
+static void open_losses(struct recorder *r, const char *state)
+{
+	int directory = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = unrecorded_open(&r->unrecorded, directory, r->generation, r->worker_n);
+	if (!good)
+		log_line(LOG_ERROR,
+			 "capture: cannot use %.300s/" UNRECORDED_FILE ": %s; what passes "
+			 "unrecorded is counted in memory, and goes with the process",
+			 state, strerror(errno));
+	if (directory >= 0)
+		close(directory);
+	for (unsigned i = 0; i < r->worker_n; i++)
+		feed_count_in(r->feeds[i], r->unrecorded.own->lost[i]);
+	take_over_losses(r);
+}
+
 /* On the log's thread. */
 static void durable(void *recorder)
 {
@@ -123,8 +154,9 @@ static void durable(void *recorder)
 		kafka_wake(k);
 }
 
-static bool begin(struct recorder *r, const struct config_capture *c, int directory)
+static bool begin(struct recorder *r, const struct config *config, int directory)
 {
+	const struct config_capture *c = &config->capture;
 	uint8_t key[REDACT_KEY_BYTES];
 	struct recovery found;
 	r->directory = strdup(c->directory);
@@ -149,10 +181,13 @@ static bool begin(struct recorder *r, const struct config_capture *c, int direct
 	}
 	w.damages = found.damages;
 	w.damage_n = found.damage_n;
-	w.feeds = r->feeds;
-	w.feed_n = r->worker_n;
+	open_losses(r, config->state);
+	w.unrecorded = &r->unrecorded;
 	if (!writer_open(&r->writer, &w)) {
+		int error = errno;
+		unrecorded_close(&r->unrecorded);
 		close_taps(r);
+		errno = error;
 		return false;
 	}
 	for (unsigned i = 0; i < r->worker_n; i++)
@@ -187,6 +222,11 @@ static bool look_into(struct recorder *r, int directory)
 
 static void look(struct recorder *r)
 {
+	if (take_over_losses(r))
+		writer_wake(&r->writer);
+	/* The log's thread does it too, unless its disk hangs. */
+	if (unrecorded_has_more(r->unrecorded.own))
+		unrecorded_keep(&r->unrecorded);
 	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool good = directory >= 0 && look_into(r, directory);
 	if (!good)
@@ -229,7 +269,7 @@ bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,
 		return true;
 	bool good = !mkdir(c->directory, 0700) || errno == EEXIST;
 	int directory = good ? open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	good = directory >= 0 && begin(r, c, directory);
+	good = directory >= 0 && begin(r, config, directory);
 	if (!good)
 		snprintf(error, RECORDER_ERROR_BYTES,
 			 "capture: cannot use the directory %.300s: %s", c->directory,
@@ -293,6 +333,7 @@ void recorder_close(struct recorder *r)
 		kafka_close(r->kafka);
 	}
 	writer_close(&r->writer);
+	unrecorded_close(&r->unrecorded);
 	followers_free(&r->followers);
 	close_taps(r);
 	config_close(r->config);

@@ -12,6 +12,7 @@
 #include "capture/packer.h"
 #include "capture/retention.h"
 #include "capture/tap.h"
+#include "capture/unrecorded.h"
 #include "capture/writer.h"
 #include "control/config.h"
 
@@ -24,6 +25,7 @@ struct recorder {
 	unsigned worker_n;
 	uint64_t generation;
 	char *directory; /* owned */
+	struct unrecorded unrecorded;
 	struct writer writer;
 	_Atomic(struct kafka *) kafka; /* owned; NULL: it does not follow, or not yet from here */
 	struct config *config;	       /* a hold: what the follower's configuration is a part of */

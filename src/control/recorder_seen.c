@@ -101,6 +101,37 @@ static json_t *lost_json(const struct recorder *r)
 	return all;
 }
 
+/* Of all processes that ever were, told or not. */
+static json_t *losses_json(const struct losses all[GAP_REASONS])
+{
+	json_t *j = json_object();
+	for (int i = 0; i < GAP_REASONS; i++) {
+		const struct losses *l = &all[i];
+		char last[CLOCK_TEXT_BYTES];
+		clock_text(l->last_write_wall_ns, last);
+		if (l->reads || l->writes || l->outcomes || l->uncertain || l->tunnels ||
+		    l->tunnels_ended)
+			json_object_set_new(
+				j, reasons[i],
+				json_pack("{s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "reads",
+					  (json_int_t)l->reads, "writes", (json_int_t)l->writes,
+					  "outcomes", (json_int_t)l->outcomes, "tunnels_open",
+					  (json_int_t)l->tunnels, "tunnels_ended",
+					  (json_int_t)l->tunnels_ended, "at_least",
+					  (int)(l->uncertain > 0), "last_write",
+					  l->last_write_wall_ns ? json_string(last) : json_null()));
+	}
+	return j;
+}
+
+static void add_losses(const struct recorder *r, json_t *all)
+{
+	struct unrecorded_seen seen;
+	unrecorded_see(&r->unrecorded, &seen);
+	json_object_set_new(all, "unrecorded_ever", losses_json(seen.total));
+	json_object_set_new(all, "untold", losses_json(seen.untold));
+}
+
 static json_t *kinds_json(struct kinds n)
 {
 	return json_pack("{s:I,s:I}", "reads", (json_int_t)n.reads, "writes", (json_int_t)n.writes);
@@ -220,6 +251,7 @@ json_t *recorder_json(const struct recorder *r)
 		"last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
 		lost_json(r), "refused", kinds_json(refused(r)), "skipped", kinds_json(skipped(r)),
 		"tunnels", tunnels_json(r), "compressed", packed_json(r));
+	add_losses(r, all);
 	add_commit_times(r, all);
 	json_object_set_new(all, "followers", followers_json(r));
 	json_object_set_new(all, "kafka", kafka_json(r));
@@ -266,6 +298,25 @@ static void write_lost(const struct recorder *r, FILE *to)
 				"%" PRIu64 "\n",
 				reasons[i], rows[k].kind, rows[k].n);
 	}
+}
+
+static void write_untold(const struct recorder *r, FILE *to)
+{
+	struct unrecorded_seen seen;
+	uint64_t writes = 0, requests = 0;
+	unrecorded_see(&r->unrecorded, &seen);
+	for (int i = 0; i < GAP_REASONS; i++) {
+		writes += seen.total[i].writes + seen.total[i].outcomes;
+		requests += seen.untold[i].reads + seen.untold[i].writes + seen.untold[i].outcomes;
+	}
+	one(to, "unrecorded_writes_ever", "gauge",
+	    "Writes and outcomes without a record, of all processes since the state directory was "
+	    "made.",
+	    writes);
+	one(to, "untold", "gauge",
+	    "Requests and outcomes that passed unrecorded, of all processes, and no gap tells of "
+	    "yet.",
+	    requests);
 }
 
 static void write_kinds(FILE *to, const char *name, const char *help, struct kinds n)
@@ -361,6 +412,7 @@ void recorder_metrics(const struct recorder *r, FILE *to)
 		"crossfade_capture_last_commit_timestamp_seconds %.3f\n",
 		(double)READ(c->durable_wall_ns) / 1e9);
 	write_lost(r, to);
+	write_untold(r, to);
 	write_kinds(to, "refused_total",
 		    "Requests that got 503 because they could not be recorded.", refused(r));
 	write_kinds(to, "skipped_total",

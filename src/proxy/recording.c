@@ -197,6 +197,8 @@ enum recording_verdict recording_begin(struct exchange *ex)
 	}
 	if (ex->request->tunnel) {
 		ex->recording.tunnel = p->tunnels == TUNNELS_FORWARD;
+		if (ex->recording.tunnel)
+			feed_tunnel_begins(&ex->desk->taps->feed);
 		return ex->recording.tunnel ? RECORDING_NOT : RECORDING_TUNNEL;
 	}
 	enum recording_verdict v = ask_journal(ex, p);
@@ -265,6 +267,8 @@ void recording_drop(struct exchange *ex)
 static void end_tunnel(struct exchange *ex)
 {
 	struct tap_facts facts = facts_of(ex);
+	ex->recording.tunnel = false;
+	feed_tunnel_ends(&ex->desk->taps->feed, ex->attempt_n);
 	if (ex->attempt_n)
 		taps_tunnel(ex->desk->taps, &facts, ex->began_ns, ex->request_bytes,
 			    ex->answer_bytes);

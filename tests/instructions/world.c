@@ -274,9 +274,10 @@ static void open_journal(struct world *w)
 		.world = w,
 		.segment_bytes = SEGMENT_BYTES,
 		.queue_bytes = LOG_QUEUE_BYTES,
-		.feeds = &w->feed,
-		.feed_n = 1,
+		.unrecorded = &w->unrecorded,
 	});
+	counter_set(&w->unrecorded.worker_n, 1);
+	feed_count_in(w->feed, w->unrecorded.lost[0]);
 	feed_attach(w->feed, w->journal);
 	w->woken = true;
 }

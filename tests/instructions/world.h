@@ -89,6 +89,7 @@ struct world {
 	struct waker waker;
 	struct access access;
 	struct taps taps;
+	struct unrecorded_process unrecorded;
 	struct feed *feed;
 	struct sim_store *store;
 	struct disk *disk;

@@ -298,6 +298,10 @@ static void found_gap(void *about, uint64_t generation, const struct record_gap 
 {
 	struct world *w = about;
 	add_gap(&w->ledger.told_at_last[generation % SIM_GENERATIONS], g);
+	must(w->ledger.uncertain_n < SIM_UNCERTAIN_MAX);
+	if (g->flags & GAP_AT_LEAST)
+		w->ledger.uncertain[w->ledger.uncertain_n++] =
+			(struct span_of_time){ g->first_wall_ns, g->last_wall_ns };
 }
 
 static void found_damage(void *about, uint64_t generation, uint64_t first, uint64_t last)
@@ -348,6 +352,7 @@ void ledger_read(struct world *w)
 {
 	struct shelf_user u = { w, found_story, found_gap, found_damage };
 	memset(w->ledger.told_at_last, 0, sizeof w->ledger.told_at_last);
+	w->ledger.uncertain_n = 0;
 	each_ask(w, forget_found);
 	shelf_read(w->store, &u);
 	each_ask(w, judge_done);
@@ -358,24 +363,79 @@ void ledger_read(struct world *w)
 
 /* --- what gaps tell --- */
 
-/* One that failed, and where the cut failed too, is there and is told again. */
-static bool is_told(uint64_t lost, uint64_t told, bool again)
+static struct told all_told(const struct told told[SIM_GENERATIONS])
 {
-	return told == lost || (again && told > lost);
+	struct told sum = { 0 };
+	for (unsigned i = 0; i < SIM_GENERATIONS; i++) {
+		sum.reads += told[i].reads;
+		sum.writes += told[i].writes;
+		sum.outcomes += told[i].outcomes;
+	}
+	return sum;
 }
 
-/* What was lost and where, and what the series of that process tells. */
-static void judge_told(struct world *w, const struct scribe *s, const struct told *t)
+static bool any_has_crashed(const struct world *w)
 {
-	struct scribe_losses l = scribe_losses(s);
-	bool again = sim_store_cuts_failed(w->store);
-	if (!is_told(l.reads, t->reads, again) || !is_told(l.writes, t->writes, again) ||
-	    !is_told(l.outcomes, t->outcomes, again))
+	for (unsigned i = 0; i < w->process_n; i++)
+		if (w->scribes[i].crashed)
+			return true;
+	return false;
+}
+
+/* What all have lost, less what is not told yet and known to be so. */
+static struct told due(const struct world *w)
+{
+	struct told sum = { 0 };
+	for (unsigned i = 0; i < w->process_n; i++) {
+		const struct scribe *s = &w->scribes[i];
+		struct scribe_losses l = s->cut ? scribe_known(s) : scribe_losses(s);
+		sum.reads += l.reads;
+		sum.writes += l.writes;
+		sum.outcomes += l.outcomes;
+		if (!s->left)
+			continue;
+		l = scribe_untold(s);
+		sum.reads -= l.reads;
+		sum.writes -= l.writes;
+		sum.outcomes -= l.outcomes;
+	}
+	return sum;
+}
+
+/*
+ * What all have lost, and what all gaps tell. One that failed, and where the cut failed too, is
+ * there and is told again; so is one of which a process could not note any more that it is durable.
+ */
+static void judge_told(struct world *w, const struct told told[SIM_GENERATIONS])
+{
+	struct told is = all_told(told), d = due(w);
+	bool again = sim_store_cuts_failed(w->store) || any_has_crashed(w);
+	bool less = is.reads < d.reads || is.writes < d.writes || is.outcomes < d.outcomes;
+	bool more = is.reads > d.reads || is.writes > d.writes || is.outcomes > d.outcomes;
+	if (less || (more && !again))
 		judge_fail(w, "a gap is told",
-			   "process %u has lost %llu reads, %llu writes, %llu outcomes; gaps tell "
-			   "of %llu, %llu, %llu",
-			   s->process, number(l.reads), number(l.writes), number(l.outcomes),
-			   number(t->reads), number(t->writes), number(t->outcomes));
+			   "%llu reads, %llu writes, %llu outcomes are lost; gaps tell of %llu, "
+			   "%llu, %llu",
+			   number(d.reads), number(d.writes), number(d.outcomes), number(is.reads),
+			   number(is.writes), number(is.outcomes));
+}
+
+/* When its log was away and the power went with counts: from when to when stands in a gap. */
+static void judge_power_cut(struct world *w, const struct scribe *s)
+{
+	struct scribe_losses lost = scribe_losses(s), known = scribe_known(s);
+	if (!s->cut || !s->was_away || s->left || known.writes == lost.writes)
+		return;
+	for (unsigned i = 0; i < w->ledger.uncertain_n; i++) {
+		const struct span_of_time *t = &w->ledger.uncertain[i];
+		if (t->first_wall_ns <= lost.last_write_wall_ns &&
+		    t->last_wall_ns >= lost.last_write_wall_ns)
+			return;
+	}
+	judge_fail(w, "a gap is told",
+		   "process %u had lost %llu writes, %llu are known behind the power cut, and no "
+		   "gap says when the log was away",
+		   s->process, number(lost.writes), number(known.writes));
 }
 
 /* Whatever it is: by the end all is there, or was counted. */
@@ -383,7 +443,7 @@ static void note_missing(struct world *w, struct ask *a)
 {
 	struct entry *e = &a->entry;
 	if (!e->recorded || e->forgiven || a->flaw || a->upgrades || !a->arrived ||
-	    w->scribes[e->process - 1].crashed || w->scribes[e->process - 1].broken_at_last)
+	    w->scribes[e->process - 1].crashed)
 		return;
 	if (e->there && e->all_there && e->right)
 		return;
@@ -395,11 +455,11 @@ void ledger_close(struct world *w)
 {
 	ledger_read(w);
 	each_ask(w, note_missing);
-	for (unsigned i = 0; i < w->process_n; i++) {
-		const struct scribe *s = &w->scribes[i];
-		if (!s->crashed && !s->broken_at_last && !w->temper.forgives)
-			judge_told(w, s, &w->ledger.told_at_last[s->generation % SIM_GENERATIONS]);
-	}
+	if (w->temper.forgives)
+		return;
+	judge_told(w, w->ledger.told_at_last);
+	for (unsigned i = 0; i < w->process_n; i++)
+		judge_power_cut(w, &w->scribes[i]);
 }
 
 static uint64_t latest_loss_ms(struct world *w, const struct scribe *s)
@@ -418,26 +478,41 @@ static uint64_t latest_loss_ms(struct world *w, const struct scribe *s)
 /* And the pause between two gaps. */
 #define TELL_MS (RETURN_MS + 2 * LOSS_PAUSE_MS)
 
+/* Whether all that is lost has to be told by now. */
+static bool is_to_be_told(struct world *w, const struct scribe *s)
+{
+	uint64_t lost_ms = latest_loss_ms(w, s), now_ms = world_now_ms(w);
+	return !s->left && !s->stopping && now_ms >= lost_ms + TELL_MS;
+}
+
+/* That its file is nowhere it sees when it writes. */
+static void judge_return(struct world *w, struct scribe *s)
+{
+	uint64_t now_ms = world_now_ms(w);
+	bool available = journal_state(s->journal) == JOURNAL_AVAILABLE;
+	if (available || !s->available_ms)
+		s->available_ms = now_ms;
+	if (w->weather.is_fine && now_ms >= w->weather.fine_ms + RETURN_MS && !available &&
+	    now_ms > s->available_ms + RETURN_MS)
+		judge_fail(w, "the log returns", "process %u has none since %llu ms", s->process,
+			   number(w->weather.fine_ms));
+}
+
 void ledger_moment(struct world *w)
 {
+	bool all = w->weather.is_fine && world_now_ms(w) >= w->weather.fine_ms + TELL_MS &&
+		   !w->temper.forgives;
+	bool any = false;
 	for (unsigned i = 0; i < w->process_n; i++) {
 		struct scribe *s = &w->scribes[i];
+		all &= is_to_be_told(w, s);
 		if (!s->journal || s->stopping)
 			continue;
-		uint64_t lost_ms = latest_loss_ms(w, s), now_ms = world_now_ms(w);
-		bool available = journal_state(s->journal) == JOURNAL_AVAILABLE;
-		if (available || !s->available_ms)
-			s->available_ms = now_ms;
-		if (!w->weather.is_fine || now_ms < w->weather.fine_ms + RETURN_MS)
-			continue;
-		/* That its file is nowhere it sees when it writes. */
-		if (!available && now_ms > s->available_ms + RETURN_MS)
-			judge_fail(w, "the log returns", "process %u has none since %llu ms",
-				   s->process, number(w->weather.fine_ms));
-		if (now_ms < w->weather.fine_ms + TELL_MS || now_ms < lost_ms + TELL_MS ||
-		    w->temper.forgives)
-			continue;
-		look(w);
-		judge_told(w, s, &w->ledger.told[s->generation % SIM_GENERATIONS]);
+		any = true;
+		judge_return(w, s);
 	}
+	if (!all || !any)
+		return;
+	look(w);
+	judge_told(w, w->ledger.told);
 }

@@ -12,8 +12,9 @@
  *   what was done is there as it was sent, with the outcome that its client knows; and nothing is
  *                          missing where all had been durable
  *   a gap is told          what passed without a record is counted, and the log tells of it when it
- *                          can; a crash takes what was counted and not told yet
- *   the log returns        a moment after its disk does
+ *                          can, or what is left of its process says what is not told yet; a kill
+ *                          takes nothing of that, a power cut what was not kept, and then a gap
+ * says from when to when the log was away the log returns        a moment after its disk does
  */
 
 #include <stdbool.h>
@@ -52,12 +53,20 @@ struct told {
 	uint64_t reads, writes, outcomes;
 };
 
+/* Gaps that say that there may be more. */
+#define SIM_UNCERTAIN_MAX 64
+struct span_of_time {
+	uint64_t first_wall_ns, last_wall_ns;
+};
+
 struct ledger {
 	uint64_t at[SIM_LOG_FILES];	   /* of each file, what was read; 0: nothing */
 	struct told told[SIM_GENERATIONS]; /* by durable gaps */
 	struct told told_at_last[SIM_GENERATIONS];
 	uint64_t lost_n[SIM_GENERATIONS],
 		lost_ms[SIM_GENERATIONS]; /* of each process: the latest */
+	struct span_of_time uncertain[SIM_UNCERTAIN_MAX];
+	unsigned uncertain_n;
 	bool damaged;
 };
 

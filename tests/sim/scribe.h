@@ -11,19 +11,30 @@
 
 struct world;
 
+/* What its workers have counted as passed unrecorded. */
+struct scribe_losses {
+	uint64_t reads, writes, outcomes, last_write_wall_ns;
+};
+
 struct scribe {
 	struct world *world;
 	unsigned process;
 	uint64_t generation;
 	struct taps taps[SIM_WORKERS_MAX];
 	struct feed *feeds[SIM_WORKERS_MAX];
+	/* The slot of the file of what passes unrecorded, which outlives it; and what of it would
+	 * outlast a power cut. */
+	struct unrecorded_process counted, kept;
+	bool left;		 /* it is no more, and nobody has taken its slot over */
+	bool cut;		 /* it went with the machine */
 	struct disk *disk;	 /* owned, until a crash */
 	struct journal *journal; /* owned; NULL when it is over, or has crashed */
 	bool woken;
 	bool stopping;
-	bool crashed;	       /* what its feeds had counted, and no gap had told, went with it */
+	bool crashed;
+	bool was_away;	       /* its log was, when it crashed */
 	uint64_t available_ms; /* as seen last */
-	bool broken_at_last;   /* it could not write when it ended */
+	struct scribe_losses lost_at_crash;
 };
 
 void scribe_open(struct scribe *s, struct world *w, unsigned process, uint64_t generation);
@@ -33,13 +44,15 @@ bool scribe_turn(struct scribe *s);
 uint64_t scribe_deadline_ns(const struct scribe *s);
 /* No worker of the process is left: it writes what is there, and ends. */
 void scribe_stop(struct scribe *s);
-/* The process is no more. What its feeds had counted can still be read. */
-void scribe_crash(struct scribe *s);
+/* The process is no more; `power`: nor is what of its counts was not kept. */
+void scribe_crash(struct scribe *s, bool power);
+/* Takes over what it has left. */
+void scribe_inherit(struct scribe *s, struct scribe *gone);
 
-/* What its workers have counted as passed unrecorded. */
-struct scribe_losses {
-	uint64_t reads, writes, outcomes;
-};
+/* In truth; as it is known behind a power cut; and of that, what no gap of its own or of what it
+ * took over has told. */
 struct scribe_losses scribe_losses(const struct scribe *s);
+struct scribe_losses scribe_known(const struct scribe *s);
+struct scribe_losses scribe_untold(const struct scribe *s);
 
 #endif

@@ -121,10 +121,21 @@ static bool has_workers(const struct world *w, unsigned process)
 	return false;
 }
 
+/* The newest process that lives looks after what those before it have left. */
+static void hand_over_losses(struct world *w)
+{
+	struct scribe *heir = &w->scribes[w->process_n - 1];
+	for (unsigned i = 0; i + 1 < w->process_n && heir->journal; i++)
+		if (w->scribes[i].left)
+			scribe_inherit(heir, &w->scribes[i]);
+}
+
 /* Whether any had something to do. */
 static bool turn_scribes(struct world *w)
 {
 	bool any = false;
+	if (w->store)
+		hand_over_losses(w);
 	for (unsigned i = 0; w->store && i < w->process_n; i++) {
 		if (!has_workers(w, i + 1))
 			scribe_stop(&w->scribes[i]);
@@ -321,7 +332,7 @@ void world_crash(struct world *w, bool power)
 	world_tell(w, "the machine %s", power ? "loses power" : "is killed");
 	sim_store_crash(w->store, power);
 	for (unsigned i = 0; i < w->process_n; i++)
-		scribe_crash(&w->scribes[i]);
+		scribe_crash(&w->scribes[i], power);
 	for (unsigned i = 0; i < w->hand_n; i++)
 		crash_hand(w, &w->hands[i]);
 	plans_forget_pins(w);

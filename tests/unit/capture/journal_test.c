@@ -17,7 +17,7 @@ struct world {
 	struct journal *journal;
 	struct bufs bufs;
 	struct feed feed;
-	struct feed *feeds[1];
+	struct unrecorded_process unrecorded;
 	uint64_t now_ns;
 	unsigned wakes, feed_wakes;
 	struct feed_wait wait;
@@ -76,8 +76,7 @@ static void begin(struct world *w, uint64_t (*follower)(void *world),
 							    .world = w,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
 							    .queue_bytes = LOG_QUEUE_BYTES,
-							    .feeds = w->feeds,
-							    .feed_n = 1,
+							    .unrecorded = &w->unrecorded,
 							    .acknowledged = follower,
 							    .damages = damages,
 							    .damage_n = damage_n,
@@ -91,7 +90,8 @@ static int open_with(void **state, uint64_t (*follower)(void *world))
 	kit_disk_open(&w->disk);
 	bufs_open(&w->bufs);
 	feed_open(&w->feed, 3);
-	w->feeds[0] = &w->feed;
+	counter_set(&w->unrecorded.worker_n, 1);
+	feed_count_in(&w->feed, w->unrecorded.lost[0]);
 	w->now_ns = 1000000000;
 	begin(w, follower, NULL, 0);
 	feed_own(&w->feed, &w->bufs, feed_woken, w);

@@ -12,7 +12,7 @@ struct world {
 	struct journal *journal;
 	struct bufs bufs;
 	struct taps taps;
-	struct feed *feeds[1];
+	struct unrecorded_process unrecorded;
 	struct slab chunks;
 	struct arena arena;
 	struct msg request;
@@ -72,7 +72,8 @@ static int open_world(void **state)
 	kit_disk_open(&w->disk);
 	bufs_open(&w->bufs);
 	taps_open(&w->taps, 0);
-	w->feeds[0] = &w->taps.feed;
+	counter_set(&w->unrecorded.worker_n, 1);
+	feed_count_in(&w->taps.feed, w->unrecorded.lost[0]);
 	w->now_ns = 1000000000;
 	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
 							    .generation = 1,
@@ -82,8 +83,7 @@ static int open_world(void **state)
 							    .world = w,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
 							    .queue_bytes = LOG_QUEUE_BYTES,
-							    .feeds = w->feeds,
-							    .feed_n = 1,
+							    .unrecorded = &w->unrecorded,
 							    .wake = woken });
 	feed_attach(&w->taps.feed, w->journal);
 	feed_own(&w->taps.feed, &w->bufs, feed_woken, w);

@@ -102,7 +102,6 @@ static void what_several_workers_write_is_all_there(void **state)
 	(void)state;
 	char directory[] = "/tmp/capture-XXXXXX";
 	static struct worker workers[WORKERS];
-	struct feed *feeds[WORKERS];
 	struct writer writer;
 	unsigned heads[WORKERS] = { 0 };
 	assert_non_null(mkdtemp(directory));
@@ -114,14 +113,11 @@ static void what_several_workers_write_is_all_there(void **state)
 		feed_own(&w->feed, &w->bufs, wake, w);
 		list_init(&w->wait.link);
 		w->wait.settled = settled;
-		feeds[i] = &w->feed;
 	}
-	assert_true(
-		writer_open(&writer, &(struct writer_config){ .directory = directory,
-							      .generation = 1,
-							      .segment_bytes = SEGMENT_BYTES_MIN,
-							      .feeds = feeds,
-							      .feed_n = WORKERS }));
+	assert_true(writer_open(&writer,
+				&(struct writer_config){ .directory = directory,
+							 .generation = 1,
+							 .segment_bytes = SEGMENT_BYTES_MIN }));
 	for (unsigned i = 0; i < WORKERS; i++) {
 		feed_attach(&workers[i].feed, writer.journal);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -190,12 +186,10 @@ static void a_worker_that_goes_is_woken_no_more(void **state)
 	feed_own(feed, &w->bufs, wake_slowly, &leaver);
 	list_init(&w->wait.link);
 	w->wait.settled = settled;
-	assert_true(
-		writer_open(&writer, &(struct writer_config){ .directory = directory,
-							      .generation = 1,
-							      .segment_bytes = SEGMENT_BYTES_MIN,
-							      .feeds = &feed,
-							      .feed_n = 1 }));
+	assert_true(writer_open(&writer,
+				&(struct writer_config){ .directory = directory,
+							 .generation = 1,
+							 .segment_bytes = SEGMENT_BYTES_MIN }));
 	feed_attach(feed, writer.journal);
 	assert_int_equal(pthread_create(&w->thread, NULL, leave, &leaver), 0);
 	pthread_join(w->thread, NULL);

@@ -1,0 +1,72 @@
+"""What passed without a record is told, whoever ends when: an upgrade, a stop and kill -9 with the log at its limit."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+import requests
+from capture_stage import make_captured, metrics_of
+from stage import until
+
+WRITES = 5
+
+
+def gaps(balancer):
+    """With the state directory: what the log has, and what it cannot tell yet."""
+    done = subprocess.run([balancer.program, "capture", "gaps", "-c", balancer.file, "-o", "json"], capture_output=True,
+                          text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def verify(balancer):
+    return subprocess.run([balancer.program, "capture", "verify", "-c", balancer.file], capture_output=True, text=True,
+                          check=False)
+
+
+def lost(balancer, told):
+    return sum(g["writes"] for g in gaps(balancer) if g["told"] == told)
+
+
+def upgrade(balancer):
+    balancer.upgrade()
+
+
+def kill(balancer):
+    before = balancer.working_pid()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: balancer.is_up() and balancer.working_pid() not in (None, before), what="the next process")
+    until(lambda: balancer.status()["capture"], what="its log")
+
+
+def restart(balancer):
+    balancer.stop()
+    balancer.start()
+
+
+@pytest.mark.parametrize("end", [upgrade, kill, restart])
+def test_what_passed_unrecorded_outlives_the_process(make_balancer, clusters, backend, tmp_path, end):
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", limit: 6MiB, unavailable: forward")
+    for n in range(8):
+        requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
+    until(lambda: balancer.status()["capture"]["state"] == "unavailable", 15, "the limit")
+    before = balancer.status()["capture"]["unrecorded_ever"].get("unavailable", {"writes": 0})["writes"]
+    for n in range(WRITES):
+        assert requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", timeout=10).status_code < 300
+    passed = before + WRITES
+    assert (lost(balancer, False), lost(balancer, True)) == (passed, 0)
+    assert verify(balancer).returncode == 1 and "NOT TOLD YET" in verify(balancer).stdout
+
+    end(balancer)
+    until(lambda: balancer.status()["capture"]["state"] == "unavailable", 15, "the limit again")
+    # Above the limit the new process writes the head of its first segment, and with it what was left to tell.
+    until(lambda: lost(balancer, True) + lost(balancer, False) == passed, 20, "what had passed")
+    assert balancer.status()["capture"]["unrecorded_ever"]["unavailable"]["writes"] == passed
+
+    for file in sorted(balancer.log_directory.glob("*.capture"))[:-2]:
+        file.unlink()
+    until(lambda: (lost(balancer, True), lost(balancer, False)) == (passed, 0), 20, "a gap")
+    assert "crossfade_capture_untold 0\n" in metrics_of(balancer)
+    assert "NOT TOLD YET" not in verify(balancer).stdout
+    assert "last_write" in balancer.status()["capture"]["unrecorded_ever"]["unavailable"]
