@@ -87,7 +87,9 @@ static const struct path paths[] = {
 	{ "", KIND_WRITE, KIND_REPEATABLE },
 	{ "/_search", KIND_REPEATABLE, KIND_REPEATABLE },
 	{ "/_search?scroll=1m", KIND_ONCE, KIND_ONCE },
-	{ "//_search", KIND_WRITE, KIND_ONCE },
+	{ "//_search", KIND_WRITE, KIND_REPEATABLE },
+	{ "/%5fsearch", KIND_WRITE, KIND_REPEATABLE },
+	{ "/../_search", KIND_WRITE, KIND_WRITE },
 };
 
 static void make_path(struct ask *a, struct dice *d)
@@ -99,7 +101,7 @@ static void make_path(struct ask *a, struct dice *d)
 	if (gets || posts)
 		a->kind = gets ? p->got : p->posted;
 	else if (looks)
-		a->kind = *p->text == '/' && p->text[1] == '/' ? KIND_ONCE : KIND_REPEATABLE;
+		a->kind = p->text[0] && p->text[1] == '.' ? KIND_WRITE : KIND_REPEATABLE;
 	else
 		a->kind = KIND_WRITE;
 }
