@@ -31,7 +31,7 @@ bool decision_arm(struct exchange *ex)
 		case STEER_BAD:
 			return false;
 		case STEER_NOT:
-			arm = split_take(&d->split, d->values.weights);
+			arm = split_take(&d->split, (enum class)ex->class.class, d->values.weights);
 			break;
 		case STEER_OVERRIDE:
 			counter_add(&d->counters->overridden, 1);

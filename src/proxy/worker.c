@@ -438,7 +438,7 @@ struct worker *worker_open(const struct worker_config *c)
 		feed_own(&c->taps->feed, c->bufs, wake_for_feed, w);
 	desk_open(&w->desk);
 	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
-	split_open(&w->desk.split, c->number, plan->worker_n);
+	split_open(&w->desk.split, chance_next(&w->desk.chance));
 	look_at_board(w);
 	adopt(w, plan);
 	look_at_duties(w);

@@ -117,7 +117,7 @@ void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
 {
 	static const char *const methods[] = { "GET",  "GET",	 "HEAD",    "PUT",     "POST",
 					       "POST", "DELETE", "OPTIONS", "PROPFIND" };
-	a->method = dice_pick(d, methods);
+	a->method = t->beats ? methods[a->id % 2 ? 0 : 3] : dice_pick(d, methods);
 	a->minor = !dice_says(d, 120);
 	if (t->ill && last && dice_says(d, 200))
 		a->flaw = &dice_pick(d, flaws);

@@ -65,19 +65,17 @@ static const struct board_values *values_of(const struct judge *j, uint64_t epoc
 	return NULL;
 }
 
-/* After any number of requests no arm is more than one away from its share. */
-static void judge_share(const struct world *w, unsigned worker, const struct board_values *v)
+/* After any number of requests of a class no arm is more than one away from its share. */
+static void judge_share(const struct world *w, unsigned worker, enum class class)
 {
-	const struct period *p = &w->judge.periods[worker];
+	const struct period *p = &w->judge.periods[worker][class];
 	double n = (double)(p->taken[ARM_SOURCE] + p->taken[ARM_TARGET]);
-	double sum = (double)v->weights[ARM_SOURCE] + v->weights[ARM_TARGET];
+	double sum = (double)p->weights[ARM_SOURCE] + p->weights[ARM_TARGET];
 	for (int arm = 0; arm < ARMS; arm++) {
-		double away = (double)p->taken[arm] - n * v->weights[arm] / sum;
-		bool never = !v->weights[arm] && p->taken[arm];
-		if (away > 1.000001 || away < -1.000001 || never)
-			judge_fail(w, "exact weights",
-				   "worker %u, epoch %llu: %u:%u became %llu:%llu", worker,
-				   number(v->epoch), v->weights[0], v->weights[1],
+		double away = (double)p->taken[arm] - n * p->weights[arm] / sum;
+		if (away > 1.000001 || away < -1.000001)
+			judge_fail(w, "exact weights", "worker %u, %ss: %u:%u became %llu:%llu",
+				   worker, class_name(class), p->weights[0], p->weights[1],
 				   number(p->taken[0]), number(p->taken[1]));
 	}
 }
@@ -87,17 +85,27 @@ static const struct board_values *judge_epoch(const struct world *w, unsigned wo
 {
 	uint64_t epoch = atomic_load(&w->hands[worker].slot->acknowledged);
 	const struct board_values *v = values_of(&w->judge, epoch);
-	if (!v || epoch < w->judge.settled || epoch < w->judge.periods[worker].epoch)
+	if (!v || epoch < w->judge.settled || epoch < w->judge.epochs[worker])
 		judge_fail(w, "acknowledged", "worker %u decides under epoch %llu, all had %llu",
 			   worker, number(epoch), number(w->judge.settled));
 	return v;
 }
 
-static void judge_turn(struct world *w, unsigned worker, enum arm arm, const struct board_values *v)
+/* An arm of weight 0 gets nothing, and ends no period: the other one's requests are no turns. */
+static void judge_turn(struct world *w, unsigned worker, enum class class, enum arm arm,
+		       const struct board_values *v)
 {
-	struct period *p = &w->judge.periods[worker];
+	struct period *p = &w->judge.periods[worker][class];
+	if (!v->weights[arm])
+		judge_fail(w, "exact weights", "worker %u: arm %d has no weight", worker, arm);
+	if (!v->weights[ARM_SOURCE] || !v->weights[ARM_TARGET])
+		return;
+	if (memcmp(p->weights, v->weights, sizeof p->weights) != 0) {
+		*p = (struct period){ 0 };
+		memcpy(p->weights, v->weights, sizeof p->weights);
+	}
 	p->taken[arm]++;
-	judge_share(w, worker, v);
+	judge_share(w, worker, class);
 }
 
 /* Its share of all users has grown past this one, or has not: that does not depend on what was
@@ -119,14 +127,15 @@ static void judge_user(struct world *w, unsigned user, enum arm arm, const struc
 			   v->weights[0], v->weights[1]);
 }
 
-static void judge_weighted(struct world *w, unsigned worker, enum arm arm, const struct ask *a)
+static void judge_weighted(struct world *w, unsigned worker, const struct exchange *ex,
+			   const struct ask *a)
 {
 	const struct board_values *v = judge_epoch(w, worker);
-	if (w->judge.periods[worker].epoch != v->epoch)
-		w->judge.periods[worker] = (struct period){ .epoch = v->epoch };
+	enum arm arm = (enum arm)ex->arm;
+	w->judge.epochs[worker] = v->epoch;
 	bool named = a && a->names && w->temper.obeys && !v->rolled_back;
 	if (!named && !(a && a->user))
-		judge_turn(w, worker, arm, v);
+		judge_turn(w, worker, (enum class)ex->class.class, arm, v);
 	else if (!named)
 		judge_user(w, a->user, arm, v);
 	else if (arm != a->named)
@@ -134,11 +143,13 @@ static void judge_weighted(struct world *w, unsigned worker, enum arm arm, const
 			   arm, a->named);
 }
 
-void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm, struct ask *a)
+void judge_decided(struct world *w, unsigned worker, const struct exchange *ex, struct ask *a)
 {
+	uint32_t listener = ex->listener->number;
+	enum arm arm = (enum arm)ex->arm;
 	w->judge.decided[worker][listener][arm]++;
 	if (listener == 0)
-		judge_weighted(w, worker, arm, a);
+		judge_weighted(w, worker, ex, a);
 	else if (arm != (listener == 1 ? ARM_SOURCE : ARM_TARGET))
 		judge_fail(w, "one node", "listener %u gives a request to arm %d", listener, arm);
 	if (!a)

@@ -14,7 +14,7 @@
  *   seen through         a write that is whole at a node is let go only when that has answered
  *   one at a time        a node's connection carries one request after the other, and no late ones
  *   plain HTTP           what the balancer sends is canonical, without fields of another hop
- *   exact weights        of each worker, over each period in which they stand still
+ *   exact weights        of each worker, of reads and of writes, as long as they stand still
  *   steered              a user's requests move to the target once, as its share grows, and none
  *                        back; a cluster that a client may name is taken; neither is a turn
  *   acknowledged         once all workers have an epoch, no decision uses an older one
@@ -53,8 +53,9 @@ struct desk;
 /* More than there are changes. */
 #define SIM_EPOCHS_MAX 64
 
-struct period { /* of one worker under one epoch */
-	uint64_t epoch;
+struct period { /* of one worker and class, as long as the weights that it decides by are the same
+		 */
+	uint32_t weights[ARMS];
 	uint64_t taken[ARMS];
 };
 
@@ -68,7 +69,8 @@ struct judge {
 	struct board_values published[SIM_EPOCHS_MAX];
 	unsigned published_n;
 	uint64_t settled; /* the newest epoch that every worker has acknowledged */
-	struct period periods[WORKERS_MAX];
+	struct period periods[WORKERS_MAX][CLASSES];
+	uint64_t epochs[WORKERS_MAX]; /* that they decided by last */
 	struct user users[SIM_USERS_MAX + 1];
 	uint64_t decided[WORKERS_MAX][LISTENERS_MAX][ARMS];
 };
@@ -80,8 +82,7 @@ judge_fail(const struct world *w, const char *invariant, const char *format, ...
 
 void judge_published(struct world *w, const struct board_values *v);
 /* `a` may be NULL, when its target is not one of ours. */
-void judge_decided(struct world *w, unsigned worker, uint32_t listener, enum arm arm,
-		   struct ask *a);
+void judge_decided(struct world *w, unsigned worker, const struct exchange *ex, struct ask *a);
 /* Its first node. */
 void judge_chosen(const struct world *w, const struct exchange *ex);
 /* Its head goes to a node. */

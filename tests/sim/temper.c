@@ -85,6 +85,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->names = dice_says(d, 200);
 	t->obeys = dice_says(d, 700);
 	t->smooth = !friction;
+	t->beats = dice_says(d, 150);
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;

@@ -64,6 +64,7 @@ struct temper {
 	bool sticks;	   /* a user's requests stay with one cluster */
 	bool names;	   /* clients name the cluster that they want, */
 	bool obeys;	   /* and may */
+	bool beats;	   /* every other request of a client is a write */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;
 	/* of the capture log */

@@ -42,7 +42,7 @@ static void settle_decision(struct watch *t)
 	if (ex->arm == ARM_NONE)
 		return;
 	struct ask *a = world_ask(t->world, id_of(ex));
-	judge_decided(t->world, t->worker, ex->listener->number, (enum arm)ex->arm, a);
+	judge_decided(t->world, t->worker, ex, a);
 	ledger_decided(t->world, t->worker, ex, a);
 	judge_chosen(t->world, ex);
 }

@@ -77,7 +77,7 @@ static int open_fixture(void **state)
 	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };
 	f->client = address_of("192.0.2.7", 5555);
 	desk_open(&f->desk);
-	split_open(&f->desk.split, 0, 1);
+	split_open(&f->desk.split, 1);
 	sample_states_init(&f->states);
 	sample_init(&f->sample, &f->states, 1);
 	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++) {
