@@ -88,6 +88,8 @@
 #define CHUNK_LINE_BYTES 1024
 /* 1xx answers before the last: a cluster that sends more is broken. */
 #define INTERIM_ANSWERS_MAX 16
+/* Of empty lines between a node's answers: two of them, as browsers once sent behind bodies. */
+#define STRAY_BYTES_MAX 4
 /* A request body that is read and dropped after an early answer, before the connection is closed.
  */
 #define DROPPED_BODY_BYTES (1024 * 1024)
@@ -111,6 +113,15 @@
 /* After our last byte, how long a client may still send before the connection is cut: RFC
  * 9112, 9.6. */
 #define LINGER_MS 2000
+/*
+ * How long a node's connection is left alone behind an answer without a body: bytes of one that
+ * come all the same come at once, or with a pause of the node's. And so many of a worker rest with
+ * one node: where requests are many the longest quiet serves sooner, instead of a new one.
+ */
+#define TAIL_WAIT_MS 1000
+#define RESTING_WIRES_MAX 64
+/* A 408 that comes sooner was on its way before: nobody gives a request so little time. */
+#define FAREWELL_MS 1000
 #define HEALTH_INTERVAL_MS 5000
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2

@@ -84,8 +84,9 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 	b->interims = 0;
 	b->request_over = false;
 	b->sent_before = b->wire.sent_bytes;
+	b->taken_ns = b->backs->wires->io->now_ns;
 	b->reused = b->state == BACK_IDLE;
-	b->heard = false;
+	b->rests = b->heard = false;
 	if (b->state == BACK_IDLE)
 		b->state = BACK_ANSWER_HEAD;
 	wait_for(b, b->ready_ns ? b->policy->idle_ms : b->policy->connect_ms);
@@ -108,12 +109,50 @@ static void expect_answer(struct h1_back *b)
 	h1_parse_answer(&b->parser, b->answer, b->method, b->upgrade_asked);
 }
 
+static bool is_stray(const struct chain *in)
+{
+	return in->bytes && (*in->first->at == '\r' || *in->first->at == '\n');
+}
+
+/* Between two answers: some servers end a body with an empty line too many. */
+static void drop_strays(struct h1_back *b)
+{
+	while (is_stray(&b->wire.in) && b->strays < STRAY_BYTES_MAX) {
+		chain_skip(&b->wire.in, 1);
+		b->strays++;
+	}
+}
+
+/*
+ * What comes behind an answer that has no body, a moment later, would be taken for the answer to
+ * the next request: as long as that may be, others serve.
+ */
+static void become_idle(struct h1_back *b)
+{
+	b->state = BACK_IDLE;
+	b->rests = b->parser.tail;
+	wait_for(b, b->policy->idle_ms);
+	b->kept_until_ms = b->deadline_ms;
+	if (b->rests && TAIL_WAIT_MS < b->policy->idle_ms)
+		wait_for(b, TAIL_WAIT_MS);
+	b->user->idle(b);
+}
+
+static void rest_is_over(struct h1_back *b)
+{
+	b->rests = false;
+	wait_for(b, b->kept_until_ms - now_ms(b));
+	b->user->idle(b);
+}
+
 /*
  * The answer is whole. A request that is not whole yet is not wanted any more, and as its rest was
  * never sent the connection cannot carry another.
  */
 static void answer_over(struct h1_back *b)
 {
+	b->strays = 0;
+	drop_strays(b);
 	b->arena = NULL;
 	b->answer = NULL;
 	if (stream_receives(&b->stream)) {
@@ -125,9 +164,7 @@ static void answer_over(struct h1_back *b)
 		retire(b);
 		return;
 	}
-	b->state = BACK_IDLE;
-	wait_for(b, b->policy->idle_ms);
-	b->user->idle(b);
+	become_idle(b);
 }
 
 static enum err answer_err(enum err why)
@@ -143,6 +180,26 @@ static enum err answer_err(enum err why)
 	}
 }
 
+/*
+ * A node that closes a connection on which nothing was asked for long may say 408 before. That may
+ * meet a request on its way, and is no answer to it, but a connection that closes: the request is
+ * tried again or not as one that nobody answers. A request that is not whole may have been waited
+ * for in earnest, but not only for so short a time.
+ */
+static bool is_farewell(const struct h1_back *b, const struct msg *m)
+{
+	return b->reused && !b->interims && m->status == 408 && m->close &&
+	       (b->request_over ||
+		b->backs->wires->io->now_ns - b->taken_ns < FAREWELL_MS * 1000000ull);
+}
+
+/* Nothing of an answer to this request has come. */
+static void never_answered(struct h1_back *b, enum err why)
+{
+	b->heard = false;
+	fail(b, why);
+}
+
 static void interim_answer(struct h1_back *b)
 {
 	if (++b->interims > INTERIM_ANSWERS_MAX) {
@@ -150,6 +207,7 @@ static void interim_answer(struct h1_back *b)
 		return;
 	}
 	struct msg *m = b->answer;
+	b->closes |= m->close;
 	expect_answer(b);
 	stream_head(b->stream.peer, m, false);
 }
@@ -171,6 +229,10 @@ static void answer_head(struct h1_back *b)
 		interim_answer(b);
 		return;
 	}
+	if (is_farewell(b, m)) {
+		never_answered(b, ERR_BACK_RESET);
+		return;
+	}
 	h1_body_open(&b->body, m, b->parser.codings > 0);
 	b->closes |= m->close || b->body.state == H1_BODY_CLOSE;
 	b->state = BACK_ANSWER_BODY;
@@ -181,6 +243,15 @@ static void answer_head(struct h1_back *b)
 	stream_head(b->stream.peer, m, end);
 	if (end && b->state == BACK_ANSWER_BODY)
 		answer_over(b);
+}
+
+/* What is no answer's beginning may be the end of the answer before. */
+static void bad_answer(struct h1_back *b)
+{
+	if (b->reused && b->parser.first && !b->interims)
+		never_answered(b, answer_err(b->parser.err));
+	else
+		fail(b, answer_err(b->parser.err));
 }
 
 static bool read_head(struct h1_back *b)
@@ -196,7 +267,7 @@ static bool read_head(struct h1_back *b)
 			return true;
 		}
 		if (p == H1_BAD) {
-			fail(b, answer_err(b->parser.err));
+			bad_answer(b);
 			return true;
 		}
 		if (front.n - used == in->bytes)
@@ -254,8 +325,10 @@ static bool step(struct h1_back *b)
 {
 	switch ((enum h1_back_state)b->state) {
 	case BACK_IDLE:
-		/* Nobody asked: a farewell such as 408, or rubbish. */
-		retire(b);
+		drop_strays(b);
+		/* Nobody asked: a farewell such as 408, a late tail, or rubbish. */
+		if (b->wire.in.bytes)
+			retire(b);
 		return false;
 	case BACK_ANSWER_HEAD:
 		return read_head(b);
@@ -437,9 +510,26 @@ static void on_ready(struct wire *w)
 	go_on(b);
 }
 
+/* False: that was nothing of an answer. */
+static bool begins_answer(struct h1_back *b)
+{
+	drop_strays(b);
+	if (!b->wire.in.bytes)
+		return false;
+	/* What comes before a request has gone is none to it. */
+	if (!h1_back_has_sent(b))
+		fail(b, ERR_BACK_RESET);
+	return b->state != BACK_OVER;
+}
+
 static void on_bytes(struct wire *w)
 {
 	struct h1_back *b = back_of(w, wire);
+	bool first = b->state == BACK_ANSWER_HEAD && b->reused && !b->heard;
+	if (first && !begins_answer(b)) {
+		go_on(b);
+		return;
+	}
 	b->heard = true;
 	if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
 		wait_for(b, b->policy->idle_ms);
@@ -533,7 +623,10 @@ static void time_is_up(struct h1_back *b)
 		wire_abort(&b->wire);
 		return;
 	case BACK_IDLE:
-		retire(b);
+		if (b->rests && now_ms(b) < b->kept_until_ms)
+			rest_is_over(b);
+		else
+			retire(b);
 		return;
 	}
 }

@@ -15,7 +15,10 @@
 struct h1_back;
 
 struct h1_back_user {
-	/* The exchange on it is over and it may carry another. */
+	/*
+	 * The exchange on it is over and it may carry another. While it `rests` it should not: it
+	 * is said again when it does no more.
+	 */
 	void (*idle)(struct h1_back *b);
 	/* It will carry no further exchange: take it out of the pool. It is freed later by itself.
 	 */
@@ -56,7 +59,9 @@ struct h1_back {
 	struct list link;    /* the user's own: in the pool; then in backs->closing */
 	struct timer timer;
 	uint64_t deadline_ms;
-	struct arena *arena; /* of the exchange; NULL when idle */
+	uint64_t kept_until_ms; /* when idle */
+	uint64_t taken_ns;	/* when the exchange began */
+	struct arena *arena;	/* of the exchange; NULL when idle */
 	struct msg *answer;
 	struct h1_parser parser;
 	struct h1_body body;
@@ -66,8 +71,10 @@ struct h1_back {
 	bool stepping;
 	uint8_t method;	  /* of the request */
 	uint8_t interims; /* 1xx answers of this exchange */
+	uint8_t strays;	  /* empty lines that came between two answers, in bytes */
 	bool reused;	  /* it was idle before this exchange */
-	bool heard;	  /* a byte has come in this exchange */
+	bool rests;	  /* idle, and bytes may yet come behind its last answer */
+	bool heard;	  /* a byte of an answer has come in this exchange */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;

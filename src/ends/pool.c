@@ -15,15 +15,19 @@ static struct h1_back *idle_back(struct list *l)
 	return list_entry(l, struct h1_back, link);
 }
 
+static void take_out(struct pool *p, struct h1_back *b)
+{
+	list_remove(&b->link);
+	p->idle_n--;
+}
+
 static void forget(struct pool *p, struct h1_back *b)
 {
 	must(p->open_n > 0 && p->counts->open > 0);
 	p->open_n--;
 	p->counts->open--;
-	if (list_empty(&b->link))
-		return;
-	list_remove(&b->link);
-	p->idle_n--;
+	if (!list_empty(&b->link))
+		take_out(p, b);
 }
 
 static void close_idle(struct pool *p, struct h1_back *b)
@@ -51,6 +55,7 @@ void pool_renew(struct pool *p, const struct pool_terms *terms)
 	p->server_name = terms->server_name;
 	p->addresses = terms->addresses;
 	p->address_n = terms->address_n;
+	p->share = terms->share;
 	list_each_safe(l, &p->idle)
 		if (!is_ours(p, idle_back(l)))
 			close_idle(p, idle_back(l));
@@ -86,11 +91,17 @@ void pool_close(struct pool *p)
 static void on_idle(struct h1_back *b)
 {
 	struct pool *p = b->owner;
+	/* It has rested. */
+	if (!list_empty(&b->link))
+		take_out(p, b);
 	if (p->idle_n >= IDLE_WIRES_PER_NODE || p->drained || !is_ours(p, b)) {
 		close_idle(p, b);
 		return;
 	}
-	list_add(&p->idle, &b->link);
+	if (b->rests)
+		list_add_tail(&p->idle, &b->link);
+	else
+		list_add(&p->idle, &b->link);
 	p->idle_n++;
 }
 
@@ -117,11 +128,29 @@ static struct h1_back *connect_next(struct pool *p)
 	return b;
 }
 
+/*
+ * NULL: there is none. When the first one rests, all do: it goes when there may be no more
+ * connections beside it.
+ */
+static struct h1_back *take_idle(struct pool *p)
+{
+	if (list_empty(&p->idle))
+		return NULL;
+	struct h1_back *b = idle_back(p->idle.next);
+	if (b->rests && p->idle_n < RESTING_WIRES_MAX) {
+		if (p->share && p->open_n >= p->share)
+			close_idle(p, b);
+		return NULL;
+	}
+	take_out(p, b);
+	return b;
+}
+
 struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena)
 {
-	struct list *l = list_take_first(&p->idle);
-	struct h1_back *b = l ? idle_back(l) : connect_next(p);
-	p->idle_n -= l != NULL;
+	struct h1_back *b = take_idle(p);
+	if (!b)
+		b = connect_next(p);
 	h1_back_take(b, peer, arena);
 	return &b->stream;
 }

@@ -4,7 +4,7 @@
 /*
  * One worker's connections to one node of a cluster, whatever version of HTTP they speak: idle ones
  * are taken last-in first-out, so that the warmest serves next and the others grow old and are
- * closed.
+ * closed. Those that rest (h1_back.h) are taken only when there are many, the longest quiet first.
  */
 
 #include "ends/h1_back.h"
@@ -24,8 +24,9 @@ struct pool {
 	const struct addr *addresses; /* likewise */
 	size_t address_n;
 	size_t next_address;
-	bool drained; /* no connection is kept for a next request */
-	struct list idle;
+	unsigned share;	  /* connections that there should be at most; 0: any number */
+	bool drained;	  /* no connection is kept for a next request */
+	struct list idle; /* the next to take first; those that rest stand last */
 	unsigned idle_n, open_n;
 	struct pool_counts *counts; /* borrowed */
 };
@@ -37,6 +38,7 @@ struct pool_terms {
 	const char *server_name;
 	const struct addr *addresses;
 	size_t address_n;
+	unsigned share;
 };
 
 void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,

@@ -229,13 +229,17 @@ static enum err sense_request(struct h1_parser *p)
 static void sense_bodiless(struct h1_parser *p)
 {
 	struct msg *m = p->msg;
+	bool may_say = m->status >= 200 && m->status != 204;
 	m->body = BODY_NONE;
-	if (m->status < 200 || m->status == 204) {
-		/* So confused a sender may well send that body: what follows is not trusted. */
-		if (p->codings || m->length > 0)
-			m->close = true;
+	/*
+	 * So confused a sender may well send that body, and of chunks the last one is sent even by
+	 * some that send no others: what follows is not trusted.
+	 */
+	if (p->codings || (m->length > 0 && !may_say))
+		m->close = true;
+	if (!may_say)
 		msg_drop(m, NAME_CONTENT_LENGTH);
-	}
+	p->tail = !p->lengths || m->length > 0;
 	m->length = 0;
 }
 

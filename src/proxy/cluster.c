@@ -154,6 +154,7 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			.server_name = node->server_name,
 			.addresses = node->addresses,
 			.address_n = node->address_n,
+			.share = c->share,
 		};
 		pool_renew(&live->pool, &terms);
 		heed_duty(live);

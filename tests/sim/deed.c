@@ -58,6 +58,20 @@ static void make_answer(struct deed *d, const struct ask *a, struct dice *dice,
 	d->babbles = t->ill && t->smooth && d->body_n < 1000 && !d->closes && dice_says(dice, 100);
 }
 
+/* Some servers send a body, or how it ends, where there is none; some an empty line too many. */
+static void make_late(struct deed *d, const struct ask *a, struct dice *dice)
+{
+	static const char *const strays[] = { "\n", "\r\n", "\r\n\r\n" };
+	if (d->closes || d->slips || d->babbles || d->fate != FATE_WHOLE || d->tunnel)
+		return;
+	bool is_empty = d->framing == FRAMED_LENGTH && d->body_n == 0;
+	if (deed_is_bodiless(d, a) && !is_empty && dice_says(dice, 400))
+		d->late = d->framing == FRAMED_CHUNKED ? "0\r\n\r\n" : "late";
+	else if (dice_says(dice, 150))
+		d->late = dice_pick(dice, strays);
+	d->late_ms = d->late ? (unsigned)dice_size(dice, 400) : 0;
+}
+
 /* An answer that does not wait for the request's body: 413, or one that goes on beside it. */
 static void make_early(struct deed *d, const struct ask *a, struct dice *dice,
 		       const struct temper *t)
@@ -80,7 +94,8 @@ static void make_early(struct deed *d, const struct ask *a, struct dice *dice,
 		d->body_n %= 1000;
 }
 
-void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const struct temper *t)
+static void make_deed(struct deed *d, const struct ask *a, struct dice *dice,
+		      const struct temper *t)
 {
 	*d = (struct deed){ .moment = AT_END };
 	if (dice_says(dice, 300))
@@ -107,6 +122,12 @@ void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const str
 	d->rubbish = dice_pick(dice, rubbish);
 	if (d->fate == FATE_RUBBISH && !*d->rubbish)
 		d->interims = INTERIM_ANSWERS_MAX + 1;
+}
+
+void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const struct temper *t)
+{
+	make_deed(d, a, dice, t);
+	make_late(d, a, dice);
 }
 
 bool deed_is_early(const struct deed *d)

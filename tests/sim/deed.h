@@ -51,10 +51,12 @@ struct deed {
 	bool tunnel;	     /* agrees to an upgrade */
 	uint64_t hang_up_at; /* bytes of its echo behind which it leaves; 0: it waits for the client
 			      */
-	bool slams;   /* behind that, or an early answer, more makes it reset the connection */
-	bool closes;  /* says that it closes, and does */
-	bool slips;   /* closes without a word */
-	bool babbles; /* says more than it was asked for */
+	bool slams;	  /* behind that, or an early answer, more makes it reset the connection */
+	bool closes;	  /* says that it closes, and does */
+	bool slips;	  /* closes without a word */
+	bool babbles;	  /* says more than it was asked for */
+	const char *late; /* what it says behind the answer all the same; NULL: nothing */
+	unsigned late_ms;
 	enum fate fate;
 	uint64_t cut_at; /* bytes of the body before it breaks off */
 	const char *rubbish;

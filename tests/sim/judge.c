@@ -441,11 +441,9 @@ static bool may_be_retired(const struct world *w, const struct client *c)
 	return world_is_retired(&w->hands[first->decided ? first->worker : 0]);
 }
 
-/* A node's farewell may meet the next request on its way: it looks like an answer to that. */
 static bool is_made_here(const struct hearer *r)
 {
-	return hearer_count(&r->head, "X-Crossfade-Error") > 0 ||
-	       hearer_count(&r->head, "X-Farewell") > 0;
+	return hearer_count(&r->head, "X-Crossfade-Error") > 0;
 }
 
 static void judge_interim(const struct world *w, const struct client *c, const struct ask *a)
@@ -471,6 +469,9 @@ void judge_answer_head(struct world *w, const struct client *c, struct ask *a,
 		judge_interim(w, c, a);
 		return;
 	}
+	if (hearer_count(&r->head, "X-Farewell"))
+		judge_fail(w, "the right answer", "request %llu gets a node's farewell",
+			   number(a->id));
 	if (!is_made_here(r) && (!field || strtoull(field, NULL, 10) != a->id))
 		judge_fail(w, "one answer", "request %llu gets the answer to %s", number(a->id),
 			   field);

@@ -20,6 +20,8 @@ struct visit {
 	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
 	struct timer delay;
 	struct timer idle; /* after which a fickle node closes */
+	struct timer late; /* after which it says what nobody waits for: */
+	const char *late_text;
 	uint64_t tunnel_n; /* bytes that have come in a tunnel */
 	bool request_over;
 	bool greeted;  /* 1xx answers were said */
@@ -53,6 +55,11 @@ static void next_request(struct visit *v)
 	struct deed *d = &v->ask->deed;
 	v->ask = NULL;
 	v->request_over = v->greeted = v->acting = v->answered = v->settled = false;
+	if (d->late) {
+		v->late_text = d->late;
+		timer_set(&v->server->world->wheel, &v->late,
+			  io_now_ms(v->server->io) + d->late_ms);
+	}
 	if (d->closes || d->slips || d->babbles)
 		peer_finish(&v->peer);
 	else if (v->server->world->temper.fickle)
@@ -181,6 +188,18 @@ static void idle_is_over(struct timer *t)
 	peer_finish(&v->peer);
 }
 
+/* Not in the midst of the next answer. */
+static void late_is_over(struct timer *t)
+{
+	struct visit *v = visit_of(t, late);
+	if (v->greeted || v->leaves || v->peer.closing)
+		return;
+	world_tell(v->server->world, "node %u of arm %d says something late", v->server->number,
+		   v->server->arm);
+	text_print(&v->peer.out, "%s", v->late_text);
+	say(v);
+}
+
 /* --- reading --- */
 
 static void request_head(struct hearer *r)
@@ -302,6 +321,7 @@ static void drop_visit(struct visit *v)
 {
 	timer_clear(&v->delay);
 	timer_clear(&v->idle);
+	timer_clear(&v->late);
 	hearer_close(&v->reader);
 	list_remove(&v->link);
 	free(v);
@@ -332,6 +352,7 @@ static void open_visit(struct server_door *d, struct sock *sock)
 		v->peer.pace = world_pace(w);
 	timer_init(&v->delay, delay_is_over);
 	timer_init(&v->idle, idle_is_over);
+	timer_init(&v->late, late_is_over);
 	hearer_open(&v->reader, &hearer_user, false);
 	list_add_tail(&s->visits, &v->link);
 	struct peer_means means = { s->io, &w->wheel, &w->dice };

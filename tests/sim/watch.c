@@ -74,10 +74,11 @@ void watch_open(struct watch *t, struct world *w, unsigned worker)
 void watch_turn(struct watch *t)
 {
 	settle_decision(t);
+	/* Clients may be there for long before the first says a word. */
+	judge_limits(t->world, t->worker);
 	if (!t->desk)
 		return;
 	judge_in_flight(t->world, t->worker, t->desk);
 	judge_cut(t->world, t->worker, t->desk);
 	judge_busy(t->world, t->worker, t->desk);
-	judge_limits(t->world, t->worker);
 }

@@ -167,7 +167,6 @@ static void an_answer_is_passed_on_and_the_connection_kept(void **state)
 		  "" },
 		{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", STAYS, "head(200). idle",
 		  "" },
-		{ "HEAD", HEAD_CHUNKED, STAYS, "head(200). idle", "" },
 		{ "GET", "HTTP/1.1 204 No Content\r\n\r\n", STAYS, "head(204). idle", "" },
 		{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", STAYS,
 		  "head(304). idle", "" },
@@ -192,6 +191,14 @@ static void an_answer_is_passed_on_and_the_connection_not_kept(void **state)
 		  "head(200) data. lost(none)", "hello" },
 		{ "GET", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", STAYS,
 		  "head(204). lost(none)", "" },
+		/* A last chunk may come behind such a head, whenever it likes. */
+		{ "HEAD", HEAD_CHUNKED, STAYS, "head(200). lost(none)", "" },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", STAYS,
+		  "head(304). lost(none)", "" },
+		{ "GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", STAYS,
+		  "head(204). lost(none)", "" },
+		{ "GET", "HTTP/1.1 103 Hints\r\nContent-Length: 5\r\n\r\n" HEAD_5 "hello", STAYS,
+		  "head(103) head(200) data. lost(none)", "hello" },
 		/* What comes behind it was not asked for. */
 		{ "GET", HEAD_5 "hello!", STAYS, "head(200) data. lost(none)", "hello" },
 		{ "HEAD", HEAD_5 "hello", STAYS, "head(200). lost(none)", "" },
@@ -493,6 +500,140 @@ static void an_answer_that_begins_early_stops_nothing(void **state)
 	assert_string_equal(node(f)->got, POST "Content-Length: 10\r\n\r\n0123456789");
 	far_say(node(f), "lo");
 	assert_words(&f->s.words, "data. idle");
+}
+
+/* --- between two answers --- */
+
+/* It rests: it is idle for its user a second time when nothing has come. */
+static void a_tail_that_comes_late_ends_the_connection(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *answer;
+		bool rests;
+	} rows[] = {
+		{ "HEAD", HEAD_5, true },
+		{ "HEAD", "HTTP/1.1 200 OK\r\n\r\n", true },
+		{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\n\r\n", true },
+		{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", true },
+		{ "GET", "HTTP/1.1 204 No Content\r\n\r\n", true },
+		{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false },
+	};
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		char head[64];
+		snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: a\r\n", rows[i / 2].method);
+		ask(f, head, true);
+		far_say(node(f), rows[i / 2].answer);
+		f->s.words.text[0] = 0;
+		assert_int_equal(f->back->rests, rows[i / 2].rests);
+		if (i % 2) {
+			pass_ms(f, TAIL_WAIT_MS);
+			assert_words(&f->s.words, rows[i / 2].rests ? "idle" : "");
+		}
+		far_say(node(f), "hello");
+		assert_words(&f->s.words, "lost(none)");
+		close_fixture(&own);
+	}
+}
+
+static void one_that_has_rested_is_kept_no_longer_than_others(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	far_say(node(f), "HTTP/1.1 204 No Content\r\n\r\n");
+	pass_ms(f, IDLE_MS - 1);
+	assert_words(&f->s.words, "head(204). idle idle");
+	pass_ms(f, 1);
+	assert_words(&f->s.words, "lost(none)");
+}
+
+static void empty_lines_between_answers_are_dropped(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const strays[] = { "\n", "\r\n", "\r\n\r\n" };
+	for (size_t i = 0; i < sizeof strays / sizeof *strays; i++) {
+		ask(f, GET, true);
+		far_say(node(f), HEAD_5 "hello");
+		assert_words(&f->s.words, "head(200) data. idle");
+		/* Before the next request, behind it, and at once with the answer to it. */
+		far_say(node(f), strays[i]);
+		ask(f, GET, true);
+		far_say(node(f), HEAD_5 "hello");
+		ask(f, GET, true);
+		far_say(node(f), strays[i]);
+		assert_false(f->back->heard);
+		far_say(node(f), HEAD_5 "hello");
+		ask(f, GET, true);
+		char *text = NULL;
+		assert_true(asprintf(&text, "%s" HEAD_5 "hello%s", strays[i], strays[i]) > 0);
+		far_say(node(f), text);
+		free(text);
+		assert_words(&f->s.words, "head(200) data. idle head(200) data. idle "
+					  "head(200) data. idle");
+	}
+	ask(f, GET, true);
+	far_say(node(f), HEAD_5 "hello");
+	assert_words(&f->s.words, "head(200) data. idle");
+	for (int i = 0; i < STRAY_BYTES_MAX; i++)
+		far_say(node(f), "\n");
+	assert_words(&f->s.words, "");
+	far_say(node(f), "\n");
+	assert_words(&f->s.words, "lost(none)");
+}
+
+/* What was on its way when a request was given to the connection. */
+static void what_comes_before_a_request_has_gone_is_no_response(void **state)
+{
+	struct fixture *f = *state;
+	static const char early[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	far_begin_say(node(f), early, sizeof early - 1);
+	begin_ask(f, POST "Content-Length: 0\r\n", true, 100);
+	settle(f);
+	assert_words(&f->s.words, "lost(connection_reset) reset(connection_reset)");
+	assert_false(f->had_sent);
+}
+
+#define BYE "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+static void a_farewell_408_is_a_connection_that_closed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *request, *said;
+		bool whole, reused;
+		unsigned after_ms;
+		const char *heard;
+	} rows[] = {
+		{ GET, BYE, true, true, 0, "lost(connection_reset) reset(connection_reset)" },
+		{ GET, BYE, true, true, 5000, "lost(connection_reset) reset(connection_reset)" },
+		{ POST CHUNKED, BYE, false, true, 0,
+		  "grant lost(connection_reset) reset(connection_reset) stop(connection_reset)" },
+		/* It has waited for that body. */
+		{ POST CHUNKED, BYE, false, true, FAREWELL_MS,
+		  "grant head(408). stop(none) lost(none)" },
+		/* Its connection had been asked for nothing but this. */
+		{ GET, BYE, true, false, 0, "head(408). lost(none)" },
+		/* Search clusters say so of a wait that was asked for. */
+		{ GET, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", true, true, 0,
+		  "head(408). idle" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		if (rows[i].reused)
+			open_fixture(&own);
+		else
+			open_unconnected(&own);
+		struct fixture *f = own;
+		ask(f, rows[i].request, rows[i].whole);
+		pass_ms(f, rows[i].after_ms);
+		far_say(node(f), rows[i].said);
+		assert_words(&f->s.words, rows[i].heard);
+		close_fixture(&own);
+	}
 }
 
 /* --- giving up --- */
@@ -878,6 +1019,11 @@ int main(void)
 		TEST(the_end_of_an_answer_needs_no_credit),
 		TEST(an_answer_that_ends_early_stops_the_request_and_the_connection),
 		TEST(an_answer_that_begins_early_stops_nothing),
+		cmocka_unit_test(a_tail_that_comes_late_ends_the_connection),
+		TEST(one_that_has_rested_is_kept_no_longer_than_others),
+		TEST(empty_lines_between_answers_are_dropped),
+		TEST(what_comes_before_a_request_has_gone_is_no_response),
+		cmocka_unit_test(a_farewell_408_is_a_connection_that_closed),
 		cmocka_unit_test(an_asker_that_leaves_resets_the_node),
 		TEST_UNCONNECTED(an_asker_that_leaves_while_it_connects_sends_nothing),
 		cmocka_unit_test(a_refused_connect_is_told_and_nothing_was_sent),

@@ -81,7 +81,7 @@ static struct party *ask(struct fixture *f, const char *path)
 
 static void answer(struct far *to)
 {
-	far_say(to, "HTTP/1.1 204 No Content\r\n\r\n");
+	far_say(to, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
 
 /* As many connections to the first address as asked for, all in use. */
@@ -123,7 +123,7 @@ static void an_idle_connection_is_used_again(void **state)
 	}
 	assert_int_equal(f->hosts[0].conn_n, 1);
 	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /again"), 5);
-	assert_words(&f->s.words, "head(204). head(204). head(204). head(204). head(204).");
+	assert_words(&f->s.words, "head(200). head(200). head(200). head(200). head(200).");
 }
 
 static void only_so_many_are_kept_idle(void **state)
@@ -184,7 +184,7 @@ static void a_node_that_goes_while_idle_is_out_of_the_pool(void **state)
 		ask(f, "/after");
 		assert_int_equal(f->hosts[0].conn_n, 2);
 		assert_int_equal(far_heard(f->hosts[0].conns[1], "GET /after"), 1);
-		assert_words(&f->s.words, "head(204).");
+		assert_words(&f->s.words, "head(200).");
 		close_fixture(&own);
 	}
 }
@@ -239,7 +239,7 @@ static void one_in_use_is_closed_behind_its_answer_when_its_address_has_gone(voi
 	far_settle(&f->s.far);
 	assert_true(f->hosts[0].conns[0]->last > 0);
 	answer(f->hosts[0].conns[0]);
-	assert_words(&f->s.words, "head(204).");
+	assert_words(&f->s.words, "head(200).");
 	assert_int_equal(f->hosts[0].conns[0]->last, 0);
 	assert_int_equal(f->pool.idle_n, 0);
 	assert_int_equal(f->counts.open, 0);
@@ -256,7 +256,7 @@ static void closing_the_idle_leaves_those_in_use_to_their_end(void **state)
 	assert_int_equal(node[0]->last, 0);
 	assert_int_equal(f->counts.open, 1);
 	answer(node[1]);
-	assert_words(&f->s.words, "head(204). head(204).");
+	assert_words(&f->s.words, "head(200). head(200).");
 	assert_int_equal(node[1]->last, 0);
 	assert_int_equal(f->counts.open, 0);
 }
@@ -341,6 +341,51 @@ static void the_context_for_tls_is_held_while_the_pool_uses_it(void **state)
 	tls_library_close(library);
 }
 
+/* Bytes behind an answer without a body, some time after it, would be the next one's answer. */
+static void a_connection_rests_behind_an_answer_without_a_body(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, "/one");
+	far_say(f->hosts[0].conns[0], "HTTP/1.1 204 No Content\r\n\r\n");
+	ask(f, "/two");
+	assert_int_equal(f->hosts[0].conn_n, 2);
+	answer(f->hosts[0].conns[1]);
+	far_pass_ms(&f->s.far, TAIL_WAIT_MS);
+	ask(f, "/three");
+	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /three"), 1);
+	assert_int_equal(f->pool.idle_n, 1);
+	assert_int_equal(f->hosts[0].conn_n, 2);
+}
+
+static void where_many_rest_the_longest_quiet_serves(void **state)
+{
+	struct fixture *f = *state;
+	ask_many(f, RESTING_WIRES_MAX);
+	for (unsigned i = 0; i < RESTING_WIRES_MAX; i++) {
+		struct far *node = f->hosts[0].conns[(i + 7) % RESTING_WIRES_MAX];
+		far_say(node, "HTTP/1.1 304 Not Modified\r\n\r\n");
+	}
+	ask(f, "/next");
+	assert_int_equal(f->hosts[0].conn_n, RESTING_WIRES_MAX);
+	assert_int_equal(far_heard(f->hosts[0].conns[7], "GET /next"), 1);
+	ask(f, "/more");
+	assert_int_equal(f->hosts[0].conn_n, RESTING_WIRES_MAX + 1);
+}
+
+static void one_that_rests_goes_where_there_may_be_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
+	terms.address_n = terms.share = 1;
+	pool_renew(&f->pool, &terms);
+	for (int i = 0; i < 3; i++) {
+		ask(f, "/again");
+		assert_int_equal(f->hosts[0].conn_n, i + 1);
+		far_say(f->hosts[0].conns[i], "HTTP/1.1 204 No Content\r\n\r\n");
+		assert_int_equal(f->counts.open, 1);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -352,6 +397,9 @@ int main(void)
 		TEST(the_idle_grow_old_and_are_closed),
 		TEST(a_node_that_goes_while_idle_is_out_of_the_pool),
 		TEST(a_connection_that_closes_is_not_kept),
+		TEST(a_connection_rests_behind_an_answer_without_a_body),
+		TEST(where_many_rest_the_longest_quiet_serves),
+		TEST(one_that_rests_goes_where_there_may_be_no_more),
 		TEST(connects_go_to_the_addresses_in_turn),
 		TEST(idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed),
 		TEST(one_in_use_is_closed_behind_its_answer_when_its_address_has_gone),
