@@ -433,6 +433,19 @@ static void node_requests(char value[VALUE_BYTES], const struct side *s, const j
 	print_count(value, s->before ? sum / s->seconds : sum, s->before != NULL);
 }
 
+/* Of a name that has several, and is well by another. */
+static void put_failing_addresses(FILE *to, const json_t *n)
+{
+	size_t i;
+	const json_t *a;
+	if (!json_is_true(json_object_get(n, "healthy")))
+		return;
+	json_array_foreach(json_object_get(n, "address_checks"), i, a)
+		if (!json_is_true(json_object_get(a, "healthy")))
+			fprintf(to, "; %s fails its checks: %s", text(a, "address"),
+				text(a, "check"));
+}
+
 static void put_node(FILE *to, const struct side *s, const json_t *n)
 {
 	const json_t *drained = json_object_get(n, "drained");
@@ -446,6 +459,7 @@ static void put_node(FILE *to, const struct side *s, const json_t *n)
 	if (!strcmp(state, "ejected"))
 		fprintf(to, "; by %lld workers: %s", integer(ejected, "by_workers"),
 			text(ejected, "why"));
+	put_failing_addresses(to, n);
 	if (drained)
 		fprintf(to, "; by %s%s%s", text(drained, "by"), *why ? ": " : "", why);
 	putc('\n', to);

@@ -108,6 +108,14 @@
 #define CLIENT_KEEP_ALIVE_MS 3600000
 #define CONNECT_TIMEOUT_MS 10000
 #define HANDSHAKE_TIMEOUT_MS 10000
+/* How long an address of a name may take before the next one is tried beside it: RFC 8305, 8. */
+#define DIAL_MOMENT_MS 250
+/*
+ * An address that did not connect is left alone by its worker while others do, for so long; each
+ * time in a row twice as long, at most a minute: checks see what is dead for good.
+ */
+#define ADDRESS_PAUSE_MS 10000
+#define ADDRESS_PAUSE_MAX_MS 60000
 #define TUNNEL_IDLE_TIMEOUT_MS 3600000
 #define STOP_DRAIN_MS 60000
 /* After our last byte, how long a client may still send before the connection is cut: RFC
@@ -208,6 +216,10 @@
 #define QUEUE_REQUESTS_MAX 1024
 /* Connections to one node that a configuration may allow: more than there are ports. */
 #define NODE_CONNECTIONS_MAX 1000000
+/* Addresses of a node: a managed cluster's name has a handful. One bit each of a word. */
+#define NODE_ADDRESSES_MAX 64
+/* Those that one attempt connects to: with three attempts, most of what a name may have. */
+#define DIAL_TRIES_MAX 16
 /* Nodes that one request is tried on when connects fail. */
 #define CONNECT_ATTEMPTS_MAX 3
 /* Seconds that a retry budget looks back: long enough for a steady share, short enough to forget.

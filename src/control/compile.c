@@ -134,19 +134,13 @@ static void compile_listeners(struct compiled *d, const struct compile *c, struc
 
 /* --- clusters --- */
 
-static void compile_node(struct compiled *d, const struct config_node *from,
-			 const struct node_record *r, struct node *n)
+static struct node compile_node(const struct config_node *from, struct node_record *r)
 {
-	struct addr *addresses = take(d, r->address_n + 1, sizeof *addresses);
-	memcpy(addresses, r->addresses, r->address_n * sizeof *addresses);
-	*n = (struct node){
+	return (struct node){
 		.state = &r->state,
 		.name = from->name,
 		.server_name = from->host,
 		.tls = r->tls,
-		.addresses = addresses,
-		.address_n = r->address_n,
-		.awaited = r->awaited,
 	};
 }
 
@@ -187,9 +181,9 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		node_n++;
 	struct node *nodes = take(d, node_n, sizeof *nodes), *at = nodes;
 	for (const struct config_node *n = from->nodes; n; n = n->next) {
-		const struct node_record *r = nodes_find(c->nodes, arm, n);
+		struct node_record *r = nodes_find(c->nodes, arm, n);
 		must(r);
-		compile_node(d, n, r, at++);
+		*at++ = compile_node(n, r);
 	}
 	if (from->connections && from->connections < c->worker_n)
 		complain(to, from->head.at,

@@ -369,24 +369,14 @@ void control_worker_over(struct control *c, unsigned number)
 
 /* --- turning --- */
 
-/* The configuration is the same, so that certificates cannot be wrong now. */
-static void renew_plan(struct control *c)
-{
-	struct complaints none;
-	complaints_open(&none, "", SPAN(""));
-	const struct plan *plan = control_compile(c, c->config, &none);
-	must(plan);
-	c->plan_is_old = !publish(&c->publisher, plan);
-	if (c->plan_is_old)
-		plan_free(plan); /* too many are in use: with the next turn */
-}
-
+/* Addresses need no plan: workers look at the nodes' states, and checks follow. */
 static void look_at_names(struct control *c)
 {
-	if (atomic_exchange(&c->names_news, false))
-		c->plan_is_old |= names_take(&c->names);
-	if (c->plan_is_old)
-		renew_plan(c);
+	if (!atomic_exchange(&c->names_news, false) ||
+	    !names_take(&c->names, loop_now_ms(&c->loop)))
+		return;
+	publisher_change_duties(&c->publisher);
+	health_follow(&c->health, &c->nodes);
 }
 
 static void look_at_reload(struct control *c)

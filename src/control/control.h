@@ -58,7 +58,6 @@ struct control {
 	struct health health;
 	struct names names;
 	atomic_bool names_news;	       /* the resolver has found something */
-	bool plan_is_old;	       /* nodes have other addresses than the newest plan says */
 	_Atomic(const char *) backend; /* what the workers' io is called */
 	struct reload reload;
 	bool reload_wanted;

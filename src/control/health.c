@@ -6,9 +6,6 @@
 #include "base/log.h"
 #include "proxy/forward.h"
 
-/* While a name is being looked up for the first time. */
-#define AWAITED_PAUSE_MS 50
-
 enum probe_state {
 	PROBE_RESTING, /* the timer begins the next */
 	PROBE_ASKING,  /* the timer is its timeout */
@@ -20,6 +17,9 @@ struct probe {
 	struct health *health;
 	struct list member; /* in health->probes */
 	struct node_record *node;
+	unsigned place; /* of the node's addresses, and which one that is */
+	struct addr at;
+	bool wanted; /* the node has it */
 	const struct config_health *how;
 	enum probe_state state;
 	struct timer timer;
@@ -28,7 +28,6 @@ struct probe {
 	struct arena arena;
 	struct h1_back *back; /* NULL: none, or it is lost */
 	struct back_policy policy;
-	size_t next_address;
 	uint64_t began_ms;
 	bool judged;	/* what follows changes nothing */
 	bool prevented; /* the last one could not be made, and that was said */
@@ -40,9 +39,15 @@ struct probe {
 
 /* --- what a check says --- */
 
-static void set_health(struct probe *p, bool healthy)
+/* NULL: its place is another's by now. */
+static struct node_address *address_of(const struct probe *p)
 {
-	struct node_record *n = p->node;
+	struct node_address *a = p->node->places[p->place];
+	return a && addr_is(&a->at, &p->at) ? a : NULL;
+}
+
+static void set_health(struct node_record *n, bool healthy)
+{
 	if (node_is_healthy(n) == healthy)
 		return;
 	if (healthy)
@@ -50,13 +55,29 @@ static void set_health(struct probe *p, bool healthy)
 	atomic_store_explicit(&n->state.healthy, healthy, memory_order_relaxed);
 	if (healthy && n->unproven)
 		log_line(LOG_INFO, "%s: node %s is taken in: %s", arm_name(n->arm), n->name,
-			 n->check);
+			 node_check(n));
 	else if (healthy)
-		log_line(LOG_INFO, "%s: node %s is back: %u checks passed", arm_name(n->arm),
-			 n->name, p->passes);
+		log_line(LOG_INFO, "%s: node %s is back: its checks pass", arm_name(n->arm),
+			 n->name);
 	else
-		log_line(LOG_WARN, "%s: node %s is taken out: %u checks failed: %s",
-			 arm_name(n->arm), n->name, p->failures, n->check);
+		log_line(LOG_WARN, "%s: node %s is taken out: its checks fail: %s",
+			 arm_name(n->arm), n->name, node_check(n));
+}
+
+/* Of a name that has several. */
+static void say_address(const struct probe *p, const struct node_address *a, bool ill)
+{
+	const struct node_record *n = p->node;
+	char at[ADDR_TEXT_BYTES];
+	if (n->address_n < 2 || !node_is_healthy(n))
+		return;
+	addr_text(&a->at, at);
+	if (ill)
+		log_line(LOG_WARN, "%s: address %s of node %s is taken out: %u checks failed: %s",
+			 arm_name(n->arm), at, n->name, p->failures, a->check);
+	else if (!a->unproven)
+		log_line(LOG_INFO, "%s: address %s of node %s is back: %u checks passed",
+			 arm_name(n->arm), at, n->name, p->passes);
 }
 
 static void can_be_made(struct probe *p)
@@ -69,35 +90,57 @@ static void can_be_made(struct probe *p)
 
 static void passed(struct probe *p)
 {
+	struct node_address *a = address_of(p);
 	p->judged = true;
 	can_be_made(p);
 	p->node->checks_passed++;
 	p->failures = 0;
-	if (++p->passes >= (p->node->unproven ? 1 : p->how->passes))
-		set_health(p, true);
-	p->node->unproven = false;
+	p->passes++;
+	if (!a || p->passes < (p->node->unproven || a->unproven ? 1 : p->how->passes))
+		return;
+	if (node_set_ill(p->node, p->place, false))
+		say_address(p, a, false);
+	set_health(p->node, true);
+	p->node->unproven = a->unproven = false;
 }
 
 static void failed(struct probe *p)
 {
+	struct node_address *a = address_of(p);
+	struct node_record *n = p->node;
 	p->judged = true;
 	can_be_made(p);
-	p->node->checks_failed++;
+	n->checks_failed++;
 	p->passes = 0;
-	if (p->node->unproven && !p->failures)
+	if (n->unproven && !p->failures)
 		log_line(LOG_WARN, "%s: node %s is new and fails its first check: %s",
-			 arm_name(p->node->arm), p->node->name, p->node->check);
-	if (++p->failures >= p->how->failures)
-		set_health(p, false);
+			 arm_name(n->arm), n->name, node_check(n));
+	if (!a || ++p->failures < p->how->failures)
+		return;
+	if (node_set_ill(n, p->place, true) && node_places_well(n))
+		say_address(p, a, true);
+	if (!node_places_well(n))
+		set_health(n, false);
+}
+
+static void note(struct probe *p, const char *text)
+{
+	struct node_address *a = address_of(p);
+	if (!a)
+		return;
+	snprintf(a->check, sizeof a->check, "%s", text);
+	p->node->newest_check = p->place;
 }
 
 /* Our own trouble: it says nothing of the node, which stays as it is. */
 static void not_made(struct probe *p, enum err why)
 {
 	struct node_record *n = p->node;
+	char text[NODE_CHECK_BYTES];
 	p->judged = true;
 	n->checks_not_made++;
-	snprintf(n->check, sizeof n->check, "could not be made: %s", err_word(why));
+	snprintf(text, sizeof text, "could not be made: %s", err_word(why));
+	note(p, text);
 	if (!p->prevented)
 		log_line(LOG_WARN, "%s: node %s cannot be checked, and counts as before: %s",
 			 arm_name(n->arm), n->name, err_sentence(why));
@@ -117,8 +160,9 @@ static void end(struct probe *p)
 static void describe(struct probe *p, const char *wrong)
 {
 	uint64_t ms = loop_now_ms(p->health->loop) - p->began_ms;
-	snprintf(p->node->check, sizeof p->node->check, "%u in %llu ms%s", p->status,
-		 (unsigned long long)ms, wrong);
+	char text[NODE_CHECK_BYTES];
+	snprintf(text, sizeof text, "%u in %llu ms%s", p->status, (unsigned long long)ms, wrong);
+	note(p, text);
 }
 
 static void judge_body(struct probe *p)
@@ -156,7 +200,7 @@ static void condemn(struct probe *p, enum err why)
 		not_made(p, why);
 		return;
 	}
-	snprintf(p->node->check, sizeof p->node->check, "%s", err_word(why));
+	note(p, err_word(why));
 	failed(p);
 }
 
@@ -257,7 +301,7 @@ static void back_is_lost(struct h1_back *b, enum err why)
 	p->back = NULL;
 }
 
-static const struct h1_back_user back_user = { back_is_idle, back_is_lost };
+static const struct h1_back_user back_user = { .idle = back_is_idle, .lost = back_is_lost };
 
 /* A request as the cluster's others are, but for the credential where checks have their own. */
 static struct msg *make_request(struct probe *p, const struct cluster *cluster)
@@ -274,7 +318,7 @@ static struct msg *make_request(struct probe *p, const struct cluster *cluster)
 	return m;
 }
 
-static void ask(struct probe *p, const struct addr *to)
+static void ask(struct probe *p)
 {
 	struct loop *loop = p->health->loop;
 	const struct plan *plan = publisher_newest(p->health->publisher);
@@ -286,8 +330,8 @@ static void ask(struct probe *p, const struct addr *to)
 	timer_set(&loop->wheel, &p->timer, p->began_ms + p->how->timeout_ms);
 	arena_open(&p->arena, &p->health->chunks);
 	stream_init(&p->stream, &verbs, "health");
-	p->back = h1_back_connect(&loop->backs, &back_user, &p->policy, p, to, tls, p->node->host,
-				  &loop->budget);
+	p->back = h1_back_connect(&loop->backs, &back_user, &p->policy, p, &p->at, tls,
+				  p->node->host, &loop->budget);
 	h1_back_take(p->back, &p->stream, &p->arena);
 	stream_head(p->stream.peer, make_request(p, cluster), true);
 	if (stream_sends(p->stream.peer))
@@ -306,20 +350,14 @@ static void rest(struct probe *p, uint64_t until_ms)
 static void timer_fired(struct timer *t)
 {
 	struct probe *p = list_entry(t, struct probe, timer);
-	struct node_record *n = p->node;
-	if (p->state == PROBE_ASKING) {
-		if (!p->judged)
-			condemn(p, ERR_ANSWER_TIMEOUT);
-		break_off(p, ERR_ANSWER_TIMEOUT);
-		end(p);
-	} else if (n->address_n > 0) {
-		/* Each of a name's addresses has its turn. */
-		ask(p, &n->addresses[p->next_address++ % n->address_n]);
-	} else {
-		snprintf(n->check, sizeof n->check, "its name is not resolved");
-		rest(p, loop_now_ms(p->health->loop) +
-				(n->awaited ? AWAITED_PAUSE_MS : p->how->interval_ms));
+	if (p->state != PROBE_ASKING) {
+		ask(p);
+		return;
 	}
+	if (!p->judged)
+		condemn(p, ERR_ANSWER_TIMEOUT);
+	break_off(p, ERR_ANSWER_TIMEOUT);
+	end(p);
 }
 
 static void sweep(struct loop_sweep *s)
@@ -366,18 +404,20 @@ static uint64_t staggered_ms(const struct probe *p, size_t i, size_t n)
 	return i * (apart_ms < HEALTH_STAGGER_MS ? apart_ms : HEALTH_STAGGER_MS);
 }
 
-static void probe_open(struct health *h, const struct nodes *nodes, size_t i)
+static struct probe *probe_open(struct health *h, struct node_record *n, unsigned place)
 {
 	struct probe *p = calloc(1, sizeof *p);
 	must(p);
 	p->health = h;
-	p->node = nodes->list[i];
+	p->node = n;
+	p->place = place;
+	p->at = n->places[place]->at;
 	follow_config(p);
 	timer_init(&p->timer, timer_fired);
 	list_init(&p->link);
 	list_init(&p->member);
 	list_add_tail(&h->probes, &p->member);
-	rest(p, loop_now_ms(h->loop) + staggered_ms(p, i, nodes->n));
+	return p;
 }
 
 static void probe_stop(struct probe *p)
@@ -397,19 +437,6 @@ static void probe_free(struct probe *p)
 	free(p);
 }
 
-void health_open(struct health *h, struct loop *loop, const struct config *config,
-		 const struct nodes *nodes, const struct publisher *publisher)
-{
-	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher };
-	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
-	list_init(&h->probes);
-	list_init(&h->ended);
-	follow_patterns(h);
-	loop_add_sweep(loop, &h->sweep, sweep);
-	for (size_t i = 0; i < nodes->n; i++)
-		probe_open(h, nodes, i);
-}
-
 /* A longer interval begins with the next check; one that is due sooner than before, soon. */
 static void renew_rest(struct probe *p, size_t i, size_t n)
 {
@@ -419,32 +446,88 @@ static void renew_rest(struct probe *p, size_t i, size_t n)
 		rest(p, due_ms > turn_ms ? due_ms : turn_ms);
 }
 
-void health_renew(struct health *h, const struct config *config, const struct nodes *nodes)
+static size_t count_addresses(const struct nodes *nodes)
 {
-	struct probe *of[NODES_MAX] = { NULL };
-	h->config = config;
-	follow_patterns(h);
+	size_t n = 0;
+	for (size_t i = 0; i < nodes->n; i++)
+		n += nodes->list[i]->address_n;
+	return n;
+}
+
+/* Those that were there come by node and place, so that each is found at once. */
+static void want(struct health *h, struct node_record *n, struct probe **before, size_t *i,
+		 size_t all)
+{
+	for (unsigned place = 0; place < NODE_ADDRESSES_MAX; place++) {
+		if (!n->places[place])
+			continue;
+		struct probe *p = before ? before[place] : NULL;
+		if (p && addr_is(&p->at, &n->places[place]->at)) {
+			follow_config(p);
+			renew_rest(p, *i, all);
+		} else {
+			p = probe_open(h, n, place);
+			rest(p, loop_now_ms(h->loop) + staggered_ms(p, *i, all));
+		}
+		p->wanted = true;
+		(*i)++;
+	}
+	/* Its last address that was well may have gone. */
+	if (n->address_n && !node_places_well(n))
+		set_health(n, false);
+}
+
+static void stop_unwanted(struct health *h)
+{
 	list_each_safe(l, &h->probes) {
 		struct probe *p = list_entry(l, struct probe, member);
-		of[p->node->state.number] = p;
+		if (!p->wanted)
+			probe_stop(p);
 	}
-	for (size_t i = 0; i < nodes->n; i++) {
-		struct probe **p = &of[nodes->list[i]->state.number];
-		if (!*p) {
-			probe_open(h, nodes, i);
-			continue;
-		}
-		follow_config(*p);
-		renew_rest(*p, i, nodes->n);
-		*p = NULL;
-	}
-	for (size_t i = 0; i < NODES_MAX; i++)
-		if (of[i])
-			probe_stop(of[i]);
 	sweep(&h->sweep);
-	for (size_t i = 0; i < NODES_MAX; i++)
-		if (of[i])
-			probe_free(of[i]);
+	list_each_safe(l, &h->probes) {
+		struct probe *p = list_entry(l, struct probe, member);
+		if (!p->wanted)
+			probe_free(p);
+	}
+}
+
+void health_follow(struct health *h, const struct nodes *nodes)
+{
+	struct probe **of[NODES_MAX] = { NULL };
+	size_t i = 0, all = count_addresses(nodes);
+	list_each(l, &h->probes) {
+		struct probe *p = list_entry(l, struct probe, member);
+		struct probe ***at = &of[p->node->state.number];
+		p->wanted = false;
+		if (!*at)
+			*at = calloc(NODE_ADDRESSES_MAX, sizeof **at);
+		must(*at);
+		(*at)[p->place] = p;
+	}
+	for (size_t k = 0; k < nodes->n; k++)
+		want(h, nodes->list[k], of[nodes->list[k]->state.number], &i, all);
+	stop_unwanted(h);
+	for (size_t k = 0; k < NODES_MAX; k++)
+		free(of[k]);
+}
+
+void health_renew(struct health *h, const struct config *config, const struct nodes *nodes)
+{
+	h->config = config;
+	follow_patterns(h);
+	health_follow(h, nodes);
+}
+
+void health_open(struct health *h, struct loop *loop, const struct config *config,
+		 const struct nodes *nodes, const struct publisher *publisher)
+{
+	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher };
+	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
+	list_init(&h->probes);
+	list_init(&h->ended);
+	loop_add_sweep(loop, &h->sweep, sweep);
+	health_renew(h, config, nodes);
 }
 
 void health_stop(struct health *h)

@@ -288,6 +288,30 @@ static void write_attempts_of(const struct metrics_facts *f, FILE *to, const str
 	}
 }
 
+static void write_addresses_of(const struct node_record *n, FILE *to)
+{
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++) {
+		char at[ADDR_TEXT_BYTES];
+		if (!n->places[i])
+			continue;
+		addr_text(&n->places[i]->at, at);
+		fprintf(to,
+			"crossfade_node_address_healthy{cluster=\"%s\",node=\"%s\",address="
+			"\"%s\"} %d\n",
+			cluster_label((int)n->arm), n->name, at, !node_place_is_ill(n, i));
+	}
+}
+
+/* Of names alone: what has one address says all in node_healthy. */
+static void write_addresses(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "node_address_healthy", "gauge",
+	       "1 while an address of a node passes its checks; of names that have several.");
+	for (size_t i = 0; i < f->nodes->n; i++)
+		if (f->nodes->list[i]->address_n > 1)
+			write_addresses_of(f->nodes->list[i], to);
+}
+
 static void write_nodes(const struct metrics_facts *f, FILE *to)
 {
 	family(to, "node_requests_total", "counter",
@@ -325,6 +349,7 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 		fprintf(to, "crossfade_node_addresses{cluster=\"%s\",node=\"%s\"} %zu\n",
 			cluster_label((int)n->arm), n->name, n->address_n);
 	}
+	write_addresses(f, to);
 }
 
 static void write_facts(const struct metrics_facts *f, FILE *to)

@@ -6,65 +6,76 @@
 #include "base/bug.h"
 #include "base/log.h"
 
-static void say_addresses(const struct node_record *n)
+static void say_addresses(struct node_name *name, uint64_t now_ms)
 {
-	char text[512] = "";
+	const struct node_record *n = name->of;
+	char text[512] = "", more[64] = "";
 	size_t used = 0;
-	for (size_t i = 0; i < n->address_n && used < sizeof text; i++) {
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX && used < sizeof text; i++) {
 		char one[ADDR_TEXT_BYTES];
-		addr_host_text(&n->addresses[i], one);
-		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+		if (!n->places[i] || (n->spare >> i & 1))
+			continue;
+		addr_host_text(&n->places[i]->at, one);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
 					 one);
 	}
-	log_line(LOG_INFO, "%s: %s is %s", arm_name(n->arm), n->host, text);
+	if (name->unsaid > 1)
+		snprintf(more, sizeof more, " (%u look-ups had new addresses since the last line)",
+			 name->unsaid);
+	log_line(LOG_INFO, "%s: %s is %s%s", arm_name(n->arm), n->host, text, more);
+	name->said = true;
+	name->said_ms = now_ms;
+	name->unsaid = 0;
 }
 
-static bool take_one(struct names *s, size_t i)
+static bool look_up_failed(struct node_name *name, const char *why)
+{
+	struct node_record *n = name->of;
+	bool awaited = node_is_awaited(n);
+	if (!name->failing)
+		log_line(LOG_WARN, "%s: %s cannot be resolved: %s%s", arm_name(n->arm), n->host,
+			 why, n->address_n ? "; the addresses known are kept" : "");
+	name->failing = true;
+	node_wait_no_more(n);
+	return awaited;
+}
+
+static bool take_one(struct names *s, size_t i, uint64_t now_ms)
 {
 	struct addr addresses[RESOLVE_ADDRESSES];
 	size_t address_n;
 	const char *why;
-	struct node_record *n = s->of[i];
-	bool awaited = n->awaited;
-	switch (resolver_take(s->resolver, i, addresses, &address_n, &why)) {
-	case RESOLVED_NOTHING_NEW:
+	struct node_name *name = &s->of[i];
+	enum resolved what = resolver_take(s->resolver, i, addresses, &address_n, &why);
+	if (what == RESOLVED_NOTHING_NEW)
 		return false;
-	case RESOLVE_FAILED:
-		n->awaited = false;
-		if (!s->failing[i])
-			log_line(LOG_WARN, "%s: %s cannot be resolved: %s%s", arm_name(n->arm),
-				 n->host, why,
-				 n->address_n ? "; the addresses known are kept" : "");
-		s->failing[i] = true;
-		return awaited;
-	case RESOLVED:
-		break;
-	}
-	n->awaited = s->failing[i] = false;
-	if (!node_take_addresses(n, addresses, address_n))
-		return awaited;
-	say_addresses(n);
-	return true;
+	if (what == RESOLVE_FAILED)
+		return look_up_failed(name, why);
+	struct node_change change = node_take_addresses(name->of, addresses, address_n, now_ms);
+	name->failing = false;
+	name->unsaid += change.fresh;
+	if (name->unsaid && (!name->said || now_ms - name->said_ms >= NAME_SAID_MS))
+		say_addresses(name, now_ms);
+	return change.any;
 }
 
-bool names_take(struct names *s)
+bool names_take(struct names *s, uint64_t now_ms)
 {
 	bool changed = false;
 	for (size_t i = 0; i < s->n; i++)
-		changed |= take_one(s, i);
+		changed |= take_one(s, i, now_ms);
 	return changed;
 }
 
 bool names_open(struct names *s, const struct nodes *nodes, void (*news)(void *), void *hearer)
 {
 	*s = (struct names){ .nodes = nodes };
-	s->of = calloc(nodes->n + 1, sizeof(struct node_record *));
+	s->of = calloc(nodes->n + 1, sizeof *s->of);
 	s->list = calloc(nodes->n + 1, sizeof(const char *));
-	s->failing = calloc(nodes->n + 1, sizeof(bool));
-	must(s->of && s->list && s->failing);
+	must(s->of && s->list);
 	for (size_t i = 0; i < nodes->n; i++)
 		if (!nodes->list[i]->literal) {
-			s->of[s->n] = nodes->list[i];
+			s->of[s->n].of = nodes->list[i];
 			s->list[s->n++] = nodes->list[i]->host;
 		}
 	if (!s->n)
@@ -80,6 +91,5 @@ void names_close(struct names *s)
 		resolver_close(s->resolver);
 	free(s->of);
 	free(s->list);
-	free(s->failing);
 	*s = (struct names){ 0 };
 }

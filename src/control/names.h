@@ -6,12 +6,23 @@
 #include "control/nodes.h"
 #include "control/resolve.h"
 
+/* A name of which each look-up has other addresses gets a line so often at most. */
+#define NAME_SAID_MS 300000
+
+/* What is known of one name. */
+struct node_name {
+	struct node_record *of;
+	bool failing; /* it was said already */
+	bool said;    /* its addresses were, at: */
+	uint64_t said_ms;
+	unsigned unsaid; /* look-ups since that had new ones */
+};
+
 struct names {
 	const struct nodes *nodes; /* borrowed */
 	struct resolver *resolver; /* owned; NULL: all addresses are literal */
-	struct node_record **of;   /* owned: whose name it is */
-	const char **list;	   /* owned */
-	bool *failing;		   /* owned: it was said already */
+	struct node_name *of;	   /* owned */
+	const char **list;	   /* owned: the names themselves */
 	size_t n;
 };
 
@@ -19,7 +30,9 @@ struct names {
 bool names_open(struct names *s, const struct nodes *nodes, void (*news)(void *), void *hearer);
 void names_close(struct names *s);
 
-/* True when a node has other addresses than before, or is no longer awaited. */
-bool names_take(struct names *s);
+/* True when workers are to be told: a node has other addresses than before, or is no longer
+ * awaited.
+ */
+bool names_take(struct names *s, uint64_t now_ms);
 
 #endif

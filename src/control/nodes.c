@@ -13,6 +13,167 @@ static char *copy(const char *text)
 	return own;
 }
 
+/* --- addresses --- */
+
+static void set_port(struct addr *a, uint16_t port)
+{
+	if (a->any.sa_family == AF_INET6)
+		a->v6.sin6_port = htons(port);
+	else
+		a->v4.sin_port = htons(port);
+}
+
+static struct node_address *place_take(struct node_record *n, unsigned place, const struct addr *at)
+{
+	struct node_address *a = calloc(1, sizeof *a);
+	if (!a)
+		abort();
+	a->at = *at;
+	snprintf(a->check, sizeof a->check, "not checked yet");
+	n->places[place] = a;
+	n->address_n++;
+	node_set_ill(n, place, false);
+	return a;
+}
+
+static void place_give(struct node_record *n, unsigned place)
+{
+	free(n->places[place]);
+	n->places[place] = NULL;
+	n->address_n--;
+	n->spare &= ~(UINT64_C(1) << place);
+	node_set_ill(n, place, false);
+}
+
+/* To the workers' side; they are to be told. */
+static void share_addresses(struct node_record *n)
+{
+	struct node_addresses a = { .spare = n->spare };
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
+		if (n->places[i]) {
+			a.list[i] = n->places[i]->at;
+			a.n = i + 1;
+		}
+	node_state_set_addresses(&n->state, &a);
+}
+
+/* NODE_ADDRESSES_MAX: it is not known. */
+static unsigned place_of(const struct node_record *n, const struct addr *at)
+{
+	unsigned i = 0;
+	while (i < NODE_ADDRESSES_MAX && !(n->places[i] && addr_is(&n->places[i]->at, at)))
+		i++;
+	return i;
+}
+
+/* A free one, else that of the spare one that was not seen for the longest time. */
+static unsigned place_for_another(struct node_record *n)
+{
+	unsigned oldest = NODE_ADDRESSES_MAX;
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++) {
+		if (!n->places[i])
+			return i;
+		if ((n->spare >> i & 1) && (oldest == NODE_ADDRESSES_MAX ||
+					    n->places[i]->seen_ms < n->places[oldest]->seen_ms))
+			oldest = i;
+	}
+	if (oldest < NODE_ADDRESSES_MAX)
+		place_give(n, oldest);
+	return oldest;
+}
+
+/* Among others that are well a new one serves when it has passed a check. */
+static unsigned take_fresh(struct node_record *n, const struct addr *at, bool others)
+{
+	unsigned place = place_for_another(n);
+	if (place == NODE_ADDRESSES_MAX)
+		return place;
+	place_take(n, place, at)->unproven = others;
+	node_set_ill(n, place, others);
+	return place;
+}
+
+static bool forget_the_old(struct node_record *n, uint64_t now_ms)
+{
+	bool any = false;
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
+		if ((n->spare >> i & 1) && now_ms - n->places[i]->seen_ms >= NODE_ADDRESS_KEEP_MS) {
+			place_give(n, i);
+			any = true;
+		}
+	return any;
+}
+
+/* All that is known is spare at first. */
+static uint64_t all_places(const struct node_record *n)
+{
+	uint64_t all = 0;
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
+		all |= (uint64_t)(n->places[i] != NULL) << i;
+	return all;
+}
+
+struct node_change node_take_addresses(struct node_record *n, const struct addr *addresses,
+				       size_t address_n, uint64_t now_ms)
+{
+	struct node_change change = { .any = node_is_awaited(n) };
+	uint64_t spare = n->spare;
+	bool others = node_places_well(n) != 0;
+	n->spare = all_places(n);
+	for (size_t i = 0; i < address_n; i++) {
+		struct addr at = addresses[i];
+		set_port(&at, n->port);
+		unsigned place = place_of(n, &at);
+		if (place == NODE_ADDRESSES_MAX) {
+			place = take_fresh(n, &at, others);
+			change.fresh |= place < NODE_ADDRESSES_MAX;
+		}
+		if (place == NODE_ADDRESSES_MAX)
+			break;
+		n->places[place]->seen_ms = now_ms;
+		n->spare &= ~(UINT64_C(1) << place);
+	}
+	change.any |= forget_the_old(n, now_ms);
+	change.any |= change.fresh || spare != n->spare;
+	if (change.any)
+		share_addresses(n);
+	atomic_store_explicit(&n->state.awaited, false, memory_order_relaxed);
+	return change;
+}
+
+void node_wait_no_more(struct node_record *n)
+{
+	atomic_store_explicit(&n->state.awaited, false, memory_order_relaxed);
+}
+
+bool node_set_ill(struct node_record *n, unsigned place, bool ill)
+{
+	uint64_t bit = UINT64_C(1) << place;
+	uint64_t before = atomic_load_explicit(&n->state.ill, memory_order_relaxed);
+	uint64_t now = ill ? before | bit : before & ~bit;
+	atomic_store_explicit(&n->state.ill, now, memory_order_relaxed);
+	return now != before;
+}
+
+uint64_t node_places_well(const struct node_record *n)
+{
+	return all_places(n) & ~atomic_load_explicit(&n->state.ill, memory_order_relaxed);
+}
+
+const char *node_check(const struct node_record *n)
+{
+	uint64_t well = node_places_well(n);
+	unsigned place = n->newest_check;
+	if (!n->address_n)
+		return node_is_awaited(n) ? "its name is being looked up"
+					  : "its name is not resolved";
+	if ((well && !(well >> place & 1)) || !n->places[place])
+		place = (unsigned)__builtin_ctzll(well ? well : all_places(n));
+	return n->places[place]->check;
+}
+
+/* --- a record --- */
+
 static struct node_record *record_new(uint32_t number, enum arm arm, const struct config_node *n)
 {
 	struct node_record *r = calloc(1, sizeof *r);
@@ -26,15 +187,19 @@ static struct node_record *record_new(uint32_t number, enum arm arm, const struc
 	r->port = n->port;
 	r->tls = n->tls;
 	r->literal = n->literal;
-	r->awaited = !n->literal;
-	snprintf(r->check, sizeof r->check, "not checked yet");
+	pthread_mutex_init(&r->state.lock, NULL);
+	atomic_store_explicit(&r->state.awaited, !n->literal, memory_order_relaxed);
 	if (n->literal)
-		r->addresses[r->address_n++] = n->addr;
+		place_take(r, 0, &n->addr);
+	share_addresses(r);
 	return r;
 }
 
 static void record_free(struct node_record *r)
 {
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
+		free(r->places[i]);
+	pthread_mutex_destroy(&r->state.lock);
 	free(r->name);
 	free(r->host);
 	free(r);
@@ -176,39 +341,6 @@ void nodes_sweep(struct nodes *s, const bool named[NODES_MAX])
 		else
 			record_free(s->list[i]);
 	s->gone_n = kept - s->n;
-}
-
-/* --- addresses --- */
-
-static void set_port(struct addr *a, uint16_t port)
-{
-	if (a->any.sa_family == AF_INET6)
-		a->v6.sin6_port = htons(port);
-	else
-		a->v4.sin_port = htons(port);
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct addr));
-}
-
-bool node_take_addresses(struct node_record *n, const struct addr *addresses, size_t address_n)
-{
-	struct addr fresh[NODE_ADDRESSES_MAX];
-	memset(fresh, 0, sizeof fresh);
-	if (address_n > NODE_ADDRESSES_MAX)
-		address_n = NODE_ADDRESSES_MAX;
-	for (size_t i = 0; i < address_n; i++) {
-		fresh[i] = addresses[i];
-		set_port(&fresh[i], n->port);
-	}
-	qsort(fresh, address_n, sizeof fresh[0], by_bytes);
-	if (address_n == n->address_n && !memcmp(fresh, n->addresses, address_n * sizeof fresh[0]))
-		return false;
-	memcpy(n->addresses, fresh, sizeof fresh);
-	n->address_n = address_n;
-	return true;
 }
 
 /* --- names --- */

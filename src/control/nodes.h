@@ -9,14 +9,25 @@
 #include "control/config.h"
 #include "proxy/plan.h"
 
-/* Addresses of one name: a managed cluster's has a handful. */
-#define NODE_ADDRESSES_MAX 64
-
 #define NODE_CHECK_BYTES 96
+/*
+ * An address that look-ups no longer have is kept for so long: three times the longest pause
+ * between them. Names of which each answer has other addresses lose none of them so.
+ */
+#define NODE_ADDRESS_KEEP_MS 180000
 /* "source/", a host's name of 253 characters, its port. */
 #define NODE_NAME_BYTES 272
 /* Who drained it and why. */
 #define NODE_TEXT_BYTES 256
+
+/* One of the addresses that its name stands for. */
+struct node_address {
+	struct addr at;
+	uint64_t seen_ms; /* when a look-up last had it, by the loop's clock */
+	bool unproven;	  /* it came to others that are well, and has passed no check yet */
+	bool checked;
+	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
+};
 
 struct node_record {
 	struct node_state state; /* shared with the workers, through plans */
@@ -25,11 +36,11 @@ struct node_record {
 	char *host;
 	uint16_t port;
 	bool tls, literal;
-	struct addr addresses[NODE_ADDRESSES_MAX]; /* as last resolved, in order */
+	struct node_address *places[NODE_ADDRESSES_MAX]; /* owned; NULL: free */
 	size_t address_n;
-	bool awaited;  /* its name was not looked up yet */
-	bool unproven; /* it came to others that serve, and has passed no check yet */
-	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
+	uint64_t spare;	       /* places of those that the newest look-up did not have */
+	bool unproven;	       /* it came to others that serve, and has passed no check yet */
+	unsigned newest_check; /* the place of the address that it was of */
 	uint64_t checks_passed, checks_failed;
 	uint64_t checks_not_made; /* for trouble of our own */
 	uint64_t ejections_said;  /* by ejections.h, like the next */
@@ -63,11 +74,27 @@ void nodes_sweep(struct nodes *s, const bool named[NODES_MAX]);
 
 struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct config_node *n);
 
+/* What a look-up has changed. */
+struct node_change {
+	bool any;   /* workers are to be told */
+	bool fresh; /* an address was not known before */
+};
+
 /*
- * Takes what a name was resolved to; the port is set here. True when that differs from before; the
- * order does not count. What is more than NODE_ADDRESSES_MAX is left out.
+ * Takes what a name was resolved to; the port is set here, the order does not count. Addresses that
+ * were known before are kept for NODE_ADDRESS_KEEP_MS, as second choice. What finds no place among
+ * NODE_ADDRESSES_MAX is left out.
  */
-bool node_take_addresses(struct node_record *n, const struct addr *addresses, size_t address_n);
+struct node_change node_take_addresses(struct node_record *n, const struct addr *addresses,
+				       size_t address_n, uint64_t now_ms);
+/* Its first look-up has come to nothing: requests wait for it no longer. */
+void node_wait_no_more(struct node_record *n);
+/* An address passes its checks, or fails them. True: that is new. */
+bool node_set_ill(struct node_record *n, unsigned place, bool ill);
+/* Places whose addresses are not known to be ill. */
+uint64_t node_places_well(const struct node_record *n);
+/* What there is to say of its checks: of an address that is as the node is. */
+const char *node_check(const struct node_record *n);
 
 /* "source/es-1:9200", with the port always: no other node is called so. */
 const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES]);
@@ -92,6 +119,16 @@ static inline void node_set_duty(struct node_record *n, enum node_duty duty)
 static inline enum node_duty node_duty(const struct node_record *n)
 {
 	return (enum node_duty)atomic_load_explicit(&n->state.duty, memory_order_relaxed);
+}
+
+static inline bool node_is_awaited(const struct node_record *n)
+{
+	return atomic_load_explicit(&n->state.awaited, memory_order_relaxed);
+}
+
+static inline bool node_place_is_ill(const struct node_record *n, unsigned place)
+{
+	return atomic_load_explicit(&n->state.ill, memory_order_relaxed) >> place & 1;
 }
 
 static inline bool node_is_healthy(const struct node_record *n)

@@ -131,7 +131,6 @@ static void follow(struct control *c, struct config *fresh)
 {
 	config_close(c->config);
 	c->config = config_hold(fresh);
-	c->plan_is_old = false;
 	health_renew(&c->health, c->config, &c->nodes);
 	drains_renew(&c->drains);
 	names_close(&c->names);

@@ -15,17 +15,6 @@ static json_t *integer(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
-static json_t *addresses_json(const struct addr *addresses, size_t n)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < n; i++) {
-		char text[ADDR_TEXT_BYTES];
-		addr_text(&addresses[i], text);
-		json_array_append_new(list, json_string(text));
-	}
-	return list;
-}
-
 /* --- listeners --- */
 
 static json_t *listener_json(const struct control *c, const struct listener *l,
@@ -165,17 +154,41 @@ static const char *node_state_word(const struct node_record *n, const struct eje
 	return e->workers ? "ejected" : "healthy";
 }
 
+/* What checks say of one of its addresses. */
+static json_t *address_json(const struct node_record *n, unsigned place)
+{
+	const struct node_address *a = n->places[place];
+	char at[ADDR_TEXT_BYTES];
+	addr_text(&a->at, at);
+	return json_pack("{s:s,s:b,s:b,s:s}", "address", at, "healthy",
+			 !node_place_is_ill(n, place), "in_newest_look_up",
+			 !(n->spare >> place & 1), "check", a->check);
+}
+
+static json_t *addresses_json(const struct node_record *n, bool facts)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++) {
+		char at[ADDR_TEXT_BYTES];
+		if (!n->places[i])
+			continue;
+		addr_text(&n->places[i]->at, at);
+		json_array_append_new(list, facts ? address_json(n, i) : json_string(at));
+	}
+	return list;
+}
+
 static json_t *node_json(const struct control *c, const struct node_record *n)
 {
 	struct ejected e = ejected_now(c->counters, c->worker_n, n);
 	size_t in_flight = offsetof(struct counters, nodes[0].in_flight) +
 			   n->state.number * sizeof(struct node_counters);
-	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:s,s:{s:I,s:I,s:I},s:I,s:o*,s:o*}", "name",
+	return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:o,s:s,s:{s:I,s:I,s:I},s:I,s:o*,s:o*}", "name",
 			 n->name, "state", node_state_word(n, &e), "healthy", node_is_healthy(n),
 			 "in_flight", (json_int_t)metrics_sum(c->counters, c->worker_n, in_flight),
-			 "requests", attempts_json(c, n), "addresses",
-			 addresses_json(n->addresses, n->address_n), "check", n->check, "checks",
-			 "passed", (json_int_t)n->checks_passed, "failed",
+			 "requests", attempts_json(c, n), "addresses", addresses_json(n, false),
+			 "address_checks", addresses_json(n, true), "check", node_check(n),
+			 "checks", "passed", (json_int_t)n->checks_passed, "failed",
 			 (json_int_t)n->checks_failed, "not_made", (json_int_t)n->checks_not_made,
 			 "ejections", (json_int_t)e.total, "ejected", ejected_json(&e), "drained",
 			 drained_json(c, n));

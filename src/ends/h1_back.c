@@ -30,7 +30,9 @@ static void wait_for(struct h1_back *b, uint64_t ms)
 
 static void give_up(struct h1_back *b, enum err why)
 {
+	enum err missed = why == ERR_CONNECT_TIMEOUT ? why : ERR_NONE;
 	b->state = BACK_OVER;
+	dial_stop(&b->dial, missed);
 	wire_abort(&b->wire);
 	b->user->lost(b, why);
 }
@@ -52,6 +54,7 @@ static void fail(struct h1_back *b, enum err why)
 static void close_now(struct h1_back *b)
 {
 	b->state = BACK_OVER;
+	dial_stop(&b->dial, ERR_NONE);
 	list_add_tail(&b->backs->closing, &b->link);
 	wire_close(&b->wire);
 	wait_for(b, b->policy->idle_ms);
@@ -571,14 +574,22 @@ static void on_broken(struct wire *w, enum err why)
 	fail(b, why_broken(b, why));
 }
 
-static void on_gone(struct wire *w)
+static void free_when_all_has_ended(struct h1_back *b)
 {
-	struct h1_back *b = back_of(w, wire);
+	if (!b->gone || !dial_has_ended(&b->dial))
+		return;
 	must(b->state == BACK_OVER && stream_over(&b->stream));
 	timer_clear(&b->timer);
 	list_remove(&b->link);
 	b->backs->open_n--;
 	slab_give(&b->backs->slab, b);
+}
+
+static void on_gone(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	b->gone = true;
+	free_when_all_has_ended(b);
 }
 
 static const struct wire_user wire_user = {
@@ -588,6 +599,54 @@ static const struct wire_user wire_user = {
 	.ready = on_ready,
 	.broken = on_broken,
 	.gone = on_gone,
+};
+
+/* --- the dial --- */
+
+static bool on_next(struct dial *d, struct addr *to)
+{
+	struct h1_back *b = back_of(d, dial);
+	return b->user->next(b, to);
+}
+
+static void on_missed(struct dial *d, const struct addr *at, enum err why)
+{
+	struct h1_back *b = back_of(d, dial);
+	if (b->user->missed)
+		b->user->missed(b, at, why);
+}
+
+static void on_connected(struct dial *d, struct sock *sock, const struct addr *at)
+{
+	struct h1_back *b = back_of(d, dial);
+	b->address = *at;
+	b->connected = true;
+	wire_connected(&b->wire, sock);
+}
+
+static void on_failed(struct dial *d, enum err why)
+{
+	wire_unconnected(&back_of(d, dial)->wire, why);
+}
+
+static void on_ended(struct dial *d)
+{
+	free_when_all_has_ended(back_of(d, dial));
+}
+
+static const struct dial_user dial_user = {
+	.missed = on_missed,
+	.connected = on_connected,
+	.failed = on_failed,
+	.ended = on_ended,
+};
+
+static const struct dial_user dial_of_many_user = {
+	.next = on_next,
+	.missed = on_missed,
+	.connected = on_connected,
+	.failed = on_failed,
+	.ended = on_ended,
 };
 
 /* --- the timer --- */
@@ -646,6 +705,7 @@ void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel)
 {
 	*s = (struct h1_backs){ .wires = wires, .wheel = wheel };
 	slab_open(&s->slab, sizeof(struct h1_back), 32);
+	dials_open(&s->dials, wires->io, wheel);
 	list_init(&s->closing);
 }
 
@@ -653,6 +713,7 @@ void h1_backs_close(struct h1_backs *s)
 {
 	must(s->open_n == 0);
 	slab_close(&s->slab);
+	dials_close(&s->dials);
 }
 
 void h1_backs_abort(struct h1_backs *s)
@@ -679,7 +740,8 @@ struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *u
 	timer_init(&b->timer, on_timer);
 	list_init(&b->link);
 	s->open_n++;
-	wire_connect(&b->wire, s->wires, &wire_user, to, tls, name, budget);
+	wire_dial(&b->wire, s->wires, &wire_user, tls, name, budget);
+	dial_begin(&b->dial, &s->dials, user->next ? &dial_of_many_user : &dial_user, to);
 	wait_for(b, policy->connect_ms);
 	return b;
 }

@@ -10,6 +10,7 @@
 #include "base/wheel.h"
 #include "http/h1_body.h"
 #include "http/stream.h"
+#include "net/dial.h"
 #include "net/wire.h"
 
 struct h1_back;
@@ -23,6 +24,9 @@ struct h1_back_user {
 	/* It will carry no further exchange: take it out of the pool. It is freed later by itself.
 	 */
 	void (*lost)(struct h1_back *b, enum err why);
+	/* Of dials (net/dial.h), before it is connected. Both may be NULL. */
+	bool (*next)(struct h1_back *b, struct addr *to);
+	void (*missed)(struct h1_back *b, const struct addr *at, enum err why);
 };
 
 /* connect_ms covers the TLS handshake too. */
@@ -35,6 +39,7 @@ struct h1_backs {
 	struct wires *wires;
 	struct wheel *wheel;
 	struct slab slab;
+	struct dials dials;
 	struct list closing; /* over, but for what the node has not taken yet */
 	size_t open_n;
 };
@@ -55,8 +60,12 @@ struct h1_back {
 	const struct h1_back_user *user;
 	const struct back_policy *policy;
 	void *owner;	     /* the user's own: the node's pool */
-	struct addr address; /* what it is connected to */
-	struct list link;    /* the user's own: in the pool; then in backs->closing */
+	struct addr address; /* what it is connected to; until then, where it tried first */
+	struct dial dial;
+	uint64_t tried;	  /* the user's own, as the next: places of addresses that were tried */
+	uint8_t place;	  /* where its address was last known to stand */
+	bool connected;	  /* its socket has come; the TLS handshake may still be due */
+	struct list link; /* the user's own: in the pool; then in backs->closing */
 	struct timer timer;
 	uint64_t deadline_ms;
 	uint64_t kept_until_ms; /* when idle */
@@ -79,6 +88,7 @@ struct h1_back {
 	bool request_chunked;
 	bool request_over;
 	bool closes; /* no further exchange after this one */
+	bool gone;   /* its wire is */
 };
 
 void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel);
@@ -87,8 +97,9 @@ void h1_backs_close(struct h1_backs *s);
 void h1_backs_abort(struct h1_backs *s);
 
 /*
- * Connects. An exchange may be taken at once: what it sends waits. When the connection cannot be
- * made its stream gets STREAM_RESET with why; nothing of it was sent then.
+ * Connects, to `to` or to where its user says next. An exchange may be taken at once: what it sends
+ * waits. When the connection cannot be made its stream gets STREAM_RESET with why; nothing of it
+ * was sent then.
  */
 struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *user,
 				const struct back_policy *policy, void *owner,

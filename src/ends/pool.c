@@ -1,5 +1,7 @@
 #include "ends/pool.h"
 
+#include <stdlib.h>
+
 #include "base/bug.h"
 #include "base/limits.h"
 
@@ -36,13 +38,149 @@ static void close_idle(struct pool *p, struct h1_back *b)
 	h1_back_close(b);
 }
 
-static bool is_ours(const struct pool *p, const struct h1_back *b)
+/* --- addresses --- */
+
+static uint64_t now_ms(const struct pool *p)
 {
-	for (size_t i = 0; i < p->address_n; i++)
-		if (addr_is(&p->addresses[i], &b->address))
-			return true;
-	return false;
+	return io_now_ms(p->backs->wires->io);
 }
+
+/* place_n: it is none of them. */
+static unsigned place_of(const struct pool *p, const struct addr *at)
+{
+	unsigned i = 0;
+	while (i < p->place_n && !addr_is(&p->places[i].at, at))
+		i++;
+	return i;
+}
+
+/* Addresses move to other places only when they were forgotten meanwhile: mostly it is the same. */
+static bool is_ours(const struct pool *p, struct h1_back *b)
+{
+	if (b->place >= p->place_n || !addr_is(&p->places[b->place].at, &b->address))
+		b->place = (uint8_t)place_of(p, &b->address);
+	return b->place < p->place_n;
+}
+
+static void close_what_is_not_ours(struct pool *p)
+{
+	list_each_safe(l, &p->idle)
+		if (!is_ours(p, idle_back(l)))
+			close_idle(p, idle_back(l));
+}
+
+void pool_know(struct pool *p, const struct addr *at, unsigned n, uint64_t spare)
+{
+	must(n <= NODE_ADDRESSES_MAX);
+	struct pool_place *places = calloc(n + 1, sizeof *places);
+	must(places);
+	p->taken = p->v6 = 0;
+	p->address_n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (at[i].any.sa_family == AF_UNSPEC)
+			continue;
+		unsigned before = place_of(p, &at[i]);
+		if (before < p->place_n)
+			places[i] = p->places[before];
+		places[i].at = at[i];
+		p->taken |= UINT64_C(1) << i;
+		p->v6 |= (uint64_t)(at[i].any.sa_family == AF_INET6) << i;
+		p->address_n++;
+	}
+	free(p->places);
+	p->places = places;
+	p->place_n = n;
+	p->spare = spare & p->taken;
+	close_what_is_not_ours(p);
+}
+
+static uint64_t places_ill(const struct pool *p)
+{
+	return p->ill ? atomic_load_explicit(p->ill, memory_order_relaxed) : 0;
+}
+
+static uint64_t places_alone(const struct pool *p)
+{
+	uint64_t alone = 0;
+	for (unsigned i = 0; i < p->place_n; i++)
+		if (p->places[i].alone_until_ms && p->places[i].alone_until_ms > now_ms(p))
+			alone |= UINT64_C(1) << i;
+	return alone;
+}
+
+static void leave_alone(struct pool_place *at, uint64_t now)
+{
+	unsigned doubled = at->times > 4 ? 4 : at->times;
+	uint64_t pause = (uint64_t)ADDRESS_PAUSE_MS << (doubled ? doubled - 1 : 0);
+	at->alone_until_ms = now + (pause < ADDRESS_PAUSE_MAX_MS ? pause : ADDRESS_PAUSE_MAX_MS);
+}
+
+/* Many that set out together and failed together are one time. */
+static void place_missed(struct pool *p, const struct addr *address)
+{
+	unsigned place = place_of(p, address);
+	if (place == p->place_n || p->address_n < 2)
+		return;
+	struct pool_place *at = &p->places[place];
+	if (!at->times || now_ms(p) - at->missed_ms >= ADDRESS_PAUSE_MS / 2) {
+		at->times += at->times < UINT8_MAX;
+		at->missed_ms = now_ms(p);
+	}
+	leave_alone(at, now_ms(p));
+}
+
+/* One that was left alone is tried by one attempt first: others wait for what comes of it. */
+static void place_taken(struct pool *p, struct pool_place *at)
+{
+	if (at->times && p->address_n > 1)
+		leave_alone(at, now_ms(p));
+}
+
+static void place_answered(struct pool_place *at)
+{
+	if (at->times)
+		at->times = 0, at->alone_until_ms = 0;
+}
+
+/* The first from `turn` on. */
+static unsigned first_of(uint64_t places, unsigned turn)
+{
+	uint64_t behind = turn < 64 ? places >> turn << turn : 0;
+	return (unsigned)__builtin_ctzll(behind ? behind : places);
+}
+
+/* Of the best kind that there is; among these, of the family that was tried less. */
+static uint64_t best_places(const struct pool *p, uint64_t tried)
+{
+	uint64_t left = p->taken & ~tried, ill = places_ill(p);
+	uint64_t well = left & ~ill & ~places_alone(p);
+	uint64_t kinds[] = { well & ~p->spare, well, left & ~ill & ~p->spare, left };
+	size_t k = 0;
+	while (k < 3 && !kinds[k])
+		k++;
+	int v6_n = __builtin_popcountll(tried & p->v6), v4_n = __builtin_popcountll(tried) - v6_n;
+	uint64_t other = v6_n > v4_n ? kinds[k] & ~p->v6 : v4_n > v6_n ? kinds[k] & p->v6 : 0;
+	return other ? other : kinds[k];
+}
+
+/* False: all were tried. */
+static bool pool_choose(struct pool *p, uint64_t tried, unsigned *place)
+{
+	uint64_t best = p->place_n == 1 ? p->taken & ~tried : best_places(p, tried);
+	if (!best)
+		return false;
+	*place = first_of(best, p->turn);
+	p->turn = *place + 1 < p->place_n ? *place + 1 : 0;
+	place_taken(p, &p->places[*place]);
+	return true;
+}
+
+bool pool_has_another(const struct pool *p)
+{
+	return p->address_n > 1 && (p->taken & ~places_ill(p) & ~places_alone(p));
+}
+
+/* --- terms --- */
 
 void pool_renew(struct pool *p, const struct pool_terms *terms)
 {
@@ -53,12 +191,8 @@ void pool_renew(struct pool *p, const struct pool_terms *terms)
 	p->policy = terms->policy;
 	p->tls = terms->tls;
 	p->server_name = terms->server_name;
-	p->addresses = terms->addresses;
-	p->address_n = terms->address_n;
+	p->ill = terms->ill;
 	p->share = terms->share;
-	list_each_safe(l, &p->idle)
-		if (!is_ours(p, idle_back(l)))
-			close_idle(p, idle_back(l));
 }
 
 static void close_all_idle(struct pool *p)
@@ -69,7 +203,7 @@ static void close_all_idle(struct pool *p)
 
 void pool_close_idle(struct pool *p)
 {
-	p->address_n = 0;
+	pool_know(p, NULL, 0, 0);
 	close_all_idle(p);
 }
 
@@ -86,7 +220,12 @@ void pool_close(struct pool *p)
 	if (p->tls)
 		tls_context_drop(p->tls);
 	p->tls = NULL;
+	free(p->places);
+	p->places = NULL;
+	p->place_n = 0;
 }
+
+/* --- connections --- */
 
 static void on_idle(struct h1_back *b)
 {
@@ -98,6 +237,7 @@ static void on_idle(struct h1_back *b)
 		close_idle(p, b);
 		return;
 	}
+	place_answered(&p->places[b->place]);
 	if (b->rests)
 		list_add_tail(&p->idle, &b->link);
 	else
@@ -105,27 +245,75 @@ static void on_idle(struct h1_back *b)
 	p->idle_n++;
 }
 
+/* Addresses that did not connect were counted as they were missed. */
 static void on_lost(struct h1_back *b, enum err why)
 {
 	struct pool *p = b->owner;
-	if (!b->ready_ns && why != ERR_NONE)
+	if (b->connected && !b->ready_ns && why != ERR_NONE)
 		p->counts->connects_failed++;
 	forget(p, b);
 }
 
-static const struct h1_back_user back_user = { .idle = on_idle, .lost = on_lost };
+static void on_missed(struct h1_back *b, const struct addr *at, enum err why)
+{
+	struct pool *p = b->owner;
+	(void)why;
+	p->counts->connects_failed++;
+	place_missed(p, at);
+}
+
+static bool on_next(struct h1_back *b, struct addr *to)
+{
+	struct pool *p = b->owner;
+	unsigned place;
+	if (!pool_choose(p, b->tried, &place))
+		return false;
+	*to = p->places[place].at;
+	b->tried |= UINT64_C(1) << place;
+	p->counts->connects++;
+	return true;
+}
+
+static const struct h1_back_user lone_user = {
+	.idle = on_idle,
+	.lost = on_lost,
+	.missed = on_missed,
+};
+
+static const struct h1_back_user named_user = {
+	.idle = on_idle,
+	.lost = on_lost,
+	.missed = on_missed,
+	.next = on_next,
+};
 
 static struct h1_back *connect_next(struct pool *p)
 {
-	must(p->address_n > 0);
-	const struct addr *to = &p->addresses[p->next_address++ % p->address_n];
+	unsigned place;
+	must(pool_choose(p, 0, &place));
 	p->counts->connects++;
 	p->counts->open++;
 	p->open_n++;
-	struct h1_back *b = h1_back_connect(p->backs, &back_user, &p->policy, p, to, p->tls,
-					    p->server_name, p->budget);
+	struct h1_back *b =
+		h1_back_connect(p->backs, p->address_n > 1 ? &named_user : &lone_user, &p->policy,
+				p, &p->places[place].at, p->tls, p->server_name, p->budget);
+	b->tried = UINT64_C(1) << place;
+	b->place = (uint8_t)place;
 	h1_back_count_handshake(b, &p->counts->handshakes);
 	return b;
+}
+
+/* Those to an address that checks find ill are of no use while there are others. */
+static void close_ill(struct pool *p)
+{
+	uint64_t ill = p->address_n > 1 ? places_ill(p) & p->taken : 0;
+	if (!ill || ill == p->taken)
+		return;
+	for (struct list *l; (l = p->idle.next) != &p->idle;) {
+		if (!(ill >> idle_back(l)->place & 1))
+			return;
+		close_idle(p, idle_back(l));
+	}
 }
 
 /*
@@ -134,6 +322,7 @@ static struct h1_back *connect_next(struct pool *p)
  */
 static struct h1_back *take_idle(struct pool *p)
 {
+	close_ill(p);
 	if (list_empty(&p->idle))
 		return NULL;
 	struct h1_back *b = idle_back(p->idle.next);
@@ -167,6 +356,7 @@ struct pool_attempt pool_look(struct stream *end)
 	const struct h1_back *b = h1_back_of(end);
 	must(b);
 	return (struct pool_attempt){
+		.connected = b->connected,
 		.reused = b->reused,
 		.sent = h1_back_has_sent(b),
 		.surely_sent = h1_back_has_surely_sent(b),
@@ -193,4 +383,12 @@ bool pool_is_fresh(struct stream *end)
 	struct h1_back *b = h1_back_of(end);
 	must(b);
 	return b->sent_before == 0;
+}
+
+void pool_blame(struct stream *end)
+{
+	struct h1_back *b = h1_back_of(end);
+	must(b);
+	if (b->connected)
+		place_missed(b->owner, &b->address);
 }

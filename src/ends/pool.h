@@ -5,6 +5,10 @@
  * One worker's connections to one node of a cluster, whatever version of HTTP they speak: idle ones
  * are taken last-in first-out, so that the warmest serves next and the others grow old and are
  * closed. Those that rest (h1_back.h) are taken only when there are many, the longest quiet first.
+ *
+ * A node may have several addresses. They take turns; one that does not connect, or fails an
+ * exchange, is left alone for a while where there are others, and one that checks find ill as long
+ * as they do. When all are in trouble all are tried.
  */
 
 #include "ends/h1_back.h"
@@ -15,18 +19,30 @@ struct pool_counts {
 	struct handshake_counts handshakes;
 };
 
+/* An address of the node. */
+struct pool_place {
+	struct addr at;		 /* AF_UNSPEC: the place is free */
+	uint64_t alone_until_ms; /* 0: it is not left alone */
+	uint64_t missed_ms;	 /* when it was missed, the last time that counted */
+	uint8_t times;		 /* it was missed, in a row */
+};
+
 struct pool {
 	struct h1_backs *backs; /* borrowed */
 	struct budget *budget;	/* borrowed */
 	struct back_policy policy;
-	struct tls_context *tls;      /* one reference; NULL: in the clear */
-	const char *server_name;      /* borrowed: the plan's, until the next pool_renew() */
-	const struct addr *addresses; /* likewise */
-	size_t address_n;
-	size_t next_address;
-	unsigned share;	  /* connections that there should be at most; 0: any number */
-	bool drained;	  /* no connection is kept for a next request */
-	struct list idle; /* the next to take first; those that rest stand last */
+	struct tls_context *tls;   /* one reference; NULL: in the clear */
+	const char *server_name;   /* borrowed: the plan's, until the next pool_renew() */
+	struct pool_place *places; /* owned: of the node's addresses */
+	unsigned place_n;
+	size_t address_n;      /* of these: addresses */
+	uint64_t taken, spare; /* places with an address; those of them that are second choice */
+	uint64_t v6;	       /* places with one of IPv6 */
+	const _Atomic uint64_t *ill; /* borrowed: places that fail their checks; NULL: none */
+	unsigned turn;		     /* the place where the next choice begins */
+	unsigned share;		     /* connections that there should be at most; 0: any number */
+	bool drained;		     /* no connection is kept for a next request */
+	struct list idle;	     /* the next to take first; those that rest stand last */
 	unsigned idle_n, open_n;
 	struct pool_counts *counts; /* borrowed */
 };
@@ -36,16 +52,20 @@ struct pool_terms {
 	struct back_policy policy;
 	struct tls_context *tls;
 	const char *server_name;
-	const struct addr *addresses;
-	size_t address_n;
+	const _Atomic uint64_t *ill; /* of its addresses, by their places; NULL: none */
 	unsigned share;
 };
 
 void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
 	       struct pool_counts *counts);
-/* New terms: idle connections to addresses that are no longer the node's are closed. */
 void pool_renew(struct pool *p, const struct pool_terms *terms);
-/* Closes all idle connections; those in use are closed when their exchange is over. */
+/*
+ * The node's addresses, by their places, are these from now on: copied. Idle connections to others
+ * are closed. What is known of those that stay carries over.
+ */
+void pool_know(struct pool *p, const struct addr *at, unsigned n, uint64_t spare);
+/* Forgets all addresses, and closes all idle connections; those in use are closed when their
+ * exchange is over. */
 void pool_close_idle(struct pool *p);
 /* From now on connections are closed behind their exchange, the idle ones at once; or no more. */
 void pool_drain(struct pool *p, bool drained);
@@ -65,8 +85,9 @@ struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *a
 
 /* What became of the exchange at an end that was got from one of them. */
 struct pool_attempt {
-	bool reused; /* its connection was idle before, and may have been closed in good order */
-	bool sent;   /* a byte of the request may have reached the node */
+	bool connected; /* there is, or was, a connection */
+	bool reused;	/* its connection was idle before, and may have been closed in good order */
+	bool sent;	/* a byte of the request may have reached the node */
 	bool surely_sent; /* and that will not turn out otherwise any more */
 	bool heard;	  /* a byte of the answer has come */
 };
@@ -74,7 +95,11 @@ struct pool_attempt {
 struct pool_attempt pool_look(struct stream *end);
 /* When the connection of that end was there, by the io's clock; 0: it is not yet. */
 uint64_t pool_ready_ns(struct stream *end);
-/* Where it leads; valid as long as the end. */
+/* Where it leads, or where it tried first; valid as long as the end. */
 const struct addr *pool_address(struct stream *end);
+/* It was connected, and its address is at fault for what has failed: it is left alone. */
+void pool_blame(struct stream *end);
+/* Another attempt would go to an address that nothing is held against. */
+bool pool_has_another(const struct pool *p);
 
 #endif

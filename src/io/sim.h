@@ -42,6 +42,16 @@ struct io *sim_io_open(struct sim *sim, struct bufs *bufs);
  */
 struct sock *sim_listen(struct io *io, const struct addr *at);
 
+/* What becomes of those who connect to an address from now on, whoever listens there. */
+enum sim_spot_kind {
+	SIM_AS_IT_IS,
+	SIM_REFUSES,
+	SIM_SWALLOWS, /* no word comes back: a black hole */
+};
+/* So many addresses may be anything but as they are. */
+#define SIM_SPOTS_MAX 64
+void sim_set_spot(struct sim *sim, const struct addr *at, enum sim_spot_kind kind);
+
 /* The deadline of its last wait: time has to stop there for it, though nothing happens to it. */
 uint64_t sim_waits_until_ns(const struct io *io);
 

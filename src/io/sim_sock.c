@@ -190,6 +190,24 @@ static int32_t any_shortage(struct sim *sim)
 	return errors[sim_random(sim, sizeof errors / sizeof *errors)];
 }
 
+static struct sim_spot *spot_of(struct sim *sim, const struct addr *at)
+{
+	for (unsigned i = 0; i < sim->spot_n; i++)
+		if (addr_is(&sim->spots[i].at, at))
+			return &sim->spots[i];
+	return NULL;
+}
+
+void sim_set_spot(struct sim *sim, const struct addr *at, enum sim_spot_kind kind)
+{
+	struct sim_spot *s = spot_of(sim, at);
+	if (!s) {
+		must(sim->spot_n < SIM_SPOTS_MAX);
+		s = &sim->spots[sim->spot_n++];
+	}
+	*s = (struct sim_spot){ *at, kind };
+}
+
 void sim_sock_connect(struct io *base, struct io_op *op)
 {
 	struct sim_io *io = sim_io_of(base);
@@ -206,9 +224,10 @@ void sim_sock_connect(struct io *base, struct io_op *op)
 		s->connected = any_shortage(sim);
 		return;
 	}
-	if (sim_chance(sim, sim->faults.unreachable))
+	const struct sim_spot *spot = spot_of(sim, op->address);
+	if (sim_chance(sim, sim->faults.unreachable) || (spot && spot->kind == SIM_SWALLOWS))
 		return;
-	bool refuse = sim_chance(sim, sim->faults.refuse);
+	bool refuse = sim_chance(sim, sim->faults.refuse) || (spot && spot->kind == SIM_REFUSES);
 	sim_link_plan(l, sim_arrival_ns(sim), refuse ? be_refused : knock, 0);
 }
 

@@ -31,6 +31,11 @@ struct sim {
 	struct list ios, listeners; /* borrowed */
 	unsigned ios_opened;	    /* ever: their names in the trace */
 	unsigned links;		    /* open now */
+	struct sim_spot {
+		struct addr at;
+		enum sim_spot_kind kind;
+	} spots[SIM_SPOTS_MAX];
+	unsigned spot_n;
 };
 
 /* Plans `run(about, side)`. */

@@ -88,7 +88,7 @@ static void break_off(struct wire *w, enum err why)
  * or of a family that this machine does not have, another address of the node may do: that is the
  * node's.
  */
-static enum err err_of_connect(int32_t result)
+enum err wire_err_of_connect(int32_t result)
 {
 	switch (-result) {
 	case ECONNREFUSED:
@@ -504,21 +504,21 @@ void wire_expect_preface(struct wire *w)
 	arm(w);
 }
 
-static void connected(struct io_op *op)
+void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
+	       struct tls_context *tls, const char *name, struct budget *budget)
 {
-	struct wire *w = list_entry(op, struct wire, receive);
-	if (op->result >= 0)
-		w->sock = op->sock;
-	int32_t result = op->result;
-	io_op_init(op, received);
-	if (w->state == WIRE_CLOSED) {
-		settle(w);
-		return;
-	}
-	if (result < 0) {
-		break_off(w, err_of_connect(result));
-		return;
-	}
+	wire_open(w, s, user, budget);
+	w->state = WIRE_CONNECTING;
+	w->hears_out = true;
+	if (tls)
+		w->tls = tls_open(tls, s->bufs, name);
+	io_op_init(&w->receive, received);
+}
+
+void wire_connected(struct wire *w, struct sock *sock)
+{
+	must(w->state == WIRE_CONNECTING && !w->sock);
+	w->sock = sock;
 	wire_touch(w);
 	if (w->tls) {
 		w->state = WIRE_HANDSHAKE;
@@ -532,17 +532,10 @@ static void connected(struct io_op *op)
 		arm(w);
 }
 
-void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
-		  const struct addr *to, struct tls_context *tls, const char *name,
-		  struct budget *budget)
+void wire_unconnected(struct wire *w, enum err why)
 {
-	wire_open(w, s, user, budget);
-	w->state = WIRE_CONNECTING;
-	w->hears_out = true;
-	if (tls)
-		w->tls = tls_open(tls, s->bufs, name);
-	io_op_init(&w->receive, connected);
-	io_connect(s->io, &w->receive, to);
+	must(w->state == WIRE_CONNECTING && !w->sock);
+	break_off(w, why);
 }
 
 void wire_finish(struct wire *w)

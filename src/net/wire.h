@@ -129,14 +129,22 @@ bool wires_restless(const struct wires *s);
 /* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
 		 struct sock *sock /* moved in */, struct tls_context *tls, struct budget *budget);
-/* Right after wire_accept() or wire_connect(): its handshake is counted there. */
+/* Right after wire_accept() or wire_dial(): its handshake is counted there. */
 void wire_count_handshake(struct wire *w, struct handshake_counts *counts /* borrowed */);
 /* Right after wire_accept(): a PROXY header comes first, and is received unasked. */
 void wire_expect_preface(struct wire *w);
-/* Connects; ready() or broken() follows. `name`: for SNI and verification, NULL without TLS. */
-void wire_connect(struct wire *w, struct wires *s, const struct wire_user *user,
-		  const struct addr *to, struct tls_context *tls, const char *name,
-		  struct budget *budget);
+/*
+ * One whose socket is still to come (net/dial.h): until wire_connected() or wire_unconnected() it
+ * may be written to, closed and aborted. `name`: for SNI and verification, NULL without TLS.
+ */
+void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
+	       struct tls_context *tls, const char *name, struct budget *budget);
+/* It has come; ready() or broken() follows, maybe inside this call. */
+void wire_connected(struct wire *w, struct sock *sock /* moved in */);
+/* It has not: broken() follows inside this call. */
+void wire_unconnected(struct wire *w, enum err why);
+/* What a failed operation says of its peer, or of us. */
+enum err wire_err_of_connect(int32_t result);
 
 /*
  * bytes(), finished() or broken() follows, once; never inside this call. Not after finished().

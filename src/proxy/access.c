@@ -594,6 +594,12 @@ void access_note_attempt(struct access_notes *n, struct arena *arena, const stru
 		(struct access_attempt){ .to = *to, .node = keep_text(arena, node) };
 }
 
+void access_note_address(struct access_notes *n, const struct addr *to)
+{
+	must(n->attempt_n > 0);
+	n->attempts[n->attempt_n - 1].to = *to;
+}
+
 void access_note_answer(struct access_notes *n, const struct msg *head)
 {
 	must(n->attempt_n > 0);

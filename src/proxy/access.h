@@ -41,6 +41,8 @@ struct access_notes {
 struct access_notes *access_note(struct arena *arena, const struct front_facts *facts);
 void access_note_attempt(struct access_notes *n, struct arena *arena, const struct addr *to,
 			 const char *node);
+/* Where the last attempt led in the end. */
+void access_note_address(struct access_notes *n, const struct addr *to);
 void access_note_answer(struct access_notes *n, const struct msg *head);
 
 /* Room that every line fits in, with its end of line: the sum of access.def. */

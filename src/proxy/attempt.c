@@ -138,8 +138,10 @@ static void note_answer(struct exchange *ex, const struct msg *m)
 	ex->answered_ns = ex->desk->io->now_ns;
 	if (ready_ns > ex->asked_ns)
 		ex->asked_ns = ready_ns;
-	if (ex->notes)
+	if (ex->notes) {
+		access_note_address(ex->notes, pool_address(ex->back.peer));
 		access_note_answer(ex->notes, m);
+	}
 }
 
 /* What an answer says to nobody: when its head is there, a body without end is not waited for. */
@@ -267,14 +269,24 @@ static void begin_again(struct exchange *ex, bool reused)
 	decision_node(ex);
 }
 
+static void blame_node(struct exchange *ex, enum err why)
+{
+	bool fresh = pool_is_fresh(ex->back.peer);
+	if (ejection_counts(why, fresh))
+		pool_blame(ex->back.peer);
+	live_node_failed(&ex->desk->clusters[ex->arm], ex->node, why, fresh);
+}
+
 void attempt_failed(struct exchange *ex, enum err why)
 {
 	struct pool_attempt a = pool_look(ex->back.peer);
 	bool again = may_try_again(ex, why, &a);
 	if (!ex->status)
-		live_node_failed(&ex->desk->clusters[ex->arm], ex->node, why,
-				 pool_is_fresh(ex->back.peer));
+		blame_node(ex, why);
+	if (ex->notes)
+		access_note_address(ex->notes, pool_address(ex->back.peer));
 	ex->last_failure = (uint16_t)why;
+	ex->unconnected = !a.connected;
 	attempt_abandon(ex, why);
 	if (ex->state == EXCHANGE_ORPHANED)
 		return;

@@ -106,17 +106,20 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 	return *at;
 }
 
-static void heed_duty(struct live_node *n)
+static void heed(struct live_node *n)
 {
+	struct node_addresses a;
+	if (node_state_look(n->node->state, &n->changes, &a))
+		pool_know(&n->pool, a.list, a.n, a.spare);
 	n->duty = (enum node_duty)atomic_load_explicit(&n->node->state->duty, memory_order_relaxed);
 	pool_drain(&n->pool, n->duty != DUTY_READY);
 }
 
-void live_nodes_heed_duties(struct live_nodes *all)
+void live_nodes_heed(struct live_nodes *all)
 {
 	for (uint32_t i = 0; i < NODES_MAX; i++)
 		if (all->by_number[i] && all->by_number[i]->node)
-			heed_duty(all->by_number[i]);
+			heed(all->by_number[i]);
 }
 
 /* One may be more than another's, none is 0: control sees to it that there is one for each. */
@@ -152,12 +155,11 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			.policy = cluster->policy,
 			.tls = node->tls ? cluster->tls[worker] : NULL,
 			.server_name = node->server_name,
-			.addresses = node->addresses,
-			.address_n = node->address_n,
+			.ill = &node->state->ill,
 			.share = c->share,
 		};
 		pool_renew(&live->pool, &terms);
-		heed_duty(live);
+		heed(live);
 	}
 }
 
@@ -180,6 +182,7 @@ void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 		live->node = NULL;
 		live->cluster = NULL;
 		pool_close_idle(&live->pool);
+		live->changes = 0; /* it may come back */
 		if (live->outstanding || live->pool.open_n)
 			continue;
 		pool_close(&live->pool);
@@ -209,13 +212,13 @@ void live_nodes_close(struct live_nodes *all)
 
 /* --- the choice --- */
 
-/* A name with several addresses may be tried as often: its pool goes on to the next. */
+/* Again, when another address of it may do better. */
 static bool was_tried(const struct live_node *n, struct live_node *const *tried, unsigned tried_n)
 {
 	size_t times = 0;
 	for (unsigned i = 0; i < tried_n; i++)
 		times += tried[i] == n;
-	return times >= n->pool.address_n;
+	return times >= n->pool.address_n || (times && !pool_has_another(&n->pool));
 }
 
 static bool is_full(const struct live_cluster *c, const struct live_node *n)
@@ -267,7 +270,7 @@ static struct live_node *best(struct live_cluster *c, struct live_node *const *t
 static bool any_awaited(const struct live_cluster *c)
 {
 	for (size_t i = 0; i < c->node_n; i++)
-		if (c->nodes[i]->node->awaited)
+		if (atomic_load_explicit(&c->nodes[i]->node->state->awaited, memory_order_relaxed))
 			return true;
 	return false;
 }

@@ -18,6 +18,7 @@ struct live_node {
 	uint32_t number;      /* of its state */
 	unsigned outstanding; /* live_node_take(), live_node_give() */
 	enum node_duty duty;  /* of its state, as last looked at */
+	uint32_t changes;     /* likewise: of its addresses */
 	struct ejection ejection;
 	struct live_nodes *all; /* borrowed */
 };
@@ -48,8 +49,8 @@ void live_cluster_close(struct live_cluster *c);
 
 /* After all clusters have adopted a plan: lets go of nodes that no plan names and nobody uses. */
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
-/* Looks at what is wanted of each node. */
-void live_nodes_heed_duties(struct live_nodes *all);
+/* Looks at what is wanted of each node, and where it is. */
+void live_nodes_heed(struct live_nodes *all);
 /*
  * The node has failed an exchange, or has answered one. Of the nodes that serve at most half are
  * ejected, and never the last.

@@ -97,13 +97,13 @@ bool decision_prepare(struct exchange *ex)
 }
 
 /*
- * A first attempt may always be made, a further one when there is budget for it. Behind one that
- * failed by our own trouble it costs nothing: no node has had any work of it.
+ * A first attempt may always be made, and one after a connect that failed, or after trouble of our
+ * own: no node had any work of that. A further one when there is budget for it.
  */
 static bool may_spend(struct exchange *ex)
 {
 	struct desk *d = ex->desk;
-	if (!ex->attempt_n || err_side(ex->last_failure) == SIDE_OURS ||
+	if (!ex->attempt_n || ex->unconnected || err_side(ex->last_failure) == SIDE_OURS ||
 	    retry_budget_take(&d->budgets[ex->arm], d->io->now_ns))
 		return true;
 	counter_add(&d->counters->retries_refused[ex->arm], 1);

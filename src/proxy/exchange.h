@@ -62,9 +62,10 @@ struct exchange {
 	uint16_t why;	       /* enum err: what went wrong with all of it */
 	bool queued;	       /* in its arm's queue, since: */
 	uint64_t queued_ns;
-	bool counted; /* in in_flight_now or in_flight_before */
-	bool stale;   /* an idle connection failed: further attempts have one of their own */
-	bool unknown; /* an attempt was sent and not answered: it may have been applied */
+	bool counted;	  /* in in_flight_now or in_flight_before */
+	bool unconnected; /* the last attempt found no connection: nobody had work of it */
+	bool stale;	  /* an idle connection failed: further attempts have one of their own */
+	bool unknown;	  /* an attempt was sent and not answered: it may have been applied */
 	uint64_t orphaned_ns; /* when the client of a write went that is seen through; else 0 */
 };
 

@@ -22,6 +22,7 @@
 #include "net/tls_context.h"
 #include "proxy/class.h"
 #include "proxy/eject.h"
+#include "proxy/node_state.h"
 
 /* The two clusters. Ties of the split go to the first. */
 enum arm { ARM_SOURCE, ARM_TARGET, ARMS };
@@ -37,33 +38,12 @@ enum balance { BALANCE_LEAST_OUTSTANDING, BALANCE_ROUND_ROBIN };
 /* What is done with X-Forwarded-For, -Proto and -Port. */
 enum forwarded { FORWARDED_APPEND, FORWARDED_PRESERVE, FORWARDED_REMOVE };
 
-/* What an operator wants of a node. */
-enum node_duty {
-	DUTY_READY,
-	DUTY_DRAINED, /* no new requests; those that are with it go on */
-	DUTY_CUT,     /* nor those: the delay is over */
-};
-
-/*
- * What a node lives through: it outlives plans, and is shared by all workers. One writer, control;
- * workers read it with relaxed loads.
- */
-struct node_state {
-	uint32_t number; /* stable identity, < NODES_MAX; workers index their pools with it */
-	atomic_bool healthy;
-	_Atomic uint32_t recoveries; /* counts how often checks have taken it back */
-	_Atomic uint32_t
-		duty; /* enum node_duty: workers look when their door says that one has changed */
-};
-
+/* Where it is and how it is stands in its state, which changes without a plan. */
 struct node {
-	const struct node_state *state;
-	const char *name;	 /* "es-1.internal:9200": logs, metrics, host: node */
-	const char *server_name; /* for SNI and verification: the host alone */
+	struct node_state *state; /* control's, and written by it alone */
+	const char *name;	  /* "es-1.internal:9200": logs, metrics, host: node */
+	const char *server_name;  /* for SNI and verification: the host alone */
 	bool tls;
-	const struct addr *addresses; /* as last resolved */
-	size_t address_n;	      /* 0: not known */
-	bool awaited;		      /* its first look-up is under way: requests wait for it */
 };
 
 /* A field of requests to a cluster. */

@@ -10,8 +10,8 @@
  * the next. All of the body must still be held, and there are CONNECT_ATTEMPTS_MAX attempts at
  * most.
  *
- * All of that within a budget: a cluster in trouble must not get twice the work, nor its nodes
- * twice the connections.
+ * All of that within a budget: a cluster in trouble must not get twice the work. A connect that
+ * failed was no work, and costs none of it.
  *
  * What is held are references to the body's slices, charged to the cluster's budget:
  * RETRY_BODY_BYTES at most, else none of it.

@@ -232,7 +232,8 @@ static void look_at_board(struct worker *w)
 		desk_new_epoch(&w->desk);
 }
 
-/* Nodes are drained, or are not any more: waiting requests may have got one, or lost the last. */
+/* Nodes are drained, or are not any more, or have other addresses: waiting requests may have got
+ * one, or lost the last. */
 static void look_at_duties(struct worker *w)
 {
 	struct worker_door *door = w->config.door;
@@ -240,7 +241,7 @@ static void look_at_duties(struct worker *w)
 	if (duties == w->duties)
 		return;
 	w->duties = duties;
-	live_nodes_heed_duties(&w->nodes);
+	live_nodes_heed(&w->nodes);
 	desk_cut(&w->desk);
 	desk_decide_waiting(&w->desk);
 	atomic_store_explicit(&door->duties_heeded, duties, memory_order_release);

@@ -21,12 +21,12 @@ struct worker;
 struct worker_door {
 	_Atomic(const struct plan *) plan;    /* control: what is to be used */
 	_Atomic(const struct plan *) adopted; /* worker: what new exchanges use */
-	_Atomic uint32_t duties;	      /* control: counts changes of nodes' duties */
-	_Atomic uint32_t duties_heeded;	      /* worker: up to this one */
-	atomic_bool retiring;		      /* control: accept no more, another process does */
-	atomic_bool stopping;		      /* control: drain, accept no more */
-	atomic_bool drained;		      /* worker: no connection is left */
-	atomic_bool aborting;		      /* control: cut what is left */
+	_Atomic uint32_t duties;	/* control: counts changes of nodes' duties and addresses */
+	_Atomic uint32_t duties_heeded; /* worker: up to this one */
+	atomic_bool retiring;		/* control: accept no more, another process does */
+	atomic_bool stopping;		/* control: drain, accept no more */
+	atomic_bool drained;		/* worker: no connection is left */
+	atomic_bool aborting;		/* control: cut what is left */
 };
 
 struct worker_config {

@@ -1,5 +1,6 @@
 """Nodes that come and go, and names."""
 
+import re
 import socket
 import ssl
 import struct
@@ -237,6 +238,27 @@ def test_a_node_may_be_a_name(make_balancer, clusters, backend):
     balancer = make_balancer(f"http://localhost:{node.port}", clusters[1].url, io=backend, source_more="host: node")
     got = requests.get(balancer.source, timeout=20).json()
     assert got["cluster"] == "named" and ["Host", f"localhost:{node.port}"] in [[n.title(), v] for n, v in got["headers"]]
+    node.close()
+
+
+def test_a_name_of_which_one_address_is_dead_serves_all(make_balancer, clusters, backend):
+    """`localhost` is ::1 too, where nobody is."""
+    node = EchoCluster("named", "127.0.0.1", 0)
+    balancer = make_balancer(f"http://localhost:{node.port}", clusters[1].url, io=backend, source_more=OFTEN.strip())
+
+    def ask(n):
+        for _ in range(n):
+            got = requests.post(balancer.source, data=b"{}", headers={"Connection": "close"}, timeout=20)
+            assert got.status_code == 200
+
+    ask(100)
+    until(lambda: [a["healthy"] for a in balancer.nodes()[0]["address_checks"]] == [True, False])
+    ask(100)
+    assert healthy(balancer) == [True] and "is taken out" in balancer.said()
+    assert f"[::1]:{node.port} fails its checks" in balancer.command("status").stdout
+    said = metrics(balancer)
+    assert re.search(r'crossfade_node_address_healthy{.*address="\[::1\]:%d"} 0' % node.port, said)
+    assert 'crossfade_retries_refused_total{cluster="source"} 0' in said
     node.close()
 
 

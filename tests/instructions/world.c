@@ -109,6 +109,7 @@ static void open_nodes(struct world *w)
 		d->world = w;
 		d->state.number = i;
 		atomic_store(&d->state.healthy, true);
+		node_state_set_addresses(&d->state, &(struct node_addresses){ 1, 0, { d->at } });
 		d->sock = sim_listen(w->town, &d->at);
 		io_op_init(&d->accept, node_accepted);
 		io_accept(w->town, &d->accept, d->sock);
@@ -194,8 +195,6 @@ static void write_plan_nodes(struct world *w)
 			.state = &w->nodes[i].state,
 			.name = "node.example:9200",
 			.server_name = "node.example",
-			.addresses = &w->nodes[i].at,
-			.address_n = 1,
 		};
 }
 

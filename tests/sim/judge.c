@@ -174,7 +174,7 @@ void judge_chosen(const struct world *w, const struct exchange *ex)
 	const struct live_cluster *c = &ex->desk->clusters[ex->arm];
 	for (size_t i = 0; i < c->node_n; i++) {
 		const struct live_node *n = c->nodes[i];
-		if (n->node->address_n && is_well(n) &&
+		if (n->pool.address_n && is_well(n) &&
 		    atomic_load(&n->node->state->duty) == DUTY_READY)
 			judge_fail(w, "a sick node is spared", "%s was chosen, not %s",
 				   ex->node->node->name, n->node->name);
@@ -219,7 +219,7 @@ void judge_busy(struct world *w, unsigned worker, const struct desk *d)
 		for (size_t i = 0; share && i < c->node_n; i++) {
 			const struct live_node *n = c->nodes[i];
 			unsigned *before = &w->hands[worker].at_node[n->node->state->number];
-			bool free = n->duty == DUTY_READY && n->node->address_n && is_well(n) &&
+			bool free = n->duty == DUTY_READY && n->pool.address_n && is_well(n) &&
 				    n->outstanding < share;
 			if (n->outstanding > share && n->outstanding > *before)
 				judge_fail(w, "a fair share", "worker %u has %u requests at %s",
@@ -537,7 +537,7 @@ static bool may_be_made_here(const struct world *w, unsigned status, const char 
 			  left. */
 		       (t->share && (t->hasty || t->ill));
 	case 504:
-		return t->hasty || t->faults.unreachable;
+		return t->hasty || t->faults.unreachable || (t->doors && t->faults.refuse);
 	default:
 		return false;
 	}

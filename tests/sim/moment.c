@@ -68,6 +68,9 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 		return UINT64_MAX;
 	if (ledger_must_wait(a))
 		since_ms += LOG_MS + 4 * w->temper.commit_ms;
+	/* Each dead address costs a moment, and no more. */
+	if (w->temper.doors)
+		since_ms += (SERVER_DOORS - 1) * DIAL_MOMENT_MS;
 	/* And the log has to have room, for one after the other. */
 	if (a->arm == ARM_SOURCE && !has_room)
 		return UINT64_MAX;

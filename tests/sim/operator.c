@@ -111,7 +111,7 @@ static void flip_health(struct operator* o)
 static void change_something(struct operator* o)
 {
 	struct world *w = o->world;
-	switch (dice_roll(&w->dice, 7)) {
+	switch (dice_roll(&w->dice, 8)) {
 	case 0:
 		if (w->temper.shifts)
 			plans_shift(w);
@@ -128,6 +128,10 @@ static void change_something(struct operator* o)
 	case 4:
 		if (w->temper.drains)
 			plans_change_duty(w);
+		return;
+	case 5:
+		if (w->temper.doors)
+			plans_change_door(w);
 		return;
 	default:
 		change_weights(o);

@@ -15,7 +15,6 @@ struct plan_page {
 	struct plan plan;
 	struct listener listeners[SIM_LISTENERS];
 	struct node nodes[ARMS][SIM_NODES_MAX];
-	struct addr addresses[ARMS][SIM_NODES_MAX][SERVER_DOORS];
 	char names[ARMS][SIM_NODES_MAX][32];
 	struct plan_pins pins[SIM_WORKERS_MAX]; /* of all processes */
 	struct range everybody;
@@ -64,19 +63,13 @@ static void write_listeners(struct world *w, struct plan_page *p)
 static void write_node(struct world *w, struct plan_page *p, enum arm arm, unsigned i,
 		       struct node *n)
 {
-	const struct plan_node *from = &w->plans.nodes[arm][i];
+	struct plan_node *from = &w->plans.nodes[arm][i];
 	char *name = p->names[arm][i];
 	memcpy(name, w->plans.names[arm][i], sizeof p->names[arm][i]);
-	for (unsigned j = 0; j < from->address_n; j++)
-		p->addresses[arm][i][j] =
-			w->servers[arm][i].doors[(from->first_door + j) % SERVER_DOORS].at;
 	*n = (struct node){
 		.state = &from->state,
 		.name = name,
 		.server_name = name,
-		.addresses = p->addresses[arm][i],
-		.address_n = from->known ? from->address_n : 0,
-		.awaited = !from->known,
 	};
 }
 
@@ -133,18 +126,101 @@ static struct plan_page *write_page(struct world *w)
 
 /* --- publishing --- */
 
-/* Each process looks names up; only the newest is told to read its configuration anew. */
-enum occasion { LOOKED_UP, RELOADED };
-
-static void publish(struct world *w, enum occasion why)
+static void publish(struct world *w)
 {
 	struct plan_page *p = write_page(w);
 	for (unsigned i = 0; i < w->hand_n; i++)
-		if (why == LOOKED_UP || w->hands[i].process == w->process_n)
+		if (w->hands[i].process == w->process_n)
 			atomic_store(&w->hands[i].door.plan, &p->plan);
 	w->planned_ms = world_now_ms(w);
 	world_wake(w);
 	world_tell(w, "plan %llu", (unsigned long long)p->plan.number);
+}
+
+/* States of nodes have changed: all processes hear of it. */
+static void tell_workers(struct world *w)
+{
+	w->plans.duties++;
+	for (unsigned i = 0; i < w->hand_n; i++)
+		atomic_store(&w->hands[i].door.duties, w->plans.duties);
+	world_wake(w);
+}
+
+/* --- addresses --- */
+
+static const struct server *server_of(const struct world *w, const struct plan_node *n)
+{
+	return &w->servers[n->state.number / SIM_NODES_MAX][n->state.number % SIM_NODES_MAX];
+}
+
+static unsigned living_doors(const struct world *w, const struct plan_node *n)
+{
+	unsigned living = 0;
+	for (unsigned i = 0; i < SERVER_DOORS; i++)
+		living |= !server_of(w, n)->doors[i].dead << i;
+	return living;
+}
+
+static void share_doors(struct world *w, struct plan_node *n)
+{
+	struct node_addresses a = { .spare = n->spare };
+	for (unsigned i = 0; n->known && i < SERVER_DOORS; i++)
+		if ((n->doors | n->spare) >> i & 1) {
+			a.list[i] = server_of(w, n)->doors[i].at;
+			a.n = i + 1;
+		}
+	node_state_set_addresses(&n->state, &a);
+	atomic_store(&n->state.awaited, !n->known);
+	world_tell(w, "node %u is known by %x, and %x", n->state.number, n->known ? n->doors : 0,
+		   n->spare);
+}
+
+/* One of them lives. */
+static void roll_doors(struct world *w, struct plan_node *n)
+{
+	n->doors = (unsigned)dice_between(&w->dice, 1, (1u << SERVER_DOORS) - 1);
+	if (!(n->doors & living_doors(w, n)))
+		n->doors = (1u << SERVER_DOORS) - 1;
+}
+
+/* What a name stands for. */
+static void look_up(struct world *w, struct plan_node *n)
+{
+	unsigned before = n->doors | n->spare;
+	if (n->known) {
+		roll_doors(w, n);
+		n->spare = dice_says(&w->dice, 500) ? before & ~n->doors : 0;
+	}
+	n->known = true;
+	share_doors(w, n);
+	tell_workers(w);
+	w->planned_ms = world_now_ms(w);
+}
+
+static void set_door(struct world *w, struct plan_node *n, unsigned door, enum sim_spot_kind kind)
+{
+	struct server_door *d =
+		&w->servers[n->state.number / SIM_NODES_MAX][n->state.number % SIM_NODES_MAX]
+			 .doors[door];
+	uint64_t bit = UINT64_C(1) << door;
+	d->dead = kind != SIM_AS_IT_IS;
+	sim_set_spot(w->sim, &d->at, kind);
+	if (!d->dead)
+		atomic_fetch_and(&n->state.ill, ~bit);
+	else if (dice_says(&w->dice, 500))
+		atomic_fetch_or(&n->state.ill, bit);
+	world_tell(w, "door %u of node %u is of kind %d", door, n->state.number, kind);
+}
+
+void plans_change_door(struct world *w)
+{
+	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
+	unsigned door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
+	if (server_of(w, n)->doors[door].dead)
+		set_door(w, n, door, SIM_AS_IT_IS);
+	else if (n->doors & living_doors(w, n) & ~(1u << door))
+		set_door(w, n, door, dice_says(&w->dice, 500) ? SIM_REFUSES : SIM_SWALLOWS);
 }
 
 /* --- changing --- */
@@ -206,12 +282,13 @@ void plans_open(struct world *w)
 			n->listed = true;
 			n->known = !w->temper.shifts ||
 				   dice_says(&w->dice, w->temper.deserts ? 200 : 600);
-			n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
+			roll_doors(w, n);
+			share_doors(w, n);
 		}
 	if (w->temper.records)
 		roll_policy(w);
 	tune(w);
-	publish(w, LOOKED_UP);
+	publish(w);
 }
 
 static bool is_ready(const struct plan_node *n)
@@ -233,10 +310,8 @@ static unsigned serving(const struct world *w, enum arm arm)
 static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
 {
 	atomic_store(&n->state.duty, duty);
-	n->duty_change = ++w->plans.duties;
-	for (unsigned i = 0; i < w->hand_n; i++)
-		atomic_store(&w->hands[i].door.duties, w->plans.duties);
-	world_wake(w);
+	tell_workers(w);
+	n->duty_change = w->plans.duties;
 	world_tell(w, "node %u has duty %d", n->state.number, duty);
 }
 
@@ -259,17 +334,6 @@ const struct plan_node *plans_node_of(const struct plans *p, const struct node_s
 	return &p->nodes[state->number / SIM_NODES_MAX][state->number % SIM_NODES_MAX];
 }
 
-/* What a name stands for. */
-static void look_up(struct world *w, struct plan_node *n)
-{
-	if (n->known) {
-		n->first_door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
-		n->address_n = (unsigned)dice_between(&w->dice, 1, SERVER_DOORS);
-	}
-	n->known = true;
-	publish(w, LOOKED_UP);
-}
-
 void plans_shift(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
@@ -284,7 +348,7 @@ void plans_shift(struct world *w)
 	if (!n->listed || !is_ready(n) || serving(w, arm) > least)
 		n->listed = !n->listed;
 	tune(w);
-	publish(w, RELOADED);
+	publish(w);
 }
 
 /* Publishes only what is a change. */
@@ -294,14 +358,15 @@ static void improve(struct world *w, bool list)
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < w->temper.nodes[arm]; i++) {
 			struct plan_node *n = &w->plans.nodes[arm][i];
-			changed |= !n->known || (list && !n->listed);
-			n->known = true;
+			changed |= list && !n->listed;
+			if (!n->known)
+				look_up(w, n);
 			n->listed |= list;
 			if (list && !is_ready(n))
 				set_duty(w, n, DUTY_READY);
 		}
 	if (changed)
-		publish(w, LOOKED_UP);
+		publish(w);
 }
 
 void plans_know_names(struct world *w)
@@ -317,8 +382,7 @@ void plans_settle(struct world *w)
 bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door)
 {
 	const struct plan_node *n = &p->nodes[arm][node];
-	unsigned place = (door + SERVER_DOORS - n->first_door) % SERVER_DOORS;
-	return n->listed && n->known && place < n->address_n;
+	return n->listed && n->known && ((n->doors | n->spare) >> door & 1);
 }
 
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)

@@ -19,10 +19,10 @@ struct hand;
 struct plan_node {
 	struct node_state state;
 	bool listed;	      /* it is in the plan */
-	bool known;	      /* its address is */
+	bool known;	      /* its addresses are */
 	uint32_t duty_change; /* the number of the last change of its duty */
-	unsigned address_n;   /* doors that it is known by, from `first_door` on */
-	unsigned first_door;
+	unsigned doors;	      /* as the newest look-up has them: a bit each */
+	unsigned spare;	      /* as only earlier ones had them */
 };
 
 struct plans {
@@ -47,13 +47,15 @@ void plans_shift(struct world *w);
 /* Drains a node, cuts it, or takes it back; a cluster keeps one that is ready, unless it may lose
  * all. */
 void plans_change_duty(struct world *w);
+/* An address dies, or is well again: those who connect find out, and maybe checks. */
+void plans_change_door(struct world *w);
 /* The node that this is the state of. */
 const struct plan_node *plans_node_of(const struct plans *p, const struct node_state *state);
 /* No name is unknown any more: before requests have waited for one too long. */
 void plans_know_names(struct world *w);
 /* All nodes are there. */
 void plans_settle(struct world *w);
-/* Whether the newest plan has this address of that node. */
+/* Whether the node is known by this address. */
 bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door);
 /* As plans have it: "source-0.example:9200". */
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node);

@@ -466,7 +466,10 @@ void server_leave(struct server *s)
 
 bool server_has_left(const struct server *s)
 {
-	return s->leaving && !s->doors[0].sock && !s->doors[1].sock && list_empty(&s->visits);
+	bool shut = true;
+	for (unsigned i = 0; i < SERVER_DOORS; i++)
+		shut = shut && !s->doors[i].sock;
+	return s->leaving && shut && list_empty(&s->visits);
 }
 
 void server_close(struct server *s)

@@ -3,8 +3,8 @@
 
 /*
  * A scripted node of a cluster: it reads requests, finds out by their id what it is to do with
- * them, does that, and tells the judge what came. It listens at two addresses, as a node does whose
- * name moves from one to the other.
+ * them, does that, and tells the judge what came. It listens at three addresses, as a node does
+ * whose name has several, or moves from one to another; some of them may be dead.
  */
 
 #include "base/list.h"
@@ -14,7 +14,7 @@
 #include "sim/peer.h"
 #include "sim/hearer.h"
 
-#define SERVER_DOORS 2
+#define SERVER_DOORS 3
 
 struct world;
 
@@ -23,6 +23,7 @@ struct server_door {
 	struct io_op accept;
 	struct sock *sock; /* owned */
 	struct addr at;
+	bool dead; /* who connects is refused, or hears nothing */
 };
 
 struct server {

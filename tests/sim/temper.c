@@ -84,6 +84,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->sticks = dice_says(d, 200);
 	t->names = dice_says(d, 200);
 	t->obeys = dice_says(d, 700);
+	t->doors = dice_says(d, 400);
 	t->smooth = !friction;
 	t->beats = dice_says(d, 150);
 	t->changes = (unsigned)dice_size(d, 60);

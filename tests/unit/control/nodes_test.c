@@ -159,6 +159,125 @@ static void numbers_that_are_all_in_use_refuse_a_change(void **state)
 	nodes_close(&s);
 }
 
+/* --- addresses --- */
+
+static struct addr at(const char *host, uint16_t port)
+{
+	struct addr a;
+	assert_true(addr_parse(span_of(host), port, &a));
+	return a;
+}
+
+static struct node_change look_up(struct node_record *n, const char *a, const char *b,
+				  uint64_t now_ms)
+{
+	struct addr list[2] = { at(a, 0) };
+	if (b)
+		list[1] = at(b, 0);
+	return node_take_addresses(n, list, b ? 2 : 1, now_ms);
+}
+
+/* As workers see it: "10.0.0.1:9200", those of second choice in brackets. */
+static void assert_shared(struct node_record *n, const char *expected)
+{
+	struct node_addresses a;
+	uint32_t seen = 0;
+	char got[256] = "";
+	assert_true(node_state_look(&n->state, &seen, &a));
+	assert_false(node_state_look(&n->state, &seen, &a));
+	for (unsigned i = 0; i < a.n; i++) {
+		char one[ADDR_TEXT_BYTES], part[ADDR_TEXT_BYTES + 4];
+		addr_text(&a.list[i], one);
+		snprintf(part, sizeof part, a.spare >> i & 1 ? "[%s] " : "%s ", one);
+		strncat(got, part, sizeof got - strlen(got) - 1);
+	}
+	assert_string_equal(got, expected);
+}
+
+static void new_addresses_are_seen_whatever_their_order(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://s:9200");
+	struct node_record *n = s.list[0];
+	assert_true(node_is_awaited(n));
+	assert_true(look_up(n, "::1", "10.0.0.1", 0).any);
+	assert_false(node_is_awaited(n));
+	assert_shared(n, "[::1]:9200 10.0.0.1:9200 ");
+	assert_false(look_up(n, "10.0.0.1", "::1", 1).any);
+	nodes_close(&s);
+}
+
+static void a_name_whose_answers_rotate_loses_no_address(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://s:9200");
+	struct node_record *n = s.list[0];
+	assert_true(look_up(n, "10.0.0.1", NULL, 0).fresh);
+	assert_true(look_up(n, "10.0.0.2", NULL, 1000).fresh);
+	assert_shared(n, "[10.0.0.1:9200] 10.0.0.2:9200 ");
+	for (uint64_t ms = 2000; ms < 4 * NODE_ADDRESS_KEEP_MS; ms += 1000) {
+		assert_false(look_up(n, ms / 1000 % 2 ? "10.0.0.2" : "10.0.0.1", NULL, ms).fresh);
+		assert_int_equal(n->address_n, 2);
+	}
+	nodes_close(&s);
+}
+
+static void an_address_that_stays_away_is_forgotten_after_a_while(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://s:9200");
+	struct node_record *n = s.list[0];
+	look_up(n, "10.0.0.1", "10.0.0.2", 0);
+	look_up(n, "10.0.0.2", NULL, NODE_ADDRESS_KEEP_MS - 1);
+	assert_shared(n, "[10.0.0.1:9200] 10.0.0.2:9200 ");
+	struct node_change c = look_up(n, "10.0.0.2", NULL, NODE_ADDRESS_KEEP_MS);
+	assert_true(c.any && !c.fresh);
+	assert_shared(n, "- 10.0.0.2:9200 ");
+	nodes_close(&s);
+}
+
+static void a_name_with_ever_new_addresses_keeps_the_newest(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://s:9200");
+	struct node_record *n = s.list[0];
+	char host[32];
+	unsigned first_choice = 0;
+	for (unsigned i = 0; i < 3 * NODE_ADDRESSES_MAX; i++) {
+		snprintf(host, sizeof host, "10.0.%u.%u", i / 250, 1 + i % 250);
+		assert_true(look_up(n, host, NULL, i).fresh);
+	}
+	assert_int_equal(n->address_n, NODE_ADDRESSES_MAX);
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
+		first_choice += !(n->spare >> i & 1);
+	assert_int_equal(first_choice, 1);
+	nodes_close(&s);
+}
+
+static void an_address_that_comes_to_others_is_to_prove_itself(void **state)
+{
+	(void)state;
+	struct nodes s;
+	open_with(&s, "http://s:9200");
+	struct node_record *n = s.list[0];
+	look_up(n, "10.0.0.1", "10.0.0.2", 0);
+	assert_int_equal(node_places_well(n), 3);
+	look_up(n, "10.0.0.2", "10.0.0.3", 1);
+	assert_int_equal(node_places_well(n), 3);
+	assert_true(n->places[2]->unproven);
+	/* With nobody else to serve it is as good as any. */
+	node_set_ill(n, 0, true);
+	node_set_ill(n, 1, true);
+	look_up(n, "10.0.0.4", NULL, 2);
+	assert_false(n->places[3]->unproven);
+	assert_int_equal(node_places_well(n), 8);
+	nodes_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +287,11 @@ int main(void)
 		cmocka_unit_test(a_number_is_given_again_when_no_plan_names_it),
 		cmocka_unit_test(a_node_that_comes_back_soon_is_the_same),
 		cmocka_unit_test(numbers_that_are_all_in_use_refuse_a_change),
+		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
+		cmocka_unit_test(a_name_whose_answers_rotate_loses_no_address),
+		cmocka_unit_test(an_address_that_stays_away_is_forgotten_after_a_while),
+		cmocka_unit_test(a_name_with_ever_new_addresses_keeps_the_newest),
+		cmocka_unit_test(an_address_that_comes_to_others_is_to_prove_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

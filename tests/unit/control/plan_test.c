@@ -96,14 +96,14 @@ static void a_plan_says_what_the_configuration_does(void **state)
 	const struct cluster *source = &p->clusters[ARM_SOURCE], *target = &p->clusters[ARM_TARGET];
 	assert_int_equal(source->host, HOST_NODE);
 	assert_non_null(source->tls[0]);
-	assert_int_equal(source->nodes[0].address_n, 1);
+	assert_int_equal(source->nodes[0].state->addresses.n, 1);
 	assert_null(target->tls);
 	assert_int_equal(target->node_n, 2);
 	assert_int_equal(target->policy.idle_ms, 1000);
-	assert_true(target->nodes[0].awaited);
-	assert_int_equal(target->nodes[0].address_n, 0);
+	assert_true(atomic_load(&target->nodes[0].state->awaited));
+	assert_int_equal(target->nodes[0].state->addresses.n, 0);
 	assert_string_equal(target->nodes[0].server_name, "t");
-	assert_false(target->nodes[1].awaited);
+	assert_false(atomic_load(&target->nodes[1].state->awaited));
 	assert_string_equal(target->nodes[1].name, "127.0.0.1");
 	plan_free(p);
 	world_close(&w);
@@ -212,32 +212,6 @@ static void each_worker_must_have_a_share_of_the_connections(void **state)
 	}
 }
 
-static void new_addresses_are_seen_whatever_their_order(void **state)
-{
-	(void)state;
-	struct world w;
-	world_open(&w, "listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"
-		       "source: { nodes: [ http://s:9200 ] }\ntarget: { nodes: [ http://t ] "
-		       "}\nstate: s\n");
-	struct node_record *n = w.nodes.list[0];
-	struct addr a, b, both[2];
-	assert_true(addr_parse(SPAN("10.0.0.1"), 0, &a) && addr_parse(SPAN("::1"), 0, &b));
-	both[0] = b;
-	both[1] = a;
-	assert_true(node_take_addresses(n, both, 2));
-	assert_int_equal(addr_port(&n->addresses[0]), 9200);
-	assert_int_equal(addr_port(&n->addresses[1]), 9200);
-	both[0] = a;
-	both[1] = b;
-	assert_false(node_take_addresses(n, both, 2));
-	assert_true(node_take_addresses(n, &a, 1));
-	assert_int_equal(n->address_n, 1);
-	const struct plan *p = compile(&w, NULL);
-	assert_true(addr_is(&p->clusters[ARM_SOURCE].nodes[0].addresses[0], &n->addresses[0]));
-	plan_free(p);
-	world_close(&w);
-}
-
 /* --- publishing: the test is both workers --- */
 
 static void adopt(struct publish_worker *w)
@@ -319,7 +293,6 @@ int main(void)
 		cmocka_unit_test(one_certificate_more_leaves_the_others_read),
 		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
 		cmocka_unit_test(each_worker_must_have_a_share_of_the_connections),
-		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
 		cmocka_unit_test(a_plan_is_freed_when_nobody_uses_it),
 		cmocka_unit_test(a_plan_that_was_never_adopted_is_freed_too),
 		cmocka_unit_test(too_many_plans_in_use_make_a_change_wait),

@@ -15,14 +15,11 @@ struct fixture {
 	unsigned asker_n;
 };
 
-static void renew(struct fixture *f, const struct addr *addresses, size_t n)
+static void renew(struct fixture *f, const struct addr *addresses, unsigned n)
 {
-	struct pool_terms terms = {
-		.policy = back_policy,
-		.addresses = addresses,
-		.address_n = n,
-	};
+	struct pool_terms terms = { .policy = back_policy };
 	pool_renew(&f->pool, &terms);
+	pool_know(&f->pool, addresses, n, 0);
 }
 
 static int open_fixture(void **state)
@@ -245,6 +242,128 @@ static void one_in_use_is_closed_behind_its_answer_when_its_address_has_gone(voi
 	assert_int_equal(f->counts.open, 0);
 }
 
+/* --- addresses that are in trouble --- */
+
+/* The same attempt goes on, and for a while nobody else meets it. */
+static void an_address_that_refuses_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[0]);
+	renew(f, f->addresses, 2);
+	for (int i = 0; i < 6; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_words(&f->s.words, "");
+	assert_int_equal(f->hosts[1].conn_n, 6);
+	uint64_t failed = f->counts.connects_failed;
+	assert_true(failed > 0);
+	for (int i = 0; i < 6; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[1].conn_n, 12);
+	assert_int_equal(f->counts.connects_failed, failed);
+}
+
+/* One request finds out that it is well again, and its response brings it back. */
+static void an_address_that_was_left_alone_is_tried_by_one(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[0]);
+	renew(f, f->addresses, 2);
+	begin(f, "/");
+	far_settle(&f->s.far);
+	far_host_open(&f->hosts[0], &f->s.far, &f->addresses[0]);
+	far_pass_ms(&f->s.far, ADDRESS_PAUSE_MS);
+	for (int i = 0; i < 4; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conn_n, 1);
+	answer(f->hosts[0].conns[0]);
+	begin(f, "/");
+	for (int i = 0; i < 4; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conn_n, 3);
+}
+
+static void an_address_that_says_nothing_costs_a_moment(void **state)
+{
+	struct fixture *f = *state;
+	sim_set_spot(f->s.far.sim, &f->addresses[0], SIM_SWALLOWS);
+	renew(f, f->addresses, 2);
+	begin(f, "/");
+	begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[1].conn_n, 1);
+	far_pass_ms(&f->s.far, DIAL_MOMENT_MS);
+	assert_int_equal(f->hosts[1].conn_n, 2);
+	assert_words(&f->s.words, "");
+	for (int i = 0; i < 6; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[1].conn_n, 8);
+}
+
+/* When all are in trouble all are tried, and the last reason is told. */
+static void a_node_whose_addresses_all_refuse_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[0]);
+	far_host_refuse(&f->hosts[1]);
+	renew(f, f->addresses, 2);
+	for (uint64_t i = 1; i <= 3; i++) {
+		begin(f, "/");
+		far_settle(&f->s.far);
+		assert_words(&f->s.words, "reset(connect_refused)");
+		assert_int_equal(f->counts.connects_failed, 2 * i);
+	}
+	assert_int_equal(f->counts.open, 0);
+}
+
+static void an_address_that_fails_its_checks_is_not_used_while_another_passes(void **state)
+{
+	struct fixture *f = *state;
+	_Atomic uint64_t ill = 0;
+	struct pool_terms terms = { .policy = back_policy, .ill = &ill };
+	renew(f, f->addresses, 2);
+	pool_renew(&f->pool, &terms);
+	begin(f, "/");
+	begin(f, "/");
+	far_settle(&f->s.far);
+	for (int i = 0; i < 2; i++)
+		answer(f->hosts[i].conns[0]);
+	/* Its idle connection neither. */
+	atomic_store(&ill, 2);
+	for (int i = 0; i < 4; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[0].conn_n, 4);
+	assert_int_equal(f->hosts[1].conn_n, 1);
+	atomic_store(&ill, 3);
+	for (int i = 0; i < 4; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(f->hosts[1].conn_n, 3);
+	pool_renew(&f->pool, &(struct pool_terms){ .policy = back_policy });
+}
+
+static void one_of_second_choice_keeps_its_idle_connections_only(void **state)
+{
+	struct fixture *f = *state;
+	renew(f, f->addresses, 1);
+	ask(f, "/");
+	pool_know(&f->pool, f->addresses, 2, 1);
+	answer(f->hosts[0].conns[0]);
+	assert_int_equal(f->pool.idle_n, 1);
+	begin(f, "/kept");
+	for (int i = 0; i < 4; i++)
+		begin(f, "/");
+	far_settle(&f->s.far);
+	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /kept"), 1);
+	assert_int_equal(f->hosts[0].conn_n, 1);
+	assert_int_equal(f->hosts[1].conn_n, 4);
+}
+
 static void closing_the_idle_leaves_those_in_use_to_their_end(void **state)
 {
 	struct fixture *f = *state;
@@ -265,8 +384,7 @@ static void new_terms_hold_for_connections_that_are_there(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, "/");
-	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
-	terms.address_n = 1;
+	struct pool_terms terms = { .policy = back_policy };
 	terms.policy.idle_ms = 5000;
 	pool_renew(&f->pool, &terms);
 	answer(f->hosts[0].conns[0]);
@@ -321,8 +439,7 @@ static void the_context_for_tls_is_held_while_the_pool_uses_it(void **state)
 	struct tls_library *library = tls_library_open();
 	struct tls_client_config config = { .verify = false };
 	char error[TLS_ERROR_BYTES];
-	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
-	terms.address_n = 1;
+	struct pool_terms terms = { .policy = back_policy };
 	for (int i = 0; i < 2; i++) {
 		terms.tls = tls_client_open(library, &config, error);
 		assert_non_null(terms.tls);
@@ -375,9 +492,8 @@ static void where_many_rest_the_longest_quiet_serves(void **state)
 static void one_that_rests_goes_where_there_may_be_no_more(void **state)
 {
 	struct fixture *f = *state;
-	struct pool_terms terms = { .policy = back_policy, .addresses = f->addresses };
-	terms.address_n = terms.share = 1;
-	pool_renew(&f->pool, &terms);
+	pool_renew(&f->pool, &(struct pool_terms){ .policy = back_policy, .share = 1 });
+	pool_know(&f->pool, f->addresses, 1, 0);
 	for (int i = 0; i < 3; i++) {
 		ask(f, "/again");
 		assert_int_equal(f->hosts[0].conn_n, i + 1);
@@ -403,6 +519,12 @@ int main(void)
 		TEST(connects_go_to_the_addresses_in_turn),
 		TEST(idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed),
 		TEST(one_in_use_is_closed_behind_its_answer_when_its_address_has_gone),
+		TEST(an_address_that_refuses_is_left_alone),
+		TEST(an_address_that_was_left_alone_is_tried_by_one),
+		TEST(an_address_that_says_nothing_costs_a_moment),
+		TEST(a_node_whose_addresses_all_refuse_is_refused),
+		TEST(an_address_that_fails_its_checks_is_not_used_while_another_passes),
+		TEST(one_of_second_choice_keeps_its_idle_connections_only),
 		TEST(closing_the_idle_leaves_those_in_use_to_their_end),
 		TEST(new_terms_hold_for_connections_that_are_there),
 		TEST(a_connect_that_fails_is_counted_and_said),

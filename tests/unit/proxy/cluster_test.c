@@ -120,7 +120,7 @@ static void when_none_is_healthy_all_are_tried(void **state)
 static void drain(struct lone *l, unsigned i, enum node_duty duty)
 {
 	atomic_store(&l->states[i].duty, duty);
-	live_nodes_heed_duties(&l->all);
+	live_nodes_heed(&l->all);
 }
 
 static void a_drained_node_gets_nothing_whatever_the_others_are(void **state)
@@ -152,11 +152,11 @@ static void a_cluster_of_drained_nodes_is_no_choice_and_says_so(void **state)
 	for (unsigned i = 0; i < NODES; i++)
 		drain(l, i, DUTY_DRAINED);
 	/* It would be awaited, if it were not drained. */
-	l->nodes[0].awaited = true;
+	atomic_store(&l->states[0].awaited, true);
 	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_DRAINED);
 	assert_false(fail_open);
 	drain(l, 0, DUTY_READY);
-	l->nodes[0].address_n = 0;
+	lone_know(l, 0, NULL, 0);
 	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
 }
@@ -217,11 +217,11 @@ static void a_name_of_two_addresses_is_tried_twice(void **state)
 {
 	struct lone *l = *state;
 	struct addr two[2] = { l->address, l->address };
+	two[1].v4.sin_port = 1;
 	struct live_node *tried[2], *n;
 	bool fail_open;
 	l->cluster.node_n = 1;
-	l->nodes[0].addresses = two;
-	l->nodes[0].address_n = 2;
+	lone_know(l, 0, two, 2);
 	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(live_cluster_choose(&l->live, tried, i, &tried[i], &fail_open),
@@ -234,11 +234,11 @@ static void without_an_address_there_is_no_choice_or_a_later_one(void **state)
 	struct lone *l = *state;
 	struct live_node *n;
 	bool fail_open;
-	for (int i = 0; i < NODES; i++)
-		l->nodes[i].address_n = 0;
+	for (unsigned i = 0; i < NODES; i++)
+		lone_know(l, i, NULL, 0);
 	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_NONE);
-	l->nodes[2].awaited = true;
+	atomic_store(&l->states[2].awaited, true);
 	assert_int_equal(live_cluster_choose(&l->live, NULL, 0, &n, &fail_open), CHOICE_LATER);
 }
 

@@ -184,7 +184,7 @@ static void only_nodes_that_serve_count_as_left(void **state)
 	struct fixture *f = *state;
 	atomic_store(&f->lone.states[2].healthy, false);
 	atomic_store(&f->lone.states[3].duty, DUTY_DRAINED);
-	live_nodes_heed_duties(&f->lone.all);
+	live_nodes_heed(&f->lone.all);
 	refuse(f, 0, 3);
 	assert_true(is_out(f, 0));
 	refuse(f, 1, 3);

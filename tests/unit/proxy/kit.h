@@ -22,17 +22,7 @@ struct sample {
 	struct plan_pins pins[1];
 	struct listener listeners[SAMPLE_LISTENERS];
 	struct node nodes[ARMS][SAMPLE_NODES];
-	struct addr addresses[ARMS][SAMPLE_NODES];
 };
-
-static inline void sample_states_init(struct sample_states *s)
-{
-	for (uint32_t i = 0; i < ARMS * SAMPLE_NODES; i++) {
-		struct node_state *state = &s->nodes[i / SAMPLE_NODES][i % SAMPLE_NODES];
-		state->number = i;
-		atomic_store(&state->healthy, true);
-	}
-}
 
 static inline struct addr sample_address(enum arm arm, unsigned node)
 {
@@ -41,20 +31,36 @@ static inline struct addr sample_address(enum arm arm, unsigned node)
 	return address_of(host, 9200);
 }
 
-static inline void sample_cluster(struct sample *s, const struct sample_states *states,
-				  enum arm arm)
+/* What its name stands for from now on: workers see it when they are told. */
+static inline void state_know(struct node_state *s, const struct addr *at, unsigned n)
+{
+	struct node_addresses a = { .n = n };
+	for (unsigned i = 0; i < n; i++)
+		a.list[i] = at[i];
+	node_state_set_addresses(s, &a);
+}
+
+static inline void sample_states_init(struct sample_states *s)
+{
+	for (uint32_t i = 0; i < ARMS * SAMPLE_NODES; i++) {
+		struct node_state *state = &s->nodes[i / SAMPLE_NODES][i % SAMPLE_NODES];
+		state->number = i;
+		atomic_store(&state->healthy, true);
+		struct addr at = sample_address((enum arm)(i / SAMPLE_NODES), i % SAMPLE_NODES);
+		state_know(state, &at, 1);
+	}
+}
+
+static inline void sample_cluster(struct sample *s, struct sample_states *states, enum arm arm)
 {
 	static const char *const names[ARMS][SAMPLE_NODES] = {
 		{ "s0:9200", "s1:9200", "s2:9200", "s3:9200" },
 		{ "t0:9200", "t1:9200", "t2:9200", "t3:9200" },
 	};
 	for (unsigned i = 0; i < SAMPLE_NODES; i++) {
-		s->addresses[arm][i] = sample_address(arm, i);
 		s->nodes[arm][i] = (struct node){
 			.state = &states->nodes[arm][i],
 			.name = names[arm][i],
-			.addresses = &s->addresses[arm][i],
-			.address_n = 1,
 		};
 	}
 	s->plan.clusters[arm] = (struct cluster){
@@ -67,8 +73,7 @@ static inline void sample_cluster(struct sample *s, const struct sample_states *
 }
 
 /* One node for each cluster, and no limit on bodies. */
-static inline void sample_init(struct sample *s, const struct sample_states *states,
-			       uint64_t number)
+static inline void sample_init(struct sample *s, struct sample_states *states, uint64_t number)
 {
 	static const char *const names[] = { "weighted", "source", "target" };
 	memset(s, 0, sizeof *s);

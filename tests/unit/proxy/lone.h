@@ -26,6 +26,15 @@ static inline void lone_adopt(struct lone *l, size_t node_n)
 	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
 }
 
+/* Until it is adopted again nobody knows. */
+static inline void lone_know(struct lone *l, unsigned node, const struct addr *at, unsigned n)
+{
+	struct node_addresses a = { .n = n };
+	for (unsigned i = 0; i < n; i++)
+		a.list[i] = at[i];
+	node_state_set_addresses(&l->states[node], &a);
+}
+
 /* All zero before; who opens it adopts. */
 static inline void lone_open(struct lone *l)
 {
@@ -34,10 +43,8 @@ static inline void lone_open(struct lone *l)
 	for (uint32_t i = 0; i < NODES; i++) {
 		l->states[i].number = i;
 		atomic_store(&l->states[i].healthy, true);
-		l->nodes[i] = (struct node){ .state = &l->states[i],
-					     .name = "n",
-					     .addresses = &l->address,
-					     .address_n = 1 };
+		l->nodes[i] = (struct node){ .state = &l->states[i], .name = "n" };
+		lone_know(l, i, &l->address, 1);
 	}
 }
 
