@@ -131,6 +131,16 @@ bool channel_forget(int fd, const struct addr *a)
 	return tell(fd, (struct channel_message){ .word = CHANNEL_FORGET, .addr = *a });
 }
 
+bool channel_give(int fd, enum channel_word word, int descriptor)
+{
+	struct channel_message m = { .word = word };
+	union descriptors control;
+	struct iovec bytes = { &m, sizeof m };
+	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+	add_descriptors(&message, &control, &descriptor, 1);
+	return send_whole(fd, &message, false);
+}
+
 bool channel_hear(int fd, struct channel_message *m, int *reply)
 {
 	union descriptors control;

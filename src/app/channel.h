@@ -28,6 +28,8 @@ enum channel_word {
 	CHANNEL_LOOK = 6,	  /* tell: the board has changed. keeper: look at the board */
 	CHANNEL_RETIRE = 7,	  /* keeper: another one serves; drain without haste, and end */
 	CHANNEL_REOPEN = 8,	  /* keeper: open log files anew */
+	CHANNEL_KEEP = 10,	  /* tell: what is in force by now, in memory; see kept.h */
+	CHANNEL_RENEW = 11,	  /* tell: a crash left me incomplete; another one could be whole */
 	CHANNEL_LISTEN_LOCAL = 9, /* ask: the unix socket that listens at `path` */
 };
 
@@ -61,10 +63,15 @@ int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS
 /* Never waits. False with errno: the other has gone, or, EAGAIN, has not listened for long. */
 bool channel_tell(int fd, enum channel_word word);
 bool channel_forget(int fd, const struct addr *a);
+/* With a descriptor, borrowed. */
+bool channel_give(int fd, enum channel_word word, int descriptor);
 
 /* --- the keeper --- */
 
-/* False at the other side's end. *reply, owned, is where a question is to be answered; else -1. */
+/*
+ * False at the other side's end. *reply, owned, is where a question is to be answered, or what
+ * comes with CHANNEL_KEEP; else -1.
+ */
 bool channel_hear(int fd, struct channel_message *m, int *reply);
 /* Descriptors are borrowed. */
 void channel_answer(int reply /* moved in */, int error, const int *descriptors, unsigned count);

@@ -13,7 +13,6 @@
 
 #include "app/check.h"
 #include "app/command.h"
-#include "app/kept.h"
 #include "base/bug.h"
 
 /* More would be a mistake: some addresses with a socket for each worker, and few others. */
@@ -121,7 +120,8 @@ static bool write_list(int fd, const struct handover *h)
 		.version = HANDOVER_VERSION,
 		.head_bytes = sizeof head,
 		.record_bytes = sizeof(struct record),
-		.record_n = (uint32_t)(3 + logs_n(h) + h->holdings.socket_n + h->holdings.lock_n +
+		.record_n = (uint32_t)(2 + (h->holdings.kept_fd >= 0) + logs_n(h) +
+				       h->holdings.socket_n + h->holdings.lock_n +
 				       processes_n(&h->processes)),
 		.rotate_ms = h->rotate_ms,
 	};
@@ -132,8 +132,9 @@ static bool write_list(int fd, const struct handover *h)
 			    &(struct record){ .kind = RECORD_BOARD, .fd = h->holdings.board_fd }) &&
 	       write_record(fd, &(struct record){ .kind = RECORD_TICKETS,
 						  .fd = h->holdings.tickets_fd }) &&
-	       write_record(fd,
-			    &(struct record){ .kind = RECORD_KEPT, .fd = h->holdings.kept_fd }) &&
+	       (h->holdings.kept_fd < 0 ||
+		write_record(fd,
+			     &(struct record){ .kind = RECORD_KEPT, .fd = h->holdings.kept_fd })) &&
 	       write_sockets(fd, &h->holdings) && write_locks(fd, &h->holdings) &&
 	       write_processes(fd, &h->processes) && write_logs(fd, h);
 }
@@ -154,7 +155,8 @@ void handover_keep(const struct handover *h, int fd, bool keep)
 	keep_over_exec(fd, keep);
 	keep_over_exec(h->holdings.board_fd, keep);
 	keep_over_exec(h->holdings.tickets_fd, keep);
-	keep_over_exec(h->holdings.kept_fd, keep);
+	if (h->holdings.kept_fd >= 0)
+		keep_over_exec(h->holdings.kept_fd, keep);
 	if (logs_n(h)) {
 		keep_over_exec(h->log_from, keep);
 		keep_over_exec(h->log_to, keep);
@@ -227,10 +229,10 @@ static bool take_process(struct reading *r, const struct record *from)
 	return true;
 }
 
-static bool take_log(struct reading *r, int fd, int *to)
+static bool take_descriptor(struct reading *r, int fd, int *to)
 {
 	if (fcntl(fd, F_GETFD) < 0)
-		return misfit(r, "descriptor %d is not there, and the log needs it", fd);
+		return misfit(r, "descriptor %d is not there", fd);
 	*to = fd;
 	return true;
 }
@@ -245,12 +247,11 @@ static bool take_record(struct reading *r, const struct record *from)
 		r->tickets_fd = from->fd;
 		return true;
 	case RECORD_KEPT:
-		r->kept_fd = from->fd;
-		return true;
+		return take_descriptor(r, from->fd, &r->kept_fd);
 	case RECORD_LOG_FROM:
-		return take_log(r, from->fd, &r->to->log_from);
+		return take_descriptor(r, from->fd, &r->to->log_from);
 	case RECORD_LOG_TO:
-		return take_log(r, from->fd, &r->to->log_to);
+		return take_descriptor(r, from->fd, &r->to->log_to);
 	case RECORD_SOCKET:
 		return take_socket(r, from);
 	case RECORD_LOCK:
@@ -273,8 +274,7 @@ static bool take_memory(struct reading *r)
 {
 	struct holdings *h = &r->to->holdings, shared;
 	if (!is_of_size(r->board_fd, sizeof *h->board) ||
-	    !is_of_size(r->tickets_fd, sizeof *h->tickets) ||
-	    !is_of_size(r->kept_fd, sizeof(struct kept)))
+	    !is_of_size(r->tickets_fd, sizeof *h->tickets))
 		return misfit(r, "what is shared is of another size");
 	if (!holdings_open_from(&shared, r->board_fd, r->tickets_fd, r->kept_fd))
 		return misfit(r, "the board cannot be mapped: %s", strerror(errno));
@@ -283,6 +283,7 @@ static bool take_memory(struct reading *r)
 	h->kept_fd = shared.kept_fd;
 	h->board = shared.board;
 	h->tickets = shared.tickets;
+	h->kept = shared.kept;
 	if (!board_fits(h->board) || h->tickets->version != TICKET_KEYS_VERSION)
 		return misfit(r, "the board or the ticket keys are of another version");
 	return true;

@@ -15,6 +15,7 @@
 
 #include "app/kept.h"
 #include "base/bug.h"
+#include "base/log.h"
 #include "control/local_socket.h"
 
 /* Connections that wait to be accepted on one socket; the kernel takes somaxconn if that is less.
@@ -42,14 +43,15 @@ bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd, int ke
 				.kept_fd = kept_fd };
 	h->board = map(board_fd, sizeof *h->board);
 	h->tickets = map(tickets_fd, sizeof *h->tickets);
-	return h->board && h->tickets && kept_fd >= 0;
+	if (kept_fd >= 0)
+		(void)kept_lock(kept_fd, &h->kept);
+	return h->board && h->tickets;
 }
 
 bool holdings_open(struct holdings *h)
 {
 	if (!holdings_open_from(h, make_shared("crossfade-board", sizeof *h->board),
-				make_shared("crossfade-tickets", sizeof *h->tickets),
-				make_shared("crossfade-kept", sizeof(struct kept))))
+				make_shared("crossfade-tickets", sizeof *h->tickets), -1))
 		return false;
 	board_format(h->board);
 	return ticket_keys_fill(h->tickets);
@@ -89,7 +91,17 @@ void holdings_disown(struct holdings *h)
 		munmap(h->board, sizeof *h->board);
 	if (h->tickets)
 		munmap(h->tickets, sizeof *h->tickets);
+	kept_unmap(&h->kept);
 	*h = (struct holdings){ .board_fd = -1, .tickets_fd = -1, .kept_fd = -1 };
+}
+
+bool holdings_keep(struct holdings *h, int fd)
+{
+	if (h->kept_fd >= 0)
+		close(h->kept_fd);
+	kept_unmap(&h->kept);
+	h->kept_fd = fd;
+	return kept_lock(fd, &h->kept);
 }
 
 void holdings_close(struct holdings *h)
@@ -272,8 +284,12 @@ int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
 		/* Where somebody has removed the file nobody can connect: it is made again. */
 		if (!is_there(path))
 			error = listen_local(s);
+		if (error)
+			log_line(LOG_ERROR,
+				 "keeper: the admin socket %s is gone and cannot be made again: %s",
+				 path, strerror(error));
 		*descriptor = s->fd;
-		return error;
+		return 0;
 	}
 	if ((size_t)snprintf(fresh.path, sizeof fresh.path, "%s", path) >= sizeof fresh.path)
 		return ENAMETOOLONG;
@@ -290,6 +306,9 @@ static int lock_file(const char *path)
 {
 	struct timespec pause = { .tv_nsec = 20 * 1000000 };
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* A directory that can only be read is served from. */
+	if (fd < 0 && errno == EROFS)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	/* A balancer that has just been killed goes any moment, its working process with it. */
@@ -309,8 +328,12 @@ static int lock_file(const char *path)
 static bool is_lock(const struct held_lock *l, const char *path)
 {
 	struct stat held, asked;
-	return !fstat(l->fd, &held) && !stat(path, &asked) && held.st_dev == asked.st_dev &&
-	       held.st_ino == asked.st_ino;
+	if (fstat(l->fd, &held) < 0)
+		return false;
+	/* It cannot be looked at any more: what we hold is the best that there is. */
+	if (stat(path, &asked) < 0)
+		return errno != ENOENT && !strcmp(l->path, path);
+	return held.st_dev == asked.st_dev && held.st_ino == asked.st_ino;
 }
 
 /* For whoever finds it locked. */

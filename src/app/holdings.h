@@ -34,7 +34,9 @@ struct holdings {
 	size_t socket_n;
 	struct held_lock *locks; /* owned */
 	size_t lock_n;
-	int board_fd, tickets_fd, kept_fd;
+	int board_fd, tickets_fd;
+	int kept_fd;	  /* -1: nothing is in force yet */
+	struct span kept; /* mapped from there, so that it stays in memory */
 	struct board *board;
 	struct ticket_keys *tickets;
 };
@@ -43,6 +45,9 @@ struct holdings {
 bool holdings_open(struct holdings *h);
 /* The same from what an earlier execution handed over: the shared memory, of the right size. */
 bool holdings_open_from(struct holdings *h, int board_fd, int tickets_fd, int kept_fd);
+/* What is in force by now, moved in, in place of what was before. False with errno: it is kept, but
+ * could not be locked into memory. */
+bool holdings_keep(struct holdings *h, int fd);
 void holdings_close(struct holdings *h);
 /* Frees what is ours alone: the descriptors, and the paths that sockets listen at, stay. */
 void holdings_disown(struct holdings *h);

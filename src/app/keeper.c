@@ -38,6 +38,7 @@ struct keeper {
 	struct upgrade upgrade;
 	struct restart restart;
 	unsigned stops; /* asked for so far */
+	unsigned unlocked_said;
 	int exit_code;
 };
 
@@ -202,6 +203,32 @@ static void process_is_ready(struct keeper *k, struct process *p)
 	supervisor_serving(p->pid);
 }
 
+/* By the one that serves, or will in a moment. */
+static void keep(struct keeper *k, const struct process *p, int fd)
+{
+	if (fd < 0)
+		return;
+	if (p->state == PROCESS_RETIRED)
+		close(fd);
+	else if (!holdings_keep(&k->own.holdings, fd) && !k->unlocked_said++)
+		log_line(LOG_WARN,
+			 "keeper: keys that are held for a crash may be written to swap: they "
+			 "cannot be locked into memory: %s (LimitMEMLOCK=, ulimit -l)",
+			 strerror(errno));
+}
+
+/* What it had to do without after a crash is there again: another one takes its place. */
+static void renew(struct keeper *k, const struct process *p)
+{
+	if (p->state != PROCESS_SERVING || k->state == KEEPER_STOPPING || why_no_upgrade(k))
+		return;
+	k->restart.source = CONFIG_KEPT;
+	log_line(LOG_INFO, "keeper: what a crash had to do without is there: another working "
+			   "process takes over");
+	if (!start(k))
+		log_line(LOG_ERROR, "keeper: cannot start a working process: %s", strerror(errno));
+}
+
 static void channel_is_readable(struct keeper *k, struct process *p)
 {
 	struct channel_message m;
@@ -209,6 +236,10 @@ static void channel_is_readable(struct keeper *k, struct process *p)
 	if (!channel_hear(p->channel, &m, &reply)) {
 		close(p->channel); /* its end is told by SIGCHLD */
 		p->channel = -1;
+	} else if (m.word == CHANNEL_KEEP) {
+		keep(k, p, reply);
+	} else if (m.word == CHANNEL_RENEW) {
+		renew(k, p);
 	} else if (reply >= 0) {
 		holdings_answer(&k->own.holdings, &m, reply);
 	} else if (m.word == CHANNEL_READY) {

@@ -2,36 +2,24 @@
 #define APP_KEPT_H
 
 /*
- * The text of the configuration that is in force, in memory that outlives the working process: one
- * that is started after a crash goes on with it, whatever the file on disk has become meanwhile.
- * What it names, as certificates, is read from disk again. Two copies, as on the board: a writer
- * that is killed midway hurts nobody.
+ * What is in force (control/kept_files.h) in memory of its own, which the working process makes
+ * anew with each change and gives to the keeper: one that is started after a crash goes on with it.
+ * Keys are in it, so it reaches neither a disk nor a core: where the kernel has it, it is
+ * memfd_secret, which nobody but who has mapped it can read; else the keeper locks it.
  */
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "control/kept_files.h"
 
-#include "base/span.h"
-#include "control/text_file.h"
-
-#define KEPT_VERSION 1
-
-struct kept_copy {
-	uint32_t n;
-	char text[TEXT_FILE_BYTES];
-};
-
-/* Fresh memory, all zeros, holds nothing yet. */
-struct kept {
-	_Atomic uint32_t changes; /* its lowest bit says which copy is valid; 0: none is */
-	uint32_t version;	  /* KEPT_VERSION, with the first text */
-	struct kept_copy copies[2];
-};
-
-/* The one writer is the process that serves; `text` is at most TEXT_FILE_BYTES long. */
-void kept_put(struct kept *k, struct span text);
-/* False: there is none that can be understood. Borrowed, until the next but one is put. */
-bool kept_read(const struct kept *k, struct span *text);
+/* A descriptor of memory that holds them all, close-on-exec; -1 with errno. */
+int kept_make(const struct kept_files *files);
+/* The bytes of it, mapped; what is read of them is for kept_files_read(). False: none. */
+bool kept_map(int fd, struct span *bytes);
+/*
+ * The same, and keeps the memory out of swap until kept_unmap(). False with errno: it may be mapped
+ * all the same, and get there.
+ */
+bool kept_lock(int fd, struct span *bytes);
+/* Does nothing where nothing is mapped. */
+void kept_unmap(struct span *bytes);
 
 #endif

@@ -61,11 +61,14 @@ static _Noreturn void execute(int binary, const char *config, enum config_source
 {
 	static const char *const sources[] = { CONFIG_SOURCE_FILE, CONFIG_SOURCE_KEPT };
 	char numbers[5][16];
-	const int values[5] = { channel, h->board_fd, h->tickets_fd, h->kept_fd, (int)keeper };
+	/* Nothing in force yet: 0. */
+	const int values[5] = { channel, h->board_fd, h->tickets_fd,
+				h->kept_fd < 0 ? 0 : h->kept_fd, (int)keeper };
 	for (int i = 0; i < 5; i++)
 		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
 	for (int i = 0; i < 4; i++)
-		keep_over_exec(values[i], true);
+		if (values[i])
+			keep_over_exec(values[i], true);
 	const char *const arguments[] = { "crossfade", WORK_COMMAND, config,	 sources[source],
 					  numbers[0],  numbers[1],   numbers[2], numbers[3],
 					  numbers[4],  NULL };

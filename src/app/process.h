@@ -39,8 +39,8 @@ struct process *processes_of_pid(struct processes *s, pid_t pid);
 unsigned processes_n(const struct processes *s);
 
 /*
- * What a working process begins with: the file; or after a crash, which is to change nothing, the
- * text that was in force (kept.h), when there is one.
+ * What a working process begins with: the file; or after a crash, which is to change nothing, what
+ * was in force (kept.h), when there is something.
  */
 enum config_source { CONFIG_FROM_FILE, CONFIG_KEPT };
 #define CONFIG_SOURCE_FILE "file"

@@ -35,7 +35,9 @@ struct work {
 	struct config *config;
 	struct board *board;
 	const struct ticket_keys *tickets;
-	struct kept *kept;
+	struct kept_files kept; /* what was in force when it was started, after a crash */
+	struct slab kept_chunks;
+	struct arena kept_arena;
 	struct control *control;
 	struct worker_threads threads;
 	/* What the keeper says, once we serve. */
@@ -87,8 +89,7 @@ static bool map_shared(struct work *w)
 {
 	w->board = map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
 	w->tickets = map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
-	w->kept = map(w->kept_fd, sizeof *w->kept, PROT_READ | PROT_WRITE);
-	if (w->board && w->tickets && w->kept && board_fits(w->board)) {
+	if (w->board && w->tickets && board_fits(w->board)) {
 		log_count_lost_in(&w->board->log_lost);
 		return true;
 	}
@@ -102,7 +103,7 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 	if (argc != 8)
 		return false;
 	for (int i = 0; i < 5; i++)
-		if (!span_to_u64(span_of(argv[3 + i]), INT32_MAX, &n[i]) || n[i] == 0)
+		if (!span_to_u64(span_of(argv[3 + i]), INT32_MAX, &n[i]) || (n[i] == 0 && i != 3))
 			return false;
 	w->config_path = argv[1];
 	w->source = strcmp(argv[2], CONFIG_SOURCE_KEPT) == 0 ? CONFIG_KEPT : CONFIG_FROM_FILE;
@@ -112,7 +113,8 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 	w->kept_fd = (int)n[3];
 	w->keeper = (pid_t)n[4];
 	for (int i = 0; i < 4; i++)
-		keep_over_exec((int)n[i], false);
+		if (n[i])
+			keep_over_exec((int)n[i], false);
 	return true;
 }
 
@@ -131,12 +133,21 @@ static void complaints_say(struct complaints *c)
 	free(text);
 }
 
+/* It stays mapped: the configuration refers to it. */
+static bool read_kept(struct work *w)
+{
+	struct span bytes;
+	slab_open(&w->kept_chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&w->kept_arena, &w->kept_chunks);
+	return w->kept_fd && kept_map(w->kept_fd, &bytes) &&
+	       kept_files_read(&w->kept, &w->kept_arena, bytes);
+}
+
 static bool read_config(struct work *w)
 {
-	struct span text;
-	if (w->source == CONFIG_KEPT && !kept_read(w->kept, &text))
+	if (w->source == CONFIG_KEPT && !read_kept(w))
 		w->source = CONFIG_FROM_FILE;
-	w->config = w->source == CONFIG_KEPT ? config_open_of(w->config_path, text)
+	w->config = w->source == CONFIG_KEPT ? config_open_kept(w->config_path, &w->kept)
 					     : config_open(w->config_path);
 	if (w->config->complaints.n == 0)
 		return true;
@@ -163,7 +174,7 @@ static bool lock_directory(struct work *w, const char *what, const char *directo
 	struct channel_message ask = { .word = CHANNEL_LOCK, .count = 1 };
 	int lock[WORKERS_MAX];
 	unsigned n;
-	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST && w->source != CONFIG_KEPT) {
 		log_line(LOG_ERROR, "cannot make the %s directory %s: %s", what, directory,
 			 strerror(errno));
 		return false;
@@ -178,7 +189,8 @@ static bool lock_directory(struct work *w, const char *what, const char *directo
 	else if (error)
 		log_line(LOG_ERROR, "cannot lock the %s directory %s: %s", what, directory,
 			 strerror(error));
-	return error == 0;
+	/* After a crash the keeper has the lock still, if only of what was there before. */
+	return error == 0 || (w->source == CONFIG_KEPT && error != EWOULDBLOCK);
 }
 
 static bool lock_directories(struct work *w)
@@ -245,6 +257,7 @@ static void make_directory_of(const char *path)
 static bool open_local_socket(struct work *w)
 {
 	struct channel_message ask = { .word = CHANNEL_LISTEN_LOCAL, .count = 1 };
+	w->admin.local = -1;
 	const char *path = w->config->admin.socket;
 	int fds[WORKERS_MAX], error = ENAMETOOLONG;
 	unsigned n;
@@ -257,7 +270,8 @@ static bool open_local_socket(struct work *w)
 		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s%s", path,
 			 strerror(error),
 			 error == EADDRINUSE ? " (another balancer answers there)" : "");
-	return error == 0;
+	/* Better served without it than not at all, where nobody has been refused yet. */
+	return error == 0 || w->source == CONFIG_KEPT || error == EROFS;
 }
 
 static bool open_admin_sockets(struct work *w)
@@ -358,6 +372,8 @@ static void obey(struct work *w, enum channel_word word)
 	case CHANNEL_FORGET:
 	case CHANNEL_LOCK:
 	case CHANNEL_READY:
+	case CHANNEL_KEEP:
+	case CHANNEL_RENEW:
 		break; /* ours to say; and a newer keeper may know words that we do not */
 	}
 }
@@ -385,18 +401,35 @@ static void heard(struct io_op *op)
 
 static void keep_config(struct work *w)
 {
-	kept_put(w->kept, w->control->config->complaints.text);
+	struct slab chunks;
+	struct arena arena;
+	struct kept_files files = { NULL };
+	slab_open(&chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&arena, &chunks);
+	control_keep(w->control, &files, &arena);
+	int fd = kept_make(&files);
+	if (fd < 0 || !channel_give(w->channel, CHANNEL_KEEP, fd))
+		log_line(LOG_ERROR,
+			 "what is in force cannot be kept, and a crash would go on with what was "
+			 "before: %s",
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	arena_close(&arena);
+	slab_close(&chunks);
 }
 
 /* The keeper's supervisor waits for the end of a reload, good or bad. */
 static void tell_of_reloads(struct work *w)
 {
 	const struct reload *r = &w->control->reload;
+	if (control_is_to_be_kept(w->control) && w->control->state == CONTROL_SERVING)
+		keep_config(w);
+	if (control_is_to_be_renewed(w->control))
+		channel_tell(w->channel, CHANNEL_RENEW);
 	if (w->reloads == r->good_n + r->bad_n)
 		return;
 	w->reloads = r->good_n + r->bad_n;
-	if (r->good)
-		keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 }
 
@@ -489,6 +522,7 @@ static void serve(struct work *w)
 	say_serving(w);
 	if (w->source == CONFIG_KEPT)
 		reload_compare(w->control);
+	(void)control_is_to_be_kept(w->control);
 	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	listen_to_keeper(w);

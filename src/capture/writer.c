@@ -77,6 +77,8 @@ static void look_after_mark(struct writer *w)
 {
 	const struct journal_counts *c = journal_counts(w->journal);
 	uint64_t segments = atomic_load_explicit(&c->segments, memory_order_relaxed);
+	if (w->unmarked)
+		return;
 	if (w->marked_segments != segments && make_mark(w))
 		w->marked_segments = segments;
 	uint64_t durable = atomic_load_explicit(&c->durable_sequence, memory_order_relaxed);
@@ -123,7 +125,9 @@ static void *run(void *argument)
 bool writer_open(struct writer *w, const struct writer_config *c)
 {
 	char node[HOST_NAME_MAX + 1] = "";
-	*w = (struct writer){ .disk = disk_open(c->directory),
+	*w = (struct writer){ .disk = c->refuses ? disk_refusing(c->refuses)
+						 : disk_open(c->directory),
+			      .unmarked = c->refuses != 0,
 			      .directory = c->directory,
 			      .generation = c->generation,
 			      .durable = c->durable,
@@ -132,7 +136,7 @@ bool writer_open(struct writer *w, const struct writer_config *c)
 			      .mark.fd = -1 };
 	if (!w->disk)
 		return false;
-	if (!make_mark(w)) {
+	if (!w->unmarked && !make_mark(w)) {
 		int error = errno;
 		disk_free(w->disk);
 		errno = error;

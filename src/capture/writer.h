@@ -21,6 +21,7 @@ struct writer {
 	void *user;
 	struct unrecorded *unrecorded; /* borrowed */
 	bool keeps_badly;	       /* the last time it failed */
+	bool unmarked;		       /* there is no directory for it */
 	uint64_t marked_segments;      /* how many there were when it was looked for the mark */
 	struct waker waker;
 	pthread_t thread;
@@ -30,7 +31,8 @@ struct writer {
 /* What a writer is told. */
 struct writer_config {
 	const char *directory; /* exists; borrowed until the end */
-	uint64_t generation;   /* series_next() */
+	int refuses;	     /* errno of using it: the log is unavailable for good; 0: it is used */
+	uint64_t generation; /* series_next() */
 	uint64_t commit_ns, segment_bytes, queue_bytes;
 	/* Who waits, waits for the follower's acknowledgment too. */
 	bool acknowledged;

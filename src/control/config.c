@@ -512,7 +512,7 @@ static struct config *config_new(const char *name)
 	c->holds = 1;
 	slab_open(&c->chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&c->arena, &c->chunks);
-	struct binder b = { &c->arena, NULL, "" };
+	struct binder b = { .arena = &c->arena, .directory = "" };
 	complaints_open(&c->complaints, key_copy(&b, span_of(name)), SPAN(""));
 	return c;
 }
@@ -539,7 +539,11 @@ static void config_bind(struct config *c, const char *directory, struct span tex
 	c->root = root;
 	if (!root)
 		return;
-	struct binder b = { &c->arena, &c->complaints, directory };
+	struct binder b = { .arena = &c->arena,
+			    .complaints = &c->complaints,
+			    .directory = directory,
+			    .kept = c->kept,
+			    .read = &c->read };
 	keys_bind(&b, &root_section, root, c);
 	if (c->state)
 		place_socket(c);
@@ -548,7 +552,7 @@ static void config_bind(struct config *c, const char *directory, struct span tex
 struct config *config_open_text(const char *name, const char *directory, struct span text)
 {
 	struct config *c = config_new(name);
-	struct binder b = { &c->arena, NULL, "" };
+	struct binder b = { .arena = &c->arena, .directory = "" };
 	const char *copy = key_copy(&b, text);
 	config_bind(c, key_copy(&b, span_of(directory)), (struct span){ copy, text.n });
 	return c;
@@ -565,11 +569,15 @@ struct config *config_open(const char *path)
 	return c;
 }
 
-struct config *config_open_of(const char *path, struct span text)
+struct config *config_open_kept(const char *path, const struct kept_files *kept)
 {
 	struct config *c = config_new(path);
-	struct binder b = { &c->arena, NULL, "" };
-	config_bind(c, directory_of(path, &c->arena), (struct span){ key_copy(&b, text), text.n });
+	struct span text;
+	c->kept = kept;
+	if (kept_files_find(kept, KEPT_CONFIGURATION, &text))
+		config_bind(c, directory_of(path, &c->arena), text);
+	else
+		complain(&c->complaints, NOWHERE, "is not among what was kept");
 	return c;
 }
 

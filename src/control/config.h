@@ -245,6 +245,9 @@ struct config {
 	uint32_t profile; /* enum profile */
 	const char *state;
 
+	struct kept_files read; /* the files that it names, as they were read */
+	/* After a crash: it was read from there, and not from the disk. Borrowed for good. */
+	const struct kept_files *kept;
 	const struct yaml *root;      /* as it was written; NULL: it is no YAML */
 	struct complaints complaints; /* none: it is good as far as it shows */
 	unsigned holds;
@@ -254,8 +257,8 @@ struct config {
 
 /* Reads a file. Never NULL: look at the complaints. */
 struct config *config_open(const char *path);
-/* The same of a text that the file has had. */
-struct config *config_open_of(const char *path, struct span text);
+/* The same of what was in force, which has the configuration itself and the files that it names. */
+struct config *config_open_kept(const char *path, const struct kept_files *kept);
 /* The same of a text; relative paths in it begin at `directory`. `name` is for complaints. */
 struct config *config_open_text(const char *name, const char *directory, struct span text);
 /* Both give one hold on it; the last one that is given back frees it. */

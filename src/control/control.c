@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* Its opening may take ACCESS_OPEN_MS. */
+#define LOG_AGAIN_MS 5000
+
 unsigned control_worker_count(const struct config *c)
 {
 	cpu_set_t cores;
@@ -62,7 +65,12 @@ int control_open_log(struct config *config)
 {
 	const struct config_log *l = &config->log;
 	int fd = l->access ? access_log_file(l->access) : -1;
-	if (l->access && fd < 0)
+	if (l->access && fd < 0 && config->kept)
+		log_line(LOG_ERROR,
+			 "access log: after a crash %s cannot be opened: %s; it is tried "
+			 "again until it works",
+			 l->access, strerror(errno));
+	else if (l->access && fd < 0)
 		complain(&config->complaints, l->head.at, "log: cannot write %s: %s", l->access,
 			 strerror(errno));
 	return fd;
@@ -74,6 +82,22 @@ void control_use_log(struct control *c, int fd)
 	if (error)
 		log_line(LOG_ERROR, "access log: its thread cannot be started: %s",
 			 strerror(error));
+}
+
+static bool lacks_access_log(const struct control *c)
+{
+	return c->config->kept && c->config->log.access && !c->access_log.running;
+}
+
+static void open_log_again(struct timer *t)
+{
+	struct control *c = list_entry(t, struct control, log_again);
+	int fd = lacks_access_log(c) ? access_log_file(c->config->log.access) : -1;
+	control_use_log(c, fd);
+	if (fd >= 0)
+		log_line(LOG_INFO, "access log: %s can be opened again", c->config->log.access);
+	else if (lacks_access_log(c))
+		timer_set(&c->loop.wheel, t, c->loop.wheel.now_ms + LOG_AGAIN_MS);
 }
 
 static void reopen_access_log(struct control *c)
@@ -99,6 +123,9 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 {
 	int log = control_open_log(config);
 	bool named[LISTENERS_MAX] = { false };
+	struct span addresses;
+	if (kept_files_find(config->kept, KEPT_ADDRESSES, &addresses))
+		nodes_take_addresses_text(&c->nodes, addresses, clock_monotonic_ns() / 1000000);
 	must(listeners_add(&c->listeners, config, named));
 	const struct plan *first = control_compile(c, config, &config->complaints);
 	control_use_log(c, log);
@@ -107,6 +134,11 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
 	if (config->complaints.n)
 		return false;
+	struct span drained;
+	if (kept_files_find(config->kept, KEPT_DRAINED, &drained) &&
+	    drains_open_kept(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state,
+			     drained))
+		return true;
 	if (drains_open(&c->drains, &c->nodes, &c->publisher, &c->weights.audit, config->state))
 		return true;
 	snprintf(
@@ -153,12 +185,56 @@ bool control_take_slots(struct control *c)
 	return true;
 }
 
+bool control_is_to_be_renewed(struct control *c)
+{
+	bool is = c->recorder.found && c->state == CONTROL_SERVING;
+	c->recorder.found = false;
+	return is;
+}
+
+static void keep_copy(struct kept_files *to, struct arena *arena, const char *name,
+		      struct span text)
+{
+	char *own = arena_take(arena, text.n + 1);
+	if (text.n)
+		memcpy(own, text.at, text.n);
+	own[text.n] = 0;
+	kept_files_add(to, arena, name, (struct span){ own, text.n });
+}
+
+static void keep_made(struct kept_files *to, struct arena *arena, const char *name,
+		      char *text /* moved in */)
+{
+	must(text);
+	keep_copy(to, arena, name, span_of(text));
+	free(text);
+}
+
+void control_keep(const struct control *c, struct kept_files *to, struct arena *arena)
+{
+	kept_files_add(to, arena, KEPT_CONFIGURATION, c->config->complaints.text);
+	for (const struct kept_file *f = c->config->read.first; f; f = f->next)
+		kept_files_add(to, arena, f->name, f->text);
+	if (c->admin.token[0])
+		keep_copy(to, arena, KEPT_TOKEN, span_of(c->admin.token));
+	keep_made(to, arena, KEPT_DRAINED, drains_file_text(&c->nodes));
+	keep_made(to, arena, KEPT_ADDRESSES, nodes_addresses_text(&c->nodes));
+}
+
+bool control_is_to_be_kept(struct control *c)
+{
+	bool is = c->to_be_kept || c->drains.changed;
+	c->to_be_kept = c->drains.changed = false;
+	return is;
+}
+
 void control_close(struct control *c)
 {
 	must(atomic_load(&c->running) == 0);
 	recorder_close(&c->recorder);
 	if (c->attached) {
 		timer_clear(&c->drain);
+		timer_clear(&c->log_again);
 		ejections_close(&c->ejections);
 		trim_close(&c->trim);
 		names_close(&c->names);
@@ -253,6 +329,9 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 	}
 	c->attached = true;
 	timer_init(&c->drain, drain_is_over);
+	timer_init(&c->log_again, open_log_again);
+	if (lacks_access_log(c))
+		timer_set(&c->loop.wheel, &c->log_again, loop_now_ms(&c->loop) + LOG_AGAIN_MS);
 	drains_attach(&c->drains, &c->loop.wheel);
 	ejections_open(&c->ejections, &c->nodes, c->counters, c->worker_n, &c->loop.wheel);
 	trim_open(&c->trim, c);
@@ -264,13 +343,23 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 	return false;
 }
 
+/* After a crash it is the one that was in force, whatever the file has become. */
+static bool take_token(struct control *c, bool *made)
+{
+	struct span kept;
+	if (!kept_files_find(c->config->kept, KEPT_TOKEN, &kept) || kept.n != TOKEN_BYTES - 1)
+		return token_take(c->config->state, c->admin.token, made);
+	memcpy(c->admin.token, kept.at, TOKEN_BYTES);
+	return true;
+}
+
 bool control_lead(struct control *c, const struct control_sockets *s,
 		  const struct control_peers *peers, char error[WEIGHTS_TEXT_BYTES])
 {
 	const struct config *config = c->config;
 	bool made;
 	c->peers = *peers;
-	if (!token_take(config->state, c->admin.token, &made)) {
+	if (!take_token(c, &made)) {
 		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot read or make %.150s/" TOKEN_FILE ": %s",
 			 config->state, strerror(errno));
 		return false;
@@ -279,9 +368,15 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 		return false;
 	c->leads = true;
 	recorder_lead(&c->recorder);
-	drains_follow(&c->drains);
+	/* After a crash it is known, and the file may be the one that is no good. */
+	if (config->kept)
+		drains_renew(&c->drains);
+	else
+		drains_follow(&c->drains);
+	c->to_be_kept = true;
 	weights_attach(&c->weights, &c->loop.wheel, wake_workers, c);
-	service_listen(&c->admin.service, s->local, true, NULL);
+	if (s->local >= 0)
+		service_listen(&c->admin.service, s->local, true, NULL);
 	for (size_t i = 0; i < s->tcp_n; i++)
 		service_listen(&c->admin.service, s->tcp[i], false, NULL);
 	return true;
@@ -375,6 +470,7 @@ static void look_at_names(struct control *c)
 	if (!atomic_exchange(&c->names_news, false) ||
 	    !names_take(&c->names, loop_now_ms(&c->loop)))
 		return;
+	c->to_be_kept = true;
 	publisher_change_duties(&c->publisher);
 	health_follow(&c->health, &c->nodes);
 }

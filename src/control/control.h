@@ -67,9 +67,11 @@ struct control {
 	enum control_state state;
 	struct control_peers peers;
 	uint64_t started_wall_ns;
-	bool attached; /* the loop is open */
-	bool farewell; /* its workers are over, and who still asks has a little time */
-	bool leads;    /* it is the one that changes weights, and answers the admin API */
+	bool attached;		/* the loop is open */
+	bool farewell;		/* its workers are over, and who still asks has a little time */
+	struct timer log_again; /* after a crash the access log could not be opened */
+	bool to_be_kept;	/* what is in force has changed */
+	bool leads;		/* it is the one that changes weights, and answers the admin API */
 };
 
 /* Compiles the first plan. NULL after complaints, or with `error` set. */
@@ -122,6 +124,16 @@ void control_turn(struct control *c);
 
 /* At the end of the turn the configuration is read anew: see reload.h. Not while it stops. */
 void control_reload(struct control *c);
+
+/*
+ * What is in force: the configuration's text, the files that it names, and what else a start would
+ * read. They are copied where they do not live as long as the arena.
+ */
+void control_keep(const struct control *c, struct kept_files *to, struct arena *arena);
+/* Whether that is something else than when this was asked last. */
+bool control_is_to_be_kept(struct control *c);
+/* After a crash it does without something that could be had by now, by another process. */
+bool control_is_to_be_renewed(struct control *c);
 
 /* Another process has changed the board, or which nodes are drained: the workers look. */
 void control_look(struct control *c);

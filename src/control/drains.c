@@ -19,6 +19,7 @@
 static void save(struct drains *d)
 {
 	int before = d->unsaved;
+	d->changed = true;
 	d->unsaved = drains_file_save(d->directory, d->nodes) ? 0 : errno;
 	if (d->unsaved)
 		timer_set(d->wheel, &d->save_again, d->wheel->now_ms + SAVE_PAUSE_MS);
@@ -165,8 +166,8 @@ void drains_renew(struct drains *d)
 
 /* --- a life --- */
 
-bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publisher,
-		 struct audit *audit, const char *directory)
+static void begin(struct drains *d, struct nodes *nodes, struct publisher *publisher,
+		  struct audit *audit, const char *directory)
 {
 	*d = (struct drains){
 		.nodes = nodes,
@@ -175,16 +176,40 @@ bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publis
 		.directory = strdup(directory),
 	};
 	must(d->directory);
-	bool listed[NODES_MAX];
-	/* A process that has just started has nothing there that a delay could be for. */
-	if (!drains_file_load(directory, nodes, DUTY_CUT, listed))
-		return false;
+}
+
+static void say_drained(const struct nodes *nodes)
+{
 	for (size_t i = 0; i < nodes->n; i++)
 		if (node_duty(nodes->list[i]) != DUTY_READY)
 			log_line(LOG_WARN, "drain: %s/%s is drained still, by %s",
 				 arm_name(nodes->list[i]->arm), nodes->list[i]->name,
 				 nodes->list[i]->drained_by);
+}
+
+/* A process that has just started has nothing there that a delay could be for. */
+bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publisher,
+		 struct audit *audit, const char *directory)
+{
+	bool listed[NODES_MAX];
+	begin(d, nodes, publisher, audit, directory);
+	if (!drains_file_load(directory, nodes, DUTY_CUT, listed))
+		return false;
+	say_drained(nodes);
 	return true;
+}
+
+bool drains_open_kept(struct drains *d, struct nodes *nodes, struct publisher *publisher,
+		      struct audit *audit, const char *directory, struct span text)
+{
+	bool listed[NODES_MAX];
+	begin(d, nodes, publisher, audit, directory);
+	if (drains_file_read(text, nodes, DUTY_CUT, listed)) {
+		say_drained(nodes);
+		return true;
+	}
+	free(d->directory);
+	return false;
 }
 
 void drains_attach(struct drains *d, struct wheel *wheel)

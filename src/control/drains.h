@@ -44,6 +44,7 @@ struct drains {
 	struct wheel *wheel;	     /* NULL until drains_attach() */
 	struct timer cut;	     /* when the first delay is over */
 	struct timer save_again;
+	bool changed;	    /* which nodes are drained: the asker takes it back */
 	int unsaved;	    /* errno of the last save that failed; 0: all is saved */
 	unsigned waiting_n; /* changes that wait for the workers */
 };
@@ -52,6 +53,9 @@ struct drains {
  */
 bool drains_open(struct drains *d, struct nodes *nodes, struct publisher *publisher,
 		 struct audit *audit, const char *directory);
+/* The same from a text that was kept, in the file's form. False: it is no good. */
+bool drains_open_kept(struct drains *d, struct nodes *nodes, struct publisher *publisher,
+		      struct audit *audit, const char *directory, struct span text);
 void drains_attach(struct drains *d, struct wheel *wheel);
 void drains_close(struct drains *d);
 

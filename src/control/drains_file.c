@@ -20,7 +20,7 @@ static bool path_of(const char *directory, const char *suffix, char path[4096])
 
 /* --- saving --- */
 
-static char *text_of(const struct nodes *nodes)
+char *drains_file_text(const struct nodes *nodes)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < nodes->n; i++) {
@@ -67,7 +67,7 @@ bool drains_file_save(const char *directory, const struct nodes *nodes)
 	char path[4096], fresh[4096];
 	if (!path_of(directory, "", path) || !path_of(directory, ".new", fresh))
 		return false;
-	char *text = text_of(nodes);
+	char *text = drains_file_text(nodes);
 	errno = ENOMEM;
 	bool good = text && write_whole(fresh, text) && rename(fresh, path) == 0 &&
 		    sync_directory(directory);
@@ -100,17 +100,11 @@ static void load_one(const struct loading *l, json_t *one, const char *name)
 			 name);
 }
 
-bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,
-		      bool listed[NODES_MAX])
+static bool load_all(json_t *j /* moved in */, struct nodes *nodes, enum node_duty duty,
+		     bool listed[NODES_MAX])
 {
 	const struct loading l = { nodes, duty, listed };
-	char path[4096];
-	memset(listed, 0, NODES_MAX * sizeof *listed);
-	if (!path_of(directory, "", path))
-		return false;
-	if (access(path, F_OK) < 0)
-		return errno == ENOENT;
-	json_t *j = json_load_file(path, 0, NULL), *one;
+	json_t *one;
 	const json_t *list = json_object_get(j, "drained");
 	bool good = json_is_array(list);
 	size_t i;
@@ -123,4 +117,23 @@ bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty
 	json_decref(j);
 	errno = EINVAL;
 	return good;
+}
+
+bool drains_file_read(struct span text, struct nodes *nodes, enum node_duty duty,
+		      bool listed[NODES_MAX])
+{
+	memset(listed, 0, NODES_MAX * sizeof *listed);
+	return load_all(json_loadb(text.at, text.n, 0, NULL), nodes, duty, listed);
+}
+
+bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,
+		      bool listed[NODES_MAX])
+{
+	char path[4096];
+	memset(listed, 0, NODES_MAX * sizeof *listed);
+	if (!path_of(directory, "", path))
+		return false;
+	if (access(path, F_OK) < 0)
+		return errno == ENOENT;
+	return load_all(json_load_file(path, 0, NULL), nodes, duty, listed);
 }

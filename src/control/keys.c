@@ -281,13 +281,23 @@ static void path_bind(struct binder *b, const struct key *k, const struct yaml *
 
 const struct key_type key_path = { path_bind, text_preset };
 
+/* After a crash what was in force goes on, whatever stands on the disk by now. */
+static bool read_file(struct binder *b, const char *path, struct span *text)
+{
+	if (!kept_files_find(b->kept, path, text) && !text_file_read(path, b->arena, text))
+		return false;
+	if (b->read)
+		kept_files_add(b->read, b->arena, path, *text);
+	return true;
+}
+
 static void file_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (!key_is_scalar(b, k, y))
 		return;
 	const char *path = path_from(b, y->text);
 	struct span text;
-	if (text_file_read(path, b->arena, &text))
+	if (read_file(b, path, &text))
 		*(struct key_file_value *)to = (struct key_file_value){ path, text.at, y->at };
 	else
 		complain(b->complaints, y->at, "%s: cannot read %s: %s", k->name, path,

@@ -10,12 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/kept_files.h"
 #include "control/yaml.h"
 
 struct binder {
 	struct arena *arena; /* what is bound lives here */
 	struct complaints *complaints;
 	const char *directory; /* relative paths begin here */
+	/* Files are these, and not those on disk; NULL: they are. */
+	const struct kept_files *kept;
+	struct kept_files *read; /* gets all that were read; NULL: nobody wants them */
 };
 
 struct key;

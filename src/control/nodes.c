@@ -343,6 +343,83 @@ void nodes_sweep(struct nodes *s, const bool named[NODES_MAX])
 	s->gone_n = kept - s->n;
 }
 
+/* --- addresses that outlive a crash --- */
+
+static void print_addresses(const struct node_record *n, FILE *to)
+{
+	fprintf(to, "%s %s %s:%u", arm_name(n->arm), n->tls ? "tls" : "clear", n->host, n->port);
+	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++) {
+		char text[ADDR_TEXT_BYTES];
+		if (!n->places[i] || n->spare >> i & 1)
+			continue;
+		addr_host_text(&n->places[i]->at, text);
+		fprintf(to, " %s", text);
+	}
+	putc('\n', to);
+}
+
+char *nodes_addresses_text(const struct nodes *s)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	must(to);
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->list[i]->literal && s->list[i]->address_n)
+			print_addresses(s->list[i], to);
+	fclose(to);
+	return text;
+}
+
+/* The next word of a line, which goes on behind it; empty at its end. */
+static struct span take_word(struct span *line)
+{
+	const char *space = memchr(line->at, ' ', line->n);
+	struct span word = { line->at, space ? (size_t)(space - line->at) : line->n };
+	size_t used = word.n + (space != NULL);
+	*line = (struct span){ line->at + used, line->n - used };
+	return word;
+}
+
+static struct node_record *named_on(const struct nodes *s, struct span arm, struct span scheme,
+				    struct span name)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct node_record *n = s->list[i];
+		char own[NODE_NAME_BYTES];
+		snprintf(own, sizeof own, "%s:%u", n->host, n->port);
+		if (!n->literal && span_is(arm, span_of(arm_name(n->arm))) &&
+		    n->tls == span_is(scheme, SPAN("tls")) && span_is(name, span_of(own)))
+			return n;
+	}
+	return NULL;
+}
+
+static void take_addresses_line(const struct nodes *s, struct span line, uint64_t now_ms)
+{
+	struct addr addresses[NODE_ADDRESSES_MAX];
+	size_t n = 0;
+	struct span arm = take_word(&line), scheme = take_word(&line), name = take_word(&line);
+	struct node_record *node = named_on(s, arm, scheme, name);
+	while (node && line.n && n < NODE_ADDRESSES_MAX) {
+		memset(&addresses[n], 0, sizeof addresses[n]);
+		n += addr_parse(take_word(&line), node->port, &addresses[n]);
+	}
+	if (n)
+		node_take_addresses(node, addresses, n, now_ms);
+}
+
+void nodes_take_addresses_text(struct nodes *s, struct span text, uint64_t now_ms)
+{
+	while (text.n) {
+		const char *end = memchr(text.at, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.at) : text.n;
+		take_addresses_line(s, (struct span){ text.at, n }, now_ms);
+		n += end != NULL;
+		text = (struct span){ text.at + n, text.n - n };
+	}
+}
+
 /* --- names --- */
 
 const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES])

@@ -81,6 +81,14 @@ struct node_change {
 };
 
 /*
+ * The addresses that names stand for, a line for each node: "source tls
+ * es-1:9200 10.0.0.1 10.0.0.2". Terminated; the caller frees it. And the other way round: nodes
+ * that it does not name, and lines that make no sense, are left as they are.
+ */
+char *nodes_addresses_text(const struct nodes *s);
+void nodes_take_addresses_text(struct nodes *s, struct span text, uint64_t now_ms);
+
+/*
  * Takes what a name was resolved to; the port is set here, the order does not count. Addresses that
  * were known before are kept for NODE_ADDRESS_KEEP_MS, as second choice. What finds no place among
  * NODE_ADDRESSES_MAX is left out.

@@ -15,6 +15,7 @@
 #include "capture/recovery.h"
 #include "capture/series.h"
 #include "control/config_kafka.h"
+#include "io/disk.h"
 
 #define KEY_FILE "redact.key"
 
@@ -198,6 +199,40 @@ static bool begin(struct recorder *r, const struct config *config, int directory
 	return true;
 }
 
+/* Nothing is written: what is to be kept from being read is of no account. */
+static bool begin_refusing(struct recorder *r, const struct config *config, int why)
+{
+	const struct config_capture *c = &config->capture;
+	uint8_t key[REDACT_KEY_BYTES] = { 0 };
+	r->directory = strdup(c->directory);
+	must(r->directory);
+	open_taps(r, key);
+	r->generation = 1;
+	open_losses(r, config->state);
+	struct writer_config w = {
+		.directory = r->directory,
+		.refuses = why,
+		.generation = r->generation,
+		.segment_bytes = c->segment_bytes,
+		.queue_bytes = LOG_QUEUE_BYTES,
+		.unrecorded = &r->unrecorded,
+	};
+	if (!writer_open(&r->writer, &w)) {
+		unrecorded_close(&r->unrecorded);
+		close_taps(r);
+		return false;
+	}
+	for (unsigned i = 0; i < r->worker_n; i++)
+		feed_attach(r->feeds[i], r->writer.journal);
+	r->refuses = why;
+	log_line(LOG_ERROR,
+		 "capture: after a crash its directory %.300s cannot be used: %s; `unavailable` "
+		 "says "
+		 "what becomes of requests until it can",
+		 r->directory, strerror(why));
+	return true;
+}
+
 /* --- what is kept --- */
 
 /* Once, when it begins. */
@@ -220,13 +255,17 @@ static bool look_into(struct recorder *r, int directory)
 	       retain(directory, &r->retention, clock_wall_ns(), &r->followers, &r->retained);
 }
 
-static void look(struct recorder *r)
+static void look_after_losses(struct recorder *r)
 {
 	if (take_over_losses(r))
 		writer_wake(&r->writer);
 	/* The log's thread does it too, unless its disk hangs. */
 	if (unrecorded_has_more(r->unrecorded.own))
 		unrecorded_keep(&r->unrecorded);
+}
+
+static void look(struct recorder *r)
+{
 	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool good = directory >= 0 && look_into(r, directory);
 	if (!good)
@@ -241,9 +280,31 @@ static void look(struct recorder *r)
 	journal_limit(r->writer.journal, r->limit_bytes && r->retained.bytes >= r->limit_bytes);
 }
 
+/* By making a file, for a directory may let itself be read alone. */
+static bool could_be_used(const struct recorder *r)
+{
+	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = directory < 0 ? -1
+			       : openat(directory, DISK_SPARE "found",
+					O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) {
+		unlinkat(directory, DISK_SPARE "found", 0);
+		close(fd);
+	}
+	if (directory >= 0)
+		close(directory);
+	return fd >= 0;
+}
+
 static void look_is_due(struct timer *t)
 {
 	struct recorder *r = list_entry(t, struct recorder, look);
+	look_after_losses(r);
+	if (r->refuses) {
+		r->found = could_be_used(r);
+		timer_set(r->wheel, t, r->wheel->now_ms + RECORDER_FIND_MS);
+		return;
+	}
 	look(r);
 	timer_set(r->wheel, t, r->wheel->now_ms + RECORDER_LOOK_MS);
 }
@@ -254,7 +315,8 @@ void recorder_attach(struct recorder *r, struct wheel *wheel)
 		return;
 	r->wheel = wheel;
 	timer_init(&r->look, look_is_due);
-	timer_set(wheel, &r->look, wheel->now_ms + RECORDER_LOOK_MS);
+	timer_set(wheel, &r->look,
+		  wheel->now_ms + (r->refuses ? RECORDER_FIND_MS : RECORDER_LOOK_MS));
 }
 
 bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,
@@ -274,8 +336,14 @@ bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,
 		snprintf(error, RECORDER_ERROR_BYTES,
 			 "capture: cannot use the directory %.300s: %s", c->directory,
 			 strerror(errno));
+	int why = errno;
 	if (directory >= 0)
 		close(directory);
+	if (!good && config->kept) {
+		free(r->directory);
+		r->directory = NULL;
+		good = begin_refusing(r, config, why);
+	}
 	if (good) {
 		r->config = config_hold(config);
 	} else {
@@ -297,7 +365,7 @@ static void acknowledged(void *recorder)
 void recorder_lead(struct recorder *r)
 {
 	const struct config_capture *capture = r->taps ? &r->config->capture : NULL;
-	if (!capture || capture->kafka.head.at == NOWHERE || r->kafka)
+	if (!capture || capture->kafka.head.at == NOWHERE || r->kafka || r->refuses)
 		return;
 	struct kafka_config c = { .directory = r->directory,
 				  .producer = kafka_producer(&capture->kafka) };

@@ -18,6 +18,8 @@
 
 /* How often it is looked what the directory has. */
 #define RECORDER_LOOK_MS 5000
+/* And how often, whether one that could not be used after a crash can be. */
+#define RECORDER_FIND_MS 1000
 
 struct recorder {
 	struct taps *taps; /* owned, one for each worker; NULL: nothing is recorded */
@@ -29,7 +31,9 @@ struct recorder {
 	struct writer writer;
 	_Atomic(struct kafka *) kafka; /* owned; NULL: it does not follow, or not yet from here */
 	struct config *config;	       /* a hold: what the follower's configuration is a part of */
-	bool packs;		       /* there is a */
+	int refuses; /* after a crash, the errno of its directory: the log is unavailable here; 0 */
+	bool found;  /* it could be used by now: by another process */
+	bool packs;  /* there is a */
 	struct packer packer;
 	/* Of control's thread: what is kept. */
 	struct retention retention;
@@ -45,7 +49,8 @@ struct recorder {
 
 /*
  * Makes the directory, mode 0700, where it is not there, and begins a series. False: `error` says
- * why not. Without a section `capture` nothing is done.
+ * why not. Without a section `capture` nothing is done. After a crash (config->kept) a directory
+ * that cannot be used makes it a log that is unavailable, with `found` when that is over.
  */
 bool recorder_open(struct recorder *r, struct config *c, unsigned worker_n,
 		   char error[RECORDER_ERROR_BYTES]);

@@ -131,6 +131,7 @@ static void follow(struct control *c, struct config *fresh)
 {
 	config_close(c->config);
 	c->config = config_hold(fresh);
+	c->to_be_kept = true;
 	health_renew(&c->health, c->config, &c->nodes);
 	drains_renew(&c->drains);
 	names_close(&c->names);
@@ -183,6 +184,18 @@ void reload_now(struct control *c)
 	config_close(fresh);
 }
 
+/* Those that it names, too: a certificate that was replaced, and nobody has said so yet. */
+static void compare_files(const struct control *c, const struct config *file,
+			  char text[RELOAD_TEXT_BYTES])
+{
+	for (const struct kept_file *f = c->config->read.first; f && !text[0]; f = f->next) {
+		struct span now;
+		if (!kept_files_find(&file->read, f->name, &now) || !span_is(now, f->text))
+			snprintf(text, RELOAD_TEXT_BYTES, "%s has changed, and was not read since",
+				 f->name);
+	}
+}
+
 void reload_compare(struct control *c)
 {
 	struct reload *r = &c->reload;
@@ -196,6 +209,8 @@ void reload_compare(struct control *c)
 	else if (!span_is(all->text, c->config->complaints.text))
 		snprintf(r->file_text, sizeof r->file_text,
 			 "%s has changed, and was not read since", all->file);
+	else
+		compare_files(c, file, r->file_text);
 	if (r->file_text[0])
 		log_line(LOG_ERROR,
 			 "after a crash the configuration that was in force goes on, and not the "

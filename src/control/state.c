@@ -106,6 +106,19 @@ static bool read_slots(struct state *s, struct state_values *kept, bool *damaged
 	return true;
 }
 
+/* A file system that was made one to read says EROFS; a file that is another user's, EACCES. */
+static bool open_file(struct state *s, const char *path)
+{
+	s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->fd >= 0 || (errno != EROFS && errno != EACCES && errno != EPERM))
+		return s->fd >= 0;
+	int why = errno;
+	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	s->sealed = why;
+	errno = why;
+	return s->fd >= 0;
+}
+
 bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged)
 {
 	char path[4096];
@@ -116,10 +129,10 @@ bool state_open(struct state *s, const char *directory, struct state_values *kep
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->fd < 0)
+	if (!open_file(s, path))
 		return false;
-	if (preallocate(s->fd) && sync_directory(directory) && read_slots(s, kept, damaged))
+	if ((s->sealed || (preallocate(s->fd) && sync_directory(directory))) &&
+	    read_slots(s, kept, damaged))
 		return true;
 	int why = errno;
 	state_close(s);
@@ -137,6 +150,10 @@ void state_close(struct state *s)
 bool state_save(struct state *s, const struct state_values *v)
 {
 	struct slot slot = slot_make(v);
+	if (s->sealed) {
+		errno = s->sealed;
+		return false;
+	}
 	ssize_t n = pwrite(s->fd, &slot, sizeof slot, s->next * STATE_SLOT_BYTES);
 	if (n >= 0 && n < (ssize_t)sizeof slot)
 		errno = EIO;

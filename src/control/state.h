@@ -26,11 +26,14 @@ struct state_values {
 struct state {
 	int fd;
 	unsigned next; /* the slot to overwrite: never the newest good one */
+	int sealed; /* errno of opening it for writing: it can only be read; 0: it is open for both
+		     */
 };
 
 /*
  * Opens, or makes, the file `weights` in `directory`; `kept` gets what it holds, epoch 0 when that
- * is nothing. False with errno. `damaged`: it holds something, and no slot of it is good.
+ * is nothing. Where it cannot be written it is read alone: s->sealed. False with errno. `damaged`:
+ * it holds something, and no slot of it is good.
  */
 bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged);
 void state_close(struct state *s);

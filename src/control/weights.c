@@ -42,8 +42,8 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 		};
 	else if (b.epoch > kept.epoch)
 		now = values_of(&b, clock_wall_ns());
-	if (now.epoch > kept.epoch && !state_save(&w->state, &now)) {
-		/* The board has it: better served by these weights than not at all. */
+	/* The board has it: better served by these weights than not at all. */
+	if (now.epoch > kept.epoch && !w->unsaved && !state_save(&w->state, &now)) {
 		if (b.epoch == 0)
 			return false;
 		w->unsaved = errno;
@@ -54,6 +54,28 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 	return true;
 }
 
+/* An errno, or 0. */
+static int open_files(struct weights *w, struct state_values *kept, bool *damaged)
+{
+	int error = 0;
+	if (!state_open(&w->state, w->directory, kept, damaged))
+		error = errno;
+	else if (w->state.sealed)
+		error = w->state.sealed;
+	if (!audit_open(&w->audit, w->directory) && !error)
+		error = errno;
+	return error;
+}
+
+/*
+ * With weights to go by traffic is served: after a crash the board has them, and a directory that
+ * has become one to read has them too. Changes say then that they are not kept.
+ */
+static bool may_go_on(const struct weights *w, const struct state_values *kept)
+{
+	return board_read(w->board).epoch || (kept->epoch && w->state.sealed);
+}
+
 bool weights_open(struct weights *w, struct board *board, const char *directory,
 		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES])
 {
@@ -62,14 +84,18 @@ bool weights_open(struct weights *w, struct board *board, const char *directory,
 	};
 	struct state_values kept;
 	bool damaged;
-	if (!state_open(&w->state, directory, &kept, &damaged) || !audit_open(&w->audit, directory))
-		goto unusable;
+	snprintf(w->directory, sizeof w->directory, "%s", directory);
+	w->unsaved = open_files(w, &kept, &damaged);
+	if (w->unsaved && !may_go_on(w, &kept))
+		goto unopened;
 	if (damaged)
 		log_line(LOG_ERROR, "weights: the file %s/weights is damaged and says nothing",
 			 directory);
 	if (settle(w, kept, initial))
 		return true;
-unusable:
+	w->unsaved = errno;
+unopened:
+	errno = w->unsaved;
 	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot use %.180s: %s", directory, strerror(errno));
 	weights_close(w);
 	return false;
@@ -91,9 +117,26 @@ void weights_close(struct weights *w)
 
 /* --- saving --- */
 
+/* What could not be opened, or only to be read, may be there by now. */
+static bool reopen(struct weights *w)
+{
+	struct state_values kept;
+	struct state fresh;
+	bool damaged;
+	if (w->audit.fd < 0 && !audit_open(&w->audit, w->directory))
+		return false;
+	if (w->state.fd >= 0 && !w->state.sealed)
+		return true;
+	if (!state_open(&fresh, w->directory, &kept, &damaged))
+		return false;
+	state_close(&w->state);
+	w->state = fresh;
+	return true;
+}
+
 static bool save(struct weights *w, const struct state_values *v)
 {
-	bool good = state_save(&w->state, v);
+	bool good = reopen(w) && state_save(&w->state, v);
 	if (good && w->unsaved)
 		log_line(LOG_INFO, "weights: the state is saved again (epoch %llu)",
 			 (unsigned long long)v->epoch);
@@ -247,7 +290,6 @@ enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 {
 	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	     c->done);
-	must(w->state.fd >= 0);
 	struct board_values now = board_read(w->board);
 	c->in = w;
 	c->error = 0;

@@ -59,8 +59,9 @@ struct weights {
 	struct timer save_again;
 	uint64_t save_pause_ms;
 	uint64_t changed_wall_ns; /* of the weights in force */
-	int unsaved;		  /* errno of the last save that failed; 0: all is saved */
-	unsigned waiting_n;	  /* changes that wait for acknowledgment */
+	char directory[4096];
+	int unsaved;	    /* errno of the last save that failed; 0: all is saved */
+	unsigned waiting_n; /* changes that wait for acknowledgment */
 };
 
 /*

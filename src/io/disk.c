@@ -29,8 +29,9 @@ struct disk_file {
 
 struct kernel_disk {
 	struct disk disk;
-	char *path; /* owned */
-	int directory;
+	char *path;    /* owned */
+	int directory; /* -1: */
+	int refuses;   /* all with this errno; 0: it is the kernel's */
 	/* Of the file that is written: */
 	char *block;	   /* owned: DISK_GATHER_BYTES, aligned */
 	uint64_t block_at; /* where in the file it begins, */
@@ -242,6 +243,8 @@ static int cut(const struct disk_op *op)
 
 static int perform(struct kernel_disk *k, struct disk_op *op)
 {
+	if (k->refuses)
+		return -k->refuses;
 	switch ((enum disk_verb)op->verb) {
 	case DISK_CREATE:
 		return create(k, op);
@@ -287,7 +290,8 @@ static void free_disk(struct disk *d)
 {
 	struct kernel_disk *k = kernel(d);
 	forget_spare(k);
-	close(k->directory);
+	if (k->directory >= 0)
+		close(k->directory);
 	free(k->block);
 	free(k->path);
 	free(k);
@@ -308,5 +312,15 @@ struct disk *disk_open(const char *directory)
 	k->block = aligned_alloc(DISK_BLOCK_BYTES, DISK_GATHER_BYTES);
 	must(k->path && k->block);
 	snprintf(k->spare.name, sizeof k->spare.name, DISK_SPARE "%d", (int)getpid());
+	return &k->disk;
+}
+
+struct disk *disk_refusing(int error)
+{
+	struct kernel_disk *k = calloc(1, sizeof *k);
+	must(k && error > 0);
+	k->disk.verbs = &verbs;
+	k->directory = -1;
+	k->refuses = error;
 	return &k->disk;
 }

@@ -51,6 +51,8 @@ struct disk {
  */
 struct disk *disk_open(const char *directory);
 bool disk_run(struct disk *d);
+/* One of no directory: whatever is asked of it fails with that errno. */
+struct disk *disk_refusing(int error);
 
 static inline void disk_free(struct disk *d)
 {

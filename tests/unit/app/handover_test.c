@@ -1,6 +1,7 @@
 #include "unit/app/kit.h"
 
 #include "app/handover.h"
+#include "app/kept.h"
 
 #include <sys/mman.h>
 
@@ -61,8 +62,10 @@ static int open_stage(void **state)
 	kit_directory(s.directory);
 	snprintf(path, sizeof path, "%s/admin.sock", s.directory);
 	s.address = kit_free_address();
-	if (!holdings_open(&s.h.holdings) ||
-	    holdings_listen(&s.h.holdings, &s.address, 1, fds, &n) ||
+	if (!holdings_open(&s.h.holdings))
+		return -1;
+	(void)holdings_keep(&s.h.holdings, kept_make(&(struct kept_files){ NULL }));
+	if (s.h.holdings.kept_fd < 0 || holdings_listen(&s.h.holdings, &s.address, 1, fds, &n) ||
 	    holdings_listen_local(&s.h.holdings, path, &fd) ||
 	    holdings_lock(&s.h.holdings, s.directory, &fd))
 		return -1;
@@ -221,9 +224,12 @@ static void a_board_has_its_size(void **state)
 	refuses(s, "of another size");
 	put(s, in_record(s, BOARD, FD), UINT32_MAX);
 	refuses(s, "of another size");
-	put(s, in_record(s, BOARD, FD), (uint32_t)s->h.holdings.board_fd);
-	put(s, in_record(s, KEPT, FD), (uint32_t)s->h.holdings.board_fd);
-	refuses(s, "of another size");
+}
+
+static void what_is_kept_must_be_open(void **state)
+{
+	put(*state, in_record(*state, KEPT, FD), UINT32_MAX);
+	refuses(*state, "is not there");
 }
 
 static void a_board_has_its_version(void **state)
@@ -272,6 +278,7 @@ int main(void)
 		with_stage(an_unknown_kind_is_refused),
 		with_stage(a_socket_must_listen),
 		with_stage(a_lock_must_be_open),
+		with_stage(what_is_kept_must_be_open),
 		with_stage(a_process_has_a_pid_and_a_state),
 		with_stage(a_board_has_its_size),
 		with_stage(a_board_has_its_version),

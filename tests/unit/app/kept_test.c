@@ -1,95 +1,118 @@
 #include "unit/app/kit.h"
 
+#include <sys/mman.h>
+
 #include "app/kept.h"
+#include "base/limits.h"
 
-static int open_kept(void **state)
-{
-	*state = calloc(1, sizeof(struct kept));
-	return *state ? 0 : -1;
-}
+struct stage {
+	struct slab chunks;
+	struct arena arena;
+	struct kept_files files;
+};
 
-static int close_kept(void **state)
+static int open_stage(void **state)
 {
-	free(*state);
+	static struct stage s;
+	s = (struct stage){ .files = { NULL } };
+	slab_open(&s.chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&s.arena, &s.chunks);
+	*state = &s;
 	return 0;
 }
 
-static void holds(const struct kept *k, const char *expected)
+static int close_stage(void **state)
 {
-	struct span text;
-	assert_true(kept_read(k, &text));
-	assert_true(span_is(text, span_of(expected)));
+	struct stage *s = *state;
+	arena_close(&s->arena);
+	slab_close(&s->chunks);
+	return 0;
 }
 
-static void fresh_memory_holds_nothing(void **state)
+static void what_is_kept_is_read_by_another_process(void **state)
 {
-	struct span text;
-	assert_false(kept_read(*state, &text));
+	struct stage *s = *state;
+	kept_files_add(&s->files, &s->arena, "a.key", SPAN("secret"));
+	kept_files_add(&s->files, &s->arena, "empty", SPAN(""));
+	int fd = kept_make(&s->files), status;
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	pid_t child = fork();
+	if (child == 0) {
+		struct kept_files read = { NULL };
+		struct span bytes, text;
+		bool good = kept_map(fd, &bytes) && kept_files_read(&read, &s->arena, bytes) &&
+			    kept_files_find(&read, "a.key", &text) &&
+			    span_is(text, SPAN("secret")) &&
+			    kept_files_find(&read, "empty", &text) && !text.n &&
+			    !kept_files_find(&read, "another", &text);
+		_exit(good ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(fd);
 }
 
-static void the_newest_text_is_read(void **state)
+static void what_is_no_memory_of_ours_is_nothing(void **state)
 {
-	kept_put(*state, SPAN("one"));
-	holds(*state, "one");
-	kept_put(*state, SPAN("another"));
-	holds(*state, "another");
-	kept_put(*state, SPAN(""));
-	holds(*state, "");
+	struct stage *s = *state;
+	struct kept_files read = { NULL };
+	struct span bytes;
+	int ends[2], fd = memfd_create("other", 0);
+	assert_false(kept_map(-1, &bytes));
+	assert_int_equal(pipe(ends), 0);
+	assert_false(kept_map(ends[0], &bytes));
+	assert_false(kept_map(fd, &bytes));
+	assert_int_equal(write(fd, "nonsense", 8), 8);
+	assert_true(kept_map(fd, &bytes));
+	assert_false(kept_files_read(&read, &s->arena, bytes));
+	kept_unmap(&bytes);
+	kept_unmap(&bytes);
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
 }
 
-/* It writes beside what is valid, and has not said yet that this is it. */
-static void a_writer_that_is_killed_hurts_nobody(void **state)
+/* "VmFlags: rd mr lo dd": locked, and not in a core. */
+static bool is_guarded(const struct span *bytes)
 {
-	struct kept *k = *state;
-	kept_put(k, SPAN("one"));
-	uint32_t changes = k->changes;
-	kept_put(k, SPAN("another"));
-	k->changes = changes;
-	holds(k, "one");
+	char line[512], start[32];
+	bool here = false, guarded = false;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)bytes->at);
+	while (fgets(line, sizeof line, f)) {
+		if (!strncmp(line, start, strlen(start)))
+			here = true;
+		if (here && !strncmp(line, "VmFlags:", 8)) {
+			guarded = strstr(line, " lo") && strstr(line, " dd");
+			here = false;
+		}
+	}
+	fclose(f);
+	return guarded;
 }
 
-static void the_count_of_changes_never_says_that_there_is_none(void **state)
+static void what_is_locked_reaches_neither_swap_nor_a_core(void **state)
 {
-	struct kept *k = *state;
-	k->changes = UINT32_MAX;
-	kept_put(k, SPAN("one"));
-	holds(k, "one");
+	struct stage *s = *state;
+	struct span bytes;
+	kept_files_add(&s->files, &s->arena, "a.key", SPAN("secret"));
+	int fd = kept_make(&s->files);
+	if (!kept_lock(fd, &bytes))
+		skip(); /* the limit of locked memory is lower than a page */
+	assert_true(is_guarded(&bytes));
+	kept_unmap(&bytes);
+	close(fd);
 }
 
-static void a_text_may_be_as_long_as_a_file(void **state)
-{
-	struct kept *k = *state;
-	struct span text;
-	char *longest = malloc(TEXT_FILE_BYTES);
-	memset(longest, 'x', TEXT_FILE_BYTES);
-	kept_put(k, (struct span){ longest, TEXT_FILE_BYTES });
-	assert_true(kept_read(k, &text));
-	assert_int_equal(text.n, TEXT_FILE_BYTES);
-	free(longest);
-	k->copies[k->changes & 1].n = TEXT_FILE_BYTES + 1;
-	assert_false(kept_read(k, &text));
-}
-
-static void another_version_is_not_read(void **state)
-{
-	struct kept *k = *state;
-	struct span text;
-	kept_put(k, SPAN("one"));
-	k->version = KEPT_VERSION + 1;
-	assert_false(kept_read(k, &text));
-}
-
-#define with_kept(f) cmocka_unit_test_setup_teardown(f, open_kept, close_kept)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_stage, close_stage)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_kept(fresh_memory_holds_nothing),
-		with_kept(the_newest_text_is_read),
-		with_kept(a_writer_that_is_killed_hurts_nobody),
-		with_kept(the_count_of_changes_never_says_that_there_is_none),
-		with_kept(a_text_may_be_as_long_as_a_file),
-		with_kept(another_version_is_not_read),
+		TEST(what_is_kept_is_read_by_another_process),
+		TEST(what_is_no_memory_of_ours_is_nothing),
+		TEST(what_is_locked_reaches_neither_swap_nor_a_core),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

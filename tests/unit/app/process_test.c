@@ -1,5 +1,6 @@
 #include "unit/app/kit.h"
 
+#include "app/kept.h"
 #include "app/process.h"
 
 #include <signal.h>
@@ -95,12 +96,13 @@ static void a_working_process_is_told_what_it_needs(void **state)
 	struct process *p = &((struct processes *)*state)->list[0];
 	struct holdings h;
 	assert_true(holdings_open(&h));
+	(void)holdings_keep(&h, kept_make(&(struct kept_files){ NULL }));
 	start_shell(p, CONFIG_FROM_FILE, &h,
 		    "test \"$1 $2\" = 'FILE file' || exit 10\n"
 		    "test -e /proc/self/fd/$3 || exit 11\n"
 		    "readlink /proc/self/fd/$4 | grep -q crossfade-board || exit 12\n"
 		    "readlink /proc/self/fd/$5 | grep -q crossfade-tickets || exit 13\n"
-		    "readlink /proc/self/fd/$6 | grep -q crossfade-kept || exit 14\n"
+		    "readlink /proc/self/fd/$6 | grep -q 'secretmem\\|crossfade-kept' || exit 14\n"
 		    "test $7 = $PPID || exit 15\n"
 		    "test $# = 7 || exit 16\n");
 	int status = end_of(p);
@@ -114,7 +116,7 @@ static void after_a_crash_it_is_told_to_take_what_was_in_force(void **state)
 	struct process *p = &((struct processes *)*state)->list[0];
 	struct holdings h;
 	assert_true(holdings_open(&h));
-	start_shell(p, CONFIG_KEPT, &h, "test \"$1 $2\" = 'FILE kept'\n");
+	start_shell(p, CONFIG_KEPT, &h, "test \"$1 $2 $6\" = 'FILE kept 0'\n");
 	int status = end_of(p);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	process_forget(p);

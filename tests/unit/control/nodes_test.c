@@ -137,6 +137,43 @@ static struct config *full(char letter)
 	return c;
 }
 
+static void addresses_that_were_kept_are_taken_and_nonsense_is_not(void **state)
+{
+	(void)state;
+	struct nodes s, after;
+	struct addr list[2];
+	open_with(&s, "http://a:1, http://b:1, http://10.9.9.9:1");
+	memset(list, 0, sizeof list);
+	assert_true(addr_parse(SPAN("10.0.0.1"), 1, &list[0]));
+	assert_true(addr_parse(SPAN("2001:db8::1"), 1, &list[1]));
+	assert_true(node_take_addresses(named(&s, "a:1"), list, 2, 1000).any);
+	char *text = nodes_addresses_text(&s);
+	nodes_close(&s);
+	open_with(&after, "http://a:1, http://b:1, http://c:1");
+	nodes_take_addresses_text(&after, span_of(text), 1000);
+	struct node_record *a = named(&after, "a:1");
+	assert_int_equal(a->address_n, 2);
+	assert_false(node_is_awaited(a));
+	/* The same, so that a look-up that finds them changes nothing. */
+	assert_false(node_take_addresses(a, list, 2, 2000).any);
+	assert_true(node_is_awaited(named(&after, "b:1")));
+	static const char *const wrong[] = {
+		"",
+		"\n\n",
+		"source clear b:1\n",
+		"source tls b:1 10.0.0.1",
+		"other clear b:1 1.1.1.1",
+		"source clear b:1 x y z",
+		"source clear",
+		"source  clear b:1 10.0.0.1",
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		nodes_take_addresses_text(&after, span_of(wrong[i]), 2000);
+	assert_int_equal(named(&after, "b:1")->address_n, 0);
+	free(text);
+	nodes_close(&after);
+}
+
 static void numbers_that_are_all_in_use_refuse_a_change(void **state)
 {
 	(void)state;
@@ -286,6 +323,7 @@ int main(void)
 		cmocka_unit_test(another_scheme_is_another_node),
 		cmocka_unit_test(a_number_is_given_again_when_no_plan_names_it),
 		cmocka_unit_test(a_node_that_comes_back_soon_is_the_same),
+		cmocka_unit_test(addresses_that_were_kept_are_taken_and_nonsense_is_not),
 		cmocka_unit_test(numbers_that_are_all_in_use_refuse_a_change),
 		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
 		cmocka_unit_test(a_name_whose_answers_rotate_loses_no_address),
