@@ -75,6 +75,8 @@
 #define FIELD_VALUE_CONFIGURED_BYTES 8192
 #define METHOD_BYTES 40
 #define FIELD_NAME_BYTES 255
+/* A Host whose client asks where the nodes are: a name of DNS, and a port. */
+#define SNIFFED_HOST_BYTES 261
 /*
  * Kinds of doubt in a path (class.h): each doubles the ways to read it. An address as an id has
  * four: https%3A%2F%2Fexample.org%2F%7Ea%3Fb. And bytes that are read so in all: a hostile path

@@ -289,6 +289,13 @@ static void compile_capture(struct compiled *d, const struct config *config)
 
 /* --- the plan --- */
 
+static enum sniffing compile_sniffing(const struct config *c)
+{
+	if (c->sniffing != CONFIG_SNIFFING_BY_PROFILE)
+		return (enum sniffing)(SNIFFING_ANSWER + c->sniffing);
+	return c->profile == PROFILE_OPENSEARCH ? SNIFFING_ANSWER : SNIFFING_UNKNOWN;
+}
+
 static struct plan_pins *pins_new(unsigned n)
 {
 	struct plan_pins *pins = aligned_alloc(_Alignof(struct plan_pins), n * sizeof *pins);
@@ -309,6 +316,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->config = config_hold(c->config);
 	d->plan.number = c->previous ? c->previous->number + 1 : 1;
 	d->plan.profile = (enum profile)c->config->profile;
+	d->plan.sniffing = compile_sniffing(c->config);
 	d->plan.worker_n = c->worker_n;
 	if (c->config->log.access)
 		d->plan.access = (enum access_format)(ACCESS_ALB + c->config->log.format);

@@ -52,6 +52,7 @@ static const char *const profile_words[] = {
 	[PROFILE_OPENSEARCH] = "opensearch",
 	[PROFILES] = NULL,
 };
+static const char *const sniffing_words[] = { "answer", "refuse", "pass", NULL };
 static const char *const policy_words[] = {
 	[TLS_POLICY_1_2] = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
 	[TLS_POLICY_1_3] = "ELBSecurityPolicy-TLS13-1-3-2021-06",
@@ -481,6 +482,8 @@ static const struct key root_keys[] = {
 	{ "capture", &key_section, AT(capture), .section = &capture_section },
 	{ "workers", &key_workers, AT(workers) },
 	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
+	{ "sniffing", &key_choice, AT(sniffing), .preset = CONFIG_SNIFFING_BY_PROFILE,
+	  .words = sniffing_words },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
 	LATER("routes"),

@@ -154,6 +154,8 @@ struct config_redact {
 
 /* What `gate` is when it is not said: by the profile. */
 #define CONFIG_GATE_BY_PROFILE 2
+/* And `sniffing`. */
+#define CONFIG_SNIFFING_BY_PROFILE 3
 
 struct config_retain {
 	struct section_head head;
@@ -240,9 +242,10 @@ struct config {
 	struct config_admin admin;
 	struct config_log log;
 	struct config_capture capture;
-	uint32_t workers; /* 0: one for each core */
-	uint32_t io;	  /* enum config_io */
-	uint32_t profile; /* enum profile */
+	uint32_t workers;  /* 0: one for each core */
+	uint32_t io;	   /* enum config_io */
+	uint32_t profile;  /* enum profile */
+	uint32_t sniffing; /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */
 	const char *state;
 
 	struct kept_files read; /* the files that it names, as they were read */

@@ -122,6 +122,17 @@ static void by_node(const struct metrics_facts *f, FILE *to, const char *name, s
 	}
 }
 
+static void by_sniffing(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+{
+	static const char *const done[] = { [SNIFFING_ANSWER] = "answered",
+					    [SNIFFING_REFUSE] = "refused",
+					    [SNIFFING_PASS] = "passed" };
+	for (int s = SNIFFING_ANSWER; s < SNIFFINGS; s++)
+		labelled(to, name, "done", done[s],
+			 metrics_sum(f->counters, f->worker_n,
+				     offset + (size_t)s * sizeof(counter)));
+}
+
 static void single(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
 	number(to, name, metrics_sum(f->counters, f->worker_n, offset));
@@ -182,6 +193,7 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #define HANDSHAKES_OF_CLUSTER(name, type, member, help)                                            \
 	ROW(handshakes_of_cluster, name, type, member, help)
 #define BY_NODE(name, type, member, help) ROW(by_node, name, type, nodes[0].member, help)
+#define BY_SNIFFING(name, type, member, help) ROW(by_sniffing, name, type, member, help)
 #define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
 #define HISTOGRAM(name, type, member, help) ROW(histogram, name, type, member, help)
 #define CLUSTER_HISTOGRAM(name, type, member, help) ROW(cluster_histogram, name, type, member, help)
@@ -189,6 +201,7 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #undef CLUSTER_HISTOGRAM
 #undef HISTOGRAM
 #undef SINGLE
+#undef BY_SNIFFING
 #undef BY_NODE
 #undef HANDSHAKES_OF_CLUSTER
 #undef HANDSHAKES_OF_LISTENER

@@ -29,8 +29,9 @@ struct counters {
 	counter aborted[ERRS];	    /* requests or answers that broke off, by reason */
 	counter connections_total[LISTENERS_MAX];
 	counter connections_open[LISTENERS_MAX];
-	counter overridden, sticky; /* weighted requests whose client, or key, decided */
-	counter rejected[ERRS];	    /* connections that were turned away, by reason */
+	counter overridden, sticky;  /* weighted requests whose client, or key, decided */
+	counter sniffing[SNIFFINGS]; /* calls for the nodes' addresses, by what was done */
+	counter rejected[ERRS];	     /* connections that were turned away, by reason */
 	counter request_body_bytes[ARMS];
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];

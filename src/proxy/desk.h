@@ -21,6 +21,7 @@ struct desk {
 	const struct plan *plan;    /* what new exchanges use */
 	struct board_values values; /* of this turn */
 	bool draining;		    /* no new clients are wanted */
+	bool sniffing_said;	    /* the log has that clients do it */
 	struct split split;
 	struct live_cluster clusters[ARMS];
 	struct retry_budget budgets[ARMS];

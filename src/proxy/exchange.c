@@ -3,6 +3,7 @@
 #include "base/bug.h"
 #include "proxy/attempt.h"
 #include "proxy/decision.h"
+#include "proxy/sniffing.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
 
@@ -80,6 +81,16 @@ void exchange_answer(struct exchange *ex, enum err why)
 	exchange_end_if_over(ex);
 }
 
+void exchange_answer_text(struct exchange *ex, struct span type, struct span body)
+{
+	ex->state = EXCHANGE_REPLYING;
+	ex->status = 200;
+	reply_text(&ex->reply, ex->front.peer, &ex->arena, ex->desk->bufs, 200, type, body,
+		   ex->request->method == METHOD_HEAD);
+	exchange_stop_request(ex);
+	exchange_end_if_over(ex);
+}
+
 /* Nothing more comes from the client. */
 bool exchange_is_whole(const struct exchange *ex)
 {
@@ -108,12 +119,7 @@ static void answer_health(struct exchange *ex)
 		exchange_answer(ex, ERR_STOPPING);
 		return;
 	}
-	ex->state = EXCHANGE_REPLYING;
-	ex->status = 200;
-	reply_text(&ex->reply, ex->front.peer, &ex->arena, ex->desk->bufs, 200, SPAN("text/plain"),
-		   SPAN("ok\n"), m->method == METHOD_HEAD);
-	exchange_stop_request(ex);
-	exchange_end_if_over(ex);
+	exchange_answer_text(ex, SPAN("text/plain"), SPAN("ok\n"));
 }
 
 static bool asks_for_health(const struct exchange *ex)
@@ -161,6 +167,9 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_health(ex);
 		return;
 	}
+	if (ex->plan->sniffing && sniffing_asks((enum method)m->method, msg_target(m)) &&
+	    sniffing_meets(ex))
+		return;
 	if (ex->notes)
 		ex->notes->request_head_bytes = m->text_n + 2;
 	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {

@@ -93,6 +93,8 @@ bool exchange_is_whole(const struct exchange *ex);
 void exchange_end_if_over(struct exchange *ex);
 /* An answer made here. The cluster's side is over, and no answer has begun. */
 void exchange_answer(struct exchange *ex, enum err why);
+/* One with status 200 and that body; as above. */
+void exchange_answer_text(struct exchange *ex, struct span type, struct span body);
 /* The client need not send the rest of a request that is answered already. */
 void exchange_stop_request(struct exchange *ex);
 /*

@@ -77,6 +77,9 @@ enum access_format { ACCESS_OFF, ACCESS_ALB, ACCESS_JSON };
 /* X-Amzn-Trace-Id and traceparent of a request that has none. */
 enum trace { TRACE_MAKE, TRACE_KEEP };
 
+/* What is done with clients that ask for the nodes' addresses: sniffing.h. */
+enum sniffing { SNIFFING_UNKNOWN, SNIFFING_ANSWER, SNIFFING_REFUSE, SNIFFING_PASS, SNIFFINGS };
+
 /* By what a client's requests stay with one cluster. */
 enum sticky_by { STICKY_NOT, STICKY_ADDRESS, STICKY_HEADER, STICKY_COOKIE };
 
@@ -135,6 +138,7 @@ struct plan {
 	struct sticky sticky;
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	enum profile profile;
+	enum sniffing sniffing; /* SNIFFING_UNKNOWN: such calls mean nothing here */
 	enum access_format access;
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */

@@ -83,6 +83,7 @@ static void each_key_is_read(void **state)
 		"workers: 3\n"
 		"io: epoll\n"
 		"profile: opensearch\n"
+		"sniffing: refuse\n"
 		"admin: { address: 127.0.0.1:9280, socket: /run/x.sock }\n"
 		"log: { access: /var/log/x, format: json }\n"
 		"state: /var/lib/x\n");
@@ -132,6 +133,7 @@ static void each_key_is_read(void **state)
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->io, CONFIG_IO_EPOLL);
 	assert_int_equal(c->profile, PROFILE_OPENSEARCH);
+	assert_int_equal(SNIFFING_ANSWER + c->sniffing, SNIFFING_REFUSE);
 	assert_string_equal(c->admin.socket, "/run/x.sock");
 	assert_string_equal(c->log.access, "/var/log/x");
 	assert_int_equal(ACCESS_ALB + c->log.format, ACCESS_JSON);
@@ -176,7 +178,7 @@ static void a_complaint_shows_the_place(void **state)
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
 		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, "
-		  "profile, io, state\n"
+		  "profile, sniffing, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -574,11 +576,12 @@ static void no_complaint_shows_a_credential(void **state)
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, log, capture, workers, profile, io, "
-		"state\n"
+		"weights, sticky, override, timeouts, admin, log, capture, workers, profile, "
+		"sniffing, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"sticky, override, timeouts, admin, log, capture, workers, profile, io, state\n"
+		"sticky, override, timeouts, admin, log, capture, workers, profile, sniffing, io, "
+		"state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
 

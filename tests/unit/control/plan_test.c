@@ -110,6 +110,31 @@ static void a_plan_says_what_the_configuration_does(void **state)
 	kit_remove(directory);
 }
 
+static void sniffing_is_answered_where_the_profile_says_so(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *more;
+		enum sniffing sniffing;
+	} rows[] = {
+		{ "", SNIFFING_UNKNOWN },
+		{ "profile: opensearch\n", SNIFFING_ANSWER },
+		{ "profile: opensearch\nsniffing: pass\n", SNIFFING_PASS },
+		{ "sniffing: answer\n", SNIFFING_ANSWER },
+		{ "sniffing: refuse\n", SNIFFING_REFUSE },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[1024];
+		struct world w;
+		snprintf(text, sizeof text, KIT_CONFIG "%s", rows[i].more);
+		world_open(&w, text);
+		const struct plan *p = compile(&w, NULL);
+		assert_int_equal(p->sniffing, rows[i].sniffing);
+		plan_free(p);
+		world_close(&w);
+	}
+}
+
 static void contexts_that_did_not_change_are_taken_over(void **state)
 {
 	(void)state;
@@ -289,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_says_what_the_configuration_does),
+		cmocka_unit_test(sniffing_is_answered_where_the_profile_says_so),
 		cmocka_unit_test(contexts_that_did_not_change_are_taken_over),
 		cmocka_unit_test(one_certificate_more_leaves_the_others_read),
 		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
