@@ -65,6 +65,8 @@
 #define FIELDS_ADDED_MAX 32
 /* Of an X-Amzn-Trace-Id that is kept, as AWS ALB has it: what is longer is replaced. */
 #define TRACE_BYTES (7 * 1024)
+/* What a larger Max-Forwards becomes: no chain of proxies is as long (RFC 9110, 7.6.2). */
+#define MAX_FORWARDS 255
 /* Names in a Connection field besides close, keep-alive and upgrade: each is looked for in turn. */
 #define CONNECTION_OPTIONS_MAX 32
 /*

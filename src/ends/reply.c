@@ -70,6 +70,8 @@ void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct
 	msg_set_status(m, status, status_reason(status));
 	msg_add(m, NAME_CONTENT_TYPE, SPAN("application/json"));
 	msg_add(m, NAME_X_CROSSFADE_ERROR, span_of(err_word(why)));
+	if (why == ERR_METHOD_TRACE)
+		msg_add_named(m, SPAN("Allow"), SPAN(REPLY_ALLOW));
 	if (status == 503)
 		msg_add(m, NAME_RETRY_AFTER, SPAN("1"));
 	struct chain bytes = { 0 };

@@ -20,6 +20,9 @@ static inline uint64_t reply_told(const struct reply *r)
 	return r->bytes - r->body.bytes;
 }
 
+/* Allow, in an answer to OPTIONS that is made here, and where TRACE is refused. */
+#define REPLY_ALLOW "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 /*
  * Sends `m` (a status and fields; the length is set here) and then `body`, moved in, to `to`, as
  * far as its credit goes; reply_go_on() sends the rest when more is granted. `head_only`: the

@@ -6,7 +6,7 @@
  * is not known to be a read is a write.
  *
  * profile: http asks the method alone: GET, HEAD, OPTIONS and TRACE are safe (RFC 9110, 9.2.1),
- * hence reads that may be repeated.
+ * hence reads that may be repeated. (TRACE ends at recipient.h.)
  *
  * profile: opensearch asks a table of methods and paths, class.def, for Elasticsearch 7 and
  * OpenSearch. What no rule of it names is decided by its method: GET, HEAD and OPTIONS read, others

@@ -3,6 +3,7 @@
 #include "base/bug.h"
 #include "proxy/attempt.h"
 #include "proxy/decision.h"
+#include "proxy/recipient.h"
 #include "proxy/sniffing.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
@@ -91,6 +92,20 @@ void exchange_answer_text(struct exchange *ex, struct span type, struct span bod
 	exchange_end_if_over(ex);
 }
 
+void exchange_answer_options(struct exchange *ex)
+{
+	struct msg *m = arena_take(&ex->arena, sizeof *m);
+	struct chain nothing = { 0 };
+	ex->state = EXCHANGE_REPLYING;
+	ex->status = 200;
+	msg_open(m, &ex->arena, MSG_ANSWER);
+	msg_set_status(m, 200, status_reason(200));
+	msg_add_named(m, SPAN("Allow"), SPAN(REPLY_ALLOW));
+	reply_start(&ex->reply, ex->front.peer, m, &nothing, false);
+	exchange_stop_request(ex);
+	exchange_end_if_over(ex);
+}
+
 /* Nothing more comes from the client. */
 bool exchange_is_whole(const struct exchange *ex)
 {
@@ -156,6 +171,16 @@ void exchange_go_on(struct exchange *ex)
 		decision_node(ex);
 }
 
+/* Answered here, whatever the cluster would say. */
+static bool ends_here(struct exchange *ex)
+{
+	enum method method = (enum method)ex->request->method;
+	if ((method == METHOD_OTHER || method >= METHOD_OPTIONS) && recipient_meets(ex))
+		return true;
+	return ex->plan->sniffing && sniffing_asks(method, msg_target(ex->request)) &&
+	       sniffing_meets(ex);
+}
+
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
 	(void)end;
@@ -167,11 +192,10 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		answer_health(ex);
 		return;
 	}
-	if (ex->plan->sniffing && sniffing_asks((enum method)m->method, msg_target(m)) &&
-	    sniffing_meets(ex))
-		return;
 	if (ex->notes)
 		ex->notes->request_head_bytes = m->text_n + 2;
+	if (ends_here(ex))
+		return;
 	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
 		exchange_answer(ex, ERR_BODY_SIZE);
 		return;

@@ -95,6 +95,8 @@ void exchange_end_if_over(struct exchange *ex);
 void exchange_answer(struct exchange *ex, enum err why);
 /* One with status 200 and that body; as above. */
 void exchange_answer_text(struct exchange *ex, struct span type, struct span body);
+/* The same to an OPTIONS that ends here: no body, but Allow. */
+void exchange_answer_options(struct exchange *ex);
 /* The client need not send the rest of a request that is answered already. */
 void exchange_stop_request(struct exchange *ex);
 /*

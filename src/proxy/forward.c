@@ -2,6 +2,7 @@
 
 #include "base/bug.h"
 #include "base/fmt.h"
+#include "proxy/recipient.h"
 #include "proxy/trace.h"
 
 /* One field with all values that were there, and `value` behind them (RFC 9110, 5.3). */
@@ -97,11 +98,22 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 	return origin;
 }
 
+/* One hop less is left to an OPTIONS. */
+static bool count_hop(struct msg *m)
+{
+	unsigned long long left;
+	char text[FMT_DECIMAL_BYTES];
+	if (recipient_hops(m, &left) != HOPS_LEFT)
+		return true;
+	return msg_set(m, NAME_MAX_FORWARDS, (struct span){ text, fmt_decimal(text, left) });
+}
+
 bool forward_client(struct msg *request, const struct forward_facts *facts)
 {
 	must(request->kind == MSG_REQUEST);
-	return add_forwarded(request, facts) && (facts->listener->trace == TRACE_KEEP ||
-						 trace_add(request, facts->wall_ns, facts->chance));
+	return count_hop(request) && add_forwarded(request, facts) &&
+	       (facts->listener->trace == TRACE_KEEP ||
+		trace_add(request, facts->wall_ns, facts->chance));
 }
 
 bool forward_edit(struct msg *request, const struct cluster *cluster)

@@ -26,8 +26,8 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 
 /*
  * Adds X-Forwarded-For, -Proto and -Port as the listener says; a trusted peer's -Proto and -Port
- * stay. Then the trace fields (trace.h), unless the listener keeps them. False when the fields get
- * too many or too long for a head.
+ * stay. Max-Forwards of OPTIONS is one less. Then the trace fields (trace.h), unless the listener
+ * keeps them. False when the fields get too many or too long for a head.
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 

@@ -381,6 +381,44 @@ static void a_path_beside_the_health_path_goes_to_a_cluster(void **state)
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 4);
 }
 
+/* --- requests that end here by their method --- */
+
+static void a_trace_ends_here_and_so_does_the_last_hop_of_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *head, *words;
+		enum err why;
+	} rows[] = {
+		{ "TRACE / HTTP/1.1\r\n", "head(405) data.", ERR_METHOD_TRACE },
+		{ "trace / HTTP/1.1\r\n", "head(405) data.", ERR_METHOD_TRACE },
+		{ "TRACK / HTTP/1.1\r\n", "head(405) data.", ERR_METHOD_TRACE },
+		{ "TRACE / HTTP/1.1\r\nMax-Forwards: 0\r\n", "head(405) data.", ERR_METHOD_TRACE },
+		{ "OPTIONS / HTTP/1.1\r\nMax-Forwards: 0\r\n", "head(200).", ERR_NONE },
+		{ "OPTIONS * HTTP/1.1\r\nmax-forwards: 000\r\n", "head(200).", ERR_NONE },
+		{ "OPTIONS / HTTP/1.1\r\nMax-Forwards: x\r\n", "head(400) data.",
+		  ERR_MAX_FORWARDS },
+		{ "OPTIONS / HTTP/1.1\r\nMax-Forwards: -1\r\n", "head(400) data.",
+		  ERR_MAX_FORWARDS },
+		{ "OPTIONS / HTTP/1.1\r\nMax-Forwards:\r\n", "head(400) data.", ERR_MAX_FORWARDS },
+		{ "OPTIONS / HTTP/1.1\r\nMax-Forwards: 1\r\nMax-Forwards: 0\r\n", "head(400) data.",
+		  ERR_MAX_FORWARDS },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		char head[128];
+		snprintf(head, sizeof head, "%sHost: a\r\n", rows[i].head);
+		ask(f, head, true);
+		assert_words(&f->s.words, rows[i].words);
+		if (rows[i].why)
+			assert_int_equal(counter_read(&f->counters.answers_here[rows[i].why]), 1);
+		assert_int_equal(connections(f), 0);
+		close_fixture(&own);
+	}
+}
+
 /* --- answers of nodes --- */
 
 static void an_answer_is_passed_on(void **state)
@@ -1532,6 +1570,7 @@ int main(void)
 		TEST(a_field_that_gets_too_long_by_ours_is_a_431),
 		cmocka_unit_test(an_answer_is_passed_on),
 		cmocka_unit_test(the_health_path_is_answered_here),
+		cmocka_unit_test(a_trace_ends_here_and_so_does_the_last_hop_of_options),
 		TEST(a_path_beside_the_health_path_goes_to_a_cluster),
 		TEST(a_request_is_passed_on_with_its_body_and_trailers),
 		TEST(credit_is_the_nodes_and_the_clients_own),

@@ -254,6 +254,32 @@ static void a_head_without_room_for_a_configured_field_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
+static void options_has_one_hop_less_and_others_do_not_heed_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *came, *goes;
+	} rows[] = {
+		{ "OPTIONS", "1", "0" },   { "OPTIONS", "10", "9" },
+		{ "OPTIONS", "007", "6" }, { "OPTIONS", "256", "254" },
+		{ "GET", "0", "0" },	   { "POST", "5", "5" },
+		{ "PROPFIND", "x", "x" },  { "OPTIONS", "99999999999999999999999", "254" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		msg_open(&f->request, &f->arena, MSG_REQUEST);
+		msg_set_request(&f->request, span_of(rows[i].method), SPAN("/"));
+		f->request.method = method_find(span_of(rows[i].method));
+		msg_add(&f->request, NAME_MAX_FORWARDS, span_of(rows[i].came));
+		assert_true(forward(f));
+		assert_int_equal(count_of(&f->request, NAME_MAX_FORWARDS), 1);
+		assert_value(f, NAME_MAX_FORWARDS, rows[i].goes);
+		close_fixture(&own);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -268,6 +294,7 @@ int main(void)
 		TEST(configured_fields_replace_the_clients),
 		TEST(a_head_without_room_for_a_configured_field_is_refused),
 		TEST(host_is_as_the_cluster_wants_it),
+		cmocka_unit_test(options_has_one_hop_less_and_others_do_not_heed_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
