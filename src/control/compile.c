@@ -342,14 +342,20 @@ unsigned plan_pinned(const struct plan *p)
 	return n;
 }
 
-void plan_free(const struct plan *p)
+void plan_let_go_of_tls(const struct plan *p)
 {
 	struct compiled *d = (struct compiled *)(uintptr_t)compiled_of(p);
-	must(plan_pinned(p) == 0);
 	contexts_close(&d->front);
 	certificates_close(&d->certificates);
 	for (int arm = 0; arm < ARMS; arm++)
 		contexts_close(&d->back[arm]);
+}
+
+void plan_free(const struct plan *p)
+{
+	struct compiled *d = (struct compiled *)(uintptr_t)compiled_of(p);
+	must(plan_pinned(p) == 0);
+	plan_let_go_of_tls(p);
 	free(d->plan.pins);
 	config_close(d->config);
 	arena_close(&d->arena);

@@ -25,6 +25,12 @@ struct compile {
 /* NULL, and complaints at the places in question, when a certificate or its key is no good. */
 const struct plan *plan_compile(const struct compile *c, struct complaints *complaints);
 
+/*
+ * Every worker has left it for a newer one, though exchanges may still pin it: its TLS contexts and
+ * certificates go. What is left is small.
+ */
+void plan_let_go_of_tls(const struct plan *p);
+
 /* No worker may use it any more: see publish.h. */
 void plan_free(const struct plan *p);
 

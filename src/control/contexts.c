@@ -99,6 +99,7 @@ void certificates_close(struct certificates *s)
 		for (unsigned k = 0; s->list[i].of && k < s->worker_n; k++)
 			if (s->list[i].of[k])
 				tls_certificate_drop(s->list[i].of[k]);
+	s->n = 0;
 }
 
 /* --- contexts --- */
@@ -187,4 +188,5 @@ void contexts_close(struct contexts *s)
 	for (unsigned i = 0; s->list && i < s->n; i++)
 		if (s->list[i])
 			tls_context_drop(s->list[i]);
+	s->n = 0;
 }

@@ -55,25 +55,35 @@ bool publish(struct publisher *p, const struct plan *plan)
 }
 
 /* Workers only ever move on to newer plans, so one that has is never seen at an older one again. */
-static bool is_in_use(const struct publisher *p, const struct plan *plan)
+static bool has_been_left(const struct publisher *p, const struct plan *plan)
 {
 	for (unsigned i = 0; i < p->worker_n; i++) {
 		const struct plan *adopted =
 			atomic_load_explicit(&p->workers[i].door.adopted, memory_order_acquire);
 		if (!adopted || adopted->number <= plan->number)
-			return true;
+			return false;
 	}
-	return plan_pinned(plan) > 0;
+	return true;
+}
+
+/* False: somebody still uses it. */
+static bool try_free(const struct publisher *p, const struct plan *plan)
+{
+	if (!has_been_left(p, plan))
+		return false;
+	plan_let_go_of_tls(plan);
+	if (plan_pinned(plan))
+		return false;
+	plan_free(plan);
+	return true;
 }
 
 bool publisher_sweep(struct publisher *p)
 {
 	size_t kept = 0, before = p->plan_n;
 	for (size_t i = 0; i < p->plan_n; i++)
-		if (i + 1 == p->plan_n || is_in_use(p, p->plans[i]))
+		if (i + 1 == p->plan_n || !try_free(p, p->plans[i]))
 			p->plans[kept++] = p->plans[i];
-		else
-			plan_free(p->plans[i]);
 	p->plan_n = kept;
 	return kept < before;
 }

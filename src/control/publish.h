@@ -11,8 +11,11 @@
 #include "control/compile.h"
 #include "proxy/worker.h"
 
-/* Plans that draining exchanges may still hold; a change that finds no room waits. */
-#define PLANS_MAX 64
+/*
+ * Plans that exchanges and connections may still hold, some 20 KiB each: a reload an hour for six
+ * weeks, with a tunnel of each. A change that finds no room waits.
+ */
+#define PLANS_MAX 1024
 
 struct publish_worker {
 	struct worker_door door;

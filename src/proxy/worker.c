@@ -17,6 +17,7 @@ struct live_listener {
 	const struct plan *plan;	 /* whose listener that is: the adopted one, or, */
 	bool gone;			 /* an earlier one, pinned: the adopted one has no such */
 	struct front_policy policy;
+	struct tls_context *tls; /* one reference; NULL: in the clear */
 	uint32_t number;
 	struct list acceptors;
 };
@@ -94,17 +95,26 @@ static void serve(struct worker *w, struct sock *sock, uint32_t number)
 		io_close(io, sock, true);
 		return;
 	}
-	struct tls_context **tls = l->listener->tls;
 	counter_add(&w->config.counters->connections_total[number], 1);
 	counter_add(&w->config.counters->connections_open[number], 1);
-	struct h1_front *f = h1_front_open(&w->fronts, &front_user, &l->policy, l, sock,
-					   tls ? tls[w->config.number] : NULL, &w->front_budget);
+	struct h1_front *f = h1_front_open(&w->fronts, &front_user, &l->policy, l, sock, l->tls,
+					   &w->front_budget);
 	h1_front_count_handshake(f, &w->config.counters->handshakes[number]);
 	if (l->listener->proxy_protocol)
 		h1_front_expect_preface(f);
 }
 
 /* --- listeners --- */
+
+/* Its own: the contexts of a plan go when all workers have left it, though it may be pinned. */
+static void use_tls(struct live_listener *l, struct tls_context *tls)
+{
+	if (tls)
+		tls_context_hold(tls);
+	if (l->tls)
+		tls_context_drop(l->tls);
+	l->tls = tls;
+}
 
 static void let_go_if_unused(struct live_listener *l)
 {
@@ -116,6 +126,7 @@ static void let_go_if_unused(struct live_listener *l)
 	l->gone = false;
 	l->listener = NULL;
 	l->plan = NULL;
+	use_tls(l, NULL);
 	plan_unpin(plan, w->config.number);
 }
 
@@ -173,6 +184,7 @@ static void take_up(struct live_listener *l, const struct plan *plan, const stru
 	l->listener = now;
 	l->plan = plan;
 	l->policy = now->policy;
+	use_tls(l, now->tls ? now->tls[l->worker->config.number] : NULL);
 	take_sockets(l);
 }
 
@@ -456,6 +468,8 @@ void worker_close(struct worker *w)
 	must(worker_is_over(w));
 	if (w->config.taps)
 		feed_disown(&w->config.taps->feed);
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+		use_tls(&w->listeners[i], NULL);
 	live_nodes_close(&w->nodes);
 	for (int arm = 0; arm < ARMS; arm++)
 		live_cluster_close(&w->desk.clusters[arm]);

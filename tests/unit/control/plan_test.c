@@ -2,6 +2,7 @@
 
 #include "control/compile.h"
 #include "control/publish.h"
+#include "net/tls_private.h"
 
 #define WORKERS 2
 
@@ -271,6 +272,40 @@ static void a_plan_is_freed_when_nobody_uses_it(void **state)
 	world_close(&w);
 }
 
+/* A tunnel may pin it for weeks. */
+static void a_plan_that_all_have_left_holds_no_tls(void **state)
+{
+	(void)state;
+	struct world w;
+	struct publisher p;
+	struct publish_worker workers[WORKERS] = { 0 };
+	char directory[64];
+	tls_world_open(&w, directory, KIT_KEY);
+	const struct plan *first = compile(&w, NULL);
+	publisher_open(&p, workers, WORKERS, first);
+	adopt(&workers[0]);
+	adopt(&workers[1]);
+	plan_pin(first, 1);
+	unsigned used = atomic_load(&w.libraries[0]->users);
+	assert_true(used >= 3); /* a certificate, a context either way */
+	for (int i = 0; i < 200; i++) {
+		w.config->tls.policy = i % 2 ? TLS_POLICY_1_2 : TLS_POLICY_1_3;
+		const struct plan *next = compile(&w, publisher_newest(&p));
+		plan_pin(next, 0);
+		assert_true(publish(&p, next));
+		adopt(&workers[0]);
+		adopt(&workers[1]);
+		publisher_sweep(&p);
+		assert_int_equal(atomic_load(&w.libraries[0]->users), used);
+	}
+	assert_int_equal(p.plan_n, 201);
+	for (size_t i = 0; i < p.plan_n; i++)
+		plan_unpin(p.plans[i], i ? 0 : 1);
+	publisher_close(&p);
+	world_close(&w);
+	kit_remove(directory);
+}
+
 static void a_plan_that_was_never_adopted_is_freed_too(void **state)
 {
 	(void)state;
@@ -320,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_is_no_key_is_complained_about_where_it_is_named),
 		cmocka_unit_test(each_worker_must_have_a_share_of_the_connections),
 		cmocka_unit_test(a_plan_is_freed_when_nobody_uses_it),
+		cmocka_unit_test(a_plan_that_all_have_left_holds_no_tls),
 		cmocka_unit_test(a_plan_that_was_never_adopted_is_freed_too),
 		cmocka_unit_test(too_many_plans_in_use_make_a_change_wait),
 	};
