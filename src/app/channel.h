@@ -19,17 +19,18 @@
 #include "base/limits.h"
 
 enum channel_word {
-	CHANNEL_LISTEN = 0,	  /* ask: `count` listening sockets on `addr`, or more; see below */
-	CHANNEL_LOCK = 1,	  /* ask: the lock of the directory `path` */
-	CHANNEL_READY = 2,	  /* tell: it serves, and has looked at the newest configuration */
-	CHANNEL_STOP = 3,	  /* keeper: drain and end; a second time: end now */
-	CHANNEL_FORGET = 4,	  /* tell: the sockets on `addr` are not needed any more */
-	CHANNEL_RELOAD = 5,	  /* keeper: read the configuration anew; CHANNEL_READY follows */
-	CHANNEL_LOOK = 6,	  /* tell: the board has changed. keeper: look at the board */
-	CHANNEL_RETIRE = 7,	  /* keeper: another one serves; drain without haste, and end */
-	CHANNEL_REOPEN = 8,	  /* keeper: open log files anew */
-	CHANNEL_KEEP = 10,	  /* tell: what is in force by now, in memory; see kept.h */
-	CHANNEL_RENEW = 11,	  /* tell: a crash left me incomplete; another one could be whole */
+	CHANNEL_LISTEN = 0, /* ask: `count` listening sockets on `addr`, or more; see below */
+	CHANNEL_LOCK = 1,   /* ask: the lock of the directory `path` */
+	CHANNEL_READY = 2,  /* tell: it serves, and has looked at the newest configuration */
+	CHANNEL_STOP = 3,   /* keeper: leave, drain and end; again: the next of these at once */
+	CHANNEL_FORGET = 4, /* tell: the sockets on `addr` are not needed any more */
+	CHANNEL_RELOAD = 5, /* keeper: read the configuration anew; CHANNEL_READY follows */
+	CHANNEL_LOOK = 6,   /* tell: the board has changed. keeper: look at the board */
+	CHANNEL_RETIRE = 7, /* keeper: another one serves; drain without haste, and end */
+	CHANNEL_REOPEN = 8, /* keeper: open log files anew */
+	CHANNEL_KEEP = 10,  /* tell: what is in force by now, in memory; see kept.h */
+	CHANNEL_RENEW = 11, /* tell: a crash left me incomplete; another one could be whole */
+	CHANNEL_LEFT = 12,  /* tell: nobody is accepted any more; the sockets may be closed */
 	CHANNEL_LISTEN_LOCAL = 9, /* ask: the unix socket that listens at `path` */
 };
 

@@ -38,6 +38,8 @@ struct keeper {
 	struct upgrade upgrade;
 	struct restart restart;
 	unsigned stops; /* asked for so far */
+	unsigned skips; /* of those: they ended the time in which the one that serves leaves */
+	bool leaving;	/* it may, and has not said that it accepts nobody any more */
 	unsigned unlocked_said;
 	int exit_code;
 };
@@ -104,6 +106,15 @@ static void say_upgrade_failed(const struct process *serving)
 	supervisor_upgrade_failed();
 }
 
+/* Nobody is to come any more: the one that serves has closed its sockets. */
+static void has_left(struct keeper *k, const struct process *p)
+{
+	if (k->state != KEEPER_STOPPING || p->state == PROCESS_RETIRED)
+		return;
+	k->leaving = false;
+	holdings_stop_listening(&k->own.holdings);
+}
+
 static void process_ended(struct keeper *k, struct process *p, int status)
 {
 	const struct process was = *p;
@@ -113,6 +124,7 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 	if (!expected || was.state == PROCESS_RETIRED)
 		log_line(expected ? LOG_INFO : LOG_ERROR, "keeper: the %sworking process %d %s",
 			 was.state == PROCESS_RETIRED ? "retired " : "", (int)was.pid, how);
+	has_left(k, &was);
 	process_forget(p);
 	board_free_slots_of(k->own.holdings.board, (uint32_t)was.pid);
 	if (was.state == PROCESS_STARTING)
@@ -238,6 +250,8 @@ static void channel_is_readable(struct keeper *k, struct process *p)
 		p->channel = -1;
 	} else if (m.word == CHANNEL_KEEP) {
 		keep(k, p, reply);
+	} else if (m.word == CHANNEL_LEFT) {
+		has_left(k, p);
 	} else if (m.word == CHANNEL_RENEW) {
 		renew(k, p);
 	} else if (reply >= 0) {
@@ -254,7 +268,7 @@ static void channel_is_readable(struct keeper *k, struct process *p)
 static void stop_process(struct keeper *k, struct process *p)
 {
 	/* One that is not ready yet serves nobody and listens to nobody. */
-	if (p->state == PROCESS_STARTING || (p->state != PROCESS_NONE && k->stops > 2))
+	if (p->state == PROCESS_STARTING || (p->state != PROCESS_NONE && k->stops - k->skips > 2))
 		kill(p->pid, SIGKILL);
 	else if (p->state != PROCESS_NONE)
 		process_tell(p, CHANNEL_STOP);
@@ -263,12 +277,17 @@ static void stop_process(struct keeper *k, struct process *p)
 static void stop(struct keeper *k)
 {
 	k->stops++;
+	if (k->leaving)
+		k->skips++;
+	else if (k->stops == 1)
+		k->leaving = find(k, PROCESS_SERVING) != NULL;
 	supervisor_stopping();
 	if (k->upgrade.checker)
 		kill(k->upgrade.checker, SIGKILL);
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		stop_process(k, &k->own.processes.list[i]);
-	holdings_stop_listening(&k->own.holdings);
+	if (!k->leaving)
+		holdings_stop_listening(&k->own.holdings);
 	k->state = processes_n(&k->own.processes) ? KEEPER_STOPPING : KEEPER_OVER;
 }
 

@@ -46,9 +46,9 @@ static const struct command commands[] = {
 	  command_classify },
 	{ "run", "-c FILE", "Runs the balancer in the foreground, until SIGTERM or Ctrl-C.",
 	  "  -c, --config FILE   the configuration\n"
-	  "\nA first SIGTERM or Ctrl-C lets requests end (timeouts.drain), a second one cuts\n"
-	  "them. SIGUSR1: log files are opened anew. SIGUSR2: the program on disk takes over,\n"
-	  "without a pause.\n",
+	  "\nA first SIGTERM or Ctrl-C lets health paths say 503 (timeouts.leave), then requests\n"
+	  "end (timeouts.drain); a second one does not wait for them. SIGUSR1: log files are\n"
+	  "opened anew. SIGUSR2: the program on disk takes over, without a pause.\n",
 	  command_run },
 	{ "status", "[--watch] [--interval TIME] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",

@@ -374,6 +374,7 @@ static void obey(struct work *w, enum channel_word word)
 	case CHANNEL_READY:
 	case CHANNEL_KEEP:
 	case CHANNEL_RENEW:
+	case CHANNEL_LEFT:
 		break; /* ours to say; and a newer keeper may know words that we do not */
 	}
 }
@@ -526,8 +527,12 @@ static void serve(struct work *w)
 	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	listen_to_keeper(w);
+	bool open = true;
 	while (!control_is_over(w->control)) {
 		control_turn(w->control);
+		if (open && !control_is_open(w->control))
+			channel_tell(w->channel, CHANNEL_LEFT);
+		open = control_is_open(w->control);
 		tell_of_reloads(w);
 	}
 	timer_clear(&w->try_to_lead);

@@ -289,6 +289,7 @@ static const struct key timeouts_keys[] = {
 	{ "keep_alive", &key_duration, AT(keep_alive_ms), CLIENT_KEEP_ALIVE_MS, 100, 7 * DAY },
 	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
 	{ "drain", &key_duration, AT(drain_ms), STOP_DRAIN_MS, 0, DAY },
+	{ "leave", &key_duration, AT(leave_ms), 0, 0, HOUR },
 };
 #undef AT
 static const struct section timeouts_section = { KEYS(timeouts_keys) };

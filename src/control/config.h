@@ -132,7 +132,7 @@ struct config_override {
 
 struct config_timeouts {
 	struct section_head head;
-	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms;
+	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms, leave_ms;
 };
 
 struct config_admin {

@@ -302,6 +302,10 @@ static void cut(struct control *c)
 static void drain_is_over(struct timer *t)
 {
 	struct control *c = list_entry(t, struct control, drain);
+	if (c->state == CONTROL_LEAVING) {
+		control_stop(c);
+		return;
+	}
 	if (atomic_load(&c->running))
 		log_line(LOG_WARN, "stop: the drain time is over; what is left is cut");
 	cut(c);
@@ -508,7 +512,7 @@ static void stop_own(struct control *c)
  * waited for as long as clients are. */
 static bool may_end(struct control *c)
 {
-	if (c->state == CONTROL_SERVING || atomic_load(&c->running))
+	if (c->state <= CONTROL_LEAVING || atomic_load(&c->running))
 		return false;
 	if (c->state != CONTROL_RETIRING || !c->loop.fronts.open_n)
 		return true;
@@ -552,9 +556,26 @@ void control_reload(struct control *c)
 	c->reload_wanted = true;
 }
 
+/* Whoever watches the health path, a load balancer in front, has so long to take us out. */
+static void leave(struct control *c)
+{
+	c->state = CONTROL_LEAVING;
+	timer_set(&c->loop.wheel, &c->drain, loop_now_ms(&c->loop) + c->config->timeouts.leave_ms);
+	tell_workers(c, offsetof(struct worker_door, leaving));
+	log_line(LOG_INFO, "stop: health paths say 503, and all else is served, for %u ms more",
+		 c->config->timeouts.leave_ms);
+}
+
+bool control_is_open(const struct control *c)
+{
+	return c->state <= CONTROL_LEAVING;
+}
+
 void control_stop(struct control *c)
 {
-	if (c->state < CONTROL_DRAINING)
+	if (c->state == CONTROL_SERVING && c->config->timeouts.leave_ms)
+		leave(c);
+	else if (c->state < CONTROL_DRAINING)
 		begin_drain(c, CONTROL_DRAINING, offsetof(struct worker_door, stopping));
 	else if (c->state == CONTROL_DRAINING)
 		cut(c);
@@ -562,6 +583,6 @@ void control_stop(struct control *c)
 
 bool control_is_over(const struct control *c)
 {
-	return c->state != CONTROL_SERVING && atomic_load(&c->running) == 0 &&
+	return c->state > CONTROL_LEAVING && atomic_load(&c->running) == 0 &&
 	       service_is_stopped(&c->admin.service);
 }

@@ -23,6 +23,7 @@
 
 enum control_state {
 	CONTROL_SERVING,
+	CONTROL_LEAVING,  /* as before, but the health path says 503 */
 	CONTROL_RETIRING, /* another process serves new connections; ours end behind an answer */
 	CONTROL_DRAINING, /* idle connections are closed too */
 	CONTROL_ABORTING,
@@ -147,8 +148,14 @@ void control_reopen_logs(struct control *c);
  * answer, at most timeouts.drain; then what is left is cut.
  */
 void control_retire(struct control *c);
-/* Drains, at most timeouts.drain; then, or when called again, what is left is cut. */
+/*
+ * Leaves for timeouts.leave: all is served, and the health path says that nobody is to come any
+ * more. Then drains, at most timeouts.drain; then what is left is cut. Called again, the next of
+ * these begins at once.
+ */
 void control_stop(struct control *c);
+/* Whether new clients are accepted, or will be: until it drains. */
+bool control_is_open(const struct control *c);
 /* Every worker is over, and so are control's own connections. */
 bool control_is_over(const struct control *c);
 

@@ -331,11 +331,13 @@ json_t *status_json(const struct control *c)
 	json_t *j = weights_json(v.weights, v.epoch, !c->weights.unsaved);
 	uint64_t up_s = (clock_wall_ns() - c->started_wall_ns) / 1000000000u;
 	json_t *rest = json_pack("{s:s,s:s,s:i,s:s,s:o,s:i,s:s,s:o,s:o,s:o,s:o}", "state",
-				 c->state == CONTROL_SERVING ? "serving" : "draining", "version",
-				 CROSSFADE_VERSION, "pid", (int)getpid(), "started", started,
-				 "up_seconds", integer(up_s), "workers", (int)c->worker_n, "io",
-				 c->backend, "configuration", configuration_json(c), "listeners",
-				 listeners_json(c), "clusters", clusters_json(c, &v),
+				 c->state == CONTROL_SERVING   ? "serving"
+				 : c->state == CONTROL_LEAVING ? "leaving"
+							       : "draining",
+				 "version", CROSSFADE_VERSION, "pid", (int)getpid(), "started",
+				 started, "up_seconds", integer(up_s), "workers", (int)c->worker_n,
+				 "io", c->backend, "configuration", configuration_json(c),
+				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));

@@ -295,6 +295,7 @@ static void look_at_stop(struct worker *w)
 	struct worker_door *door = w->config.door;
 	bool stopping = atomic_load_explicit(&door->stopping, memory_order_acquire);
 	bool retiring = atomic_load_explicit(&door->retiring, memory_order_acquire);
+	w->desk.draining |= atomic_load_explicit(&door->leaving, memory_order_relaxed);
 	if (!w->stopping && (stopping || retiring))
 		stop_accepting(w);
 	if (stopping && !w->hurried) {

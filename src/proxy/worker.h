@@ -23,6 +23,7 @@ struct worker_door {
 	_Atomic(const struct plan *) adopted; /* worker: what new exchanges use */
 	_Atomic uint32_t duties;	/* control: counts changes of nodes' duties and addresses */
 	_Atomic uint32_t duties_heeded; /* worker: up to this one */
+	atomic_bool leaving;		/* control: health paths say 503 */
 	atomic_bool retiring;		/* control: accept no more, another process does */
 	atomic_bool stopping;		/* control: drain, accept no more */
 	atomic_bool drained;		/* worker: no connection is left */

@@ -80,3 +80,110 @@ def test_a_stop_lets_an_answer_end(make_balancer, make_node, backend):
         assert head == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close" and rest == b"ok"
         assert c.recv(1) == b""
     assert balancer.stop() == 0
+
+
+LEAVING = "timeouts: { leave: 10m, drain: 10s }\n"
+
+
+def make_leaving(make_balancer, clusters, more=LEAVING, **rest):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=more, start=False, **rest)
+    text = balancer.file.read_text()
+    balancer.file.write_text(text.replace(":9201,", ":9201, health: /healthz,").replace(
+        ":8443 }", ":8443, health: /healthz }"))
+    return balancer.start()
+
+
+def health(balancer):
+    """Over a connection of its own, as a load balancer in front asks."""
+    return requests.get(f"{balancer.source}/healthz", timeout=10).status_code
+
+
+def is_refused(balancer):
+    try:
+        socket.create_connection((balancer.address, 9201), 10).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_a_stop_lets_the_load_balancer_in_front_see_it_before_the_port_closes(make_balancer, clusters, backend):
+    balancer = make_leaving(make_balancer, clusters, io=backend)
+    assert health(balancer) == 200
+    with requests.Session() as kept:
+        kept.get(balancer.source, timeout=10)
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: health(balancer) == 503, what="the health path to say so")
+        for _ in range(20):
+            assert health(balancer) == 503
+            assert requests.get(balancer.source, timeout=10).status_code == 200
+            assert requests.get(balancer.weighted, timeout=10, verify=False).status_code == 200
+            answer = kept.get(balancer.source, timeout=10)
+            assert answer.status_code == 200 and "close" not in answer.headers.get("Connection", "")
+        assert balancer.status()["state"] == "leaving"
+        # Changes are still possible; a reload and an upgrade are not.
+        balancer.weights(1, 2)
+        balancer.process.send_signal(signal.SIGUSR2)
+        until(lambda: "upgrade: refused: the balancer stops" in balancer.said(), what="a refusal")
+        # A second signal ends it, and drains: it does not cut.
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(balancer), what="the port to be closed")
+    assert balancer.process.wait(20) == 0
+
+
+def test_leaving_ends_by_itself(make_balancer, clusters):
+    balancer = make_leaving(make_balancer, clusters, "timeouts: { leave: 1s, drain: 10s }\n")
+    began = time.monotonic()
+    balancer.process.send_signal(signal.SIGTERM)
+    until(lambda: is_refused(balancer), what="the port to be closed")
+    assert 0.9 < time.monotonic() - began
+    assert balancer.process.wait(20) == 0
+
+
+def test_signals_behind_the_one_that_ends_leaving_drain_cut_and_kill(make_balancer, clusters, make_node):
+    """A request that never ends, and a client that stays."""
+    hold = threading.Event()
+
+    def serve(connection):
+        if b"/slow" in read_head(connection)[0]:
+            hold.wait(20)
+
+    balancer = make_leaving(make_balancer, [make_node(serve), clusters[1]], "timeouts: { leave: 10m, drain: 10m }\n")
+    with socket.create_connection((balancer.address, 9201), 10) as c:
+        c.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: balancer.status()["clusters"][0]["in_flight"] == 1, what="the request")
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: balancer.status()["state"] == "leaving", what="it to leave")
+        balancer.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(balancer), what="the port to be closed")
+        assert balancer.process.poll() is None
+        balancer.process.send_signal(signal.SIGTERM)
+        assert balancer.process.wait(20) == 0
+    hold.set()
+
+
+def test_without_leave_the_port_closes_at_once(make_balancer, clusters):
+    balancer = make_leaving(make_balancer, clusters, "")
+    began = time.monotonic()
+    balancer.process.send_signal(signal.SIGTERM)
+    until(lambda: is_refused(balancer), what="the port to be closed")
+    assert time.monotonic() - began < 2 and balancer.process.wait(20) == 0
+
+
+def test_an_upgrade_leaves_nobody(make_balancer, clusters):
+    balancer = make_leaving(make_balancer, clusters)
+    balancer.upgrade()
+    for _ in range(10):
+        assert health(balancer) == 200
+    balancer.process.send_signal(signal.SIGTERM)
+    until(lambda: health(balancer) == 503, what="the health path to say so")
+    balancer.process.send_signal(signal.SIGTERM)
+    assert balancer.process.wait(20) == 0
+
+
+def test_a_crash_while_it_leaves_ends_it(make_balancer, clusters):
+    balancer = make_leaving(make_balancer, clusters)
+    balancer.process.send_signal(signal.SIGTERM)
+    until(lambda: health(balancer) == 503, what="the health path to say so")
+    os.kill(balancer.working_pid(), signal.SIGKILL)
+    balancer.process.wait(10)
+    until(lambda: is_refused(balancer), what="the kernel to take its accepts back")

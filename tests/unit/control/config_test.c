@@ -34,6 +34,7 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(c->timeouts.head_ms, HEAD_TIMEOUT_MS);
 	assert_int_equal(c->timeouts.keep_alive_ms, CLIENT_KEEP_ALIVE_MS);
 	assert_int_equal(c->timeouts.drain_ms, STOP_DRAIN_MS);
+	assert_int_equal(c->timeouts.leave_ms, 0);
 	assert_int_equal(source->timeouts.connect_ms, CONNECT_TIMEOUT_MS);
 	assert_int_equal(source->timeouts.idle_ms, IDLE_TIMEOUT_MS);
 	assert_int_equal(source->health.interval_ms, HEALTH_INTERVAL_MS);
@@ -79,7 +80,8 @@ static void each_key_is_read(void **state)
 		"weights: { source: 999, target: 7 }\n"
 		"sticky: { by: cookie, name: sid, seed: 9 }\n"
 		"override: { allow: 10.0.0.0/8 }\n"
-		"timeouts: { head: 1s, idle: 2s, keep_alive: 3s, tunnel: 4s, drain: 0s }\n"
+		"timeouts: { head: 1s, idle: 2s, keep_alive: 3s, tunnel: 4s, drain: 0s, "
+		"leave: 10s }\n"
 		"workers: 3\n"
 		"io: epoll\n"
 		"profile: opensearch\n"
@@ -130,6 +132,7 @@ static void each_key_is_read(void **state)
 	assert_true(networks_have(&c->override.allow.list, &inside));
 	assert_int_equal(c->weights.arms[ARM_SOURCE], 999);
 	assert_int_equal(c->timeouts.drain_ms, 0);
+	assert_int_equal(c->timeouts.leave_ms, 10000);
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->io, CONFIG_IO_EPOLL);
 	assert_int_equal(c->profile, PROFILE_OPENSEARCH);
