@@ -7,6 +7,7 @@
 #include "control/compile.h"
 #include "control/config_kafka.h"
 #include "control/control.h"
+#include "control/evidence.h"
 
 /*
  * Builds what a run would build here, and throws it away: certificates, and what is shared out over
@@ -106,6 +107,8 @@ int command_check(const struct command *c, int argc, char **argv)
 		return EXIT_USAGE;
 	struct config *config = check(path);
 	bool good = config->complaints.n == 0;
+	if (good)
+		evidence_caution(config);
 	if (json)
 		print_json(&config->complaints);
 	else

@@ -31,6 +31,7 @@ int command_demo(const struct command *c, int argc, char **argv);
 int command_drain(const struct command *c, int argc, char **argv);
 int command_init(const struct command *c, int argc, char **argv);
 int command_ready(const struct command *c, int argc, char **argv);
+int command_recover(const struct command *c, int argc, char **argv);
 int command_rollback(const struct command *c, int argc, char **argv);
 int command_run(const struct command *c, int argc, char **argv);
 int command_smoke(const struct command *c, int argc, char **argv);

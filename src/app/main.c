@@ -83,6 +83,14 @@ static const struct command commands[] = {
 	{ "ready", "NODE [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
 	  "Takes a node that was drained back into service.",
 	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n", command_ready },
+	{ "recover", "-c FILE [SOURCE TARGET]",
+	  "Puts the weights back whose file was lost, before a start.",
+	  "  -c, --config FILE   the configuration of the balancer, which must not run\n"
+	  "\nA start refuses a state directory whose weights are missing, damaged, or older than\n"
+	  "the capture log. This takes the last line of audit.jsonl, or what the newest requests\n"
+	  "of the log say where that is later, or SOURCE and TARGET; shows what it has found,\n"
+	  "writes the state with a new epoch, and a line in the audit. A good state is left.\n",
+	  command_recover },
 	{ "smoke", "-c FILE [--suite FILE] [-o text|json]",
 	  "Sends read-only requests to both clusters, and compares the answers.",
 	  "  -c, --config FILE   the configuration of the balancer, which runs on this machine\n"

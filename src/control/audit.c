@@ -4,15 +4,17 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 
 bool audit_open(struct audit *a, const char *directory)
 {
 	char path[4096];
-	if ((size_t)snprintf(path, sizeof path, "%s/audit.jsonl", directory) >= sizeof path) {
+	if ((size_t)snprintf(path, sizeof path, "%s/" AUDIT_FILE, directory) >= sizeof path) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
@@ -47,9 +49,10 @@ static json_t *entry_json(const struct audit_entry *e)
 {
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
-	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b}", "when", when, "who", e->who, "from",
+	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b,s:b}", "when", when, "who", e->who, "from",
 			 weights_json(e->from.weights), "to", weights_json(e->to.weights), "epoch",
-			 (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved);
+			 (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved, "rollback",
+			 e->to.rolled_back);
 }
 
 static bool append_line(int fd, const char *text)
@@ -98,4 +101,54 @@ bool audit_append_drain(struct audit *a, const struct audit_drain *e)
 				   e->who, "node", e->node, "from", words[e->was_drained], "to",
 				   words[e->drain], "delay_ms", delay_ms, "why", e->why, "saved",
 				   e->saved));
+}
+
+/* --- reading --- */
+
+/* A change is a line of some hundred bytes; drains may stand behind the last one. */
+#define AUDIT_TAIL_BYTES (256 * 1024)
+
+static bool read_weights(json_t *of, uint32_t weights[ARMS])
+{
+	int source, target;
+	if (json_unpack(of, "{s:i,s:i}", "source", &source, "target", &target) || source < 0 ||
+	    target < 0 || source > WEIGHT_MAX || target > WEIGHT_MAX || source + target == 0)
+		return false;
+	weights[ARM_SOURCE] = (uint32_t)source;
+	weights[ARM_TARGET] = (uint32_t)target;
+	return true;
+}
+
+static void read_line(const char *line, size_t n, struct state_values *to, bool *drains)
+{
+	json_t *j = json_loadb(line, n, 0, NULL);
+	json_int_t epoch = json_integer_value(json_object_get(j, "epoch"));
+	*drains |= json_string_value(json_object_get(j, "node")) != NULL;
+	struct state_values v = { .epoch = epoch > 0 ? (uint64_t)epoch : 0 };
+	v.rolled_back = json_is_true(json_object_get(j, "rollback"));
+	if (v.epoch > to->epoch && read_weights(json_object_get(j, "to"), v.weights))
+		*to = v;
+	json_decref(j);
+}
+
+void audit_last(int directory, struct state_values *to, bool *drains)
+{
+	struct stat file;
+	*drains = false;
+	*to = (struct state_values){ 0 };
+	int fd = openat(directory, AUDIT_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char *text = malloc(AUDIT_TAIL_BYTES);
+	if (fd >= 0 && text && !fstat(fd, &file)) {
+		off_t from = file.st_size > AUDIT_TAIL_BYTES ? file.st_size - AUDIT_TAIL_BYTES : 0;
+		ssize_t n = pread(fd, text, AUDIT_TAIL_BYTES, from);
+		for (char *at = text, *end; n > 0 && at < text + n; at = end + 1) {
+			end = memchr(at, '\n', (size_t)(text + n - at));
+			if (!end)
+				break;
+			read_line(at, (size_t)(end - at), to, drains);
+		}
+	}
+	free(text);
+	if (fd >= 0)
+		close(fd);
 }

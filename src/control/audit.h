@@ -5,6 +5,8 @@
 
 #include "control/state.h"
 
+#define AUDIT_FILE "audit.jsonl"
+
 struct audit_entry {
 	const char *who, *why; /* `why` may be NULL */
 	struct state_values from, to;
@@ -32,9 +34,14 @@ bool audit_reopen(struct audit *a, const char *directory);
 
 /*
  * {"when":"...Z","who":"...","from":{"source":N,"target":N},"to":{...},"epoch":N,"why":"...",
- * "saved":true}. False with errno: then the file is as it was before.
+ * "saved":true,"rollback":false}. False with errno: then the file is as it was before.
  */
 bool audit_append(struct audit *a, const struct audit_entry *e);
+/*
+ * The last change of weights that the file in that directory tells of; epoch 0: none. `drains`:
+ * whether it tells of a node that was drained.
+ */
+void audit_last(int directory, struct state_values *to, bool *drains);
 /* {"when":"...Z","who":"...","node":"...","from":"ready","to":"drain","delay_ms":N,"why":"...",
  * "saved":true} */
 bool audit_append_drain(struct audit *a, const struct audit_drain *e);

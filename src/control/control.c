@@ -368,7 +368,12 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 			 config->state, strerror(errno));
 		return false;
 	}
-	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, error))
+	struct evidence evidence;
+	evidence_look(&evidence, config);
+	if (!board_read(c->board).epoch)
+		evidence_say(&evidence, config->state);
+	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, &evidence,
+			  error))
 		return false;
 	c->leads = true;
 	recorder_lead(&c->recorder);

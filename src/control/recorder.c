@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/listing.h"
 #include "capture/recovery.h"
 #include "capture/series.h"
 #include "control/config_kafka.h"
@@ -21,13 +22,15 @@
 
 static bool read_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 {
+	static const uint8_t zero[REDACT_KEY_BYTES];
 	int fd = openat(directory, KEY_FILE, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	ssize_t n = read(fd, key, REDACT_KEY_BYTES);
 	close(fd);
 	errno = n < 0 ? errno : EINVAL;
-	return n == REDACT_KEY_BYTES;
+	/* One of zeros is what a lost file looks like, and hides nothing. */
+	return n == REDACT_KEY_BYTES && memcmp(key, zero, sizeof zero) != 0;
 }
 
 static bool make_key(int directory, uint8_t key[REDACT_KEY_BYTES])
@@ -41,11 +44,27 @@ static bool make_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 	return good;
 }
 
+/* With another key what was redacted before can be compared with nothing that comes. */
+static void say_new_key(int directory)
+{
+	struct listing all;
+	if (!listing_read(&all, directory))
+		return;
+	if (all.n)
+		log_line(LOG_WARN, "capture: " KEY_FILE
+				   " was not there, and is made anew: equal values are redacted to "
+				   "others than before");
+	listing_free(&all);
+}
+
 static bool take_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 {
 	if (read_key(directory, key))
 		return true;
-	return errno == ENOENT && make_key(directory, key);
+	if (errno != ENOENT || !make_key(directory, key))
+		return false;
+	say_new_key(directory);
+	return true;
 }
 
 static void open_taps(struct recorder *r, const uint8_t key[REDACT_KEY_BYTES])

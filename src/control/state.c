@@ -140,6 +140,19 @@ bool state_open(struct state *s, const char *directory, struct state_values *kep
 	return false;
 }
 
+void state_peek(const char *directory, struct state_values *kept, bool *damaged)
+{
+	char path[4096];
+	struct state s = { .fd = -1 };
+	*kept = (struct state_values){ 0 };
+	*damaged = false;
+	if ((size_t)snprintf(path, sizeof path, "%s/weights", directory) < sizeof path)
+		s.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s.fd >= 0)
+		read_slots(&s, kept, damaged);
+	state_close(&s);
+}
+
 void state_close(struct state *s)
 {
 	if (s->fd >= 0)

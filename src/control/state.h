@@ -37,6 +37,8 @@ struct state {
  */
 bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged);
 void state_close(struct state *s);
+/* The same without making or changing anything: epoch 0 where there is no file, too. */
+void state_peek(const char *directory, struct state_values *kept, bool *damaged);
 
 /* True when it is on the disk. False with errno: what was kept before is still good. */
 bool state_save(struct state *s, const struct state_values *v);

@@ -31,8 +31,9 @@ static void publish_values(struct weights *w, const struct state_values *v)
 
 /* --- opening --- */
 
-/* The greater epoch of board and file; the other one learns of it. */
-static bool settle(struct weights *w, struct state_values kept, const uint32_t initial[ARMS])
+/* The greater epoch of board, file and audit; the others learn of it. */
+static bool settle(struct weights *w, struct state_values kept, const struct state_values *audited,
+		   const uint32_t initial[ARMS])
 {
 	struct board_values b = board_read(w->board);
 	struct state_values now = kept;
@@ -42,9 +43,11 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 		};
 	else if (b.epoch > kept.epoch)
 		now = values_of(&b, clock_wall_ns());
-	/* The board has it: better served by these weights than not at all. */
+	else if (b.epoch == 0 && audited->epoch > kept.epoch)
+		now = *audited;
+	/* Somebody else has it: better served by these weights than not at all. */
 	if (now.epoch > kept.epoch && !w->unsaved && !state_save(&w->state, &now)) {
-		if (b.epoch == 0)
+		if (b.epoch == 0 && now.epoch != audited->epoch)
 			return false;
 		w->unsaved = errno;
 	}
@@ -55,16 +58,9 @@ static bool settle(struct weights *w, struct state_values kept, const uint32_t i
 }
 
 /* An errno, or 0. */
-static int open_files(struct weights *w, struct state_values *kept, bool *damaged)
+static int open_state(struct weights *w, struct state_values *kept, bool *damaged)
 {
-	int error = 0;
-	if (!state_open(&w->state, w->directory, kept, damaged))
-		error = errno;
-	else if (w->state.sealed)
-		error = w->state.sealed;
-	if (!audit_open(&w->audit, w->directory) && !error)
-		error = errno;
-	return error;
+	return state_open(&w->state, w->directory, kept, damaged) ? w->state.sealed : errno;
 }
 
 /*
@@ -76,29 +72,81 @@ static bool may_go_on(const struct weights *w, const struct state_values *kept)
 	return board_read(w->board).epoch || (kept->epoch && w->state.sealed);
 }
 
+/* A rollback is done where it cannot be saved, and then the audit alone has it. */
+static void say_rollback(const struct weights *w, const struct state_values *kept,
+			 const struct state_values *audited)
+{
+	if (!board_read(w->board).epoch && kept->epoch && audited->epoch > kept->epoch)
+		log_line(LOG_WARN,
+			 "weights: the rollback of epoch %llu was not saved, and is taken from "
+			 "the audit",
+			 (unsigned long long)audited->epoch);
+}
+
+/* Of a state that is lost nothing is made up: who starts with other weights does so knowingly. */
+static bool is_lost(const struct weights *w, const struct state_values *kept, bool damaged,
+		    const struct evidence *e, char why[EVIDENCE_TEXT_BYTES])
+{
+	if (board_read(w->board).epoch)
+		return false;
+	if (damaged)
+		snprintf(why, EVIDENCE_TEXT_BYTES, "the file is damaged");
+	return damaged || !evidence_allows(e, kept, why);
+}
+
+/* The audit comes last: that it is there says that there was a state. An errno, or 0. */
+static int take_up(struct weights *w, struct state_values kept, const struct evidence *e,
+		   const uint32_t initial[ARMS])
+{
+	bool goes_on = may_go_on(w, &kept);
+	if (w->unsaved && !goes_on)
+		return w->unsaved;
+	say_rollback(w, &kept, &e->audited);
+	if (!settle(w, kept, &e->audited, initial))
+		return errno;
+	if (audit_open(&w->audit, w->directory))
+		return 0;
+	if (!w->unsaved)
+		w->unsaved = errno;
+	return goes_on ? 0 : w->unsaved;
+}
+
 bool weights_open(struct weights *w, struct board *board, const char *directory,
-		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES])
+		  const uint32_t initial[ARMS], const struct evidence *evidence,
+		  char error[WEIGHTS_TEXT_BYTES])
 {
 	*w = (struct weights){
 		.board = board, .state.fd = -1, .audit.fd = -1, .now_ns = clock_monotonic_ns
 	};
 	struct state_values kept;
 	bool damaged;
+	char why[EVIDENCE_TEXT_BYTES];
 	snprintf(w->directory, sizeof w->directory, "%s", directory);
-	w->unsaved = open_files(w, &kept, &damaged);
-	if (w->unsaved && !may_go_on(w, &kept))
-		goto unopened;
+	w->unsaved = open_state(w, &kept, &damaged);
+	if (w->state.fd >= 0 && is_lost(w, &kept, damaged, evidence, why))
+		goto lost;
 	if (damaged)
 		log_line(LOG_ERROR, "weights: the file %s/weights is damaged and says nothing",
 			 directory);
-	if (settle(w, kept, initial))
+	int error_n = take_up(w, kept, evidence, initial);
+	if (!error_n)
 		return true;
-	w->unsaved = errno;
-unopened:
-	errno = w->unsaved;
-	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot use %.180s: %s", directory, strerror(errno));
+	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot use %.180s: %s", directory, strerror(error_n));
 	weights_close(w);
 	return false;
+lost:
+	snprintf(error, WEIGHTS_TEXT_BYTES,
+		 "the weights in %.76s are lost: %.94s. `crossfade recover -c FILE` takes what was "
+		 "in force last",
+		 directory, why);
+	weights_close(w);
+	return false;
+}
+
+void weights_close(struct weights *w)
+{
+	must(w->waiting_n == 0);
+	weights_yield(w);
 }
 
 void weights_yield(struct weights *w)
@@ -107,12 +155,6 @@ void weights_yield(struct weights *w)
 		timer_clear(&w->save_again);
 	audit_close(&w->audit);
 	state_close(&w->state);
-}
-
-void weights_close(struct weights *w)
-{
-	must(w->waiting_n == 0);
-	weights_yield(w);
 }
 
 /* --- saving --- */

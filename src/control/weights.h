@@ -9,6 +9,7 @@
 
 #include "base/wheel.h"
 #include "control/audit.h"
+#include "control/evidence.h"
 #include "control/state.h"
 #include "proxy/board.h"
 
@@ -66,10 +67,12 @@ struct weights {
 
 /*
  * Opens the state and decides with what to go on: the greater epoch of board and file, or `initial`
- * on a first start. It is on the board afterwards. False: `error` says why the state is no good.
+ * on a first start. It is on the board afterwards. False: `error` says why the state is no good: it
+ * cannot be used, or, where the board has none, is not what was in force last.
  */
 bool weights_open(struct weights *w, struct board *board, const char *directory,
-		  const uint32_t initial[ARMS], char error[WEIGHTS_TEXT_BYTES]);
+		  const uint32_t initial[ARMS], const struct evidence *evidence,
+		  char error[WEIGHTS_TEXT_BYTES]);
 void weights_close(struct weights *w);
 /* Another process changes the weights from now on. Who waits for workers is still told. */
 void weights_yield(struct weights *w);

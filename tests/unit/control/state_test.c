@@ -215,10 +215,41 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
 		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":\"canary "
 		"\\\"1\\\"\","
-		"\"saved\":true}\n"
+		"\"saved\":true,\"rollback\":false}\n"
 		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
 		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":null,"
-		"\"saved\":false}\n");
+		"\"saved\":false,\"rollback\":false}\n");
+	kit_remove(p.directory);
+}
+
+/* Drains, and a line that was torn, are behind the last change. */
+static void the_audit_knows_the_last_change(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit a;
+	struct state_values last;
+	bool drains;
+	place_open(&p);
+	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
+	audit_last(directory, &last, &drains);
+	assert_int_equal(last.epoch, 0);
+	assert_true(audit_open(&a, p.directory));
+	for (uint64_t epoch = 2; epoch < 5; epoch++)
+		assert_true(audit_append(
+			&a, &(struct audit_entry){ .who = "alice", .to = { epoch, { 1, 9 } } }));
+	audit_last(directory, &last, &drains);
+	assert_false(drains);
+	assert_true(audit_append_drain(
+		&a, &(struct audit_drain){ .who = "a", .node = "n", .drain = true }));
+	assert_int_equal(write(a.fd, "{\"epoch\":9,\"to\":{\"sour", 20), 20);
+	audit_last(directory, &last, &drains);
+	assert_int_equal(last.epoch, 4);
+	assert_int_equal(last.weights[ARM_TARGET], 9);
+	assert_false(last.rolled_back);
+	assert_true(drains);
+	audit_close(&a);
+	close(directory);
 	kit_remove(p.directory);
 }
 
@@ -259,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_was_cut_short_is_made_whole),
 		cmocka_unit_test(what_could_not_be_saved_does_not_come_back),
 		cmocka_unit_test(the_audit_log_has_a_line_for_each_change),
+		cmocka_unit_test(the_audit_knows_the_last_change),
 		cmocka_unit_test(a_line_that_did_not_fit_leaves_nothing_of_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@ struct world {
 	struct board_slot *slots[2];
 	struct wheel wheel;
 	struct weights weights;
+	struct evidence evidence;
 	unsigned wakes, done;
 	uint64_t now_ms;
 };
@@ -36,7 +37,7 @@ static void start(struct world *w, uint32_t source, uint32_t target)
 {
 	char error[WEIGHTS_TEXT_BYTES];
 	assert_true(weights_open(&w->weights, w->board, w->directory,
-				 (uint32_t[]){ source, target }, error));
+				 (uint32_t[]){ source, target }, &w->evidence, error));
 	wheel_open(&w->wheel, w->now_ms);
 	weights_attach(&w->weights, &w->wheel, wake, w);
 	w->weights.now_ns = test_clock;
@@ -313,9 +314,74 @@ static void a_state_that_cannot_be_opened_is_said(void **state)
 	struct weights w;
 	char error[WEIGHTS_TEXT_BYTES];
 	board_format(board);
-	assert_false(weights_open(&w, board, "/nowhere", (uint32_t[]){ 1, 0 }, error));
+	assert_false(weights_open(&w, board, "/nowhere", (uint32_t[]){ 1, 0 },
+				  &(struct evidence){ 0 }, error));
 	assert_string_equal(error, "cannot use /nowhere: No such file or directory");
 	free(board);
+}
+
+/* On a board that has nothing: the first process of a keeper. */
+static bool begins(struct world *w, char error[WEIGHTS_TEXT_BYTES])
+{
+	board_format(w->board);
+	bool good = weights_open(&w->weights, w->board, w->directory, (uint32_t[]){ 1, 0 },
+				 &w->evidence, error);
+	if (good)
+		weights_close(&w->weights);
+	return good;
+}
+
+static void a_state_that_was_there_must_be_there(void **state)
+{
+	(void)state;
+	static const struct {
+		struct state_values kept; /* epoch 0: none */
+		struct evidence evidence;
+		const char *error; /* NULL: it begins, */
+		uint64_t epoch;	   /* with this one */
+	} rows[] = {
+		{ .epoch = 1 },
+		{ .evidence = { .was_there = true }, .error = AUDIT_FILE },
+		{ .evidence = { .logged = { .epoch = 3 } }, .error = "requests of epoch 3" },
+		{ .kept = { 3, { 1, 1 } },
+		  .evidence = { .was_there = true, .logged = { 3 } },
+		  .epoch = 3 },
+		{ .kept = { 3, { 1, 1 } },
+		  .evidence = { .logged = { 4 } },
+		  .error = "are of epoch 3, and the capture log has requests of epoch 4" },
+		{ .kept = { 3, { 1, 1 } },
+		  .evidence = { .audited = { 4, { 0, 1 } } },
+		  .error = "knows of epoch 4" },
+		/* A rollback on a full disk, then a power cut. */
+		{ .kept = { 3, { 1, 1 } },
+		  .evidence = { .audited = { 4, { 1, 0 }, 0, true }, .logged = { 4 } },
+		  .epoch = 4 },
+		{ .kept = { 3, { 1, 1 } },
+		  .evidence = { .audited = { 4, { 1, 0 }, 0, true }, .logged = { 5 } },
+		  .error = "are of epoch 4" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct world w = { .evidence = rows[i].evidence };
+		struct state s;
+		struct state_values kept;
+		bool damaged;
+		char error[WEIGHTS_TEXT_BYTES];
+		kit_directory(w.directory);
+		w.board = aligned_alloc(64, sizeof *w.board);
+		assert_true(state_open(&s, w.directory, &kept, &damaged));
+		if (rows[i].kept.epoch)
+			assert_true(state_save(&s, &rows[i].kept));
+		state_close(&s);
+		assert_int_equal(begins(&w, error), !rows[i].error);
+		if (rows[i].error) {
+			assert_non_null(strstr(error, rows[i].error));
+			assert_non_null(strstr(error, "crossfade recover"));
+		} else {
+			assert_int_equal(on_disk(&w).epoch, rows[i].epoch);
+		}
+		free(w.board);
+		kit_remove(w.directory);
+	}
 }
 
 /* --- JSON --- */
@@ -391,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_rollback_is_one_until_the_next_change),
 		cmocka_unit_test(a_restart_takes_the_greater_epoch_of_board_and_file),
 		cmocka_unit_test(a_state_that_cannot_be_opened_is_said),
+		cmocka_unit_test(a_state_that_was_there_must_be_there),
 		cmocka_unit_test(requests_are_read_strictly),
 		cmocka_unit_test(answers_begin_with_weights_and_epoch),
 	};

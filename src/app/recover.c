@@ -1,0 +1,158 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "control/audit.h"
+#include "control/evidence.h"
+
+/* While a balancer runs, what it has in force is the state. -1 after a complaint. */
+static int lock_state(const struct config *c)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%.4000s/lock", c->state);
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	if (fd >= 0 && errno == EWOULDBLOCK)
+		fprintf(stderr,
+			"crossfade recover: a balancer is running on %s: what it has in force "
+			"stands\n",
+			c->state);
+	else
+		fprintf(stderr, "crossfade recover: cannot lock %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void say_weights(const char *what, const struct state_values *v)
+{
+	printf("%-28s source %u, target %u (epoch %llu)%s\n", what, v->weights[ARM_SOURCE],
+	       v->weights[ARM_TARGET], (unsigned long long)v->epoch,
+	       v->rolled_back ? ", by a rollback" : "");
+}
+
+static void say_evidence(const struct evidence *e, const struct state_values *kept)
+{
+	if (kept->epoch)
+		say_weights("the state file:", kept);
+	else
+		printf("%-28s nothing that can be used\n", "the state file:");
+	if (e->audited.epoch)
+		say_weights("the last line of the audit:", &e->audited);
+	else
+		printf("%-28s no change of the weights\n", "the audit:");
+	if (e->logged.epoch)
+		printf("%-28s a request to the %s (epoch %llu)\n",
+		       "the newest of the log:", e->logged.target ? "target" : "source",
+		       (unsigned long long)e->logged.epoch);
+}
+
+/* What is told to be in force: the operands', where there are some. False after a complaint. */
+static bool choose(const struct evidence *e, const struct state_values *kept, const uint32_t *given,
+		   struct state_values *to)
+{
+	char why[EVIDENCE_TEXT_BYTES];
+	if (!evidence_weights(e, kept, to) && !given) {
+		fprintf(stderr, "crossfade recover: nothing says what was in force last: say it "
+				"yourself, as `crossfade recover -c FILE 1 0`\n");
+		return false;
+	}
+	if (kept->epoch && evidence_allows(e, kept, why)) {
+		printf("\nThe state is good: nothing was changed.\n");
+		return false;
+	}
+	if (!to->epoch)
+		to->epoch = 1;
+	if (given) {
+		memcpy(to->weights, given, sizeof to->weights);
+		to->rolled_back = false;
+	}
+	to->wall_ns = clock_wall_ns();
+	return true;
+}
+
+static bool write_audit(const struct config *c, const struct state_values *from,
+			const struct state_values *to)
+{
+	struct audit a;
+	const struct audit_entry e = { "crossfade recover", "the state was lost", *from, *to,
+				       true };
+	bool good = audit_open(&a, c->state) && audit_append(&a, &e);
+	if (!good)
+		fprintf(stderr, "crossfade recover: cannot write %s/" AUDIT_FILE ": %s\n", c->state,
+			strerror(errno));
+	audit_close(&a);
+	return good;
+}
+
+static int recover_state(const struct config *c, const uint32_t *given)
+{
+	struct evidence e;
+	struct state s;
+	struct state_values kept, to;
+	bool damaged, good = false;
+	evidence_look(&e, c);
+	if (!state_open(&s, c->state, &kept, &damaged)) {
+		fprintf(stderr, "crossfade recover: cannot use %s/weights: %s\n", c->state,
+			strerror(errno));
+		return EXIT_NO;
+	}
+	say_evidence(&e, &kept);
+	bool chosen = choose(&e, &kept, given, &to);
+	if (chosen) {
+		good = write_audit(c, &kept, &to) && state_save(&s, &to);
+		if (good)
+			say_weights("\nin force at the next start:", &to);
+		else
+			fprintf(stderr, "crossfade recover: the state cannot be saved: %s\n",
+				strerror(errno));
+	}
+	state_close(&s);
+	return good || (!chosen && kept.epoch) ? EXIT_OK : EXIT_NO;
+}
+
+static bool read_weight(const char *text, uint32_t *to)
+{
+	unsigned long long n;
+	bool good = span_to_u64(span_of(text), WEIGHT_MAX, &n);
+	*to = good ? (uint32_t)n : 0;
+	return good;
+}
+
+int command_recover(const struct command *c, int argc, char **argv)
+{
+	const char *path = NULL;
+	uint32_t given[ARMS] = { 0 };
+	const struct command_option options[] = { { 'c', "config", &path, NULL } };
+	int code, operands = command_options(c, argc, argv, options, 1, &code);
+	if (operands < 0)
+		return code;
+	if (!path)
+		return command_misused(c, "-c FILE is missing: the configuration");
+	if (operands != 0 && operands != 2)
+		return command_misused(c, "both weights are expected, or none");
+	if (operands && (!read_weight(argv[1], &given[ARM_SOURCE]) ||
+			 !read_weight(argv[2], &given[ARM_TARGET]) ||
+			 given[ARM_SOURCE] + given[ARM_TARGET] == 0))
+		return command_misused(c, "weights are from 0 to 999, and not both 0");
+	struct config *config = config_open(path);
+	code = EXIT_NO;
+	if (config->complaints.n) {
+		complaints_print(&config->complaints, stderr);
+	} else {
+		int lock = lock_state(config);
+		if (lock >= 0) {
+			code = recover_state(config, operands ? given : NULL);
+			close(lock);
+		}
+	}
+	config_close(config);
+	return code;
+}

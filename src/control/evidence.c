@@ -1,0 +1,113 @@
+#include "control/evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "control/audit.h"
+
+static bool is_there(int directory, const char *name)
+{
+	return !faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+/* The audit comes behind the first state that is on the disk, drains later still. */
+static void look_at_state(struct evidence *e, int directory)
+{
+	bool drained = is_there(directory, "drained.json"), audit = is_there(directory, AUDIT_FILE);
+	bool drains;
+	e->was_there = audit || drained;
+	audit_last(directory, &e->audited, &drains);
+	e->drains_lost = drains && !drained;
+	e->audit_lost = !audit && is_there(directory, "weights");
+}
+
+void evidence_look(struct evidence *e, const struct config *c)
+{
+	*e = (struct evidence){ 0 };
+	int state = open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (state >= 0) {
+		look_at_state(e, state);
+		close(state);
+	}
+	if (c->capture.head.at == NOWHERE)
+		return;
+	int log = open(c->capture.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log >= 0) {
+		newest_look(log, &e->logged);
+		close(log);
+	}
+}
+
+void evidence_say(const struct evidence *e, const char *directory)
+{
+	if (e->drains_lost)
+		log_line(LOG_ERROR,
+			 "drain: %s/drained.json is gone, and " AUDIT_FILE
+			 " tells of drained nodes: all nodes get requests; drain again those that "
+			 "must not",
+			 directory);
+	if (e->audit_lost)
+		log_line(LOG_WARN, "weights: %s/" AUDIT_FILE " was not there, and begins anew",
+			 directory);
+}
+
+void evidence_caution(struct config *c)
+{
+	struct evidence e;
+	struct state_values kept;
+	bool damaged;
+	char why[EVIDENCE_TEXT_BYTES] = "the file is damaged";
+	evidence_look(&e, c);
+	state_peek(c->state, &kept, &damaged);
+	if (damaged || !evidence_allows(&e, &kept, why))
+		caution(&c->complaints, config_place(c, "state"),
+			"state: the weights are lost: %s. A start is refused; `crossfade recover` "
+			"takes what was in force last",
+			why);
+}
+
+bool evidence_allows(const struct evidence *e, const struct state_values *kept,
+		     char why[EVIDENCE_TEXT_BYTES])
+{
+	unsigned long long logged = e->logged.epoch, audited = e->audited.epoch;
+	/* A rollback that could not be saved is known to the last word. */
+	uint64_t known = kept->epoch && e->audited.rolled_back && audited > kept->epoch
+				 ? audited
+				 : kept->epoch;
+	if (!kept->epoch && logged)
+		snprintf(why, EVIDENCE_TEXT_BYTES,
+			 "there are none, and the capture log has requests of epoch %llu", logged);
+	else if (!kept->epoch && e->was_there)
+		snprintf(why, EVIDENCE_TEXT_BYTES,
+			 "there are none, and " AUDIT_FILE " says that there were");
+	else if (logged > known)
+		snprintf(why, EVIDENCE_TEXT_BYTES,
+			 "they are of epoch %llu, and the capture log has requests of epoch %llu",
+			 (unsigned long long)known, logged);
+	else if (audited > known)
+		snprintf(why, EVIDENCE_TEXT_BYTES,
+			 "they are of epoch %llu, and " AUDIT_FILE " knows of epoch %llu",
+			 (unsigned long long)known, audited);
+	else
+		return true;
+	return false;
+}
+
+bool evidence_weights(const struct evidence *e, const struct state_values *kept,
+		      struct state_values *to)
+{
+	uint64_t logged = e->logged.epoch;
+	*to = e->audited.epoch > kept->epoch ? e->audited : *kept;
+	/* Later than all that is written down: what it did is all that is known. */
+	if (logged > to->epoch)
+		*to = (struct state_values){ .epoch = logged,
+					     .weights = { !e->logged.target, e->logged.target } };
+	if (!to->epoch)
+		return false;
+	to->epoch++;
+	return true;
+}

@@ -1,0 +1,36 @@
+#ifndef CONTROL_EVIDENCE_H
+#define CONTROL_EVIDENCE_H
+
+/*
+ * What the state directory and the capture log say of the weights besides the state file: a start
+ * on a file that is missing, zeroed or restored from a backup must not begin with older weights in
+ * silence. A first start leaves no evidence: there is no audit.jsonl then, and no log.
+ */
+
+#include "capture/newest.h"
+#include "control/config.h"
+#include "control/state.h"
+
+struct evidence {
+	bool was_there;		     /* a balancer has kept its state here before */
+	struct state_values audited; /* the audit's last word of weights; epoch 0: none */
+	struct newest logged;	     /* the newest epoch of the capture log; 0: none */
+	bool drains_lost;	     /* nodes were drained, and the file of drains is gone */
+	bool audit_lost;	     /* there is a state, and no audit */
+};
+
+void evidence_look(struct evidence *e, const struct config *c);
+/* For who does not run it: a caution where a start would be refused. */
+void evidence_caution(struct config *c);
+/* Says in the log what is gone and does not hinder a start. */
+void evidence_say(const struct evidence *e, const char *directory);
+
+#define EVIDENCE_TEXT_BYTES 256
+/* Whether `kept` can be what was in force last. False: `why` says what it lacks. */
+bool evidence_allows(const struct evidence *e, const struct state_values *kept,
+		     char why[EVIDENCE_TEXT_BYTES]);
+/* What they say was in force last, with an epoch above all of it; false: they say nothing. */
+bool evidence_weights(const struct evidence *e, const struct state_values *kept,
+		      struct state_values *to);
+
+#endif
