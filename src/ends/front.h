@@ -15,6 +15,7 @@
 struct front_facts {
 	void *listener;		 /* the user's own, as given when the connection was opened */
 	const struct addr *peer; /* the client; valid while the connection is open */
+	bool unnamed; /* a PROXY header has come that names nobody: the peer is the proxy */
 	bool tls;
 	struct wire_tls_facts session; /* valid while the connection is open */
 	uint64_t number;	       /* counts the connections of this thread, from 1 */

@@ -480,6 +480,7 @@ static const struct stream_verbs stream_verbs = {
 static enum err on_prefaced(struct wire *w, const struct preface *p)
 {
 	struct h1_front *f = front_of(w, wire);
+	f->facts.unnamed = p->kind == PREFACE_UNKNOWN;
 	enum err why = f->user->admit(&f->facts, p);
 	if (!f->facts.tls)
 		wait_for(f, f->policy->idle_ms);

@@ -76,6 +76,11 @@ static void wait_in_queue(struct exchange *ex)
 void decision_find_client(struct exchange *ex)
 {
 	const struct networks *trust = ex->listener->trust;
+	if (ex->unnamed) {
+		/* Not the proxy, whose word would count: what it passes on may be anybody's. */
+		ex->client = (struct addr){ 0 };
+		return;
+	}
 	if (!trust || !networks_have(trust, &ex->peer))
 		return;
 	ex->trusted = true;

@@ -348,6 +348,7 @@ struct arena *exchange_open(struct desk *d, const struct plan *plan, const struc
 	ex->connection = facts->number;
 	ex->ordinal = facts->requests;
 	ex->tls = facts->tls;
+	ex->unnamed = facts->unnamed;
 	ex->arm = ARM_NONE;
 	ex->began_ns = d->io->now_ns;
 	arena_open(&ex->arena, &d->chunks);

@@ -43,9 +43,11 @@ struct exchange {
 	uint64_t connection; /* its number */
 	uint32_t ordinal;    /* of the request on it */
 	bool tls;
-	struct addr peer;	    /* who is connected to us */
-	struct addr client;	    /* whom the request comes from: the peer, or who it says */
-	bool trusted;		    /* the peer's word on that counts */
+	struct addr peer;   /* who is connected to us */
+	struct addr client; /* whom the request comes from: the peer, or who it says; none where
+				that is not known */
+	bool trusted;	    /* the peer's word on that counts */
+	bool unnamed;	    /* the peer is a proxy that does not say for whom it speaks */
 	struct access_notes *notes; /* in the arena; NULL: it is not logged */
 	struct live_node *node;	    /* the present attempt's; counted in its `outstanding` */
 	struct live_node *tried[CONNECT_ATTEMPTS_MAX];

@@ -111,7 +111,8 @@ static bool count_hop(struct msg *m)
 bool forward_client(struct msg *request, const struct forward_facts *facts)
 {
 	must(request->kind == MSG_REQUEST);
-	return count_hop(request) && add_forwarded(request, facts) &&
+	return (request->method != METHOD_OPTIONS || count_hop(request)) &&
+	       add_forwarded(request, facts) &&
 	       (facts->listener->trace == TRACE_KEEP ||
 		trace_add(request, facts->wall_ns, facts->chance));
 }

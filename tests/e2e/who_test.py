@@ -125,6 +125,30 @@ def test_a_proxy_header_comes_before_tls(make):
     assert metric(balancer, 'connections_rejected_total{reason="not_trusted"}') == 1
 
 
+UNNAMED = {
+    "v1": b"PROXY UNKNOWN\r\n", "v1-with-addresses": b"PROXY UNKNOWN 198.51.100.7 192.0.2.1 1 2\r\n",
+    "v2-no-family": SIGNATURE + b"\x21\0\0\0", "v2-unix": SIGNATURE + b"\x21\x31\0\xd8" + bytes(216),
+}
+
+
+@pytest.mark.parametrize("header", UNNAMED)
+def test_a_client_that_the_proxy_does_not_name_is_nobody(make, header):
+    """Its X-Forwarded-For would count as the proxy's word, and the proxy's own address may override."""
+    balancer = make(", tls: off, trust: 127.0.0.0/8, proxy_protocol: on",
+                    "override: { allow: [ 198.51.100.0/24, 127.0.0.0/8 ] }\nlog: { access: access.log, format: json }")
+    with connect(balancer, "127.0.0.9") as c:
+        c.sendall(UNNAMED[header] + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 198.51.100.7\r\n"
+                  b"X-Forwarded-Proto: https\r\nX-Forwarded-Port: 1\r\nX-Crossfade-Cluster: target\r\n\r\n")
+        said = echo(read_all(c))
+    assert said["cluster"] == "source"
+    assert field(said, "x-forwarded-for") == ["198.51.100.7, 127.0.0.9"]
+    assert field(said, "x-forwarded-proto") == ["http"]
+    assert field(said, "x-forwarded-port") == ["8443"]
+    log = balancer.directory / "access.log"
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+    assert json.loads(log.read_text())["client"] is None
+
+
 def test_so_many_connections_at_once_and_no_more(make):
     balancer = make(", tls: off, connections: 3")
     with contextlib.ExitStack() as stack:
