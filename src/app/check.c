@@ -25,12 +25,14 @@ static void try_to_compile(struct config *config)
 	nodes_open(&nodes, config);
 	listeners_open(&listeners);
 	listeners_add(&listeners, config, none);
-	const struct plan *plan = plan_compile(&(struct compile){ .config = config,
-								  .nodes = &nodes,
-								  .listeners = &listeners,
-								  .worker_n = worker_n,
-								  .libraries = libraries },
-					       &config->complaints);
+	const struct plan *plan =
+		plan_compile(&(struct compile){ .config = config,
+						.nodes = &nodes,
+						.listeners = &listeners,
+						.worker_n = worker_n,
+						.files = room_files_when_started(),
+						.libraries = libraries },
+			     &config->complaints);
 	if (plan)
 		plan_free(plan);
 	nodes_close(&nodes);
@@ -80,6 +82,17 @@ static void print_json(const struct complaints *c)
 	json_decref(all);
 }
 
+/* Where it is started as this is. */
+static void print_good(const struct config *config, const char *path)
+{
+	unsigned worker_n = control_worker_count(config);
+	struct room room;
+	printf("%s is good.\n", path);
+	if (compile_room(config, worker_n, room_files_when_started(), &room) && room.files)
+		printf("At most %llu open files: room for %llu clients.\n",
+		       (unsigned long long)room.files, (unsigned long long)room.clients * worker_n);
+}
+
 static void print_text(struct config *config, const char *path)
 {
 	size_t n = config->complaints.n + config->complaints.more;
@@ -87,7 +100,7 @@ static void print_text(struct config *config, const char *path)
 	if (n)
 		fprintf(stderr, "\n%zu error%s.\n", n, n == 1 ? "" : "s");
 	else
-		printf("%s is good.\n", path);
+		print_good(config, path);
 }
 
 int command_check(const struct command *c, int argc, char **argv)

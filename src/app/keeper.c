@@ -402,12 +402,10 @@ static void turn(struct keeper *k)
 	struct pollfd fds[1 + PROCESSES_MAX] = { { .fd = k->signals, .events = POLLIN } };
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		fds[1 + i] = (struct pollfd){ .fd = list[i].channel, .events = POLLIN };
-	if (poll(fds, 1 + PROCESSES_MAX, until_next(k)) < 0 && errno != EINTR) {
-		log_line(LOG_ERROR, "keeper: poll: %s", strerror(errno));
-		k->exit_code = 1;
-		k->state = KEEPER_OVER;
-		return;
-	}
+	/* Interrupted, or the kernel had no memory for it: then nothing is ready. */
+	if (poll(fds, 1 + PROCESSES_MAX, until_next(k)) < 0)
+		for (int i = 0; i < 1 + PROCESSES_MAX; i++)
+			fds[i].revents = 0;
 	/* Requests first: a working process may ask, and die. */
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		if (fds[1 + i].revents)
@@ -483,6 +481,7 @@ int keeper_run(const char *config, int handed_over)
 {
 	struct keeper k = { .config = config, .upgrade.binary = -1 };
 	logger_keep_standard_descriptors();
+	process_raise_files();
 	k.binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	k.signals = signals_open();
 	if (k.binary < 0 || k.signals < 0) {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,4 +137,14 @@ void processes_tell(struct processes *s, const struct process *but, enum channel
 		if (p != but && (p->state == PROCESS_SERVING || p->state == PROCESS_RETIRED))
 			process_tell(p, word);
 	}
+}
+
+void process_raise_files(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+		log_line(LOG_WARN, "cannot raise the limit of open files: %s", strerror(errno));
 }

@@ -58,6 +58,8 @@ void process_tell(struct process *p, enum channel_word word);
 /* To all that have ever served, but that one. */
 void processes_tell(struct processes *s, const struct process *but, enum channel_word word);
 
+/* The limit of open files, as high as it may be; what is started from here has it too. */
+void process_raise_files(void);
 /* In a child, between fork and exec: the signals of a new program. */
 void process_unblock_signals(void);
 void keep_over_exec(int fd, bool keep);

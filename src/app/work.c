@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,16 +66,6 @@ static void leave_signals_to_keeper(void)
 	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
 		signal(theirs[i], SIG_IGN);
-}
-
-static void raise_descriptor_limit(void)
-{
-	struct rlimit l;
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-		return;
-	l.rlim_cur = l.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
-		log_line(LOG_WARN, "cannot raise the limit of open files: %s", strerror(errno));
 }
 
 static void *map(int fd, size_t bytes, int protection)
@@ -434,10 +423,15 @@ static void tell_of_reloads(struct work *w)
 	channel_tell(w->channel, CHANNEL_READY);
 }
 
+/* Without it nobody could be told to stop. */
 static void listen_to_keeper(struct work *w)
 {
 	struct io *io = w->control->loop.io;
 	w->keeper_sock = io_adopt(io, w->channel);
+	if (!w->keeper_sock) {
+		log_line(LOG_ERROR, "cannot hear what the keeper says: %s", strerror(errno));
+		_exit(EXIT_NO);
+	}
 	io_op_init(&w->listen_to_keeper, heard);
 	io_recv(io, &w->listen_to_keeper, w->keeper_sock, BLOCK_SMALL);
 }
@@ -450,16 +444,14 @@ static void stop_listening_to_keeper(struct work *w)
 	io_close(w->control->loop.io, w->keeper_sock, false);
 }
 
-/* Each request in flight has two connections; a hundred files are for all else. */
-static void say_files(void)
+static void say_files(const struct work *w)
 {
-	struct rlimit l;
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-		return;
-	unsigned long long most = l.rlim_cur;
+	const struct plan *p = publisher_newest(&w->control->publisher);
+	unsigned long long most = w->control->files;
 	log_line(most < FILES_COMFORTABLE ? LOG_WARN : LOG_INFO,
-		 "at most %llu open files: room for about %llu clients%s", most,
-		 most > 100 ? (most - 100) / 2 : 0,
+		 "at most %llu open files: room for %llu clients and %llu connections to nodes%s",
+		 most, (unsigned long long)p->clients_max * p->worker_n,
+		 (unsigned long long)p->node_sockets_max * p->worker_n,
 		 most < FILES_COMFORTABLE ? " (raise the hard limit: LimitNOFILE=, ulimit -Hn)"
 					  : "");
 }
@@ -471,7 +463,7 @@ static void say_serving(const struct work *w)
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
 		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
-	say_files();
+	say_files(w);
 	control_say_risks(w->control);
 }
 
@@ -553,7 +545,7 @@ int work_main(int argc, char **argv)
 	}
 	die_with_keeper(w.keeper);
 	leave_signals_to_keeper();
-	raise_descriptor_limit();
+	process_raise_files();
 	/* With threads under way there is no tearing down: the process ends, and all with it. */
 	if (!map_shared(&w) || !read_config(&w) || !lock_directories(&w) || !open_control(&w) ||
 	    !start_serving(&w))

@@ -204,6 +204,34 @@
 #define NODES_MAX (4 * NODES_PER_CLUSTER_MAX)
 /* Connections of clients that a configuration may allow: as many files as a process may open. */
 #define CONNECTIONS_MAX 1048576
+/*
+ * Open files that are kept for the process itself: at rest 18, with the log, its follower and the
+ * admin API; 8 and 8 of the admin API's connections; look-ups, Kafka, files that a reload reads.
+ */
+#define FILES_OF_OURS 48
+/* Of each worker, beside its listening sockets: its ring and what wakes it. */
+#define FILES_OF_WORKER 2
+/* Sockets of one worker: a table of half a MiB in the kernel, 6 MiB here, touched as it is used. */
+#define SOCKETS_OF_WORKER 65536
+/* Some clients and as many connections to nodes: with fewer there is no start. */
+#define SOCKETS_OF_WORKER_MIN 4
+/* Places in that table of sockets whose close has not reached the kernel. */
+#define SOCKETS_CLOSING 512
+/*
+ * A fifth of a worker's sockets is for nodes, and half of them where there are few. Most clients
+ * are idle at a time; a request that finds no connection free waits for one.
+ */
+#define NODE_SOCKETS_PART 5
+#define NODE_SOCKETS_MIN 8
+/*
+ * Where all connections of clients are taken, who has asked nothing for so long makes room for who
+ * comes: a handshake and a first request take less, over a slow line too. The search ends after so
+ * many.
+ */
+#define STRANGER_AGE_MS 1000
+#define STRANGERS_LOOKED_AT 64
+/* Connections to the admin API by its unix socket, and by TCP: operators, scrapers, probes. */
+#define ADMIN_CONNECTIONS_MAX 8
 /* Networks in one list of the configuration: a cloud provider publishes some thousands of its own.
  */
 #define NETWORKS_MAX 16384

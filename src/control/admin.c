@@ -401,6 +401,7 @@ void admin_open(struct admin *a, struct control *control, struct loop *loop)
 {
 	*a = (struct admin){ .control = control };
 	service_open(&a->service, loop, &user, a, ADMIN_BODY_BYTES);
+	a->service.connections_max = ADMIN_CONNECTIONS_MAX;
 }
 
 void admin_close(struct admin *a)

@@ -121,6 +121,82 @@ static void check_connections(const struct compiled *d, const struct config_list
 			 l->connections_max, d->plan.worker_n);
 }
 
+static size_t address_n(const struct config_listener *l)
+{
+	size_t n = 0;
+	for (const struct config_address *a = l->addresses; a; a = a->next)
+		n++;
+	return n;
+}
+
+bool compile_room(const struct config *c, unsigned worker_n, uint64_t files, struct room *room)
+{
+	struct room_needs needs = { .files = files, .workers = worker_n };
+	for (int k = 0; k < LISTENER_KINDS; k++)
+		needs.addresses += address_n(&c->listeners.kinds[k]);
+	for (int arm = 0; arm < ARMS; arm++)
+		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
+			needs.nodes++;
+	return room_share(&needs, room);
+}
+
+/* What those with a number of their own leave is shared equally. */
+static uint32_t default_connections(const struct config *c, uint64_t all, unsigned worker_n)
+{
+	uint64_t said = 0, silent = 0;
+	for (int k = 0; k < LISTENER_KINDS; k++) {
+		const struct config_listener *l = &c->listeners.kinds[k];
+		said += l->connections_max;
+		silent += l->addresses && !l->connections_max;
+	}
+	uint64_t each = silent && said < all ? (all - said) / silent : 0;
+	return (uint32_t)(each > worker_n ? each : worker_n);
+}
+
+static void caution_connections(const struct config *c, const struct room *room, uint64_t all,
+				struct complaints *to)
+{
+	uint64_t said = 0;
+	size_t at = NOWHERE;
+	for (int k = 0; k < LISTENER_KINDS; k++) {
+		const struct config_listener *l = &c->listeners.kinds[k];
+		said += l->connections_max;
+		at = l->connections_max ? l->head.at : at;
+	}
+	if (said > all)
+		caution(to, at,
+			"connections: there is room for %llu clients in all, with at most %llu "
+			"open "
+			"files, and not for %llu: more are turned away (raise the hard limit: "
+			"LimitNOFILE=, ulimit -Hn)",
+			(unsigned long long)all, (unsigned long long)room->files,
+			(unsigned long long)said);
+}
+
+static void compile_connections(struct compiled *d, const struct compile *c, struct complaints *to)
+{
+	struct room room;
+	struct plan *p = &d->plan;
+	if (!compile_room(c->config, c->worker_n, c->files, &room)) {
+		complain(to, c->config->listeners.head.at,
+			 "at most %llu files may be open, and these listeners and nodes need %llu "
+			 "with %u workers (raise the hard limit: LimitNOFILE=, ulimit -Hn)",
+			 (unsigned long long)room.files, (unsigned long long)room.needed,
+			 c->worker_n);
+		return;
+	}
+	if (!room.files)
+		return;
+	uint64_t all = (uint64_t)room.clients * c->worker_n;
+	p->clients_max = room.clients;
+	p->node_sockets_max = room.nodes;
+	caution_connections(c->config, &room, all, to);
+	uint32_t each = default_connections(c->config, all, c->worker_n);
+	for (size_t i = 0; i < p->listener_n; i++)
+		if (!p->listeners[i].connections_max)
+			p->listeners[i].room = each;
+}
+
 static void compile_listeners(struct compiled *d, const struct compile *c, struct complaints *to)
 {
 	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
@@ -324,6 +400,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	if (speaks_tls(c->config))
 		compile_front_tls(d, c, complaints);
 	compile_listeners(d, c, complaints);
+	compile_connections(d, c, complaints);
 	for (int arm = 0; arm < ARMS; arm++)
 		compile_cluster(d, c, (enum arm)arm, complaints);
 	compile_steering(d, c->config);

@@ -54,6 +54,7 @@ const struct plan *control_compile(struct control *c, struct config *config,
 		.nodes = &c->nodes,
 		.listeners = &c->listeners,
 		.worker_n = c->worker_n,
+		.files = c->files,
 		.libraries = c->libraries,
 		.tickets = c->tickets,
 		.previous = c->publisher.plan_n ? publisher_newest(&c->publisher) : NULL,
@@ -158,6 +159,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->board = board;
 	c->tickets = tickets;
 	c->worker_n = control_worker_count(config);
+	c->files = room_files();
 	c->started_wall_ns = clock_wall_ns();
 	atomic_store(&c->backend, "none");
 	c->workers = allocate(c->worker_n, 64, sizeof *c->workers);

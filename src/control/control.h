@@ -40,6 +40,7 @@ struct control {
 	struct board *board;		   /* borrowed */
 	const struct ticket_keys *tickets; /* borrowed */
 	unsigned worker_n;
+	uint64_t files;			/* that may be open */
 	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
 	struct nodes nodes;
 	struct listeners listeners;

@@ -2,15 +2,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/bug.h"
 
-/* After an accept failed for want of descriptors. */
+/* After an accept, or the taking of its socket, failed for want of descriptors or memory. */
 #define ACCEPT_PAUSE_MS 100
 
 struct service_listener {
 	struct service *service;
-	struct sock *sock; /* owned; NULL: closed */
+	int fd;		   /* owned until there is a sock; else -1 */
+	struct sock *sock; /* owned; NULL: closed, or not yet */
 	struct io_op accept;
 	struct timer pause;
 	struct tls_context *tls; /* borrowed */
@@ -226,7 +228,8 @@ static struct arena *open_call(const struct front_facts *facts, struct stream *f
 
 static void connection_gone(const struct front_facts *facts)
 {
-	(void)facts;
+	const struct service_listener *l = facts->listener;
+	l->service->connection_n[l->local]--;
 }
 
 static const struct front_user front_user = { .open = open_call, .gone = connection_gone };
@@ -237,8 +240,31 @@ static const struct front_user front_user = { .open = open_call, .gone = connect
 static void close_listener(struct service_listener *l)
 {
 	timer_clear(&l->pause);
-	io_close(l->service->loop->io, l->sock, false);
+	if (l->sock)
+		io_close(l->service->loop->io, l->sock, false);
+	if (l->fd >= 0)
+		close(l->fd);
 	l->sock = NULL;
+	l->fd = -1;
+}
+
+static bool came_by(const struct front_facts *facts, const void *how)
+{
+	const struct service_listener *l = facts->listener;
+	return l->local == *(const bool *)how;
+}
+
+/* Who has been there for longest, and asks for nothing now, makes room for who comes. */
+static void take_in(struct service_listener *l, struct sock *sock)
+{
+	struct service *s = l->service;
+	if (s->connections_max && s->connection_n[l->local] >= s->connections_max &&
+	    !h1_fronts_spare_one(&s->loop->fronts, came_by, &l->local)) {
+		io_close(s->loop->io, sock, true);
+		return;
+	}
+	s->connection_n[l->local]++;
+	h1_front_open(&s->loop->fronts, &front_user, &policy, l, sock, l->tls, &s->loop->budget);
 }
 
 static void accepted(struct io_op *op)
@@ -249,8 +275,7 @@ static void accepted(struct io_op *op)
 	if (result >= 0 && l->service->stopped)
 		io_close(loop->io, op->sock, true);
 	else if (result >= 0)
-		h1_front_open(&loop->fronts, &front_user, &policy, l, op->sock, l->tls,
-			      &loop->budget);
+		take_in(l, op->sock);
 	if (loop->fronts.stopping)
 		close_listener(l);
 	else if (result >= 0 || result == -ECONNABORTED)
@@ -259,10 +284,22 @@ static void accepted(struct io_op *op)
 		timer_set(&loop->wheel, &l->pause, loop_now_ms(loop) + ACCEPT_PAUSE_MS);
 }
 
+static void begin(struct service_listener *l)
+{
+	struct loop *loop = l->service->loop;
+	if (!l->sock)
+		l->sock = io_adopt(loop->io, l->fd);
+	if (!l->sock) {
+		timer_set(&loop->wheel, &l->pause, loop_now_ms(loop) + ACCEPT_PAUSE_MS);
+		return;
+	}
+	l->fd = -1;
+	io_accept(loop->io, &l->accept, l->sock);
+}
+
 static void pause_is_over(struct timer *t)
 {
-	struct service_listener *l = list_entry(t, struct service_listener, pause);
-	io_accept(l->service->loop->io, &l->accept, l->sock);
+	begin(list_entry(t, struct service_listener, pause));
 }
 
 void service_listen(struct service *s, int fd, bool local, struct tls_context *tls)
@@ -276,8 +313,8 @@ void service_listen(struct service *s, int fd, bool local, struct tls_context *t
 	io_op_init(&l->accept, accepted);
 	list_init(&l->link);
 	list_add_tail(&s->listeners, &l->link);
-	l->sock = io_adopt(s->loop->io, fd);
-	io_accept(s->loop->io, &l->accept, l->sock);
+	l->fd = fd;
+	begin(l);
 }
 
 /* --- a life --- */
@@ -302,7 +339,7 @@ static void stop_listening(struct service *s)
 		struct service_listener *l = list_entry(at, struct service_listener, link);
 		if (io_op_busy(&l->accept))
 			io_cancel(s->loop->io, &l->accept);
-		else if (l->sock)
+		else
 			close_listener(l);
 	}
 }

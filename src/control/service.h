@@ -49,6 +49,8 @@ struct service {
 	const struct service_user *user;
 	void *owner; /* the user's own */
 	size_t body_bytes_max;
+	size_t connections_max; /* by unix sockets, and by others; 0: any number */
+	size_t connection_n[2];
 	bool stopped; /* nobody is answered any more */
 	struct slab calls, chunks;
 	struct list open, ended;

@@ -29,9 +29,11 @@ static json_t *listener_json(const struct control *c, const struct listener *l,
 				metrics_sum(c->counters, c->worker_n,
 					    offsetof(struct counters, requests[0][arm][class]) +
 						    l->number * sizeof c->counters->requests[0]);
-	return json_pack("{s:s,s:s,s:b,s:o,s:o}", "name", l->name, "address", a->text, "tls",
+	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:o}", "name", l->name, "address", a->text, "tls",
 			 l->tls != NULL, "connections",
-			 integer(metrics_sum(c->counters, c->worker_n, connections)), "requests",
+			 integer(metrics_sum(c->counters, c->worker_n, connections)),
+			 "connections_max",
+			 integer(l->connections_max ? l->connections_max : l->room), "requests",
 			 integer(requests));
 }
 
@@ -314,11 +316,12 @@ static json_t *log_json(const struct control *c)
 	return json_pack("{s:o}", "lines_lost", integer(atomic_load(&c->board->log_lost.lines)));
 }
 
-static json_t *files_json(void)
+static json_t *files_json(const struct control *c)
 {
-	struct rlimit l = { 0 };
-	(void)getrlimit(RLIMIT_NOFILE, &l);
-	return json_pack("{s:o}", "limit", integer(l.rlim_cur));
+	const struct plan *p = publisher_newest(&c->publisher);
+	return json_pack("{s:o,s:o,s:o}", "limit", integer(c->files), "clients",
+			 integer((uint64_t)p->clients_max * p->worker_n), "node_connections",
+			 integer((uint64_t)p->node_sockets_max * p->worker_n));
 }
 
 /* --- the whole --- */
@@ -342,7 +345,7 @@ json_t *status_json(const struct control *c)
 	json_object_update(j, rest);
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
-	json_object_set_new(j, "files", files_json());
+	json_object_set_new(j, "files", files_json(c));
 	json_object_set_new(j, "log", log_json(c));
 	json_object_set_new(j, "capture", recorder_json(&c->recorder));
 	json_object_set_new(j, "bucket_bounds_ms", bucket_bounds_json());

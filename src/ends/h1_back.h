@@ -40,8 +40,8 @@ struct h1_backs {
 	struct wheel *wheel;
 	struct slab slab;
 	struct dials dials;
-	struct list closing; /* over, but for what the node has not taken yet */
-	size_t open_n;
+	struct list closing;	 /* over, but for what the node has not taken yet */
+	size_t open_n, open_max; /* 0: any number; who begins one looks at h1_backs_full() */
 };
 
 enum h1_back_state {
@@ -95,6 +95,11 @@ void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel)
 void h1_backs_close(struct h1_backs *s);
 /* Those that only wait for their node to take what is left are cut. */
 void h1_backs_abort(struct h1_backs *s);
+
+static inline bool h1_backs_full(const struct h1_backs *s)
+{
+	return s->open_max && s->open_n >= s->open_max;
+}
 
 /*
  * Connects, to `to` or to where its user says next. An exchange may be taken at once: what it sends

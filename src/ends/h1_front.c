@@ -122,6 +122,8 @@ static void request_head(struct h1_front *f)
 	h1_body_open(&r->body, m, r->parser.codings > 0);
 	f->closes |= m->close;
 	bool body = r->body.state != H1_BODY_NONE;
+	if (f->facts.requests == 1)
+		list_remove(&f->stranger);
 	f->state = body ? FRONT_BODY : FRONT_WAIT;
 	wait_for(f, f->policy->idle_ms);
 	stream_head(f->stream.peer, m, !body && !m->tunnel);
@@ -540,6 +542,7 @@ static void on_gone(struct wire *w)
 	free_rest(f);
 	timer_clear(&f->timer);
 	list_remove(&f->link);
+	list_remove(&f->stranger);
 	f->fronts->open_n--;
 	f->user->gone(&f->facts);
 	slab_give(&f->fronts->slab, f);
@@ -622,6 +625,7 @@ void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *whee
 	slab_open(&s->rests, sizeof(struct h1_rest), 8);
 	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 4);
 	list_init(&s->open);
+	list_init(&s->strangers);
 }
 
 void h1_fronts_close(struct h1_fronts *s)
@@ -658,6 +662,8 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 	timer_init(&f->timer, on_timer);
 	list_init(&f->link);
 	list_add_tail(&s->open, &f->link);
+	list_init(&f->stranger);
+	list_add_tail(&s->strangers, &f->stranger);
 	s->open_n++;
 	wire_accept(&f->wire, s->wires, &wire_user, sock, tls, budget);
 	wait_for(f, tls ? policy->head_ms : policy->idle_ms);
@@ -694,6 +700,39 @@ void h1_fronts_stop(struct h1_fronts *s)
 		if (f->state == FRONT_IDLE)
 			close_behind_answer(f);
 	}
+}
+
+bool h1_fronts_spare_stranger(struct h1_fronts *s, uint64_t age_ms,
+			      bool (*may)(const struct front_facts *facts, const void *how),
+			      const void *how)
+{
+	uint64_t before_ms = io_now_ms(s->wires->io) - age_ms;
+	unsigned n = 0;
+	list_each_safe(l, &s->strangers) {
+		struct h1_front *f = list_entry(l, struct h1_front, stranger);
+		if (f->opened_ms > before_ms || n++ == STRANGERS_LOOKED_AT)
+			return false;
+		if (f->state == FRONT_OVER || !may(&f->facts, how))
+			continue;
+		list_remove(&f->stranger);
+		cut(f, ERR_OUT_OF_HANDLES);
+		return true;
+	}
+	return false;
+}
+
+bool h1_fronts_spare_one(struct h1_fronts *s,
+			 bool (*may)(const struct front_facts *facts, const void *how),
+			 const void *how)
+{
+	list_each_safe(l, &s->open) {
+		struct h1_front *f = list_entry(l, struct h1_front, link);
+		if ((f->state != FRONT_IDLE && f->state != FRONT_HEAD) || !may(&f->facts, how))
+			continue;
+		cut(f, ERR_TOO_MANY_CONNECTIONS);
+		return true;
+	}
+	return false;
 }
 
 void h1_fronts_abort(struct h1_fronts *s)

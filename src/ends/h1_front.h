@@ -20,6 +20,7 @@ struct h1_fronts {
 	struct slab slab;
 	struct slab rests, chunks; /* of struct h1_rest, and for their arenas */
 	struct list open;	   /* all fronts */
+	struct list strangers;	   /* of these, who has asked nothing yet: the oldest first */
 	size_t open_n;
 	uint64_t opened; /* since the beginning */
 	bool stopping;	 /* answers say Connection: close */
@@ -57,7 +58,8 @@ struct h1_front {
 	const struct front_user *user;
 	const struct front_policy *policy;
 	struct front_facts facts;
-	struct list link; /* in fronts->open */
+	struct list link;     /* in fronts->open */
+	struct list stranger; /* in fronts->strangers, until the first head is whole */
 	struct timer timer;
 	uint64_t deadline_ms; /* of what is waited for now; the timer may fire before it */
 	uint64_t opened_ms;
@@ -97,6 +99,20 @@ void h1_front_expect_preface(struct h1_front *f);
 void h1_fronts_retire(struct h1_fronts *s);
 /* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */
 void h1_fronts_stop(struct h1_fronts *s);
+/*
+ * Resets, of those that `may` go, who came at least `age_ms` ago and has asked nothing since: the
+ * oldest. False: nobody was found among the first STRANGERS_LOOKED_AT.
+ */
+bool h1_fronts_spare_stranger(struct h1_fronts *s, uint64_t age_ms,
+			      bool (*may)(const struct front_facts *facts, const void *how),
+			      const void *how);
+/*
+ * Of those that `may` go, aborts the one that has been there for longest and has no whole request
+ * with its user. False: there is none.
+ */
+bool h1_fronts_spare_one(struct h1_fronts *s,
+			 bool (*may)(const struct front_facts *facts, const void *how),
+			 const void *how);
 /* All are aborted. */
 void h1_fronts_abort(struct h1_fronts *s);
 

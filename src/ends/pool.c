@@ -351,6 +351,19 @@ struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *a
 	return &b->stream;
 }
 
+bool pool_has_room(const struct pool *p, bool new)
+{
+	return (p->idle_n && !new) || (!h1_backs_full(p->backs) && !pool_counts_full(p->counts));
+}
+
+bool pool_spare_one(struct pool *p)
+{
+	if (!p->idle_n)
+		return false;
+	close_idle(p, idle_back(p->idle.prev));
+	return true;
+}
+
 struct pool_attempt pool_look(struct stream *end)
 {
 	const struct h1_back *b = h1_back_of(end);

@@ -16,6 +16,7 @@
 /* May be shared by the pools of a cluster. */
 struct pool_counts {
 	uint64_t connects, connects_failed, open;
+	uint64_t open_max; /* as h1_backs_full(), of these; 0: any number */
 	struct handshake_counts handshakes;
 };
 
@@ -77,6 +78,19 @@ void pool_close(struct pool *p);
  * connect. The pool must have an address.
  */
 struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena);
+
+/*
+ * Whether there may be a connection for one more exchange: an idle one, unless it is to be a new
+ * one, or a new one, of which the worker, and the pools of a cluster, may have so many.
+ */
+bool pool_has_room(const struct pool *p, bool new);
+/* Whether it is the cluster that has as many as it may. */
+static inline bool pool_counts_full(const struct pool_counts *c)
+{
+	return c->open_max && c->open >= c->open_max;
+}
+/* Closes the connection that has been idle for longest, to make room elsewhere. False: none is. */
+bool pool_spare_one(struct pool *p);
 
 /* Whether the exchange at this end is the first of its connection. */
 bool pool_is_fresh(struct stream *end);

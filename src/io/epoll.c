@@ -80,7 +80,7 @@ static struct sock *epoll_adopt(struct io *io, int fd)
 	int err = watch_sock(e, s);
 	if (!err)
 		return &s->sock;
-	close_sock(e, s);
+	slab_give(&e->socks, s);
 	errno = -err;
 	return NULL;
 }
@@ -407,7 +407,7 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 	}
 	e->turn = (struct turn){ 0 };
 	int n = wait_until(e, events, deadline_ns);
-	must(n >= 0 || errno == EINTR);
+	must(n >= 0 || errno == EINTR || errno == ENOMEM);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.ptr)
 			note(e, events[i].data.ptr, events[i].events);

@@ -107,7 +107,8 @@ static inline void io_free(struct io *io)
 
 /*
  * Takes a descriptor over: a listening socket (of the keeper: closed here only as a descriptor, the
- * socket lives on), or a connected one. The descriptor is made non-blocking.
+ * socket lives on), or a connected one. The descriptor is made non-blocking. NULL with errno when
+ * the backend has no room for it, or the kernel none: then it is still the caller's.
  */
 static inline struct sock *io_adopt(struct io *io, int fd /* moved in */)
 {

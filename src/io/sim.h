@@ -26,7 +26,7 @@ struct sim_faults {
 	unsigned unreachable;  /* a connect is never answered */
 	unsigned starve;       /* a receive finds the ring empty and waits for a later turn */
 	unsigned accept_error; /* an accept ends with -EMFILE, -ECONNABORTED or the like */
-	unsigned shortage; /* a connect fails for want of a descriptor, a port, ...; sim_lacks() */
+	unsigned shortage; /* a connect or an adopt fails for want of something; see sim_lacks() */
 	unsigned
 		window_bytes_max; /* bytes in flight per direction; 0: 64 KiB. Small: sends stall */
 };
@@ -41,6 +41,9 @@ struct io *sim_io_open(struct sim *sim, struct bufs *bufs);
 /* A listening socket at an address; accepts may be started on it. Connects to nobody are refused.
  */
 struct sock *sim_listen(struct io *io, const struct addr *at);
+
+/* A listening socket's descriptor for io_adopt(), which a shortage keeps from taking it. */
+int sim_descriptor(struct sim *sim, const struct addr *at);
 
 /* What becomes of those who connect to an address from now on, whoever listens there. */
 enum sim_spot_kind {

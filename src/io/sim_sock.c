@@ -81,19 +81,30 @@ void sim_sock_destroy(struct sim_sock *s, bool reset)
 	free(s);
 }
 
-struct sock *sim_sock_adopt(struct io *io, int fd)
-{
-	(void)io, (void)fd;
-	must(!"the simulator has no descriptors: sim_listen() opens listening sockets");
-	return NULL;
-}
-
 struct sock *sim_listen(struct io *io, const struct addr *at)
 {
 	struct sim_sock *s = open_sock(sim_io_of(io), NULL, 0);
 	s->at = *at;
 	list_add_tail(&s->io->sim->listeners, &s->in_sim);
 	return &s->sock;
+}
+
+int sim_descriptor(struct sim *sim, const struct addr *at)
+{
+	must(sim->descriptor_n < SIM_DESCRIPTORS);
+	sim->descriptors[sim->descriptor_n] = *at;
+	return (int)sim->descriptor_n++;
+}
+
+struct sock *sim_sock_adopt(struct io *base, int fd)
+{
+	struct sim_io *io = sim_io_of(base);
+	must(fd >= 0 && (unsigned)fd < io->sim->descriptor_n);
+	if (io->lacks && sim_chance(io->sim, io->sim->faults.shortage)) {
+		errno = sim_random(io->sim, 2) ? EMFILE : ENOMEM;
+		return NULL;
+	}
+	return sim_listen(base, &io->sim->descriptors[fd]);
 }
 
 void sim_sock_shutdown(struct io *io, struct sock *sock)

@@ -14,6 +14,8 @@
 #include "base/list.h"
 #include "io/sim.h"
 
+#define SIM_DESCRIPTORS 1024
+
 struct sim_event {
 	uint64_t at_ns;
 	uint64_t sequence; /* at one time, things happen in the order of their planning */
@@ -28,9 +30,11 @@ struct sim {
 	struct sim_faults faults;
 	struct sim_event *events; /* owned; a heap, the next one first */
 	size_t event_n, event_max;
-	struct list ios, listeners; /* borrowed */
-	unsigned ios_opened;	    /* ever: their names in the trace */
-	unsigned links;		    /* open now */
+	struct list ios, listeners;		  /* borrowed */
+	struct addr descriptors[SIM_DESCRIPTORS]; /* of sockets that nobody has adopted yet */
+	unsigned descriptor_n;
+	unsigned ios_opened; /* ever: their names in the trace */
+	unsigned links;	     /* open now */
 	struct sim_spot {
 		struct addr at;
 		enum sim_spot_kind kind;

@@ -5,9 +5,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "io/backend.h"
 #include "io/block_ring.h"
 #include "io/sock_table.h"
@@ -20,6 +22,8 @@
 #define SUBMISSIONS 512
 /* What may complete between two turns before the kernel has to keep a list: 64 KiB of memory. */
 #define COMPLETIONS 4096
+/* Between attempts to hand them over, when the kernel has no memory for them. */
+#define SUBMIT_PAUSE_US 500
 /*
  * Blocks that wait in the rings. They are filled first-in first-out, so each of them is as cold as
  * the ring is long: as many as one turn usually fills, and no more. The kernel ends a turn after
@@ -28,8 +32,6 @@
  */
 #define SMALL_BLOCKS 64
 #define LARGE_BLOCKS 8
-/* Sockets of one worker: a table of half a MiB in the kernel, 3 MiB here, touched as it is used. */
-#define SOCKETS_MAX 65536
 
 #define SEND_FLAGS (MSG_WAITALL | MSG_NOSIGNAL)
 
@@ -67,11 +69,22 @@ static struct uring_sock *of_sock(struct sock *s)
 
 /* --- submissions --- */
 
+/*
+ * The kernel takes what is there. When it has no memory for that (EAGAIN, EBUSY), or a signal
+ * comes, there is nothing to do but to ask again: what is to be done next needs a place.
+ */
+static void make_room(struct uring *u)
+{
+	static const struct timespec moment = { .tv_nsec = SUBMIT_PAUSE_US * 1000 };
+	while (io_uring_submit(&u->ring) <= 0)
+		nanosleep(&moment, NULL);
+}
+
 static struct io_uring_sqe *next_submission(struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	if (__builtin_expect(!sqe, 0)) {
-		must(io_uring_submit(&u->ring) > 0);
+		make_room(u);
 		sqe = io_uring_get_sqe(&u->ring);
 		must(sqe);
 	}
@@ -444,6 +457,17 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
 	return sleep_for(u, u->sends + TRANSFER_EVENTS, ns < moment_ns ? ns : moment_ns);
 }
 
+/*
+ * More had completed than the queue holds, and the kernel had no memory to keep the rest: nobody
+ * will ever know how those operations ended. The keeper starts another process, which serves.
+ */
+_Noreturn static void lose_completions(void)
+{
+	log_line(LOG_ERROR, "io_uring has lost completions for want of memory in the kernel: this "
+			    "process cannot go on");
+	abort();
+}
+
 /* One system call: it takes the submissions, and does what became ready for the earlier ones. */
 static void uring_wait(struct io *io, uint64_t deadline_ns)
 {
@@ -460,7 +484,9 @@ static void uring_wait(struct io *io, uint64_t deadline_ns)
 	u->turn = (struct turn){ 0 };
 	u->sends = 0;
 	/* What was not taken for want of memory or for a signal is taken at the next turn. */
-	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY);
+	if (r == -EBADR)
+		lose_completions();
+	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ENOMEM);
 	io->counts.turns++;
 	waker_rearm(&u->waker);
 	backend_read_clocks(io);
@@ -473,7 +499,8 @@ static int open_socks(struct uring *u)
 	struct rlimit files;
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
-	uint32_t max = files.rlim_cur < SOCKETS_MAX ? (uint32_t)files.rlim_cur : SOCKETS_MAX;
+	uint32_t max =
+		files.rlim_cur < SOCKETS_OF_WORKER ? (uint32_t)files.rlim_cur : SOCKETS_OF_WORKER;
 	sock_table_open(&u->socks, max);
 	if (u->files == URING_DESCRIPTORS)
 		return 0;

@@ -39,6 +39,31 @@ static void accept_if_waiting(struct acceptor *a, struct io_op *op)
 	io_cancel(a->io, op);
 }
 
+/* It was that connection's error: Linux tells of what the network has said of it, too. */
+static bool is_of_the_connection(int32_t result)
+{
+	switch (-result) {
+	case ECONNABORTED:
+	case EPROTO:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENONET:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void wait_a_moment(struct acceptor *a, int32_t result)
+{
+	if (!timer_is_set(&a->pause))
+		a->user->stuck(a, -result);
+	timer_set(a->wheel, &a->pause, io_now_ms(a->io) + ACCEPT_PAUSE_MS);
+}
+
 static void accepted(struct io_op *op)
 {
 	struct acceptor *a = list_entry(op, struct accept_op, op)->acceptor;
@@ -48,10 +73,10 @@ static void accepted(struct io_op *op)
 		accept_if_waiting(a, op);
 	else if (a->closing)
 		end_if_idle(a);
-	else if (op->result >= 0 || op->result == -ECONNABORTED)
+	else if (op->result >= 0 || is_of_the_connection(op->result))
 		io_accept(a->io, op, a->sock);
 	else
-		timer_set(a->wheel, &a->pause, io_now_ms(a->io) + ACCEPT_PAUSE_MS);
+		wait_a_moment(a, op->result);
 }
 
 struct acceptor *acceptor_open(struct io *io, struct wheel *wheel, const struct acceptor_user *user,

@@ -14,6 +14,8 @@ struct acceptor;
 
 struct acceptor_user {
 	void (*accepted)(struct acceptor *a, struct sock *sock /* moved in */);
+	/* For a want of ours; it is tried again after a moment. */
+	void (*stuck)(struct acceptor *a, int error);
 	/* After acceptor_close(): the socket is closed, and `a` is freed behind this call. */
 	void (*closed)(struct acceptor *a);
 };

@@ -281,6 +281,8 @@ void attempt_failed(struct exchange *ex, enum err why)
 {
 	struct pool_attempt a = pool_look(ex->back.peer);
 	bool again = may_try_again(ex, why, &a);
+	if (why == ERR_OUT_OF_HANDLES)
+		live_nodes_spare_one(ex->node->all, NULL);
 	if (!ex->status)
 		blame_node(ex, why);
 	if (ex->notes)

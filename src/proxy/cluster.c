@@ -191,6 +191,16 @@ void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 	}
 }
 
+bool live_nodes_spare_one(struct live_nodes *all, const struct pool_counts *of)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		struct live_node *n = all->by_number[i];
+		if (n && (!of || n->pool.counts == of) && pool_spare_one(&n->pool))
+			return true;
+	}
+	return false;
+}
+
 void live_nodes_close_idle(struct live_nodes *all)
 {
 	for (uint32_t i = 0; i < NODES_MAX; i++)

@@ -73,6 +73,11 @@ static inline void live_node_give(struct live_cluster *c, struct live_node *n)
 		c->least = n->outstanding;
 }
 
+/*
+ * Closes an idle connection to make room for another: of whichever node, or, with `of`, of that
+ * cluster. False: none is idle.
+ */
+bool live_nodes_spare_one(struct live_nodes *all, const struct pool_counts *of);
 /* Closes idle connections everywhere. */
 void live_nodes_close_idle(struct live_nodes *all);
 /* Every connection must be gone. */

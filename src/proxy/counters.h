@@ -31,6 +31,8 @@ struct counters {
 	counter connections_open[LISTENERS_MAX];
 	counter overridden, sticky;  /* weighted requests whose client, or key, decided */
 	counter sniffing[SNIFFINGS]; /* calls for the nodes' addresses, by what was done */
+	counter strangers_closed;    /* they had asked nothing, and others wanted to come */
+	counter accept_failures;     /* for a want of ours */
 	counter rejected[ERRS];	     /* connections that were turned away, by reason */
 	counter request_body_bytes[ARMS];
 	counter answer_body_bytes[ARMS];

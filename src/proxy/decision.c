@@ -128,6 +128,14 @@ static void try_node(struct exchange *ex, struct live_node *node, bool fail_open
 		exchange_answer(ex, ERR_HEAD_SIZE);
 }
 
+/* Where there are as many connections to nodes as there may be, one that is idle goes. */
+static bool has_socket(const struct exchange *ex, struct live_node *node)
+{
+	const struct pool_counts *cluster = node->pool.counts;
+	return pool_has_room(&node->pool, ex->stale) ||
+	       live_nodes_spare_one(node->all, pool_counts_full(cluster) ? cluster : NULL);
+}
+
 /* Chooses a node, now or later. The arm was chosen when the request came, and stays. */
 void decision_node(struct exchange *ex)
 {
@@ -155,7 +163,10 @@ void decision_node(struct exchange *ex)
 		exchange_answer(ex, ex->attempt_n ? ex->last_failure : ERR_ALL_DRAINED);
 		return;
 	case CHOICE_NODE:
-		break;
+		if (has_socket(ex, node))
+			break;
+		wait_in_queue(ex);
+		return;
 	}
 	decision_withdraw(ex);
 	try_node(ex, node, fail_open);

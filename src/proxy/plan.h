@@ -119,6 +119,8 @@ struct listener {
 			      */
 	struct span health;  /* the path that is answered here; empty: none */
 	uint32_t connections_max; /* at once, of all listeners of the section; 0: any number */
+	uint32_t room; /* likewise, where the configuration has no number: what the open files allow
+			*/
 	uint32_t section;	  /* of the configuration: one listener with several addresses */
 	struct tls_context **tls; /* one for each worker; NULL: in the clear */
 	struct listener_sockets *sockets; /* NULL: worker_listen() is called for them */
@@ -143,6 +145,8 @@ struct plan {
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */
 	unsigned worker_n;
+	/* Of one worker, with all listeners, and with all nodes; 0: any number. */
+	uint32_t clients_max, node_sockets_max;
 	struct plan_pins *pins; /* one for each worker */
 };
 

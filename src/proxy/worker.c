@@ -1,5 +1,6 @@
 #include "proxy/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -9,6 +10,8 @@
 
 /* How often requests that wait for a name are looked at. */
 #define WAIT_PAUSE_MS 100
+/* Until a listening socket that could not be taken is tried again. */
+#define TAKE_PAUSE_MS 100
 
 /* A listener as this worker lives with it: connections outlive the plan that they came under. */
 struct live_listener {
@@ -16,6 +19,7 @@ struct live_listener {
 	const struct listener *listener; /* NULL: nobody uses it */
 	const struct plan *plan;	 /* whose listener that is: the adopted one, or, */
 	bool gone;			 /* an earlier one, pinned: the adopted one has no such */
+	bool half_taken;		 /* some of its new sockets are to be taken yet */
 	struct front_policy policy;
 	struct tls_context *tls; /* one reference; NULL: in the clear */
 	uint32_t number;
@@ -33,10 +37,11 @@ struct worker {
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
 	struct gate gate;
-	struct timer trim; /* set when connections have gone, until their memory has */
-	uint32_t duties;   /* of the door, as last looked at */
-	bool stopping;	   /* accepts no more */
-	bool hurried;	   /* idle clients have been closed */
+	struct timer take_again; /* set while a listening socket could not be taken */
+	struct timer trim;	 /* set when connections have gone, until their memory has */
+	uint32_t duties;	 /* of the door, as last looked at */
+	bool stopping;		 /* accepts no more */
+	bool hurried;		 /* idle clients have been closed */
 };
 
 /* --- connections --- */
@@ -84,12 +89,36 @@ static const struct front_user front_user = { .open = open_exchange,
 					      .admit = admit,
 					      .gone = connection_gone };
 
+static bool is_of_section(const struct front_facts *facts, const void *how)
+{
+	const struct live_listener *l = facts->listener;
+	const struct listener *of = how;
+	return !of || l->listener->section == of->section;
+}
+
+/*
+ * Connections that ask nothing are no reason to turn away who might: the oldest of them goes. Where
+ * it is the listener that has its share, one of its own.
+ */
+static bool make_room(struct worker *w, const struct live_listener *l)
+{
+	uint32_t max = w->desk.plan->clients_max;
+	bool all = max && w->fronts.open_n >= max;
+	if (!h1_fronts_spare_stranger(&w->fronts, STRANGER_AGE_MS, is_of_section,
+				      all ? NULL : l->listener))
+		return false;
+	gate_makes_room(&w->gate, l->listener, io_now_ms(w->config.io));
+	return true;
+}
+
 /* Who is turned away is reset: that leaves nothing here, not even a waiting state in the kernel. */
 static void serve(struct worker *w, struct sock *sock, uint32_t number)
 {
 	struct live_listener *l = &w->listeners[number];
 	struct io *io = w->config.io;
-	enum err why = gate_ask(&w->gate, w->desk.plan, l->listener, &sock->peer);
+	enum err why = gate_ask(&w->gate, w->desk.plan, l->listener, &sock->peer, w->fronts.open_n);
+	if (why == ERR_OUT_OF_HANDLES && make_room(w, l))
+		why = ERR_NONE;
 	if (why != ERR_NONE) {
 		gate_turn_away(&w->gate, l->listener, &sock->peer, why, io_now_ms(io));
 		io_close(io, sock, true);
@@ -136,13 +165,20 @@ static void accepted(struct acceptor *a, struct sock *sock)
 	serve(l->worker, sock, l->number);
 }
 
+static void acceptor_stuck(struct acceptor *a, int error)
+{
+	struct live_listener *l = a->owner;
+	struct worker *w = l->worker;
+	gate_is_stuck(&w->gate, l->listener, error, io_now_ms(w->config.io));
+}
+
 static void acceptor_closed(struct acceptor *a)
 {
 	list_remove(&a->link);
 	let_go_if_unused(a->owner);
 }
 
-static const struct acceptor_user acceptor_user = { accepted, acceptor_closed };
+static const struct acceptor_user acceptor_user = { accepted, acceptor_stuck, acceptor_closed };
 
 void worker_listen(struct worker *w, struct sock *listening, uint32_t listener)
 {
@@ -159,21 +195,48 @@ static void close_acceptors(struct live_listener *l)
 		acceptor_close(list_entry(at, struct acceptor, link));
 }
 
+/*
+ * For want of memory. Clients that the kernel gives to that socket wait until it is taken: it is
+ * put back, and tried again.
+ */
+static void take_later(struct live_listener *l, atomic_int *place, int fd, int error)
+{
+	struct worker *w = l->worker;
+	atomic_store(place, fd);
+	gate_is_stuck(&w->gate, l->listener, error, io_now_ms(w->config.io));
+	timer_set(&w->wheel, &w->take_again, io_now_ms(w->config.io) + TAKE_PAUSE_MS);
+}
+
 /* New sockets take the place of those that there were: those are the keeper's no longer. */
 static void take_sockets(struct live_listener *l)
 {
 	struct worker *w = l->worker;
 	struct listener_sockets *s = l->listener->sockets;
-	bool first = true;
+	bool first = !l->half_taken, left = false;
 	for (unsigned i = w->config.number; s && i < s->n && !w->stopping; i += l->plan->worker_n) {
 		int fd = atomic_exchange(&s->list[i], -1);
 		if (fd < 0)
 			continue;
+		struct sock *sock = io_adopt(w->config.io, fd);
+		if (!sock) {
+			take_later(l, &s->list[i], fd, errno);
+			left = true;
+			continue;
+		}
 		if (first)
 			close_acceptors(l);
 		first = false;
-		worker_listen(w, io_adopt(w->config.io, fd), l->number);
+		worker_listen(w, sock, l->number);
 	}
+	l->half_taken = left && !first;
+}
+
+static void time_to_take(struct timer *t)
+{
+	struct worker *w = list_entry(t, struct worker, take_again);
+	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+		if (w->listeners[i].listener && !w->listeners[i].gone)
+			take_sockets(&w->listeners[i]);
 }
 
 static void take_up(struct live_listener *l, const struct plan *plan, const struct listener *now)
@@ -215,6 +278,14 @@ static void adopt_listeners(struct worker *w, const struct plan *plan)
 
 /* --- what control wants --- */
 
+/* One cluster that hangs leaves a quarter of them to the other. */
+static void share_sockets(struct worker *w, uint32_t max)
+{
+	w->backs.open_max = max;
+	for (int arm = 0; arm < ARMS; arm++)
+		w->desk.clusters[arm].counts.open_max = max - max / 4;
+}
+
 static void adopt(struct worker *w, const struct plan *plan)
 {
 	adopt_listeners(w, plan);
@@ -222,6 +293,7 @@ static void adopt(struct worker *w, const struct plan *plan)
 		live_cluster_adopt(&w->desk.clusters[arm], &w->nodes, &plan->clusters[arm],
 				   w->config.number);
 	live_nodes_sweep(&w->nodes, plan);
+	share_sockets(w, plan->node_sockets_max);
 	w->desk.plan = plan;
 	/* A node may come back that was cut while no plan had it. */
 	desk_cut(&w->desk);
@@ -262,6 +334,7 @@ static void look_at_duties(struct worker *w)
 static void stop_accepting(struct worker *w)
 {
 	w->stopping = true;
+	timer_clear(&w->take_again);
 	if (w->config.taps)
 		feed_hurry(&w->config.taps->feed);
 	atomic_store_explicit(&w->config.slot->retired, 1, memory_order_relaxed);
@@ -434,6 +507,7 @@ struct worker *worker_open(const struct worker_config *c)
 	}
 	wheel_open(&w->wheel, io_now_ms(c->io));
 	timer_init(&w->trim, trim_is_due);
+	timer_init(&w->take_again, time_to_take);
 	wires_open(&w->wires, c->io, c->bufs);
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
 	h1_backs_open(&w->backs, &w->wires, &w->wheel);

@@ -11,11 +11,13 @@ struct world {
 	struct nodes nodes;
 	struct listeners listeners;
 	struct tls_library *libraries[WORKERS + 1];
+	uint64_t files; /* that may be open; 0: any number */
 };
 
 static void world_open(struct world *w, const char *text)
 {
 	w->config = kit_config(text);
+	w->files = 0;
 	bool none[LISTENERS_MAX] = { false };
 	nodes_open(&w->nodes, w->config);
 	listeners_open(&w->listeners);
@@ -38,6 +40,7 @@ static const struct plan *compile(struct world *w, const struct plan *previous)
 			       .nodes = &w->nodes,
 			       .listeners = &w->listeners,
 			       .worker_n = WORKERS,
+			       .files = w->files,
 			       .libraries = w->libraries,
 			       .previous = previous };
 	return plan_compile(&how, &w->config->complaints);
@@ -345,9 +348,47 @@ static void too_many_plans_in_use_make_a_change_wait(void **state)
 	world_close(&w);
 }
 
+/* Two sections share the room, and the one with a number of its own has that. */
+static void listeners_without_a_number_share_what_open_files_allow(void **state)
+{
+	(void)state;
+	struct world w;
+	struct room room;
+	world_open(&w, "listeners:\n"
+		       "  weighted: { address: [ '127.0.0.1:1', '127.0.0.1:2' ], tls: off }\n"
+		       "  source: { address: 127.0.0.1:3, tls: off }\n"
+		       "  target: { address: 127.0.0.1:4, tls: off, connections: 60 }\n"
+		       "source: { nodes: [ http://127.0.0.1:9200 ] }\n"
+		       "target: { nodes: [ http://127.0.0.1 ] }\n"
+		       "state: state\n");
+	w.files = 1000;
+	const struct plan *p = compile(&w, NULL);
+	assert_non_null(p);
+	assert_true(compile_room(w.config, WORKERS, w.files, &room));
+	assert_int_equal(p->clients_max, room.clients);
+	assert_int_equal(p->node_sockets_max, room.nodes);
+	assert_int_equal(p->listeners[0].room, (room.clients * WORKERS - 60) / 2);
+	assert_int_equal(p->listeners[1].room, p->listeners[0].room);
+	assert_int_equal(p->listeners[2].room, p->listeners[0].room);
+	assert_int_equal(p->listeners[3].room, 0);
+	assert_int_equal(p->listeners[3].connections_max, 60);
+	assert_int_equal(w.config->complaints.caution_n, 0);
+	plan_free(p);
+	w.files = 60 + FILES_OF_OURS;
+	p = compile(&w, NULL);
+	assert_non_null(p);
+	assert_int_equal(w.config->complaints.caution_n, 1);
+	plan_free(p);
+	w.files = 30;
+	assert_null(compile(&w, NULL));
+	assert_int_equal(w.config->complaints.n, 1);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(listeners_without_a_number_share_what_open_files_allow),
 		cmocka_unit_test(a_plan_says_what_the_configuration_does),
 		cmocka_unit_test(sniffing_is_answered_where_the_profile_says_so),
 		cmocka_unit_test(contexts_that_did_not_change_are_taken_over),

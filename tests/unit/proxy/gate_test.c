@@ -1,5 +1,6 @@
 #include "unit/proxy/kit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@ struct fixture {
 	struct range room[NETWORK_RANGES];
 	struct networks allow;
 	struct gate gate;
-	FILE *log; /* in place of standard error */
+	size_t client_n; /* that the worker has, with all listeners */
+	FILE *log;	 /* in place of standard error */
 	int standard_error;
 };
 
@@ -46,7 +48,8 @@ static int close_fixture(void **state)
 static enum err ask(struct fixture *f, const char *host)
 {
 	struct addr peer = address_of(host, 5555);
-	return gate_ask(&f->gate, &f->sample.plan, &f->sample.listeners[WEIGHTED], &peer);
+	return gate_ask(&f->gate, &f->sample.plan, &f->sample.listeners[WEIGHTED], &peer,
+			f->client_n);
 }
 
 static const char *logged(struct fixture *f)
@@ -107,6 +110,35 @@ static void addresses_of_one_listener_share_its_limit(void **state)
 	assert_int_equal(ask(f, "10.1.2.3"), ERR_TOO_MANY_CONNECTIONS);
 }
 
+/* However many its listeners may have. */
+static void clients_leave_to_others_what_is_left_of_the_open_files(void **state)
+{
+	struct fixture *f = *state;
+	f->sample.listeners[WEIGHTED].connections_max = 100;
+	f->sample.plan.clients_max = 10;
+	f->client_n = 9;
+	assert_int_equal(ask(f, "10.1.2.3"), ERR_NONE);
+	f->client_n = 10;
+	assert_int_equal(ask(f, "10.1.2.3"), ERR_OUT_OF_HANDLES);
+	f->client_n = 5;
+	f->sample.listeners[WEIGHTED].connections_max = 0;
+	f->sample.listeners[WEIGHTED].room = 5;
+	counter_set(&f->counters.connections_open[WEIGHTED], 5);
+	assert_int_equal(ask(f, "10.1.2.3"), ERR_OUT_OF_HANDLES);
+}
+
+static void an_accept_that_fails_is_said_once_a_second(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < 5; i++)
+		gate_is_stuck(&f->gate, &f->sample.listeners[WEIGHTED], EMFILE, 1000 + 100 * i);
+	assert_int_equal(lines(logged(f)), 1);
+	assert_non_null(strstr(logged(f),
+			       "listener weighted cannot accept connections, and goes on "
+			       "trying: Too many open files\n"));
+	assert_int_equal(counter_read(&f->counters.accept_failures), 5);
+}
+
 static void who_is_turned_away_is_said_once_a_second(void **state)
 {
 	struct fixture *f = *state;
@@ -153,6 +185,8 @@ int main(void)
 		TEST(who_may_come_in_is_let_in),
 		TEST(each_worker_has_its_share_of_the_connections),
 		TEST(addresses_of_one_listener_share_its_limit),
+		TEST(clients_leave_to_others_what_is_left_of_the_open_files),
+		TEST(an_accept_that_fails_is_said_once_a_second),
 		TEST(who_is_turned_away_is_said_once_a_second),
 		TEST(a_log_that_takes_nothing_stops_nobody),
 	};

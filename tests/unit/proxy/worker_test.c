@@ -579,6 +579,99 @@ static void who_waits_too_long_for_a_connection_is_answered(void **state)
 	assert_int_equal(far_heard(busy, "ok"), 1);
 }
 
+static void bound_sockets(struct fixture *f, uint32_t max)
+{
+	f->samples[1].plan.node_sockets_max = max;
+	f->samples[1].plan.clusters[ARM_SOURCE].queue_ms = 1000;
+	f->samples[1].plan.clusters[ARM_TARGET].queue_ms = 1000;
+	change_plan(f);
+}
+
+static void a_request_waits_where_open_files_allow_no_further_connection(void **state)
+{
+	struct fixture *f = *state;
+	bound_sockets(f, 1);
+	struct far *busy = connect_to(f, SOURCE), *waits = connect_to(f, TARGET);
+	far_say(busy, GET("/"));
+	far_say(waits, GET("/"));
+	assert_int_equal(f->hosts[ARM_TARGET][0].conn_n, 0);
+	assert_int_equal(counter_read(&f->counters.queued[ARM_TARGET]), 1);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(busy, "ok"), 1);
+	far_pass_ms(&f->far, 100);
+	/* The source's is idle now, and has made room. */
+	assert_int_equal(node(f, ARM_SOURCE, 0)->last, 0);
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(waits, "ok"), 1);
+}
+
+static void a_cluster_that_hangs_leaves_connections_to_the_other(void **state)
+{
+	struct fixture *f = *state;
+	bound_sockets(f, 4);
+	for (int i = 0; i < 4; i++)
+		far_say(connect_to(f, SOURCE), GET("/"));
+	assert_int_equal(f->hosts[ARM_SOURCE][0].conn_n, 3);
+	assert_int_equal(counter_read(&f->counters.queued[ARM_SOURCE]), 1);
+	struct far *c = connect_to(f, TARGET);
+	far_say(c, GET("/"));
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(c, "ok"), 1);
+}
+
+static void who_asks_nothing_makes_room_for_who_comes(void **state)
+{
+	struct fixture *f = *state;
+	f->samples[1].plan.clients_max = 3;
+	change_plan(f);
+	struct far *asks = connect_to(f, SOURCE);
+	far_say(asks, GET("/"));
+	struct far *mute = connect_to(f, SOURCE), *slow = connect_to(f, SOURCE);
+	far_say(slow, "GET / HT");
+	struct far *soon = connect_to(f, TARGET);
+	assert_int_equal(soon->last, -ECONNRESET);
+	assert_int_equal(counter_read(&f->counters.rejected[ERR_OUT_OF_HANDLES]), 1);
+	far_pass_ms(&f->far, STRANGER_AGE_MS);
+	struct far *next[3];
+	for (int i = 0; i < 3; i++)
+		next[i] = connect_to(f, TARGET);
+	assert_int_equal(mute->last, -ECONNRESET);
+	assert_int_equal(slow->last, -ECONNRESET);
+	assert_int_equal(next[2]->last, -ECONNRESET);
+	assert_int_equal(counter_read(&f->counters.strangers_closed), 2);
+	far_say(next[0], GET("/"));
+	far_say(node(f, ARM_TARGET, 0), OK);
+	assert_int_equal(far_heard(next[0], "ok"), 1);
+	far_say(node(f, ARM_SOURCE, 0), OK);
+	assert_int_equal(far_heard(asks, "ok"), 1);
+}
+
+/* Whoever the kernel gives to that socket would wait for ever. */
+static void a_listening_socket_that_cannot_be_taken_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct sim_faults none = { 0 }, shortage = { .shortage = 1000 };
+	static struct listener_sockets fresh = { .n = 1 };
+	struct addr at = address_of("10.0.1.2", 9000);
+	atomic_init(&fresh.list[0], sim_descriptor(f->far.sim, &at));
+	f->samples[1].listeners[SOURCE].sockets = &fresh;
+	sim_lacks(f->io);
+	sim_set_faults(f->far.sim, &shortage);
+	change_plan(f);
+	assert_true(atomic_load(&fresh.list[0]) >= 0);
+	assert_true(counter_read(&f->counters.accept_failures) > 0);
+	/* Those that there were serve on. */
+	connect_to(f, SOURCE);
+	assert_int_equal(counter_read(&f->counters.connections_open[SOURCE]), 1);
+	sim_set_faults(f->far.sim, &none);
+	far_pass_ms(&f->far, 100);
+	assert_int_equal(atomic_load(&fresh.list[0]), -1);
+	f->addresses[SOURCE] = at;
+	struct far *c = connect_to(f, SOURCE);
+	far_say(c, GET("/here"));
+	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "GET /here"), 1);
+}
+
 static void who_waits_for_a_connection_hears_of_a_drain(void **state)
 {
 	struct fixture *f = *state;
@@ -1060,6 +1153,10 @@ int main(void)
 		TEST(what_is_left_with_a_node_that_comes_back_cut_is_cut),
 		TEST(who_waits_for_a_connection_is_not_overtaken),
 		TEST(who_waits_too_long_for_a_connection_is_answered),
+		TEST(a_request_waits_where_open_files_allow_no_further_connection),
+		TEST(a_cluster_that_hangs_leaves_connections_to_the_other),
+		TEST(who_asks_nothing_makes_room_for_who_comes),
+		TEST(a_listening_socket_that_cannot_be_taken_is_tried_again),
 		TEST(who_waits_for_a_connection_hears_of_a_drain),
 		TEST(accepting_pauses_when_it_fails_and_goes_on),
 		TEST(an_aborted_connection_stops_no_accept),

@@ -1,0 +1,49 @@
+#include "control/room.h"
+
+#include <sys/resource.h>
+
+#include "base/limits.h"
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A table of the ring's has places for listening sockets too, and for what may be accepted next. */
+static uint64_t sockets_max(const struct room_needs *n)
+{
+	return SOCKETS_OF_WORKER - n->addresses * (1 + ACCEPTS_ARMED) - SOCKETS_CLOSING;
+}
+
+bool room_share(const struct room_needs *n, struct room *room)
+{
+	uint64_t own = FILES_OF_OURS + n->nodes + n->workers * (FILES_OF_WORKER + n->addresses);
+	*room = (struct room){ .files = n->files,
+			       .needed = own + n->workers * SOCKETS_OF_WORKER_MIN };
+	if (!n->files)
+		return true;
+	if (n->files < room->needed)
+		return false;
+	uint64_t sockets = least((n->files - own) / n->workers, sockets_max(n));
+	uint64_t nodes = most(sockets / NODE_SOCKETS_PART, least(sockets / 2, NODE_SOCKETS_MIN));
+	room->nodes = (uint32_t)nodes;
+	room->clients = (uint32_t)(sockets - nodes);
+	return true;
+}
+
+uint64_t room_files(void)
+{
+	struct rlimit l;
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 ? l.rlim_cur : 0;
+}
+
+uint64_t room_files_when_started(void)
+{
+	struct rlimit l;
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 ? l.rlim_max : 0;
+}
