@@ -94,8 +94,10 @@ static void compile_listener(struct compiled *d, const struct compile *how,
 		.number = listeners_number(how->listeners, r),
 		.name = listener_name(k),
 		.route = routes[k],
-		.policy = { c->timeouts.head_ms, c->timeouts.idle_ms, c->timeouts.keep_alive_ms,
-			    c->timeouts.tunnel_ms },
+		.policy = { .head_ms = c->timeouts.head_ms,
+			    .idle_ms = c->timeouts.idle_ms,
+			    .keep_alive_ms = c->timeouts.keep_alive_ms,
+			    .tunnel_idle_ms = c->timeouts.tunnel_ms },
 		.forwarded = (enum forwarded)from->forwarded,
 		.trace = (enum trace)from->trace,
 		.port = addr_port(&a->addr),
@@ -109,6 +111,7 @@ static void compile_listener(struct compiled *d, const struct compile *how,
 		.tls = from->tls ? d->front.list : NULL,
 		.sockets = &r->sockets,
 	};
+	front_policy_tell(&l->policy);
 }
 
 /* A worker without a share would turn everybody away whom the kernel gives to it. */
@@ -276,7 +279,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.nodes = nodes,
 		.node_n = node_n,
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
-			    from->timeouts.tunnel_ms },
+			    from->timeouts.tunnel_ms, from->timeouts.keep_alive_ms },
 		.connections = from->connections,
 		.workers = c->worker_n,
 		.queue_ms = from->timeouts.queue_ms,
@@ -284,6 +287,29 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.tls = d->back[arm].list,
 	};
 	compile_edits(d, from, &d->plan.clusters[arm]);
+}
+
+/*
+ * A peer that is gone is noticed within two of these times. The kernel takes one that acknowledges
+ * and has no room for one that is gone: so it may not count where such a peer is given longer.
+ */
+static struct io_keepalive keepalive_of(const struct config *c, uint32_t patience_ms)
+{
+	uint32_t ms = c->timeouts.tcp_keepalive_ms;
+	return (struct io_keepalive){ ms / 1000, patience_ms <= 2 * ms ? 2 * ms : 0 };
+}
+
+static uint32_t longer(uint32_t a_ms, uint32_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
+static void compile_keepalive(struct compiled *d, const struct config *c)
+{
+	uint32_t back_ms = longer(c->clusters[ARM_SOURCE].timeouts.idle_ms,
+				  c->clusters[ARM_TARGET].timeouts.idle_ms);
+	d->plan.front_keepalive = keepalive_of(c, c->timeouts.idle_ms);
+	d->plan.back_keepalive = keepalive_of(c, back_ms);
 }
 
 /* --- what decides before the weights --- */
@@ -404,6 +430,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	for (int arm = 0; arm < ARMS; arm++)
 		compile_cluster(d, c, (enum arm)arm, complaints);
 	compile_steering(d, c->config);
+	compile_keepalive(d, c->config);
 	compile_capture(d, c->config);
 	if (complaints->n == before)
 		return &d->plan;

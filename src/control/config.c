@@ -199,6 +199,7 @@ static const struct section health_section = { KEYS(health_keys) };
 static const struct key cluster_timeouts_keys[] = {
 	{ "connect", &key_duration, AT(connect_ms), CONNECT_TIMEOUT_MS, 10, 600 * SECOND },
 	{ "idle", &key_duration, AT(idle_ms), IDLE_TIMEOUT_MS, 100, DAY },
+	{ "keep_alive", &key_duration, AT(keep_alive_ms), NODE_KEEP_ALIVE_MS, 100, DAY },
 	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
 	{ "queue", &key_duration, AT(queue_ms), QUEUE_WAIT_MS, 0, 600 * SECOND },
 };
@@ -290,6 +291,8 @@ static const struct key timeouts_keys[] = {
 	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
 	{ "drain", &key_duration, AT(drain_ms), STOP_DRAIN_MS, 0, DAY },
 	{ "leave", &key_duration, AT(leave_ms), 0, 0, HOUR },
+	{ "tcp_keepalive", &key_duration, AT(tcp_keepalive_ms), TCP_KEEPALIVE_MS, SECOND,
+	  TCP_KEEPALIVE_MS_MAX },
 };
 #undef AT
 static const struct section timeouts_section = { KEYS(timeouts_keys) };

@@ -73,7 +73,7 @@ struct config_health {
 
 struct config_cluster_timeouts {
 	struct section_head head;
-	uint32_t connect_ms, idle_ms, tunnel_ms, queue_ms;
+	uint32_t connect_ms, idle_ms, keep_alive_ms, tunnel_ms, queue_ms;
 };
 
 struct config_eject {
@@ -132,7 +132,7 @@ struct config_override {
 
 struct config_timeouts {
 	struct section_head head;
-	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms, leave_ms;
+	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms, leave_ms, tcp_keepalive_ms;
 };
 
 struct config_admin {

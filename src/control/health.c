@@ -381,8 +381,8 @@ static void sweep(struct loop_sweep *s)
 static void follow_config(struct probe *p)
 {
 	p->how = &p->health->config->clusters[p->node->arm].health;
-	p->policy =
-		(struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms };
+	p->policy = (struct back_policy){ p->how->timeout_ms, p->how->timeout_ms,
+					  p->how->timeout_ms, p->how->timeout_ms };
 }
 
 static void follow_patterns(struct health *h)

@@ -12,6 +12,9 @@
 #include "net/preface.h"
 #include "net/wire.h"
 
+/* Two lines with a number of seconds that is a day at most. */
+#define FRONT_KEPT_BYTES 64
+
 struct front_facts {
 	void *listener;		 /* the user's own, as given when the connection was opened */
 	const struct addr *peer; /* the client; valid while the connection is open */
@@ -44,6 +47,11 @@ struct front_user {
 /* Settings of a listener; borrowed, they must outlive its connections. */
 struct front_policy {
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_idle_ms;
+	uint8_t kept_n;
+	char kept[FRONT_KEPT_BYTES]; /* of it: what responses say of idle_ms; front_policy_tell() */
 };
+
+/* From now on its responses say how long a connection is kept: a little less than idle_ms. */
+void front_policy_tell(struct front_policy *p);
 
 #endif

@@ -112,6 +112,17 @@ static void expect_answer(struct h1_back *b)
 	h1_parse_answer(&b->parser, b->answer, b->method, b->upgrade_asked);
 }
 
+/* As long as the node says that it keeps it, less what both clocks and the way may take. */
+static uint32_t kept_ms(const struct h1_back *b)
+{
+	uint32_t most_ms = b->policy->keep_alive_ms;
+	if (!b->parser.keeps)
+		return most_ms;
+	uint32_t s = b->parser.keeps_s, spare = KEEP_ALIVE_SPARE_MS / 1000;
+	uint32_t told_ms = s > spare ? (s - spare) * 1000 : 0;
+	return told_ms < most_ms ? told_ms : most_ms;
+}
+
 static bool is_stray(const struct chain *in)
 {
 	return in->bytes && (*in->first->at == '\r' || *in->first->at == '\n');
@@ -130,13 +141,13 @@ static void drop_strays(struct h1_back *b)
  * What comes behind an answer that has no body, a moment later, would be taken for the answer to
  * the next request: as long as that may be, others serve.
  */
-static void become_idle(struct h1_back *b)
+static void become_idle(struct h1_back *b, uint32_t keep_ms)
 {
 	b->state = BACK_IDLE;
 	b->rests = b->parser.tail;
-	wait_for(b, b->policy->idle_ms);
+	wait_for(b, keep_ms);
 	b->kept_until_ms = b->deadline_ms;
-	if (b->rests && TAIL_WAIT_MS < b->policy->idle_ms)
+	if (b->rests && TAIL_WAIT_MS < keep_ms)
 		wait_for(b, TAIL_WAIT_MS);
 	b->user->idle(b);
 }
@@ -162,12 +173,13 @@ static void answer_over(struct h1_back *b)
 		b->closes = true;
 		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
 	}
-	if (b->closes || b->wire.in.bytes || b->wire.at_end || b->wire.unheard ||
+	uint32_t keep_ms = kept_ms(b);
+	if (b->closes || !keep_ms || b->wire.in.bytes || b->wire.at_end || b->wire.unheard ||
 	    !wire_usable(&b->wire)) {
 		retire(b);
 		return;
 	}
-	become_idle(b);
+	become_idle(b, keep_ms);
 }
 
 static enum err answer_err(enum err why)
@@ -502,7 +514,7 @@ static void on_ready(struct wire *w)
 	b->ready_ns = b->backs->wires->io->now_ns;
 	if (!b->arena) {
 		b->state = BACK_IDLE;
-		wait_for(b, b->policy->idle_ms);
+		wait_for(b, b->policy->keep_alive_ms);
 		b->user->idle(b);
 		go_on(b);
 		return;

@@ -29,9 +29,9 @@ struct h1_back_user {
 	void (*missed)(struct h1_back *b, const struct addr *at, enum err why);
 };
 
-/* connect_ms covers the TLS handshake too. */
+/* connect_ms covers the TLS handshake too; keep_alive_ms: between two exchanges. */
 struct back_policy {
-	uint32_t connect_ms, idle_ms, tunnel_idle_ms;
+	uint32_t connect_ms, idle_ms, tunnel_idle_ms, keep_alive_ms;
 };
 
 /* What the backs of one thread share. */

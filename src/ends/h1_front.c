@@ -1,5 +1,7 @@
 #include "ends/h1_front.h"
 
+#include <stdio.h>
+
 #include "base/bug.h"
 #include "http/h1_write.h"
 #include "base/limits.h"
@@ -65,6 +67,16 @@ static void close_behind_answer(struct h1_front *f)
 	wire_finish(&f->wire);
 	/* That while begins when the answer has gone. */
 	wait_for(f, wire_unsent(&f->wire) ? f->policy->idle_ms : LINGER_MS);
+}
+
+/*
+ * A request may be on its way. It is not answered, so that its client knows that nothing was done
+ * with it, and is read: a reset would leave that open.
+ */
+static void close_idle(struct h1_front *f)
+{
+	f->lingers |= f->wire.state == WIRE_OPEN;
+	close_behind_answer(f);
 }
 
 /* --- a request --- */
@@ -240,12 +252,22 @@ static bool read_tunnel(struct h1_front *f)
 	return true;
 }
 
+/* An empty line, or half of one: it begins no request, but may stand before one. */
+static bool is_blank(const struct chain *in)
+{
+	char two[2];
+	if (!in->bytes || in->bytes > 2)
+		return false;
+	chain_peek(in, two, in->bytes);
+	return two[0] == '\r' && (in->bytes == 1 || two[1] == '\n');
+}
+
 /* Takes one step with what is in the wire; false when nothing can be done with it now. */
 static bool step(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
-		return !wire_unsent(&f->wire) && read_head(f);
+		return !wire_unsent(&f->wire) && !is_blank(&f->wire.in) && read_head(f);
 	case FRONT_HEAD:
 		return read_head(f);
 	case FRONT_BODY:
@@ -277,7 +299,7 @@ static bool wants_bytes(const struct h1_front *f)
 	case FRONT_IDLE:
 	case FRONT_WAIT:
 		/* A receive under way is how a client that goes away is noticed. */
-		return !f->wire.in.bytes;
+		return !f->wire.in.bytes || is_blank(&f->wire.in);
 	case FRONT_OVER:
 		return false;
 	}
@@ -322,7 +344,7 @@ static bool is_at_end(const struct h1_front *f)
 	if (f->state == FRONT_WAIT)
 		return f->wire.cut;
 	if (f->state == FRONT_IDLE)
-		return !f->wire.in.bytes;
+		return !f->wire.in.bytes || is_blank(&f->wire.in);
 	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;
 	return !f->wire.in.bytes || !held_back || f->stream.peer->credit;
 }
@@ -378,7 +400,8 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 		f->lingers |= f->closes && !f->request->msg.close;
 		how = (struct h1_write){ .chunked = f->answer_chunked,
 					 .close = f->closes,
-					 .keep = http_1_0 && !f->closes };
+					 .keep = http_1_0 && !f->closes,
+					 .kept = { f->policy->kept, f->policy->kept_n } };
 		wait_for(f, f->policy->idle_ms);
 	}
 	h1_write_head(m, how, &f->wire.out, f->fronts->wires->bufs);
@@ -573,7 +596,7 @@ static void time_is_up(struct h1_front *f)
 		if (f->wire.state == WIRE_PREFACE)
 			preface_is_late(f);
 		else
-			close_now(f);
+			close_idle(f);
 		return;
 	case FRONT_HEAD:
 		refuse(f, ERR_HEAD_TIMEOUT);
@@ -614,6 +637,22 @@ static void on_timer(struct timer *t)
 		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
 	else
 		time_is_up(f);
+}
+
+/* --- what is told of it --- */
+
+/* Clients close in that time themselves, so that no request of theirs meets our close. */
+void front_policy_tell(struct front_policy *p)
+{
+	uint32_t idle_s = p->idle_ms / 1000;
+	uint32_t less_s = idle_s > 10 ? 5 : 1;
+	if (!idle_s)
+		return;
+	int n = snprintf(p->kept, sizeof p->kept,
+			 "Connection: keep-alive\r\nKeep-Alive: timeout=%u\r\n\r\n",
+			 idle_s > less_s ? idle_s - less_s : idle_s);
+	must(n > 0 && (size_t)n < sizeof p->kept);
+	p->kept_n = (uint8_t)n;
 }
 
 /* --- a life --- */

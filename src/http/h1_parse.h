@@ -19,6 +19,8 @@ struct h1_parser {
 	bool blank;	       /* the one empty line before a request has come */
 	bool first;	       /* the first line has not come yet */
 	bool upgrade_asked;    /* answers: 101 is allowed */
+	bool keeps;	       /* answers: Keep-Alive says for how many seconds, */
+	uint16_t keeps_s;      /* at most this many */
 	bool tail;	       /* answers that have no body: bytes of one may come all the same */
 	uint8_t lengths;       /* Content-Length fields seen */
 	uint8_t codings; /* Transfer-Encoding fields seen: not 0 after H1_DONE means chunked */

@@ -253,6 +253,23 @@ static enum err sense_switch(struct h1_parser *p)
 	return ERR_NONE;
 }
 
+/* RFC 2068, 19.7.1, as servers write it: "timeout=5, max=100". What is no number is not said. */
+static void sense_keep_alive(struct h1_parser *p)
+{
+	struct field *f = next_of(p->msg, NAME_KEEP_ALIVE, NULL);
+	struct span rest = f ? field_value(p->msg, f) : (struct span){ NULL, 0 }, member;
+	while (span_next_member(&rest, &member)) {
+		const struct span name = SPAN("timeout=");
+		unsigned long long s;
+		if (member.n <= name.n || !span_is_nocase((struct span){ member.at, name.n }, name))
+			continue;
+		struct span value = { member.at + name.n, member.n - name.n };
+		p->keeps = span_to_u64(value, UINT64_MAX >> 1, &s);
+		p->keeps_s = p->keeps && s < UINT16_MAX ? (uint16_t)s : UINT16_MAX;
+		return;
+	}
+}
+
 static enum err sense_answer(struct h1_parser *p)
 {
 	struct msg *m = p->msg;
@@ -268,6 +285,8 @@ static enum err sense_answer(struct h1_parser *p)
 		sense_bodiless(p);
 	if (m->body == BODY_UNKNOWN && !p->codings)
 		m->close = true;
+	if (m->index[NAME_KEEP_ALIVE])
+		sense_keep_alive(p);
 	return ERR_NONE;
 }
 

@@ -45,7 +45,8 @@ void h1_write_head(const struct msg *m, struct h1_write how, struct chain *out, 
 		write_text(out, bufs, SPAN("Connection: close\r\n"));
 	else if (how.keep)
 		write_text(out, bufs, SPAN("Connection: keep-alive\r\n"));
-	write_text(out, bufs, SPAN("\r\n"));
+	bool kept = !m->tunnel && !how.close && !how.keep && how.kept.n;
+	write_text(out, bufs, kept ? how.kept : SPAN("\r\n"));
 }
 
 void h1_write_chunk(struct chain *data, struct chain *out, struct bufs *bufs)

@@ -7,9 +7,10 @@
 #include "http/msg.h"
 
 struct h1_write {
-	bool chunked; /* a BODY_UNKNOWN goes chunked; else the connection's end ends it */
-	bool close;   /* add Connection: close */
-	bool keep;    /* add Connection: keep-alive, for a client of HTTP/1.0 */
+	bool chunked;	  /* a BODY_UNKNOWN goes chunked; else the connection's end ends it */
+	bool close;	  /* add Connection: close */
+	bool keep;	  /* add Connection: keep-alive, for a client of HTTP/1.0 */
+	struct span kept; /* else these lines and the empty one: how long its connection is kept */
 };
 
 /*

@@ -10,8 +10,8 @@
 #include "base/limits.h"
 #include "io/io.h"
 
-/* A stream socket for connecting to `to`, with TCP_NODELAY; a descriptor, or -errno. */
-int backend_socket(const struct addr *to, int flags);
+/* A stream socket for connecting to `to`, with TCP_NODELAY and as the io says; or -errno. */
+int backend_socket(const struct io *io, const struct addr *to, int flags);
 
 /* The peer of a connected socket; none for a listening one and on unix sockets. */
 void backend_peer(int fd, struct addr *peer);

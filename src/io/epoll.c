@@ -180,7 +180,7 @@ static int begin_connect(struct epoll *e, struct epoll_sock *s)
 static void epoll_connect(struct io *io, struct io_op *op)
 {
 	struct epoll *e = of(io);
-	int fd = backend_socket(op->address, SOCK_NONBLOCK);
+	int fd = backend_socket(io, op->address, SOCK_NONBLOCK);
 	op->result = fd;
 	if (fd >= 0) {
 		struct epoll_sock *s = open_sock(e, fd);

@@ -25,6 +25,18 @@
 struct io;
 struct io_op;
 
+/*
+ * What TCP does about a peer of which nothing is heard any more. The kernel keeps no such count
+ * where `silent_ms` is 0.
+ */
+struct io_keepalive {
+	uint32_t idle_s;    /* it is asked for a sign of life after so long; 0: never */
+	uint32_t silent_ms; /* what it does not acknowledge, or take, for so long ends it */
+};
+
+/* Of a TCP socket: a connection, or a listening one, which those that it accepts take after. */
+void io_keep_alive(int fd, const struct io_keepalive *k);
+
 /* A connection, or a listening socket. Owned by whoever got it from accept, connect or adopt. */
 struct sock {
 	struct addr peer; /* of an accepted or connected socket */
@@ -85,8 +97,9 @@ struct io_verbs {
 
 struct io {
 	const struct io_verbs *verbs;
-	struct bufs *bufs;  /* borrowed: receives take their blocks here */
-	uint64_t now_ns;    /* monotonic; read once a turn, after the wait */
+	struct bufs *bufs;	       /* borrowed: receives take their blocks here */
+	struct io_keepalive keepalive; /* of what it connects; whoever opened it may set it */
+	uint64_t now_ns;	       /* monotonic; read once a turn, after the wait */
 	uint64_t rested_ns; /* when that wait began: there the turn before it had ended */
 	uint64_t wall_ns;   /* since 1970; likewise */
 	struct io_counts counts;

@@ -183,7 +183,7 @@ static void uring_accept(struct io *io, struct io_op *op)
 static void uring_connect(struct io *io, struct io_op *op)
 {
 	struct uring *u = of(io);
-	int fd = backend_socket(op->address, 0);
+	int fd = backend_socket(io, op->address, 0);
 	if (fd < 0) {
 		end_soon(u, op, fd);
 		return;

@@ -17,6 +17,7 @@
 #include "capture/policy.h"
 #include "ends/h1_back.h"
 #include "ends/h1_front.h"
+#include "io/io.h"
 #include "io/networks.h"
 #include "base/limits.h"
 #include "net/tls_context.h"
@@ -144,6 +145,7 @@ struct plan {
 	enum access_format access;
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */
+	struct io_keepalive front_keepalive, back_keepalive; /* of connections from now on */
 	unsigned worker_n;
 	/* Of one worker, with all listeners, and with all nodes; 0: any number. */
 	uint32_t clients_max, node_sockets_max;

@@ -217,6 +217,7 @@ static void take_sockets(struct live_listener *l)
 		int fd = atomic_exchange(&s->list[i], -1);
 		if (fd < 0)
 			continue;
+		io_keep_alive(fd, &l->plan->front_keepalive);
 		struct sock *sock = io_adopt(w->config.io, fd);
 		if (!sock) {
 			take_later(l, &s->list[i], fd, errno);
@@ -289,6 +290,7 @@ static void share_sockets(struct worker *w, uint32_t max)
 static void adopt(struct worker *w, const struct plan *plan)
 {
 	adopt_listeners(w, plan);
+	w->config.io->keepalive = plan->back_keepalive;
 	for (int arm = 0; arm < ARMS; arm++)
 		live_cluster_adopt(&w->desk.clusters[arm], &w->nodes, &plan->clusters[arm],
 				   w->config.number);

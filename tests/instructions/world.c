@@ -205,12 +205,15 @@ static void write_plan(struct world *w)
 	w->listener = (struct listener){
 		.name = "weighted",
 		.route = { .weighted = true },
-		.policy = { HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS, CLIENT_KEEP_ALIVE_MS,
-			    TUNNEL_IDLE_TIMEOUT_MS },
+		.policy = { .head_ms = HEAD_TIMEOUT_MS,
+			    .idle_ms = IDLE_TIMEOUT_MS,
+			    .keep_alive_ms = CLIENT_KEEP_ALIVE_MS,
+			    .tunnel_idle_ms = TUNNEL_IDLE_TIMEOUT_MS },
 		.forwarded = FORWARDED_APPEND,
 		.trace = TRACE_MAKE,
 		.port = addr_port(&w->listener_at),
 	};
+	front_policy_tell(&w->listener.policy);
 	w->plan = (struct plan){
 		.number = 1,
 		.listeners = &w->listener,
@@ -227,7 +230,8 @@ static void write_plan(struct world *w)
 			.arm = (enum arm)arm,
 			.nodes = w->plan_nodes,
 			.node_n = arm == ARM_SOURCE ? w->row->nodes : 0,
-			.policy = { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, TUNNEL_IDLE_TIMEOUT_MS },
+			.policy = { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, TUNNEL_IDLE_TIMEOUT_MS,
+				    NODE_KEEP_ALIVE_MS },
 			.workers = 1,
 			.queue_ms = QUEUE_WAIT_MS,
 			.eject = { EJECT_FAILURES, EJECT_PAUSE_MS },

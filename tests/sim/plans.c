@@ -29,17 +29,21 @@ static const char *const arm_names[ARMS] = { "source", "target" };
 static struct front_policy front_policy(const struct temper *t)
 {
 	if (t->hasty)
-		return (struct front_policy){ 400, 600, 3000, 500 };
-	return (struct front_policy){ HEAD_TIMEOUT_MS * 6, IDLE_TIMEOUT_MS * 5,
-				      CLIENT_KEEP_ALIVE_MS, TUNNEL_IDLE_TIMEOUT_MS };
+		return (struct front_policy){
+			.head_ms = 400, .idle_ms = 600, .keep_alive_ms = 3000, .tunnel_idle_ms = 500
+		};
+	return (struct front_policy){ .head_ms = HEAD_TIMEOUT_MS * 6,
+				      .idle_ms = IDLE_TIMEOUT_MS * 5,
+				      .keep_alive_ms = CLIENT_KEEP_ALIVE_MS,
+				      .tunnel_idle_ms = TUNNEL_IDLE_TIMEOUT_MS };
 }
 
 static struct back_policy back_policy(const struct temper *t)
 {
 	if (t->hasty)
-		return (struct back_policy){ 300, 500, 500 };
+		return (struct back_policy){ 300, 500, 500, 400 };
 	return (struct back_policy){ CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS * 5,
-				     TUNNEL_IDLE_TIMEOUT_MS };
+				     TUNNEL_IDLE_TIMEOUT_MS, IDLE_TIMEOUT_MS };
 }
 
 static void write_listeners(struct world *w, struct plan_page *p)

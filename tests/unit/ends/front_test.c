@@ -40,7 +40,12 @@ struct world {
 	unsigned requests, gone;
 };
 
-static const struct front_policy policy = { 10000, 60000, 3600000, 60000 };
+static const struct front_policy policy = {
+	.head_ms = 10000,
+	.idle_ms = 60000,
+	.keep_alive_ms = 3600000,
+	.tunnel_idle_ms = 60000,
+};
 
 /* --- the party behind the front --- */
 
@@ -373,8 +378,67 @@ static void an_idle_connection_is_closed_in_silence(void **state)
 	pass_ms(w, policy.idle_ms - 1000);
 	assert_int_equal(w->gone, 0);
 	pass_ms(w, 1100);
+	assert_int_equal(w->gone, 0);
+	assert_int_equal(w->last, 0);
+	pass_ms(w, LINGER_MS);
 	assert_int_equal(w->gone, 1);
 	assert_int_equal(count(w, "HTTP/1.1"), 1);
+}
+
+/* It is read, and nothing is done with it: its client gets FIN, and no reset. */
+static void a_request_that_meets_our_close_is_not_reset(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+	pass_ms(w, policy.idle_ms + 100);
+	assert_int_equal(w->last, 0);
+	say(w, "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}");
+	assert_int_equal(w->last, 0);
+	assert_int_equal(w->gone, 0);
+	assert_int_equal(w->requests, 1);
+	io_shutdown(w->client_io, w->client);
+	settle(w);
+	assert_int_equal(w->gone, 1);
+	assert_int_equal(w->last, 0);
+	assert_int_equal(w->requests, 1);
+}
+
+/* Some clients send one behind each body: it is no request that takes its time. */
+static void an_empty_line_begins_no_request(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n\r");
+	say(w, "\n");
+	pass_ms(w, policy.head_ms + 1000);
+	assert_int_equal(w->requests, 1);
+	say(w, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n\r\n");
+	assert_int_equal(w->requests, 2);
+	assert_int_equal(count(w, "HTTP/1.1 200"), 2);
+	io_shutdown(w->client_io, w->client);
+	settle(w);
+	assert_int_equal(w->gone, 1);
+	assert_int_equal(count(w, "HTTP/1.1"), 2);
+}
+
+static void a_client_is_told_how_long_its_connection_is_kept(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t idle_ms;
+		const char *told;
+	} rows[] = {
+		{ 60000, "Connection: keep-alive\r\nKeep-Alive: timeout=55\r\n\r\n" },
+		{ 86400000, "Connection: keep-alive\r\nKeep-Alive: timeout=86395\r\n\r\n" },
+		{ 10000, "Connection: keep-alive\r\nKeep-Alive: timeout=9\r\n\r\n" },
+		{ 1000, "Connection: keep-alive\r\nKeep-Alive: timeout=1\r\n\r\n" },
+		{ 999, "" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct front_policy p = { .idle_ms = rows[i].idle_ms };
+		front_policy_tell(&p);
+		assert_int_equal(p.kept_n, strlen(rows[i].told));
+		assert_memory_equal(p.kept, rows[i].told, p.kept_n);
+	}
 }
 
 static void a_refused_request_is_the_last_one(void **state)
@@ -413,6 +477,9 @@ int main(void)
 		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
 		TEST(a_slow_head_is_answered_with_408),
 		TEST(an_idle_connection_is_closed_in_silence),
+		TEST(a_request_that_meets_our_close_is_not_reset),
+		TEST(an_empty_line_begins_no_request),
+		cmocka_unit_test(a_client_is_told_how_long_its_connection_is_kept),
 		TEST(a_refused_request_is_the_last_one),
 		TEST(a_draining_listener_closes_behind_the_answer),
 	};

@@ -545,7 +545,7 @@ static void one_that_has_rested_is_kept_no_longer_than_others(void **state)
 	struct fixture *f = *state;
 	ask(f, GET, true);
 	far_say(node(f), "HTTP/1.1 204 No Content\r\n\r\n");
-	pass_ms(f, IDLE_MS - 1);
+	pass_ms(f, KEEP_MS - 1);
 	assert_words(&f->s.words, "head(204). idle idle");
 	pass_ms(f, 1);
 	assert_words(&f->s.words, "lost(none)");
@@ -850,15 +850,55 @@ static void an_idle_connection_notices_that_the_node_goes(void **state)
 static void an_idle_connection_has_its_time(void **state)
 {
 	struct fixture *f = *state;
-	pass_ms(f, IDLE_MS / 2);
+	pass_ms(f, KEEP_MS / 2);
 	ask(f, GET, true);
 	far_say(node(f), HEAD_5 "hello");
 	assert_words(&f->s.words, "head(200) data. idle");
-	pass_ms(f, IDLE_MS - 1);
+	pass_ms(f, KEEP_MS - 1);
 	assert_words(&f->s.words, "");
 	pass_ms(f, 1);
 	assert_words(&f->s.words, "lost(none)");
 	assert_int_equal(node(f)->last, 0);
+}
+
+/* With a second to spare, and never longer than we would. */
+static void a_node_that_says_how_long_it_waits_is_heeded(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *field;
+		uint64_t kept_ms;
+	} rows[] = {
+		{ "timeout=5", 4000 },
+		{ "timeout=5, max=100", 4000 },
+		{ "max=100,Timeout=2", 1000 },
+		{ "timeout=1", 0 },
+		{ "timeout=0", 0 },
+		{ "timeout=3600", KEEP_MS },
+		{ "timeout=99999999999999999999", KEEP_MS },
+		{ "timeout=", KEEP_MS },
+		{ "max=5", KEEP_MS },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		char text[160];
+		snprintf(text, sizeof text,
+			 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: %s\r\n\r\n",
+			 rows[i].field);
+		ask(f, GET, true);
+		far_say(node(f), text);
+		assert_words(&f->s.words,
+			     rows[i].kept_ms ? "head(200). idle" : "head(200). lost(none)");
+		if (rows[i].kept_ms) {
+			pass_ms(f, rows[i].kept_ms - 1);
+			assert_words(&f->s.words, "");
+			pass_ms(f, 1);
+			assert_words(&f->s.words, "lost(none)");
+		}
+		close_fixture(&own);
+	}
 }
 
 static void an_idle_connection_is_closed_without_a_word_to_its_user(void **state)
@@ -1035,6 +1075,7 @@ int main(void)
 		TEST_UNCONNECTED(a_farewell_to_a_node_that_takes_nothing_has_an_end),
 		cmocka_unit_test(an_idle_connection_notices_that_the_node_goes),
 		TEST(an_idle_connection_has_its_time),
+		cmocka_unit_test(a_node_that_says_how_long_it_waits_is_heeded),
 		TEST(an_idle_connection_is_closed_without_a_word_to_its_user),
 		TEST(an_end_is_told_from_those_of_others),
 		cmocka_unit_test(a_tunnel_carries_both_ways_until_both_have_finished),

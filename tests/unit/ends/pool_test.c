@@ -145,7 +145,7 @@ static void the_idle_grow_old_and_are_closed(void **state)
 	struct far **node = f->hosts[0].conns;
 	answer(node[0]);
 	answer(node[1]);
-	far_pass_ms(&f->s.far, IDLE_MS - 1000);
+	far_pass_ms(&f->s.far, KEEP_MS - 1000);
 	ask(f, "/warm");
 	answer(node[1]);
 	assert_int_equal(f->pool.idle_n, 2);
@@ -153,7 +153,7 @@ static void the_idle_grow_old_and_are_closed(void **state)
 	assert_int_equal(node[0]->last, 0);
 	assert_true(node[1]->last > 0);
 	assert_int_equal(f->pool.idle_n, 1);
-	far_pass_ms(&f->s.far, IDLE_MS);
+	far_pass_ms(&f->s.far, KEEP_MS);
 	assert_int_equal(node[1]->last, 0);
 	assert_int_equal(f->counts.open, 0);
 }
@@ -385,7 +385,7 @@ static void new_terms_hold_for_connections_that_are_there(void **state)
 	struct fixture *f = *state;
 	ask(f, "/");
 	struct pool_terms terms = { .policy = back_policy };
-	terms.policy.idle_ms = 5000;
+	terms.policy.keep_alive_ms = 5000;
 	pool_renew(&f->pool, &terms);
 	answer(f->hosts[0].conns[0]);
 	far_pass_ms(&f->s.far, 4999);

@@ -12,8 +12,9 @@
 #define CONNECT_MS 10000
 #define IDLE_MS 60000
 #define TUNNEL_IDLE_MS 3600000
+#define KEEP_MS 30000
 
-static const struct back_policy back_policy = { CONNECT_MS, IDLE_MS, TUNNEL_IDLE_MS };
+static const struct back_policy back_policy = { CONNECT_MS, IDLE_MS, TUNNEL_IDLE_MS, KEEP_MS };
 
 struct stage {
 	struct far_side far;

@@ -23,6 +23,8 @@ static struct span written(struct kit *k, const struct msg *m, struct h1_write h
 	return text;
 }
 
+#define KEPT "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n\r\n"
+
 static void parse(struct kit *k, struct span head)
 {
 	bool answer = memcmp(head.at, "HTTP/", 5) == 0;
@@ -65,6 +67,13 @@ static void a_head_is_written_without_what_is_dropped(void **state)
 		  { .chunked = true },
 		  SPAN(OK "Transfer-Encoding: chunked\r\n\r\n") },
 		{ SPAN(OK "\r\n"), { .close = true }, SPAN(OK "Connection: close\r\n\r\n") },
+		{ SPAN(OK "\r\n"), { .kept = SPAN(KEPT) }, SPAN(OK KEPT) },
+		{ SPAN(OK "\r\n"),
+		  { .close = true, .kept = SPAN(KEPT) },
+		  SPAN(OK "Connection: close\r\n\r\n") },
+		{ SPAN("HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n"),
+		  { .kept = SPAN(KEPT) },
+		  SPAN("HTTP/1.1 101 x\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n") },
 		{ SPAN("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n"),
 		  { .chunked = true },
 		  SPAN("HTTP/1.1 204 x\r\n\r\n") },
