@@ -233,6 +233,22 @@ static const struct key headers_keys[] = {
 #undef AT
 static const struct section headers_section = { KEYS(headers_keys), check_headers };
 
+static void bind_verify(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	key_choice.bind(b, k, y, to);
+	if (y->kind == YAML_SCALAR && !strcmp(y->text, "off"))
+		caution(b->complaints, y->at,
+			"verify: off believes whoever answers at a node's address: requests and "
+			"passwords may go to somebody else; with ca: it would not");
+}
+
+static void preset_verify(const struct key *k, void *to)
+{
+	key_choice.preset(k, to);
+}
+
+static const struct key_type key_verify = { bind_verify, preset_verify };
+
 static void check_cluster(struct binder *b, const void *to)
 {
 	const struct config_cluster *c = to;
@@ -250,7 +266,7 @@ static void check_cluster(struct binder *b, const void *to)
 static const struct key cluster_keys[] = {
 	{ "nodes", &key_nodes, AT(nodes), .missing = "a list of URLs, as [ https://es-1:9200 ]" },
 	{ "ca", &key_file, AT(ca) },
-	{ "verify", &key_choice, AT(verify), .preset = true, .words = off_on },
+	{ "verify", &key_verify, AT(verify), .preset = true, .words = off_on },
 	{ "host", &key_host, AT(host) },
 	{ "balance", &key_choice, AT(balance), .preset = BALANCE_LEAST_OUTSTANDING,
 	  .words = balance_words },

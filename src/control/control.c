@@ -426,10 +426,6 @@ void control_say_risks(const struct control *c)
 		complaint_line(said, &said->cautions[i], line, sizeof line);
 		log_line(LOG_WARN, "%s", line);
 	}
-	for (int arm = 0; arm < ARMS; arm++)
-		if (!c->config->clusters[arm].verify)
-			log_line(LOG_WARN, "%s: verify is off: whoever answers there is believed",
-				 arm_name((enum arm)arm));
 	if (control_weights_differ(c))
 		log_line(LOG_WARN,
 			 "weights: the configuration says source %u, target %u; the kept state, "

@@ -88,6 +88,9 @@ static void expect_name(struct tls *t, const char *name)
 		must(SSL_set_tlsext_host_name(t->ssl, name) == 1);
 	if (!t->context->verify)
 		return;
+	/* A name is what subjectAltName says, never the subject: RFC 9110, 4.3.4; RFC 9525, 2. */
+	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+					  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (is_address)
 		must(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), name) == 1);
 	else

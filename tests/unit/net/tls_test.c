@@ -151,6 +151,24 @@ static void a_certificate_for_another_name_is_refused(void **state)
 	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
 }
 
+static void a_certificate_that_has_its_name_as_a_subject_alone_is_refused(void **state)
+{
+	struct pair *p = *state;
+	make_identity_as(&p->identity, &(struct identity_terms){ .common = "node.test" });
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
+static void a_wildcard_stands_for_a_whole_label(void **state)
+{
+	struct pair *p = *state;
+	make_identity(&p->identity, "DNS:no*.test");
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
 static void verification_can_be_switched_off(void **state)
 {
 	struct pair *p = *state;
@@ -268,6 +286,8 @@ int main(void)
 		TEST(a_seal_takes_no_more_than_it_may),
 		TEST(a_certificate_of_nobody_known_is_refused),
 		TEST(a_certificate_for_another_name_is_refused),
+		TEST(a_certificate_that_has_its_name_as_a_subject_alone_is_refused),
+		TEST(a_wildcard_stands_for_a_whole_label),
 		TEST(verification_can_be_switched_off),
 		TEST(a_close_notify_is_an_end),
 		TEST(a_flipped_bit_breaks_the_session),
