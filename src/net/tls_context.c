@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/span.h"
 #include "net/tls_choice.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
@@ -128,6 +129,50 @@ static int ticket_key_wanted(SSL *ssl, unsigned char name[16], unsigned char iv[
 	return 0;
 }
 
+/* --- whose a ticket is --- */
+
+/* The name that a ClientHello asks for, in its own bytes: RFC 6066, 3. Empty: none. */
+static struct span name_asked(SSL *ssl)
+{
+	const unsigned char *at;
+	size_t n;
+	struct span none = { "", 0 };
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &n) != 1 || n < 5 ||
+	    at[2] != TLSEXT_NAMETYPE_host_name)
+		return none;
+	size_t name_n = (size_t)at[3] << 8 | at[4];
+	return name_n <= n - 5 ? (struct span){ (const char *)at + 5, name_n } : none;
+}
+
+/* A ticket that is renewed in TLS 1.2 keeps what it says. */
+static int ticket_is_made(SSL *ssl, void *unused)
+{
+	(void)unused;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	if (SSL_session_reused(ssl) && SSL_version(ssl) < TLS1_3_VERSION)
+		return 1;
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), name ? name : "",
+					       name ? strlen(name) : 0);
+}
+
+/*
+ * A session is resumed for the name that it was made for and for no other (RFC 6066, 3): its client
+ * has verified that one's certificate only. For TLS 1.3 too: nothing is lost by it.
+ */
+static SSL_TICKET_RETURN ticket_is_shown(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
+					 size_t key_n, SSL_TICKET_STATUS status, void *unused)
+{
+	(void)key, (void)key_n, (void)unused;
+	void *name;
+	size_t n;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (SSL_SESSION_get0_ticket_appdata(session, &name, &n) != 1 ||
+	    !span_is_nocase((struct span){ n ? name : "", n }, name_asked(ssl)))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* --- contexts --- */
 
 static const struct {
@@ -232,6 +277,7 @@ static void use_tickets(struct tls_context *c, const struct ticket_keys *tickets
 	c->ticket_cipher = EVP_CIPHER_fetch(c->library->library, "AES-256-CBC", NULL);
 	must(c->ticket_cipher);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, ticket_key_wanted);
+	SSL_CTX_set_session_ticket_cb(c->ssl, ticket_is_made, ticket_is_shown, NULL);
 	/* One, not two: sealing a ticket is a tenth of a handshake. */
 	SSL_CTX_set_num_tickets(c->ssl, 1);
 	static const unsigned char id[] = "crossfade";

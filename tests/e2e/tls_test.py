@@ -24,17 +24,17 @@ def context(least=ssl.TLSVersion.TLSv1_2, most=ssl.TLSVersion.TLSv1_3, ciphers=N
     return c
 
 
-def connect(balancer, c, session=None):
+def connect(balancer, c, session=None, name="crossfade.test"):
     plain = socket.create_connection((balancer.address, 8443), 10)
     try:
-        return c.wrap_socket(plain, server_hostname="crossfade.test", session=session)
+        return c.wrap_socket(plain, server_hostname=name, session=session)
     except BaseException:
         plain.close()
         raise
 
 
-def ask(balancer, c, session=None):
-    with connect(balancer, c, session) as s:
+def ask(balancer, c, session=None, name="crossfade.test"):
+    with connect(balancer, c, session, name) as s:
         s.sendall(GET)
         assert read_all(s).startswith(b"HTTP/1.1 200")
         return s.version(), s.cipher()[0], s.selected_alpn_protocol(), s.session, s.session_reused
@@ -102,6 +102,17 @@ def test_a_session_that_is_no_ticket_of_ours_is_a_full_handshake(balancer, make_
     session = ask(other, c)[3]
     assert ask(other, c, session)[4]
     assert not ask(balancer, c, session)[4]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_resumed_for_its_own_name_alone(balancer, version):
+    c = context(version, version)
+    for name, others in (("a.test", ["b.test", "a.tes", "a.test.b", None]), (None, ["a.test"])):
+        session = ask(balancer, c, name=name)[3]
+        for other in others:
+            assert not ask(balancer, c, session, other)[4], (name, other)
+        assert ask(balancer, c, session, name)[4]
+        assert ask(balancer, c, session, name and name.upper())[4]
 
 
 def test_early_data_is_off(balancer, tmp_path):
