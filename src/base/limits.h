@@ -213,6 +213,8 @@
 #define LISTENER_ADDRESSES_MAX 16
 /* Of these with numbers: those, and as many that a reload took away and that have connections. */
 #define LISTENER_NUMBERS_MAX (2 * LISTENER_ADDRESSES_MAX)
+/* Names of the admin address: what a service discovery and a few people call it. */
+#define ADMIN_HOSTS_MAX 64
 #define LISTENERS_MAX (3 * LISTENER_NUMBERS_MAX)
 #define NODES_PER_CLUSTER_MAX 1024
 /* Nodes at a time: of two clusters, and as many that a reload took away and that are in use. */

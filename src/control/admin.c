@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/bug.h"
+#include "control/admin_host.h"
 #include "control/asked.h"
 #include "control/control.h"
 #include "control/drains_admin.h"
@@ -373,9 +374,21 @@ static bool is_path_of(const struct route_row *r, struct span path)
 	       !memcmp(path.at + path.n - behind_n, star + 1, behind_n);
 }
 
+static bool is_for_us(const struct call *c)
+{
+	return c->local || admin_host_is_ours(msg_value(c->request, NAME_HOST),
+					      control_of(c)->config->admin.hosts);
+}
+
 static void serve(struct call *c)
 {
 	const struct route_row *path = NULL, *row = NULL;
+	if (!is_for_us(c)) {
+		answer_error(c, 421, "host_not_ours",
+			     "Host is neither an address nor localhost nor one of admin.hosts: ask "
+			     "by address, or name it in the configuration.");
+		return;
+	}
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !row; i++) {
 		if (!is_path_of(&rows[i], c->path))
 			continue;

@@ -11,6 +11,8 @@
  *   PUT       /v1/nodes/NAME/state    drained, or ready: drains_admin.h
  *   GET       /readyz
  *   GET       /metrics /healthz    these two without the token
+ *
+ * Over TCP, Host is an address, localhost, or one of admin.hosts: admin_host.h.
  */
 
 #include "control/service.h"

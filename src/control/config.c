@@ -316,6 +316,7 @@ static const struct section timeouts_section = { KEYS(timeouts_keys) };
 #define AT(member) .offset = offsetof(struct config_admin, member)
 static const struct key admin_keys[] = {
 	{ "address", &key_addresses, AT(addresses) },
+	{ "hosts", &key_host_names, AT(hosts) },
 	{ "socket", &key_path, AT(socket) },
 	LATER("token"),
 };

@@ -135,9 +135,16 @@ struct config_timeouts {
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms, leave_ms, tcp_keepalive_ms;
 };
 
+/* A name of DNS. */
+struct config_name {
+	const char *text;
+	struct config_name *next;
+};
+
 struct config_admin {
 	struct section_head head;
 	struct config_address *addresses; /* NULL: none */
+	struct config_name *hosts;	  /* that clients of `addresses` may call it */
 	const char *socket;
 };
 

@@ -193,6 +193,46 @@ static void nodes_preset(const struct key *k, void *to)
 
 const struct key_type key_nodes = { nodes_bind, nodes_preset };
 
+/* --- names --- */
+
+static void append_name(struct binder *b, const struct key *k, const struct yaml *y,
+			struct config_name ***end)
+{
+	if (!key_is_scalar(b, k, y))
+		return;
+	if (!is_host_name(span_of(y->text))) {
+		complain(b->complaints, y->at, "%s: '%s' is not a host's name", k->name, y->text);
+		return;
+	}
+	struct config_name *n = arena_take(b->arena, sizeof *n);
+	*n = (struct config_name){ y->text, NULL };
+	**end = n;
+	*end = &n->next;
+}
+
+static void host_names_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	struct config_name **end = to;
+	size_t n = 0;
+	if (y->kind != YAML_LIST)
+		append_name(b, k, y, &end);
+	else
+		for (const struct yaml *item = y->first; item; item = item->next)
+			if (n++ < ADMIN_HOSTS_MAX)
+				append_name(b, k, item, &end);
+	if (n > ADMIN_HOSTS_MAX)
+		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
+			 ADMIN_HOSTS_MAX);
+}
+
+static void host_names_preset(const struct key *k, void *to)
+{
+	(void)k;
+	*(struct config_name **)to = NULL;
+}
+
+const struct key_type key_host_names = { host_names_bind, host_names_preset };
+
 /* --- host --- */
 
 static void host_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)

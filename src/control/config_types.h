@@ -8,6 +8,7 @@
 
 extern const struct key_type key_addresses;    /* struct config_address *: one, or a list */
 extern const struct key_type key_nodes;	       /* struct config_node *: a list of URLs */
+extern const struct key_type key_host_names;   /* struct config_name *: a name or a list */
 extern const struct key_type key_host;	       /* struct config_host */
 extern const struct key_type key_statuses;     /* struct config_statuses: 200, 200-499 */
 extern const struct key_type key_workers;      /* uint32_t: auto is 0 */

@@ -695,6 +695,35 @@ static void weights_that_split_writes_are_warned_of(void **state)
 	assert_complaints(KIT_CONFIG "weights: { source: 0, target: 1 }\n", "");
 }
 
+static void verify_off_is_warned_of(void **state)
+{
+	(void)state;
+	assert_complaints(
+		"listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
+		"source: { nodes: [ https://s ], verify: off }\n"
+		"target: { nodes: [ https://t ], verify: on }\nstate: s\n",
+		"f.yaml:2:41: warning: verify: off believes whoever answers at a node's address: "
+		"requests and passwords may go to somebody else; with ca: it would not\n"
+		"    source: { nodes: [ https://s ], verify: off }\n"
+		"                                            ^\n");
+}
+
+static void hosts_of_the_admin_address_are_names(void **state)
+{
+	(void)state;
+	struct config *c = kit_config(KIT_CONFIG "admin: { hosts: [ a.b, c ] }\n");
+	assert_string_equal(c->admin.hosts->text, "a.b");
+	assert_string_equal(c->admin.hosts->next->text, "c");
+	assert_null(c->admin.hosts->next->next);
+	config_close(c);
+	c = kit_config(KIT_CONFIG "admin: { hosts: a.b }\n");
+	assert_string_equal(c->admin.hosts->text, "a.b");
+	config_close(c);
+	assert_complaints(KIT_CONFIG "admin: { hosts: 'a:1' }\n",
+			  "f.yaml:6:18: hosts: 'a:1' is not a host's name\n"
+			  "    admin: { hosts: 'a:1' }\n                     ^\n");
+}
+
 static void so_many_networks_and_no_more(void **state)
 {
 	(void)state;
@@ -751,7 +780,8 @@ static void a_caret_stands_right_behind_tabs_and_letters_of_several_bytes(void *
 	(void)state;
 	assert_complaints(
 		KIT_CONFIG "admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n",
-		"f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, socket\n"
+		"f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, hosts, "
+		"socket\n"
 		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n              ^\n"
 		"f.yaml:6:23: unknown key 'adress'; did you mean 'address'?\n"
 		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n"
@@ -806,6 +836,8 @@ int main(void)
 		cmocka_unit_test(a_sticky_key_and_an_override_are_checked),
 		cmocka_unit_test(sticky_addresses_behind_a_balancer_are_warned_of),
 		cmocka_unit_test(weights_that_split_writes_are_warned_of),
+		cmocka_unit_test(verify_off_is_warned_of),
+		cmocka_unit_test(hosts_of_the_admin_address_are_names),
 		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
