@@ -501,7 +501,7 @@ static void sweep_plans(struct control *c)
 	if (!c->nodes.gone_n)
 		return;
 	publisher_name_nodes(&c->publisher, named);
-	nodes_sweep(&c->nodes, named);
+	nodes_sweep(&c->nodes, named, c->counters, c->worker_n);
 }
 
 /* The last to go is what tells how the others go. */

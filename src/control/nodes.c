@@ -332,11 +332,20 @@ void nodes_retire(struct nodes *s, const struct config *c)
 	s->gone_n += gone_n;
 }
 
-void nodes_sweep(struct nodes *s, const bool named[NODES_MAX])
+static bool is_held(const struct node_record *r, const struct counters *counters, unsigned worker_n)
+{
+	for (unsigned i = 0; i < worker_n; i++)
+		if (counter_read(&counters[i].nodes[r->state.number].held))
+			return true;
+	return false;
+}
+
+void nodes_sweep(struct nodes *s, const bool named[NODES_MAX], const struct counters *counters,
+		 unsigned worker_n)
 {
 	size_t kept = s->n;
 	for (size_t i = s->n; i < s->n + s->gone_n; i++)
-		if (named[s->list[i]->state.number])
+		if (named[s->list[i]->state.number] || is_held(s->list[i], counters, worker_n))
 			s->list[kept++] = s->list[i];
 		else
 			record_free(s->list[i]);

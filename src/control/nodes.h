@@ -7,6 +7,7 @@
  */
 
 #include "control/config.h"
+#include "proxy/counters.h"
 #include "proxy/plan.h"
 
 #define NODE_CHECK_BYTES 96
@@ -69,8 +70,12 @@ void nodes_close(struct nodes *s);
 bool nodes_add(struct nodes *s, const struct config *c);
 /* Those that `c` does not have are gone from the list. */
 void nodes_retire(struct nodes *s, const struct config *c);
-/* Frees of those that are gone whose number is not in `named`. */
-void nodes_sweep(struct nodes *s, const bool named[NODES_MAX]);
+/*
+ * Frees of those that are gone whose number is not in `named`, of the plans, and which no worker
+ * holds by its counters: one may still end a request there. Another node may have the number then.
+ */
+void nodes_sweep(struct nodes *s, const bool named[NODES_MAX], const struct counters *counters,
+		 unsigned worker_n);
 
 struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct config_node *n);
 

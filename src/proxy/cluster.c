@@ -77,7 +77,7 @@ void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why,
 
 /* --- plans --- */
 
-/* The number may have been another node's, which is gone. */
+/* Its number may be another node's next: nothing is left of this one then. */
 static void forget_counts(struct live_nodes *all, uint32_t number)
 {
 	if (!all->counters)
@@ -87,6 +87,21 @@ static void forget_counts(struct live_nodes *all, uint32_t number)
 		counter_set(&c->attempts[i], 0);
 	counter_set(&c->in_flight, 0);
 	counter_set(&c->ejections, 0);
+	counter_set(&c->ejected, 0);
+	counter_set(&c->ejected_for, 0);
+	counter_set(&c->held, 0);
+}
+
+static void live_node_free(struct live_node *n)
+{
+	struct live_nodes *all = n->all;
+	must(n->outstanding == 0);
+	forget_ejection(n);
+	pool_close(&n->pool);
+	list_remove(&n->leaving);
+	all->by_number[n->number] = NULL;
+	forget_counts(all, n->number);
+	free(n);
 }
 
 static struct live_node *live_node_of(struct live_nodes *all, struct live_cluster *c,
@@ -99,10 +114,13 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 		must(*at);
 		(*at)->all = all;
 		(*at)->number = node->state->number;
-		forget_counts(all, node->state->number);
+		list_init(&(*at)->leaving);
+		if (all->counters)
+			counter_set(&all->counters[node->state->number].held, 1);
 		ejection_init(&(*at)->ejection, is_back);
 		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
 	}
+	list_remove(&(*at)->leaving);
 	return *at;
 }
 
@@ -183,11 +201,18 @@ void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 		live->cluster = NULL;
 		pool_close_idle(&live->pool);
 		live->changes = 0; /* it may come back */
-		if (live->outstanding || live->pool.open_n)
-			continue;
-		pool_close(&live->pool);
-		free(live);
-		all->by_number[i] = NULL;
+		list_remove(&live->leaving);
+		list_add_tail(&all->leaving, &live->leaving);
+	}
+	live_nodes_let_go(all);
+}
+
+void live_nodes_let_go(struct live_nodes *all)
+{
+	list_each_safe(l, &all->leaving) {
+		struct live_node *n = list_entry(l, struct live_node, leaving);
+		if (!n->outstanding && !n->pool.open_n)
+			live_node_free(n);
 	}
 }
 
@@ -208,16 +233,18 @@ void live_nodes_close_idle(struct live_nodes *all)
 			pool_close_idle(&all->by_number[i]->pool);
 }
 
+void live_nodes_open(struct live_nodes *all, struct h1_backs *backs, struct node_counters *counters,
+		     struct wheel *wheel)
+{
+	*all = (struct live_nodes){ .backs = backs, .counters = counters, .wheel = wheel };
+	list_init(&all->leaving);
+}
+
 void live_nodes_close(struct live_nodes *all)
 {
-	for (uint32_t i = 0; i < NODES_MAX; i++) {
-		if (!all->by_number[i])
-			continue;
-		must(all->by_number[i]->outstanding == 0);
-		forget_ejection(all->by_number[i]);
-		pool_close(&all->by_number[i]->pool);
-		free(all->by_number[i]);
-	}
+	for (uint32_t i = 0; i < NODES_MAX; i++)
+		if (all->by_number[i])
+			live_node_free(all->by_number[i]);
 }
 
 /* --- the choice --- */

@@ -21,6 +21,7 @@ struct live_node {
 	uint32_t changes;     /* likewise: of its addresses */
 	struct ejection ejection;
 	struct live_nodes *all; /* borrowed */
+	struct list leaving;	/* in all->leaving: no plan has it, and somebody uses it */
 };
 
 struct live_cluster {
@@ -40,7 +41,11 @@ struct live_nodes {
 	struct h1_backs *backs;			/* borrowed */
 	struct node_counters *counters;		/* borrowed, by number; NULL: nobody counts */
 	struct wheel *wheel;			/* borrowed: ejections end by it */
+	struct list leaving;
 };
+
+void live_nodes_open(struct live_nodes *all, struct h1_backs *backs, struct node_counters *counters,
+		     struct wheel *wheel);
 
 /* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
@@ -49,6 +54,8 @@ void live_cluster_close(struct live_cluster *c);
 
 /* After all clusters have adopted a plan: lets go of nodes that no plan names and nobody uses. */
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
+/* The same for those that somebody has used until now: each turn. */
+void live_nodes_let_go(struct live_nodes *all);
 /* Looks at what is wanted of each node, and where it is. */
 void live_nodes_heed(struct live_nodes *all);
 /*

@@ -19,6 +19,7 @@ struct node_counters {
 	counter ejections;
 	counter ejected;     /* 1 while this worker leaves it alone */
 	counter ejected_for; /* enum err: the last time's last failure */
+	counter held;	     /* 1 while this worker has it: its number is given to nobody else */
 };
 
 struct counters {

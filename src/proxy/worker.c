@@ -483,6 +483,8 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 	hand_over_records(w);
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);
+	if (!list_empty(&w->nodes.leaving))
+		live_nodes_let_go(&w->nodes);
 	/* Of clients that have gone: no other turn may come. */
 	hand_over_records(w);
 	publish_counts(w);
@@ -513,9 +515,7 @@ struct worker *worker_open(const struct worker_config *c)
 	wires_open(&w->wires, c->io, c->bufs);
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
 	h1_backs_open(&w->backs, &w->wires, &w->wheel);
-	w->nodes.backs = &w->backs;
-	w->nodes.counters = c->counters->nodes;
-	w->nodes.wheel = &w->wheel;
+	live_nodes_open(&w->nodes, &w->backs, c->counters->nodes, &w->wheel);
 	w->desk.io = c->io;
 	w->desk.bufs = c->bufs;
 	w->desk.worker = c->number;

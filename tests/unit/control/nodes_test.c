@@ -92,12 +92,12 @@ static void a_number_is_given_again_when_no_plan_names_it(void **state)
 	uint32_t number = named(&s, "a:1")->state.number;
 	change(&s, "http://b:1");
 	in_plans[number] = true;
-	nodes_sweep(&s, in_plans);
+	nodes_sweep(&s, in_plans, NULL, 0);
 	assert_int_equal(s.gone_n, 1);
 	change(&s, "http://b:1, http://c:1");
 	assert_int_not_equal(named(&s, "c:1")->state.number, number);
 	in_plans[number] = false;
-	nodes_sweep(&s, in_plans);
+	nodes_sweep(&s, in_plans, NULL, 0);
 	assert_int_equal(s.gone_n, 0);
 	change(&s, "http://b:1, http://c:1, http://d:1");
 	assert_int_equal(named(&s, "d:1")->state.number, number);
@@ -188,12 +188,34 @@ static void numbers_that_are_all_in_use_refuse_a_change(void **state)
 	nodes_retire(&s, second);
 	assert_int_equal(s.n, 2 * NODES_PER_CLUSTER_MAX);
 	assert_non_null(named(&s, "b511:1"));
-	nodes_sweep(&s, in_plans);
+	nodes_sweep(&s, in_plans, NULL, 0);
 	assert_true(nodes_add(&s, third));
 	config_close(first);
 	config_close(second);
 	config_close(third);
 	nodes_close(&s);
+}
+
+/* One of its requests may go on when no plan names it any more. */
+static void a_number_is_given_again_when_no_worker_holds_it(void **state)
+{
+	(void)state;
+	struct nodes s;
+	const bool in_plans[NODES_MAX] = { false };
+	struct counters *workers = calloc(2, sizeof *workers);
+	open_with(&s, "http://a:1, http://b:1");
+	uint32_t number = named(&s, "a:1")->state.number;
+	counter_set(&workers[1].nodes[number].held, 1);
+	change(&s, "http://b:1");
+	nodes_sweep(&s, in_plans, workers, 2);
+	assert_int_equal(s.gone_n, 1);
+	change(&s, "http://b:1, http://c:1");
+	assert_int_not_equal(named(&s, "c:1")->state.number, number);
+	counter_set(&workers[1].nodes[number].held, 0);
+	nodes_sweep(&s, in_plans, workers, 2);
+	assert_int_equal(s.gone_n, 0);
+	nodes_close(&s);
+	free(workers);
 }
 
 /* --- addresses --- */
@@ -322,6 +344,7 @@ int main(void)
 		cmocka_unit_test(who_comes_to_others_is_to_prove_itself),
 		cmocka_unit_test(another_scheme_is_another_node),
 		cmocka_unit_test(a_number_is_given_again_when_no_plan_names_it),
+		cmocka_unit_test(a_number_is_given_again_when_no_worker_holds_it),
 		cmocka_unit_test(a_node_that_comes_back_soon_is_the_same),
 		cmocka_unit_test(addresses_that_were_kept_are_taken_and_nonsense_is_not),
 		cmocka_unit_test(numbers_that_are_all_in_use_refuse_a_change),

@@ -238,6 +238,28 @@ static void a_node_that_leaves_the_plan_is_not_ejected_any_more(void **state)
 	assert_false(is_out(f, 1));
 }
 
+/* Its number may be another node's then, of another cluster maybe. */
+static void a_node_that_is_let_go_takes_its_past_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct plan without = { .number = 2 };
+	struct node_counters *c = &f->counters.nodes[1];
+	struct live_node *n = f->lone.all.by_number[1];
+	refuse(f, 1, 3);
+	live_node_take(n);
+	counter_add(&c->in_flight, 1);
+	counter_add(&c->attempts[5], 7);
+	assert_int_equal(counter_read(&c->ejected), 1);
+	live_nodes_sweep(&f->lone.all, &without);
+	live_nodes_let_go(&f->lone.all);
+	assert_ptr_equal(f->lone.all.by_number[1], n);
+	assert_int_equal(counter_read(&c->held), 1);
+	live_node_give(&f->lone.live, n);
+	live_nodes_let_go(&f->lone.all);
+	assert_null(f->lone.all.by_number[1]);
+	assert_memory_equal(c, &(struct node_counters){ 0 }, sizeof *c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -254,6 +276,7 @@ int main(void)
 		TEST(a_check_that_takes_it_back_ends_it),
 		TEST(without_a_number_of_failures_nobody_is_ejected),
 		TEST(a_node_that_leaves_the_plan_is_not_ejected_any_more),
+		TEST(a_node_that_is_let_go_takes_its_past_with_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,9 +68,7 @@ static int open_fixture(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	stage_open(&f->s);
 	f->s.turn_over = turn_over;
-	f->live.backs = &f->s.backs;
-	f->live.counters = f->counters.nodes;
-	f->live.wheel = f->s.backs.wheel;
+	live_nodes_open(&f->live, &f->s.backs, f->counters.nodes, f->s.backs.wheel);
 	f->desk.io = f->s.io;
 	f->desk.bufs = &f->s.bufs;
 	f->desk.counters = &f->counters;
