@@ -104,6 +104,9 @@ static void compile_listener(struct compiled *d, const struct compile *how,
 		.body_max = from->body_max,
 		.allow = networks_of(&from->allow),
 		.trust = networks_of(&from->trust),
+		.ends_reads = from->half_close == CONFIG_BY_PROFILE
+				      ? c->profile == PROFILE_OPENSEARCH
+				      : from->half_close,
 		.proxy_protocol = from->proxy_protocol,
 		.health = span_of(from->health),
 		.connections_max = from->connections_max,
@@ -373,7 +376,7 @@ static void compile_capture(struct compiled *d, const struct config *config)
 	const struct config_capture *c = &config->capture;
 	if (c->head.at == NOWHERE)
 		return;
-	bool by_profile = c->gate == CONFIG_GATE_BY_PROFILE;
+	bool by_profile = c->gate == CONFIG_BY_PROFILE;
 	bool whole = config->profile == PROFILE_OPENSEARCH;
 	struct capture_policy *p = arena_take(&d->arena, sizeof *p);
 	*p = (struct capture_policy){

@@ -29,6 +29,7 @@
 
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const forwarded_words[] = { "append", "preserve", "remove", NULL };
+static const char *const half_close_words[] = { "serve", "end", NULL };
 static const char *const trace_words[] = { "make", "keep", NULL };
 static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
 static const char *const sticky_words[] = {
@@ -84,6 +85,8 @@ static const struct key listener_keys[] = {
 	  .words = forwarded_words },
 	{ "trace", &key_choice, AT(trace), .preset = TRACE_MAKE, .words = trace_words },
 	{ "body", &key_size, AT(body_max), .least = 1 },
+	{ "half_close", &key_choice, AT(half_close), .preset = CONFIG_BY_PROFILE,
+	  .words = half_close_words },
 	{ "allow", &key_networks, AT(allow) },
 	{ "trust", &key_networks, AT(trust) },
 	{ "proxy_protocol", &key_choice, AT(proxy_protocol), .words = off_on },
@@ -448,7 +451,7 @@ static void check_capture(struct binder *b, const void *to)
 static const struct key capture_keys[] = {
 	{ "directory", &key_path, AT(directory), .missing = "where the log's segments are kept" },
 	{ "durable", &key_choice, AT(durable), .words = durable_words },
-	{ "gate", &key_choice, AT(gate), .preset = CONFIG_GATE_BY_PROFILE, .words = gate_words },
+	{ "gate", &key_choice, AT(gate), .preset = CONFIG_BY_PROFILE, .words = gate_words },
 	{ "acknowledge", &key_choice, AT(acknowledge), .words = acknowledge_words },
 	{ "unavailable", &key_choice, AT(unavailable), .words = unavailable_words },
 	{ "tunnels", &key_choice, AT(tunnels), .words = tunnels_words },

@@ -29,6 +29,9 @@ struct config_networks {
 	size_t at; /* NOWHERE: there is no such key */
 };
 
+/* What a choice of two is when it is not said: by the profile. */
+#define CONFIG_BY_PROFILE 2
+
 struct config_listener {
 	struct section_head head; /* NOWHERE: there is no such listener */
 	struct config_address *addresses;
@@ -37,6 +40,7 @@ struct config_listener {
 	uint32_t trace;	    /* enum trace */
 	uint64_t body_max;  /* bytes; 0: any number */
 	struct config_networks allow, trust;
+	uint32_t half_close;	  /* 0: serve, 1: end, or CONFIG_BY_PROFILE */
 	uint32_t proxy_protocol;  /* bool */
 	const char *health;	  /* a path; NULL: none */
 	uint32_t connections_max; /* 0: any number */
@@ -159,9 +163,7 @@ struct config_redact {
 	bool none; /* said aloud; else Authorization is replaced where nothing is said */
 };
 
-/* What `gate` is when it is not said: by the profile. */
-#define CONFIG_GATE_BY_PROFILE 2
-/* And `sniffing`. */
+/* What `sniffing` is when it is not said: by the profile. */
 #define CONFIG_SNIFFING_BY_PROFILE 3
 
 struct config_retain {
@@ -216,7 +218,7 @@ struct config_capture {
 	struct section_head head; /* NOWHERE: nothing is recorded */
 	const char *directory;
 	uint32_t durable, acknowledge, unavailable, tunnels, answers; /* capture/policy.h */
-	uint32_t gate; /* enum capture_gate, or CONFIG_GATE_BY_PROFILE */
+	uint32_t gate; /* enum capture_gate, or CONFIG_BY_PROFILE */
 	uint32_t commit_ms;
 	uint32_t compress; /* bool */
 	uint64_t segment_bytes;

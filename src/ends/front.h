@@ -40,6 +40,12 @@ struct front_user {
 	 * else the connection is over. May be NULL where no listener expects one.
 	 */
 	enum err (*admit)(const struct front_facts *facts, const struct preface *p);
+	/*
+	 * The client has finished behind a request whose response is not over: it has gone, or it
+	 * only says no more. True: the exchange at that end is given up with its client. NULL:
+	 * none is.
+	 */
+	bool (*finished)(struct stream *end);
 	/* The connection is over. */
 	void (*gone)(const struct front_facts *facts);
 };

@@ -37,19 +37,6 @@ static void give_up(struct h1_back *b, enum err why)
 	b->user->lost(b, why);
 }
 
-/* Breaks it off, whatever it is doing; the exchange on it, if there is one, hears why. */
-static void fail(struct h1_back *b, enum err why)
-{
-	if (b->state == BACK_OVER)
-		return;
-	give_up(b, why);
-	if (stream_sends(&b->stream))
-		stream_abort(b->stream.peer, STREAM_RESET, why);
-	/* A tunnel whose other half is over already. */
-	if (stream_receives(&b->stream))
-		stream_abort(b->stream.peer, STREAM_STOP, why);
-}
-
 /* It is its user's no more. */
 static void close_now(struct h1_back *b)
 {
@@ -58,6 +45,38 @@ static void close_now(struct h1_back *b)
 	list_add_tail(&b->backs->closing, &b->link);
 	wire_close(&b->wire);
 	wait_for(b, b->policy->idle_ms);
+}
+
+/*
+ * It is left amid an exchange. A request that is with the node whole needs no reset to be known as
+ * given up: FIN says so, and there are servers that stop to work on it then.
+ */
+static void leave(struct h1_back *b, enum err why)
+{
+	bool whole = b->request_over && b->ready_ns && wire_usable(&b->wire) &&
+		     !wire_unsent(&b->wire) && b->state != BACK_TUNNEL;
+	if (!whole) {
+		give_up(b, why);
+		return;
+	}
+	b->user->lost(b, why);
+	close_now(b);
+}
+
+/* Breaks it off, whatever it is doing; the exchange on it, if there is one, hears why. */
+static void fail(struct h1_back *b, enum err why)
+{
+	if (b->state == BACK_OVER)
+		return;
+	if (why == ERR_ANSWER_TIMEOUT)
+		leave(b, why);
+	else
+		give_up(b, why);
+	if (stream_sends(&b->stream))
+		stream_abort(b->stream.peer, STREAM_RESET, why);
+	/* A tunnel whose other half is over already. */
+	if (stream_receives(&b->stream))
+		stream_abort(b->stream.peer, STREAM_STOP, why);
 }
 
 static void retire(struct h1_back *b)
@@ -495,7 +514,7 @@ static void said_abort(struct stream *to, enum stream_way way, enum err why)
 	(void)way;
 	struct h1_back *b = back_of(to, stream);
 	if (b->state != BACK_OVER)
-		give_up(b, why);
+		leave(b, why);
 }
 
 static const struct stream_verbs stream_verbs = {

@@ -306,6 +306,13 @@ static bool wants_bytes(const struct h1_front *f)
 	return false;
 }
 
+/* TLS without close_notify is no half-close, but a client that has gone. */
+static bool has_left(const struct h1_front *f)
+{
+	return f->wire.cut || (stream_receives(&f->stream) && f->user->finished &&
+			       f->user->finished(f->stream.peer));
+}
+
 static void client_finished(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
@@ -327,8 +334,7 @@ static void client_finished(struct h1_front *f)
 			close_now(f);
 		return;
 	case FRONT_WAIT:
-		/* TLS without close_notify is no half-close, but a client that has gone. */
-		if (f->wire.cut)
+		if (has_left(f))
 			cut(f, ERR_PEER_CLOSED);
 		return;
 	case FRONT_OVER:
@@ -342,7 +348,7 @@ static bool is_at_end(const struct h1_front *f)
 	if (!f->wire.at_end)
 		return false;
 	if (f->state == FRONT_WAIT)
-		return f->wire.cut;
+		return true;
 	if (f->state == FRONT_IDLE)
 		return !f->wire.in.bytes || is_blank(&f->wire.in);
 	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;

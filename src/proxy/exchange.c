@@ -301,6 +301,13 @@ void exchange_request_broke(struct exchange *ex, enum err why)
 		exchange_answer(ex, err_status(why) ? why : ERR_CUT_REQUEST);
 }
 
+bool exchange_ends_with_client(struct stream *front)
+{
+	const struct exchange *ex = exchange_of(front, front);
+	return ex->listener->ends_reads && ex->request && ex->class.class == CLASS_READ &&
+	       !ex->request->tunnel && ex->state != EXCHANGE_REPLYING;
+}
+
 static void client_left(struct exchange *ex, enum err why)
 {
 	counter_add(&ex->desk->counters->aborted[why], 1);

@@ -78,6 +78,12 @@ struct exchange {
 struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
 			    const struct front_facts *facts, struct stream *front);
 
+/*
+ * Whether the exchange whose end that is ends with a client that has finished (struct front_user's
+ * finished()): a read whose listener says so, while a node works on it or is awaited.
+ */
+bool exchange_ends_with_client(struct stream *front);
+
 /* --- for the files that an exchange's functions stand in --- */
 
 /* By hundreds; 0: there is none. */

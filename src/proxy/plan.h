@@ -116,6 +116,7 @@ struct listener {
 	uint64_t body_max;	      /* bytes of a request's body; 0: any number */
 	const struct networks *allow; /* who may connect; NULL: everybody */
 	const struct networks *trust; /* whose X-Forwarded-* counts; NULL: nobody's */
+	bool ends_reads;	      /* of clients that finish their half while they wait */
 	bool proxy_protocol; /* those in `trust` say in a PROXY header who connects; nobody else may
 			      */
 	struct span health;  /* the path that is answered here; empty: none */

@@ -87,6 +87,7 @@ static enum err admit(const struct front_facts *facts, const struct preface *p)
 
 static const struct front_user front_user = { .open = open_exchange,
 					      .admit = admit,
+					      .finished = exchange_ends_with_client,
 					      .gone = connection_gone };
 
 static bool is_of_section(const struct front_facts *facts, const void *how)

@@ -637,7 +637,8 @@ void judge_echo(struct world *w, const struct ask *a, uint64_t place, const uint
  */
 static bool may_lose(const struct world *w, const struct client *c)
 {
-	if (!is_harmless(w) || c->left || c->told_to_close || c->leaving == LEAVES_ASLEEP)
+	bool gone = w->temper.ends && c->peer.finishing;
+	if (gone || !is_harmless(w) || c->left || c->told_to_close || c->leaving == LEAVES_ASLEEP)
 		return true;
 	for (unsigned i = 0; i < c->said_n; i++) {
 		const struct ask *a = &c->asks[i];

@@ -61,6 +61,7 @@ static void write_listeners(struct world *w, struct plan_page *p)
 			.body_max = w->temper.allowed,
 			.connections_max = w->plans.clients_max,
 			.section = i,
+			.ends_reads = w->temper.ends,
 		};
 }
 

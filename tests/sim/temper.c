@@ -90,6 +90,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;
+	t->ends = dice_says(d, 200);
 }
 
 void temper_make_log(struct temper *t, struct dice *d)

@@ -65,6 +65,7 @@ struct temper {
 	bool sticks;	   /* a user's requests stay with one cluster */
 	bool names;	   /* clients name the cluster that they want, */
 	bool obeys;	   /* and may */
+	bool ends;	   /* a client that finishes its half takes its reads with it */
 	bool beats;	   /* every other request of a client is a write */
 	unsigned changes;  /* of weights, plans and so on */
 	enum ending ending;

@@ -35,6 +35,8 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(c->timeouts.keep_alive_ms, CLIENT_KEEP_ALIVE_MS);
 	assert_int_equal(c->timeouts.drain_ms, STOP_DRAIN_MS);
 	assert_int_equal(c->timeouts.leave_ms, 0);
+	assert_int_equal(c->timeouts.tcp_keepalive_ms, TCP_KEEPALIVE_MS);
+	assert_int_equal(source->timeouts.keep_alive_ms, NODE_KEEP_ALIVE_MS);
 	assert_int_equal(source->timeouts.connect_ms, CONNECT_TIMEOUT_MS);
 	assert_int_equal(source->timeouts.idle_ms, IDLE_TIMEOUT_MS);
 	assert_int_equal(source->health.interval_ms, HEALTH_INTERVAL_MS);

@@ -661,6 +661,18 @@ static void an_asker_that_leaves_resets_the_node(void **state)
 	}
 }
 
+/* Search clusters cancel what they are asked when its connection ends in good order. */
+static void an_asker_of_a_whole_request_leaves_by_fin(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	party_leave(&f->asker, ERR_PEER_CLOSED);
+	settle(f);
+	assert_words(&f->s.words, "lost(peer_closed)");
+	assert_int_equal(node(f)->last, 0);
+	assert_int_equal(f->s.backs.open_n, 0);
+}
+
 static void an_asker_that_leaves_while_it_connects_sends_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -759,7 +771,7 @@ static void a_slow_answer_is_in_time_while_it_moves(void **state)
 	assert_words(&f->s.words, "");
 	pass_ms(f, 1);
 	assert_words(&f->s.words, "lost(answer_timeout) reset(answer_timeout)");
-	assert_int_equal(node(f)->last, -ECONNRESET);
+	assert_int_equal(node(f)->last, 0);
 }
 
 /* It is the client that is waited for: its own end watches that. */
@@ -1065,6 +1077,7 @@ int main(void)
 		TEST(what_comes_before_a_request_has_gone_is_no_response),
 		cmocka_unit_test(a_farewell_408_is_a_connection_that_closed),
 		cmocka_unit_test(an_asker_that_leaves_resets_the_node),
+		TEST(an_asker_of_a_whole_request_leaves_by_fin),
 		TEST_UNCONNECTED(an_asker_that_leaves_while_it_connects_sends_nothing),
 		cmocka_unit_test(a_refused_connect_is_told_and_nothing_was_sent),
 		cmocka_unit_test(a_connect_without_an_answer_has_its_time),
