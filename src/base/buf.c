@@ -14,6 +14,7 @@ void bufs_open(struct bufs *b)
 	slab_open(&b->blocks[BLOCK_SMALL], BLOCK_SMALL_BYTES, 32);
 	slab_open(&b->blocks[BLOCK_LARGE], sizeof(struct block) + BLOCK_LARGE_BYTES, 1);
 	slab_open(&b->slices, sizeof(struct slice), 256);
+	slab_open(&b->accounts, sizeof(struct account), 64);
 }
 
 void bufs_close(struct bufs *b)
@@ -22,38 +23,31 @@ void bufs_close(struct bufs *b)
 	for (int i = 0; i < BLOCK_CLASSES; i++)
 		slab_close(&b->blocks[i]);
 	slab_close(&b->slices);
+	slab_close(&b->accounts);
 }
 
 bool bufs_trim(struct bufs *b)
 {
 	bool more = slab_trim(&b->slices, SLAB_RUNS_TRIMMED);
+	more |= slab_trim(&b->accounts, SLAB_RUNS_TRIMMED);
 	for (int i = 0; i < BLOCK_CLASSES; i++)
 		more |= slab_trim(&b->blocks[i], SLAB_RUNS_TRIMMED);
 	return more;
 }
 
-struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget)
+struct block *block_take(struct bufs *b, enum block_class class, struct account *account)
 {
 	struct block *k = slab_take(&b->blocks[class]);
 	size_t size = class == BLOCK_SMALL ? class_bytes[class] - sizeof *k : class_bytes[class];
 	k->bufs = b;
-	k->budget = budget;
+	k->account = account;
 	k->refs = 1;
 	k->size = (uint32_t)size;
 	k->class = class;
 	b->bytes_out += size;
-	if (budget)
-		budget->used += size;
+	if (account)
+		account_take(account, size);
 	return k;
-}
-
-void block_charge(struct block *k, struct budget *budget)
-{
-	if (k->budget)
-		k->budget->used -= k->size;
-	k->budget = budget;
-	if (budget)
-		budget->used += k->size;
 }
 
 void block_drop(struct block *k)
@@ -64,7 +58,8 @@ void block_drop(struct block *k)
 	struct bufs *b = k->bufs;
 	must(b->bytes_out >= k->size);
 	b->bytes_out -= k->size;
-	block_charge(k, NULL);
+	if (k->account)
+		account_give(k->account, k->size);
 	slab_give(&b->blocks[k->class], k);
 }
 
@@ -112,7 +107,8 @@ uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room)
 	size_t have = tail_room(c);
 	if (have < least || have == 0) {
 		bool small = least <= class_bytes[BLOCK_SMALL] - sizeof(struct block);
-		struct block *k = block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, NULL);
+		struct account *payer = c->last ? c->last->block->account : NULL;
+		struct block *k = block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, payer);
 		must(least <= k->size);
 		struct slice *s = slab_take(&b->slices);
 		*s = (struct slice){ .block = k, .at = k->data, .n = 0 };
@@ -150,6 +146,8 @@ void chain_move(struct chain *to, struct chain *from)
 		return;
 	if (from->bytes <= BYTES_COPIED && from->bytes <= tail_room(to)) {
 		size_t n = from->bytes;
+		if (!to->last->block->account)
+			block_charge(to->last->block, from->first->block->account);
 		chain_peek(from, to->last->at + to->last->n, n);
 		chain_extend(to, n);
 		chain_drop(from);
@@ -258,7 +256,8 @@ uint8_t *chain_pull(struct chain *c, size_t n)
 		return n ? c->first->at : NULL;
 	struct bufs *b = c->first->block->bufs;
 	bool small = n <= class_bytes[BLOCK_SMALL] - sizeof(struct block);
-	struct block *k = block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, c->first->block->budget);
+	struct block *k =
+		block_take(b, small ? BLOCK_SMALL : BLOCK_LARGE, c->first->block->account);
 	chain_peek(c, k->data, n);
 	chain_skip(c, n);
 	struct chain whole = { 0 };

@@ -7,14 +7,16 @@
  * wire to the other moves slices: no byte of it is copied. Everything belongs to one worker and to
  * its one thread.
  *
- * A block is charged to a *budget* while it is out, so that one party's stalled bytes cannot use up
- * the memory of all.
+ * A block is charged to an *account* while it is out (base/budget.h), so that one party's stalled
+ * bytes cannot use up the memory of all. Bytes that are copied into a block of nobody's make it
+ * theirs whose bytes they are.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/slab.h"
 #include "base/span.h"
 
@@ -24,15 +26,11 @@ enum block_class {
 	BLOCK_CLASSES,
 };
 
-struct budget {
-	size_t used, max; /* bytes of blocks that are out */
-};
-
 struct bufs;
 
 struct block {
-	struct bufs *bufs;     /* where it goes back to */
-	struct budget *budget; /* borrowed; NULL: charged to nobody */
+	struct bufs *bufs;	 /* where it goes back to */
+	struct account *account; /* borrowed; NULL: charged to nobody */
 	uint32_t refs;
 	uint32_t size; /* bytes at data */
 	uint8_t class;
@@ -54,26 +52,33 @@ struct chain {
 struct bufs {
 	struct slab blocks[BLOCK_CLASSES];
 	struct slab slices;
+	struct slab accounts;
 	size_t bytes_out; /* sizes of all blocks that are out */
 };
 
 void bufs_open(struct bufs *b);
-/* All blocks and slices must be back. */
+/* All blocks, slices and accounts must be back. */
 void bufs_close(struct bufs *b);
 
 /* Gives memory that nobody uses back to the system, a bounded share. True while there is more. */
 bool bufs_trim(struct bufs *b);
 
-/* A block with one reference. `budget` may be NULL; being over it is the caller's business. */
-struct block *block_take(struct bufs *b, enum block_class class, struct budget *budget);
-/* Charges `budget` instead of what was charged before: a ring's block, once it is filled. */
-void block_charge(struct block *k, struct budget *budget);
-void block_drop(struct block *k /* one reference moved in */);
-
-static inline bool budget_spent(const struct budget *b)
+/* A block with one reference. `account` may be NULL; that it is full is the caller's business. */
+struct block *block_take(struct bufs *b, enum block_class class, struct account *account);
+/*
+ * Charges `account` instead of who was charged before: a ring's block, once it is filled. The new
+ * one first: an account whose owner has gone goes with its last block.
+ */
+static inline void block_charge(struct block *k, struct account *account)
 {
-	return b->used >= b->max;
+	struct account *before = k->account;
+	k->account = account;
+	if (account)
+		account_take(account, k->size);
+	if (before)
+		account_give(before, k->size);
 }
+void block_drop(struct block *k /* one reference moved in */);
 
 static inline void block_hold(struct block *k)
 {

@@ -44,10 +44,24 @@
 #define MALLOC_FREE_AT_REST_BYTES (1024u * 1024)
 /* Body bytes that a receiver may have granted and not yet got: bounds one exchange's memory. */
 #define STREAM_CREDIT_BYTES (256 * 1024)
-/* Bytes of receive blocks that the clients of one worker may hold together. */
-#define FRONT_BUDGET_BYTES (256u * 1024 * 1024)
-/* The same for the answers of one cluster. */
-#define CLUSTER_BUDGET_BYTES (256u * 1024 * 1024)
+/*
+ * Bytes of blocks that the clients of one worker may hold together by what they send, and the nodes
+ * of each cluster by theirs: a thousand transfers that stand still.
+ */
+#define MEMORY_BYTES (256u * 1024 * 1024)
+#define MEMORY_BYTES_MIN (1024u * 1024)
+/*
+ * What one connection may hold of that though others have taken all of it: enough to go on with,
+ * and of ten thousand that sleep it is 320 MiB.
+ */
+#define ACCOUNT_FLOOR_BYTES (32 * 1024)
+/*
+ * And at most, while there is room: STREAM_CREDIT_BYTES in blocks that are not full, and as much
+ * for the capture log as one write-out of its disk brings back.
+ */
+#define ACCOUNT_MAX_BYTES (4 * 1024 * 1024)
+/* A worker says at most so often that connections wait for memory. */
+#define MEMORY_LOG_MS 1000
 /* The largest body that is held for another attempt: searches, and most batches of them. */
 #define RETRY_BODY_BYTES (64 * 1024)
 /* One piece of an exchange's arena: the exchange itself and a usual head fit one. */

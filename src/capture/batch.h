@@ -30,6 +30,7 @@ struct batch {
 	struct batch *next; /* while it is out: the one pushed before it; then, the one behind it */
 	struct feed *feed;
 	_Atomic uint8_t state; /* enum batch_state */
+	bool pressed;	       /* its memory is needed soon */
 	bool urgent;	       /* somebody waits for it: */
 	unsigned waits_n;      /* so many, or more before some went */
 	struct list link;      /* the worker's: in feed->out or feed->idle */

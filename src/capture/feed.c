@@ -36,7 +36,7 @@ static void batch_reset(struct batch *b)
 	b->byte_n = 0;
 	b->log_bytes = 0;
 	b->vector_n = b->frame_n = b->gap_n = 0;
-	b->urgent = false;
+	b->urgent = b->pressed = false;
 	b->waits_n = 0;
 	atomic_store_explicit(&b->state, BATCH_OPEN, memory_order_relaxed);
 }
@@ -204,10 +204,22 @@ void feed_push(struct feed *f)
 	struct batch *b = f->open;
 	if (!b)
 		return;
+	bool pressed = b->pressed;
 	f->open = NULL;
 	list_add_tail(&f->out, &b->link);
 	atomic_store_explicit(&b->state, BATCH_OUT, memory_order_relaxed);
 	journal_push(f->journal, b);
+	if (pressed)
+		journal_hurry(f->journal);
+}
+
+/* What was put in this turn is handed over at its end. */
+void feed_press(struct feed *f)
+{
+	if (f->open)
+		f->open->pressed = true;
+	else
+		journal_hurry(f->journal);
 }
 
 void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss)

@@ -86,6 +86,9 @@ void feed_wait(struct feed *f, struct feed_wait *w);
 /* Nobody waits any more. Does nothing when nobody did. */
 void feed_wait_not(struct feed_wait *w);
 
+/* The memory of what was put is needed: the log is not to put it off. */
+void feed_press(struct feed *f);
+
 /* Something passes unrecorded. */
 void feed_lose(struct feed *f, enum gap_reason reason, enum loss loss);
 /* A tunnel is open of which nothing is recorded; it is over, and a gap of its own tells of it. */

@@ -60,12 +60,14 @@ struct journal {
 	_Atomic uint64_t queued;
 	_Atomic unsigned waits_n, wanted_n; /* who waits for the next sync; how many are to */
 	atomic_bool full;		    /* no more may be written */
+	atomic_bool hurried;		    /* what waits is to be written */
 	_Atomic int state, error;
 	struct journal_counts counts;
 	/* Taken, oldest first; those before `cursor` are in the present write-out. */
 	struct batch *first, *last, *cursor;
 	struct awaiting awaiting;
-	uint64_t waiting_bytes; /* of those behind the cursor */
+	bool pressed;		/* those behind the cursor are not to be put off, */
+	uint64_t waiting_bytes; /* and have so much */
 	unsigned served_n;	/* who waited for the last sync */
 	uint64_t lazy_ns;	/* when the first of them came */
 	struct disk_file *file;
@@ -92,6 +94,7 @@ struct journal {
 static void take_pushed(struct journal *j)
 {
 	struct batch *older = NULL;
+	j->pressed |= atomic_exchange(&j->hurried, false);
 	struct batch *b = atomic_exchange(&j->pushed, NULL);
 	while (b) {
 		struct batch *next = b->next;
@@ -288,6 +291,7 @@ static void write_out(struct journal *j)
 	j->began_ns = j->config.now_ns(j->config.world);
 	unsigned n = add_commit(j, 0);
 	add_waiting(j, gap_is_due(j) ? add_gaps(j, n) : n);
+	j->pressed &= j->cursor != NULL;
 }
 
 /*
@@ -310,7 +314,7 @@ static bool is_due(const struct journal *j)
 {
 	if (!j->cursor)
 		return gap_is_due(j);
-	if (j->stopping || j->waiting_bytes >= LOG_LAZY_BYTES)
+	if (j->stopping || j->waiting_bytes >= LOG_LAZY_BYTES || j->pressed)
 		return true;
 	if (atomic_load(&j->waits_n))
 		return j->now_ns >= urgent_ns(j);
@@ -676,6 +680,8 @@ static uint64_t disk_deadline_ns(const struct journal *j)
 		return UINT64_MAX;
 	if (!j->cursor)
 		return gap_deadline_ns(j);
+	if (j->pressed || atomic_load(&j->hurried))
+		return j->now_ns;
 	return atomic_load(&j->waits_n) ? urgent_ns(j) : j->lazy_ns + LOG_LAZY_MS * 1000000ull;
 }
 
@@ -701,6 +707,13 @@ void journal_push(struct journal *j, struct batch *b)
 	if (rest == REST_AWAKE || (rest == REST_GATHERING && waits_n < atomic_load(&j->wanted_n)) ||
 	    (rest == REST_DROWSY && !waits_n && queued + bytes < LOG_LAZY_BYTES))
 		return;
+	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
+		j->config.wake(j->config.world);
+}
+
+void journal_hurry(struct journal *j)
+{
+	atomic_store(&j->hurried, true);
 	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
 		j->config.wake(j->config.world);
 }

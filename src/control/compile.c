@@ -423,6 +423,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->plan.profile = (enum profile)c->config->profile;
 	d->plan.sniffing = compile_sniffing(c->config);
 	d->plan.worker_n = c->worker_n;
+	d->plan.memory_max = c->config->memory;
 	if (c->config->log.access)
 		d->plan.access = (enum access_format)(ACCESS_ALB + c->config->log.format);
 	d->plan.pins = pins_new(c->worker_n);

@@ -505,6 +505,7 @@ static const struct key root_keys[] = {
 	{ "log", &key_section, AT(log), .section = &log_section },
 	{ "capture", &key_section, AT(capture), .section = &capture_section },
 	{ "workers", &key_workers, AT(workers) },
+	{ "memory", &key_size, AT(memory), .preset = MEMORY_BYTES, .least = MEMORY_BYTES_MIN },
 	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
 	{ "sniffing", &key_choice, AT(sniffing), .preset = CONFIG_SNIFFING_BY_PROFILE,
 	  .words = sniffing_words },

@@ -252,6 +252,7 @@ struct config {
 	struct config_log log;
 	struct config_capture capture;
 	uint32_t workers;  /* 0: one for each core */
+	uint64_t memory;   /* bytes, of each worker's clients and of each cluster's nodes */
 	uint32_t io;	   /* enum config_io */
 	uint32_t profile;  /* enum profile */
 	uint32_t sniffing; /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */

@@ -2,7 +2,8 @@
 
 bool loop_open(struct loop *l)
 {
-	*l = (struct loop){ .budget.max = LOOP_BUDGET_BYTES };
+	*l = (struct loop){ 0 };
+	budget_open(&l->budget, LOOP_BUDGET_BYTES);
 	bufs_open(&l->bufs);
 	l->io = io_epoll_open(&l->bufs);
 	if (!l->io) {
@@ -47,6 +48,7 @@ void loop_turn(struct loop *l)
 	io_wait(l->io, deadline_ns(l));
 	io_dispatch(l->io);
 	wheel_turn(&l->wheel, io_now_ms(l->io));
+	wires_squeeze(&l->wires);
 	wires_flush(&l->wires);
 	list_each_safe(at, &l->swept) {
 		struct loop_sweep *s = list_entry(at, struct loop_sweep, link);

@@ -100,6 +100,12 @@ static void handshakes_of_cluster(const struct metrics_facts *f, FILE *to, const
 	of_clusters(f, to, name, offset, sizeof(struct handshake_counts));
 }
 
+static void pressure_of_cluster(const struct metrics_facts *f, FILE *to, const char *name,
+				size_t offset)
+{
+	of_clusters(f, to, name, offset, sizeof(struct pressure));
+}
+
 static void by_reason(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
 	for (int e = ERR_NONE + 1; e < ERRS; e++) {
@@ -192,6 +198,8 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 	ROW(handshakes_of_listener, name, type, member, help)
 #define HANDSHAKES_OF_CLUSTER(name, type, member, help)                                            \
 	ROW(handshakes_of_cluster, name, type, member, help)
+#define PRESSURE_OF_CLUSTER(name, type, member, help)                                              \
+	ROW(pressure_of_cluster, name, type, member, help)
 #define BY_NODE(name, type, member, help) ROW(by_node, name, type, nodes[0].member, help)
 #define BY_SNIFFING(name, type, member, help) ROW(by_sniffing, name, type, member, help)
 #define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
@@ -203,6 +211,7 @@ static void write_table(const struct metrics_facts *f, FILE *to)
 #undef SINGLE
 #undef BY_SNIFFING
 #undef BY_NODE
+#undef PRESSURE_OF_CLUSTER
 #undef HANDSHAKES_OF_CLUSTER
 #undef HANDSHAKES_OF_LISTENER
 #undef BY_REASON

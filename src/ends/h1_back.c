@@ -605,6 +605,13 @@ static void on_broken(struct wire *w, enum err why)
 	fail(b, why_broken(b, why));
 }
 
+static void on_starved(struct wire *w)
+{
+	struct h1_back *b = back_of(w, wire);
+	if (stream_sends(&b->stream))
+		stream_squeeze(b->stream.peer);
+}
+
 static void free_when_all_has_ended(struct h1_back *b)
 {
 	if (!b->gone || !dial_has_ended(&b->dial))
@@ -628,6 +635,7 @@ static const struct wire_user wire_user = {
 	.finished = on_finished,
 	.drained = on_drained,
 	.ready = on_ready,
+	.starved = on_starved,
 	.broken = on_broken,
 	.gone = on_gone,
 };

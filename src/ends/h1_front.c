@@ -564,6 +564,13 @@ static void on_broken(struct wire *w, enum err why)
 	wait_for(f, f->policy->idle_ms);
 }
 
+static void on_starved(struct wire *w)
+{
+	struct h1_front *f = front_of(w, wire);
+	if (stream_sends(&f->stream))
+		stream_squeeze(f->stream.peer);
+}
+
 static void on_gone(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
@@ -583,6 +590,7 @@ static const struct wire_user wire_user = {
 	.finished = on_finished,
 	.drained = on_drained,
 	.ready = on_ready,
+	.starved = on_starved,
 	.broken = on_broken,
 	.gone = on_gone,
 };

@@ -2,7 +2,7 @@
 #define HTTP_STREAM_H
 
 /*
- * Everything that talks HTTP is a stream with five verbs. Two parties that exchange one request and
+ * Everything that talks HTTP is a stream with six verbs. Two parties that exchange one request and
  * its answer each own a `struct stream`: the end at which they *receive*; the ends know each other
  * as peers. To say something, call stream_*() with the peer's end.
  *
@@ -10,6 +10,8 @@
  *   data      body bytes, moved in; only as many as were granted
  *   trailers  the fields behind the body
  *   grant     the peer may send so many more body bytes; starts at 0; head, trailers, end are free
+ *   squeeze   memory is short: I can send no more before less is held of what I have sent; what is
+ *             only kept for later is to be let go
  *   abort     STREAM_RESET: what I was sending breaks off here, it is not whole
  *             STREAM_STOP: I take no more of what you send, and have what I need
  *
@@ -41,6 +43,7 @@ struct stream_verbs {
 	void (*data)(struct stream *to, struct chain *c /* moved in; empty afterwards */, bool end);
 	void (*trailers)(struct stream *to, struct msg *m);
 	void (*grant)(struct stream *to, size_t bytes);
+	void (*squeeze)(struct stream *to); /* NULL: it keeps nothing */
 	void (*abort)(struct stream *to, enum stream_way way, enum err why);
 };
 
@@ -152,6 +155,15 @@ static inline void stream_grant(struct stream *to, size_t bytes)
 	to->peer->credit += (uint32_t)bytes;
 	stream_said(to, "grant", bytes, false);
 	to->verbs->grant(to, bytes);
+}
+
+/* Only while the direction to it is open. */
+static inline void stream_squeeze(struct stream *to)
+{
+	must(stream_receives(to));
+	stream_said(to, "squeeze", 0, false);
+	if (to->verbs->squeeze)
+		to->verbs->squeeze(to);
 }
 
 /*

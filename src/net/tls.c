@@ -18,6 +18,7 @@ struct tls {
 	struct tls_context *context; /* one reference */
 	struct bufs *bufs;	     /* borrowed */
 	struct chain sealed_in, sealed_out;
+	struct account *payer; /* of what is being sealed; borrowed; NULL: nobody */
 	enum err why;
 };
 
@@ -44,6 +45,8 @@ static int bio_write(BIO *bio, const char *from, size_t n, size_t *put)
 	uint8_t *to = chain_room(&t->sealed_out, t->bufs, n, &room);
 	memcpy(to, from, n);
 	chain_extend(&t->sealed_out, n);
+	if (t->payer && !t->sealed_out.last->block->account)
+		block_charge(t->sealed_out.last->block, t->payer);
 	*put = n;
 	return 1;
 }
@@ -171,11 +174,11 @@ static enum tls_progress unseal_end(struct tls *t, int got)
  * Fills block after block, so that several records of a transfer share one. A block is small until
  * more than a small one's worth is there.
  */
-enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct budget *budget)
+enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct account *account)
 {
 	for (;;) {
 		bool large = t->sealed_in.bytes > BLOCK_SMALL_BYTES;
-		struct block *k = block_take(t->bufs, large ? BLOCK_LARGE : BLOCK_SMALL, budget);
+		struct block *k = block_take(t->bufs, large ? BLOCK_LARGE : BLOCK_SMALL, account);
 		size_t filled = 0;
 		int got = 1;
 		while (filled < k->size) {
@@ -215,7 +218,7 @@ static bool seal_joined(struct tls *t, struct chain *clear, size_t max, size_t *
 	return seal_bytes(t, joined, n, sealed);
 }
 
-bool tls_seal(struct tls *t, struct chain *clear, size_t max)
+static bool seal_some(struct tls *t, struct chain *clear, size_t max)
 {
 	while (clear->bytes && max) {
 		struct slice *first = clear->first;
@@ -231,6 +234,15 @@ bool tls_seal(struct tls *t, struct chain *clear, size_t max)
 		max -= sealed;
 	}
 	return true;
+}
+
+/* A head, which is nobody's, stands before a body, and that is whose bytes wait for a slow peer. */
+bool tls_seal(struct tls *t, struct chain *clear, size_t max)
+{
+	t->payer = clear->last ? clear->last->block->account : NULL;
+	bool ok = seal_some(t, clear, max);
+	t->payer = NULL;
+	return ok;
 }
 
 void tls_finish(struct tls *t)

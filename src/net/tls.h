@@ -27,9 +27,12 @@ struct chain *tls_sealed_in(struct tls *t);
 struct chain *tls_sealed_out(struct tls *t);
 
 enum tls_progress tls_handshake(struct tls *t);
-/* Opens all that stands in sealed_in and appends it to `clear`, in blocks charged to `budget`. */
-enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct budget *budget);
-/* Seals at most `max` bytes from the front of `clear` into sealed_out. False: it broke. */
+/* Opens all that stands in sealed_in and appends it to `clear`, in blocks charged to `account`. */
+enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct account *account);
+/*
+ * Seals at most `max` bytes from the front of `clear` into sealed_out, charged to whom the last of
+ * `clear` is. False: it broke.
+ */
 bool tls_seal(struct tls *t, struct chain *clear, size_t max);
 /* Appends close_notify to sealed_out. */
 void tls_finish(struct tls *t);

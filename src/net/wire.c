@@ -10,7 +10,8 @@ void wires_open(struct wires *s, struct io *io, struct bufs *bufs)
 {
 	*s = (struct wires){ .io = io, .bufs = bufs, .handshakes_left = HANDSHAKES_PER_TURN };
 	list_init(&s->dirty);
-	list_init(&s->hungry);
+	list_init(&s->starved);
+	list_init(&s->pressed);
 	list_init(&s->queued);
 	list_init(&s->ending);
 	slab_open(&s->sends, sizeof(struct wire_send), 16);
@@ -18,7 +19,7 @@ void wires_open(struct wires *s, struct io *io, struct bufs *bufs)
 
 void wires_close(struct wires *s)
 {
-	must(list_empty(&s->dirty) && list_empty(&s->hungry) && list_empty(&s->queued) &&
+	must(list_empty(&s->dirty) && list_empty(&s->starved) && list_empty(&s->queued) &&
 	     list_empty(&s->ending));
 	slab_close(&s->sends);
 }
@@ -28,9 +29,22 @@ bool wires_trim(struct wires *s)
 	return slab_trim(&s->sends, SLAB_RUNS_TRIMMED);
 }
 
+static struct budget *budget_of(struct list *link)
+{
+	return list_entry(link, struct budget, link);
+}
+
+static bool wires_feed(const struct wires *s)
+{
+	list_each(l, &s->pressed)
+		if (budget_feeds(budget_of(l)))
+			return true;
+	return false;
+}
+
 bool wires_restless(const struct wires *s)
 {
-	return !list_empty(&s->queued);
+	return !list_empty(&s->queued) || !list_empty(&s->starved) || wires_feed(s);
 }
 
 /* --- the end of a wire --- */
@@ -47,9 +61,18 @@ static void settle(struct wire *w)
 	if (w->tls)
 		tls_close(w->tls);
 	w->tls = NULL;
+	account_close(w->account);
+	w->account = NULL;
 	list_remove(&w->dirty_link);
 	list_remove(&w->link);
 	list_add_tail(&w->wires->ending, &w->link);
+}
+
+/* It closes: it waits for nothing any more. */
+static void leave_lists(struct wire *w)
+{
+	account_wait_not(w->account);
+	list_remove(&w->link);
 }
 
 static void shut(struct wire *w, bool reset)
@@ -58,7 +81,7 @@ static void shut(struct wire *w, bool reset)
 		return;
 	w->state = WIRE_CLOSED;
 	w->reset = reset;
-	list_remove(&w->link);
+	leave_lists(w);
 	chain_drop(&w->out);
 	io_cancel(w->wires->io, &w->receive);
 	if (w->send)
@@ -74,7 +97,7 @@ static void break_off(struct wire *w, enum err why)
 		chain_drop(&w->out);
 		w->state = WIRE_CLOSING;
 		w->notified = true;
-		list_remove(&w->link);
+		leave_lists(w);
 		wire_touch(w);
 	} else {
 		shut(w, true);
@@ -139,7 +162,43 @@ static enum err err_of_transfer(int32_t result)
 
 /* --- receiving --- */
 
-/* Whoever stands in a list waits already: for memory, or for its handshake's turn. */
+/* The block of a line's beginning: its user must have the whole of it. */
+static size_t beginning_bytes(const struct wire *w)
+{
+	const struct slice *s = w->in.first;
+	return s && s == w->in.last && s->block->account == w->account ? s->block->size : 0;
+}
+
+/* Where memory is short, what comes is taken in small blocks by those that hold any. */
+static enum block_class class_to_receive(const struct wire *w)
+{
+	bool is_short = !budget_has_room(w->account->budget) && w->account->used;
+	return is_short ? BLOCK_SMALL : (enum block_class)w->appetite;
+}
+
+static void starve(struct wire *w)
+{
+	struct budget *b = w->account->budget;
+	account_wait(w->account);
+	if (list_empty(&b->link))
+		list_add_tail(&w->wires->pressed, &b->link);
+	list_add_tail(&w->wires->starved, &w->link);
+}
+
+/* Where memory may be short. Whoever waits for it already is fed when there is some. */
+static void arm_carefully(struct wire *w)
+{
+	struct account *a = w->account;
+	a->spared = beginning_bytes(w);
+	if (a->waits)
+		return;
+	if (account_may_receive(a) || w->state < WIRE_OPEN)
+		io_recv(w->wires->io, &w->receive, w->sock, class_to_receive(w));
+	else
+		starve(w);
+}
+
+/* Whoever is in a list waits for its turn there. */
 static void arm(struct wire *w)
 {
 	bool handshaking =
@@ -147,11 +206,10 @@ static void arm(struct wire *w)
 	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock ||
 	    !wire_usable(w) || !list_empty(&w->link))
 		return;
-	if (w->budget && budget_spent(w->budget)) {
-		list_add_tail(&w->wires->hungry, &w->link);
-		return;
-	}
-	io_recv(w->wires->io, &w->receive, w->sock, w->appetite);
+	if (w->account->used)
+		arm_carefully(w);
+	else
+		io_recv(w->wires->io, &w->receive, w->sock, (enum block_class)w->appetite);
 }
 
 void wire_receive(struct wire *w)
@@ -234,7 +292,7 @@ static bool handshake(struct wire *w)
 static void unseal(struct wire *w)
 {
 	size_t before = w->in.bytes;
-	enum tls_progress p = tls_unseal(w->tls, &w->in, w->budget);
+	enum tls_progress p = tls_unseal(w->tls, &w->in, w->account);
 	if (tls_sealed_out(w->tls)->bytes)
 		wire_touch(w);
 	if (p == TLS_BAD) {
@@ -336,7 +394,7 @@ static void received(struct io_op *op)
 		return;
 	}
 	adapt_appetite(w, op);
-	block_charge(op->block, w->budget);
+	block_charge(op->block, w->account);
 	struct chain *in = w->tls ? tls_sealed_in(w->tls) : &w->in;
 	if (w->state == WIRE_PREFACE) {
 		preface_arrived(w, in, op);
@@ -481,7 +539,8 @@ static void transmitted(struct io_op *op)
 static void wire_open(struct wire *w, struct wires *s, const struct wire_user *user,
 		      struct budget *budget)
 {
-	*w = (struct wire){ .wires = s, .user = user, .budget = budget, .appetite = BLOCK_SMALL };
+	*w = (struct wire){ .wires = s, .user = user, .appetite = BLOCK_SMALL };
+	w->account = account_open(&s->bufs->accounts, budget, w);
 	list_init(&w->link);
 	list_init(&w->dirty_link);
 }
@@ -555,7 +614,7 @@ void wire_close(struct wire *w)
 	}
 	w->state = WIRE_CLOSING;
 	io_cancel(w->wires->io, &w->receive);
-	list_remove(&w->link);
+	leave_lists(w);
 	wire_touch(w);
 }
 
@@ -589,13 +648,37 @@ static void start_queued_handshakes(struct wires *s)
 	}
 }
 
-static void feed_hungry(struct wires *s)
+bool wires_squeeze(struct wires *s)
 {
-	struct list waiting;
-	list_init(&waiting);
-	list_splice_tail(&waiting, &s->hungry);
-	for (struct list *l; (l = list_take_first(&waiting));)
-		arm(list_entry(l, struct wire, link));
+	if (list_empty(&s->starved))
+		return false;
+	struct list starved;
+	list_init(&starved);
+	list_splice_tail(&starved, &s->starved);
+	for (struct list *l; (l = list_take_first(&starved));) {
+		struct wire *w = list_entry(l, struct wire, link);
+		if (w->user->starved)
+			w->user->starved(w);
+	}
+	return true;
+}
+
+/* As many as there may be room for: what each of them takes shows only when it has come. */
+static void feed(struct budget *b)
+{
+	size_t room = budget_has_room(b) ? b->max - b->used : 0;
+	struct account *a;
+	for (size_t n = 1 + room / BLOCK_LARGE_BYTES; n > 0 && (a = budget_feed(b)); n--) {
+		struct wire *w = a->owner;
+		list_remove(&w->link);
+		arm(w);
+	}
+}
+
+static void feed_pressed(struct wires *s)
+{
+	list_each_safe(l, &s->pressed)
+		feed(budget_of(l));
 }
 
 void wires_flush(struct wires *s)
@@ -603,8 +686,8 @@ void wires_flush(struct wires *s)
 	start_queued_handshakes(s);
 	for (struct list *l; (l = list_take_first(&s->dirty));)
 		flush(list_entry(l, struct wire, dirty_link));
-	if (!list_empty(&s->hungry))
-		feed_hungry(s);
+	if (!list_empty(&s->pressed))
+		feed_pressed(s);
 	for (struct list *l; (l = list_take_first(&s->ending));) {
 		struct wire *w = list_entry(l, struct wire, link);
 		w->user->gone(w);

@@ -36,7 +36,8 @@ struct wires {
 	struct io *io;
 	struct bufs *bufs;
 	struct list dirty;	  /* have something to send, or to say at the end of this turn */
-	struct list hungry;	  /* want to receive, and must wait for memory */
+	struct list starved;	  /* have begun to wait for memory, since wires_squeeze() */
+	struct list pressed;	  /* struct budget: those in which somebody waits for memory */
 	struct list queued;	  /* have a handshake to start, in a later turn */
 	struct list ending;	  /* closed; gone() is due at the end of this turn */
 	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
@@ -58,6 +59,11 @@ struct wire_user {
 	void (*drained)(struct wire *w);
 	/* Connected, and the handshake is done. May be NULL for accepted wires. */
 	void (*ready)(struct wire *w);
+	/*
+	 * It waits for memory, until less is held of what has come over it: what is not needed of
+	 * that is to be let go. May be NULL.
+	 */
+	void (*starved)(struct wire *w);
 	/* It broke. No more comes and nothing more goes; gone() follows by itself. */
 	void (*broken)(struct wire *w, enum err why);
 	/* No operation is under way any more; the memory is the user's again. */
@@ -90,7 +96,7 @@ struct wire {
 	struct sock *sock;		     /* owned; NULL while connecting and when gone */
 	struct tls *tls;		     /* owned; NULL: in the clear */
 	struct handshake_counts *handshakes; /* borrowed; NULL: they are not counted */
-	struct budget *budget;		     /* borrowed; receive blocks are charged to it */
+	struct account *account;	     /* owned; blocks of what comes are charged to it */
 	struct chain in;		     /* clear bytes that have come and are not taken */
 	struct chain out;		     /* clear bytes to go, from the end of this turn on */
 	struct wire_send *send;		     /* owned; NULL: none is under way */
@@ -117,8 +123,13 @@ void wires_open(struct wires *s, struct io *io, struct bufs *bufs);
 /* All wires must be gone. */
 void wires_close(struct wires *s);
 /*
+ * Before the end of a turn: starved() of those that have begun to wait for memory; false: none has.
+ * Each thread that has wires calls it each turn.
+ */
+bool wires_squeeze(struct wires *s);
+/*
  * The end of a turn: one seal and one send for each wire that has something to go; receives that
- * waited for memory are tried again; gone() of those that are.
+ * waited for memory, and for which there is some now; gone() of those that are.
  */
 void wires_flush(struct wires *s);
 /* As bufs_trim(). */
@@ -128,7 +139,8 @@ bool wires_restless(const struct wires *s);
 
 /* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
-		 struct sock *sock /* moved in */, struct tls_context *tls, struct budget *budget);
+		 struct sock *sock /* moved in */, struct tls_context *tls,
+		 struct budget *budget /* borrowed */);
 /* Right after wire_accept() or wire_dial(): its handshake is counted there. */
 void wire_count_handshake(struct wire *w, struct handshake_counts *counts /* borrowed */);
 /* Right after wire_accept(): a PROXY header comes first, and is received unasked. */
@@ -138,7 +150,7 @@ void wire_expect_preface(struct wire *w);
  * may be written to, closed and aborted. `name`: for SNI and verification, NULL without TLS.
  */
 void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
-	       struct tls_context *tls, const char *name, struct budget *budget);
+	       struct tls_context *tls, const char *name, struct budget *budget /* borrowed */);
 /* It has come; ready() or broken() follows, maybe inside this call. */
 void wire_connected(struct wire *w, struct sock *sock /* moved in */);
 /* It has not: broken() follows inside this call. */
@@ -148,7 +160,7 @@ enum err wire_err_of_connect(int32_t result);
 
 /*
  * bytes(), finished() or broken() follows, once; never inside this call. Not after finished().
- * While the budget is spent nothing is received.
+ * Nothing is received while more is held of what has come over it than its account may have.
  */
 void wire_receive(struct wire *w);
 /* w->out has grown. */

@@ -240,6 +240,13 @@ static void answered_grant(struct stream *to, size_t bytes)
 	attempt_grant_client(ex);
 }
 
+static void answered_squeeze(struct stream *to)
+{
+	struct exchange *ex = exchange_of(to, back);
+	recording_yield(ex);
+	exchange_end_if_over(ex);
+}
+
 static bool may_try_again(const struct exchange *ex, enum err why, const struct pool_attempt *a)
 {
 	if (ex->state == EXCHANGE_ORPHANED)
@@ -323,5 +330,6 @@ const struct stream_verbs attempt_verbs = {
 	.data = answered_data,
 	.trailers = answered_trailers,
 	.grant = answered_grant,
+	.squeeze = answered_squeeze,
 	.abort = answered_abort,
 };

@@ -149,6 +149,12 @@ static unsigned share_of(const struct cluster *c, unsigned worker)
 	return c->connections / c->workers + (worker < c->connections % c->workers);
 }
 
+void live_cluster_open(struct live_cluster *c)
+{
+	*c = (struct live_cluster){ 0 };
+	budget_open(&c->budget, MEMORY_BYTES);
+}
+
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			const struct cluster *cluster, unsigned worker)
 {
@@ -157,7 +163,6 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 	must(c->nodes);
 	c->cluster = cluster;
 	c->node_n = cluster->node_n;
-	c->budget.max = CLUSTER_BUDGET_BYTES;
 	c->share = share_of(cluster, worker);
 	if (c->turn == 0)
 		c->turn = worker;
@@ -183,7 +188,7 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 
 void live_cluster_close(struct live_cluster *c)
 {
-	must(c->budget.used == 0);
+	budget_close(&c->budget);
 	free(c->nodes);
 	c->nodes = NULL;
 }

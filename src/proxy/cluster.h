@@ -47,6 +47,7 @@ struct live_nodes {
 void live_nodes_open(struct live_nodes *all, struct h1_backs *backs, struct node_counters *counters,
 		     struct wheel *wheel);
 
+void live_cluster_open(struct live_cluster *c);
 /* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			const struct cluster *cluster, unsigned worker);

@@ -7,6 +7,7 @@
 #include "base/latency.h"
 #include "base/limits.h"
 #include "proxy/plan.h"
+#include "proxy/pressure.h"
 
 /* Status classes 1xx to 5xx stand at 1 to 5; 0 is a request that got no answer. */
 #define STATUS_CLASSES 6
@@ -38,6 +39,8 @@ struct counters {
 	counter request_body_bytes[ARMS];
 	counter answer_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
+	struct pressure clients_memory;	      /* what has come from clients */
+	struct pressure cluster_memory[ARMS]; /* from nodes */
 	counter in_flight[ARMS];
 	counter queued[ARMS];		   /* requests that wait for a connection to a node */
 	counter retries[ARMS];		   /* attempts after one that failed */

@@ -136,6 +136,8 @@ void desk_open(struct desk *d)
 {
 	slab_open(&d->exchanges, sizeof(struct exchange), 32);
 	slab_open(&d->chunks, ARENA_CHUNK_BYTES, 32);
+	for (int arm = 0; arm < ARMS; arm++)
+		live_cluster_open(&d->clusters[arm]);
 	list_init(&d->open);
 	list_init(&d->waiting);
 	for (int arm = 0; arm < ARMS; arm++)

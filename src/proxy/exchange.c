@@ -162,7 +162,7 @@ void exchange_go_on(struct exchange *ex)
 		break;
 	}
 	if (!end && !ex->request->tunnel)
-		retry_hold(&ex->retry, &ex->desk->clusters[ex->arm].budget);
+		retry_hold(&ex->retry);
 	if (!decision_prepare(ex))
 		exchange_answer(ex, ERR_HEAD_SIZE);
 	else if (recording_gathers(ex, end))
@@ -226,11 +226,17 @@ static void body_grew_too_large(struct exchange *ex, struct chain *c)
  * A body is held for another attempt while there may be one: of a read that may be repeated until
  * it is answered, of others until a byte of them is sent, which desk_sweep() sees.
  */
+static void hold_until_sent(struct exchange *ex)
+{
+	if (ex->retry.holds && list_empty(&ex->held_link))
+		list_add_tail(&ex->desk->held, &ex->held_link);
+}
+
 static void hold(struct exchange *ex, const struct chain *c)
 {
 	retry_keep(&ex->retry, c);
-	if (ex->retry.holds && !ex->class.repeatable && list_empty(&ex->held_link))
-		list_add_tail(&ex->desk->held, &ex->held_link);
+	if (!ex->class.repeatable)
+		hold_until_sent(ex);
 }
 
 static void asked_data(struct stream *to, struct chain *c, bool end)
@@ -278,6 +284,19 @@ static void asked_grant(struct stream *to, size_t bytes)
 		reply_go_on(&ex->reply);
 	else if (ex->state == EXCHANGE_PASSING && stream_receives(&ex->back))
 		stream_grant(ex->back.peer, bytes);
+	exchange_end_if_over(ex);
+}
+
+/*
+ * What waits for the log as a whole goes on its way, but for its end. Then it is held for another
+ * attempt only as long as that may be needed whatever the request is: until a byte of it is sent.
+ */
+static void asked_squeeze(struct stream *to)
+{
+	struct exchange *ex = exchange_of(to, front);
+	hold_until_sent(ex);
+	if (ex->state == EXCHANGE_HELD && !ex->recording.in_pieces && !exchange_is_whole(ex))
+		decision_node(ex);
 	exchange_end_if_over(ex);
 }
 
@@ -335,6 +354,7 @@ static const struct stream_verbs front_verbs = {
 	.data = asked_data,
 	.trailers = asked_trailers,
 	.grant = asked_grant,
+	.squeeze = asked_squeeze,
 	.abort = asked_abort,
 };
 

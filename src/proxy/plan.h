@@ -147,6 +147,9 @@ struct plan {
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */
 	struct io_keepalive front_keepalive, back_keepalive; /* of connections from now on */
+	size_t memory_max; /* of each worker's clients, and of its nodes of each cluster:
+			    * base/budget.h
+			    */
 	unsigned worker_n;
 	/* Of one worker, with all listeners, and with all nodes; 0: any number. */
 	uint32_t clients_max, node_sockets_max;

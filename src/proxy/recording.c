@@ -382,3 +382,16 @@ bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool
 	return ex->recording.answer_shut && last &&
 	       (end || (m->body == BODY_LENGTH && m->length <= GATE_HOLD_BYTES));
 }
+
+void recording_yield(struct exchange *ex)
+{
+	struct recording *r = &ex->recording;
+	struct stream *to = ex->front.peer;
+	struct msg *head = r->head;
+	if (!head || r->over || ex->state != EXCHANGE_PASSING || !stream_sends(&ex->front))
+		return;
+	r->head = NULL;
+	stream_head(to, head, false);
+	if (r->body.bytes && stream_sends(&ex->front))
+		stream_data(to, &r->body, false);
+}

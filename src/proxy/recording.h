@@ -70,6 +70,8 @@ void recording_gather(struct exchange *ex, bool end);
 void recording_asked_data(struct exchange *ex, struct chain *c, bool end);
 /* An answer whose end must wait is not begun before, where it is small: it goes in one piece. */
 bool recording_holds_answer(const struct exchange *ex, const struct msg *m, bool end);
+/* Memory is short: what has come of such an answer goes, but for the end. */
+void recording_yield(struct exchange *ex);
 /* Whether the log has no room for more of it: the client may send no more until it has. */
 bool recording_stalls(struct exchange *ex);
 /* Each turn that has any who wait for room in the log: it has some again, or has none for long. */

@@ -6,9 +6,8 @@
 
 /* --- a request's body --- */
 
-void retry_hold(struct retry *r, struct budget *budget)
+void retry_hold(struct retry *r)
 {
-	r->budget = budget;
 	r->holds = true;
 }
 
@@ -20,14 +19,12 @@ void retry_keep(struct retry *r, const struct chain *piece)
 		r->lost = true;
 		return;
 	}
-	if (r->held.bytes + piece->bytes > RETRY_BODY_BYTES || budget_spent(r->budget)) {
+	if (r->held.bytes + piece->bytes > RETRY_BODY_BYTES) {
 		retry_let_go(r);
 		r->lost = true;
 		return;
 	}
 	chain_refer(&r->held, piece);
-	for (struct slice *s = piece->first; s; s = s->next)
-		block_charge(s->block, r->budget);
 }
 
 void retry_let_go(struct retry *r)

@@ -13,7 +13,7 @@
  * All of that within a budget: a cluster in trouble must not get twice the work. A connect that
  * failed was no work, and costs none of it.
  *
- * What is held are references to the body's slices, charged to the cluster's budget:
+ * What is held are references to the body's slices, charged to its client as before:
  * RETRY_BODY_BYTES at most, else none of it.
  */
 
@@ -27,15 +27,14 @@
 /* --- a request's body --- */
 
 struct retry {
-	struct chain held;     /* all of the body that has come; only while `holds` */
-	struct chain pending;  /* what has come of it and not gone to the present attempt */
-	struct budget *budget; /* borrowed; of the cluster */
-	bool holds;	       /* what comes is held */
-	bool lost;	       /* some of the body has come that is not held */
+	struct chain held;    /* all of the body that has come; only while `holds` */
+	struct chain pending; /* what has come of it and not gone to the present attempt */
+	bool holds;	      /* what comes is held */
+	bool lost;	      /* some of the body has come that is not held */
 };
 
 /* A body may come. */
-void retry_hold(struct retry *r, struct budget *budget);
+void retry_hold(struct retry *r);
 /* A piece of it has; it stays the caller's. */
 void retry_keep(struct retry *r, const struct chain *piece);
 /* No further attempt may come. */

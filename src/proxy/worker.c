@@ -297,6 +297,9 @@ static void adopt(struct worker *w, const struct plan *plan)
 				   w->config.number);
 	live_nodes_sweep(&w->nodes, plan);
 	share_sockets(w, plan->node_sockets_max);
+	w->front_budget.max = plan->memory_max;
+	for (int arm = 0; arm < ARMS; arm++)
+		w->desk.clusters[arm].budget.max = plan->memory_max;
 	w->desk.plan = plan;
 	/* A node may come back that was cut while no plan had it. */
 	desk_cut(&w->desk);
@@ -439,7 +442,12 @@ static void publish_counts(struct worker *w)
 		counter_set(&c->back_handshakes[arm].resumed, counter_read(&p->handshakes.resumed));
 		counter_set(&c->back_handshakes[arm].failed, counter_read(&p->handshakes.failed));
 		counter_set(&c->queued[arm], w->desk.queues[arm].n);
+		pressure_look(&c->cluster_memory[arm], &w->desk.clusters[arm].budget,
+			      w->config.number, w->desk.clusters[arm].cluster->name,
+			      w->config.io->now_ns);
 	}
+	pressure_look(&c->clients_memory, &w->front_budget, w->config.number, "clients",
+		      w->config.io->now_ns);
 	struct board_slot *slot = w->config.slot;
 	counter_set(&slot->in_flight_now, w->desk.in_flight_now);
 	counter_set(&slot->in_flight_before, w->desk.in_flight_before);
@@ -463,6 +471,13 @@ static void hand_over_records(struct worker *w)
 		feed_push(&w->config.taps->feed);
 }
 
+/* What a connection waits for may be held by the log, which else takes its time. */
+static void let_go_of_memory(struct worker *w)
+{
+	if (wires_squeeze(&w->wires) && w->config.taps)
+		feed_press(&w->config.taps->feed);
+}
+
 void worker_turn(struct worker *w, uint64_t deadline_ns)
 {
 	struct io *io = w->config.io;
@@ -481,6 +496,7 @@ void worker_turn(struct worker *w, uint64_t deadline_ns)
 	}
 	if (!list_empty(&w->desk.stalled))
 		recording_resume(&w->desk);
+	let_go_of_memory(w);
 	hand_over_records(w);
 	wires_flush(&w->wires);
 	desk_sweep(&w->desk);
@@ -504,7 +520,7 @@ struct worker *worker_open(const struct worker_config *c)
 	struct worker *w = calloc(1, sizeof *w);
 	must(w);
 	w->config = *c;
-	w->front_budget.max = FRONT_BUDGET_BYTES;
+	budget_open(&w->front_budget, MEMORY_BYTES);
 	w->gate = (struct gate){ .worker = c->number, .counters = c->counters };
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
 		w->listeners[i] = (struct live_listener){ .worker = w, .number = i };
@@ -549,6 +565,7 @@ void worker_close(struct worker *w)
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		use_tls(&w->listeners[i], NULL);
 	live_nodes_close(&w->nodes);
+	budget_close(&w->front_budget);
 	for (int arm = 0; arm < ARMS; arm++)
 		live_cluster_close(&w->desk.clusters[arm]);
 	desk_close(&w->desk);

@@ -222,6 +222,7 @@ static void write_plan(struct world *w)
 		.access = w->row->log ? ACCESS_ALB : ACCESS_OFF,
 		.capture = w->row->capture ? &w->policy : NULL,
 		.worker_n = 1,
+		.memory_max = MEMORY_BYTES,
 		.pins = &w->pins,
 	};
 	for (int arm = 0; arm < ARMS; arm++)

@@ -50,11 +50,24 @@ static bool is_brisk(const struct world *w)
 	       !w->temper.share;
 }
 
+/* More than what a connection may hold may have come, and the log holds it until it is written. */
+static bool is_long(const struct world *w, const struct ask *a)
+{
+	return w->store && a->arm == ARM_SOURCE && a->body_n + a->deed.body_n > STREAM_CREDIT_BYTES;
+}
+
+static uint64_t log_takes_ms(const struct ask *a)
+{
+	return (2 + (a->body_n + a->deed.body_n) / STREAM_CREDIT_BYTES) * LOG_MS;
+}
+
 /* When it must be over. UINT64_MAX: that cannot be said. */
 static uint64_t due_ms(const struct world *w, const struct client *c, const struct ask *a)
 {
 	uint64_t since_ms = a->sent_ms > c->answered_ms ? a->sent_ms : c->answered_ms;
-	bool has_room = !w->store || w->temper.queue_bytes == LOG_QUEUE_BYTES;
+	/* Where it has little, or memory is short, one waits for the log after the other. */
+	bool has_room = !w->store || (w->temper.queue_bytes == LOG_QUEUE_BYTES &&
+				      w->temper.memory_bytes == MEMORY_BYTES);
 	if (!a->decided)
 		return has_room && all_go_on(w) ? since_ms : UINT64_MAX;
 	const struct hand *h = &w->hands[a->worker];
@@ -71,9 +84,10 @@ static uint64_t due_ms(const struct world *w, const struct client *c, const stru
 	/* Each dead address costs a moment, and no more. */
 	if (w->temper.doors)
 		since_ms += (SERVER_DOORS - 1) * DIAL_MOMENT_MS;
-	/* And the log has to have room, for one after the other. */
-	if (a->arm == ARM_SOURCE && !has_room)
+	if ((a->arm == ARM_SOURCE && !has_room) || (w->temper.ails && is_long(w, a)))
 		return UINT64_MAX;
+	if (is_long(w, a))
+		since_ms += log_takes_ms(a);
 	return since_ms + a->deed.delay_ms;
 }
 

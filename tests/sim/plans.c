@@ -111,6 +111,7 @@ static struct plan_page *write_page(struct world *w)
 		.listener_n = SIM_LISTENERS,
 		.profile = PROFILE_OPENSEARCH,
 		.worker_n = w->temper.workers,
+		.memory_max = w->temper.memory_bytes,
 		.pins = p->pins,
 	};
 	if (w->temper.sticks)

@@ -87,6 +87,7 @@ void temper_make(struct temper *t, struct dice *d)
 	t->doors = dice_says(d, 400);
 	t->smooth = !friction;
 	t->beats = dice_says(d, 150);
+	t->memory_bytes = dice_says(d, 500) ? MEMORY_BYTES : dice_size(d, 256 * 1024);
 	t->changes = (unsigned)dice_size(d, 60);
 	if (dice_says(d, 250))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;

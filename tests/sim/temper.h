@@ -45,29 +45,30 @@ struct temper {
 	uint64_t body_max; /* what the faults let through in reasonable time */
 	uint64_t allowed;  /* the listeners' bound on bodies; 0: none */
 	enum host_policy host[ARMS];
-	bool hasty;	   /* timeouts are so short that they fire */
-	bool fickle;	   /* nodes close idle connections without a word */
-	bool crashes;	   /* nodes crash, and come back */
-	bool deserts;	   /* a cluster may lose all its nodes */
-	bool absent;	   /* the first of several nodes is never there: another has to do */
-	bool stalls;	   /* workers stand still for a while */
-	bool shifts;	   /* plans change */
-	bool prompt[ARMS]; /* that arm's nodes never stop reading or saying what is to be said */
-	bool drains;	   /* nodes are drained, and are ready again; where harm is, cut too */
-	bool smooth;	   /* what is sent at once arrives at once */
-	bool ill;	   /* clients and nodes that break off, or speak no HTTP */
-	unsigned ejects;   /* failures in a row that eject a node; 0: none do */
-	unsigned share;	   /* a worker's connections to a node at once; 0: any number */
-	bool doors;	   /* addresses of nodes die, and come back; one always lives */
-	bool tunes;	   /* reloads change how clusters are used */
-	bool limits;	   /* reloads change how many clients a listener has at once */
-	bool hands_over;   /* a second process takes the first one's place */
-	bool sticks;	   /* a user's requests stay with one cluster */
-	bool names;	   /* clients name the cluster that they want, */
-	bool obeys;	   /* and may */
-	bool ends;	   /* a client that finishes its half takes its reads with it */
-	bool beats;	   /* every other request of a client is a write */
-	unsigned changes;  /* of weights, plans and so on */
+	bool hasty;	     /* timeouts are so short that they fire */
+	bool fickle;	     /* nodes close idle connections without a word */
+	bool crashes;	     /* nodes crash, and come back */
+	bool deserts;	     /* a cluster may lose all its nodes */
+	bool absent;	     /* the first of several nodes is never there: another has to do */
+	bool stalls;	     /* workers stand still for a while */
+	bool shifts;	     /* plans change */
+	bool prompt[ARMS];   /* that arm's nodes never stop reading or saying what is to be said */
+	bool drains;	     /* nodes are drained, and are ready again; where harm is, cut too */
+	bool smooth;	     /* what is sent at once arrives at once */
+	bool ill;	     /* clients and nodes that break off, or speak no HTTP */
+	unsigned ejects;     /* failures in a row that eject a node; 0: none do */
+	unsigned share;	     /* a worker's connections to a node at once; 0: any number */
+	bool doors;	     /* addresses of nodes die, and come back; one always lives */
+	bool tunes;	     /* reloads change how clusters are used */
+	bool limits;	     /* reloads change how many clients a listener has at once */
+	bool hands_over;     /* a second process takes the first one's place */
+	bool sticks;	     /* a user's requests stay with one cluster */
+	bool names;	     /* clients name the cluster that they want, */
+	bool obeys;	     /* and may */
+	bool ends;	     /* a client that finishes its half takes its reads with it */
+	bool beats;	     /* every other request of a client is a write */
+	size_t memory_bytes; /* that a worker's clients may hold, and the nodes of each cluster */
+	unsigned changes;    /* of weights, plans and so on */
 	enum ending ending;
 	/* of the capture log */
 	bool records;	      /* there is one */

@@ -166,21 +166,52 @@ static void pulling_makes_bytes_contiguous(void **state)
 	chain_drop(&c);
 }
 
-static void a_budget_counts_blocks_until_the_last_reference(void **state)
+static void an_account_counts_blocks_until_the_last_reference(void **state)
 {
-	struct budget first = { .max = 100000 }, second = { .max = 1 };
+	struct bufs *bufs = *state;
+	struct budget budget;
+	budget_open(&budget, 100000);
+	struct account *first = account_open(&bufs->accounts, &budget, bufs);
+	struct account *second = account_open(&bufs->accounts, &budget, bufs);
 	struct chain a = { 0 }, b = { 0 };
-	struct block *k = block_take(*state, BLOCK_SMALL, &first);
-	assert_int_equal(first.used, k->size);
-	block_charge(k, &second);
-	assert_int_equal(first.used, 0);
-	assert_true(budget_spent(&second));
+	struct block *k = block_take(bufs, BLOCK_SMALL, first);
+	assert_int_equal(first->used, k->size);
+	block_charge(k, second);
+	assert_int_equal(first->used, 0);
+	assert_int_equal(second->used, k->size);
 	chain_add(&a, k, k->data, 10);
 	chain_move_some(&b, &a, 4);
 	chain_drop(&a);
-	assert_true(budget_spent(&second));
+	assert_int_equal(budget.used, second->used);
+	account_close(first);
+	account_close(second);
+	assert_int_equal(bufs->accounts.taken, 1);
 	chain_drop(&b);
-	assert_int_equal(second.used, 0);
+	assert_int_equal(bufs->accounts.taken, 0);
+	budget_close(&budget);
+}
+
+/* A head stands there already; the line of a chunk follows. */
+static void a_block_of_nobodys_becomes_theirs_whose_bytes_are_copied_into_it(void **state)
+{
+	struct bufs *bufs = *state;
+	struct budget budget;
+	budget_open(&budget, 100000);
+	struct account *account = account_open(&bufs->accounts, &budget, bufs);
+	struct chain out = { 0 }, piece = { 0 };
+	static char much[2 * BLOCK_SMALL_BYTES];
+	chain_copy_in(&out, bufs, "head", 4);
+	struct block *k = block_take(bufs, BLOCK_SMALL, account);
+	k->data[0] = 'x';
+	chain_add(&piece, k, k->data, 1);
+	chain_move(&out, &piece);
+	assert_bytes(&out, "headx");
+	assert_int_equal(account->used, out.last->block->size);
+	chain_copy_in(&out, bufs, much, sizeof much);
+	assert_int_equal(account->used, bufs->bytes_out);
+	chain_drop(&out);
+	account_close(account);
+	budget_close(&budget);
 }
 
 int main(void)
@@ -201,8 +232,11 @@ int main(void)
 						close_bufs),
 		cmocka_unit_test_setup_teardown(pulling_makes_bytes_contiguous, open_bufs,
 						close_bufs),
-		cmocka_unit_test_setup_teardown(a_budget_counts_blocks_until_the_last_reference,
+		cmocka_unit_test_setup_teardown(an_account_counts_blocks_until_the_last_reference,
 						open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(
+			a_block_of_nobodys_becomes_theirs_whose_bytes_are_copied_into_it, open_bufs,
+			close_bufs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

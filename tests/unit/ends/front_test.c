@@ -28,6 +28,7 @@ struct world {
 	struct bufs ours, theirs;
 	struct io *io, *client_io;
 	struct wires wires;
+	struct budget budget;
 	struct wheel wheel;
 	struct h1_fronts fronts;
 	struct slab parties, chunks;
@@ -156,7 +157,7 @@ static void accepted(struct io_op *op)
 {
 	struct world *w = list_entry(op, struct world, accept);
 	if (op->result == 0)
-		h1_front_open(&w->fronts, &user, &policy, w, op->sock, NULL, NULL);
+		h1_front_open(&w->fronts, &user, &policy, w, op->sock, NULL, &w->budget);
 }
 
 static void client_sent(struct io_op *op)
@@ -185,6 +186,7 @@ static void turn(struct world *w)
 	io_wait(w->io, 0);
 	io_dispatch(w->io);
 	wheel_turn(&w->wheel, io_now_ms(w->io));
+	wires_squeeze(&w->wires);
 	wires_flush(&w->wires);
 	for (struct list *l; (l = list_take_first(&w->ended));) {
 		struct party *p = list_entry(l, struct party, link);
@@ -245,6 +247,7 @@ static int open_world(void **state)
 	w->io = sim_io_open(w->sim, &w->ours);
 	w->client_io = sim_io_open(w->sim, &w->theirs);
 	wires_open(&w->wires, w->io, &w->ours);
+	budget_open(&w->budget, MEMORY_BYTES);
 	wheel_open(&w->wheel, io_now_ms(w->io));
 	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
 	addr_parse(SPAN("10.0.0.1"), 80, &at);
@@ -272,6 +275,7 @@ static int close_world(void **state)
 	settle(w);
 	h1_fronts_close(&w->fronts);
 	wires_close(&w->wires);
+	budget_close(&w->budget);
 	io_free(w->io);
 	io_free(w->client_io);
 	sim_close(w->sim);

@@ -34,7 +34,7 @@ static const struct h1_back_user user = { .idle = on_idle, .lost = on_lost };
 static void begin_connect(struct fixture *f, struct tls_context *tls)
 {
 	f->back = h1_back_connect(&f->s.backs, &user, &back_policy, f, &f->host.at, tls,
-				  tls ? "node.test" : NULL, NULL);
+				  tls ? "node.test" : NULL, &f->s.budget);
 }
 
 static void open_host(struct fixture *f)

@@ -30,7 +30,7 @@ static int open_fixture(void **state)
 		f->addresses[i] = address_of(i ? "10.9.0.2" : "10.9.0.1", 9200);
 		far_host_open(&f->hosts[i], &f->s.far, &f->addresses[i]);
 	}
-	pool_open(&f->pool, &f->s.backs, NULL, &f->counts);
+	pool_open(&f->pool, &f->s.backs, &f->s.budget, &f->counts);
 	renew(f, f->addresses, 1);
 	*state = f;
 	return 0;

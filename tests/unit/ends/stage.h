@@ -21,6 +21,7 @@ struct stage {
 	struct bufs bufs;
 	struct io *io;
 	struct wires wires;
+	struct budget budget; /* of all connections to nodes */
 	struct wheel wheel;
 	struct h1_backs backs;
 	struct slab chunks;
@@ -36,6 +37,7 @@ static inline void stage_turn(void *us)
 	io_wait(s->io, ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000);
 	io_dispatch(s->io);
 	wheel_turn(&s->wheel, io_now_ms(s->io));
+	wires_squeeze(&s->wires);
 	wires_flush(&s->wires);
 	if (s->turn_over)
 		s->turn_over(s);
@@ -49,6 +51,7 @@ static inline void stage_open(struct stage *s)
 	s->io = sim_io_open(s->far.sim, &s->bufs);
 	s->far.ours = s->io;
 	wires_open(&s->wires, s->io, &s->bufs);
+	budget_open(&s->budget, MEMORY_BYTES);
 	wheel_open(&s->wheel, io_now_ms(s->io));
 	h1_backs_open(&s->backs, &s->wires, &s->wheel);
 	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 4);
@@ -62,6 +65,7 @@ static inline void stage_close(struct stage *s)
 	arena_close(&s->arena);
 	h1_backs_close(&s->backs);
 	wires_close(&s->wires);
+	budget_close(&s->budget);
 	io_free(s->io);
 	far_side_close(&s->far);
 	slab_close(&s->chunks);

@@ -222,21 +222,47 @@ static void clear_text_on_a_tls_listener_is_refused(void **state)
 	assert_int_equal(tls_why(p->server), ERR_TLS_HANDSHAKE);
 }
 
-static void a_received_block_is_charged_to_its_budget(void **state)
+static void a_received_block_is_charged_to_its_account(void **state)
 {
 	struct pair *p = *state;
 	begin(p, "node.test", p->identity.certificate, true);
 	assert_int_equal(shake_hands(p), TLS_DONE);
-	struct budget budget = { .max = SIZE_MAX };
+	struct budget budget;
+	budget_open(&budget, SIZE_MAX);
+	struct account *account = account_open(&p->bufs.accounts, &budget, p);
 	struct chain clear = { 0 }, got = { 0 };
 	static uint8_t text[50000];
 	chain_copy_in(&clear, &p->bufs, text, sizeof text);
 	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
 	carry(p);
-	tls_unseal(p->server, &got, &budget);
+	tls_unseal(p->server, &got, account);
 	assert_true(budget.used >= sizeof text);
 	chain_drop(&got);
 	assert_int_equal(budget.used, 0);
+	account_close(account);
+}
+
+/* A head is nobody's, and stands before it. */
+static void what_is_sealed_is_charged_to_whom_the_clear_was(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	struct budget budget;
+	budget_open(&budget, SIZE_MAX);
+	struct account *account = account_open(&p->bufs.accounts, &budget, p);
+	struct chain clear = { 0 };
+	chain_copy_in(&clear, &p->bufs, "head", 4);
+	struct block *k = block_take(&p->bufs, BLOCK_LARGE, account);
+	memset(k->data, 'x', k->size);
+	chain_add(&clear, k, k->data, k->size);
+	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	assert_true(chain_empty(&clear));
+	assert_true(budget.used >= BLOCK_LARGE_BYTES);
+	account_close(account);
+	chain_drop(tls_sealed_out(p->client));
+	assert_int_equal(budget.used, 0);
+	budget_close(&budget);
 }
 
 static void bad_files_are_told_apart(void **state)
@@ -292,7 +318,8 @@ int main(void)
 		TEST(a_close_notify_is_an_end),
 		TEST(a_flipped_bit_breaks_the_session),
 		TEST(clear_text_on_a_tls_listener_is_refused),
-		TEST(a_received_block_is_charged_to_its_budget),
+		TEST(a_received_block_is_charged_to_its_account),
+		TEST(what_is_sealed_is_charged_to_whom_the_clear_was),
 		TEST(bad_files_are_told_apart),
 		TEST(rotation_keeps_the_previous_key),
 	};

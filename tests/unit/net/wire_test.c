@@ -14,7 +14,9 @@ struct end {
 	struct wire wire;
 	char heard[200000];
 	size_t heard_n;
-	unsigned bytes, finished, drained, broken, gone;
+	struct chain kept; /* what it does not let go of */
+	bool keeps;
+	unsigned bytes, finished, drained, starved, broken, gone;
 	enum err why;
 };
 
@@ -51,7 +53,9 @@ static void on_bytes(struct wire *w)
 	assert_true(e->heard_n + n <= sizeof e->heard);
 	chain_peek(&w->in, e->heard + e->heard_n, n);
 	e->heard_n += n;
-	chain_skip(&w->in, n);
+	if (e->keeps)
+		chain_move_some(&e->kept, &w->in, n);
+	chain_skip(&w->in, w->in.bytes);
 }
 
 static void on_finished(struct wire *w)
@@ -62,6 +66,11 @@ static void on_finished(struct wire *w)
 static void on_drained(struct wire *w)
 {
 	list_entry(w, struct end, wire)->drained++;
+}
+
+static void on_starved(struct wire *w)
+{
+	list_entry(w, struct end, wire)->starved++;
 }
 
 static void on_broken(struct wire *w, enum err why)
@@ -80,6 +89,7 @@ static const struct wire_user user = {
 	.bytes = on_bytes,
 	.finished = on_finished,
 	.drained = on_drained,
+	.starved = on_starved,
 	.broken = on_broken,
 	.gone = on_gone,
 };
@@ -119,6 +129,7 @@ static void turn(struct world *w)
 {
 	io_wait(w->io, 0);
 	io_dispatch(w->io);
+	wires_squeeze(&w->wires);
 	wires_flush(&w->wires);
 	io_wait(w->peer_io, 0);
 	io_dispatch(w->peer_io);
@@ -169,7 +180,7 @@ static int open_world(void **state)
 	w->io = sim_io_open(w->sim, &w->ours);
 	w->peer_io = sim_io_open(w->sim, &w->theirs);
 	wires_open(&w->wires, w->io, &w->ours);
-	w->budget.max = SIZE_MAX;
+	budget_open(&w->budget, SIZE_MAX);
 	*state = w;
 	return 0;
 }
@@ -186,6 +197,7 @@ static int close_world(void **state)
 	settle(w);
 	for (unsigned i = 0; i < w->open_n; i++) {
 		assert_int_equal(w->ends[i].gone, 1);
+		chain_drop(&w->ends[i].kept);
 		if (w->peers[i].sock)
 			io_close(w->peer_io, w->peers[i].sock, false);
 	}
@@ -197,7 +209,7 @@ static int close_world(void **state)
 	sim_close(w->sim);
 	bufs_close(&w->ours);
 	bufs_close(&w->theirs);
-	assert_int_equal(w->budget.used, 0);
+	budget_close(&w->budget);
 	free(w);
 	return 0;
 }
@@ -237,17 +249,95 @@ static void who_does_not_ask_hears_nothing(void **state)
 	assert_int_equal(w->ends[0].bytes, 1);
 }
 
-static void a_spent_budget_holds_receives_back(void **state)
+/* Asks, and is sent something, until it has to wait. */
+static void fill(struct world *w, unsigned i)
+{
+	w->ends[i].keeps = true;
+	for (unsigned said = 0; !w->ends[i].wire.account->waits; said++) {
+		assert_true(said < 2000);
+		wire_receive(&w->ends[i].wire);
+		if (!w->ends[i].wire.account->waits)
+			say(w, i, "more");
+	}
+}
+
+static void who_holds_more_than_its_floor_of_a_spent_budget_waits_alone(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 3);
+	w->budget.max = 1;
+	fill(w, 0);
+	fill(w, 1);
+	struct account *first = w->ends[0].wire.account;
+	assert_true(first->used >= ACCOUNT_FLOOR_BYTES);
+	assert_true(first->used < ACCOUNT_FLOOR_BYTES + BLOCK_SMALL_BYTES);
+	assert_int_equal(w->budget.waiting_n, 2);
+	/* Whoever holds nothing is served. */
+	unsigned before = w->ends[0].bytes;
+	for (int i = 0; i < 100; i++) {
+		wire_receive(&w->ends[2].wire);
+		say(w, 2, "hello");
+	}
+	say(w, 0, "hello");
+	assert_int_equal(w->ends[2].bytes, 100);
+	assert_int_equal(w->ends[0].bytes, before);
+	assert_int_equal(w->ends[0].starved, 1);
+	assert_false(wires_restless(&w->wires));
+	/* Less of its own is held: it goes on, and the other does not. */
+	chain_drop(&w->ends[0].kept);
+	assert_true(wires_restless(&w->wires));
+	settle(w);
+	assert_int_equal(w->ends[0].bytes, before + 1);
+	assert_int_equal(w->budget.waiting_n, 1);
+}
+
+static void a_budget_that_has_room_again_feeds_those_that_waited(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 3);
+	w->budget.max = 1;
+	fill(w, 0);
+	fill(w, 1);
+	unsigned before[] = { w->ends[0].bytes, w->ends[1].bytes };
+	say(w, 0, "hello");
+	say(w, 1, "hello");
+	w->budget.max = SIZE_MAX;
+	assert_true(wires_restless(&w->wires));
+	settle(w);
+	assert_int_equal(w->ends[0].bytes, before[0] + 1);
+	assert_int_equal(w->ends[1].bytes, before[1] + 1);
+	assert_int_equal(w->budget.waiting_n, 0);
+	assert_true(list_empty(&w->wires.pressed));
+}
+
+static void nobody_holds_more_than_a_connection_may_of_a_budget_with_room(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 2);
+	fill(w, 0);
+	settle(w);
+	assert_true(w->ends[0].wire.account->used < ACCOUNT_MAX_BYTES + BLOCK_LARGE_BYTES);
+	assert_false(wires_restless(&w->wires));
+	wire_receive(&w->ends[1].wire);
+	say(w, 1, "hello");
+	assert_int_equal(w->ends[1].bytes, 1);
+	chain_drop(&w->ends[0].kept);
+	settle(w);
+	assert_true(io_op_busy(&w->ends[0].wire.receive));
+}
+
+/* Its line is in one block, and longer than that. */
+static void who_holds_a_lines_beginning_gets_the_rest(void **state)
 {
 	struct world *w = *state;
 	connect_all(w, 1);
-	w->budget.max = 0;
-	wire_receive(&w->ends[0].wire);
-	say(w, 0, "hello");
-	assert_int_equal(w->ends[0].bytes, 0);
-	w->budget.max = SIZE_MAX;
-	settle(w);
-	assert_int_equal(w->ends[0].bytes, 1);
+	w->budget.max = 1;
+	struct wire *wire = &w->ends[0].wire;
+	struct block *k = block_take(&w->ours, BLOCK_LARGE, wire->account);
+	memset(k->data, 'x', k->size);
+	chain_add(&wire->in, k, k->data, 10000);
+	wire_receive(wire);
+	assert_true(io_op_busy(&wire->receive));
 }
 
 /* Its peer reads nothing, so that the send is under way until it is canceled. */
@@ -256,20 +346,20 @@ static void a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes(vo
 	struct world *w = *state;
 	connect_all(w, 2);
 	static char many[3 * WIRE_FLUSH_BYTES];
-	w->budget.max = 0;
+	w->budget.max = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		struct wire *wire = &w->ends[i].wire;
 		chain_copy_in(&wire->out, &w->ours, many, sizeof many);
 		wire_touch(wire);
-		wire_receive(wire);
+		fill(w, i);
+		w->ends[i].bytes = 0;
 	}
-	settle(w);
-	assert_false(list_empty(&w->wires.hungry));
+	assert_int_equal(w->budget.waiting_n, 2);
 	w->budget.max = SIZE_MAX;
 	wire_abort(&w->ends[0].wire);
 	wire_close(&w->ends[1].wire);
+	assert_int_equal(w->budget.waiting_n, 0);
 	wires_flush(&w->wires);
-	assert_true(list_empty(&w->wires.hungry));
 	for (unsigned i = 0; i < 2; i++)
 		assert_false(io_op_busy(&w->ends[i].wire.receive));
 	settle(w);
@@ -421,7 +511,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_one_turn_produces_is_sent_at_once),
 		TEST(who_does_not_ask_hears_nothing),
-		TEST(a_spent_budget_holds_receives_back),
+		TEST(who_holds_more_than_its_floor_of_a_spent_budget_waits_alone),
+		TEST(a_budget_that_has_room_again_feeds_those_that_waited),
+		TEST(nobody_holds_more_than_a_connection_may_of_a_budget_with_room),
+		TEST(who_holds_a_lines_beginning_gets_the_rest),
 		TEST(a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes),
 		TEST(a_connect_without_the_means_says_whose_fault_it_is),
 		TEST(an_end_is_told_and_sending_goes_on),

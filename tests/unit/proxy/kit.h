@@ -79,6 +79,7 @@ static inline void sample_init(struct sample *s, struct sample_states *states, u
 	memset(s, 0, sizeof *s);
 	s->plan.number = number;
 	s->plan.worker_n = 1;
+	s->plan.memory_max = MEMORY_BYTES;
 	s->plan.pins = s->pins;
 	s->plan.listeners = s->listeners;
 	s->plan.listener_n = SAMPLE_LISTENERS;

@@ -40,6 +40,7 @@ static inline void lone_open(struct lone *l)
 {
 	addr_parse(SPAN("127.0.0.1"), 9200, &l->address);
 	live_nodes_open(&l->all, NULL, NULL, NULL);
+	live_cluster_open(&l->live);
 	l->cluster = (struct cluster){ .name = "source", .nodes = l->nodes };
 	for (uint32_t i = 0; i < NODES; i++) {
 		l->states[i].number = i;

@@ -97,21 +97,25 @@ static void what_is_older_than_the_window_counts_no_more(void **state)
 
 struct body {
 	struct bufs bufs;
-	struct budget front, cluster;
+	struct budget front;
+	struct account *client;
 	struct retry retry;
 };
 
 static void open_body(struct body *b)
 {
-	*b = (struct body){ .cluster.max = 10 * BLOCK_LARGE_BYTES };
+	*b = (struct body){ 0 };
 	bufs_open(&b->bufs);
-	retry_hold(&b->retry, &b->cluster);
+	budget_open(&b->front, SIZE_MAX);
+	b->client = account_open(&b->bufs.accounts, &b->front, b);
+	retry_hold(&b->retry);
 }
 
 static void close_body(struct body *b)
 {
 	retry_close(&b->retry);
-	assert_int_equal(b->cluster.used + b->front.used, 0);
+	account_close(b->client);
+	budget_close(&b->front);
 	bufs_close(&b->bufs);
 }
 
@@ -120,7 +124,7 @@ static void come(struct body *b, size_t n)
 {
 	struct chain c = { 0 };
 	while (n) {
-		struct block *k = block_take(&b->bufs, BLOCK_LARGE, &b->front);
+		struct block *k = block_take(&b->bufs, BLOCK_LARGE, b->client);
 		size_t now = n < k->size ? n : k->size;
 		memset(k->data, 'x', now);
 		chain_add(&c, k, k->data, now);
@@ -130,7 +134,7 @@ static void come(struct body *b, size_t n)
 	chain_drop(&c);
 }
 
-static void a_body_is_held_whole_and_charged_to_the_cluster(void **state)
+static void a_body_is_held_whole_and_charged_to_its_client(void **state)
 {
 	(void)state;
 	struct body b;
@@ -138,8 +142,7 @@ static void a_body_is_held_whole_and_charged_to_the_cluster(void **state)
 	come(&b, 10);
 	come(&b, RETRY_BODY_BYTES - 10);
 	assert_true(b.retry.holds && !b.retry.lost);
-	assert_int_equal(b.front.used, 0);
-	assert_true(b.cluster.used >= RETRY_BODY_BYTES);
+	assert_true(b.client->used >= RETRY_BODY_BYTES);
 	for (int i = 0; i < 2; i++) {
 		retry_rewind(&b.retry);
 		assert_int_equal(b.retry.pending.bytes, RETRY_BODY_BYTES);
@@ -156,18 +159,7 @@ static void a_body_that_is_too_large_is_not_held(void **state)
 	come(&b, RETRY_BODY_BYTES);
 	come(&b, 1);
 	assert_true(!b.retry.holds && b.retry.lost);
-	assert_int_equal(b.cluster.used, 0);
-	close_body(&b);
-}
-
-static void nothing_is_held_when_the_clusters_memory_is_spent(void **state)
-{
-	(void)state;
-	struct body b;
-	open_body(&b);
-	b.cluster.max = 0;
-	come(&b, 1);
-	assert_true(!b.retry.holds && b.retry.lost);
+	assert_int_equal(b.front.used, 0);
 	close_body(&b);
 }
 
@@ -191,9 +183,8 @@ int main(void)
 		cmocka_unit_test(a_few_retries_are_always_allowed),
 		cmocka_unit_test(the_rest_is_a_share_of_the_requests),
 		cmocka_unit_test(what_is_older_than_the_window_counts_no_more),
-		cmocka_unit_test(a_body_is_held_whole_and_charged_to_the_cluster),
+		cmocka_unit_test(a_body_is_held_whole_and_charged_to_its_client),
 		cmocka_unit_test(a_body_that_is_too_large_is_not_held),
-		cmocka_unit_test(nothing_is_held_when_the_clusters_memory_is_spent),
 		cmocka_unit_test(what_comes_after_letting_go_is_lost_and_no_body_is_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
