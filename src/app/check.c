@@ -4,10 +4,12 @@
 
 #include "app/check.h"
 #include "app/command.h"
+#include "base/clock.h"
 #include "control/compile.h"
 #include "control/config_kafka.h"
 #include "control/control.h"
 #include "control/evidence.h"
+#include "control/validity.h"
 
 /*
  * Builds what a run would build here, and throws it away: certificates, and what is shared out over
@@ -40,11 +42,21 @@ static void try_to_compile(struct config *config)
 		tls_library_close(libraries[i]);
 }
 
+static void look_at_validity(struct config *config)
+{
+	struct validity v;
+	validity_open(&v, config, &config->complaints);
+	validity_caution(&v, clock_wall_s(), &config->complaints);
+	validity_close(&v);
+}
+
 static struct config *check(const char *path)
 {
 	struct config *config = config_open(path);
 	if (config->complaints.n == 0)
 		try_to_compile(config);
+	if (config->complaints.n == 0)
+		look_at_validity(config);
 	if (config->complaints.n == 0)
 		kafka_try(config);
 	return config;

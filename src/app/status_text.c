@@ -82,6 +82,18 @@ static void put_log(FILE *to, const json_t *log)
 			paint(PAINT_NONE));
 }
 
+/* Silent while all are valid for long enough. */
+static void put_certificates(FILE *to, const json_t *list)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach(list, i, one)
+		if (*text(one, "message"))
+			fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD),
+				paint(PAINT_NONE), paint_good(false), text(one, "message"),
+				paint(PAINT_NONE));
+}
+
 /* Silent while the file says what holds. */
 static void put_configuration(FILE *to, const json_t *c)
 {
@@ -530,6 +542,7 @@ void status_text(FILE *to, const struct status_view *v)
 	put_head(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
 	put_log(above, json_object_get(v->now, "log"));
+	put_certificates(above, json_object_get(v->now, "certificates"));
 	put_capture(above, v);
 	put_configuration(above, json_object_get(v->now, "configuration"));
 	put_sides(above, v);

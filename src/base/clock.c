@@ -20,6 +20,11 @@ uint64_t clock_wall_ns(void)
 	return read_ns(CLOCK_REALTIME);
 }
 
+int64_t clock_wall_s(void)
+{
+	return (int64_t)(clock_wall_ns() / 1000000000u);
+}
+
 void clock_text(uint64_t wall_ns, char text[CLOCK_TEXT_BYTES])
 {
 	time_t s = (time_t)(wall_ns / 1000000000u);

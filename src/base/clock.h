@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 uint64_t clock_monotonic_ns(void);
-uint64_t clock_wall_ns(void); /* since 1970-01-01T00:00:00Z */
+uint64_t clock_wall_ns(void);
+int64_t clock_wall_s(void); /* since 1970-01-01T00:00:00Z */
 
 /* "2026-11-23T18:01:25.123Z"; `text` has room for CLOCK_TEXT_BYTES. */
 #define CLOCK_TEXT_BYTES 25

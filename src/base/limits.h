@@ -305,6 +305,12 @@
 /* Lost lines are told of when nothing else waits to be written, else so often. */
 #define LOGGER_TELL_MS 10000
 
+/* --- certificates --- */
+
+/* A certificate that expires sooner is told of: those that are valid for 90 days are renewed with 30
+ * to spare. */
+#define CERTIFICATE_EXPIRES_DAYS 30
+
 /* --- the access log --- */
 
 /* Lines of one worker that the disk has not taken: some 2,000, twenty milliseconds of a busy one.

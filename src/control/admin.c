@@ -87,6 +87,7 @@ static void serve_metrics(struct call *c)
 						       atomic_load(&control->board->log_lost.lines),
 					       .unsaved = control->weights.unsaved != 0 },
 		      to);
+	validity_metrics(&control->validity, to);
 	recorder_metrics(&control->recorder, to);
 	fclose(to);
 	call_text(c, 200, SPAN(METRICS_TYPE), (struct span){ text, n });

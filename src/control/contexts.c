@@ -176,8 +176,9 @@ bool contexts_open_back(struct contexts *s, const struct back_contexts *how,
 		s->list[i] = tls_client_open(how->libraries[i], &config, error);
 		if (s->list[i])
 			continue;
-		complain(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s",
-			 from->ca.path ? "ca" : how->name, error);
+		complain(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s: %s",
+			 from->ca.path ? "ca" : how->name, from->ca.path ? from->ca.path : "TLS",
+			 error);
 		return false;
 	}
 	return true;

@@ -13,6 +13,7 @@
 
 /* Its opening may take ACCESS_OPEN_MS. */
 #define LOG_AGAIN_MS 5000
+#define DAY_MS (24 * 3600 * 1000ull)
 
 unsigned control_worker_count(const struct config *c)
 {
@@ -132,6 +133,8 @@ static bool open_parts(struct control *c, struct config *config, char error[WEIG
 	control_use_log(c, log);
 	if (!first)
 		return false;
+	validity_open(&c->validity, config, &config->complaints);
+	validity_caution(&c->validity, clock_wall_s(), &config->complaints);
 	publisher_open(&c->publisher, c->workers, c->worker_n, first);
 	if (config->complaints.n)
 		return false;
@@ -237,6 +240,7 @@ void control_close(struct control *c)
 	if (c->attached) {
 		timer_clear(&c->drain);
 		timer_clear(&c->log_again);
+		timer_clear(&c->daily);
 		ejections_close(&c->ejections);
 		trim_close(&c->trim);
 		names_close(&c->names);
@@ -247,6 +251,7 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i < c->worker_n; i++)
 		if (c->slots[i])
 			board_give_slot(c->slots[i]);
+	validity_close(&c->validity);
 	drains_close(&c->drains);
 	weights_close(&c->weights);
 	publisher_close(&c->publisher);
@@ -326,6 +331,14 @@ bool control_open_names(struct control *c)
 	return names_open(&c->names, &c->nodes, names_have_news, c);
 }
 
+/* What a start and a reload say as cautions. */
+static void day_is_over(struct timer *t)
+{
+	struct control *c = list_entry(t, struct control, daily);
+	validity_say(&c->validity, clock_wall_s());
+	timer_set(&c->loop.wheel, t, c->loop.wheel.now_ms + DAY_MS);
+}
+
 bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 {
 	tls_library_enter(c->libraries[c->worker_n]);
@@ -335,6 +348,8 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 	}
 	c->attached = true;
 	timer_init(&c->drain, drain_is_over);
+	timer_init(&c->daily, day_is_over);
+	timer_set(&c->loop.wheel, &c->daily, loop_now_ms(&c->loop) + DAY_MS);
 	timer_init(&c->log_again, open_log_again);
 	if (lacks_access_log(c))
 		timer_set(&c->loop.wheel, &c->log_again, loop_now_ms(&c->loop) + LOG_AGAIN_MS);

@@ -17,6 +17,7 @@
 #include "control/recorder.h"
 #include "control/reload.h"
 #include "control/trim.h"
+#include "control/validity.h"
 #include "control/weights.h"
 #include "control/writes.h"
 #include "proxy/counters.h"
@@ -71,6 +72,8 @@ struct control {
 	uint64_t started_wall_ns;
 	bool attached;		/* the loop is open */
 	bool farewell;		/* its workers are over, and who still asks has a little time */
+	struct validity validity; /* of `config` */
+	struct timer daily;
 	struct timer log_again; /* after a crash the access log could not be opened */
 	bool to_be_kept;	/* what is in force has changed */
 	bool leads;		/* it is the one that changes weights, and answers the admin API */

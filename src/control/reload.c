@@ -114,7 +114,10 @@ static bool apply(struct control *c, struct config *fresh)
 		refuse_what_is_fixed(c, fresh);
 	if (fresh->complaints.n)
 		return false;
-	int log = control_open_log(fresh);
+	struct validity validity;
+	validity_open(&validity, fresh, &fresh->complaints);
+	validity_caution(&validity, clock_wall_s(), &fresh->complaints);
+	int log = fresh->complaints.n ? -1 : control_open_log(fresh);
 	const struct plan *plan = fresh->complaints.n ? NULL : make_plan(c, fresh);
 	bool good = plan && publish_plan(c, fresh, plan);
 	nodes_retire(&c->nodes, good ? fresh : c->config);
@@ -123,6 +126,9 @@ static bool apply(struct control *c, struct config *fresh)
 		control_use_log(c, log);
 	else if (log >= 0)
 		close(log);
+	validity_close(good ? &c->validity : &validity);
+	if (good)
+		c->validity = validity;
 	return good;
 }
 

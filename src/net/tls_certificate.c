@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "net/tls_dates.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
 
@@ -150,8 +151,13 @@ struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *
 {
 	struct tls_certificate *c = certificate_new(l);
 	const char *what = "certificate";
+	struct tls_dates dates;
 	if (!read_chain(c, certificate))
 		goto unusable;
+	if (!tls_dates_read(certificate, &dates, error)) {
+		tls_certificate_drop(c);
+		return NULL;
+	}
 	what = "private key";
 	if (!read_key(c, key))
 		goto unusable;

@@ -11,6 +11,7 @@
 #include "base/bug.h"
 #include "base/span.h"
 #include "net/tls_choice.h"
+#include "net/tls_dates.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
 
@@ -208,19 +209,30 @@ void tls_say_why(const char *what, char error[TLS_ERROR_BYTES])
 	ERR_clear_error();
 }
 
-static bool trust_pem(struct tls_context *c, const char *pem)
+/* All of it or nothing: who is trusted by half of a bundle is found out by connections that fail.
+ */
+static bool trust_pem(struct tls_context *c, const char *pem, char error[TLS_ERROR_BYTES])
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+	struct tls_dates dates;
+	if (!tls_dates_read(pem, &dates, error))
+		return false;
 	BIO *in = tls_pem_open(pem);
-	unsigned n = 0;
-	for (X509 *ca; (ca = tls_pem_certificate(in, c->library->library)); n++) {
+	for (X509 *ca; (ca = tls_pem_certificate(in, c->library->library));) {
 		X509_STORE_add_cert(store, ca);
 		X509_free(ca);
 	}
 	BIO_free(in);
-	if (n)
-		ERR_clear_error();
-	return n > 0;
+	ERR_clear_error();
+	return true;
+}
+
+static bool trust_system(struct tls_context *c, char error[TLS_ERROR_BYTES])
+{
+	if (SSL_CTX_set_default_verify_paths(c->ssl) == 1)
+		return true;
+	tls_say_why("the system's trust store", error);
+	return false;
 }
 
 static const unsigned char alpn_h1[] = "\x08http/1.1\x08http/1.0";
@@ -329,11 +341,8 @@ struct tls_context *tls_client_open(struct tls_library *l, const struct tls_clie
 	SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_alpn_protos(c->ssl, alpn_h1, sizeof "\x08http/1.1" - 1);
 	SSL_CTX_set_verify(c->ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	bool trusted = config->ca ? trust_pem(c, config->ca)
-				  : SSL_CTX_set_default_verify_paths(c->ssl) == 1;
-	if (trusted)
+	if (config->ca ? trust_pem(c, config->ca, error) : trust_system(c, error))
 		return c;
-	tls_say_why(config->ca ? "ca" : "the system's trust store", error);
 	tls_context_drop(c);
 	return NULL;
 }

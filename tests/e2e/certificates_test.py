@@ -8,9 +8,11 @@ import socket
 import ssl
 import struct
 import subprocess
+import time
 
 import pytest
 from reload_test import swap
+from health_test import metrics as metrics_of
 from stage import Load, until
 from tls_test import ask, connect, context
 
@@ -172,3 +174,101 @@ def test_ticket_keys_change_under_load(make_balancer, clusters, backend, version
         assert ask(balancer, c, fresh)[4]
         old.sendall(GET)
         assert old.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def signed(directory, name, days):
+    """A pair that is valid for so many days; fewer than one: it has expired."""
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+               directory / f"{name}.key", "-out", directory / f"{name}.crt", "-subj", f"/CN={name}"]
+    if days > 0:
+        subprocess.run([*request, "-days", str(days)], check=True, capture_output=True)
+        return directory / f"{name}.crt"
+    subprocess.run([*request, "-days", "1"], check=True, capture_output=True)
+    (directory / "index").write_text("")
+    (directory / "ca.cnf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={directory}/index\nserial={directory}/serial\n"
+                                      f"new_certs_dir={directory}\ndefault_md=sha256\npolicy=p\n[p]\nCN=supplied\n")
+    (directory / "serial").write_text("01\n")
+    subprocess.run(["openssl", "req", "-new", "-key", directory / f"{name}.key", "-out", directory / f"{name}.csr",
+                    "-subj", f"/CN={name}"], check=True, capture_output=True)
+    subprocess.run(["openssl", "ca", "-batch", "-config", directory / "ca.cnf", "-selfsign", "-keyfile",
+                    directory / f"{name}.key", "-in", directory / f"{name}.csr", "-out", directory / f"{name}.crt",
+                    "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-notext"],
+                   check=True, capture_output=True)
+    return directory / f"{name}.crt"
+
+
+def with_pair(balancer, crt, key):
+    text = balancer.file.read_text()
+    at = text.index("tls: { certificate")
+    balancer.file.write_text(text[:at] + f"tls: {{ certificate: {crt}, key: {key} }}" + text[text.index("\n", at):])
+
+
+def test_a_bundle_of_which_a_part_is_broken_is_refused(make_balancer, clusters, tmp_path):
+    one, two, three = (signed(tmp_path, name, 90).read_text() for name in ("one", "two", "three"))
+    bundle = tmp_path / "bundle.crt"
+    balancer = make_balancer("https://127.0.0.1:1", clusters[1].url, source_more=f"ca: {bundle}", start=False)
+    lines = two.splitlines(keepends=True)
+    broken = {
+        "a byte changed": two.replace(lines[1][:8], "!!!!!!!!"),
+        "cut": "".join(lines[:4]),
+        "no end": two.replace("-----END CERTIFICATE-----", ""),
+        "no beginning": two.replace("-----BEGIN CERTIFICATE-----", ""),
+        "another beginning": two.replace("-----BEGIN CERTIFICATE-----", "----BEGIN CERTIFICATE-----"),
+        "a word misspelt": two.replace("BEGIN CERTIFICATE", "BEGIN CERTIFICTE"),
+        "a request": two.replace("CERTIFICATE", "CERTIFICATE REQUEST"),
+        "empty": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+    }
+    for what, part in broken.items():
+        for parts, number in (([one, part, three], 2), ([one, three, part], 3), ([part, one], 1)):
+            bundle.write_text("".join(parts))
+            done = balancer.command("check", check=False)
+            assert done.returncode == 1, (what, number)
+            assert f"ca: {bundle}: certificate {number} of the file is broken" in done.stderr, (what, number, done.stderr)
+    bundle.write_text("# Ours\n" + one + "\n\nsubject: two\n" + two.replace("\n", "\r\n") + three)
+    assert balancer.command("check").returncode == 0
+
+
+def test_a_chain_of_which_a_part_is_broken_is_refused(make_balancer, clusters, tmp_path):
+    signed(tmp_path, "one", 90)
+    chain = tmp_path / "chain.crt"
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    with_pair(balancer, chain, tmp_path / "one.key")
+    one, other = (tmp_path / "one.crt").read_text(), signed(tmp_path, "other", 90).read_text()
+    chain.write_text(one + other)
+    assert balancer.command("check").returncode == 0
+    chain.write_text(one + other.replace("-----BEGIN", "----BEGIN"))
+    done = balancer.command("check", check=False)
+    assert done.returncode == 1 and "certificate 2 of the file is broken" in done.stderr
+
+
+@pytest.mark.parametrize("days, state", [(0, "expired"), (10, "expires"), (90, "good")])
+def test_a_certificate_that_expires_is_told_of_everywhere(make_balancer, clusters, tmp_path, days, state):
+    crt, ca = signed(tmp_path, "own", days), signed(tmp_path, "authority", days)
+    balancer = make_balancer(["https://127.0.0.1:1", clusters[0].url], clusters[1].url, source_more=f"ca: {ca}",
+                             start=False)
+    with_pair(balancer, crt, tmp_path / "own.key")
+    words = {"expired": "expired on 2021-01-01", "expires": "expires on 20", "good": None}[state]
+
+    def tells(text):
+        found = [line for line in text.splitlines() if "own.crt" in line and (words or "expire") in line]
+        trusted = [line for line in text.splitlines() if "authority.crt" in line and (words or "expire") in line]
+        return bool(found and trusted) if words else not found and not trusted
+
+    done = balancer.command("check")
+    assert tells(done.stderr), done.stderr
+    if words:
+        assert f"warning: listener: {crt} (CN=own) exp" in done.stderr
+    balancer.start()
+    until(lambda: tells(balancer.said()), what="the log to say so")
+    assert tells(balancer.command("status").stdout)
+    assert {c["file"]: c["state"] for c in balancer.status()["certificates"]} == {str(crt): state, str(ca): state}
+    metrics = metrics_of(balancer)
+    for use, file in ("listener", crt), ("source", ca):
+        until_s = float(re.search(rf'not_after_seconds{{use="{use}",file="{file}"}} (\d+)', metrics)[1])
+        assert days - 1 <= (until_s - time.time()) / 86400 <= days or state == "expired" and until_s == 1609459200
+    # A reload looks again.
+    good = signed(tmp_path, "fresh", 90)
+    with_pair(balancer, good, tmp_path / "fresh.key")
+    balancer.file.write_text(balancer.file.read_text().replace(str(ca), str(good)))
+    assert balancer.reload()["ok"]
+    assert {c["state"] for c in balancer.status()["certificates"]} == {"good"}
