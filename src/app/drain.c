@@ -79,18 +79,21 @@ static int run(const struct command *c, int argc, char **argv, bool drain)
 {
 	struct client_options o = { 0 };
 	const char *reason = NULL, *delay = NULL;
+	bool force = false;
 	const struct command_option options[] = { CLIENT_OPTIONS(&o),
 						  { 0, "reason", &reason, NULL },
-						  { 0, "delay", &delay, NULL } };
-	int code, operands = command_options(c, argc, argv, options, drain ? 5 : 4, &code);
+						  { 0, "delay", &delay, NULL },
+						  { 0, "force", NULL, &force } };
+	int code, operands = command_options(c, argc, argv, options, drain ? 6 : 4, &code);
 	if (operands < 0)
 		return code;
 	if (operands != 1)
 		return command_misused(c, "one node is expected, as `crossfade status` shows it");
 	if (delay && !is_delay(c, delay))
 		return EXIT_USAGE;
-	json_t *body = json_pack("{s:s,s:s*,s:s*,s:s}", "state", drain ? "drain" : "ready", "delay",
-				 delay, "reason", reason, "who", client_who());
+	json_t *body = json_pack("{s:s,s:s*,s:s*,s:s,s:o*}", "state", drain ? "drain" : "ready",
+				 "delay", delay, "reason", reason, "who", client_who(), "force",
+				 force ? json_true() : NULL);
 	return body ? change_state(c, &o, argv[1], body)
 		    : command_misused(c, "--reason: is not UTF-8 text");
 }

@@ -56,11 +56,13 @@ static const struct command commands[] = {
 		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n",
 	  command_status },
 	{ "weights",
-	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [-c FILE | --socket PATH] [-o text|json]",
+	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [--force] [-c FILE | --socket PATH] "
+	  "[-o text|json]",
 	  "Shows the weights, or sets them: 0 to 999 each.",
 	  CLIENT_HELP
 	  "      --reason TEXT   why, for the audit log\n"
 	  "      --if-epoch N    only if nobody has changed them since epoch N\n"
+	  "      --force         even to a cluster that has no node that serves\n"
 	  "\nReturns when every worker uses the new weights: no later request is decided by\n"
 	  "the old ones. Exit code 4: they are set, but a worker has not said that it uses\n"
 	  "them.\n",
@@ -71,11 +73,13 @@ static const struct command commands[] = {
 	  "      --reason TEXT   why, for the audit log\n"
 	  "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
 	  command_rollback },
-	{ "drain", "NODE [--delay TIME] [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	{ "drain",
+	  "NODE [--delay TIME] [--reason TEXT] [--force] [-c FILE | --socket PATH] [-o text|json]",
 	  "Takes a node out of service: it gets no new requests.",
 	  CLIENT_HELP
 	  "      --delay TIME    after that, what is still with it is cut (default: 300s)\n"
 	  "      --reason TEXT   why, for the audit log\n"
+	  "      --force         even the last one that serves a cluster with weight\n"
 	  "\nNODE is as `crossfade status` shows it, with the cluster before it where both have\n"
 	  "one of that name: source/es-1:9200. Returns when every worker heeds it. It holds\n"
 	  "over reloads and restarts, until `crossfade ready NODE`.\n",

@@ -82,8 +82,9 @@ static bool write_audit(const struct config *c, const struct state_values *from,
 			const struct state_values *to)
 {
 	struct audit a;
-	const struct audit_entry e = { "crossfade recover", "the state was lost", *from, *to,
-				       true };
+	const struct audit_entry e = {
+		"crossfade recover", "the state was lost", *from, *to, true, false
+	};
 	bool good = audit_open(&a, c->state) && audit_append(&a, &e);
 	if (!good)
 		fprintf(stderr, "crossfade recover: cannot write %s/" AUDIT_FILE ": %s\n", c->state,

@@ -27,29 +27,33 @@ static bool read_weight(const struct command *c, const char *text, unsigned long
 	return false;
 }
 
-static json_t *change_body(unsigned long long source, unsigned long long target, const char *reason)
+static json_t *change_body(unsigned long long source, unsigned long long target, const char *reason,
+			   bool force)
 {
-	return json_pack("{s:{s:I,s:I},s:s*,s:s}", "weights", "source", (json_int_t)source,
-			 "target", (json_int_t)target, "reason", reason, "who", client_who());
+	return json_pack("{s:{s:I,s:I},s:s*,s:s,s:o*}", "weights", "source", (json_int_t)source,
+			 "target", (json_int_t)target, "reason", reason, "who", client_who(),
+			 "force", force ? json_true() : NULL);
 }
 
 int command_weights(const struct command *c, int argc, char **argv)
 {
 	struct client_options o = { 0 };
 	const char *reason = NULL, *if_epoch = NULL;
+	bool force = false;
 	const struct command_option options[] = { CLIENT_OPTIONS(&o),
 						  { 0, "reason", &reason, NULL },
-						  { 0, "if-epoch", &if_epoch, NULL } };
+						  { 0, "if-epoch", &if_epoch, NULL },
+						  { 0, "force", NULL, &force } };
 	unsigned long long source, target, epoch = 0;
-	int code, operands = command_options(c, argc, argv, options, 5, &code);
+	int code, operands = command_options(c, argc, argv, options, 6, &code);
 	if (operands < 0)
 		return code;
 	if (operands != 0 && operands != 2)
 		return command_misused(
 			c, "two weights are expected, SOURCE and TARGET, or none to see them");
-	if (operands == 0 && (reason || if_epoch))
-		return command_misused(c,
-				       "--reason and --if-epoch go with a change: SOURCE TARGET");
+	if (operands == 0 && (reason || if_epoch || force))
+		return command_misused(
+			c, "--reason, --if-epoch and --force go with a change: SOURCE TARGET");
 	if (operands && (!read_weight(c, argv[1], &source) || !read_weight(c, argv[2], &target)))
 		return EXIT_USAGE;
 	if (operands && source == 0 && target == 0)
@@ -59,7 +63,7 @@ int command_weights(const struct command *c, int argc, char **argv)
 	struct client_request now = { "GET", "/v1/weights", NULL, 0, print_now };
 	if (!operands)
 		return client_do(c, &o, &now);
-	json_t *body = change_body(source, target, reason);
+	json_t *body = change_body(source, target, reason, force);
 	struct client_request change = { "PUT", "/v1/weights", body, epoch, print_change };
 	return body ? client_do(c, &o, &change) : command_misused(c, "--reason: is not UTF-8 text");
 }

@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "control/drains_admin.h"
 #include "control/metrics.h"
+#include "control/serving.h"
 #include "control/status.h"
 #include "control/weights_json.h"
 
@@ -216,9 +217,29 @@ static void refuse_change(struct call *c, const struct weights_change *w)
 	}
 }
 
+/* What leaves requests to nobody wants to be forced; going back never does. */
+static bool is_forbidden(struct call *c, struct weights_change *w)
+{
+	const struct control *control = control_of(c);
+	struct board_values now = board_read(control->board);
+	char why[SERVING_TEXT_BYTES];
+	if (w->at_once || !(w->weights[ARM_SOURCE] || w->weights[ARM_TARGET]) ||
+	    (w->if_epoch && w->if_epoch != now.epoch) ||
+	    !serving_forbids_weights(&control->nodes, &now, w->weights, why))
+		return false;
+	w->forced = w->force;
+	if (!w->force)
+		answer_error(c, 409, "nobody_serves", why);
+	return !w->force;
+}
+
 static void begin_change(struct call *c, struct weights_change *w /* moved in */)
 {
 	complete_who(c, w->who);
+	if (is_forbidden(c, w)) {
+		free(w);
+		return;
+	}
 	if (weights_set(&control_of(c)->weights, w) == WEIGHTS_WAITING) {
 		writes_heed(&control_of(c)->writes, w);
 		wait_for(c, w, forget_weights);
@@ -301,6 +322,19 @@ static void begin_drain(struct call *c, const struct drain_change *asked)
 	control_let_others_look(control_of(c));
 }
 
+static bool is_forbidden_drain(struct call *c, struct drain_change *asked)
+{
+	const struct control *control = control_of(c);
+	struct board_values now = board_read(control->board);
+	char why[SERVING_TEXT_BYTES];
+	if (!asked->drain || !serving_forbids_drain(&control->nodes, &now, asked->node, why))
+		return false;
+	asked->forced = asked->force;
+	if (!asked->force)
+		answer_error(c, 409, "nobody_serves", why);
+	return !asked->force;
+}
+
 static void serve_node_state(struct call *c)
 {
 	char name[NODE_NAME_BYTES], error[2 * DRAINS_TEXT_BYTES];
@@ -314,7 +348,7 @@ static void serve_node_state(struct call *c)
 		answer_error(c, 404, "unknown_node", error);
 	else if (!drains_read_body(c->body, &asked, error))
 		answer_error(c, 400, "bad_request", error);
-	else
+	else if (!is_forbidden_drain(c, &asked))
 		begin_drain(c, &asked);
 }
 

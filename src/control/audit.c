@@ -45,14 +45,20 @@ static json_t *weights_json(const uint32_t weights[ARMS])
 			 (int)weights[ARM_TARGET]);
 }
 
+/* A member that is there only when it is so. */
+static json_t *forced_json(bool forced)
+{
+	return forced ? json_true() : NULL;
+}
+
 static json_t *entry_json(const struct audit_entry *e)
 {
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
-	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b,s:b}", "when", when, "who", e->who, "from",
-			 weights_json(e->from.weights), "to", weights_json(e->to.weights), "epoch",
-			 (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved, "rollback",
-			 e->to.rolled_back);
+	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b,s:b,s:o*}", "when", when, "who", e->who,
+			 "from", weights_json(e->from.weights), "to", weights_json(e->to.weights),
+			 "epoch", (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved,
+			 "rollback", e->to.rolled_back, "forced", forced_json(e->forced));
 }
 
 static bool append_line(int fd, const char *text)
@@ -97,10 +103,10 @@ bool audit_append_drain(struct audit *a, const struct audit_drain *e)
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(clock_wall_ns(), when);
 	json_t *delay_ms = e->drain ? json_integer(e->delay_ms) : NULL;
-	return append(a, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o*,s:s?,s:b}", "when", when, "who",
+	return append(a, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o*,s:s?,s:b,s:o*}", "when", when, "who",
 				   e->who, "node", e->node, "from", words[e->was_drained], "to",
 				   words[e->drain], "delay_ms", delay_ms, "why", e->why, "saved",
-				   e->saved));
+				   e->saved, "forced", forced_json(e->forced)));
 }
 
 /* --- reading --- */

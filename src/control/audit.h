@@ -10,7 +10,8 @@
 struct audit_entry {
 	const char *who, *why; /* `why` may be NULL */
 	struct state_values from, to;
-	bool saved; /* the state file has it */
+	bool saved;  /* the state file has it */
+	bool forced; /* it would have been refused otherwise */
 };
 
 struct audit_drain {
@@ -18,7 +19,7 @@ struct audit_drain {
 	const char *node;
 	bool drain, was_drained;
 	uint32_t delay_ms; /* of a drain */
-	bool saved;
+	bool saved, forced;
 };
 
 struct audit {
@@ -34,7 +35,8 @@ bool audit_reopen(struct audit *a, const char *directory);
 
 /*
  * {"when":"...Z","who":"...","from":{"source":N,"target":N},"to":{...},"epoch":N,"why":"...",
- * "saved":true,"rollback":false}. False with errno: then the file is as it was before.
+ * "saved":true,"rollback":false}, and "forced":true. False with errno: then the file is as it was
+ * before.
  */
 bool audit_append(struct audit *a, const struct audit_entry *e);
 /*
@@ -43,7 +45,7 @@ bool audit_append(struct audit *a, const struct audit_entry *e);
  */
 void audit_last(int directory, struct state_values *to, bool *drains);
 /* {"when":"...Z","who":"...","node":"...","from":"ready","to":"drain","delay_ms":N,"why":"...",
- * "saved":true} */
+ * "saved":true}, and "forced":true */
 bool audit_append_drain(struct audit *a, const struct audit_drain *e);
 
 #endif

@@ -121,6 +121,7 @@ static void say_change(struct drains *d, const struct drain_change *c)
 		.was_drained = c->was_drained,
 		.delay_ms = c->delay_ms,
 		.saved = c->error == 0,
+		.forced = c->forced,
 	};
 	if (!audit_append_drain(d->audit, &e))
 		log_line(LOG_ERROR, "drain: audit.jsonl does not have this change: %s",

@@ -18,8 +18,9 @@
 struct drain_change {
 	/* What is asked for; copied texts. */
 	struct node_record *node;
-	bool drain;					     /* else: take it back */
-	uint32_t delay_ms;				     /* of a drain: from now on */
+	bool drain;	    /* else: take it back */
+	bool force, forced; /* though nobody else serves; and that is so */
+	uint32_t delay_ms;  /* of a drain: from now on */
 	char who[DRAINS_TEXT_BYTES], why[DRAINS_TEXT_BYTES]; /* why: "" when nobody said */
 	void (*done)(struct drain_change *c);
 	void *caller; /* the asker's own */

@@ -80,11 +80,13 @@ bool drains_read_body(struct span body, struct drain_change *c, char error[DRAIN
 {
 	json_error_t why;
 	const char *state, *delay = NULL, *reason = NULL, *who = NULL;
+	int force = 0;
 	json_t *j = asked_parse(body, error);
 	if (!j)
 		return false;
-	bool good = json_unpack_ex(j, &why, 0, "{s:s,s?s,s?s,s?s!}", "state", &state, "delay",
-				   &delay, "reason", &reason, "who", &who) == 0;
+	bool good = json_unpack_ex(j, &why, 0, "{s:s,s?s,s?s,s?s,s?b!}", "state", &state, "delay",
+				   &delay, "reason", &reason, "who", &who, "force", &force) == 0;
+	c->force = force;
 	if (!good)
 		asked_say_why(&why, error);
 	good = good && read_state(state, c, error) && read_delay(delay, c, error) &&

@@ -301,7 +301,8 @@ static void say_change(struct weights *w, const struct weights_change *c)
 		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET],
 		 (unsigned long long)c->to.epoch, c->from.weights[ARM_SOURCE],
 		 c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "", c->why);
-	struct audit_entry e = { c->who, c->why[0] ? c->why : NULL, c->from, c->to, c->error == 0 };
+	struct audit_entry e = { c->who,   c->why[0] ? c->why : NULL, c->from, c->to, c->error == 0,
+				 c->forced };
 	if (!audit_append(&w->audit, &e))
 		log_line(LOG_ERROR, "weights: audit.jsonl does not have this change: %s",
 			 strerror(errno));

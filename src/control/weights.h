@@ -31,6 +31,8 @@ struct weights_change {
 	uint32_t weights[ARMS];
 	uint64_t if_epoch; /* 0: whatever it is */
 	bool at_once;	   /* publish first, save after: for going back */
+	bool force;	   /* though a cluster would get more that has no node that serves */
+	bool forced;	   /* and that is so */
 	char who[WEIGHTS_TEXT_BYTES], why[WEIGHTS_TEXT_BYTES]; /* why: "" when nobody said */
 	void (*done)(struct weights_change *c);
 	void *caller; /* the asker's own */

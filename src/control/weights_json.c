@@ -20,11 +20,14 @@ bool weights_json_read(struct span body, struct weights_change *c, char error[WE
 	json_error_t why;
 	json_int_t source, target;
 	const char *reason = NULL, *who = NULL;
+	int force = 0;
 	json_t *j = asked_parse(body, error);
 	if (!j)
 		return false;
-	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s!}", "weights", "source",
-				   &source, "target", &target, "reason", &reason, "who", &who) == 0;
+	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s,s?b!}", "weights", "source",
+				   &source, "target", &target, "reason", &reason, "who", &who,
+				   "force", &force) == 0;
+	c->force = force;
 	if (!good)
 		asked_say_why(&why, error);
 	good = good && take_weights(source, target, c, error) &&

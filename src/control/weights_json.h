@@ -8,8 +8,9 @@
 #include "control/weights.h"
 
 /*
- * {"weights":{"source":N,"target":N},"reason":TEXT,"who":TEXT}; the last two may be left out.
- * Fills in weights, why and who ("" without one). False: `error` says what is wrong.
+ * {"weights":{"source":N,"target":N},"reason":TEXT,"who":TEXT,"force":BOOL}; the last three may
+ * be left out. Fills in weights, why and who ("" without one), and force. False: `error` says what
+ * is wrong.
  */
 bool weights_json_read(struct span body, struct weights_change *c, char error[WEIGHTS_TEXT_BYTES]);
 

@@ -14,16 +14,16 @@
 struct writes {
 	const struct counters *counters; /* borrowed */
 	unsigned worker_n;
-	/* What the target had been given when weights last began to give it traffic, or the process
-	 * started with such; and when that was. */
-	uint64_t target_before, since_wall_ns;
+	/* What each cluster had been given when weights last began to give it traffic, or the
+	 * process started with such; and when that was. */
+	uint64_t before[ARMS], since_wall_ns[ARMS];
 };
 
 void writes_open(struct writes *w, const struct counters *counters, unsigned worker_n,
 		 uint64_t wall_ns);
 
-/* Writes that have been sent to the target since then, over all listeners. */
-uint64_t writes_taken(const struct writes *w);
+/* Writes that have been sent to it since then, over all listeners. */
+uint64_t writes_taken(const struct writes *w, enum arm arm);
 
 /* A change of the weights stands: what it means is logged. */
 void writes_heed(struct writes *w, const struct weights_change *c);

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 import requests
-from stage import until
+from stage import own_address, until
 
 
 def name_of(cluster):
@@ -88,7 +88,7 @@ def test_what_is_under_way_goes_on_and_is_cut_at_the_end(make_balancer, make_nod
 
     until(lambda: node.connections == 1)  # the check
     seen_through = ask()
-    balancer.command("drain", f"{node.address}:{node.port}")
+    balancer.command("drain", f"{node.address}:{node.port}", "--force")
     release.set()
     assert seen_through.getresponse().read() == b"ok"
     assert requests.get(balancer.source, timeout=20).headers["X-Crossfade-Error"] == "nodes_drained"
@@ -96,7 +96,7 @@ def test_what_is_under_way_goes_on_and_is_cut_at_the_end(make_balancer, make_nod
     balancer.command("ready", f"{node.address}:{node.port}")
     release.clear()
     cut = ask()
-    balancer.command("drain", f"{node.address}:{node.port}", "--delay", "300ms")
+    balancer.command("drain", f"{node.address}:{node.port}", "--delay", "300ms", "--force")
     answer = cut.getresponse()
     assert (answer.status, answer.headers["X-Crossfade-Error"]) == (502, "node_drained")
     release.set()
@@ -104,7 +104,7 @@ def test_what_is_under_way_goes_on_and_is_cut_at_the_end(make_balancer, make_nod
 
 def test_a_cluster_of_drained_nodes_is_a_503_and_no_spill(make_balancer, clusters, backend):
     balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend, weights=(1, 1), more="workers: 1")
-    said = balancer.command("drain", name_of(clusters[1])).stdout
+    said = balancer.command("drain", name_of(clusters[1]), "--force").stdout
     assert "requests to it get 503" in said
     got = [requests.get(balancer.weighted, verify=False, timeout=20) for _ in range(10)]
     assert sorted(g.status_code for g in got) == [200] * 5 + [503] * 5
@@ -156,8 +156,42 @@ def test_a_tunnel_is_cut_with_its_node(make_balancer, make_node, clusters):
     with socket.create_connection((address, int(port)), 20) as tunnel:
         tunnel.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
         assert b" 101 " in tunnel.recv(65536)
-        balancer.command("drain", f"{node.address}:{node.port}", "--delay", "200ms")
+        balancer.command("drain", f"{node.address}:{node.port}", "--delay", "200ms", "--force")
         with pytest.raises(ConnectionResetError):
             while tunnel.recv(65536):
                 pass
             raise AssertionError("it ended as if it were whole")
+
+
+def test_the_last_node_that_serves_is_not_drained(make_balancer, clusters, pair):
+    """Nor weights given to a cluster where nobody serves, unless that is forced."""
+    nobody = own_address()
+    balancer = make_balancer([pair[0].url, f"http://{nobody}:9200"], f"http://{nobody}:9200",
+                             cluster_more="  health: { interval: 100ms }")
+    until(lambda: states(balancer) == ["healthy", "unhealthy"])
+    until(lambda: [n["state"] for n in balancer.nodes("target")] == ["unhealthy"])
+
+    def refused(*words):
+        done = balancer.command(*words, check=False)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        return done.stderr
+
+    said = refused("drain", name_of(pair[0]))
+    assert "no other node of the source serves" in said and f"{nobody}:9200: connect_refused" in said
+    assert states(balancer) == ["healthy", "unhealthy"]
+    for weights in ("0", "1"), ("9", "1"):
+        said = refused("weights", *weights)
+        assert "the target has no node that serves" in said and "--force" in said
+    before = balancer.status()["epoch"]
+    assert requests.get(balancer.source, timeout=20).status_code == 200
+    forced = balancer.weights(0, 1, "--force")
+    assert forced["epoch"] == before + 1 and "the target does not have" in forced["warnings"][0]
+    assert json.loads(audit(balancer)[-1])["forced"] is True
+    balancer.command("drain", name_of(pair[0]))  # no weight, no harm
+    balancer.command("rollback")  # never refused, though nobody serves there
+    last = json.loads(audit(balancer)[-1])
+    assert last["rollback"] is True and "forced" not in last
+
+
+def audit(balancer):
+    return (balancer.directory / "state" / "audit.jsonl").read_text().splitlines()

@@ -200,7 +200,8 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
 	struct audit_entry e = {
-		"alice", "canary \"1\"", { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true
+		"alice", "canary \"1\"", { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false },
+		true,	 false
 	};
 	assert_true(audit_append(&a, &e));
 	e.why = NULL;
@@ -263,7 +264,7 @@ static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
 	struct audit_entry e = {
-		"alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true
+		"alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true, false
 	};
 	assert_true(audit_append(&a, &e));
 	char *whole = strdup(kit_read(p.directory, "audit.jsonl"));

@@ -51,8 +51,6 @@ static void a_split_warns_when_clients_write(void **state)
 	assert_warning(&w, &c,
 		       "both weights are above 0, and clients write (1 write so far): what one "
 		       "cluster takes the other does not have");
-	change(&w, &c, 0, 1);
-	assert_warning(&w, &c, NULL);
 	change(&w, &c, 1, 0);
 	assert_warning(&w, &c, NULL);
 	free(w.counters);
@@ -71,15 +69,37 @@ static void going_back_tells_what_the_target_has_taken(void **state)
 	change(&w, &c, 0, 1);
 	write_to(&w, ARM_TARGET, 1);
 	change(&w, &c, 1, 0);
-	assert_int_equal(writes_taken(&w.writes), 3);
+	assert_int_equal(writes_taken(&w.writes, ARM_TARGET), 3);
 	assert_warning(&w, &c,
 		       "the target was given 3 writes since 2025-11-24T16:00:00.000Z: what it took "
 		       "the source does not have");
 	/* Again: it says the same, until the target gets traffic anew. */
 	change(&w, &c, 1, 0);
-	assert_int_equal(writes_taken(&w.writes), 3);
+	assert_int_equal(writes_taken(&w.writes, ARM_TARGET), 3);
 	change(&w, &c, 1, 1);
-	assert_int_equal(writes_taken(&w.writes), 0);
+	assert_int_equal(writes_taken(&w.writes, ARM_TARGET), 0);
+	free(w.counters);
+}
+
+/* The step that matters most. */
+static void leaving_the_source_tells_what_it_has_taken(void **state)
+{
+	(void)state;
+	struct world w;
+	struct weights_change c = { .to.weights = { 1, 0 } };
+	world_open(&w);
+	change(&w, &c, 0, 1);
+	assert_warning(
+		&w, &c,
+		"what the source took before 2025-11-24T16:00:00.000Z, and no one has copied, "
+		"the target does not have");
+	change(&w, &c, 1, 0);
+	assert_warning(&w, &c, NULL);
+	write_to(&w, ARM_SOURCE, 7);
+	change(&w, &c, 0, 5);
+	assert_warning(&w, &c,
+		       "the source was given 7 writes since 2025-11-24T16:00:00.000Z: what it took "
+		       "the target does not have");
 	free(w.counters);
 }
 
@@ -87,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_split_warns_when_clients_write),
+		cmocka_unit_test(leaving_the_source_tells_what_it_has_taken),
 		cmocka_unit_test(going_back_tells_what_the_target_has_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,83 @@
+#include "control/serving.h"
+
+#include <stdio.h>
+
+#define FORCE "--force, or \"force\": true, does it all the same"
+
+static bool is_ready(const struct node_record *n)
+{
+	return n->address_n && node_duty(n) == DUTY_READY;
+}
+
+/* What there is for a cluster's requests, but for one node. */
+struct rest {
+	size_t serving;		       /* well and not drained */
+	size_t tried;		       /* not drained: where none serves, these are tried */
+	const struct node_record *ill; /* one that does not serve */
+};
+
+static struct rest rest_of(const struct nodes *s, enum arm arm, const struct node_record *but)
+{
+	struct rest r = { 0 };
+	for (size_t i = 0; i < s->n; i++) {
+		const struct node_record *n = s->list[i];
+		if (n->arm != arm || n == but)
+			continue;
+		r.tried += is_ready(n);
+		r.serving += is_ready(n) && node_is_healthy(n);
+		if (!is_ready(n) || !node_is_healthy(n))
+			r.ill = n;
+	}
+	return r;
+}
+
+static const char *trouble_of(const struct node_record *n)
+{
+	if (node_duty(n) != DUTY_READY)
+		return "it is drained";
+	return node_check(n);
+}
+
+static bool gets_more(const uint32_t now[ARMS], const uint32_t then[ARMS], enum arm arm)
+{
+	uint64_t sum_now = (uint64_t)now[0] + now[1], sum_then = (uint64_t)then[0] + then[1];
+	return then[arm] * sum_now > now[arm] * sum_then;
+}
+
+bool serving_forbids_weights(const struct nodes *s, const struct board_values *now,
+			     const uint32_t weights[ARMS], char why[SERVING_TEXT_BYTES])
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		struct rest r = rest_of(s, (enum arm)arm, NULL);
+		if (r.serving || !gets_more(now->weights, weights, (enum arm)arm))
+			continue;
+		snprintf(
+			why, SERVING_TEXT_BYTES,
+			"nothing was changed, for the %s has no node that serves (%.100s: %.100s); "
+			"see `crossfade status`. " FORCE,
+			arm_name((enum arm)arm), r.ill ? r.ill->name : "it has none at all",
+			r.ill ? trouble_of(r.ill) : "");
+		return true;
+	}
+	return false;
+}
+
+bool serving_forbids_drain(const struct nodes *s, const struct board_values *now,
+			   const struct node_record *node, char why[SERVING_TEXT_BYTES])
+{
+	struct rest r = rest_of(s, node->arm, node);
+	bool serves = is_ready(node) && node_is_healthy(node);
+	if (!now->weights[node->arm] || node_duty(node) != DUTY_READY || r.serving ||
+	    (r.tried && !serves))
+		return false;
+	snprintf(why, SERVING_TEXT_BYTES,
+		 "nothing was changed, for no other node of the %s serves, whose weight is "
+		 "%u%s%.100s"
+		 "%s%.100s%s: its requests would fail. Give it weight 0 before, or take another "
+		 "node "
+		 "in. " FORCE,
+		 arm_name(node->arm), now->weights[node->arm], r.ill ? " (" : "",
+		 r.ill ? r.ill->name : "", r.ill ? ": " : "", r.ill ? trouble_of(r.ill) : "",
+		 r.ill ? ")" : "");
+	return true;
+}
