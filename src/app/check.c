@@ -9,6 +9,7 @@
 #include "control/config_kafka.h"
 #include "control/control.h"
 #include "control/evidence.h"
+#include "control/ownership.h"
 #include "control/validity.h"
 
 /*
@@ -59,6 +60,8 @@ static struct config *check(const char *path)
 		look_at_validity(config);
 	if (config->complaints.n == 0)
 		kafka_try(config);
+	if (config->state)
+		ownership_check(config, false);
 	return config;
 }
 

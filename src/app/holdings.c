@@ -17,6 +17,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "control/local_socket.h"
+#include "io/own_file.h"
 
 /* Connections that wait to be accepted on one socket; the kernel takes somaxconn if that is less.
  */
@@ -302,13 +303,13 @@ int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
 
 /* --- locks --- */
 
-static int lock_file(const char *path)
+static int lock_file(const char *directory)
 {
 	struct timespec pause = { .tv_nsec = 20 * 1000000 };
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = own_file_open_in(directory, "lock", O_RDWR | O_CREAT, 0600);
 	/* A directory that can only be read is served from. */
 	if (fd < 0 && errno == EROFS)
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = own_file_open_in(directory, "lock", O_RDONLY, 0);
 	if (fd < 0)
 		return -1;
 	/* A balancer that has just been killed goes any moment, its working process with it. */
@@ -353,7 +354,7 @@ int holdings_lock(struct holdings *h, const char *directory, int *descriptor)
 			*descriptor = h->locks[i].fd;
 			return 0;
 		}
-	l.fd = lock_file(l.path);
+	l.fd = lock_file(directory);
 	if (l.fd < 0)
 		return errno;
 	sign(l.fd);

@@ -134,7 +134,7 @@ int command_init(const struct command *c, int argc, char **argv)
 		return command_misused(c, "the directory's name is too long");
 	if (!make_directory(directory, 0755) || !make_directory(state, 0700) ||
 	    !make_certificate(directory) ||
-	    !make_file(directory, "crossfade.yaml", 0644, starter, &made) || !make_token(state))
+	    !make_file(directory, "crossfade.yaml", 0600, starter, &made) || !make_token(state))
 		return EXIT_NO;
 	printf("\nNow say in %s/crossfade.yaml where your clusters are, then:\n\n"
 	       "  crossfade check -c %s/crossfade.yaml\n"

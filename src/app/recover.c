@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/command.h"
@@ -10,13 +11,23 @@
 #include "base/limits.h"
 #include "control/audit.h"
 #include "control/evidence.h"
+#include "io/own_file.h"
+
+/* What we made there the balancer's own user could not use. */
+static bool is_its_user(const struct config *c)
+{
+	struct stat s;
+	if (stat(c->state, &s) || s.st_uid == geteuid())
+		return true;
+	fprintf(stderr, "crossfade recover: %s belongs to user %u: run this as that user\n",
+		c->state, (unsigned)s.st_uid);
+	return false;
+}
 
 /* While a balancer runs, what it has in force is the state. -1 after a complaint. */
 static int lock_state(const struct config *c)
 {
-	char path[4096];
-	snprintf(path, sizeof path, "%.4000s/lock", c->state);
-	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = own_file_open_in(c->state, "lock", O_RDWR | O_CREAT, 0600);
 	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
 		return fd;
 	if (fd >= 0 && errno == EWOULDBLOCK)
@@ -25,7 +36,8 @@ static int lock_state(const struct config *c)
 			"stands\n",
 			c->state);
 	else
-		fprintf(stderr, "crossfade recover: cannot lock %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "crossfade recover: cannot lock %s: %s\n", c->state,
+			strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -147,7 +159,7 @@ int command_recover(const struct command *c, int argc, char **argv)
 	code = EXIT_NO;
 	if (config->complaints.n) {
 		complaints_print(&config->complaints, stderr);
-	} else {
+	} else if (is_its_user(config)) {
 		int lock = lock_state(config);
 		if (lock >= 0) {
 			code = recover_state(config, operands ? given : NULL);

@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/ownership.h"
 
 /* Fewer open files than these are worth a warning: busy clusters have some thousand clients. */
 #define FILES_COMFORTABLE 10000
@@ -185,6 +186,12 @@ static bool lock_directory(struct work *w, const char *what, const char *directo
 static bool lock_directories(struct work *w)
 {
 	const struct config_capture *c = &w->config->capture;
+	if (w->source != CONFIG_KEPT)
+		ownership_check(w->config, true);
+	if (w->config->complaints.n) {
+		complaints_say(&w->config->complaints);
+		return false;
+	}
 	return lock_directory(w, "state", w->config->state) &&
 	       (c->head.at == NOWHERE || lock_directory(w, "capture", c->directory));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "io/own_file.h"
 
 #define SUFFIX ".follower"
 #define PATH_BYTES (FOLLOWER_NAME_BYTES + 16)
@@ -55,7 +56,7 @@ static bool write_all(int fd, struct span s)
 
 static bool write_new(int directory, const char *path, struct span text)
 {
-	int fd = openat(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = own_file_open_shared(directory, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
 	bool good = write_all(fd, text) && !fsync(fd);
@@ -101,7 +102,7 @@ static bool get_position(int directory, const char *name, struct position *p, bo
 	char path[PATH_BYTES];
 	struct bytes text = { 0 };
 	path_of(path, name, SUFFIX);
-	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	int fd = own_file_open_shared(directory, path, O_RDONLY, 0);
 	if (fd < 0)
 		return false;
 	bool good = read_all(fd, &text);
@@ -120,7 +121,7 @@ bool follower_register(int directory, const char *name)
 	char path[PATH_BYTES];
 	static const struct position nothing;
 	path_of(path, name, SUFFIX);
-	if (!faccessat(directory, path, F_OK, 0))
+	if (!faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		return true;
 	return errno == ENOENT && put_position(directory, name, &nothing);
 }
@@ -130,7 +131,7 @@ static enum follower_verdict take_place(int directory, const char *name, int *lo
 {
 	char path[PATH_BYTES];
 	path_of(path, name, ".lock");
-	*lock = openat(directory, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	*lock = own_file_open_shared(directory, path, O_RDWR | O_CREAT, 0600);
 	if (*lock < 0)
 		return FOLLOWER_ERROR;
 	if (!flock(*lock, LOCK_EX | LOCK_NB))
@@ -198,7 +199,7 @@ static enum follower_verdict drop(int directory, const char *name)
 	char path[PATH_BYTES];
 	int lock;
 	path_of(path, name, SUFFIX);
-	if (faccessat(directory, path, F_OK, 0))
+	if (faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		return FOLLOWER_ERROR;
 	enum follower_verdict v = take_place(directory, name, &lock);
 	if (v == FOLLOWER_OPEN && unlinkat(directory, path, 0))

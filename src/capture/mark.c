@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/span.h"
+#include "io/own_file.h"
 
 #define NAME_BYTES 40
 
@@ -44,7 +45,7 @@ bool mark_make(struct mark *m, int directory, uint64_t generation)
 	char name[NAME_BYTES];
 	static const struct mark_page zero;
 	name_of(name, generation);
-	*m = (struct mark){ .fd = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600) };
+	*m = (struct mark){ .fd = own_file_open(directory, name, O_RDWR | O_CREAT, 0600) };
 	if (m->fd < 0)
 		return false;
 	if (!flock(m->fd, LOCK_EX | LOCK_NB) &&
@@ -78,7 +79,7 @@ bool mark_look(struct mark *m, int directory, uint64_t generation)
 	char name[NAME_BYTES];
 	struct stat s;
 	name_of(name, generation);
-	*m = (struct mark){ .fd = openat(directory, name, O_RDWR | O_CLOEXEC) };
+	*m = (struct mark){ .fd = own_file_open_shared(directory, name, O_RDWR, 0) };
 	if (m->fd < 0)
 		return false;
 	/* One that is being made has no bytes yet. */

@@ -13,11 +13,12 @@
 #include "capture/segment.h"
 #include "capture/series.h"
 #include "io/disk.h"
+#include "io/own_file.h"
 
 /* Of a file that somebody else has open for writing nothing is known, and nothing is done. */
 static bool is_abandoned(int directory, const char *name)
 {
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool abandoned = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB);
 	if (fd >= 0)
 		close(fd);
@@ -27,7 +28,7 @@ static bool is_abandoned(int directory, const char *name)
 /* Nobody writes it any more: that it was looked at shows in its mode. */
 static bool finish(int directory, const char *name, uint64_t size)
 {
-	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
+	int fd = own_file_open(directory, name, O_WRONLY, 0);
 	bool good = fd >= 0 && !ftruncate(fd, (off_t)size) && !fchmod(fd, 0400) && !fsync(fd);
 	if (fd >= 0)
 		close(fd);
@@ -37,7 +38,7 @@ static bool finish(int directory, const char *name, uint64_t size)
 static bool is_finished(int directory, const char *name)
 {
 	struct stat file;
-	return !fstatat(directory, name, &file, 0) && !(file.st_mode & S_IWUSR);
+	return !fstatat(directory, name, &file, AT_SYMLINK_NOFOLLOW) && !(file.st_mode & S_IWUSR);
 }
 
 /* --- damage --- */

@@ -230,7 +230,7 @@ bool segment_is_live(const struct segment *s)
 
 bool segment_is_written(int directory, const char *name)
 {
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool written = fd >= 0 && is_locked(fd);
 	if (fd >= 0)
 		close(fd);
@@ -263,7 +263,7 @@ static enum segment_verdict read_head(int fd, struct segment_head *h, bool *pack
 enum segment_verdict segment_look(int directory, const char *name, struct segment_head *h)
 {
 	bool packed;
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	enum segment_verdict v = fd < 0 ? SEGMENT_ERROR : read_head(fd, h, &packed);
 	int error = errno;
 	if (fd >= 0)
@@ -274,7 +274,8 @@ enum segment_verdict segment_look(int directory, const char *name, struct segmen
 
 enum segment_verdict segment_open(struct segment *s, int directory, const char *name)
 {
-	*s = (struct segment){ .fd = openat(directory, name, O_RDONLY | O_CLOEXEC) };
+	*s = (struct segment){ .fd = openat(directory, name,
+					    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) };
 	if (s->fd < 0)
 		return SEGMENT_ERROR;
 	bool packed;

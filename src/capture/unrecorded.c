@@ -11,6 +11,7 @@
 
 #include "base/bug.h"
 #include "capture/boot.h"
+#include "io/own_file.h"
 
 #define UNRECORDED_VERSION 1
 
@@ -385,8 +386,7 @@ static bool make(int directory)
 {
 	char fresh[48];
 	snprintf(fresh, sizeof fresh, UNRECORDED_FILE ".new-%d", (int)getpid());
-	int fd =
-		openat(directory, fresh, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = own_file_open(directory, fresh, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
 	bool good = fill(fd) &&
@@ -400,9 +400,9 @@ static bool make(int directory)
 
 static int open_file(int directory)
 {
-	int fd = openat(directory, UNRECORDED_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
 	if (fd < 0 && errno == ENOENT && make(directory))
-		fd = openat(directory, UNRECORDED_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
 	return fd;
 }
 

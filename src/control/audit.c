@@ -10,15 +10,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "io/own_file.h"
 
 bool audit_open(struct audit *a, const char *directory)
 {
-	char path[4096];
-	if ((size_t)snprintf(path, sizeof path, "%s/" AUDIT_FILE, directory) >= sizeof path) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	a->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	a->fd = own_file_open_in(directory, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND, 0600);
 	return a->fd >= 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/own_file.h"
 
 #define FILE_NAME "drained.json"
 
@@ -39,9 +40,9 @@ char *drains_file_text(const struct nodes *nodes)
 	return text;
 }
 
-static bool write_whole(const char *path, const char *text)
+static bool write_whole(const char *directory, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = own_file_open_in(directory, FILE_NAME ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
 	size_t n = strlen(text);
@@ -69,7 +70,7 @@ bool drains_file_save(const char *directory, const struct nodes *nodes)
 		return false;
 	char *text = drains_file_text(nodes);
 	errno = ENOMEM;
-	bool good = text && write_whole(fresh, text) && rename(fresh, path) == 0 &&
+	bool good = text && write_whole(directory, text) && rename(fresh, path) == 0 &&
 		    sync_directory(directory);
 	free(text);
 	return good;
@@ -129,11 +130,13 @@ bool drains_file_read(struct span text, struct nodes *nodes, enum node_duty duty
 bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,
 		      bool listed[NODES_MAX])
 {
-	char path[4096];
 	memset(listed, 0, NODES_MAX * sizeof *listed);
-	if (!path_of(directory, "", path))
-		return false;
-	if (access(path, F_OK) < 0)
+	int fd = own_file_open_in(directory, FILE_NAME, O_RDONLY, 0);
+	if (fd < 0)
 		return errno == ENOENT;
-	return load_all(json_load_file(path, 0, NULL), nodes, duty, listed);
+	bool good = load_all(json_loadfd(fd, 0, NULL), nodes, duty, listed);
+	int why = errno;
+	close(fd);
+	errno = why;
+	return good;
 }

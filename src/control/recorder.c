@@ -17,13 +17,14 @@
 #include "capture/series.h"
 #include "control/config_kafka.h"
 #include "io/disk.h"
+#include "io/own_file.h"
 
 #define KEY_FILE "redact.key"
 
 static bool read_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 {
 	static const uint8_t zero[REDACT_KEY_BYTES];
-	int fd = openat(directory, KEY_FILE, O_RDONLY | O_CLOEXEC);
+	int fd = own_file_open(directory, KEY_FILE, O_RDONLY, 0);
 	if (fd < 0)
 		return false;
 	ssize_t n = read(fd, key, REDACT_KEY_BYTES);
@@ -36,7 +37,7 @@ static bool read_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 static bool make_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 {
 	must(getrandom(key, REDACT_KEY_BYTES, 0) == REDACT_KEY_BYTES);
-	int fd = openat(directory, KEY_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = own_file_open(directory, KEY_FILE, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return false;
 	bool good = write(fd, key, REDACT_KEY_BYTES) == REDACT_KEY_BYTES && !fsync(fd);

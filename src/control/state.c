@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "io/own_file.h"
+
 #define SLOTS 2
+#define STATE_FILE "weights"
 
 struct slot {
 	char magic[16];
@@ -107,13 +109,13 @@ static bool read_slots(struct state *s, struct state_values *kept, bool *damaged
 }
 
 /* A file system that was made one to read says EROFS; a file that is another user's, EACCES. */
-static bool open_file(struct state *s, const char *path)
+static bool open_file(struct state *s, const char *directory)
 {
-	s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	s->fd = own_file_open_in(directory, STATE_FILE, O_RDWR | O_CREAT, 0600);
 	if (s->fd >= 0 || (errno != EROFS && errno != EACCES && errno != EPERM))
 		return s->fd >= 0;
 	int why = errno;
-	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	s->fd = own_file_open_in(directory, STATE_FILE, O_RDONLY, 0);
 	s->sealed = why;
 	errno = why;
 	return s->fd >= 0;
@@ -121,15 +123,10 @@ static bool open_file(struct state *s, const char *path)
 
 bool state_open(struct state *s, const char *directory, struct state_values *kept, bool *damaged)
 {
-	char path[4096];
 	*s = (struct state){ .fd = -1 };
 	*kept = (struct state_values){ 0 };
 	*damaged = false;
-	if ((size_t)snprintf(path, sizeof path, "%s/weights", directory) >= sizeof path) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	if (!open_file(s, path))
+	if (!open_file(s, directory))
 		return false;
 	if ((s->sealed || (preallocate(s->fd) && sync_directory(directory))) &&
 	    read_slots(s, kept, damaged))
@@ -142,12 +139,9 @@ bool state_open(struct state *s, const char *directory, struct state_values *kep
 
 void state_peek(const char *directory, struct state_values *kept, bool *damaged)
 {
-	char path[4096];
-	struct state s = { .fd = -1 };
+	struct state s = { .fd = own_file_open_in(directory, STATE_FILE, O_RDONLY, 0) };
 	*kept = (struct state_values){ 0 };
 	*damaged = false;
-	if ((size_t)snprintf(path, sizeof path, "%s/weights", directory) < sizeof path)
-		s.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s.fd >= 0)
 		read_slots(&s, kept, damaged);
 	state_close(&s);

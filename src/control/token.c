@@ -7,6 +7,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "io/own_file.h"
+
 static bool read_token(int fd, char token[TOKEN_BYTES])
 {
 	ssize_t n = read(fd, token, TOKEN_BYTES - 1);
@@ -31,23 +33,26 @@ static bool write_token(int fd, char token[TOKEN_BYTES])
 	return write(fd, line, TOKEN_BYTES) == TOKEN_BYTES && fsync(fd) == 0;
 }
 
-bool token_take(const char *directory, char token[TOKEN_BYTES], bool *made)
+static void take_away(const char *directory)
 {
 	char path[4096];
-	errno = ENAMETOOLONG;
-	if ((size_t)snprintf(path, sizeof path, "%s/" TOKEN_FILE, directory) >= sizeof path)
-		return false;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if ((size_t)snprintf(path, sizeof path, "%s/" TOKEN_FILE, directory) < sizeof path)
+		unlink(path);
+}
+
+bool token_take(const char *directory, char token[TOKEN_BYTES], bool *made)
+{
+	int fd = own_file_open_in(directory, TOKEN_FILE, O_RDWR | O_CREAT | O_EXCL, 0600);
 	*made = fd >= 0;
 	if (!*made && errno == EEXIST)
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = own_file_open_in(directory, TOKEN_FILE, O_RDONLY, 0);
 	if (fd < 0)
 		return false;
 	bool good = *made ? write_token(fd, token) : read_token(fd, token);
 	int why = errno;
 	close(fd);
 	if (!good && *made)
-		unlink(path);
+		take_away(directory);
 	errno = why;
 	return good;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "io/own_file.h"
 
 /*
  * What is written is gathered in a buffer of whole blocks and goes to the device from there, past
@@ -92,7 +93,7 @@ static int take_blocks(int fd, uint64_t bytes, bool ahead)
 /* A descriptor of a locked file with that room, or -errno. */
 static int make_file(int directory, const char *name, uint64_t bytes, bool ahead)
 {
-	int fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = own_file_open(directory, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return -errno;
 	int error = flock(fd, LOCK_EX | LOCK_NB) ? -errno : take_blocks(fd, bytes, ahead);

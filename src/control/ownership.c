@@ -1,0 +1,218 @@
+#include "control/ownership.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/own_file.h"
+
+struct look {
+	struct config *config;
+	const char *directory;
+	size_t at;    /* where it is named */
+	int fd;	      /* of the directory */
+	bool lenient; /* it is another user's, who runs the balancer */
+	uid_t owner;  /* of the directory */
+};
+
+__attribute__((format(printf, 2, 3))) static void blame(const struct look *l, const char *format,
+							...)
+{
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (l->lenient)
+		caution(&l->config->complaints, l->at, "%s", text);
+	else
+		complain(&l->config->complaints, l->at, "%s", text);
+}
+
+static void judge_file(const struct look *l, const char *name, const struct stat *s)
+{
+	const char *in = l->directory;
+	switch (own_file_fault(s)) {
+	case OWN_FILE_GOOD:
+		return;
+	case OWN_FILE_LINK:
+		blame(l, "%.300s/%.60s is a link, or no file: take it away", in, name);
+		return;
+	case OWN_FILE_NAMES:
+		blame(l, "%.300s/%.60s is a hard link to another file: take it away", in, name);
+		return;
+	case OWN_FILE_OWNER:
+		if (l->lenient && s->st_uid == l->owner)
+			return;
+		blame(l,
+		      "%.300s/%.60s belongs to user %u, and we are user %u: chown it if it is "
+		      "yours, else take it away",
+		      in, name, (unsigned)s->st_uid, (unsigned)geteuid());
+		return;
+	case OWN_FILE_OTHERS:
+		blame(l,
+		      "%.300s/%.60s may be written by anybody: chmod it 0600 if it is yours, "
+		      "else take it away",
+		      in, name);
+		return;
+	case OWN_FILE_GROUP:
+		caution(&l->config->complaints, l->at,
+			"%.300s/%.60s may be written by its group: chmod g-w", in, name);
+	}
+}
+
+static void judge_secret(const struct look *l, const char *name, const struct stat *s)
+{
+	if (S_ISREG(s->st_mode) && (s->st_mode & (S_IRGRP | S_IROTH)))
+		caution(&l->config->complaints, l->at,
+			"%.300s/%.60s is a secret that others may read: chmod it 0600, and make a "
+			"new one if anybody has",
+			l->directory, name);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+	return n >= m && !strcmp(name + n - m, end);
+}
+
+/* What else somebody keeps there is his affair. */
+static bool is_of_the_state(const char *name)
+{
+	static const char *const names[] = { "weights",	  "audit.jsonl",  "admin.token",
+					     "lock",	  "drained.json", "drained.json.new",
+					     "unrecorded" };
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool is_of_the_log(const char *name)
+{
+	static const char *const ends[] = { ".capture", ".writer", ".follower", ".lock", ".new" };
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		if (ends_with(name, ends[i]))
+			return true;
+	return !strcmp(name, "lock") || !strcmp(name, "redact.key") || !strncmp(name, "spare-", 6);
+}
+
+static bool is_secret(const char *name)
+{
+	return !strcmp(name, "admin.token") || !strcmp(name, "redact.key");
+}
+
+static void look_into(const struct look *l, bool (*is_kept)(const char *name))
+{
+	int again = openat(l->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		struct stat s;
+		if (!is_kept(e->d_name) || fstatat(l->fd, e->d_name, &s, AT_SYMLINK_NOFOLLOW))
+			continue;
+		judge_file(l, e->d_name, &s);
+		if (is_secret(e->d_name))
+			judge_secret(l, e->d_name, &s);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Another user's directory: what he plants there is refused, but what we make he may take away. */
+static void judge_directory(struct look *l, const struct stat *s)
+{
+	l->owner = s->st_uid;
+	l->lenient = geteuid() == 0 && s->st_uid != 0;
+	switch (own_directory_fault(s)) {
+	case OWN_FILE_OTHERS:
+		complain(&l->config->complaints, l->at,
+			 "%.300s may be written by anybody: chmod it 0700", l->directory);
+		return;
+	case OWN_FILE_OWNER:
+		blame(l,
+		      "%.300s belongs to user %u, and we are user %u: run it as that user, or "
+		      "chown "
+		      "the directory",
+		      l->directory, (unsigned)s->st_uid, (unsigned)geteuid());
+		return;
+	case OWN_FILE_GROUP:
+		caution(&l->config->complaints, l->at,
+			"%.300s may be written by its group: chmod g-w", l->directory);
+		return;
+	case OWN_FILE_GOOD:
+	case OWN_FILE_LINK:
+	case OWN_FILE_NAMES:
+		return;
+	}
+}
+
+static void check_directory(struct config *c, const char *directory, const char *key, bool runs,
+			    bool (*is_kept)(const char *name))
+{
+	struct stat s;
+	struct look l = { .config = c,
+			  .directory = directory,
+			  .at = config_place(c, key),
+			  .fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	if (l.fd < 0)
+		return;
+	if (!fstat(l.fd, &s)) {
+		judge_directory(&l, &s);
+		l.lenient &= !runs;
+		look_into(&l, is_kept);
+	}
+	close(l.fd);
+}
+
+/* --- what others may read --- */
+
+static void check_key(struct config *c, const struct key_file_value *key)
+{
+	struct stat s;
+	if (!key->path || stat(key->path, &s) || !S_ISREG(s.st_mode))
+		return;
+	if (s.st_mode & (S_IROTH | S_IWOTH))
+		caution(&c->complaints, key->at, "%.300s is a key that anybody may %s: chmod o-rw",
+			key->path, s.st_mode & S_IWOTH ? "write" : "read");
+	else if (s.st_mode & (S_IRGRP | S_IWGRP) && s.st_gid >= 1000)
+		caution(&c->complaints, key->at,
+			"%.300s is a key that its group (%u) may read: chmod it 0600", key->path,
+			(unsigned)s.st_gid);
+}
+
+/* --- the access log --- */
+
+static void check_log(struct config *c, const char *path)
+{
+	struct stat s;
+	size_t at = config_place(c, "log.access");
+	if (lstat(path, &s))
+		return;
+	bool others = s.st_uid != geteuid() && s.st_uid != 0;
+	if (S_ISLNK(s.st_mode) && others)
+		complain(&c->complaints, at,
+			 "%.300s is a link that user %u has made: take it away, or name the file "
+			 "itself",
+			 path, (unsigned)s.st_uid);
+	else if (S_ISREG(s.st_mode) && others && s.st_nlink > 1)
+		complain(&c->complaints, at, "%.300s is a hard link of user %u: take it away", path,
+			 (unsigned)s.st_uid);
+	else if (S_ISREG(s.st_mode) && s.st_mode & S_IWOTH)
+		caution(&c->complaints, at, "%.300s may be written by anybody: chmod o-w", path);
+}
+
+void ownership_check(struct config *c, bool runs)
+{
+	check_directory(c, c->state, "state", runs, is_of_the_state);
+	if (c->capture.head.at != NOWHERE)
+		check_directory(c, c->capture.directory, "capture.directory", runs, is_of_the_log);
+	for (const struct config_certificate *m = &c->tls.certificate; m; m = m->next)
+		check_key(c, &m->key);
+	check_key(c, &c->capture.kafka.security.tls.key);
+	if (c->log.access)
+		check_log(c, c->log.access);
+}

@@ -1,0 +1,82 @@
+#include "io/own_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Root may write to everything anyway. */
+static bool is_ours(uid_t owner)
+{
+	return owner == geteuid() || owner == 0;
+}
+
+static enum own_file_fault mode_fault(mode_t mode)
+{
+	return mode & S_IWOTH ? OWN_FILE_OTHERS : mode & S_IWGRP ? OWN_FILE_GROUP : OWN_FILE_GOOD;
+}
+
+enum own_file_fault own_file_fault(const struct stat *s)
+{
+	if (!S_ISREG(s->st_mode))
+		return OWN_FILE_LINK;
+	if (!is_ours(s->st_uid))
+		return OWN_FILE_OWNER;
+	if (s->st_nlink > 1)
+		return OWN_FILE_NAMES;
+	return mode_fault(s->st_mode);
+}
+
+enum own_file_fault own_directory_fault(const struct stat *s)
+{
+	return !is_ours(s->st_uid) ? OWN_FILE_OWNER : mode_fault(s->st_mode);
+}
+
+static bool is_good(int fd, int directory, bool shared)
+{
+	struct stat s, d;
+	if (fstat(fd, &s) || fstat(directory, &d))
+		return false;
+	/* What the directory's owner may replace at any time is not safer for being another's. */
+	if (shared && s.st_uid == d.st_uid)
+		s.st_uid = geteuid();
+	enum own_file_fault fault = own_file_fault(&s);
+	errno = EPERM;
+	return fault == OWN_FILE_GOOD || fault == OWN_FILE_GROUP;
+}
+
+static int open_own(int directory, const char *name, int flags, mode_t mode, bool shared)
+{
+	/* What stands there is not cut short before it was looked at. */
+	int fd = openat(directory, name,
+			(flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -1;
+	if (is_good(fd, directory, shared) && (!(flags & O_TRUNC) || !ftruncate(fd, 0)))
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+int own_file_open(int directory, const char *name, int flags, mode_t mode)
+{
+	return open_own(directory, name, flags, mode, false);
+}
+
+int own_file_open_shared(int directory, const char *name, int flags, mode_t mode)
+{
+	return open_own(directory, name, flags, mode, true);
+}
+
+int own_file_open_in(const char *directory, const char *name, int flags, mode_t mode)
+{
+	int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return -1;
+	int fd = own_file_open(at, name, flags, mode);
+	int why = errno;
+	close(at);
+	errno = why;
+	return fd;
+}

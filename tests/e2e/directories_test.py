@@ -1,0 +1,149 @@
+"""Directories that somebody else has made: what was planted there is not used, by `check` and by `run`."""
+
+import os
+import subprocess
+
+import pytest
+from capture_stage import make_captured
+
+OTHER = 65534
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of somebody else")
+
+
+@pytest.fixture
+def stopped(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
+    assert balancer.stop() == 0
+    return balancer
+
+
+def ask(balancer, command):
+    return subprocess.run([balancer.program, command, "-c", balancer.file], capture_output=True, text=True, check=False,
+                          timeout=20)
+
+
+def refuse(balancer, *words):
+    for command in "check", "run":
+        done = ask(balancer, command)
+        assert done.returncode == 1, (command, done)
+        for word in words:
+            assert word in done.stderr, (command, word, done.stderr)
+
+
+def plant_token(balancer, state, log):
+    (state / "admin.token").write_text("ab" * 32 + "\n")
+    (state / "admin.token").chmod(0o666)
+    return "admin.token may be written by anybody", "chmod it 0600"
+
+
+def link(directory, name):
+    victim = directory.parent / "victim"
+    victim.write_text("precious")
+    (directory / name).unlink(missing_ok=True)
+    return victim, directory / name
+
+
+def link_lock(balancer, state, log):
+    victim, name = link(state, "lock")
+    name.symlink_to(victim)
+    return "lock is a link", "take it away"
+
+
+def link_audit(balancer, state, log):
+    victim, name = link(state, "audit.jsonl")
+    name.symlink_to(victim)
+    return ("audit.jsonl is a link",)
+
+
+def hard_link_audit(balancer, state, log):
+    victim, name = link(state, "audit.jsonl")
+    name.hardlink_to(victim)
+    return ("audit.jsonl is a hard link",)
+
+
+def link_drains(balancer, state, log):
+    victim, name = link(state, "drained.json.new")
+    name.symlink_to(victim)
+    return ("drained.json.new is a link",)
+
+
+def plant_key(balancer, state, log):
+    (log / "redact.key").chmod(0o666)
+    return ("redact.key may be written by anybody",)
+
+
+def link_log_lock(balancer, state, log):
+    victim, name = link(log, "lock")
+    name.symlink_to(victim)
+    return ("lock is a link",)
+
+
+def link_follower(balancer, state, log):
+    victim, name = link(log, "nightly.new")
+    name.symlink_to(victim)
+    return ("nightly.new is a link",)
+
+
+def open_state(balancer, state, log):
+    state.chmod(0o777)
+    return "state may be written by anybody", "chmod it 0700"
+
+
+def open_log(balancer, state, log):
+    log.chmod(0o777)
+    return ("capture may be written by anybody",)
+
+
+@pytest.mark.parametrize("plant", [plant_token, link_lock, link_audit, hard_link_audit, link_drains, plant_key, link_log_lock,
+                                   link_follower, open_state, open_log])
+def test_what_was_planted_is_refused(stopped, plant):
+    state, log = stopped.directory / "state", stopped.log_directory
+    refuse(stopped, *plant(stopped, state, log))
+    for victim in (state.parent / "victim", log.parent / "victim"):
+        assert not victim.exists() or victim.read_text() == "precious"
+
+
+@as_root
+@pytest.mark.parametrize("name", ["admin.token", "weights", "audit.jsonl", "lock", "unrecorded"])
+def test_a_file_of_somebody_else_is_refused(stopped, name):
+    os.chown(stopped.directory / "state" / name, OTHER, OTHER)
+    refuse(stopped, f"{name} belongs to user {OTHER}, and we are user 0: chown it")
+
+
+@as_root
+def test_a_key_of_somebody_else_is_refused(stopped):
+    os.chown(stopped.log_directory / "redact.key", OTHER, OTHER)
+    refuse(stopped, f"redact.key belongs to user {OTHER}")
+
+
+@as_root
+def test_a_link_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_path):
+    victim, name = tmp_path / "victim", tmp_path / "access.log"
+    victim.write_text("precious")
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {name} }}")
+    assert balancer.stop() == 0
+    name.unlink()
+    name.symlink_to(victim)
+    balancer.start()  # our own link is followed
+    assert balancer.stop() == 0
+    os.lchown(name, OTHER, OTHER)
+    refuse(balancer, f"access.log is a link that user {OTHER} has made")
+    assert victim.read_text() == "precious"
+
+
+@as_root
+def test_a_directory_of_a_service_is_said_to_root_and_used(stopped):
+    os.chown(stopped.directory / "state", OTHER, OTHER)
+    done = ask(stopped, "check")
+    assert done.returncode == 0 and f"belongs to user {OTHER}, and we are user 0" in done.stderr
+    stopped.start()
+    assert stopped.status()["weights"]
+
+
+def test_a_secret_that_others_may_read_is_said(stopped):
+    (stopped.directory / "state/admin.token").chmod(0o644)
+    done = ask(stopped, "check")
+    assert done.returncode == 0 and "admin.token is a secret that others may read" in done.stderr
+    stopped.start()
+    assert "admin.token is a secret that others may read" in stopped.said()
