@@ -315,6 +315,14 @@ static void compile_keepalive(struct compiled *d, const struct config *c)
 	d->plan.back_keepalive = keepalive_of(c, back_ms);
 }
 
+/* Clients of search clusters repeat 502, 503 and 504, writes too. */
+static uint16_t unknown_status_of(const struct config *c)
+{
+	if (c->unknown_status)
+		return (uint16_t)c->unknown_status;
+	return c->profile == PROFILE_OPENSEARCH ? 500 : 0;
+}
+
 /* --- what decides before the weights --- */
 
 static void compile_steering(struct compiled *d, const struct config *c)
@@ -435,6 +443,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 		compile_cluster(d, c, (enum arm)arm, complaints);
 	compile_steering(d, c->config);
 	compile_keepalive(d, c->config);
+	d->plan.unknown_status = unknown_status_of(c->config);
 	compile_capture(d, c->config);
 	if (complaints->n == before)
 		return &d->plan;

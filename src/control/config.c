@@ -484,6 +484,10 @@ static void check_root(struct binder *b, const void *to)
 			 "its key (or say tls: off here)",
 			 listener_name(k));
 	}
+	if (c->unknown_status == 503)
+		complain(b->complaints, NOWHERE,
+			 "unknown_status: 503 says that nothing was done, and asks to be sent "
+			 "again");
 	check_sticky_addresses(b, c);
 	check_split(b, c);
 }
@@ -509,6 +513,7 @@ static const struct key root_keys[] = {
 	{ "profile", &key_choice, AT(profile), .preset = PROFILE_HTTP, .words = profile_words },
 	{ "sniffing", &key_choice, AT(sniffing), .preset = CONFIG_SNIFFING_BY_PROFILE,
 	  .words = sniffing_words },
+	{ "unknown_status", &key_integer, AT(unknown_status), 0, 500, 599 },
 	{ "io", &key_choice, AT(io), .preset = CONFIG_IO_AUTO, .words = io_words },
 	{ "state", &key_path, AT(state), .missing = "the directory that keeps the weights" },
 	LATER("routes"),

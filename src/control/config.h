@@ -254,6 +254,7 @@ struct config {
 	uint32_t workers;  /* 0: one for each core */
 	uint64_t memory;   /* bytes, of each worker's clients and of each cluster's nodes */
 	uint32_t io;	   /* enum config_io */
+	uint32_t unknown_status; /* 0: by the profile */
 	uint32_t profile;  /* enum profile */
 	uint32_t sniffing; /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */
 	const char *state;

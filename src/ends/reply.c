@@ -58,6 +58,19 @@ unsigned reply_status(enum err why)
 	return err_side(why) == SIDE_OURS ? 503 : 500;
 }
 
+static void send_error(struct reply *r, struct stream *to, struct arena *arena, struct chain *body,
+		       struct span word, unsigned status, bool head_only)
+{
+	struct msg *m = arena_take(arena, sizeof *m);
+	msg_open(m, arena, MSG_ANSWER);
+	msg_set_status(m, status, status_reason(status));
+	msg_add(m, NAME_CONTENT_TYPE, SPAN("application/json"));
+	msg_add(m, NAME_X_CROSSFADE_ERROR, word);
+	if (status == 503)
+		msg_add(m, NAME_RETRY_AFTER, SPAN("1"));
+	reply_start(r, to, m, body, head_only);
+}
+
 void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		 enum err why, bool head_only)
 {
@@ -65,16 +78,24 @@ void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct
 	char text[512];
 	int n = snprintf(text, sizeof text, "{\"error\":\"%s\",\"status\":%u,\"message\":\"%s\"}\n",
 			 err_word(why), status, err_sentence(why));
-	struct msg *m = arena_take(arena, sizeof *m);
-	msg_open(m, arena, MSG_ANSWER);
-	msg_set_status(m, status, status_reason(status));
-	msg_add(m, NAME_CONTENT_TYPE, SPAN("application/json"));
-	msg_add(m, NAME_X_CROSSFADE_ERROR, span_of(err_word(why)));
-	if (why == ERR_METHOD_TRACE)
-		msg_add_named(m, SPAN("Allow"), SPAN(REPLY_ALLOW));
-	if (status == 503)
-		msg_add(m, NAME_RETRY_AFTER, SPAN("1"));
 	struct chain bytes = { 0 };
 	chain_copy_in(&bytes, bufs, text, (size_t)n);
-	reply_start(r, to, m, &bytes, head_only);
+	send_error(r, to, arena, &bytes, span_of(err_word(why)), status, head_only);
+}
+
+/* A client that waits a second and asks again would do it twice. */
+void reply_unknown(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		   enum err why, unsigned status, bool head_only)
+{
+	must(status != 503);
+	char text[512], word[128];
+	int n = snprintf(
+		text, sizeof text,
+		"{\"error\":\"%s\",\"status\":%u,\"outcome\":\"unknown\",\"message\":\"%s "
+		"It has been sent and may have been applied: look before you send it again.\"}\n",
+		err_word(why), status, err_sentence(why));
+	int word_n = snprintf(word, sizeof word, "%s; outcome=unknown", err_word(why));
+	struct chain bytes = { 0 };
+	chain_copy_in(&bytes, bufs, text, (size_t)n);
+	send_error(r, to, arena, &bytes, (struct span){ word, (size_t)word_n }, status, head_only);
 }

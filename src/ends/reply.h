@@ -50,6 +50,14 @@ unsigned reply_status(enum err why);
 void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		 enum err why, bool head_only);
 
+/*
+ * The same for a write that has reached a node and may have been applied: with that status, and
+ *   X-Crossfade-Error: WORD; outcome=unknown
+ *   {"error":"WORD","status":N,"outcome":"unknown","message":"SENTENCE ..."}
+ */
+void reply_unknown(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
+		   enum err why, unsigned status, bool head_only);
+
 /* An answer with a body of that type; `body` is copied. */
 void reply_text(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		unsigned status, struct span type, struct span body, bool head_only);

@@ -66,6 +66,26 @@ void exchange_stop_request(struct exchange *ex)
 		stream_abort(ex->front.peer, STREAM_STOP, ERR_NONE);
 }
 
+/*
+ * A write that has reached a node and may have been applied. What a client breaks off itself is no
+ * whole request anywhere, nor is what the log refuses, unless it went piece by piece.
+ */
+static bool is_unknown(const struct exchange *ex, enum err why)
+{
+	if (!ex->unknown || ex->class.class != CLASS_WRITE || err_side(why) == SIDE_CLIENT)
+		return false;
+	return why != ERR_CAPTURE || ex->recording.in_pieces;
+}
+
+/* One that clients do not take for an invitation to send it again; never 503. */
+static unsigned unknown_status(const struct exchange *ex, enum err why)
+{
+	if (ex->plan->unknown_status)
+		return ex->plan->unknown_status;
+	unsigned status = reply_status(why);
+	return status == 503 ? 502 : status;
+}
+
 void exchange_answer(struct exchange *ex, enum err why)
 {
 	struct desk *d = ex->desk;
@@ -75,9 +95,14 @@ void exchange_answer(struct exchange *ex, enum err why)
 	retry_close(&ex->retry);
 	ex->state = EXCHANGE_REPLYING;
 	odd(&d->counters->oddities, !err_status(why));
-	ex->status = (uint16_t)reply_status(why);
+	bool unknown = is_unknown(ex, why);
+	ex->status = (uint16_t)(unknown ? unknown_status(ex, why) : reply_status(why));
 	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
-	reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, head_only);
+	if (unknown)
+		reply_unknown(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, ex->status,
+			      head_only);
+	else
+		reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, head_only);
 	exchange_stop_request(ex);
 	exchange_end_if_over(ex);
 }

@@ -132,6 +132,33 @@ static void no_error_is_too_strange_to_be_told(void **state)
 	assert_int_equal(reply_status(ERR_PEER_CLOSED), 500);
 }
 
+/* Whatever has happened to it: it is known as such without looking at the status. */
+static void a_write_whose_outcome_is_unknown_is_told_so(void **state)
+{
+	(void)state;
+	for (enum err why = 0; why < ERRS; why++) {
+		void *own;
+		open_talk(&own);
+		struct talk *t = own;
+		char word[128], body[600];
+		snprintf(word, sizeof word, "%s; outcome=unknown", err_word(why));
+		snprintf(
+			body, sizeof body,
+			"{\"error\":\"%s\",\"status\":500,\"outcome\":\"unknown\",\"message\":\"%s "
+			"It has been sent and may have been applied: look before you send it "
+			"again.\"}\n",
+			err_word(why), err_sentence(why));
+		party_grants(&t->client, 1000);
+		reply_unknown(&t->reply, &t->client.stream, &t->arena, &t->bufs, why, 500, false);
+		assert_words(&t->words, "head(500) data.");
+		assert_field(&t->client, "X-Crossfade-Error", word);
+		assert_field(&t->client, "Retry-After", "");
+		assert_string_equal(t->client.body, body);
+		assert_length(t, strlen(body));
+		close_talk(&own);
+	}
+}
+
 static void only_a_503_says_when_to_come_again(void **state)
 {
 	(void)state;
@@ -278,6 +305,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(an_error_is_told_in_json_and_in_a_field),
 		TEST(no_error_is_too_strange_to_be_told),
+		cmocka_unit_test(a_write_whose_outcome_is_unknown_is_told_so),
 		TEST(only_a_503_says_when_to_come_again),
 		TEST(head_is_told_the_length_and_gets_no_body),
 		TEST(an_empty_body_ends_with_its_head),
