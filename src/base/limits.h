@@ -163,6 +163,12 @@
 #define TCP_KEEPALIVE_MS 60000
 #define TCP_KEEPALIVE_PROBES 6
 #define TCP_KEEPALIVE_MS_MAX 340000
+/*
+ * What a request may ask a cluster to wait (timeout=), at most; and how much longer its response is
+ * waited for: what a cluster adds that waits for something else before, 30 s unless it is asked.
+ */
+#define ASKED_TIMEOUT_MS 3600000
+#define ASKED_SPARE_MS 30000
 #define HEALTH_INTERVAL_MS 5000
 #define HEALTH_TIMEOUT_MS 5000
 #define HEALTH_PASSES 2
@@ -378,6 +384,8 @@
 /* How often it is looked whether a segment was sealed; and when what failed is tried again. */
 #define PACK_LOOK_MS 1000
 #define PACK_AGAIN_MS 60000
+/* Rules of how long a response may take: each is tried in turn, and a cluster's API has few such. */
+#define PATIENCE_RULES_MAX 64
 /* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
  */
 #define SKIP_RULES_MAX 1000

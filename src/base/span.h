@@ -13,6 +13,11 @@ struct span {
 };
 
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
+/* The same for a static table. */
+#define SPAN_INIT(literal)                                                                         \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
 
 static inline struct span span_of(const char *text)
 {

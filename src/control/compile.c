@@ -254,6 +254,23 @@ static void compile_edits(struct compiled *d, const struct config_cluster *from,
 	to->edit_n = (size_t)(at - edits);
 }
 
+static struct patience compile_patience(struct compiled *d, const struct config *c, enum arm arm)
+{
+	const struct config_cluster_timeouts *from = &c->clusters[arm].timeouts;
+	struct patience p = {
+		.response_ms = from->response_ms ? from->response_ms : from->idle_ms,
+		.asked_max_ms = c->profile == PROFILE_OPENSEARCH ? from->asked_ms : 0,
+	};
+	for (const struct config_patience *r = from->rules; r; r = r->next)
+		p.rule_n++;
+	struct patience_rule *rules = take(d, p.rule_n, sizeof *rules), *at = rules;
+	for (const struct config_patience *r = from->rules; r; r = r->next)
+		*at++ = (struct patience_rule){ span_of(r->method), span_of(r->path),
+						r->response_ms };
+	p.rules = rules;
+	return p;
+}
+
 static void compile_cluster(struct compiled *d, const struct compile *c, enum arm arm,
 			    struct complaints *to)
 {
@@ -283,6 +300,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.node_n = node_n,
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
 			    from->timeouts.tunnel_ms, from->timeouts.keep_alive_ms },
+		.patience = compile_patience(d, c->config, arm),
 		.connections = from->connections,
 		.workers = c->worker_n,
 		.queue_ms = from->timeouts.queue_ms,

@@ -198,16 +198,51 @@ static const struct key health_keys[] = {
 #undef AT
 static const struct section health_section = { KEYS(health_keys) };
 
+#define AT(member) .offset = offsetof(struct config_patience, member)
+static const struct key patience_keys[] = {
+	{ "method", &key_skip_method, AT(method) },
+	{ "path", &key_skip_path, AT(path) },
+	{ "response", &key_duration, AT(response_ms), 0, 100, DAY,
+	  .missing = "how long a response may take to begin, as 1h" },
+};
+#undef AT
+
+static void check_patience(struct binder *b, const void *to)
+{
+	const struct config_patience *p = to;
+	if (!p->method && !p->path)
+		complain(b->complaints, p->head.at,
+			 "rules: the rule would fit all requests: say method or path, or "
+			 "timeouts.response");
+}
+static const struct section patience_section = { KEYS(patience_keys), check_patience };
+
+static void check_cluster_timeouts(struct binder *b, const void *to)
+{
+	const struct config_cluster_timeouts *t = to;
+	size_t n = 0;
+	for (const struct config_patience *p = t->rules; p; p = p->next)
+		if (n++ == PATIENCE_RULES_MAX)
+			complain(b->complaints, p->head.at, "rules: there are more than %d",
+				 PATIENCE_RULES_MAX);
+}
+
 #define AT(member) .offset = offsetof(struct config_cluster_timeouts, member)
 static const struct key cluster_timeouts_keys[] = {
 	{ "connect", &key_duration, AT(connect_ms), CONNECT_TIMEOUT_MS, 10, 600 * SECOND },
 	{ "idle", &key_duration, AT(idle_ms), IDLE_TIMEOUT_MS, 100, DAY },
+	{ "response", &key_duration, AT(response_ms), 0, 100, DAY },
+	{ "asked", &key_duration, AT(asked_ms), ASKED_TIMEOUT_MS, 0, DAY },
+	{ "rules", &key_sections, AT(rules), .section = &patience_section,
+	  .item_bytes = sizeof(struct config_patience),
+	  .next = offsetof(struct config_patience, next) },
 	{ "keep_alive", &key_duration, AT(keep_alive_ms), NODE_KEEP_ALIVE_MS, 100, DAY },
 	{ "tunnel", &key_duration, AT(tunnel_ms), TUNNEL_IDLE_TIMEOUT_MS, SECOND, 7 * DAY },
 	{ "queue", &key_duration, AT(queue_ms), QUEUE_WAIT_MS, 0, 600 * SECOND },
 };
 #undef AT
-static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys) };
+static const struct section cluster_timeouts_section = { KEYS(cluster_timeouts_keys),
+							 check_cluster_timeouts };
 
 #define AT(member) .offset = offsetof(struct config_eject, member)
 static const struct key eject_keys[] = {

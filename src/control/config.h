@@ -75,8 +75,19 @@ struct config_health {
 	const char *body;			/* a pattern that is found in it; NULL: any */
 };
 
+/* NULL in a member: any. */
+struct config_patience {
+	struct section_head head;
+	const char *method, *path;
+	uint32_t response_ms;
+	struct config_patience *next;
+};
+
 struct config_cluster_timeouts {
 	struct section_head head;
+	uint32_t response_ms; /* 0: as idle_ms */
+	uint32_t asked_ms;    /* what a request may ask for; 0: it is not heeded */
+	struct config_patience *rules;
 	uint32_t connect_ms, idle_ms, keep_alive_ms, tunnel_ms, queue_ms;
 };
 
@@ -251,12 +262,12 @@ struct config {
 	struct config_admin admin;
 	struct config_log log;
 	struct config_capture capture;
-	uint32_t workers;  /* 0: one for each core */
-	uint64_t memory;   /* bytes, of each worker's clients and of each cluster's nodes */
-	uint32_t io;	   /* enum config_io */
+	uint32_t workers;	 /* 0: one for each core */
+	uint64_t memory;	 /* bytes, of each worker's clients and of each cluster's nodes */
+	uint32_t io;		 /* enum config_io */
 	uint32_t unknown_status; /* 0: by the profile */
-	uint32_t profile;  /* enum profile */
-	uint32_t sniffing; /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */
+	uint32_t profile;	 /* enum profile */
+	uint32_t sniffing;	 /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */
 	const char *state;
 
 	struct kept_files read; /* the files that it names, as they were read */

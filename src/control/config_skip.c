@@ -65,8 +65,8 @@ static void text_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-static const struct key_type key_skip_method = { method_bind, text_preset };
-static const struct key_type key_skip_path = { path_bind, text_preset };
+const struct key_type key_skip_method = { method_bind, text_preset };
+const struct key_type key_skip_path = { path_bind, text_preset };
 static const struct key_type key_skip_name = { name_bind, text_preset };
 
 #define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])

@@ -8,6 +8,9 @@
 
 extern const struct section skip_section; /* struct config_skip */
 
+/* const char *: a method, and a path with '*'; for rules of others too. */
+extern const struct key_type key_skip_method, key_skip_path;
+
 /* Looks at all of them together, and warns of those that may skip a write. */
 void check_skips(struct binder *b, const struct config_skip *first);
 

@@ -26,6 +26,14 @@ static void wait_for(struct h1_back *b, uint64_t ms)
 		timer_set(b->backs->wheel, &b->timer, b->deadline_ms);
 }
 
+/* Time for a response counts from when the request has gone; before, and in a body, each byte does.
+ */
+static uint32_t patience_ms(const struct h1_back *b)
+{
+	bool thinks = b->state == BACK_ANSWER_HEAD && b->request_over && !wire_unsent(&b->wire);
+	return thinks ? b->response_ms : b->policy->idle_ms;
+}
+
 /* --- the end --- */
 
 static void give_up(struct h1_back *b, enum err why)
@@ -109,9 +117,15 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 	b->taken_ns = b->backs->wires->io->now_ns;
 	b->reused = b->state == BACK_IDLE;
 	b->rests = b->heard = false;
+	b->response_ms = b->policy->idle_ms;
 	if (b->state == BACK_IDLE)
 		b->state = BACK_ANSWER_HEAD;
 	wait_for(b, b->ready_ns ? b->policy->idle_ms : b->policy->connect_ms);
+}
+
+void h1_back_wait(struct h1_back *b, uint32_t response_ms)
+{
+	b->response_ms = response_ms;
 }
 
 bool h1_back_has_sent(const struct h1_back *b)
@@ -472,7 +486,7 @@ static void said_data(struct stream *to, struct chain *c, bool end)
 	if (b->state == BACK_TUNNEL)
 		wait_for(b, b->policy->tunnel_idle_ms);
 	else
-		wait_for(b, b->policy->idle_ms);
+		wait_for(b, patience_ms(b));
 	if (b->request_chunked)
 		h1_write_chunk(c, &b->wire.out, b->backs->wires->bufs);
 	else
@@ -566,7 +580,7 @@ static void on_bytes(struct wire *w)
 	}
 	b->heard = true;
 	if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
-		wait_for(b, b->policy->idle_ms);
+		wait_for(b, patience_ms(b));
 	go_on(b);
 }
 
@@ -581,7 +595,7 @@ static void on_drained(struct wire *w)
 	if (b->state == BACK_TUNNEL)
 		wait_for(b, b->policy->tunnel_idle_ms);
 	else if (b->state == BACK_ANSWER_HEAD || b->state == BACK_ANSWER_BODY)
-		wait_for(b, b->policy->idle_ms);
+		wait_for(b, patience_ms(b));
 	give_credit(b);
 }
 
@@ -712,7 +726,7 @@ static void time_is_up(struct h1_back *b)
 		if (node_is_slow(b))
 			fail(b, ERR_ANSWER_TIMEOUT);
 		else
-			wait_for(b, b->policy->idle_ms);
+			wait_for(b, patience_ms(b));
 		return;
 	case BACK_TUNNEL:
 		fail(b, ERR_PEER_IDLE);

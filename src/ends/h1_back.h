@@ -76,6 +76,7 @@ struct h1_back {
 	struct h1_body body;
 	uint64_t sent_before; /* wire.sent_bytes when the exchange began */
 	uint64_t ready_ns;    /* when it was connected; 0: it is not yet */
+	uint32_t response_ms; /* how long it may take until its answer begins */
 	uint8_t state;	      /* enum h1_back_state */
 	bool stepping;
 	uint8_t method;	  /* of the request */
@@ -116,6 +117,9 @@ void h1_back_count_handshake(struct h1_back *b, struct handshake_counts *counts 
 
 /* Begins an exchange on an idle or still connecting one, with `peer` as the other end. */
 void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena);
+
+/* Right after it: how long its answer's head may take, else policy->idle_ms. */
+void h1_back_wait(struct h1_back *b, uint32_t response_ms);
 
 /* True when a byte of this exchange may have reached the node. */
 bool h1_back_has_sent(const struct h1_back *b);

@@ -364,6 +364,13 @@ bool pool_spare_one(struct pool *p)
 	return true;
 }
 
+void pool_wait(struct stream *end, uint32_t response_ms)
+{
+	struct h1_back *b = h1_back_of(end);
+	must(b);
+	h1_back_wait(b, response_ms);
+}
+
 struct pool_attempt pool_look(struct stream *end)
 {
 	const struct h1_back *b = h1_back_of(end);

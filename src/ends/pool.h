@@ -97,6 +97,9 @@ bool pool_is_fresh(struct stream *end);
 /* The same on a connection that has served nobody before. */
 struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *arena);
 
+/* Right after these: how long the head of its answer may take. */
+void pool_wait(struct stream *end, uint32_t response_ms);
+
 /* What became of the exchange at an end that was got from one of them. */
 struct pool_attempt {
 	bool connected; /* there is, or was, a connection */

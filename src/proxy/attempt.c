@@ -3,6 +3,7 @@
 #include "base/bug.h"
 #include "proxy/decision.h"
 #include "proxy/exchange.h"
+#include "proxy/patience.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
 
@@ -94,6 +95,7 @@ void attempt_begin(struct exchange *ex, struct live_node *node)
 	ex->asked_ns = ex->desk->io->now_ns;
 	struct stream *to = ex->stale ? pool_connect(&node->pool, &ex->back, &ex->arena)
 				      : pool_take(&node->pool, &ex->back, &ex->arena);
+	pool_wait(to, patience_of(&ex->plan->clusters[ex->arm].patience, ex->request));
 	if (ex->notes)
 		access_note_attempt(ex->notes, &ex->arena, pool_address(to), node->node->name);
 	if (ex->front.peer->credit)

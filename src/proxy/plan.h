@@ -23,6 +23,7 @@
 #include "net/tls_context.h"
 #include "proxy/class.h"
 #include "proxy/eject.h"
+#include "proxy/patience.h"
 #include "proxy/node_state.h"
 
 /* The two clusters. Ties of the split go to the first. */
@@ -65,6 +66,7 @@ struct cluster {
 	const struct node *nodes;
 	size_t node_n;
 	struct back_policy policy;
+	struct patience patience;
 	struct eject_policy eject;
 	uint32_t connections, workers; /* of one node, over so many workers; 0: any number */
 	uint32_t queue_ms;	       /* how long requests wait for one */

@@ -233,6 +233,8 @@ static void write_plan(struct world *w)
 			.node_n = arm == ARM_SOURCE ? w->row->nodes : 0,
 			.policy = { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, TUNNEL_IDLE_TIMEOUT_MS,
 				    NODE_KEEP_ALIVE_MS },
+			.patience = { .response_ms = IDLE_TIMEOUT_MS,
+				      .asked_max_ms = ASKED_TIMEOUT_MS },
 			.workers = 1,
 			.queue_ms = QUEUE_WAIT_MS,
 			.eject = { EJECT_FAILURES, EJECT_PAUSE_MS },

@@ -89,6 +89,7 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
 		.policy = back_policy(&w->temper),
+		.patience = { .response_ms = back_policy(&w->temper).idle_ms },
 		.connections = w->plans.share * w->temper.workers,
 		.workers = w->temper.workers,
 		.queue_ms = w->temper.hasty ? 300 : 600000,

@@ -774,6 +774,36 @@ static void a_slow_answer_is_in_time_while_it_moves(void **state)
 	assert_int_equal(node(f)->last, 0);
 }
 
+/* From when the request has gone; the bytes of a response that has begun have the shorter time. */
+static void a_response_may_take_its_own_time_to_begin(void **state)
+{
+	(void)state;
+	for (int longer = 0; longer < 2; longer++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		uint64_t own_ms = longer ? 10 * IDLE_MS : IDLE_MS / 10;
+		begin_ask(f, POST "Content-Length: 2\r\n", false, 100);
+		h1_back_wait(f->back, (uint32_t)own_ms);
+		settle(f);
+		pass_ms(f, 3 * IDLE_MS);
+		party_say(&f->asker, "{}", true);
+		settle(f);
+		assert_words(&f->s.words, "grant");
+		pass_ms(f, own_ms - 1);
+		far_say(node(f), "HTTP/1.1 102 Processing\r\n\r\n");
+		assert_words(&f->s.words, "head(102)");
+		pass_ms(f, own_ms - 1);
+		far_say(node(f), HEAD_5 "h");
+		assert_words(&f->s.words, "head(200) data");
+		pass_ms(f, IDLE_MS - 1);
+		assert_words(&f->s.words, "");
+		pass_ms(f, 1);
+		assert_words(&f->s.words, "lost(answer_timeout) reset(answer_timeout)");
+		close_fixture(&own);
+	}
+}
+
 /* It is the client that is waited for: its own end watches that. */
 static void time_does_not_count_against_a_node_that_waits(void **state)
 {
@@ -1083,6 +1113,7 @@ int main(void)
 		cmocka_unit_test(a_connect_without_an_answer_has_its_time),
 		cmocka_unit_test(a_handshake_without_an_answer_has_its_time),
 		TEST(a_slow_answer_is_in_time_while_it_moves),
+		cmocka_unit_test(a_response_may_take_its_own_time_to_begin),
 		TEST(time_does_not_count_against_a_node_that_waits),
 		TEST_UNCONNECTED(a_node_that_takes_nothing_has_its_time),
 		TEST_UNCONNECTED(a_farewell_to_a_node_that_takes_nothing_has_an_end),

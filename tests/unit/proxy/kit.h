@@ -69,6 +69,7 @@ static inline void sample_cluster(struct sample *s, struct sample_states *states
 		.nodes = s->nodes[arm],
 		.node_n = 1,
 		.policy = back_policy,
+		.patience = { .response_ms = IDLE_MS },
 	};
 }
 

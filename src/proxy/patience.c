@@ -1,0 +1,111 @@
+#include "proxy/patience.h"
+
+#include "base/limits.h"
+#include "capture/skip.h"
+
+static const struct {
+	struct span name;
+	uint64_t us;
+} units[] = {
+	/* The longest of those that end alike first. */
+	{ SPAN_INIT("nanos"), 0 },
+	{ SPAN_INIT("micros"), 1 },
+	{ SPAN_INIT("ms"), 1000 },
+	{ SPAN_INIT("s"), 1000000 },
+	{ SPAN_INIT("m"), 60 * 1000000ull },
+	{ SPAN_INIT("h"), 3600 * 1000000ull },
+	{ SPAN_INIT("d"), 86400 * 1000000ull },
+};
+
+/* "75s", "500ms", "1.5h", "-1". What is none of that the cluster refuses. */
+static uint64_t duration_ms(struct span s)
+{
+	if (span_is(s, SPAN("-1")))
+		return UINT64_MAX;
+	size_t digits = 0;
+	while (digits < s.n && s.at[digits] >= '0' && s.at[digits] <= '9')
+		digits++;
+	unsigned long long n;
+	if (!span_to_u64((struct span){ s.at, digits }, UINT32_MAX, &n))
+		return 0;
+	struct span unit = { s.at + digits, s.n - digits };
+	/* A part of a unit counts as a whole one. */
+	if (unit.n && *unit.at == '.') {
+		n++;
+		do
+			unit.at++, unit.n--;
+		while (unit.n && *unit.at >= '0' && *unit.at <= '9');
+	}
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (span_is_nocase(unit, units[i].name))
+			return n * units[i].us / 1000;
+	return 0;
+}
+
+static bool is_wait(struct span name)
+{
+	static const struct span names[] = {
+		SPAN_INIT("timeout"),
+		SPAN_INIT("master_timeout"),
+		SPAN_INIT("cluster_manager_timeout"),
+		SPAN_INIT("wait_for_completion_timeout"),
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (span_is(name, names[i]))
+			return true;
+	return false;
+}
+
+static uint64_t asked_by(struct span parameter)
+{
+	const char *equals = memchr(parameter.at, '=', parameter.n);
+	if (!equals)
+		return 0;
+	struct span name = { parameter.at, (size_t)(equals - parameter.at) };
+	if (!is_wait(name))
+		return 0;
+	return duration_ms((struct span){ equals + 1, parameter.n - name.n - 1 });
+}
+
+uint64_t patience_asked_ms(struct span target)
+{
+	const char *query = memchr(target.at, '?', target.n);
+	uint64_t sum_ms = 0;
+	for (const char *at = query, *end = target.at + target.n; at && at < end;) {
+		const char *from = at + 1, *next = memchr(from, '&', (size_t)(end - from));
+		at = next ? next : end;
+		uint64_t ms = asked_by((struct span){ from, (size_t)(at - from) });
+		sum_ms = ms > UINT64_MAX - sum_ms ? UINT64_MAX : sum_ms + ms;
+	}
+	return sum_ms;
+}
+
+static bool fits(const struct patience_rule *r, const struct msg *m, struct span path)
+{
+	return (!r->method.n || span_is(r->method, msg_method(m))) &&
+	       (!r->path.n || skip_fits(r->path, path));
+}
+
+static uint32_t told_ms(const struct patience *p, const struct msg *m)
+{
+	struct span target = msg_target(m);
+	const char *query = p->rule_n ? memchr(target.at, '?', target.n) : NULL;
+	struct span path = { target.at, query ? (size_t)(query - target.at) : target.n };
+	for (size_t i = 0; i < p->rule_n; i++)
+		if (fits(&p->rules[i], m, path))
+			return p->rules[i].response_ms;
+	return p->response_ms;
+}
+
+uint32_t patience_of(const struct patience *p, const struct msg *request)
+{
+	uint32_t ms = told_ms(p, request);
+	uint64_t asked_ms = p->asked_max_ms ? patience_asked_ms(msg_target(request)) : 0;
+	if (!asked_ms)
+		return ms;
+	/* The cluster's own answer that the time is over is to come first. */
+	if (asked_ms > p->asked_max_ms)
+		asked_ms = p->asked_max_ms;
+	asked_ms += ASKED_SPARE_MS;
+	return asked_ms > ms ? (uint32_t)asked_ms : ms;
+}
