@@ -5,7 +5,7 @@
 
 static const struct {
 	struct span name;
-	uint64_t us;
+	uint64_t us; /* thousands of them, but for the first two */
 } units[] = {
 	/* The longest of those that end alike first. */
 	{ SPAN_INIT("nanos"), 0 },
@@ -38,7 +38,8 @@ static uint64_t duration_ms(struct span s)
 	}
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (span_is_nocase(unit, units[i].name))
-			return n * units[i].us / 1000;
+			return units[i].us < 1000 ? n * units[i].us / 1000
+						  : n * (units[i].us / 1000);
 	return 0;
 }
 

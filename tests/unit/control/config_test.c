@@ -183,7 +183,7 @@ static void a_complaint_shows_the_place(void **state)
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
 		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, "
-		  "memory, profile, sniffing, io, state\n"
+		  "memory, profile, sniffing, unknown_status, io, state\n"
 		  "    a: 1\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
 		  "source, target\n    a: 1\n    ^\n"
@@ -583,11 +583,11 @@ static void no_complaint_shows_a_credential(void **state)
 		"target, "
 		"weights, sticky, override, timeouts, admin, log, capture, workers, memory, "
 		"profile, "
-		"sniffing, io, state\n"
+		"sniffing, unknown_status, io, state\n"
 		"    autorization: \"basic ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
 		"sticky, override, timeouts, admin, log, capture, workers, memory, profile, "
-		"sniffing, io, "
+		"sniffing, unknown_status, io, "
 		"state\n"
 		"    x: { a: Bearer *****, b: ApiKey *** }\n    ^\n");
 }
