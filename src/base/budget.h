@@ -21,6 +21,8 @@
 #include "base/list.h"
 #include "base/slab.h"
 
+struct block;
+
 struct budget {
 	size_t used, max;    /* bytes of blocks that are out */
 	struct list waiting; /* accounts that go on when it has room, in their order */
@@ -35,10 +37,12 @@ struct account {
 	struct slab *home;     /* where it goes back to */
 	void *owner;	       /* borrowed; NULL: gone */
 	size_t used;	       /* bytes of blocks that are out */
-	size_t spared;	  /* of which so many do not count: the owner cannot go on without more */
-	struct list link; /* in one of the budget's lists */
-	bool waits;	  /* its owner wants to receive, and must wait */
-	bool is_watched;  /* it waits, or its owner has gone: account_look() at each change */
+	size_t spared; /* of which so many do not count: the owner cannot go on without more */
+	struct block *packed; /* being filled with small pieces: one reference; NULL: none is */
+	size_t packed_n;      /* bytes of it that are filled */
+	struct list link;     /* in one of the budget's lists */
+	bool waits;	      /* its owner wants to receive, and must wait */
+	bool is_watched;      /* it waits, or its owner has gone: account_look() at each change */
 };
 
 void budget_open(struct budget *b, size_t max);

@@ -44,17 +44,29 @@ struct block *block_take(struct bufs *b, enum block_class class, struct account 
 	k->refs = 1;
 	k->size = (uint32_t)size;
 	k->class = class;
+	k->packing = false;
 	b->bytes_out += size;
 	if (account)
 		account_take(account, size);
 	return k;
 }
 
+/* Its account fills it no more. */
+static void end_packing(struct block *k)
+{
+	k->packing = false;
+	k->account->packed = NULL;
+	block_drop(k);
+}
+
 void block_drop(struct block *k)
 {
 	must(k->refs > 0);
-	if (--k->refs)
+	if (--k->refs) {
+		if (k->packing && k->refs == 1)
+			end_packing(k);
 		return;
+	}
 	struct bufs *b = k->bufs;
 	must(b->bytes_out >= k->size);
 	b->bytes_out -= k->size;
@@ -140,6 +152,30 @@ void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n)
 	}
 }
 
+/* In one block, one right behind the other: they may be one slice. */
+static bool joins(const struct slice *last, const struct slice *s)
+{
+	return last && last->block == s->block && last->at + last->n == s->at;
+}
+
+static struct slice *take_first(struct chain *c)
+{
+	struct slice *s = c->first;
+	c->first = s->next;
+	if (!c->first)
+		c->last = NULL;
+	c->bytes -= s->n;
+	return s;
+}
+
+static void join_first(struct chain *to, struct chain *from)
+{
+	struct slice *s = take_first(from);
+	to->last->n += s->n;
+	to->bytes += s->n;
+	free_slice(s);
+}
+
 void chain_move(struct chain *to, struct chain *from)
 {
 	if (!from->first)
@@ -153,6 +189,10 @@ void chain_move(struct chain *to, struct chain *from)
 		chain_drop(from);
 		return;
 	}
+	if (joins(to->last, from->first))
+		join_first(to, from);
+	if (!from->first)
+		return;
 	if (to->last)
 		to->last->next = from->first;
 	else
@@ -160,16 +200,6 @@ void chain_move(struct chain *to, struct chain *from)
 	to->last = from->last;
 	to->bytes += from->bytes;
 	*from = (struct chain){ 0 };
-}
-
-static struct slice *take_first(struct chain *c)
-{
-	struct slice *s = c->first;
-	c->first = s->next;
-	if (!c->first)
-		c->last = NULL;
-	c->bytes -= s->n;
-	return s;
 }
 
 void chain_move_some(struct chain *to, struct chain *from, size_t n)
@@ -211,9 +241,60 @@ void chain_gather(struct chain *to, struct chain *from, size_t n)
 void chain_refer(struct chain *to, const struct chain *from)
 {
 	for (const struct slice *s = from->first; s; s = s->next) {
+		if (joins(to->last, s)) {
+			to->last->n += s->n;
+			to->bytes += s->n;
+			continue;
+		}
 		block_hold(s->block);
 		chain_add(to, s->block, s->at, s->n);
 	}
+}
+
+/* The account's block, with some room. */
+static struct block *packed_block(struct bufs *b, struct account *a)
+{
+	struct block *k = a->packed;
+	if (k && a->packed_n < k->size)
+		return k;
+	if (k)
+		end_packing(k);
+	k = block_take(b, BLOCK_SMALL, a);
+	k->packing = true;
+	a->packed = k;
+	a->packed_n = 0;
+	return k;
+}
+
+static void pack_slice(struct chain *to, struct slice *s, struct account *a)
+{
+	while (s->n) {
+		struct block *k = packed_block(s->block->bufs, a);
+		size_t room = k->size - a->packed_n, n = s->n < room ? s->n : room;
+		struct chain piece = { 0 };
+		uint8_t *at = k->data + a->packed_n;
+		memcpy(at, s->at, n);
+		a->packed_n += n;
+		s->at += n;
+		s->n -= (uint32_t)n;
+		block_hold(k);
+		chain_add(&piece, k, at, n);
+		chain_move(to, &piece);
+	}
+	free_slice(s);
+}
+
+void chain_pack_all(struct chain *c, struct account *a)
+{
+	struct chain packed = { 0 };
+	while (c->first) {
+		struct slice *s = take_first(c);
+		if (!s->block->packing && s->n < s->block->size / PACK_SHARE)
+			pack_slice(&packed, s, a);
+		else
+			append(&packed, s);
+	}
+	*c = packed;
 }
 
 void chain_skip(struct chain *c, size_t n)

@@ -34,6 +34,7 @@ struct block {
 	uint32_t refs;
 	uint32_t size; /* bytes at data */
 	uint8_t class;
+	bool packing; /* its account fills it, and has a reference */
 	uint8_t data[];
 };
 
@@ -112,6 +113,17 @@ void chain_move_some(struct chain *to, struct chain *from, size_t n);
  * byte must not become a slice for each.
  */
 void chain_gather(struct chain *to, struct chain *from, size_t n);
+/*
+ * Copies what fills less than 1/PACK_SHARE of its block into blocks of the account's that are
+ * filled by many, if that holds much: peers that send little at a time must not hold a block for
+ * each.
+ */
+void chain_pack_all(struct chain *c, struct account *a);
+static inline void chain_pack(struct chain *c, struct account *a)
+{
+	if (a->used >= PACK_FROM_BYTES && c->first)
+		chain_pack_all(c, a);
+}
 /* Appends all of `from` and leaves it: the slices refer to the same bytes. */
 void chain_refer(struct chain *to, const struct chain *from);
 /* Drops the first `n` bytes; n <= c->bytes. */

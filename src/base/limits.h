@@ -35,6 +35,7 @@
 /* How long after connections have gone their memory is given back, and again while there is more.
  */
 #define TRIM_MS 250
+#define TRIM_AGAIN_MS 25
 /*
  * How often it is looked whether malloc has much to give back, and how much is much: while
  * connections go, and when none does any more.
@@ -60,6 +61,12 @@
  * for the capture log as one write-out of its disk brings back.
  */
 #define ACCOUNT_MAX_BYTES (4 * 1024 * 1024)
+/*
+ * Who holds so much is economical: a piece of a body that fills less than an eighth of its block is
+ * copied out of it.
+ */
+#define PACK_FROM_BYTES (16 * 1024)
+#define PACK_SHARE 8
 /* A worker says at most so often that connections wait for memory. */
 #define MEMORY_LOG_MS 1000
 /* The largest body that is held for another attempt: searches, and most batches of them. */
@@ -104,6 +111,13 @@
 #define TRAILERS_BYTES (16 * 1024)
 /* A chunk's size line with its extensions, which are dropped. */
 #define CHUNK_LINE_BYTES 1024
+/*
+ * Of lines and extensions of chunks that much may come for one byte of body, and CHUNK_SLACK_BYTES
+ * more: chunks of one byte take 5, signed ones of 8 KiB less than a hundredth. What is beyond that
+ * is sent to keep us busy.
+ */
+#define CHUNK_OVERHEAD 16
+#define CHUNK_SLACK_BYTES (64 * 1024)
 /* 1xx answers before the last: a cluster that sends more is broken. */
 #define INTERIM_ANSWERS_MAX 16
 /* Of empty lines between a node's answers: two of them, as browsers once sent behind bodies. */

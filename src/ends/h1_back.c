@@ -347,6 +347,7 @@ static bool read_body(struct h1_back *b)
 	size_t before = b->wire.in.bytes;
 	enum h1_progress p =
 		h1_body_read(&b->body, b->arena, &b->wire.in, &part, b->stream.peer->credit);
+	chain_pack(&part, b->wire.account);
 	if (p == H1_DONE) {
 		answer_body_over(b, &part);
 		return true;
@@ -365,6 +366,7 @@ static bool read_tunnel(struct h1_back *b)
 	if (!stream_sends(&b->stream) || !credit)
 		return false;
 	chain_move_some(&part, &b->wire.in, there < credit ? there : credit);
+	chain_pack(&part, b->wire.account);
 	wait_for(b, b->policy->tunnel_idle_ms);
 	stream_data(b->stream.peer, &part, false);
 	return true;

@@ -211,6 +211,7 @@ static bool read_body(struct h1_front *f)
 	struct h1_body *body = &f->request->body;
 	enum h1_progress p =
 		h1_body_read(body, f->arena, &f->wire.in, &part, f->stream.peer->credit);
+	chain_pack(&part, f->wire.account);
 	if (p == H1_DONE) {
 		request_body_over(f, &part);
 		return true;
@@ -247,6 +248,7 @@ static bool read_tunnel(struct h1_front *f)
 	if (!stream_sends(&f->stream) || !credit)
 		return false;
 	chain_move_some(&part, &f->wire.in, there < credit ? there : credit);
+	chain_pack(&part, f->wire.account);
 	wait_for(f, f->policy->tunnel_idle_ms);
 	stream_data(f->stream.peer, &part, false);
 	return true;

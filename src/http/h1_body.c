@@ -21,6 +21,7 @@ void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked)
 	} else if (m->body == BODY_UNKNOWN) {
 		must(chunked || m->kind == MSG_ANSWER);
 		b->state = chunked ? H1_BODY_CHUNK_LINE : H1_BODY_CLOSE;
+		b->slack = CHUNK_SLACK_BYTES;
 	}
 }
 
@@ -199,8 +200,18 @@ static enum err take_chunked(struct h1_body *b, struct arena *arena, struct chai
 	}
 }
 
-static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, struct chain *in,
-				     struct chain *out, size_t max)
+/* `n` bytes were taken, of which `body_n` are the body's. Trailers have their own limit. */
+static bool is_mostly_framing(struct h1_body *b, size_t n, size_t body_n)
+{
+	if (b->state == H1_BODY_TRAILERS)
+		return false;
+	int64_t slack = b->slack + CHUNK_OVERHEAD * (int64_t)body_n - (int64_t)(n - body_n);
+	b->slack = (int32_t)(slack < CHUNK_SLACK_BYTES ? slack : CHUNK_SLACK_BYTES);
+	return b->slack < 0;
+}
+
+static enum h1_progress read_chunks(struct h1_body *b, struct arena *arena, struct chain *in,
+				    struct chain *out, size_t max)
 {
 	while (b->state != H1_BODY_NONE && !chain_empty(in)) {
 		if (b->state == H1_BODY_CHUNK_DATA && max == 0)
@@ -213,6 +224,16 @@ static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, str
 		return H1_MORE;
 	b->has_trailers = b->trailers && has_field(b->trailers);
 	return H1_DONE;
+}
+
+static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, struct chain *in,
+				     struct chain *out, size_t max)
+{
+	size_t in_n = in->bytes, out_n = out->bytes;
+	enum h1_progress p = read_chunks(b, arena, in, out, max);
+	if (p == H1_MORE && is_mostly_framing(b, in_n - in->bytes, out->bytes - out_n))
+		return bad(b, ERR_CHUNK_OVERHEAD);
+	return p;
 }
 
 enum h1_progress h1_body_read(struct h1_body *b, struct arena *arena, struct chain *in,

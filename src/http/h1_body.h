@@ -28,6 +28,7 @@ struct h1_body {
 	uint8_t digits;	   /* CHUNK_LINE: of the size */
 	uint16_t line_n;   /* bytes of the unfinished line: a chunk's, or a trailer's at `line` */
 	uint16_t line_room;
+	int32_t slack;		  /* bytes of framing that may come before the next of the body */
 	uint64_t left;		  /* LENGTH: of the body; CHUNK_LINE, CHUNK_DATA: of the chunk */
 	char *line;		  /* in the arena */
 	struct msg *trailers;	  /* taken from the arena when the first trailer line comes */

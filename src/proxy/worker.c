@@ -63,7 +63,7 @@ static void trim_is_due(struct timer *t)
 	more |= h1_fronts_trim(&w->fronts);
 	more |= desk_trim(&w->desk);
 	if (more)
-		timer_set(&w->wheel, t, io_now_ms(w->config.io) + TRIM_MS);
+		timer_set(&w->wheel, t, io_now_ms(w->config.io) + TRIM_AGAIN_MS);
 }
 
 static void connection_gone(const struct front_facts *facts)

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import resource
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -168,6 +170,85 @@ def test_a_client_that_pipelines_and_does_not_read_holds_little(balancer, cluste
             part = c.recv(MIB)
             assert part
             left -= len(part)
+
+
+# With so little memory a few dozen connections that stand still have all of it.
+SHORT = "workers: 1\nmemory: 2MiB"
+SLEEPERS = 48
+
+
+@pytest.fixture
+def short_of_memory(make_balancer, make_node, cluster, backend):
+    node = make_node(cluster.serve, receive_buffer=65536)
+    return make_balancer(node.url, node.url, io=backend, more=SHORT,
+                         cluster_more="  health: { interval: 1h, failures: 9 }")
+
+
+def metric(balancer, name):
+    """From the admin socket."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(balancer.directory / "admin.sock"))
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    return int(re.search(rf"^crossfade_{re.escape(name)} (\d+)", text, re.M)[1])
+
+
+def target_is_served(balancer):
+    with requests.Session() as s:
+        for _ in range(20):
+            began = time.monotonic()
+            assert s.post(balancer.target + "/", data=bytes(50000), timeout=20).text == "ok"
+            assert time.monotonic() - began < 2
+
+
+def test_clients_that_read_nothing_keep_no_response_from_others(short_of_memory, cluster):
+    balancer = short_of_memory
+    with contextlib.ExitStack() as stack:
+        for _ in range(SLEEPERS):
+            stack.enter_context(connect(balancer, 4096)).sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: metric(balancer, 'cluster_waiting_for_memory{cluster="source"}') > SLEEPERS / 2, 20)
+        stands_still(lambda: cluster.sent)
+        others_are_served(balancer)
+        target_is_served(balancer)
+        used = metric(balancer, 'cluster_memory_bytes{cluster="source"}')
+        assert used < 2 * MIB + SLEEPERS * 128 * 1024, f"{used / MIB:.1f} MiB"
+        assert "memory: what has come from source" in balancer.said()
+    until(lambda: metric(balancer, 'cluster_memory_bytes{cluster="source"}') == 0, 20)
+    assert metric(balancer, 'cluster_waiting_for_memory{cluster="source"}') == 0
+
+
+def test_uploads_to_a_node_that_hangs_keep_nobody_from_anything(short_of_memory, cluster):
+    balancer = short_of_memory
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connect(balancer)) for _ in range(SLEEPERS)]
+        for c in slow:
+            c.sendall(b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGE)
+            c.setblocking(False)
+
+        def push():
+            for c in slow:
+                with contextlib.suppress(BlockingIOError):
+                    c.send(PIECE)
+            return metric(balancer, "clients_waiting_for_memory") > SLEEPERS / 2
+
+        until(push, 20)
+        others_are_served(balancer)
+        target_is_served(balancer)
+        used = metric(balancer, "clients_memory_bytes")
+        assert used < 2 * MIB + SLEEPERS * 128 * 1024, f"{used / MIB:.1f} MiB"
+        for c in slow:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    cluster.go_on.set()
+    until(lambda: metric(balancer, "clients_memory_bytes") == 0, 20)
+
+
+def test_chunks_that_are_mostly_extensions_are_refused(balancer):
+    with connect(balancer) as c:
+        c.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                  (b"1;" + b"x" * 1000 + b"\r\ny\r\n") * 200)
+        head = read_head(c)[0]
+        assert head.startswith(b"HTTP/1.1 400") and b"chunk_overhead" in head
+    others_are_served(balancer)
 
 
 class Crowd:

@@ -191,6 +191,58 @@ static void an_account_counts_blocks_until_the_last_reference(void **state)
 	budget_close(&budget);
 }
 
+/* As a client sends it: each piece in a receive of its own, all of them kept twice. */
+static void pieces_of_one_byte_do_not_hold_a_block_each(void **state)
+{
+	struct bufs *bufs = *state;
+	struct budget budget;
+	budget_open(&budget, 100000);
+	struct account *account = account_open(&bufs->accounts, &budget, bufs);
+	struct chain held = { 0 }, pending = { 0 };
+	enum { BYTES = 64 * 1024 };
+	for (unsigned i = 0; i < BYTES; i++) {
+		struct chain piece = { 0 };
+		struct block *k = block_take(bufs, i % 2 ? BLOCK_LARGE : BLOCK_SMALL, account);
+		k->data[0] = (uint8_t)i;
+		chain_add(&piece, k, k->data, 1);
+		chain_pack(&piece, account);
+		chain_refer(&held, &piece);
+		chain_move(&pending, &piece);
+	}
+	assert_true(budget.used < BYTES + BYTES / 64 + PACK_FROM_BYTES + BLOCK_LARGE_BYTES);
+	assert_true(bufs->slices.taken < 200);
+	assert_int_equal(pending.bytes, BYTES);
+	uint8_t got[256];
+	for (unsigned i = 0; i < BYTES; i += sizeof got) {
+		chain_peek(&pending, got, sizeof got);
+		for (unsigned j = 0; j < sizeof got; j++)
+			assert_int_equal(got[j], j);
+		chain_skip(&pending, sizeof got);
+	}
+	chain_drop(&held);
+	assert_null(account->packed);
+	account_close(account);
+	budget_close(&budget);
+}
+
+static void what_fills_its_block_well_is_not_packed(void **state)
+{
+	struct bufs *bufs = *state;
+	struct budget budget;
+	budget_open(&budget, 100000);
+	struct account *account = account_open(&bufs->accounts, &budget, bufs);
+	for (unsigned i = 0; i < 2; i++) {
+		struct chain piece = { 0 };
+		struct block *k = block_take(bufs, BLOCK_LARGE, account);
+		chain_add(&piece, k, k->data, BLOCK_LARGE_BYTES / PACK_SHARE - i);
+		chain_pack(&piece, account);
+		assert_int_equal(piece.first->block == k, i == 0);
+		chain_drop(&piece);
+	}
+	account_close(account);
+	budget_close(&budget);
+}
+
 /* A head stands there already; the line of a chunk follows. */
 static void a_block_of_nobodys_becomes_theirs_whose_bytes_are_copied_into_it(void **state)
 {
@@ -234,6 +286,10 @@ int main(void)
 						close_bufs),
 		cmocka_unit_test_setup_teardown(an_account_counts_blocks_until_the_last_reference,
 						open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(pieces_of_one_byte_do_not_hold_a_block_each,
+						open_bufs, close_bufs),
+		cmocka_unit_test_setup_teardown(what_fills_its_block_well_is_not_packed, open_bufs,
+						close_bufs),
 		cmocka_unit_test_setup_teardown(
 			a_block_of_nobodys_becomes_theirs_whose_bytes_are_copied_into_it, open_bufs,
 			close_bufs),

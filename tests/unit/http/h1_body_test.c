@@ -224,6 +224,32 @@ static void a_chunk_line_has_its_limit(void **state)
 	kit_close(&k);
 }
 
+/* So many chunks of a byte each. */
+static enum err err_of_chunks(struct kit *k, struct span extension, size_t n, size_t step)
+{
+	struct span chunk = kit_join(&k->arena, SPAN("1"), extension, SPAN("\r\nx\r\n"));
+	char *text = arena_take(&k->arena, chunk.n * n + 5);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * chunk.n, chunk.at, chunk.n);
+	memcpy(text + n * chunk.n, "0\r\n\r\n", 5);
+	return chunked_err((struct span){ text, n * chunk.n + 5 }, step);
+}
+
+static void chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each(void **state)
+{
+	(void)state;
+	struct kit k;
+	kit_open(&k);
+	struct span much = kit_join(&k.arena, SPAN(";"), kit_repeat(&k.arena, 'x', 1000), SPAN(""));
+	struct span little = SPAN(";a=123456");
+	assert_int_equal(err_of_chunks(&k, SPAN(""), 5000, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, little, 5000, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, much, 50, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, much, 80, 5000), ERR_CHUNK_OVERHEAD);
+	assert_int_equal(err_of_chunks(&k, much, 80, 100), ERR_CHUNK_OVERHEAD);
+	kit_close(&k);
+}
+
 static void trailers_are_kept_apart_from_what_may_not_be_one(void **state)
 {
 	(void)state;
@@ -367,6 +393,7 @@ int main(void)
 		cmocka_unit_test(chunks_are_joined_however_they_are_cut),
 		cmocka_unit_test(malformed_chunks_are_refused),
 		cmocka_unit_test(a_chunk_line_has_its_limit),
+		cmocka_unit_test(chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each),
 		cmocka_unit_test(trailers_are_kept_apart_from_what_may_not_be_one),
 		cmocka_unit_test(trailers_that_are_all_dropped_are_none),
 		cmocka_unit_test(malformed_and_forbidden_trailers_are_refused),
