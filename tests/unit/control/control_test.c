@@ -305,15 +305,21 @@ static void over_tcp_the_token_opens(void **state)
 	int fd = http_connect(&w.admin);
 	static const char *const open[] = { "/metrics", "/healthz" };
 	for (size_t i = 0; i < ARRAY_N(open); i++) {
-		snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", open[i]);
+		snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			 open[i]);
 		http_ask(fd, request, answer);
 		assert_begins(answer, "200 ");
+		snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+			 open[i]);
+		http_ask(fd, request, answer);
+		assert_begins(answer, "421 {\"error\":\"host_not_ours\"");
 	}
 	static const char *const closed[] = { "/v1/status", "/v1/weights", "/readyz", "/nothing" };
 	for (size_t i = 0; i < ARRAY_N(closed); i++) {
-		snprintf(request, sizeof request,
-			 "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n",
-			 closed[i]);
+		snprintf(
+			request, sizeof request,
+			"GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n",
+			closed[i]);
 		http_ask(fd, request, answer);
 		assert_begins(answer, "401 {\"error\":\"no_token\"");
 	}
