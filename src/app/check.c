@@ -19,7 +19,7 @@
 static void try_to_compile(struct config *config)
 {
 	struct tls_library *libraries[WORKERS_MAX + 1];
-	unsigned worker_n = control_worker_count(config);
+	unsigned worker_n = control_worker_count(config, NULL);
 	bool none[LISTENERS_MAX] = { false };
 	struct nodes nodes;
 	struct listeners listeners;
@@ -100,9 +100,11 @@ static void print_json(const struct complaints *c)
 /* Where it is started as this is. */
 static void print_good(const struct config *config, const char *path)
 {
-	unsigned worker_n = control_worker_count(config);
+	struct cores cores;
+	unsigned worker_n = control_worker_count(config, &cores);
 	struct room room;
 	printf("%s is good.\n", path);
+	printf("Workers: %u: %s.\n", worker_n, cores.from);
 	if (compile_room(config, worker_n, room_files_when_started(), &room) && room.files)
 		printf("At most %llu open files: room for %llu clients.\n",
 		       (unsigned long long)room.files, (unsigned long long)room.clients * worker_n);

@@ -470,6 +470,7 @@ static void say_serving(const struct work *w)
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
 		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
+	log_line(LOG_INFO, "%u workers: %s", w->control->worker_n, w->control->cores.from);
 	say_files(w);
 	control_say_risks(w->control);
 }

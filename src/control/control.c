@@ -1,7 +1,6 @@
 #include "control/control.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,16 @@
 #define LOG_AGAIN_MS 5000
 #define DAY_MS (24 * 3600 * 1000ull)
 
-unsigned control_worker_count(const struct config *c)
+unsigned control_worker_count(const struct config *c, struct cores *cores)
 {
-	cpu_set_t cores;
+	struct cores own;
+	if (!cores)
+		cores = &own;
 	if (c->workers)
-		return c->workers;
-	if (sched_getaffinity(0, sizeof cores, &cores) < 0)
-		return 1;
-	unsigned n = (unsigned)CPU_COUNT(&cores);
-	return n < WORKERS_MAX ? n : WORKERS_MAX;
+		*cores = (struct cores){ c->workers, "the configuration says so" };
+	else
+		cores_here(cores);
+	return cores->n;
 }
 
 /* --- opening --- */
@@ -161,7 +161,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->config = config_hold(config);
 	c->board = board;
 	c->tickets = tickets;
-	c->worker_n = control_worker_count(config);
+	c->worker_n = control_worker_count(config, &c->cores);
 	c->files = room_files();
 	c->started_wall_ns = clock_wall_ns();
 	atomic_store(&c->backend, "none");

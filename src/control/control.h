@@ -8,6 +8,7 @@
 
 #include "control/access_log.h"
 #include "control/admin.h"
+#include "control/cores.h"
 #include "control/drains.h"
 #include "control/ejections.h"
 #include "control/health.h"
@@ -41,6 +42,7 @@ struct control {
 	struct board *board;		   /* borrowed */
 	const struct ticket_keys *tickets; /* borrowed */
 	unsigned worker_n;
+	struct cores cores;		/* why so many */
 	uint64_t files;			/* that may be open */
 	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
 	struct nodes nodes;
@@ -70,8 +72,8 @@ struct control {
 	enum control_state state;
 	struct control_peers peers;
 	uint64_t started_wall_ns;
-	bool attached;		/* the loop is open */
-	bool farewell;		/* its workers are over, and who still asks has a little time */
+	bool attached;		  /* the loop is open */
+	bool farewell;		  /* its workers are over, and who still asks has a little time */
 	struct validity validity; /* of `config` */
 	struct timer daily;
 	struct timer log_again; /* after a crash the access log could not be opened */
@@ -176,7 +178,7 @@ bool control_open_names(struct control *c);
 int control_open_log(struct config *config);
 void control_use_log(struct control *c, int fd /* moved in */);
 
-/* How many workers a configuration asks for: workers: N, or the cores that we may use. */
-unsigned control_worker_count(const struct config *c);
+/* How many workers a configuration asks for: workers: N, or one for each core that we have. */
+unsigned control_worker_count(const struct config *c, struct cores *cores /* or NULL */);
 
 #endif

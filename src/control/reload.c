@@ -16,7 +16,8 @@
 
 static bool workers_differ(const struct control *c, const struct config *fresh)
 {
-	return fresh->workers != c->config->workers && control_worker_count(fresh) != c->worker_n;
+	return fresh->workers != c->config->workers &&
+	       control_worker_count(fresh, NULL) != c->worker_n;
 }
 
 static bool io_differs(const struct control *c, const struct config *fresh)

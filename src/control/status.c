@@ -343,6 +343,7 @@ json_t *status_json(const struct control *c)
 				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
+	json_object_set_new(j, "workers_from", json_string(c->cores.from));
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
 	json_object_set_new(j, "files", files_json(c));
