@@ -356,8 +356,10 @@ class H2load:
 class Balancer:
     """A running crossfade with a configuration that a test has written."""
 
-    def __init__(self, directory, configuration, program=PROGRAM):
+    def __init__(self, directory, configuration, program=PROGRAM, files=None):
+        """With `files` as its limit of open files, or the test's own."""
         self.directory, self.program = directory, program
+        self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
         self.file = directory / "crossfade.yaml"
         self.file.write_text(configuration)
         self.log = directory / "log"
@@ -365,7 +367,7 @@ class Balancer:
 
     def start(self, wait=True):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.program, "run", "-c", str(self.file)],
+            self.process = subprocess.Popen([*self.limited, self.program, "run", "-c", str(self.file)],
                                             stdout=log, stderr=log)
         if wait:
             until(self.is_up, 20, f"a ready balancer; it said: {self.said()}")

@@ -11,6 +11,7 @@ import os
 import re
 import resource
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -294,3 +295,100 @@ def test_more_connections_than_are_allowed(balancer, flood):
         assert allowed <= CLIENTS + 100
         idle.close()
     assert metric(balancer, 'connections_rejected_total{reason="too_many_connections"}') > 0
+
+
+FEW_FILES = 90
+
+
+class Crowd:
+    """Clients that connect and say nothing, as many as there is room for and more; they come again when they must go."""
+
+    def __init__(self, balancer, port):
+        self.flood = Flood(balancer, port)
+
+    def __enter__(self):
+        self.fill()
+        return self
+
+    def __exit__(self, *_):
+        self.flood.close()
+
+    def fill(self):
+        """Until one is turned away: none is free then."""
+        def is_full():
+            self.flood.replace_ended()
+            self.flood.add()
+            return self.flood.ended()
+        until(is_full, what="no room for another client")
+
+
+@pytest.fixture
+def short(tmp_path, clusters, backend):
+    """A balancer with few open files, and a capture log."""
+    at = own_address()
+    balancer = Balancer(tmp_path, f"""\
+listeners:
+  source: {{ address: {at}:9201, tls: off }}
+source: {{ nodes: [ {clusters[0].url} ] }}
+target: {{ nodes: [ {clusters[1].url} ] }}
+capture: {{ directory: capture }}
+timeouts: {{ drain: 2s }}
+workers: 2
+io: {backend}
+admin: {{ socket: admin.sock }}
+state: state
+""", files=FEW_FILES)
+    balancer.address = at
+    yield balancer.start()
+    balancer.end()
+
+
+def asks(balancer, method, path="/"):
+    """The status that a new client gets; None when it is turned away."""
+    with contextlib.suppress(OSError):
+        return requests.request(method, f"http://{balancer.address}:9201{path}", data="x" if method == "POST" else None,
+                                timeout=20).status_code
+
+
+def descriptors(balancer):
+    return len(os.listdir(f"/proc/{balancer.working_pid()}/fd"))
+
+
+def test_a_node_that_is_asked_where_clients_hold_all_descriptors_answers(short):
+    pid = short.working_pid()
+    with Crowd(short, 9201) as crowd:
+        assert descriptors(short) < FEW_FILES
+        for method in ("GET", "POST", "GET", "POST"):
+            crowd.fill()
+            until(lambda: asks(short, method) == 200, what=f"a response to {method}")
+    assert short.working_pid() == pid
+    assert short.command("capture", "verify").returncode == 0
+    assert short.status()["clusters"][0]["nodes"][0]["state"] == "healthy"
+
+
+def test_operators_do_their_work_where_clients_hold_all_descriptors(short, clusters):
+    pid, node = short.working_pid(), clusters[0].url.removeprefix("http://")
+    with Crowd(short, 9201) as crowd:
+        assert short.status()["files"]["limit"] == FEW_FILES
+        assert short.reload(lambda text: text.replace("drain: 2s", "drain: 3s"))["ok"]
+        crowd.fill()
+        assert short.weights(3, 1)["epoch"] == 2
+        crowd.fill()
+        short.command("drain", node, "--delay", "1s", "--force")
+        short.command("ready", node)
+        crowd.fill()
+        assert short.working_pid() == pid
+        short.upgrade()
+    with Crowd(short, 9201):
+        until(lambda: asks(short, "POST") == 200, what="a response after the upgrade")
+        short.process.send_signal(signal.SIGTERM)
+        assert short.process.wait(20) == 0
+    assert "broken promise" not in short.said() and "started again" not in short.said()
+
+
+def test_a_start_with_too_few_descriptors_says_how_many_would_do(short):
+    short.end()
+    short.limited = ["prlimit", "--nofile=40:40"]
+    short.start(wait=False)
+    assert short.process.wait(20) != 0
+    assert "at most 40 files may be open, and these listeners and nodes need" in short.said()
