@@ -194,10 +194,16 @@
 #define HEALTH_STAGGER_MS 20
 /* Of a check's answer that much is looked at: a cluster's health is a few hundred bytes. */
 #define HEALTH_BODY_BYTES (64 * 1024)
-/* A pattern, the steps of one match (some milliseconds), and what it may use when it backtracks. */
+/*
+ * A pattern, the steps of a match that begins at one place (a third of a millisecond), and what it
+ * may use when it backtracks. A search begins at each place of the text, and is given up after so
+ * much of the processor's time, which is looked at after so many places: 11 ms in all at most.
+ */
 #define PATTERN_BYTES 1024
 #define PATTERN_STEPS_MAX 1000000
 #define PATTERN_HEAP_KIB 4096
+#define PATTERN_SEARCH_US 5000
+#define PATTERN_PLACES 16
 /*
  * Passive ejection, as Envoy's outlier detection has it: five failures in a row, at least some of
  * them recent; 30 s at first, five minutes at most.

@@ -2,8 +2,8 @@
 #define CONTROL_PATTERN_H
 
 /*
- * A regular expression of Perl's kind over bytes (PCRE2), bounded in size and in the steps that a
- * match may take: whoever writes it can slow nothing down.
+ * A regular expression of Perl's kind over bytes (PCRE2), bounded in size and in the time that a
+ * search may take: neither who writes it nor who sends the text can slow anything down.
  */
 
 #include <stdbool.h>

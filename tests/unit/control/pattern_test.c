@@ -1,5 +1,7 @@
 #include "unit/control/kit.h"
 
+#include <time.h>
+
 #include "base/limits.h"
 #include "control/pattern.h"
 
@@ -105,6 +107,62 @@ static void a_match_that_takes_too_long_is_given_up(void **state)
 	pattern_close(p);
 }
 
+static double processor_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Each of them took 0.5 to 24 s: the limit of steps holds for one place, and a match may begin at
+ * 65,536. */
+static void a_search_in_a_hostile_text_is_given_up_soon(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pattern;
+		char filler;
+	} rows[] = {
+		{ "(a|a)*b", 'a' },	     { "(a+)+$b", 'a' },    { "a.*b", 'a' },
+		{ "(?:a?){40}a{40}b", 'a' }, { "([^b]|a)*b", 'a' }, { "(x+x+)+y", 'x' },
+	};
+	static char text[HEALTH_BODY_BYTES];
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		char error[PATTERN_ERROR_BYTES];
+		size_t at;
+		memset(text, rows[i].filler, sizeof text);
+		struct pattern *p = pattern_open(rows[i].pattern, error, &at);
+		assert_non_null(p);
+		double began = processor_ms();
+		enum match found = pattern_find(p, (struct span){ text, sizeof text });
+		double took = processor_ms() - began;
+		if (took > 200)
+			print_error("%s: %.1f ms\n", rows[i].pattern, took);
+		assert_true(found != MATCH_YES && took < 200);
+		pattern_close(p);
+	}
+}
+
+/* It begins at a place that is looked at late, and may look back. */
+static void a_match_is_found_wherever_it_begins(void **state)
+{
+	(void)state;
+	static char text[HEALTH_BODY_BYTES];
+	char error[PATTERN_ERROR_BYTES];
+	size_t at;
+	memset(text, ' ', sizeof text);
+	struct pattern *p = pattern_open("(?<= )x(yz)$|^w", error, &at);
+	for (size_t n = 4; n < 100; n++) {
+		memcpy(text + n - 3, "xyz", 3);
+		assert_int_equal(pattern_find(p, (struct span){ text, n }), MATCH_YES);
+		assert_int_equal(pattern_find(p, (struct span){ text + n - 3, 3 }), MATCH_NO);
+		memset(text, ' ', n);
+	}
+	memcpy(text + sizeof text - 3, "xyz", 3);
+	assert_int_equal(pattern_find(p, (struct span){ text, sizeof text }), MATCH_YES);
+	pattern_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +171,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_pattern_is_said_with_its_place),
 		cmocka_unit_test(a_pattern_has_a_limit),
 		cmocka_unit_test(a_match_that_takes_too_long_is_given_up),
+		cmocka_unit_test(a_search_in_a_hostile_text_is_given_up_soon),
+		cmocka_unit_test(a_match_is_found_wherever_it_begins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
