@@ -1,6 +1,7 @@
 #include "control/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
 
@@ -114,13 +115,6 @@ static void check_addresses(struct binder *b, const struct config_listeners *l, 
 		if (++n > LISTENER_ADDRESSES_MAX)
 			complain(b->complaints, a->at, "address: a listener has at most %d",
 				 LISTENER_ADDRESSES_MAX);
-		for (int other = 0; other < k; other++)
-			for (const struct config_address *c = l->kinds[other].addresses; c;
-			     c = c->next)
-				if (addr_is(&a->addr, &c->addr))
-					complain(b->complaints, a->at,
-						 "address: %s is that of listener %s", a->text,
-						 listener_name((enum config_listener_kind)other));
 	}
 }
 
@@ -506,9 +500,39 @@ static const struct key capture_keys[] = {
 #undef AT
 static const struct section capture_section = { KEYS(capture_keys), check_capture };
 
+/* An address of `owner` against those of another: the kernel would give each a part of them. */
+static void check_apart(struct binder *b, const struct config_address *a,
+			const struct config_address *others, const char *owner)
+{
+	for (; others; others = others->next)
+		if (addr_is(&a->addr, &others->addr))
+			complain(b->complaints, a->at, "address: %s is that of %s", a->text, owner);
+		else if (addr_overlaps(&a->addr, &others->addr))
+			complain(b->complaints, a->at,
+				 "address: %s and %s of %s would share connections", a->text,
+				 others->text, owner);
+}
+
+/* Each against all before it; admin comes last. */
+static void check_overlaps(struct binder *b, const struct config *c)
+{
+	for (int k = 0; k <= LISTENER_KINDS; k++) {
+		const struct config_address *a =
+			k < LISTENER_KINDS ? c->listeners.kinds[k].addresses : c->admin.addresses;
+		for (; a; a = a->next)
+			for (int other = 0; other < k; other++) {
+				char owner[32];
+				snprintf(owner, sizeof owner, "listener %s",
+					 listener_name((enum config_listener_kind)other));
+				check_apart(b, a, c->listeners.kinds[other].addresses, owner);
+			}
+	}
+}
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
+	check_overlaps(b, c);
 	for (int k = 0; k < LISTENER_KINDS; k++) {
 		const struct config_listener *l = &c->listeners.kinds[k];
 		if (l->head.at == NOWHERE || !l->tls || c->tls.head.at != NOWHERE)

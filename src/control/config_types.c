@@ -78,6 +78,11 @@ static void append_address(struct binder *b, const struct key *k, const struct y
 			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
 				 y->text);
 			return;
+		} else if (addr_overlaps(&a->addr, &(*end)->addr)) {
+			complain(b->complaints, y->at,
+				 "%s: %s and %s, which stands here too, would share connections",
+				 k->name, y->text, a->text);
+			return;
 		}
 }
 

@@ -109,3 +109,16 @@ bool addr_is(const struct addr *a, const struct addr *b)
 	return a->any.sa_family != AF_INET6 ||
 	       IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 }
+
+bool addr_is_any(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return a->v4.sin_addr.s_addr == htonl(INADDR_ANY);
+	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
+}
+
+bool addr_overlaps(const struct addr *a, const struct addr *b)
+{
+	return a->any.sa_family == b->any.sa_family && addr_port(a) == addr_port(b) &&
+	       (addr_is(a, b) || addr_is_any(a) || addr_is_any(b));
+}

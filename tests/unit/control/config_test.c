@@ -371,6 +371,46 @@ static void a_listener_has_sixteen_addresses_of_its_own(void **state)
 	config_close(c);
 }
 
+/* The kernel would give each of them a part of the connections, or all of them to one. */
+static void two_listeners_of_ours_share_no_address(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *weighted, *target, *admin, *message;
+	} rows[] = {
+		{ "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", NULL },
+		{ "0.0.0.0:1", "'[::]:1'", "127.0.0.1:2", NULL },
+		{ "127.0.0.1:1", "127.0.0.2:1", "'[::1]:1'", NULL },
+		{ "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:2",
+		  "address: 127.0.0.1:2 is that of listener target" },
+		{ "0.0.0.0:1", "127.0.0.1:1", "127.0.0.1:2",
+		  "address: 127.0.0.1:1 and 0.0.0.0:1 of listener weighted would share "
+		  "connections" },
+		{ "'[::1]:1'", "127.0.0.1:1", "'[::]:1'",
+		  "address: [::]:1 and [::1]:1 of listener weighted would share connections" },
+		{ "127.0.0.1:2", "127.0.0.1:1", "[ 127.0.0.2:3, 0.0.0.0:1 ]",
+		  "address: 0.0.0.0:1 and 127.0.0.1:1 of listener target would share "
+		  "connections" },
+		{ "[ 0.0.0.0:1, 127.0.0.1:1 ]", "127.0.0.1:2", "127.0.0.1:3",
+		  "address: 127.0.0.1:1 and 0.0.0.0:1, which stands here too, would share "
+		  "connections" },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		char text[512];
+		snprintf(text, sizeof text,
+			 "listeners: { weighted: { address: %s, tls: off }, target: { address: %s, "
+			 "tls: off } }\nadmin: { address: %s }\n"
+			 "source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
+			 "state: s\n",
+			 rows[i].weighted, rows[i].target, rows[i].admin);
+		struct config *c = config_open_text("f", "", span_of(text));
+		assert_int_equal(c->complaints.n, rows[i].message != NULL);
+		if (rows[i].message)
+			assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		config_close(c);
+	}
+}
+
 #define WITH_SOURCE(source)                                                                        \
 	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"                            \
 	"target: { nodes: [ http://t ] }\nstate: s\nsource: { " source " }\n"
@@ -823,6 +863,7 @@ static void a_tree_that_is_too_deep_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_listeners_of_ours_share_no_address),
 		cmocka_unit_test(defaults_are_those_of_the_limits),
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(paths_are_relative_to_the_file),
