@@ -125,6 +125,6 @@ bool temper_is_calm(const struct temper *t)
 bool temper_blames_nodes(const struct temper *t)
 {
 	const struct sim_faults *f = &t->faults;
-	return f->reset || f->refuse || f->unreachable || t->ill || t->hasty || t->fickle ||
-	       t->crashes || t->deserts || t->absent || t->ending != ENDING_IN_PEACE;
+	return f->reset || f->refuse || f->unreachable || f->accept_error || t->ill || t->hasty ||
+	       t->fickle || t->crashes || t->deserts || t->absent || t->ending != ENDING_IN_PEACE;
 }
