@@ -284,6 +284,8 @@ static void answer_head(struct h1_back *b)
 	h1_body_open(&b->body, m, b->parser.codings > 0);
 	b->closes |= m->close || b->body.state == H1_BODY_CLOSE;
 	b->state = BACK_ANSWER_BODY;
+	if (b->response_ms != b->policy->idle_ms)
+		wait_for(b, b->policy->idle_ms);
 	/* An upgrade that was not agreed to: what follows on this connection is HTTP. */
 	if (b->upgrade_asked && stream_receives(&b->stream))
 		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
