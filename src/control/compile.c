@@ -301,6 +301,7 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
 			    from->timeouts.tunnel_ms, from->timeouts.keep_alive_ms },
 		.patience = compile_patience(d, c->config, arm),
+		.underscores = from->headers.underscores,
 		.connections = from->connections,
 		.workers = c->worker_n,
 		.queue_ms = from->timeouts.queue_ms,

@@ -30,6 +30,7 @@
 
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const forwarded_words[] = { "append", "preserve", "remove", NULL };
+static const char *const underscores_words[] = { "drop", "pass", NULL };
 static const char *const half_close_words[] = { "serve", "end", NULL };
 static const char *const trace_words[] = { "make", "keep", NULL };
 static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
@@ -261,6 +262,7 @@ static void check_headers(struct binder *b, const void *to)
 static const struct key headers_keys[] = {
 	{ "set", &key_fields, AT(set) },
 	{ "remove", &key_field_names, AT(remove) },
+	{ "underscores", &key_choice, AT(underscores), .words = underscores_words },
 };
 #undef AT
 static const struct section headers_section = { KEYS(headers_keys), check_headers };

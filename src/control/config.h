@@ -99,6 +99,7 @@ struct config_eject {
 struct config_cluster_headers {
 	struct section_head head;
 	struct config_field *set, *remove;
+	uint32_t underscores; /* 0: drop, 1: pass */
 };
 
 struct config_cluster {

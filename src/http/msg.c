@@ -73,6 +73,46 @@ void msg_drop_named(struct msg *m, struct span name)
 			m->fields[i].dropped = true;
 }
 
+static char with_hyphen(char c)
+{
+	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool is_alike(struct span a, struct span b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (with_hyphen(a.at[i]) != with_hyphen(b.at[i]))
+			return false;
+	return true;
+}
+
+void msg_drop_alike(struct msg *m, struct span name)
+{
+	for (size_t i = 0; i < m->field_n; i++)
+		if (is_alike(field_name(m, &m->fields[i]), name))
+			m->fields[i].dropped = true;
+}
+
+static bool is_disguised(struct span name)
+{
+	char text[FIELD_NAME_BYTES];
+	if (!memchr(name.at, '_', name.n))
+		return false;
+	must(name.n <= sizeof text);
+	for (size_t i = 0; i < name.n; i++)
+		text[i] = with_hyphen(name.at[i]);
+	return name_find((struct span){ text, name.n }) != NAME_OTHER;
+}
+
+void msg_drop_disguised(struct msg *m)
+{
+	for (size_t i = 0; i < m->field_n; i++)
+		if (m->fields[i].name == NAME_OTHER && is_disguised(field_name(m, &m->fields[i])))
+			m->fields[i].dropped = true;
+}
+
 static void put(struct msg *m, struct span s)
 {
 	msg_reserve(m, s.n);

@@ -116,6 +116,14 @@ void msg_drop(struct msg *m, enum name name);
 void msg_drop_named(struct msg *m, struct span name);
 
 /*
+ * Drops all fields whose name is that one for who takes '_' for '-' and does not look at case, as
+ * CGI and its heirs do.
+ */
+void msg_drop_alike(struct msg *m, struct span name);
+/* Drops those with a '_' whose name with '-' has a row in names.def. */
+void msg_drop_disguised(struct msg *m);
+
+/*
  * First lines of messages made here. `method` is a token and `target` canonical, as a parser has
  * checked or as our own code has written; `reason` has no control character. Must come first.
  * Longer ones than a client may send are a broken promise.

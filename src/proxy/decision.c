@@ -97,8 +97,9 @@ bool decision_prepare(struct exchange *ex)
 		.wall_ns = d->io->wall_ns,
 		.chance = &d->chance,
 	};
-	return forward_client(ex->request, &facts) &&
-	       forward_edit(ex->request, d->clusters[ex->arm].cluster);
+	const struct cluster *cluster = d->clusters[ex->arm].cluster;
+	forward_unmask(ex->request, cluster);
+	return forward_client(ex->request, &facts) && forward_edit(ex->request, cluster);
 }
 
 /*

@@ -295,6 +295,8 @@ static void asked_trailers(struct stream *to, struct msg *m)
 		if (ex->recording.request_shut)
 			tap_wait(ex->recording.tap);
 	}
+	if (ex->arm != ARM_NONE)
+		forward_trailers(m, &ex->plan->clusters[ex->arm]);
 	if (!attempt_is_on(ex) || ex->retry.pending.bytes || recording_holds_back(ex))
 		return;
 	stream_trailers(ex->back.peer, m);

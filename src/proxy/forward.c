@@ -117,14 +117,34 @@ bool forward_client(struct msg *request, const struct forward_facts *facts)
 		trace_add(request, facts->wall_ns, facts->chance));
 }
 
+static void drop(struct msg *m, const struct cluster *cluster, const struct edit *e)
+{
+	if (e->id != NAME_OTHER)
+		msg_drop(m, (enum name)e->id);
+	else if (cluster->underscores)
+		msg_drop_named(m, e->name);
+	else
+		msg_drop_alike(m, e->name);
+}
+
+void forward_unmask(struct msg *request, const struct cluster *cluster)
+{
+	if (!cluster->underscores)
+		msg_drop_disguised(request);
+}
+
+void forward_trailers(struct msg *trailers, const struct cluster *cluster)
+{
+	forward_unmask(trailers, cluster);
+	for (size_t i = 0; i < cluster->edit_n; i++)
+		drop(trailers, cluster, &cluster->edits[i]);
+}
+
 bool forward_edit(struct msg *request, const struct cluster *cluster)
 {
 	for (size_t i = 0; i < cluster->edit_n; i++) {
 		const struct edit *e = &cluster->edits[i];
-		if (e->id == NAME_OTHER)
-			msg_drop_named(request, e->name);
-		else
-			msg_drop(request, (enum name)e->id);
+		drop(request, cluster, e);
 		if (e->value.at && !msg_add_named(request, e->name, e->value))
 			return false;
 	}

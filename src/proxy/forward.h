@@ -31,8 +31,16 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 
+/*
+ * Before all that: drops fields that would be taken, with a '-' for their '_', for ones that are
+ * read or written here, unless the cluster tells them apart.
+ */
+void forward_unmask(struct msg *request, const struct cluster *cluster);
+
 /* Sets and removes what the cluster's configuration says. Once, when the cluster is known. */
 bool forward_edit(struct msg *request, const struct cluster *cluster);
+/* Of a request's trailers all that goes that would go from its head, or would be replaced there. */
+void forward_trailers(struct msg *trailers, const struct cluster *cluster);
 
 /* Host as the cluster wants it. Again for each node that is tried. */
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node);

@@ -63,6 +63,7 @@ struct cluster {
 	const char *host_name; /* HOST_NAME */
 	const struct edit *edits;
 	size_t edit_n;
+	bool underscores; /* a '_' in a field's name is another name than with a '-' */
 	const struct node *nodes;
 	size_t node_n;
 	struct back_policy policy;

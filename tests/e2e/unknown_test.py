@@ -49,7 +49,7 @@ def test_a_write_of_unknown_outcome_is_not_to_be_sent_again(make_balancer, make_
 
 def test_a_503_is_what_was_not_sent(make_balancer, clusters, backend, make_node):
     balancer = make_balancer(make_node(Mute("closes").serve).url, clusters[1].url, io=backend, more="profile: opensearch")
-    balancer.command("drain", balancer.nodes()[0]["name"])
+    balancer.command("drain", "--force", balancer.nodes()[0]["name"])
     got = requests.post(f"{balancer.source}/i/_doc", data=b"{}", timeout=20)
     assert (got.status_code, got.headers["X-Crossfade-Error"]) == (503, "nodes_drained")
     assert got.headers["Retry-After"]

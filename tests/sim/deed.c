@@ -166,6 +166,8 @@ void deed_write_head(const struct deed *d, const struct ask *a, struct text *to)
 		text_print(to, "Connection: close\r\n");
 	else if (id % 5 == 0)
 		text_print(to, "Connection: x-hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\n");
+	if (id % 7 == 0)
+		text_print(to, "X-Crossfade-Error: forged\r\n");
 	if (d->framing == FRAMED_LENGTH)
 		text_print(to, "Content-Length: %llu\r\n", length);
 	else if (d->framing == FRAMED_CHUNKED)
