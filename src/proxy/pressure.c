@@ -17,9 +17,10 @@ static void say(struct pressure *p, const struct budget *b, unsigned worker, con
 		 worker, whose, MIB(b->used), MIB(b->max), b->waiting_n);
 }
 
-void pressure_tell(struct pressure *p, const struct budget *b, unsigned worker, const char *whose,
+void pressure_look(struct pressure *p, const struct budget *b, unsigned worker, const char *whose,
 		   uint64_t now_ns)
 {
+	counter_set(&p->bytes, b->used);
 	counter_set(&p->waiting, b->waiting_n);
 	counter_set(&p->waits, b->waits);
 	if (b->waiting_n && !budget_has_room(b))

@@ -36,6 +36,8 @@ struct worker {
 	struct live_nodes nodes;
 	struct live_listener listeners[LISTENERS_MAX];
 	struct budget front_budget;
+	bool pressed;	     /* somebody waited for memory, as of the last turn */
+	uint64_t publish_ns; /* when what is held is told next, though nobody does */
 	struct gate gate;
 	struct timer take_again; /* set while a listening socket could not be taken */
 	struct timer trim;	 /* set when connections have gone, until their memory has */
@@ -430,6 +432,24 @@ static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 	return least(ns, deadline_ns);
 }
 
+/* Each turn while somebody waits for memory, and the first without; else now and then. */
+static void publish_memory(struct worker *w)
+{
+	uint64_t now_ns = w->config.io->now_ns;
+	struct counters *c = w->config.counters;
+	bool pressed = !list_empty(&w->wires.pressed);
+	if (!pressed && !w->pressed && now_ns < w->publish_ns)
+		return;
+	w->pressed = pressed;
+	w->publish_ns = now_ns + TRIM_MS / 2 * 1000000ull;
+	for (int arm = 0; arm < ARMS; arm++) {
+		const struct live_cluster *l = &w->desk.clusters[arm];
+		pressure_look(&c->cluster_memory[arm], &l->budget, w->config.number,
+			      l->cluster->name, now_ns);
+	}
+	pressure_look(&c->clients_memory, &w->front_budget, w->config.number, "clients", now_ns);
+}
+
 static void publish_counts(struct worker *w)
 {
 	struct counters *c = w->config.counters;
@@ -442,12 +462,8 @@ static void publish_counts(struct worker *w)
 		counter_set(&c->back_handshakes[arm].resumed, counter_read(&p->handshakes.resumed));
 		counter_set(&c->back_handshakes[arm].failed, counter_read(&p->handshakes.failed));
 		counter_set(&c->queued[arm], w->desk.queues[arm].n);
-		pressure_look(&c->cluster_memory[arm], &w->desk.clusters[arm].budget,
-			      w->config.number, w->desk.clusters[arm].cluster->name,
-			      w->config.io->now_ns);
 	}
-	pressure_look(&c->clients_memory, &w->front_budget, w->config.number, "clients",
-		      w->config.io->now_ns);
+	publish_memory(w);
 	struct board_slot *slot = w->config.slot;
 	counter_set(&slot->in_flight_now, w->desk.in_flight_now);
 	counter_set(&slot->in_flight_before, w->desk.in_flight_before);
