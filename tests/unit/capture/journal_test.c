@@ -244,6 +244,28 @@ static void nobody_waits_for_a_read_and_it_is_written_in_a_while(void **state)
 	assert_true(has(w, 1));
 }
 
+/* It is about to be handed over, or was in an earlier turn. */
+static void a_read_whose_memory_is_needed_is_written_at_once(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	for (uint64_t n = 1; n <= 2; n++) {
+		put(w, n, false);
+		if (n == 2)
+			turn(w);
+		assert_false(has(w, n));
+		feed_press(&w->feed);
+		turn(w);
+		assert_true(has(w, n));
+	}
+	struct frame f = { .type = FRAME_REQUEST_HEAD, .connection = 3, .ordinal = 1 };
+	feed_put(&w->feed, &f, &SPAN("GET / HTTP/1.1\r\n\r\n"), 1, NULL);
+	feed_press(&w->feed);
+	feed_push(&w->feed);
+	turn(w);
+	assert_true(has(w, 3));
+}
+
 static void many_are_one_sync(void **state)
 {
 	struct world *w = *state;
@@ -682,6 +704,7 @@ int main(void)
 		TEST(a_stop_tells_of_what_was_lost_just_before),
 		TEST(who_waits_hears_when_it_is_durable),
 		TEST(nobody_waits_for_a_read_and_it_is_written_in_a_while),
+		TEST(a_read_whose_memory_is_needed_is_written_at_once),
 		TEST(many_are_one_sync),
 		TEST(a_commit_counts_its_time_and_whom_it_serves),
 		TEST(a_sync_that_fails_is_no_commit),
