@@ -68,6 +68,9 @@ int weights_text_change(const json_t *j)
 		       "a restart "
 		       "of the machine would forget it.\n",
 		       paint(PAINT_RED), paint(PAINT_NONE));
+	if (json_is_false(json_object_get(j, "audited")))
+		printf("%saudit.jsonl has no line of it; that is tried again until it works.%s\n",
+		       paint(PAINT_RED), paint(PAINT_NONE));
 	print_warnings(json_object_get(j, "warnings"));
 	return acknowledged ? EXIT_OK : EXIT_UNACKNOWLEDGED;
 }

@@ -142,16 +142,20 @@ static void gone(struct call *c)
 	c->user = NULL;
 }
 
+/* What it says of itself leaves room for where it is. */
+#define WHO_BYTES 190
+
 /* Who asks: as it says itself, and from where when that is not this machine's owner. */
 static void complete_who(const struct call *c, char who[ASKED_TEXT_BYTES])
 {
 	char said[ASKED_TEXT_BYTES], peer[ADDR_TEXT_BYTES];
 	addr_text(&c->peer, peer);
 	memcpy(said, who, sizeof said);
+	int n = (int)asked_whole(said, WHO_BYTES);
 	if (c->local)
-		snprintf(who, ASKED_TEXT_BYTES, "%.190s", said[0] ? said : "local");
+		snprintf(who, ASKED_TEXT_BYTES, "%.*s", n ? n : 5, n ? said : "local");
 	else
-		snprintf(who, ASKED_TEXT_BYTES, "%.190s%s%s", said, said[0] ? " from " : "", peer);
+		snprintf(who, ASKED_TEXT_BYTES, "%.*s%s%s", n, said, n ? " from " : "", peer);
 }
 
 /* --- weights --- */
@@ -209,6 +213,13 @@ static void refuse_change(struct call *c, const struct weights_change *w)
 			 "same)",
 			 strerror(w->error));
 		answer_error(c, 500, "state_unsaved", text);
+		break;
+	case WEIGHTS_UNTOLD:
+		snprintf(text, sizeof text,
+			 "nothing was changed, for audit.jsonl cannot take a line: %s (a rollback "
+			 "works all the same)",
+			 strerror(w->error));
+		answer_error(c, 500, "audit_unwritable", text);
 		break;
 	case WEIGHTS_ACKNOWLEDGED:
 	case WEIGHTS_LATE:
@@ -309,6 +320,14 @@ static void forget_drain(void *change)
 	drains_forget(change);
 }
 
+static void refuse_drain(struct call *c, int error)
+{
+	char text[DRAINS_TEXT_BYTES];
+	snprintf(text, sizeof text, "nothing was changed, for audit.jsonl cannot take a line: %s",
+		 strerror(error));
+	answer_error(c, 500, "audit_unwritable", text);
+}
+
 static void begin_drain(struct call *c, const struct drain_change *asked)
 {
 	struct drain_change *d = malloc(sizeof *d);
@@ -317,8 +336,13 @@ static void begin_drain(struct call *c, const struct drain_change *asked)
 	d->done = drain_is_done;
 	d->caller = c;
 	complete_who(c, d->who);
+	int error = drains_change(&control_of(c)->drains, d);
+	if (error) {
+		refuse_drain(c, error);
+		free(d);
+		return;
+	}
 	wait_for(c, d, forget_drain);
-	drains_change(&control_of(c)->drains, d);
 	control_let_others_look(control_of(c));
 }
 

@@ -1,5 +1,7 @@
 #include "control/asked.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_t *asked_parse(struct span body, char error[ASKED_TEXT_BYTES])
@@ -23,6 +25,26 @@ void asked_say_why(const json_error_t *why, char error[ASKED_TEXT_BYTES])
 		snprintf(error, ASKED_TEXT_BYTES, "%.200s", why->text);
 }
 
+/*
+ * What a terminal obeys or what turns the order of letters around: C0, DEL, C1, the marks of
+ * direction (U+061C, 200E, 200F, 202A to 202E, 2066 to 2069), the separators of lines (2028, 2029).
+ */
+static bool is_control(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			return true;
+		if ((*c == 0xc2 && c[1] < 0xa0) || (*c == 0xd8 && c[1] == 0x9c))
+			return true;
+		if (*c == 0xe2 && c[1] == 0x80 &&
+		    (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae)))
+			return true;
+		if (*c == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)
+			return true;
+	}
+	return false;
+}
+
 bool asked_take_text(const char *name, const char *text, char to[ASKED_TEXT_BYTES],
 		     char error[ASKED_TEXT_BYTES])
 {
@@ -32,11 +54,40 @@ bool asked_take_text(const char *name, const char *text, char to[ASKED_TEXT_BYTE
 			 ASKED_TEXT_BYTES - 1);
 		return false;
 	}
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
-			snprintf(error, ASKED_TEXT_BYTES, "%s holds a control character", name);
-			return false;
-		}
+	if (n && is_control(text)) {
+		snprintf(error, ASKED_TEXT_BYTES, "%s holds a control character", name);
+		return false;
+	}
 	memcpy(to, text ? text : "", n + 1);
 	return true;
+}
+
+size_t asked_whole(const char *text, size_t most)
+{
+	size_t n = strnlen(text, most + 1);
+	if (n <= most)
+		return n;
+	/* The first byte that goes must not be amid a character. */
+	for (n = most; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+		;
+	return n;
+}
+
+json_t *asked_json(const char *text)
+{
+	json_t *j = text ? json_string(text) : json_null();
+	if (j)
+		return j;
+	char *escaped = malloc(4 * strlen(text) + 1), *to = escaped;
+	if (!escaped)
+		return NULL;
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x80)
+			*to++ = *c;
+		else
+			to += sprintf(to, "\\x%02x", (unsigned char)*c);
+	*to = 0;
+	j = json_string(escaped);
+	free(escaped);
+	return j;
 }

@@ -19,4 +19,9 @@ void asked_say_why(const json_error_t *why, char error[ASKED_TEXT_BYTES]);
 bool asked_take_text(const char *name, const char *text, char to[ASKED_TEXT_BYTES],
 		     char error[ASKED_TEXT_BYTES]);
 
+/* So many bytes of a text are whole characters of it, `most` at most. */
+size_t asked_whole(const char *text, size_t most);
+/* As a string, whatever it is: what is no UTF-8 is written as \xHH. NULL is null. */
+json_t *asked_json(const char *text);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "control/asked.h"
 #include "io/own_file.h"
 
 bool audit_open(struct audit *a, const char *directory)
@@ -35,6 +36,9 @@ bool audit_reopen(struct audit *a, const char *directory)
 	return true;
 }
 
+/* Two texts of ASKED_TEXT_BYTES, each byte escaped as six at worst, and what stands around them. */
+#define AUDIT_LINE_BYTES (2 * 6 * ASKED_TEXT_BYTES + 1024)
+
 static json_t *weights_json(const uint32_t weights[ARMS])
 {
 	return json_pack("{s:i,s:i}", "source", (int)weights[ARM_SOURCE], "target",
@@ -51,10 +55,11 @@ static json_t *entry_json(const struct audit_entry *e)
 {
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
-	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:s?,s:b,s:b,s:o*}", "when", when, "who", e->who,
-			 "from", weights_json(e->from.weights), "to", weights_json(e->to.weights),
-			 "epoch", (json_int_t)e->to.epoch, "why", e->why, "saved", e->saved,
-			 "rollback", e->to.rolled_back, "forced", forced_json(e->forced));
+	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:o,s:b,s:b,s:o*}", "when", when, "who",
+			 asked_json(e->who), "from", weights_json(e->from.weights), "to",
+			 weights_json(e->to.weights), "epoch", (json_int_t)e->to.epoch, "why",
+			 asked_json(e->why), "saved", e->saved, "rollback", e->to.rolled_back,
+			 "forced", forced_json(e->forced));
 }
 
 static bool append_line(int fd, const char *text)
@@ -80,12 +85,27 @@ static bool append(struct audit *a, json_t *j /* moved in */)
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
 	if (!text) {
-		errno = EILSEQ; /* `who` or `why` is not UTF-8 */
+		errno = ENOMEM;
 		return false;
 	}
 	bool good = append_line(a->fd, text);
 	free(text);
 	return good;
+}
+
+bool audit_has_room(struct audit *a)
+{
+	struct stat file;
+	if (a->fd < 0) {
+		errno = ENOENT;
+		return false;
+	}
+	if (fstat(a->fd, &file))
+		return false;
+	if (!fallocate(a->fd, FALLOC_FL_KEEP_SIZE, file.st_size, AUDIT_LINE_BYTES))
+		return true;
+	/* A file system that takes no room ahead of time. */
+	return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
 }
 
 bool audit_append(struct audit *a, const struct audit_entry *e)
@@ -99,10 +119,11 @@ bool audit_append_drain(struct audit *a, const struct audit_drain *e)
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(clock_wall_ns(), when);
 	json_t *delay_ms = e->drain ? json_integer(e->delay_ms) : NULL;
-	return append(a, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o*,s:s?,s:b,s:o*}", "when", when, "who",
-				   e->who, "node", e->node, "from", words[e->was_drained], "to",
-				   words[e->drain], "delay_ms", delay_ms, "why", e->why, "saved",
-				   e->saved, "forced", forced_json(e->forced)));
+	return append(a, json_pack("{s:s,s:o,s:o,s:s,s:s,s:o*,s:o,s:b,s:o*}", "when", when, "who",
+				   asked_json(e->who), "node", asked_json(e->node), "from",
+				   words[e->was_drained], "to", words[e->drain], "delay_ms",
+				   delay_ms, "why", asked_json(e->why), "saved", e->saved, "forced",
+				   forced_json(e->forced)));
 }
 
 /* --- reading --- */

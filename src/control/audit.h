@@ -40,6 +40,11 @@ bool audit_reopen(struct audit *a, const char *directory);
  */
 bool audit_append(struct audit *a, const struct audit_entry *e);
 /*
+ * Before a change is made: whether the next line will find room on the disk, which is taken for it.
+ * False with errno. What was done all the same has its line when there is room again.
+ */
+bool audit_has_room(struct audit *a);
+/*
  * The last change of weights that the file in that directory tells of; epoch 0: none. `drains`:
  * whether it tells of a node that was drained.
  */

@@ -136,8 +136,10 @@ static bool all_drained(const struct nodes *s, enum arm arm)
 	return true;
 }
 
-void drains_change(struct drains *d, struct drain_change *c)
+int drains_change(struct drains *d, struct drain_change *c)
 {
+	if (!audit_has_room(d->audit))
+		return errno;
 	struct node_record *n = c->node;
 	c->in = d;
 	node_full_name(n, c->name);
@@ -157,6 +159,7 @@ void drains_change(struct drains *d, struct drain_change *c)
 	c->error = d->unsaved;
 	say_change(d, c);
 	await_workers(d, c);
+	return 0;
 }
 
 void drains_renew(struct drains *d)

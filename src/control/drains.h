@@ -72,7 +72,7 @@ void drains_yield(struct drains *d);
 void drains_renew(struct drains *d);
 
 /* The change stands at once; done() follows, never inside this call, when every worker heeds it. */
-void drains_change(struct drains *d, struct drain_change *c);
+int drains_change(struct drains *d, struct drain_change *c);
 /* Nobody wants to hear of it any more; the change stands. */
 void drains_forget(struct drain_change *c);
 

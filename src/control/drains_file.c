@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/asked.h"
 #include "io/own_file.h"
 
 #define FILE_NAME "drained.json"
@@ -28,11 +29,12 @@ char *drains_file_text(const struct nodes *nodes)
 		const struct node_record *n = nodes->list[i];
 		char name[NODE_NAME_BYTES];
 		if (node_duty(n) != DUTY_READY)
-			json_array_append_new(
-				list,
-				json_pack("{s:s,s:I,s:s,s:s}", "node", node_full_name(n, name),
-					  "since", (json_int_t)(n->drained_wall_ns / 1000000), "by",
-					  n->drained_by, "why", n->drained_why));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:I,s:o,s:o}", "node",
+							node_full_name(n, name), "since",
+							(json_int_t)(n->drained_wall_ns / 1000000),
+							"by", asked_json(n->drained_by), "why",
+							asked_json(n->drained_why)));
 	}
 	json_t *j = json_pack("{s:o}", "drained", list);
 	char *text = json_dumps(j, JSON_INDENT(1));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/asked.h"
 #include "control/metrics.h"
 #include "control/weights_json.h"
 
@@ -131,8 +132,8 @@ static json_t *drained_json(const struct control *c, const struct node_record *n
 	if (node_duty(n) == DUTY_READY)
 		return NULL;
 	clock_text(n->drained_wall_ns, since);
-	return json_pack("{s:s,s:s,s:s,s:o}", "since", since, "by", n->drained_by, "why",
-			 n->drained_why, "cut_in_ms",
+	return json_pack("{s:s,s:o,s:o,s:o}", "since", since, "by", asked_json(n->drained_by),
+			 "why", asked_json(n->drained_why), "cut_in_ms",
 			 integer(going_on ? n->cut_at_ms - now_ms : 0));
 }
 

@@ -187,6 +187,17 @@ static bool save(struct weights *w, const struct state_values *v)
 	return good;
 }
 
+static bool append(struct weights *w, const struct weights_change *c)
+{
+	const struct audit_entry e = { .who = c->who,
+				       .why = c->why[0] ? c->why : NULL,
+				       .from = c->from,
+				       .to = c->to,
+				       .saved = c->error == 0,
+				       .forced = c->forced };
+	return audit_append(&w->audit, &e);
+}
+
 static void save_later(struct weights *w)
 {
 	timer_set(w->wheel, &w->save_again, w->wheel->now_ms + w->save_pause_ms);
@@ -199,7 +210,9 @@ static void save_is_due(struct timer *t)
 	struct weights *w = list_entry(t, struct weights, save_again);
 	struct board_values b = board_read(w->board);
 	struct state_values now = values_of(&b, w->changed_wall_ns);
-	if (w->unsaved && !save(w, &now))
+	if (w->owes && append(w, &w->owed))
+		w->owes = false;
+	if ((w->unsaved && !save(w, &now)) || w->owes)
 		save_later(w);
 }
 
@@ -293,7 +306,7 @@ void weights_forget(struct weights_change *c)
 
 /* --- a change --- */
 
-static void say_change(struct weights *w, const struct weights_change *c)
+static void say_change(struct weights *w, struct weights_change *c)
 {
 	log_line(LOG_INFO,
 		 "weights: source %u, target %u (epoch %llu), before: source %u, target %u; by "
@@ -301,15 +314,32 @@ static void say_change(struct weights *w, const struct weights_change *c)
 		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET],
 		 (unsigned long long)c->to.epoch, c->from.weights[ARM_SOURCE],
 		 c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "", c->why);
-	struct audit_entry e = { c->who,   c->why[0] ? c->why : NULL, c->from, c->to, c->error == 0,
-				 c->forced };
-	if (!audit_append(&w->audit, &e))
-		log_line(LOG_ERROR, "weights: audit.jsonl does not have this change: %s",
-			 strerror(errno));
+	c->untold = !append(w, c);
+	if (!c->untold)
+		return;
+	log_line(LOG_ERROR,
+		 "weights: audit.jsonl does not have this change: %s; it is tried again until it "
+		 "works",
+		 strerror(errno));
+	w->owed = *c;
+	w->owes = true;
+	if (!w->unsaved) {
+		w->save_pause_ms = SAVE_PAUSE_MS;
+		save_later(w);
+	}
 }
 
 static enum weights_verdict change_by_saving(struct weights *w, struct weights_change *c)
 {
+	/* Where the state directory could not be opened it is tried, and the audit with it. */
+	if (!reopen(w)) {
+		c->error = errno;
+		return WEIGHTS_UNSAVED;
+	}
+	if (!audit_has_room(&w->audit)) {
+		c->error = errno;
+		return WEIGHTS_UNTOLD;
+	}
 	if (!save(w, &c->to)) {
 		c->error = errno;
 		return WEIGHTS_UNSAVED;
@@ -336,6 +366,7 @@ enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 	struct board_values now = board_read(w->board);
 	c->in = w;
 	c->error = 0;
+	c->untold = false;
 	timer_init(&c->look_again, look);
 	c->from = values_of(&now, w->changed_wall_ns);
 	c->to = (struct state_values){ now.epoch + 1,

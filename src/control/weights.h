@@ -23,6 +23,7 @@ enum weights_verdict {
 	WEIGHTS_WAITING,      /* of weights_set(): done() follows */
 	WEIGHTS_ZERO,	      /* refused: nobody would be served */
 	WEIGHTS_STALE,	      /* refused: the epoch is not `if_epoch` */
+	WEIGHTS_UNTOLD,	      /* refused: the audit cannot tell of it; change->error says why */
 	WEIGHTS_UNSAVED,      /* refused: the state cannot be saved; change->error says why */
 };
 
@@ -44,7 +45,8 @@ struct weights_change {
 	struct {
 		uint32_t pid, worker;
 	} late[WEIGHTS_LATE_NAMED];
-	int error; /* errno of saving; 0: it is saved */
+	int error;   /* errno of saving; 0: it is saved */
+	bool untold; /* the audit has no line of it yet */
 	/* Its own. */
 	struct weights *in;
 	struct timer look_again;
@@ -63,8 +65,10 @@ struct weights {
 	uint64_t save_pause_ms;
 	uint64_t changed_wall_ns; /* of the weights in force */
 	char directory[4096];
-	int unsaved;	    /* errno of the last save that failed; 0: all is saved */
-	unsigned waiting_n; /* changes that wait for acknowledgment */
+	int unsaved;		    /* errno of the last save that failed; 0: all is saved */
+	unsigned waiting_n;	    /* changes that wait for acknowledgment */
+	struct weights_change owed; /* a rollback of which the audit has no line yet */
+	bool owes;
 };
 
 /*

@@ -83,6 +83,7 @@ json_t *weights_json_change(const struct weights_change *c)
 {
 	json_t *j = weights_json(c->to.weights, c->to.epoch, c->error == 0);
 	json_object_set_new(j, "acknowledged", json_boolean(c->verdict == WEIGHTS_ACKNOWLEDGED));
+	json_object_set_new(j, "audited", json_boolean(!c->untold));
 	json_object_set_new(j, "in_flight_before", json_integer((json_int_t)c->in_flight_before));
 	json_object_set_new(j, "late", late_json(c));
 	json_object_set_new(j, "before", pair_json(c->from.weights));

@@ -290,8 +290,6 @@ static void answer_head(struct h1_back *b)
 	if (b->upgrade_asked && stream_receives(&b->stream))
 		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
 	bool end = b->body.state == H1_BODY_NONE;
-	if (!end)
-		wait_for(b, b->policy->idle_ms);
 	stream_head(b->stream.peer, m, end);
 	if (end && b->state == BACK_ANSWER_BODY)
 		answer_over(b);

@@ -219,7 +219,7 @@ def test_a_torn_state_file_falls_back_to_the_change_before(balancer):
 @contextlib.contextmanager
 def small_disk(at):
     at.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", at], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", at], capture_output=True, check=False).returncode:
         pytest.skip("a small file system of one's own cannot be mounted here: that needs root")
     try:
         yield at

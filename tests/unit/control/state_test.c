@@ -207,9 +207,8 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	e.why = NULL;
 	e.saved = false;
 	assert_true(audit_append(&a, &e));
-	e.who = "\xff";
-	assert_false(audit_append(&a, &e));
-	assert_int_equal(errno, EILSEQ);
+	e.who = "a\xffz";
+	assert_true(audit_append(&a, &e));
 	audit_close(&a);
 	assert_string_equal(
 		kit_read(p.directory, "audit.jsonl"),
@@ -219,7 +218,10 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 		"\"saved\":true,\"rollback\":false}\n"
 		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"alice\",\"from\":{\"source\":1,"
 		"\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,\"why\":null,"
-		"\"saved\":false,\"rollback\":false}\n");
+		"\"saved\":false,\"rollback\":false}\n"
+		"{\"when\":\"1970-01-01T00:00:00.000Z\",\"who\":\"a\\\\xffz\",\"from\":{"
+		"\"source\":1,\"target\":0},\"to\":{\"source\":9,\"target\":1},\"epoch\":7,"
+		"\"why\":null,\"saved\":false,\"rollback\":false}\n");
 	kit_remove(p.directory);
 }
 

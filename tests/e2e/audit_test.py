@@ -1,0 +1,69 @@
+"""Nothing is done that the audit cannot tell: whatever `who` and the reason are, and on a full disk."""
+
+import json
+
+import pytest
+from stage import until
+from weights_test import Admin, fill, small_disk
+
+
+def lines(balancer):
+    return [json.loads(line) for line in (balancer.directory / "state/audit.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def balancer(make_balancer, clusters):
+    return make_balancer(clusters[0].url, clusters[1].url)
+
+
+@pytest.mark.parametrize("who", ["x" * 189 + "é", "x" * 188 + "漢字", "é" * 120, "😀" * 60, "x" * 250])
+def test_a_who_that_is_cut_is_cut_at_a_character(balancer, who):
+    admin = Admin(balancer)
+    body = {"weights": {"source": 1, "target": 1}, "who": who, "reason": "r"}
+    assert admin.ask("PUT", "/v1/weights", body)[0] == 200
+    node = balancer.nodes("target")[0]["name"]
+    for state in "drain", "ready":
+        assert admin.ask("PUT", f"/v1/nodes/{node}/state", {"state": state, "who": who})[0] == 200
+    assert admin.ask("POST", "/v1/rollback", {"who": who})[0] == 200
+    told = lines(balancer)
+    assert len(told) == 4
+    for line in told:
+        assert line["who"] and who.startswith(line["who"].split(" from ")[0])
+
+
+@pytest.mark.parametrize("reason", ["a\x1b[2Jb", "a\u009bb", "a\u202eb", "a\u2066b", "a\u2028b", "a\u200fb", "r" * 300])
+def test_a_reason_that_a_terminal_would_obey_is_refused(balancer, reason):
+    answer = Admin(balancer).ask("PUT", "/v1/weights", {"weights": {"source": 1, "target": 1}, "reason": reason})
+    assert answer[0] == 400 and balancer.status()["epoch"] == 1 and not lines(balancer)
+
+
+def test_what_is_no_utf8_is_refused(balancer):
+    admin = Admin(balancer)
+    status = admin.ask("PUT", "/v1/weights", b'{"weights":{"source":1,"target":1},"reason":"\xff"}')[0]
+    assert status == 400 and balancer.status()["epoch"] == 1
+
+
+def test_on_a_disk_that_is_full_only_a_rollback_is_done(make_balancer, clusters, tmp_path):
+    with small_disk(tmp_path / "small") as disk:
+        balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+        balancer.file.write_text(balancer.file.read_text().replace("state: state", f"state: {disk}"))
+        balancer.start()
+        admin = Admin(balancer)
+        assert admin.set(1, 1)[0] == 200
+        fill(disk)
+        node = balancer.nodes("target")[0]["name"]
+        told = len((disk / "audit.jsonl").read_text().splitlines())
+        for what in (admin.set(1, 2), admin.ask("PUT", f"/v1/nodes/{node}/state", {"state": "drain"})):
+            assert what[0] == 500 and "audit.jsonl cannot take a line" in json.dumps(what[2]), what
+        assert balancer.status()["weights"] == {"source": 1, "target": 1}
+        # Until the last block of the audit is full as well.
+        for _ in range(60):
+            done = admin.ask("POST", "/v1/rollback", {"reason": 200 * "x"})
+            assert done[0] == 200
+        assert done[2]["audited"] is False
+        (disk / "filler").unlink()
+        until(lambda: json.loads((disk / "audit.jsonl").read_text().splitlines()[-1])["epoch"] == done[2]["epoch"],
+              what="the line that is owed")
+        assert len((disk / "audit.jsonl").read_text().splitlines()) > told
+        assert admin.set(1, 2)[0] == 200
+        balancer.end()
