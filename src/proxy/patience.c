@@ -3,18 +3,18 @@
 #include "base/limits.h"
 #include "capture/skip.h"
 
+/* One of them is `ms` milliseconds, or a part of one. */
 static const struct {
 	struct span name;
-	uint64_t us; /* thousands of them, but for the first two */
+	uint64_t ms, part;
 } units[] = {
-	/* The longest of those that end alike first. */
-	{ SPAN_INIT("nanos"), 0 },
-	{ SPAN_INIT("micros"), 1 },
-	{ SPAN_INIT("ms"), 1000 },
-	{ SPAN_INIT("s"), 1000000 },
-	{ SPAN_INIT("m"), 60 * 1000000ull },
-	{ SPAN_INIT("h"), 3600 * 1000000ull },
-	{ SPAN_INIT("d"), 86400 * 1000000ull },
+	{ SPAN_INIT("nanos"), 1, 1000000 },
+	{ SPAN_INIT("micros"), 1, 1000 },
+	{ SPAN_INIT("ms"), 1, 1 },
+	{ SPAN_INIT("s"), 1000, 1 },
+	{ SPAN_INIT("m"), 60 * 1000, 1 },
+	{ SPAN_INIT("h"), 3600 * 1000, 1 },
+	{ SPAN_INIT("d"), 86400 * 1000, 1 },
 };
 
 /* "75s", "500ms", "1.5h", "-1". What is none of that the cluster refuses. */
@@ -38,8 +38,7 @@ static uint64_t duration_ms(struct span s)
 	}
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (span_is_nocase(unit, units[i].name))
-			return units[i].us < 1000 ? n * units[i].us / 1000
-						  : n * (units[i].us / 1000);
+			return n * units[i].ms / units[i].part;
 	return 0;
 }
 

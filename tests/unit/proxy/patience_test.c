@@ -22,7 +22,7 @@ static void what_a_request_asks_its_cluster_to_wait_is_understood(void **state)
 		{ "/i?wait_for_completion_timeout=500ms", 500 },
 		{ "/i?timeout=75s&master_timeout=30s", 105000 },
 		{ "/i?timeout=5000000micros", 5000 },
-		{ "/i?timeout=5000000nanos", 0 },
+		{ "/i?timeout=5000000nanos", 5 },
 		{ "/i?timeout=1.5h", 7200000 },
 		{ "/i?timeout=-1", UINT64_MAX },
 		{ "/i?timeout=-1&master_timeout=-1", UINT64_MAX },
