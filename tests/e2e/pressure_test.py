@@ -150,7 +150,7 @@ def test_clusters_that_do_not_read_hold_little(balancer, cluster):
     cluster.go_on.set()
     for t in threads:
         t.join(60)
-    assert answers == [b"HTTP/1.1 200 OK\r\nContent-Length: 2"] * len(sent)
+    assert all(a.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 2") for a in answers)
     for c in stalled:
         c.close()
 
