@@ -316,6 +316,12 @@ static void close_ill(struct pool *p)
 	}
 }
 
+static bool is_full(const struct pool *p)
+{
+	return (p->share && p->open_n >= p->share) || h1_backs_full(p->backs) ||
+	       pool_counts_full(p->counts);
+}
+
 /*
  * NULL: there is none. When the first one rests, all do: it goes when there may be no more
  * connections beside it.
@@ -327,7 +333,7 @@ static struct h1_back *take_idle(struct pool *p)
 		return NULL;
 	struct h1_back *b = idle_back(p->idle.next);
 	if (b->rests && p->idle_n < RESTING_WIRES_MAX) {
-		if (p->share && p->open_n >= p->share)
+		if (is_full(p))
 			close_idle(p, b);
 		return NULL;
 	}

@@ -224,11 +224,27 @@ void judge_busy(struct world *w, unsigned worker, const struct desk *d)
 			if (n->outstanding > share && n->outstanding > *before)
 				judge_fail(w, "a fair share", "worker %u has %u requests at %s",
 					   worker, n->outstanding, n->node->name);
-			if (free && waiting && !d->queues[arm].freed)
+			if (free && waiting && !d->queues[arm].freed && !w->temper.sockets)
 				judge_fail(w, "a fair share", "worker %u: %u wait, %s is free",
 					   worker, waiting, n->node->name);
 			*before = n->outstanding;
 		}
+	}
+}
+
+/* Connections to nodes: no more than open files allow, and not all of them one cluster's. */
+void judge_sockets(const struct world *w, unsigned worker, const struct desk *d)
+{
+	uint64_t max = w->temper.sockets, all = 0;
+	for (int arm = 0; max && arm < ARMS; arm++) {
+		uint64_t open = d->clusters[arm].counts.open;
+		all += open;
+		if (open > max - max / 4 || all > max)
+			judge_fail(
+				w, "a limit holds",
+				"worker %u has %llu connections to nodes, %llu to the %s, of %llu",
+				worker, number(all), number(open), d->clusters[arm].cluster->name,
+				number(max));
 	}
 }
 
@@ -535,7 +551,7 @@ static bool may_be_made_here(const struct world *w, unsigned status, const char 
 		       t->deserts || t->crashes || t->ending == ENDING_ABORT ||
 		       /* Silent nodes keep a place for long, each after the other, or for who has
 			  left. */
-		       (t->share && (t->hasty || t->ill));
+		       ((t->share || t->sockets) && (t->hasty || t->ill));
 	case 504:
 		return t->hasty || t->faults.unreachable || (t->doors && t->faults.refuse);
 	default:

@@ -24,7 +24,8 @@
  *                        cut
  *   a fair share         a node has no more of a worker's requests than it may; first come, first
  *                        served
- *   a limit holds        of clients at a listener, from the turn on in which a reload brings it
+ *   a limit holds        of clients at a listener, from the turn on in which a reload brings it;
+ *                        of connections to nodes
  *   bounded              what waits in the balancer for a slow reader
  *   a shortage is ours    what this machine lacks ejects no node and spends no budget
  *   nobody is in the way a request waits for its own node and client only (moment.h)
@@ -93,6 +94,7 @@ void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
 void judge_busy(struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: no listener has taken clients beyond its limit. */
 void judge_limits(struct world *w, unsigned worker);
+void judge_sockets(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: what the board says is under way. */
 void judge_in_flight(const struct world *w, unsigned worker, const struct desk *d);
 

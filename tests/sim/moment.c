@@ -47,7 +47,7 @@ static bool is_prompt(const struct client *c)
 static bool is_brisk(const struct world *w)
 {
 	return temper_is_calm(&w->temper) && !w->temper.shifts && !w->temper.faults.delay &&
-	       !w->temper.share;
+	       !w->temper.share && !w->temper.sockets;
 }
 
 /* More than what a connection may hold may have come, and the log holds it until it is written. */

@@ -113,6 +113,7 @@ static struct plan_page *write_page(struct world *w)
 		.profile = PROFILE_OPENSEARCH,
 		.worker_n = w->temper.workers,
 		.memory_max = w->temper.memory_bytes,
+		.node_sockets_max = w->temper.sockets,
 		.pins = p->pins,
 	};
 	if (w->temper.sticks)

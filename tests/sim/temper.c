@@ -92,6 +92,7 @@ void temper_make(struct temper *t, struct dice *d)
 	if (dice_says(d, 250))
 		t->ending = dice_says(d, 500) ? ENDING_EARLY : ENDING_ABORT;
 	t->ends = dice_says(d, 200);
+	t->sockets = dice_says(d, 150) ? (unsigned)dice_between(d, 1, 8) : 0;
 }
 
 void temper_make_log(struct temper *t, struct dice *d)

@@ -59,6 +59,7 @@ struct temper {
 	unsigned ejects;     /* failures in a row that eject a node; 0: none do */
 	unsigned share;	     /* a worker's connections to a node at once; 0: any number */
 	bool doors;	     /* addresses of nodes die, and come back; one always lives */
+	unsigned sockets;    /* a worker's connections to all nodes; 0: any number */
 	bool tunes;	     /* reloads change how clusters are used */
 	bool limits;	     /* reloads change how many clients a listener has at once */
 	bool hands_over;     /* a second process takes the first one's place */

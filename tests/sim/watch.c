@@ -81,4 +81,5 @@ void watch_turn(struct watch *t)
 	judge_in_flight(t->world, t->worker, t->desk);
 	judge_cut(t->world, t->worker, t->desk);
 	judge_busy(t->world, t->worker, t->desk);
+	judge_sockets(t->world, t->worker, t->desk);
 }
