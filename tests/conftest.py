@@ -12,7 +12,7 @@ def certificate(tmp_path_factory):
     at = tmp_path_factory.mktemp("tls")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", at / "tls.key", "-out", at / "tls.crt", "-days", "30", "-subj", "/CN=crossfade.test",
+         "-keyout", at / "tls.key", "-out", at / "tls.crt", "-days", "90", "-subj", "/CN=crossfade.test",
          "-addext", "subjectAltName=DNS:crossfade.test,IP:127.0.0.1"], check=True, capture_output=True)
     return at
 

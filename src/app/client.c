@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bug.h"
+#include "base/plain.h"
 #include "control/config.h"
 
 /* An answer waits 2 s for workers at most, and then some for a disk. */
@@ -68,12 +70,45 @@ void client_close(struct client *t)
 
 /* --- asking --- */
 
+/* It is to be shown on a terminal, and has texts of others in it: reasons, names. */
+static json_t *plain_of(json_t *j)
+{
+	const char *text = json_string_value(j);
+	if (!text || plain_is(text))
+		return NULL;
+	size_t room = 4 * strlen(text) + 1;
+	char *to = malloc(room);
+	must(to);
+	plain_copy(to, room, text);
+	json_t *plain = json_string(to);
+	free(to);
+	return plain;
+}
+
+static void make_plain(json_t *j)
+{
+	const char *key;
+	json_t *one, *plain;
+	size_t i;
+	json_object_foreach(j, key, one) {
+		make_plain(one);
+		if ((plain = plain_of(one)))
+			json_object_set_new(j, key, plain);
+	}
+	json_array_foreach(j, i, one) {
+		make_plain(one);
+		if ((plain = plain_of(one)))
+			json_array_set_new(j, i, plain);
+	}
+}
+
 static void read_answer(struct client_answer *a, struct fetch_answer *got)
 {
 	a->status = got->status;
 	a->text = got->text;
 	a->n = got->n;
 	a->json = json_loadb(a->text, a->n, 0, NULL);
+	make_plain(a->json);
 	got->text = NULL;
 }
 
@@ -138,7 +173,7 @@ int client_refused(const struct client *t, const struct client_answer *a)
 {
 	const char *message = json_string_value(json_object_get(a->json, "message"));
 	if (t->json)
-		fputs(a->text ? a->text : "{}\n", stdout);
+		plain_put_json(a->text ? a->text : "{}\n", stdout);
 	else if (message)
 		fprintf(stderr, "crossfade %s: %s\n", t->command->name, message);
 	else
@@ -154,7 +189,7 @@ static int print_answer(struct client *t, const struct client_request *r,
 		return client_refused(t, a);
 	if (!t->json)
 		return r->print(t, a->json);
-	fputs(a->text, stdout);
+	plain_put_json(a->text, stdout);
 	return a->status == 200 ? EXIT_OK : EXIT_UNACKNOWLEDGED;
 }
 

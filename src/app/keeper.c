@@ -481,6 +481,7 @@ int keeper_run(const char *config, int handed_over)
 {
 	struct keeper k = { .config = config, .upgrade.binary = -1 };
 	logger_keep_standard_descriptors();
+	process_forbid_cores();
 	process_raise_files();
 	k.binary = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	k.signals = signals_open();

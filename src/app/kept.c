@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef SYS_memfd_secret
@@ -74,9 +75,18 @@ bool kept_map(int fd, struct span *bytes)
 	return memory != NULL;
 }
 
+#define SECRETMEM_MAGIC 0x5345434d
+
+/* Locked by its nature, and mlock() fails on it. */
+static bool is_secret(int fd)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == SECRETMEM_MAGIC;
+}
+
 bool kept_lock(int fd, struct span *bytes)
 {
-	return kept_map(fd, bytes) && mlock(bytes->at, bytes->n) == 0;
+	return kept_map(fd, bytes) && (is_secret(fd) || mlock(bytes->at, bytes->n) == 0);
 }
 
 void kept_unmap(struct span *bytes)

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +49,12 @@ void keep_over_exec(int fd, bool keep)
 {
 	int flags = fcntl(fd, F_GETFD);
 	fcntl(fd, F_SETFD, keep ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
+}
+
+void process_forbid_cores(void)
+{
+	if (!getenv(PROCESS_MAY_DUMP))
+		prctl(PR_SET_DUMPABLE, 0);
 }
 
 void process_unblock_signals(void)

@@ -64,4 +64,11 @@ void process_raise_files(void);
 void process_unblock_signals(void);
 void keep_over_exec(int fd, bool keep);
 
+/*
+ * Keys and what clients send are in our memory: no core is made of it, and only root may look into
+ * it, unless the environment has PROCESS_MAY_DUMP.
+ */
+#define PROCESS_MAY_DUMP "CROSSFADE_CORE"
+void process_forbid_cores(void);
+
 #endif

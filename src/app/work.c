@@ -463,6 +463,14 @@ static void say_files(const struct work *w)
 					  : "");
 }
 
+static void say_root(void)
+{
+	if (geteuid() == 0)
+		log_line(LOG_WARN,
+			 "it runs as root and needs no right of root's but, for ports below 1024, "
+			 "CAP_NET_BIND_SERVICE: deploy/crossfade.service has a user of its own");
+}
+
 static void say_serving(const struct work *w)
 {
 	const struct board_values v = board_read(w->board);
@@ -472,6 +480,7 @@ static void say_serving(const struct work *w)
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
 	log_line(LOG_INFO, "%u workers: %s", w->control->worker_n, w->control->cores.from);
 	say_files(w);
+	say_root();
 	control_say_risks(w->control);
 }
 
@@ -551,6 +560,7 @@ int work_main(int argc, char **argv)
 		fprintf(stderr, "crossfade " WORK_COMMAND ": is started by `crossfade run` only\n");
 		return EXIT_USAGE;
 	}
+	process_forbid_cores();
 	die_with_keeper(w.keeper);
 	leave_signals_to_keeper();
 	process_raise_files();

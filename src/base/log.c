@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/plain.h"
 
 static const char *const words[] = {
 	[LOG_ERROR] = "error",
@@ -69,9 +70,11 @@ static size_t begin(enum log_level level, char line[LOG_LINE_BYTES])
 static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *format,
 		   va_list args)
 {
-	size_t n = begin(level, line), room = LOG_LINE_BYTES - n - 1;
-	int more = vsnprintf(line + n, room, format, args);
-	n += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room - 1;
+	char text[LOG_LINE_BYTES] = "";
+	size_t n = begin(level, line);
+	vsnprintf(text, sizeof text, format, args);
+	/* Names and reasons come from outside. */
+	n += plain_copy(line + n, LOG_LINE_BYTES - n - 1, text);
 	line[n++] = '\n';
 	line[n] = 0;
 	return n;

@@ -82,7 +82,7 @@ static bool append_line(int fd, const char *text)
 
 static bool append(struct audit *a, json_t *j /* moved in */)
 {
-	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	char *text = j ? json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	json_decref(j);
 	if (!text) {
 		errno = ENOMEM;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
+
 void complaints_open(struct complaints *c, const char *file, struct span text)
 {
 	*c = (struct complaints){ .file = file, .text = text };
@@ -15,14 +17,31 @@ void complaints_close(struct complaints *c)
 		free(c->list[i].message);
 	for (size_t i = 0; i < c->caution_n; i++)
 		free(c->cautions[i].message);
-	c->n = c->more = c->caution_n = 0;
+	free(c->secrets);
+	c->secrets = NULL;
+	c->n = c->more = c->caution_n = c->secret_n = 0;
 }
 
+static size_t user_bytes(struct span line);
+
+/* What was written is often a part of it: what it holds is shown as the excerpt shows it. */
 static void add(struct complaint *to, size_t at, const char *format, va_list args)
 {
+	char *text;
 	to->at = at;
-	if (vasprintf(&to->message, format, args) < 0)
+	if (vasprintf(&text, format, args) < 0)
 		abort();
+	for (char *c = text; *c; c++) {
+		size_t n = user_bytes(span_of(c));
+		if (n)
+			memset(c + 3, '*', n - 3);
+	}
+	size_t room = 4 * strlen(text) + 1;
+	to->message = malloc(room);
+	if (!to->message)
+		abort();
+	plain_copy(to->message, room, text);
+	free(text);
 }
 
 void complain(struct complaints *c, size_t at, const char *format, ...)
@@ -45,6 +64,14 @@ void caution(struct complaints *c, size_t at, const char *format, ...)
 	va_start(args, format);
 	add(&c->cautions[c->caution_n++], at, format, args);
 	va_end(args);
+}
+
+void complaints_hide(struct complaints *c, size_t at)
+{
+	c->secrets = realloc(c->secrets, (c->secret_n + 1) * sizeof *c->secrets);
+	if (!c->secrets)
+		abort();
+	c->secrets[c->secret_n++] = at;
 }
 
 static bool begins_a_character(char byte)
@@ -85,24 +112,71 @@ static size_t scheme_bytes(struct span line)
 	return 0;
 }
 
-/* What a terminal must not get from a file: control characters are shown as '?'. */
-static void print_byte(char c, FILE *to)
+/* Where a value ends that begins at `at` of a line: behind a quote at the next one. */
+static size_t value_end(struct span line, size_t at)
 {
-	unsigned char byte = (unsigned char)c;
-	putc(byte == '\t' || (byte >= ' ' && byte != 0x7f) ? byte : '?', to);
+	char quote = at > 0 ? line.at[at - 1] : 0;
+	const char *ends = quote == '"' ? "\"" : quote == '\'' ? "'" : ",}]";
+	while (at < line.n && !strchr(ends, line.at[at]))
+		at++;
+	return at;
+}
+
+/* Who a URL says that one is: "https://user:password@host". 0: nobody. */
+static size_t user_bytes(struct span line)
+{
+	size_t n = 3;
+	if (line.n < n || memcmp(line.at, "://", n) != 0)
+		return 0;
+	while (n < line.n && !strchr(" \t'\",}]/", line.at[n]))
+		if (line.at[n++] == '@')
+			return n - 1;
+	return 0;
+}
+
+static void hide(bool hidden[], size_t from, size_t to)
+{
+	for (; from < to; from++)
+		hidden[from] = true;
 }
 
 /* Complaints go to logs: credentials are shown as '*', whatever key they stand at. */
-static void print_line(struct span line, FILE *to)
+static void find_hidden(const struct complaints *c, size_t start, struct span line, bool hidden[])
 {
-	for (size_t i = 0; i < line.n;) {
-		size_t scheme_n = scheme_bytes((struct span){ line.at + i, line.n - i });
-		size_t shown = scheme_n ? i + scheme_n : i + 1;
-		for (; i < shown; i++)
-			print_byte(line.at[i], to);
-		for (; scheme_n && i < line.n && !strchr(" \t'\",}]", line.at[i]); i++)
-			putc('*', to);
+	for (size_t i = 0; i < line.n; i++) {
+		struct span rest = { line.at + i, line.n - i };
+		size_t scheme_n = scheme_bytes(rest), user_n = user_bytes(rest), to = i + scheme_n;
+		while (scheme_n && to < line.n && !strchr(" \t'\",}]", line.at[to]))
+			to++;
+		hide(hidden, i + scheme_n, to);
+		hide(hidden, i + 3, user_n ? i + user_n : 0);
 	}
+	for (size_t i = 0; i < c->secret_n; i++) {
+		size_t at = c->secrets[i] - start;
+		if (c->secrets[i] < start || at >= line.n || hidden[at])
+			continue;
+		size_t scheme_n = scheme_bytes((struct span){ line.at + at, line.n - at });
+		hide(hidden, at + scheme_n, value_end(line, at));
+	}
+}
+
+/* What a terminal must not get from a file is shown as '?', a character as one. */
+static void print_line(const struct complaints *c, size_t start, struct span line, FILE *to)
+{
+	bool *hidden = calloc(line.n + 1, sizeof *hidden), shown;
+	if (!hidden)
+		abort();
+	find_hidden(c, start, line, hidden);
+	for (size_t i = 0, n; i < line.n; i += n) {
+		n = plain_character(line.at + i, line.n - i, &shown);
+		if (!shown && line.at[i] != '\t')
+			putc('?', to);
+		else if (hidden[i])
+			putc('*', to);
+		else
+			fwrite(line.at + i, 1, n, to);
+	}
+	free(hidden);
 }
 
 /* The caret's line repeats the tabs of the text's, so that it stands right however wide they are.
@@ -127,7 +201,7 @@ static void print_excerpt(const struct complaints *c, size_t at, FILE *to)
 	if (line.n && line.at[line.n - 1] == '\r')
 		line.n--;
 	fputs("    ", to);
-	print_line(line, to);
+	print_line(c, start, line, to);
 	fputs("\n    ", to);
 	print_caret((struct span){ from, at - start }, to);
 }

@@ -30,6 +30,8 @@ struct complaints {
 	size_t more;				   /* beyond it */
 	struct complaint cautions[COMPLAINTS_MAX]; /* what is good, and may not be what is meant */
 	size_t caution_n;
+	size_t *secrets; /* owned: where values begin that nobody is to see */
+	size_t secret_n;
 };
 
 void complaints_open(struct complaints *c, const char *file, struct span text);
@@ -41,6 +43,9 @@ __attribute__((format(printf, 3, 4))) void complain(struct complaints *c, size_t
 /* The text stays good, and the person is warned. Further ones than COMPLAINTS_MAX are dropped. */
 __attribute__((format(printf, 3, 4))) void caution(struct complaints *c, size_t at,
 						   const char *format, ...);
+
+/* The value that begins there is shown as '*', up to its end on the line. */
+void complaints_hide(struct complaints *c, size_t at);
 
 /* Line and column of a place, from 1; columns count characters. Both 0 for NOWHERE. */
 void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column);

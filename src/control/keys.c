@@ -291,12 +291,26 @@ static bool read_file(struct binder *b, const char *path, struct span *text)
 	return true;
 }
 
+/* Somebody has written the key itself where its path belongs. */
+static bool is_pem(const char *text)
+{
+	return strstr(text, "-----BEGIN") != NULL;
+}
+
 static void file_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (!key_is_scalar(b, k, y))
 		return;
 	const char *path = path_from(b, y->text);
 	struct span text;
+	if (is_pem(y->text)) {
+		complaints_hide(b->complaints, y->at);
+		complain(
+			b->complaints, y->at,
+			"%s: is a text in PEM itself; the path of a file that holds it is expected",
+			k->name);
+		return;
+	}
 	if (read_file(b, path, &text))
 		*(struct key_file_value *)to = (struct key_file_value){ path, text.at, y->at };
 	else

@@ -195,15 +195,15 @@ static void a_complaint_shows_the_place(void **state)
 		  "    a: 1\n    ^\n"
 		  "f.yaml: a second document begins here; one is expected\n" },
 		{ "a:\n\tb: 1\n", "f.yaml:2:1: tab character may not be used as indentation\n"
-				  "    \tb: 1\n    ^\n" },
+				  "    \tb: *\n    ^\n" },
 		{ "a: [ 1\n",
 		  "f.yaml:2:1: flow sequence without a closing bracket\n    \n    ^\n" },
 		{ "a: \001\n",
 		  "f.yaml:1:4: a control character cannot stand here\n    a: ?\n       ^\n" },
 		{ "a: \xff\n", "f.yaml:1:4: what is not UTF-8 text cannot stand here\n"
-			       "    a: \xff\n       ^\n" },
+			       "    a: ?\n       ^\n" },
 		{ "? a:\t?\n", "f.yaml:1:1: keys that begin with '?' are not supported\n"
-			       "    ? a:\t?\n    ^\n" },
+			       "    ? a:\t*\n    ^\n" },
 		{ "%YAML 1.1\n---\na: 1\n", "f.yaml:1:1: directives (%) are not supported\n"
 					    "    %YAML 1.1\n    ^\n" },
 		{ "a: 1\n- &x ? b\n", "f.yaml:2:6: keys that begin with '?' are not supported\n"
@@ -428,7 +428,7 @@ static void a_cluster_is_checked(void **state)
 		  "nodes: 'a' is not a node, as https://es-1:9200: it does "
 		  "not begin with http:// or https://" },
 		{ WITH_SOURCE("nodes: [ 'http://u:p@a' ]"),
-		  "nodes: 'http://u:p@a' is not a node, as https://es-1:9200: a password does not "
+		  "nodes: 'http://***@a' is not a node, as https://es-1:9200: a password does not "
 		  "belong "
 		  "in a URL" },
 		{ WITH_SOURCE("nodes: [ http://a/es ]"),

@@ -1,0 +1,120 @@
+"""What nobody is to see, and what no terminal is to get."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import subprocess
+
+import pytest
+from stage import PROGRAM, until
+
+SECRET = "s3cr3tValue"
+
+BASE = """\
+listeners: { source: { address: 127.0.0.1:1, tls: off } }
+source: { nodes: [ http://127.0.0.1:1 ] }
+target: { nodes: [ http://127.0.0.1:1 ] }
+state: state
+"""
+
+# Wrong in some way, with a secret on the line that is shown.
+WRONG = {
+    "beside a wrong value": 'headers: { set: { X-Token: SECRET }, remove: [ X-Token ] }',
+    "a control character": 'headers: { set: { X-Token: "SECRET\\u0001" } }',
+    "a space at its end": 'headers: { set: { X-Token: "SECRET " } }',
+    "a name that is refused": 'headers: { set: { Authorization: SECRET } }',
+    "a key that is misspelt": 'headres: { set: { X-Token: SECRET } }',
+    "one in single quotes": "headers: { set: { X-Token: 'SECRET', Host: SECRET } }",
+    "no scheme": "authorization: SECRET",
+    "another scheme": 'authorization: "Negotiate SECRET "',
+    "a misspelt authorization": "authorisation: SECRET",
+    "an unknown key beside": "authorization: Custom SECRET, balnce: round_robin",
+    "a user in a URL": "nodes: [ https://user:SECRET@es-1:9200 ]",
+    "no YAML behind it": 'headers: { set: { X-Token: SECRET }',
+    "a quote without an end": 'headers: { set: { X-Token: "SECRET } }',
+    "a tab": 'headers: { set: { X-Token: SECRET, \t"X: } } }',
+    "a key's own text as its path": 'ca: "-----BEGIN PRIVATE KEY----- SECRET"',
+    "of health checks": 'health: { authorization: SECRET, path: no }',
+}
+
+
+def shown(config, tmp_path, command):
+    (tmp_path / "crossfade.yaml").write_text(config)
+    words = [PROGRAM, command, "-c", str(tmp_path / "crossfade.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("form", ["one line", "block"])
+def test_a_complaint_shows_no_secret(tmp_path, what, command, form):
+    line = WRONG[what].replace("SECRET", SECRET)
+    if form == "one line":
+        config = BASE.replace("source: { nodes: [ http://127.0.0.1:1 ] }\ntarget",
+                              f"source: {{ nodes: [ http://127.0.0.1:1 ], {line} }}\ntarget")
+    else:
+        config = BASE.replace("target: {", f"other:\n  {line}\ntarget: {{")
+    said = shown(config, tmp_path, command)
+    assert SECRET not in said and SECRET[:6] not in said, said
+
+
+def test_passwords_of_kafka_are_not_shown(tmp_path):
+    said = shown(BASE + f"capture: {{ directory: c, kafka: {{ brokers: 'a:1', security: {{ sasl: {{ mechanism: PLAINN, "
+                 f"username: me, password: {SECRET} }} }} }} }}\n", tmp_path, "check")
+    assert SECRET not in said and "PLAINN" in said
+
+
+def test_what_is_no_secret_is_shown(tmp_path):
+    said = shown(BASE.replace("127.0.0.1:1, tls", "127.0.0.1:x, tls"), tmp_path, "check")
+    assert "listeners: { source: { address: 127.0.0.1:x, tls: off } }" in said
+
+
+BAD = ["\u009b31mred", "\u202egnirts", "\u2066x\u2069", "\u200fx", "\u2028line"]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_reason_moves_no_terminal(make_balancer, clusters, bad):
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    node = f"{clusters[0].address}:{clusters[0].port}"
+    balancer.command("weights", "1", "1", "--reason", f"why {bad}")
+    balancer.command("drain", f"source/{node}", "--reason", f"why {bad}")
+    until(lambda: "why \\x" in balancer.said(), what="the log to have it")
+    outputs = [balancer.said(), (balancer.directory / "state" / "audit.jsonl").read_text(),
+               *[balancer.command(*words).stdout for words in (
+                   ("status",), ("status", "-o", "json"), ("weights", "2", "1", "--reason", f"why {bad}"),
+                   ("weights", "2", "2", "--reason", f"why {bad}", "-o", "json"),
+                   ("ready", f"source/{node}", "--reason", f"why {bad}"))]]
+    for text in outputs:
+        assert not re.search("[\x80-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f]", text), text
+    last = [json.loads(line) for line in outputs[1].splitlines()][-1]
+    assert last["why"] == f"why {bad}", "the audit keeps what was said"
+
+
+def test_it_says_that_it_runs_as_root(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    assert ("it runs as root" in balancer.said()) == (os.geteuid() == 0)
+
+
+def test_no_core_is_made_of_keys(make_balancer, clusters, tmp_path):
+    """The processes say so themselves, whatever the limit of cores is."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url)
+    for pid in balancer.process.pid, balancer.working_pid():
+        resource.prlimit(pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    os.kill(balancer.working_pid(), signal.SIGABRT)
+    until(lambda: "was ended by signal 6" in balancer.said(), what="its end")
+    assert "core dumped" not in balancer.said()
+    for pid in (balancer.process.pid,):
+        assert pathlib.Path(f"/proc/{pid}/maps").stat().st_uid == 0
+
+
+def test_the_unit_makes_no_core_and_lets_keys_be_locked():
+    unit = (pathlib.Path(__file__).parents[2] / "deploy" / "crossfade.service").read_text()
+    assert "\nLimitCORE=0\n" in unit and "\nLimitMEMLOCK=infinity\n" in unit
+    assert "memfd_secret" in re.search("SystemCallFilter=.*", unit)[0]
+    leave, drain = 10, 60
+    assert int(re.search(r"TimeoutStopSec=(\d+)s", unit)[1]) >= leave + drain + 5
