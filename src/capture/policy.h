@@ -36,6 +36,9 @@ struct capture_policy {
 	bool redact[NAMES];
 	const struct span *redact_names;
 	size_t redact_n;
+	/* Parameters of a query whose values are replaced, by name. */
+	const struct span *redact_query;
+	size_t redact_query_n;
 };
 
 #endif

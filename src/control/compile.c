@@ -358,21 +358,42 @@ static void compile_steering(struct compiled *d, const struct config *c)
 	};
 }
 
-static size_t count_names(const struct config_redact *r)
+/* What is replaced in every log unless `redact: none` is said; a list adds to it. */
+static const enum name secret_ids[] = { NAME_AUTHORIZATION, NAME_COOKIE, NAME_SET_COOKIE };
+static const struct span secret_names[] = {
+	SPAN("Proxy-Authorization"),
+	SPAN("X-Api-Key"),
+	SPAN("es-secondary-authorization"),
+	SPAN("X-Amz-Security-Token"),
+};
+#define SECRET_IDS (sizeof secret_ids / sizeof secret_ids[0])
+#define SECRET_NAMES (sizeof secret_names / sizeof secret_names[0])
+
+static size_t count_names(const struct config_field *first)
 {
 	size_t n = 0;
-	for (const struct config_field *f = r->names; f; f = f->next)
-		n += name_find(span_of(f->name)) == NAME_OTHER;
+	for (const struct config_field *f = first; f; f = f->next)
+		n++;
 	return n;
+}
+
+static void redact_always(struct capture_policy *p, struct span *names)
+{
+	for (size_t i = 0; i < SECRET_IDS; i++)
+		p->redact[secret_ids[i]] = true;
+	for (size_t i = 0; i < SECRET_NAMES; i++)
+		names[p->redact_n++] = secret_names[i];
 }
 
 /* A name with an id is known by that, others by their text. */
 static void compile_redact(struct compiled *d, struct capture_policy *p,
 			   const struct config_redact *r)
 {
-	struct span *names = arena_take(&d->arena, count_names(r) * sizeof *names);
-	p->redact[NAME_AUTHORIZATION] = !r->none && !r->names;
+	struct span *names =
+		arena_take(&d->arena, (SECRET_NAMES + count_names(r->names)) * sizeof *names);
 	p->redact_names = names;
+	if (!r->none)
+		redact_always(p, names);
 	for (const struct config_field *f = r->names; f; f = f->next) {
 		enum name id = name_find(span_of(f->name));
 		if (id == NAME_OTHER)
@@ -380,6 +401,15 @@ static void compile_redact(struct compiled *d, struct capture_policy *p,
 		else
 			p->redact[id] = true;
 	}
+}
+
+static void compile_redact_query(struct compiled *d, struct capture_policy *p,
+				 const struct config_field *first)
+{
+	struct span *names = arena_take(&d->arena, (1 + count_names(first)) * sizeof *names);
+	p->redact_query = names;
+	for (const struct config_field *f = first; f; f = f->next)
+		names[p->redact_query_n++] = span_of(f->name);
 }
 
 static const struct skips *compile_skips(struct compiled *d, const struct config_skip *first)
@@ -416,6 +446,7 @@ static void compile_capture(struct compiled *d, const struct config *config)
 	};
 	p->skips = compile_skips(d, c->skip);
 	compile_redact(d, p, &c->redact);
+	compile_redact_query(d, p, c->redact_query);
 	d->plan.capture = p;
 }
 

@@ -489,6 +489,7 @@ static const struct key capture_keys[] = {
 	{ "tunnels", &key_choice, AT(tunnels), .words = tunnels_words },
 	{ "answers", &key_choice, AT(answers), .words = answers_words },
 	{ "redact", &key_redact, AT(redact) },
+	{ "redact_query", &key_field_names, AT(redact_query) },
 	{ "skip", &key_sections, AT(skip), .section = &skip_section,
 	  .item_bytes = sizeof(struct config_skip), .next = offsetof(struct config_skip, next) },
 	{ "compress", &key_choice, AT(compress), .words = off_on },

@@ -172,7 +172,7 @@ struct config_log {
 
 struct config_redact {
 	struct config_field *names;
-	bool none; /* said aloud; else Authorization is replaced where nothing is said */
+	bool none; /* said aloud; else `names` are added to those that always are */
 };
 
 /* What `sniffing` is when it is not said: by the profile. */
@@ -237,6 +237,7 @@ struct config_capture {
 	struct config_retain retain;
 	uint64_t limit_bytes; /* 0: any */
 	struct config_redact redact;
+	struct config_field *redact_query; /* names of parameters */
 	struct config_kafka kafka;
 	uint32_t durable_at; /* enum config_durable_at */
 	struct config_skip *skip;
