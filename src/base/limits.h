@@ -333,8 +333,8 @@
 
 /* --- certificates --- */
 
-/* A certificate that expires sooner is told of: those that are valid for 90 days are renewed with 30
- * to spare. */
+/* A certificate that expires sooner is told of: those that are valid for 90 days are renewed with
+ * 30 to spare. */
 #define CERTIFICATE_EXPIRES_DAYS 30
 
 /* --- the access log --- */
@@ -404,7 +404,8 @@
 /* How often it is looked whether a segment was sealed; and when what failed is tried again. */
 #define PACK_LOOK_MS 1000
 #define PACK_AGAIN_MS 60000
-/* Rules of how long a response may take: each is tried in turn, and a cluster's API has few such. */
+/* Rules of how long a response may take: each is tried in turn, and a cluster's API has few such.
+ */
 #define PATIENCE_RULES_MAX 64
 /* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
  */

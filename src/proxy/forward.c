@@ -105,7 +105,8 @@ static bool count_hop(struct msg *m)
 	char text[FMT_DECIMAL_BYTES];
 	if (recipient_hops(m, &left) != HOPS_LEFT)
 		return true;
-	return msg_set(m, NAME_MAX_FORWARDS, (struct span){ text, fmt_decimal(text, left) });
+	size_t n = fmt_decimal(text, left);
+	return msg_set(m, NAME_MAX_FORWARDS, (struct span){ text, n });
 }
 
 bool forward_client(struct msg *request, const struct forward_facts *facts)

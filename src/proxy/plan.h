@@ -146,7 +146,7 @@ struct plan {
 	const struct networks *override_allow; /* who may name the arm; NULL: nobody */
 	enum profile profile;
 	uint16_t unknown_status; /* of writes whose outcome is unknown; 0: the error's own */
-	enum sniffing sniffing; /* SNIFFING_UNKNOWN: such calls mean nothing here */
+	enum sniffing sniffing;	 /* SNIFFING_UNKNOWN: such calls mean nothing here */
 	enum access_format access;
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */
