@@ -95,10 +95,25 @@ void msg_drop_alike(struct msg *m, struct span name)
 			m->fields[i].dropped = true;
 }
 
+/* Eight bytes at a time; the last ones may be of what stands behind the name in the text. */
+static bool may_be_disguised(struct span name)
+{
+	static_assert(SCAN_SLACK >= 8, "a name may be read beyond its end");
+	const uint64_t ones = 0x0101010101010101u;
+	for (size_t i = 0; i < name.n; i += 8) {
+		uint64_t v;
+		memcpy(&v, name.at + i, 8);
+		v ^= ones * '_';
+		if ((v - ones) & ~v & ones << 7)
+			return true;
+	}
+	return false;
+}
+
 static bool is_disguised(struct span name)
 {
 	char text[FIELD_NAME_BYTES];
-	if (!memchr(name.at, '_', name.n))
+	if (!may_be_disguised(name) || !memchr(name.at, '_', name.n))
 		return false;
 	must(name.n <= sizeof text);
 	for (size_t i = 0; i < name.n; i++)
