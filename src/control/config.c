@@ -10,6 +10,7 @@
 #include "control/config_kafka.h"
 #include "control/config_skip.h"
 #include "control/config_types.h"
+#include "control/own.h"
 #include "control/suggest.h"
 #include "control/text_file.h"
 #include "base/limits.h"
@@ -533,10 +534,24 @@ static void check_overlaps(struct binder *b, const struct config *c)
 	}
 }
 
+/* Names are looked at when they are looked up. */
+static void check_own_nodes(struct binder *b, const struct config *c)
+{
+	char which[OWN_TEXT_BYTES];
+	for (int arm = 0; arm < ARMS; arm++)
+		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
+			if (n->literal && own_has(c, &n->addr, which))
+				complain(b->complaints, n->at,
+					 "nodes: %s is this balancer itself (%s): requests would "
+					 "come back to it without end",
+					 n->name, which);
+}
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
 	check_overlaps(b, c);
+	check_own_nodes(b, c);
 	for (int k = 0; k < LISTENER_KINDS; k++) {
 		const struct config_listener *l = &c->listeners.kinds[k];
 		if (l->head.at == NOWHERE || !l->tls || c->tls.head.at != NOWHERE)

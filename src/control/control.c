@@ -328,7 +328,7 @@ static void names_have_news(void *hearer)
 
 bool control_open_names(struct control *c)
 {
-	return names_open(&c->names, &c->nodes, names_have_news, c);
+	return names_open(&c->names, &c->nodes, c->config, names_have_news, c);
 }
 
 /* What a start and a reload say as cautions. */

@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "control/own.h"
 
 static void say_addresses(struct node_name *name, uint64_t now_ms)
 {
@@ -40,6 +41,32 @@ static bool look_up_failed(struct node_name *name, const char *why)
 	return awaited;
 }
 
+/* Requests that went there would come back: those addresses are no node's. */
+static size_t leave_out_own(const struct names *s, struct node_name *name, struct addr *addresses,
+			    size_t n)
+{
+	char which[OWN_TEXT_BYTES], text[ADDR_TEXT_BYTES];
+	size_t kept = 0;
+	bool own = false;
+	for (size_t i = 0; i < n; i++) {
+		struct addr at = addresses[i];
+		addr_set_port(&at, name->of->port);
+		if (!own_has(s->config, &at, which)) {
+			addresses[kept++] = addresses[i];
+			continue;
+		}
+		addr_text(&at, text);
+		if (!own && !name->own)
+			log_line(LOG_ERROR,
+				 "%s: %s is %s, which is this balancer itself (%s): that address "
+				 "gets no requests, for they would come back without end",
+				 arm_name(name->of->arm), name->of->host, text, which);
+		own = true;
+	}
+	name->own = own;
+	return kept;
+}
+
 static bool take_one(struct names *s, size_t i, uint64_t now_ms)
 {
 	struct addr addresses[RESOLVE_ADDRESSES];
@@ -51,6 +78,7 @@ static bool take_one(struct names *s, size_t i, uint64_t now_ms)
 		return false;
 	if (what == RESOLVE_FAILED)
 		return look_up_failed(name, why);
+	address_n = leave_out_own(s, name, addresses, address_n);
 	struct node_change change = node_take_addresses(name->of, addresses, address_n, now_ms);
 	name->failing = false;
 	name->unsaid += change.fresh;
@@ -67,9 +95,10 @@ bool names_take(struct names *s, uint64_t now_ms)
 	return changed;
 }
 
-bool names_open(struct names *s, const struct nodes *nodes, void (*news)(void *), void *hearer)
+bool names_open(struct names *s, const struct nodes *nodes, const struct config *config,
+		void (*news)(void *), void *hearer)
 {
-	*s = (struct names){ .nodes = nodes };
+	*s = (struct names){ .nodes = nodes, .config = config };
 	s->of = calloc(nodes->n + 1, sizeof *s->of);
 	s->list = calloc(nodes->n + 1, sizeof(const char *));
 	must(s->of && s->list);

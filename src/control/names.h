@@ -13,21 +13,24 @@
 struct node_name {
 	struct node_record *of;
 	bool failing; /* it was said already */
+	bool own;     /* likewise: an address of it is this balancer itself */
 	bool said;    /* its addresses were, at: */
 	uint64_t said_ms;
 	unsigned unsaid; /* look-ups since that had new ones */
 };
 
 struct names {
-	const struct nodes *nodes; /* borrowed */
-	struct resolver *resolver; /* owned; NULL: all addresses are literal */
-	struct node_name *of;	   /* owned */
-	const char **list;	   /* owned: the names themselves */
+	const struct nodes *nodes;   /* borrowed */
+	const struct config *config; /* borrowed: addresses of ours are left out */
+	struct resolver *resolver;   /* owned; NULL: all addresses are literal */
+	struct node_name *of;	     /* owned */
+	const char **list;	     /* owned: the names themselves */
 	size_t n;
 };
 
 /* False with errno. `news` runs on the resolver's thread: names_take() is to be called soon. */
-bool names_open(struct names *s, const struct nodes *nodes, void (*news)(void *), void *hearer);
+bool names_open(struct names *s, const struct nodes *nodes, const struct config *config,
+		void (*news)(void *), void *hearer);
 void names_close(struct names *s);
 
 /* True when workers are to be told: a node has other addresses than before, or is no longer

@@ -15,14 +15,6 @@ static char *copy(const char *text)
 
 /* --- addresses --- */
 
-static void set_port(struct addr *a, uint16_t port)
-{
-	if (a->any.sa_family == AF_INET6)
-		a->v6.sin6_port = htons(port);
-	else
-		a->v4.sin_port = htons(port);
-}
-
 static struct node_address *place_take(struct node_record *n, unsigned place, const struct addr *at)
 {
 	struct node_address *a = calloc(1, sizeof *a);
@@ -122,7 +114,7 @@ struct node_change node_take_addresses(struct node_record *n, const struct addr 
 	n->spare = all_places(n);
 	for (size_t i = 0; i < address_n; i++) {
 		struct addr at = addresses[i];
-		set_port(&at, n->port);
+		addr_set_port(&at, n->port);
 		unsigned place = place_of(n, &at);
 		if (place == NODE_ADDRESSES_MAX) {
 			place = take_fresh(n, &at, others);

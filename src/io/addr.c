@@ -81,6 +81,14 @@ uint16_t addr_port(const struct addr *a)
 	return a->any.sa_family == AF_INET6 ? ntohs(a->v6.sin6_port) : 0;
 }
 
+void addr_set_port(struct addr *a, uint16_t port)
+{
+	if (a->any.sa_family == AF_INET6)
+		a->v6.sin6_port = htons(port);
+	else
+		a->v4.sin_port = htons(port);
+}
+
 socklen_t addr_bytes(const struct addr *a)
 {
 	if (a->any.sa_family == AF_INET)

@@ -27,6 +27,7 @@ void addr_host_text(const struct addr *a, char text[ADDR_TEXT_BYTES]);
 /* A literal IPv4 or IPv6 address, without brackets. False when it is a name or nothing. */
 bool addr_parse(struct span host, uint16_t port, struct addr *a);
 uint16_t addr_port(const struct addr *a);
+void addr_set_port(struct addr *a, uint16_t port);
 socklen_t addr_bytes(const struct addr *a);
 /* The address alone in 16 bytes, IPv4 as it is mapped into IPv6. False: there is none. */
 bool addr_canonical(const struct addr *a, unsigned char bytes[16]);

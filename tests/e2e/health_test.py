@@ -262,6 +262,22 @@ def test_a_name_of_which_one_address_is_dead_serves_all(make_balancer, clusters,
     node.close()
 
 
+def test_a_name_that_is_this_balancer_gets_no_request(make_balancer, clusters):
+    """`check` refuses an address of ours; a name is looked at when it is looked up."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more="workers: 1")
+    here = balancer.source.split("//")[1].strip("/")
+    said = balancer.reload(lambda text: text.replace(clusters[0].url, f"http://{here}"))
+    assert not said["ok"] and "is this balancer itself (listener source" in said["message"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = balancer.reload(lambda text: text.replace(f"http://{here}", f"http://localhost:{port}")
+                           .replace(here, f"127.0.0.1:{port}"))
+    assert said["ok"], said
+    until(lambda: f"localhost is 127.0.0.1:{port}, which is this balancer itself (listener source" in balancer.said())
+    assert requests.get(f"http://127.0.0.1:{port}/", timeout=20).status_code == 502
+    assert balancer.nodes()[0]["addresses"] == [f"[::1]:{port}"]
+
+
 def test_a_name_that_nobody_knows_is_a_503(make_balancer, clusters):
     balancer = make_balancer("http://nobody.invalid:9200", clusters[1].url)
     got = requests.get(balancer.source, timeout=20)

@@ -411,6 +411,44 @@ static void two_listeners_of_ours_share_no_address(void **state)
 	}
 }
 
+/* 127.0.0.0/8 is this machine's, and 198.51.100.0/24 is nobody's. */
+static void a_node_that_is_this_balancer_is_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *listener, *node;
+		bool own;
+	} rows[] = {
+		{ "127.0.0.1:1", "127.0.0.1:1", true },
+		{ "127.0.0.1:1", "127.0.0.1:2", false },
+		{ "127.0.0.1:1", "127.0.0.2:1", false },
+		{ "0.0.0.0:1", "127.9.9.9:1", true },
+		{ "0.0.0.0:1", "198.51.100.7:1", false },
+		{ "127.0.0.1:1", "0.0.0.0:1", true },
+		{ "198.51.100.7:1", "0.0.0.0:1", false },
+		{ "'[::]:1'", "[::1]:1", true },
+		{ "'[::]:1'", "127.0.0.1:1", false },
+		{ "127.0.0.1:1", "[::ffff:127.0.0.1]:1", true },
+		{ "127.0.0.1:1", "127.0.0.1:9", true }, /* admin.address */
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		char text[512];
+		snprintf(text, sizeof text,
+			 "listeners: { weighted: { address: %s, tls: off } }\n"
+			 "admin: { address: 127.0.0.1:9 }\nsource: { nodes: [ http://s ] }\n"
+			 "target: { nodes: [ http://t, 'http://%s' ] }\nstate: s\n",
+			 rows[i].listener, rows[i].node);
+		struct config *c = config_open_text("f", "", span_of(text));
+		if (c->complaints.n != rows[i].own)
+			print_error("%s, %s\n", rows[i].listener, rows[i].node);
+		assert_int_equal(c->complaints.n, rows[i].own);
+		if (rows[i].own)
+			assert_non_null(
+				strstr(c->complaints.list[0].message, "is this balancer itself"));
+		config_close(c);
+	}
+}
+
 #define WITH_SOURCE(source)                                                                        \
 	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"                            \
 	"target: { nodes: [ http://t ] }\nstate: s\nsource: { " source " }\n"
@@ -863,6 +901,7 @@ static void a_tree_that_is_too_deep_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_that_is_this_balancer_is_refused),
 		cmocka_unit_test(two_listeners_of_ours_share_no_address),
 		cmocka_unit_test(defaults_are_those_of_the_limits),
 		cmocka_unit_test(each_key_is_read),

@@ -1,0 +1,86 @@
+#include "control/own.h"
+
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/listeners.h"
+
+static bool is_loopback(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return ntohl(a->v4.sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+static bool is_same_host(const struct addr *a, const struct sockaddr *b)
+{
+	struct addr other = { 0 };
+	if (!b || b->sa_family != a->any.sa_family)
+		return false;
+	memcpy(&other, b, b->sa_family == AF_INET ? sizeof other.v4 : sizeof other.v6);
+	if (b->sa_family == AF_INET)
+		other.v4.sin_port = a->v4.sin_port;
+	else
+		other.v6.sin6_port = a->v6.sin6_port;
+	return addr_is(a, &other);
+}
+
+/* All of 127.0.0.0/8 is; of others those of the interfaces, as they are now. */
+static bool is_of_this_machine(const struct addr *a)
+{
+	struct ifaddrs *all, *i;
+	if (is_loopback(a) || addr_is_any(a))
+		return true;
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (i = all; i && !is_same_host(a, i->ifa_addr); i = i->ifa_next)
+		;
+	freeifaddrs(all);
+	return i != NULL;
+}
+
+/* Whoever connects to 0.0.0.0 or :: comes by a loopback address. */
+static bool arrives_at(const struct addr *to, const struct addr *listening)
+{
+	if (!addr_overlaps(to, listening))
+		return false;
+	if (addr_is_any(to))
+		return addr_is_any(listening) || is_loopback(listening);
+	return !addr_is_any(listening) || is_of_this_machine(to);
+}
+
+/* ::ffff:127.0.0.1 is a connection of IPv4. */
+static struct addr unmapped(const struct addr *a)
+{
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
+		return *a;
+	struct addr plain = { .v4 = { .sin_family = AF_INET, .sin_port = a->v6.sin6_port } };
+	memcpy(&plain.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
+	return plain;
+}
+
+static const struct config_address *arrival(const struct config_address *a, const struct addr *to)
+{
+	while (a && !arrives_at(to, &a->addr))
+		a = a->next;
+	return a;
+}
+
+bool own_has(const struct config *c, const struct addr *to, char which[OWN_TEXT_BYTES])
+{
+	struct addr plain = unmapped(to);
+	const struct config_address *at;
+	for (int k = 0; k < LISTENER_KINDS; k++) {
+		at = arrival(c->listeners.kinds[k].addresses, &plain);
+		if (at) {
+			snprintf(which, OWN_TEXT_BYTES, "listener %s, %.60s",
+				 listener_name((enum config_listener_kind)k), at->text);
+			return true;
+		}
+	}
+	at = arrival(c->admin.addresses, &plain);
+	if (at)
+		snprintf(which, OWN_TEXT_BYTES, "admin.address, %.60s", at->text);
+	return at != NULL;
+}
