@@ -212,6 +212,8 @@ static void answer_over(struct h1_back *b)
 		retire(b);
 		return;
 	}
+	/* A client that sleeps over that response must not keep the next one from another. */
+	wire_begin_anew(&b->wire);
 	become_idle(b, keep_ms);
 }
 

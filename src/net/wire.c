@@ -219,6 +219,20 @@ void wire_receive(struct wire *w)
 	arm(w);
 }
 
+void wire_begin_anew(struct wire *w)
+{
+	struct account *before = w->account;
+	bool waits = before->waits;
+	must(wire_usable(w));
+	if (!before->used)
+		return;
+	list_remove(&w->link);
+	w->account = account_open(&w->wires->bufs->accounts, before->budget, w);
+	account_close(before);
+	if (waits)
+		arm(w);
+}
+
 static void hand_over(struct wire *w)
 {
 	w->wants = false;

@@ -163,6 +163,11 @@ enum err wire_err_of_connect(int32_t result);
  * Nothing is received while more is held of what has come over it than its account may have.
  */
 void wire_receive(struct wire *w);
+/*
+ * What has come so far is its user's no more: others may hold it for long, and what comes from here
+ * on is not to wait for them.
+ */
+void wire_begin_anew(struct wire *w);
 /* w->out has grown. */
 void wire_touch(struct wire *w);
 /* Bytes in `out` and under way. */

@@ -326,6 +326,23 @@ static void nobody_holds_more_than_a_connection_may_of_a_budget_with_room(void *
 	assert_true(io_op_busy(&w->ends[0].wire.receive));
 }
 
+/* A connection to a node, whose last response somebody else sleeps over. */
+static void a_wire_that_begins_anew_does_not_wait_for_what_came_before(void **state)
+{
+	struct world *w = *state;
+	connect_all(w, 1);
+	w->budget.max = 1;
+	fill(w, 0);
+	size_t used = w->budget.used;
+	unsigned before = w->ends[0].bytes;
+	wire_begin_anew(&w->ends[0].wire);
+	assert_int_equal(w->budget.waiting_n, 0);
+	assert_int_equal(w->ends[0].wire.account->used, 0);
+	assert_int_equal(w->budget.used, used);
+	say(w, 0, "hello");
+	assert_int_equal(w->ends[0].bytes, before + 1);
+}
+
 /* Its line is in one block, and longer than that. */
 static void who_holds_a_lines_beginning_gets_the_rest(void **state)
 {
@@ -515,6 +532,7 @@ int main(void)
 		TEST(a_budget_that_has_room_again_feeds_those_that_waited),
 		TEST(nobody_holds_more_than_a_connection_may_of_a_budget_with_room),
 		TEST(who_holds_a_lines_beginning_gets_the_rest),
+		TEST(a_wire_that_begins_anew_does_not_wait_for_what_came_before),
 		TEST(a_wire_closed_while_it_waits_for_memory_receives_no_more_and_goes),
 		TEST(a_connect_without_the_means_says_whose_fault_it_is),
 		TEST(an_end_is_told_and_sending_goes_on),
