@@ -146,7 +146,7 @@ def test_a_state_directory_that_cannot_be_written_is_served_from(make_balancer, 
     balancer.weights(3, 1)
     state = balancer.directory / "state"
     node = balancer.nodes()[0]["name"]
-    balancer.command("drain", f"target/{clusters[1].address}:{clusters[1].port}")
+    balancer.command("drain", f"target/{clusters[1].address}:{clusters[1].port}", "--force")
     with immutable(state):
         crash(balancer)
         until(lambda: is_up(balancer), what="the admin API")
@@ -162,7 +162,7 @@ def test_a_state_directory_that_cannot_be_written_is_served_from(make_balancer, 
         assert [c["weight"] for c in balancer.status()["clusters"]] == [3, 1]
         assert not balancer.status()["saved"] and node
     until(lambda: balancer.status()["saved"], what="it to be saved again")
-    balancer.weights(2, 1)
+    balancer.weights(2, 1, "--force")
 
 
 @pytest.mark.parametrize("name", ["weights", "drained.json", "admin.token", "audit.jsonl", "lock", "admin.sock", ""])

@@ -110,7 +110,7 @@ def everything_works(balancer):
     assert balancer.status()["log"]["lines_lost"] > 0
     balancer.command("rollback")
     node = balancer.nodes()[0]["name"]
-    balancer.command("drain", f"source/{node}", "--delay", "0s")
+    balancer.command("drain", f"source/{node}", "--delay", "0s", "--force")
     balancer.command("ready", f"source/{node}")
     assert balancer.reload()["ok"]
     assert time.monotonic() - began < 10
