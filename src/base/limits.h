@@ -422,6 +422,9 @@
  * was made less; and a connection that is amid a message has no more than twice that in memory.
  */
 #define KAFKA_RECORD_BYTES (128 * 1024)
+/* Where a topic takes no batch of that size, smaller ones are tried, down to this; then single
+ * records. */
+#define KAFKA_BATCH_BYTES_MIN 4096
 /* Records that wait for the brokers: while they are away the log waits on the disk. */
 #define KAFKA_QUEUE_BYTES (32 * 1024 * 1024)
 /* Runs of the log that are on their way to the brokers: each is acknowledged as one, */

@@ -348,6 +348,14 @@ static bool is_delivered(const struct kafka *k)
 	return k->open && k->rounds.n == 1 && !r->frames && !r->out;
 }
 
+/* At last each record goes alone: what is refused then is larger than the topic takes. */
+static void make_batches_smaller(struct kafka *k)
+{
+	unsigned *bytes = &k->config.producer.batch_bytes;
+	unsigned before = *bytes ? *bytes : KAFKA_RECORD_BYTES;
+	*bytes = before >= KAFKA_BATCH_BYTES_MIN ? before / 4 : 1;
+}
+
 static void turn(struct kafka *k)
 {
 	if (!k->open) {
@@ -365,6 +373,8 @@ static void turn(struct kafka *k)
 	k->seen.failures++;
 	pthread_mutex_unlock(&k->lock);
 	show(k);
+	if (k->producer && producer_was_too_large(k->producer))
+		make_batches_smaller(k);
 	let_go(k);
 	waker_sleep(&k->waker, KAFKA_RETRY_MS);
 }

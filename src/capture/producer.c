@@ -16,7 +16,8 @@ struct producer {
 	rd_kafka_t *kafka;
 	rd_kafka_topic_t *topic;
 	struct producer_user user;
-	bool broken;
+	bool broken, too_large;
+	unsigned batch_bytes;
 	char error[PRODUCER_ERROR_BYTES];
 };
 
@@ -32,6 +33,22 @@ static void note(struct producer *p, const char *what)
 	snprintf(p->error, sizeof p->error, "%s", what);
 }
 
+/* The topic's limit only its brokers know: what they have refused says how it compares. */
+static void say_refused(struct producer *p, const rd_kafka_message_t *m)
+{
+	char text[PRODUCER_ERROR_BYTES];
+	note(p, rd_kafka_err2str(m->err));
+	if (m->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		return;
+	p->too_large = true;
+	snprintf(
+		text, sizeof text,
+		"the topic %.100s takes no record of %zu bytes in a batch of at most %u: raise its "
+		"max.message.bytes",
+		rd_kafka_topic_name(p->topic), m->len, p->batch_bytes);
+	note(p, text);
+}
+
 /* A record is given up only for a reason that time does not mend: it is begun anew from the log. */
 static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 {
@@ -40,7 +57,7 @@ static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 		return;
 	if (m->err) {
-		note(p, rd_kafka_err2str(m->err));
+		say_refused(p, m);
 		p->broken = true;
 		return;
 	}
@@ -94,10 +111,17 @@ static const char *protocol(const struct producer_config *c)
 }
 
 /* The key is hashed as Kafka's own clients do, so that a connection has one partition for all. */
+/* A topic that takes the largest record takes such batches too. */
+static unsigned batch_bytes(const struct producer_config *c)
+{
+	return c->batch_bytes ? c->batch_bytes : KAFKA_RECORD_BYTES;
+}
+
 static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PRODUCER_ERROR_BYTES])
 {
-	char linger[16], queue[16];
+	char linger[16], queue[16], batch[16];
 	snprintf(linger, sizeof linger, "%u", c->linger_ms);
+	snprintf(batch, sizeof batch, "%u", batch_bytes(c));
 	snprintf(queue, sizeof queue, "%d", KAFKA_QUEUE_BYTES / 1024);
 	const struct setting list[] = {
 		{ "bootstrap.servers", c->brokers },
@@ -108,10 +132,14 @@ static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PR
 		{ "message.timeout.ms", "0" },
 		{ "partitioner", "murmur2_random" },
 		{ "linger.ms", linger },
+		{ "batch.size", batch },
 		{ "queue.buffering.max.kbytes", queue },
 		{ "socket.keepalive.enable", "true" },
 		{ "reconnect.backoff.max.ms", "1000" },
 		{ "security.protocol", protocol(c) },
+		/* Defaults of the library's newer versions: not left to the one that is there. */
+		{ "enable.ssl.certificate.verification", "true" },
+		{ "ssl.endpoint.identification.algorithm", "https" },
 		{ "ssl.ca.pem", c->tls.ca },
 		{ "ssl.certificate.pem", c->tls.certificate },
 		{ "ssl.key.pem", c->tls.key },
@@ -160,6 +188,7 @@ struct producer *producer_open(const struct producer_config *c, const struct pro
 	struct producer *p = calloc(1, sizeof *p);
 	must(p);
 	p->user = *user;
+	p->batch_bytes = batch_bytes(c);
 	p->kafka = make(c, p, error);
 	if (!p->kafka) {
 		free(p);
@@ -201,6 +230,11 @@ bool producer_turn(struct producer *p)
 {
 	rd_kafka_poll(p->kafka, 0);
 	return !p->broken;
+}
+
+bool producer_was_too_large(const struct producer *p)
+{
+	return p->too_large;
 }
 
 const char *producer_error(const struct producer *p)
@@ -247,6 +281,12 @@ enum producer_verdict producer_put(struct producer *p, struct span key, struct s
 }
 
 bool producer_turn(struct producer *p)
+{
+	(void)p;
+	return false;
+}
+
+bool producer_was_too_large(const struct producer *p)
 {
 	(void)p;
 	return false;

@@ -31,7 +31,8 @@ struct producer_config {
 	const char *brokers; /* "host:port,host:port" */
 	const char *topic, *client_id;
 	const char *compression; /* none, gzip, lz4, zstd, snappy */
-	unsigned linger_ms;	 /* how long a record waits for others to share a batch */
+	unsigned linger_ms;	 /* how long a record waits for others to share a batch, */
+	unsigned batch_bytes; /* which has so many at most, or one record; 0: KAFKA_RECORD_BYTES */
 	struct producer_tls tls;
 	struct producer_sasl sasl;
 };
@@ -67,6 +68,8 @@ enum producer_verdict producer_put(struct producer *p, struct span key, struct s
 				   uintptr_t tag);
 /* Tells what has happened. False: it is broken. */
 bool producer_turn(struct producer *p);
+/* It broke because the topic does not take batches so large. */
+bool producer_was_too_large(const struct producer *p);
 /* What went wrong last, since a record was delivered; "": nothing. */
 const char *producer_error(const struct producer *p);
 

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from capture_stage import exchanges, kept, make_captured
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from kafka_stage import CODECS, make_broker, paths_in, requests_in
 from stage import serves, until
 
@@ -81,6 +83,39 @@ def test_what_passes_is_in_the_topic(stage):
     assert "crossfade_capture_kafka_lag_seconds 0.000\n" in metrics
     assert "kafka    following" in s.balancer.command("status").stdout
     assert "kafka" in s.balancer.command("capture", "followers").stdout
+
+
+def set_limit(broker, topic, limit, make=False):
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    if make:
+        done = admin.create_topics([NewTopic(topic, 1, 1, config={"max.message.bytes": str(limit)})])[topic]
+    else:
+        done, = admin.alter_configs([ConfigResource(ConfigResource.Type.TOPIC, topic,
+                                                    {"max.message.bytes": str(limit)})]).values()
+    done.result(20)
+
+
+@pytest.mark.parametrize("limit, size", [(200_000, 60_000), (20_000, 4_000)])
+def test_a_topic_that_takes_a_record_takes_the_batch(broker, make_balancer, clusters, tmp_path, limit, size):
+    topic = f"small-{next(_topics)}"
+    set_limit(broker, topic, limit, make=True)
+    s = Stage(broker, make_captured(make_balancer, clusters, "auto", tmp_path,
+                                    f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(lambda n: s.put(n, data=os.urandom(size)), range(30)))
+    until(lambda: sorted(set(s.paths())) == sorted(str(n) for n in range(30)), 30, "all of them")
+
+
+def test_a_record_that_is_too_large_is_named_and_comes_when_the_topic_takes_it(broker, make_balancer, clusters, tmp_path):
+    topic = f"small-{next(_topics)}"
+    set_limit(broker, topic, 10_000, make=True)
+    s = Stage(broker, make_captured(make_balancer, clusters, "auto", tmp_path,
+                                    f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
+    s.put("large", data=os.urandom(50_000))
+    until(lambda: f"the topic {topic} takes no record of" in (s.seen()["error"] or ""), 20, "a word")
+    set_limit(broker, topic, 1_000_000)
+    s.wait(30)
+    assert set(s.paths()) == {"large"}
 
 
 @pytest.mark.parametrize("codec", CODECS)
