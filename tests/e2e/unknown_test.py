@@ -21,7 +21,8 @@ class Mute:
                 continue
             self.writes += 1
             if self.how == "silent":
-                connection.recv(1)
+                while connection.recv(65536):  # the body, and then our FIN
+                    pass
             elif self.how == "resets":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif self.how == "babbles":
