@@ -67,13 +67,10 @@ static size_t begin(enum log_level level, char line[LOG_LINE_BYTES])
 	return (size_t)snprintf(line, LOG_LINE_BYTES, "%s %s ", when, words[level]);
 }
 
-static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *format,
-		   va_list args)
+/* Names and reasons come from outside. */
+static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *text)
 {
-	char text[LOG_LINE_BYTES] = "";
 	size_t n = begin(level, line);
-	vsnprintf(text, sizeof text, format, args);
-	/* Names and reasons come from outside. */
 	n += plain_copy(line + n, LOG_LINE_BYTES - n - 1, text);
 	line[n++] = '\n';
 	line[n] = 0;
@@ -82,11 +79,12 @@ static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *
 
 size_t log_format(char line[LOG_LINE_BYTES], enum log_level level, const char *format, ...)
 {
+	char text[LOG_LINE_BYTES] = "";
 	va_list args;
 	va_start(args, format);
-	size_t n = make(line, level, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	return n;
+	return make(line, level, text);
 }
 
 /* One that blocks is asked first: where nobody has made it a pipe of our own, as in other commands.
@@ -101,11 +99,12 @@ static void put(const char *line, size_t n)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	char line[LOG_LINE_BYTES];
+	char line[LOG_LINE_BYTES], text[LOG_LINE_BYTES] = "";
 	va_list args;
 	va_start(args, format);
-	put(line, make(line, level, format, args));
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	put(line, make(line, level, text));
 }
 
 void log_text(const char *text)

@@ -95,7 +95,7 @@ bool kept_files_read(struct kept_files *s, struct arena *arena, struct span from
 	if (from.n < sizeof h)
 		return false;
 	memcpy(&h, from.at, sizeof h);
-	if (memcmp(h.magic, magic, sizeof magic) || h.version != VERSION)
+	if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != VERSION)
 		return false;
 	from = (struct span){ from.at + sizeof h, from.n - sizeof h };
 	for (uint32_t i = 0; i < h.file_n; i++) {

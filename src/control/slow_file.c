@@ -83,8 +83,8 @@ static bool await(struct opening *o, unsigned ms)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * 1000000l) / 1000000000l;
-	until.tv_nsec = (until.tv_nsec + ms % 1000 * 1000000l) % 1000000000l;
+	until.tv_sec += ms / 1000 + (until.tv_nsec + ms % 1000 * 1000000L) / 1000000000L;
+	until.tv_nsec = (until.tv_nsec + ms % 1000 * 1000000L) % 1000000000L;
 	pthread_mutex_lock(&o->lock);
 	while (!o->done && pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)
 		;

@@ -18,9 +18,9 @@ static void add(struct validity *v, const char *use, const struct key_file_value
 		struct complaints *to)
 {
 	char error[TLS_ERROR_BYTES];
-	struct validity_one one = { .use = use, .file = f->path, .at = f->at };
 	if (!f->path)
 		return;
+	struct validity_one one = { .use = use, .file = f->path, .at = f->at };
 	if (!tls_dates_read(f->text, &one.dates, error)) {
 		if (to)
 			complain(to, f->at, "%s: %s: %s", use, f->path, error);
@@ -35,9 +35,9 @@ void validity_open(struct validity *v, const struct config *c, struct complaints
 {
 	const struct config_kafka *k = &c->capture.kafka;
 	*v = (struct validity){ NULL, 0 };
-	for (const struct config_certificate *t = &c->tls.certificate;
-	     t && c->tls.head.at != NOWHERE; t = t->next)
-		add(v, "listener", &t->certificate, NULL);
+	if (c->tls.head.at != NOWHERE)
+		for (const struct config_certificate *t = &c->tls.certificate; t; t = t->next)
+			add(v, "listener", &t->certificate, NULL);
 	for (int arm = 0; arm < ARMS; arm++)
 		add(v, arm_name((enum arm)arm), &c->clusters[arm].ca, NULL);
 	if (c->capture.head.at == NOWHERE || k->head.at == NOWHERE ||

@@ -95,8 +95,8 @@ static void what_is_cut_or_changed_is_not_read_beyond_its_end(void **state)
 static const char text[] =
 	"listeners: { source: { address: \"127.0.0.1:1\" } }\n"
 	"tls: { certificate: a.crt, key: a.key }\n"
-	"source: { nodes: [ http://127.0.0.1:2 ], authorization: { file: cred } }\n"
-	"target: { nodes: [ http://127.0.0.1:2 ] }\n"
+	"source: { nodes: [ http://127.0.0.2:9200 ], authorization: { file: cred } }\n"
+	"target: { nodes: [ http://127.0.0.2:9200 ] }\n"
 	"state: state\n";
 
 /* What is read is kept, and what was kept is read in place of the disk's. */
