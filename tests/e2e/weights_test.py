@@ -204,6 +204,9 @@ def test_a_torn_state_file_falls_back_to_the_change_before(balancer):
     slots = [bytes(data[:half]), bytes(data[half:])]
     balancer.start()
     assert balancer.stop() == 0
+    # A change has its line when it is on the disk: one that was torn has none.
+    audit = balancer.directory / "state/audit.jsonl"
+    audit.write_text(audit.read_text().splitlines(keepends=True)[0])
     survived = set()
     for n in range(2):
         torn = bytearray(b"".join(slots))
