@@ -268,14 +268,14 @@ static bool may_try_again(const struct exchange *ex, enum err why, const struct 
 
 /*
  * A connection that was idle may just have been closed in good order: that says nothing of its
- * node, which may be tried again. Others that idle there may have been closed too.
+ * node, which may be tried again. Others that idle there may have been closed too. Nor does trouble
+ * of our own say anything of a node.
  */
 static void begin_again(struct exchange *ex, bool reused)
 {
-	if (reused) {
-		ex->stale = true;
+	ex->stale |= reused;
+	if (reused || err_side((enum err)ex->last_failure) == SIDE_OURS)
 		ex->tried_n--;
-	}
 	retry_rewind(&ex->retry);
 	decision_node(ex);
 }

@@ -254,13 +254,27 @@ void live_nodes_close(struct live_nodes *all)
 
 /* --- the choice --- */
 
-/* Again, when another address of it may do better. */
-static bool was_tried(const struct live_node *n, struct live_node *const *tried, unsigned tried_n)
+static unsigned times_tried(const struct live_node *n, struct live_node *const *tried,
+			    unsigned tried_n)
 {
-	size_t times = 0;
+	unsigned times = 0;
 	for (unsigned i = 0; i < tried_n; i++)
 		times += tried[i] == n;
-	return times >= n->pool.address_n || (times && !pool_has_another(&n->pool));
+	return times;
+}
+
+/* Which nodes may be chosen. */
+struct wanted {
+	struct live_node *const *tried;
+	unsigned tried_n;
+	bool again; /* also those that were tried, when another address of theirs may do better */
+	bool healthy_only;
+};
+
+static bool was_tried(const struct live_node *n, const struct wanted *w)
+{
+	unsigned times = times_tried(n, w->tried, w->tried_n);
+	return times && (!w->again || times >= n->pool.address_n || !pool_has_another(&n->pool));
 }
 
 static bool is_full(const struct live_cluster *c, const struct live_node *n)
@@ -270,7 +284,8 @@ static bool is_full(const struct live_cluster *c, const struct live_node *n)
 
 static bool may_be_chosen(struct live_node *n, bool healthy_only)
 {
-	return n->duty == DUTY_READY && (!healthy_only || (!is_left_alone(n) && is_healthy(n)));
+	return n->duty == DUTY_READY && n->pool.address_n &&
+	       (!healthy_only || (!is_left_alone(n) && is_healthy(n)));
 }
 
 /* The next choice begins behind this one: so ties rotate. */
@@ -284,14 +299,13 @@ static struct live_node *take_turn(struct live_cluster *c, size_t place)
  * The first of the best. None is better than one with as few requests as any has at least: so it is
  * found soon, among thousands too. Who comes back with fewer is found when his turn comes.
  */
-static struct live_node *best(struct live_cluster *c, struct live_node *const *tried,
-			      unsigned tried_n, bool healthy_only, bool *full)
+static struct live_node *best(struct live_cluster *c, const struct wanted *w, bool *full)
 {
 	size_t best = c->node_n, place = c->turn;
 	*full = false;
 	for (size_t i = 0; i < c->node_n; i++, place = place + 1 < c->node_n ? place + 1 : 0) {
 		struct live_node *n = c->nodes[place];
-		if (!may_be_chosen(n, healthy_only) || was_tried(n, tried, tried_n))
+		if (!may_be_chosen(n, w->healthy_only) || was_tried(n, w))
 			continue;
 		if (is_full(c, n)) {
 			*full = true;
@@ -304,9 +318,20 @@ static struct live_node *best(struct live_cluster *c, struct live_node *const *t
 	}
 	if (best == c->node_n)
 		return NULL;
-	if (!tried_n)
+	if (!w->tried_n)
 		c->least = c->nodes[best]->outstanding;
 	return take_turn(c, best);
+}
+
+/* Who was not tried comes first: an attempt has gone through all addresses that do not connect. */
+static struct live_node *best_untried(struct live_cluster *c, struct wanted *w, bool *full)
+{
+	w->again = false;
+	struct live_node *n = best(c, w, full);
+	if (n || *full || !w->tried_n)
+		return n;
+	w->again = true;
+	return best(c, w, full);
 }
 
 static bool any_awaited(const struct live_cluster *c)
@@ -336,11 +361,13 @@ static enum choice no_node(const struct live_cluster *c, bool first)
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open)
 {
+	struct wanted w = { .tried = tried, .tried_n = tried_n, .healthy_only = true };
 	bool full;
 	*fail_open = false;
-	*chosen = best(c, tried, tried_n, true, &full);
+	*chosen = best_untried(c, &w, &full);
 	if (!*chosen && !full) {
-		*chosen = best(c, tried, tried_n, false, &full);
+		w.healthy_only = false;
+		*chosen = best_untried(c, &w, &full);
 		*fail_open = *chosen != NULL;
 	}
 	if (!*chosen && full)

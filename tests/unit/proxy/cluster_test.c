@@ -229,6 +229,23 @@ static void a_name_of_two_addresses_is_tried_twice(void **state)
 	assert_int_equal(live_cluster_choose(&l->live, tried, 2, &n, &fail_open), CHOICE_NONE);
 }
 
+static void a_node_that_was_not_tried_comes_before_another_address_of_one_that_was(void **state)
+{
+	struct lone *l = *state;
+	struct addr two[2] = { l->address, l->address };
+	two[1].v4.sin_port = 1;
+	struct live_node *n;
+	bool fail_open;
+	l->cluster.node_n = 2;
+	lone_know(l, 0, two, 2);
+	live_cluster_adopt(&l->live, &l->all, &l->cluster, 0);
+	struct live_node *first = l->live.nodes[0];
+	live_node_take(l->live.nodes[1]);
+	assert_int_equal(live_cluster_choose(&l->live, &first, 1, &n, &fail_open), CHOICE_NODE);
+	assert_ptr_equal(n, l->live.nodes[1]);
+	live_node_give(&l->live, l->live.nodes[1]);
+}
+
 static void without_an_address_there_is_no_choice_or_a_later_one(void **state)
 {
 	struct lone *l = *state;
@@ -284,6 +301,7 @@ int main(void)
 		TEST(a_full_node_waits_and_does_not_fail_open),
 		TEST(a_node_that_was_tried_is_not_tried_again),
 		TEST(a_name_of_two_addresses_is_tried_twice),
+		TEST(a_node_that_was_not_tried_comes_before_another_address_of_one_that_was),
 		TEST(without_an_address_there_is_no_choice_or_a_later_one),
 		TEST(a_node_outlives_plans_while_it_is_used),
 		TEST(no_node_at_all_is_no_choice),
