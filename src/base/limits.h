@@ -404,7 +404,8 @@
 /* How often it is looked whether a segment was sealed; and when what failed is tried again. */
 #define PACK_LOOK_MS 1000
 #define PACK_AGAIN_MS 60000
-/* Rules of how long a response may take: each is tried in turn, and an API has few that are slow. */
+/* Rules of how long a response may take: each is tried in turn, and an API has few that are slow.
+ */
 #define PATIENCE_RULES_MAX 64
 /* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
  */

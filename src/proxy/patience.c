@@ -8,12 +8,9 @@ static const struct {
 	struct span name;
 	uint64_t ms, part;
 } units[] = {
-	{ SPAN_INIT("nanos"), 1, 1000000 },
-	{ SPAN_INIT("micros"), 1, 1000 },
-	{ SPAN_INIT("ms"), 1, 1 },
-	{ SPAN_INIT("s"), 1000, 1 },
-	{ SPAN_INIT("m"), 60 * 1000, 1 },
-	{ SPAN_INIT("h"), 3600 * 1000, 1 },
+	{ SPAN_INIT("nanos"), 1, 1000000 },  { SPAN_INIT("micros"), 1, 1000 },
+	{ SPAN_INIT("ms"), 1, 1 },	     { SPAN_INIT("s"), 1000, 1 },
+	{ SPAN_INIT("m"), 60 * 1000, 1 },    { SPAN_INIT("h"), 3600 * 1000, 1 },
 	{ SPAN_INIT("d"), 86400 * 1000, 1 },
 };
 
