@@ -556,7 +556,9 @@ static bool may_be_made_here(const struct world *w, unsigned status, const char 
 			  left. */
 		       ((t->share || t->sockets) && (t->hasty || t->ill));
 	case 504:
-		return t->hasty || t->faults.unreachable || (t->doors && t->faults.refuse);
+		/* Others than the one that swallows were refused, or we had nothing for them. */
+		return t->hasty || t->faults.unreachable ||
+		       (t->doors && (t->faults.refuse || t->faults.shortage));
 	default:
 		return false;
 	}
