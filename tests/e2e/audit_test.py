@@ -23,7 +23,7 @@ def test_a_who_that_is_cut_is_cut_at_a_character(balancer, who):
     assert admin.ask("PUT", "/v1/weights", body)[0] == 200
     node = balancer.nodes("target")[0]["name"]
     for state in "drain", "ready":
-        assert admin.ask("PUT", f"/v1/nodes/{node}/state", {"state": state, "who": who})[0] == 200
+        assert admin.ask("PUT", f"/v1/nodes/{node}/state", {"state": state, "who": who, "force": True})[0] == 200
     assert admin.ask("POST", "/v1/rollback", {"who": who})[0] == 200
     told = lines(balancer)
     assert len(told) == 4
@@ -53,7 +53,8 @@ def test_on_a_disk_that_is_full_only_a_rollback_is_done(make_balancer, clusters,
         fill(disk)
         node = balancer.nodes("target")[0]["name"]
         told = len((disk / "audit.jsonl").read_text().splitlines())
-        for what in (admin.set(1, 2), admin.ask("PUT", f"/v1/nodes/{node}/state", {"state": "drain"})):
+        for what in (admin.set(1, 2), admin.ask("PUT", f"/v1/nodes/{node}/state",
+                                                      {"state": "drain", "force": True})):
             assert what[0] == 500 and "audit.jsonl cannot take a line" in json.dumps(what[2]), what
         assert balancer.status()["weights"] == {"source": 1, "target": 1}
         # Until the last block of the audit is full as well.
