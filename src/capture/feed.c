@@ -286,6 +286,7 @@ static void count_lost(struct feed *f, const struct batch *b)
 		else if (head->type == FRAME_GAP)
 			lose_gap(f, head);
 	}
+	journal_look(f->journal);
 }
 
 static void settle(struct feed *f, struct batch *b, enum batch_state became)

@@ -707,6 +707,11 @@ void journal_push(struct journal *j, struct batch *b)
 	if (rest == REST_AWAKE || (rest == REST_GATHERING && waits_n < atomic_load(&j->wanted_n)) ||
 	    (rest == REST_DROWSY && !waits_n && queued + bytes < LOG_LAZY_BYTES))
 		return;
+	journal_look(j);
+}
+
+void journal_look(struct journal *j)
+{
 	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
 		j->config.wake(j->config.world);
 }
@@ -714,8 +719,7 @@ void journal_push(struct journal *j, struct batch *b)
 void journal_hurry(struct journal *j)
 {
 	atomic_store(&j->hurried, true);
-	if (atomic_exchange(&j->rest, REST_AWAKE) != REST_AWAKE)
-		j->config.wake(j->config.world);
+	journal_look(j);
 }
 
 void journal_stop(struct journal *j)

@@ -80,6 +80,8 @@ uint64_t journal_queued(const struct journal *j);
 uint64_t journal_room(const struct journal *j);
 /* A worker's batch is handed over; feed_settled() gives it back. */
 void journal_push(struct journal *j, struct batch *b);
+/* Something was lost: a gap is to tell of it, though nothing more may be handed over. */
+void journal_look(struct journal *j);
 /* What was handed over is to be written now, as if somebody waited: its memory is needed. */
 void journal_hurry(struct journal *j);
 
