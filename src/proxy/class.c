@@ -426,8 +426,27 @@ static const char *const sentences[DECISIONS_END - RULE_N] = {
 	"nobody can tell what the path means: a write, maybe in parts",
 };
 
+/* What is found without a look at any rule: most of what is asked about documents. */
+#define WORD(text)
+#define KEYWORD(text)
+#define RULE(m, k, r, a, b, c, d, e)                                                               \
+	static_assert(!IS(SEGMENT_##a, SEGMENT_id) && !IS(SEGMENT_##b, SEGMENT_id),                \
+		      "a keyword that no rule names fits none of a rule's first two segments");
+#include "proxy/class.def"
+#undef RULE
+#undef KEYWORD
+#undef WORD
+
+static bool no_rule_fits(uint64_t path)
+{
+	return (uint8_t)path == SEGMENT_OTHER_KEYWORD ||
+	       (uint8_t)(path >> 8) == SEGMENT_OTHER_KEYWORD;
+}
+
 static const struct rule *find_rule(enum method method, uint64_t path)
 {
+	if (no_rule_fits(path))
+		return NULL;
 	for (const struct rule *r = rules; r < rules + RULE_N; r++)
 		if ((path & r->mask) == r->path && r->method == method)
 			return r;
