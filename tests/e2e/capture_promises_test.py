@@ -102,9 +102,9 @@ def test_a_write_that_no_node_got_is_tried_again_and_is_one_exchange(make_balanc
 def test_a_write_that_was_sent_and_not_answered_is_unknown(make_balancer, make_node, backend, tmp_path):
     node = make_node(next_request)
     balancer = make_captured(make_balancer, [node, node], backend, tmp_path, source_more=ALONE)
-    assert requests.put(f"{balancer.source}/books/_doc/1", data=b"{}", timeout=10).status_code == 502
+    assert requests.put(f"{balancer.source}/books/_doc/1", data=b"{}", timeout=10).status_code == 500
     seen, = until(lambda: [e for e in exchanges(balancer) if e["attempts"]], what="its outcome")
-    assert (seen["outcome"], seen["status"], seen["attempts"], seen["request_whole"]) == ("unknown", 502, 1, True)
+    assert (seen["outcome"], seen["status"], seen["attempts"], seen["request_whole"]) == ("unknown", 500, 1, True)
     assert seen["released"] and seen["latency"] is None and seen["reason"]
 
 
