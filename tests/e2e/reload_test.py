@@ -201,7 +201,7 @@ def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
     ("io", lambda text: text.replace("io: epoll", "io: io_uring")),
     ("state", lambda text: text.replace("state: state", "state: elsewhere")),
     ("admin.socket", lambda text: text.replace("socket: admin.sock", "socket: other.sock")),
-    ("admin.address", lambda text: text.replace("socket: admin.sock", "socket: admin.sock, address: 127.0.0.1:1")),
+    ("admin.address", lambda text: text.replace("socket: admin.sock", "socket: admin.sock, address: 127.0.0.1:2")),
 ])
 def test_what_a_reload_cannot_change_is_refused(make_balancer, clusters, key, change):
     """And nothing else of the same file is applied."""
