@@ -274,7 +274,9 @@ def test_a_hundred_thousand_connections_a_minute(balancer):
     with Watch("connects", balancer) as watch:
         made, began = 0, time.monotonic()
         while watch.goes_on():
-            while made < (time.monotonic() - began) * RATE:
+            # A machine that cannot keep up makes fewer, and ends all the same.
+            due = (time.monotonic() - began) * RATE - made
+            for _ in range(min(int(due), RATE)):
                 with socket.create_connection((balancer.address, 9201), 20) as s:
                     if made % 3 != 2:
                         s.sendall(asks)
