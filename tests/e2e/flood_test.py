@@ -276,7 +276,7 @@ def test_a_hundred_thousand_connections_a_minute(balancer):
         while watch.goes_on():
             # A machine that cannot keep up makes fewer, and ends all the same.
             due = (time.monotonic() - began) * RATE - made
-            for _ in range(min(int(due), RATE)):
+            for _ in range(min(int(due), int(RATE))):
                 with socket.create_connection((balancer.address, 9201), 20) as s:
                     if made % 3 != 2:
                         s.sendall(asks)
