@@ -54,6 +54,10 @@ static inline bool turn_is_amid_transfers(const struct turn *t)
 	return t->dry && !t->others;
 }
 
+/* How many bytes are there, -errno when there is no telling: none of them is copied or taken. */
+#define UNREAD_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT)
+#define UNREAD_BYTES_MAX (1u << 30)
+
 /*
  * How a send goes on: op->vectors begins at the first vector with bytes left, op->backend_n of them
  * are gone already, and op->result counts what is gone in all.

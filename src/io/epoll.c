@@ -17,10 +17,11 @@
 struct epoll_sock {
 	struct sock sock;
 	int fd;
-	struct io_op *recv, *send; /* under way; `send` may be a connect */
+	struct io_op *recv, *send; /* under way; `recv` may be a watch, `send` a connect */
 	struct list accepts;	   /* waiting on a listening socket */
 	bool readable, writable;
 	bool ended;  /* FIN or an error has been told of: no further edge will tell it again */
+	bool broken; /* it was an error */
 	bool shared; /* adopted: others may hold the same socket open */
 };
 
@@ -124,6 +125,15 @@ static void epoll_recv(struct io *io, struct io_op *op)
 	must(!s->recv);
 	s->recv = op;
 	if (s->readable)
+		make_ready(of(io), op);
+}
+
+static void epoll_watch(struct io *io, struct io_op *op)
+{
+	struct epoll_sock *s = of_sock(op->sock);
+	must(!s->recv);
+	s->recv = op;
+	if (s->ended)
 		make_ready(of(io), op);
 }
 
@@ -295,6 +305,24 @@ static void attempt_recv(struct epoll *e, struct io_op *op)
 	io_op_end(op, result);
 }
 
+/* The error itself is left for whoever receives or sends. */
+static int32_t end_of_peer(const struct epoll_sock *s)
+{
+	if (s->broken)
+		return -ECONNRESET;
+	ssize_t n = recv(s->fd, NULL, UNREAD_BYTES_MAX, UNREAD_FLAGS);
+	return n < 0 ? -errno : (int32_t)n;
+}
+
+static void attempt_watch(struct io_op *op)
+{
+	struct epoll_sock *s = of_sock(op->sock);
+	if (!op->cancel && !s->ended)
+		return;
+	s->recv = NULL;
+	io_op_end(op, op->cancel ? -ECANCELED : end_of_peer(s));
+}
+
 static bool send_is_over(const struct io_op *op)
 {
 	return op->result < 0 || op->vector_n == 0;
@@ -324,6 +352,10 @@ static void attempt(struct epoll *e, struct io_op *op)
 	case IO_RECV:
 		attempt_recv(e, op);
 		break;
+	case IO_WATCH:
+		e->turn.others = true;
+		attempt_watch(op);
+		break;
 	case IO_SEND:
 		attempt_send(e, op);
 		break;
@@ -349,6 +381,8 @@ static void note(struct epoll *e, struct epoll_sock *s, uint32_t events)
 {
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->ended = true;
+	if (events & EPOLLERR)
+		s->broken = true;
 	if (events & EPOLLIN || s->ended) {
 		s->readable = true;
 		list_splice_tail(&e->ready, &s->accepts);
@@ -441,6 +475,7 @@ static const struct io_verbs epoll_verbs = {
 	.accept = epoll_accept,
 	.connect = epoll_connect,
 	.recv = epoll_recv,
+	.watch = epoll_watch,
 	.send = epoll_send,
 	.shutdown = epoll_shutdown,
 	.close = epoll_close,

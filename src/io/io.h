@@ -42,7 +42,7 @@ struct sock {
 	struct addr peer; /* of an accepted or connected socket */
 };
 
-enum io_verb { IO_NONE, IO_ACCEPT, IO_CONNECT, IO_RECV, IO_SEND };
+enum io_verb { IO_NONE, IO_ACCEPT, IO_CONNECT, IO_RECV, IO_WATCH, IO_SEND };
 
 struct io_op {
 	void (*done)(struct io_op *op);
@@ -85,6 +85,7 @@ struct io_verbs {
 	void (*accept)(struct io *io, struct io_op *op);
 	void (*connect)(struct io *io, struct io_op *op);
 	void (*recv)(struct io *io, struct io_op *op);
+	void (*watch)(struct io *io, struct io_op *op);
 	void (*send)(struct io *io, struct io_op *op);
 	void (*shutdown)(struct io *io, struct sock *s);
 	void (*close)(struct io *io, struct sock *s, bool reset);
@@ -166,6 +167,20 @@ static inline void io_recv(struct io *io, struct io_op *op, struct sock *s, enum
 	op->class = class;
 	op->block = NULL;
 	io->verbs->recv(io, op);
+}
+
+/*
+ * In the place of a receive, which takes what has come: ends when the peer has, and takes nothing.
+ * result >= 0: it has finished (FIN) behind so many bytes that nobody has received; the next
+ * receives find them and that end. -ECONNRESET: the connection broke.
+ */
+static inline void io_watch(struct io *io, struct io_op *op, struct sock *s)
+{
+	must(!io_op_busy(op));
+	op->verb = IO_WATCH;
+	op->sock = s;
+	op->block = NULL;
+	io->verbs->watch(io, op);
 }
 
 /*

@@ -81,6 +81,7 @@ static const struct io_verbs sim_verbs = {
 	.accept = sim_sock_accept,
 	.connect = sim_sock_connect,
 	.recv = sim_sock_recv,
+	.watch = sim_sock_watch,
 	.send = sim_sock_send,
 	.shutdown = sim_sock_shutdown,
 	.close = sim_sock_close,

@@ -355,6 +355,27 @@ static void attempt_recv(struct sim_io *io, struct io_op *op)
 		end(io, op, e->ended ? 0 : -ECONNRESET);
 }
 
+/* --- watch --- */
+
+void sim_sock_watch(struct io *io, struct io_op *op)
+{
+	struct sim_sock *s = of_sock(op->sock);
+	must(s->io == sim_io_of(io) && s->link && !s->recv);
+	s->recv = op;
+	begin(s->io, op);
+}
+
+static void attempt_watch(struct sim_io *io, struct io_op *op)
+{
+	const struct sim_sock *s = of_sock(op->sock);
+	const struct sim_end *e = &s->link->ends[s->side];
+	bool over = e->reset || e->ended;
+	if (over && !cancel_wins(io, op))
+		end(io, op, e->reset ? -ECONNRESET : (int32_t)e->arrived);
+	else if (op->cancel)
+		end(io, op, -ECANCELED);
+}
+
 /* --- send --- */
 
 static uint64_t sum_of(const struct io_op *op)
@@ -436,6 +457,9 @@ void sim_sock_attempt(struct sim_io *io, struct io_op *op)
 	case IO_RECV:
 		attempt_recv(io, op);
 		break;
+	case IO_WATCH:
+		attempt_watch(io, op);
+		break;
 	case IO_SEND:
 		attempt_send(io, op);
 		break;
@@ -484,6 +508,9 @@ void sim_sock_finish(struct sim_io *io, struct io_op *op)
 		break;
 	case IO_RECV:
 		finish_recv(io, op);
+		break;
+	case IO_WATCH:
+		of_sock(op->sock)->recv = NULL;
 		break;
 	case IO_SEND:
 		finish_send(io, op);

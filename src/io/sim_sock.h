@@ -41,7 +41,7 @@ struct sim_sock {
 	struct sim_link *link; /* one end owned; NULL: listening */
 	unsigned side;
 	int connected;		   /* 0, UNDER_WAY or -ECONNREFUSED */
-	struct io_op *recv, *send; /* under way; `send` may be a connect */
+	struct io_op *recv, *send; /* under way; `recv` may be a watch, `send` a connect */
 	size_t sent;		   /* bytes of the send that are gone */
 	uint64_t sum;		   /* of what it reads, when it started */
 	bool starved;		   /* the last attempt to receive was: not twice in a row */
@@ -61,6 +61,7 @@ struct sock *sim_sock_adopt(struct io *io, int fd);
 void sim_sock_accept(struct io *io, struct io_op *op);
 void sim_sock_connect(struct io *io, struct io_op *op);
 void sim_sock_recv(struct io *io, struct io_op *op);
+void sim_sock_watch(struct io *io, struct io_op *op);
 void sim_sock_send(struct io *io, struct io_op *op);
 void sim_sock_shutdown(struct io *io, struct sock *s);
 void sim_sock_close(struct io *io, struct sock *s, bool reset);

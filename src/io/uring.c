@@ -57,6 +57,9 @@ struct uring {
 /* What a completion is about: one of these, or the operation at that address. */
 enum { QUIET, INSTALLED, WOKEN, TAGS };
 
+/* Of a watch: until its peer ends, and then for what that has left. */
+enum { WATCH_POLLS, WATCH_COUNTS };
+
 static struct uring *of(struct io *io)
 {
 	return (struct uring *)io;
@@ -261,6 +264,23 @@ static void uring_recv(struct io *io, struct io_op *op)
 	make_op(sqe, u->file_flag | IOSQE_BUFFER_SELECT, op);
 }
 
+static void uring_watch(struct io *io, struct io_op *op)
+{
+	struct uring *u = of(io);
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_poll_add(sqe, of_sock(op->sock)->fd, POLLRDHUP | POLLHUP | POLLERR);
+	op->backend_n = WATCH_POLLS;
+	make_op(sqe, u->file_flag, op);
+}
+
+static void count_unread(struct uring *u, struct io_op *op)
+{
+	struct io_uring_sqe *sqe = next_submission(u);
+	io_uring_prep_recv(sqe, of_sock(op->sock)->fd, NULL, UNREAD_BYTES_MAX, UNREAD_FLAGS);
+	op->backend_n = WATCH_COUNTS;
+	make_op(sqe, u->file_flag, op);
+}
+
 static void send_rest(struct uring *u, struct io_op *op)
 {
 	struct io_uring_sqe *sqe = next_submission(u);
@@ -317,6 +337,19 @@ static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint3
 	io_op_end(op, result == -ENOBUFS ? -ECANCELED : result);
 }
 
+/* The error itself is left for whoever receives or sends. */
+static void finish_watch(struct uring *u, struct io_op *op, int32_t result)
+{
+	if (op->backend_n == WATCH_COUNTS || result < 0)
+		io_op_end(op, result);
+	else if (op->cancel)
+		io_op_end(op, -ECANCELED);
+	else if (result & POLLERR)
+		io_op_end(op, -ECONNRESET);
+	else
+		count_unread(u, op);
+}
+
 /* Short of all only when it was interrupted: the next attempt goes on, or tells why not. */
 static void finish_send(struct uring *u, struct io_op *op, int32_t result)
 {
@@ -370,6 +403,10 @@ static void finish(struct uring *u, struct io_op *op, int32_t result, uint32_t f
 	switch ((enum io_verb)op->verb) {
 	case IO_RECV:
 		finish_recv(u, op, result, flags);
+		break;
+	case IO_WATCH:
+		u->turn.others = true;
+		finish_watch(u, op, result);
 		break;
 	case IO_SEND:
 		finish_send(u, op, result);
@@ -554,6 +591,7 @@ static const struct io_verbs uring_verbs = {
 	.accept = uring_accept,
 	.connect = uring_connect,
 	.recv = uring_recv,
+	.watch = uring_watch,
 	.send = uring_send,
 	.shutdown = uring_shutdown,
 	.close = uring_close,

@@ -271,6 +271,75 @@ static void a_canceled_receive_leaves_the_bytes_for_the_next(void **state)
 	close_pair(w, &p);
 }
 
+/* Whatever the peer has sent before: nothing of it is taken. */
+static void a_watch_ends_with_its_peer_and_takes_nothing(void **state)
+{
+	static const struct {
+		const char *said;
+		bool early, reset;
+	} cases[] = {
+		{ "", false, false },	  { "", true, false },	     { "", false, true },
+		{ "", true, true },	  { "words", false, false }, { "words", true, false },
+		{ "words", false, true }, { "words", true, true },
+	};
+	struct world *w = *state;
+	struct pair p = { 0 };
+	p.listener = open_listener(w, &p.at);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct call c;
+		int32_t n = (int32_t)strlen(cases[i].said);
+		connect_pair(w, &p);
+		call_init(&c);
+		if (cases[i].early)
+			io_watch(w->io, &c.op, p.server);
+		if (n)
+			send_text(w, p.client, cases[i].said);
+		settle(w);
+		assert_int_equal(c.ended, 0);
+		io_close(w->io, p.client, cases[i].reset);
+		settle(w);
+		if (!cases[i].early)
+			io_watch(w->io, &c.op, p.server);
+		until(w, c.ended);
+		assert_int_equal(c.result, cases[i].reset ? -ECONNRESET : n);
+		assert_null(c.op.block);
+		if (n && !cases[i].reset)
+			expect_text(w, p.server, cases[i].said);
+		if (!n || !cases[i].reset)
+			expect_end(w, p.server, cases[i].reset ? -ECONNRESET : 0);
+		io_close(w->io, p.server, false);
+	}
+	io_close(w->io, p.listener, false);
+}
+
+static void a_canceled_watch_makes_room_for_a_receive(void **state)
+{
+	struct world *w = *state;
+	struct pair p = open_pair(w);
+	struct call c;
+	call_init(&c);
+	io_watch(w->io, &c.op, p.server);
+	send_text(w, p.client, "there ");
+	settle(w);
+	io_cancel(w->io, &c.op);
+	assert_int_equal(c.ended, 0);
+	until(w, c.ended);
+	assert_int_equal(c.result, -ECANCELED);
+	expect_text(w, p.server, "there ");
+	send_text(w, p.client, "and more");
+	expect_text(w, p.server, "and more");
+	io_close(w->io, p.client, false);
+	settle(w);
+	call_init(&c);
+	io_watch(w->io, &c.op, p.server);
+	io_cancel(w->io, &c.op);
+	until(w, c.ended);
+	assert_true(c.result == -ECANCELED || c.result == 0);
+	expect_end(w, p.server, 0);
+	io_close(w->io, p.server, false);
+	io_close(w->io, p.listener, false);
+}
+
 static void a_canceled_accept_takes_no_connection(void **state)
 {
 	struct world *w = *state;
@@ -617,6 +686,8 @@ int main(void)
 		claim(many_vectors_arrive_in_order),
 		claim(a_large_send_waits_for_a_slow_reader_and_arrives_whole),
 		claim(a_canceled_receive_leaves_the_bytes_for_the_next),
+		claim(a_watch_ends_with_its_peer_and_takes_nothing),
+		claim(a_canceled_watch_makes_room_for_a_receive),
 		claim(a_canceled_accept_takes_no_connection),
 		claim(an_accept_canceled_at_once_takes_who_waits),
 		claim(a_send_that_waits_can_be_canceled),
