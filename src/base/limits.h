@@ -154,6 +154,11 @@
  * 9112, 9.6. */
 #define LINGER_MS 2000
 /*
+ * A client of which nothing is received for so long, for want of memory or because the cluster is
+ * slow, is watched for its end: before, that would cost more than it brings.
+ */
+#define WATCH_AFTER_MS 1000
+/*
  * How long a node's connection is left alone behind an answer without a body: bytes of one that
  * come all the same come at once, or with a pause of the node's. And so many of a worker rest with
  * one node: where requests are many the longest quiet serves sooner, instead of a new one.

@@ -30,6 +30,14 @@ static void wait_for(struct h1_front *f, uint64_t ms)
 
 /* --- the end --- */
 
+/* In a while, if nothing is received until then, its client's end is listened for alone. */
+static void watch_soon(struct h1_front *f)
+{
+	uint64_t at_ms = now_ms(f) + WATCH_AFTER_MS;
+	if (!timer_is_set(&f->timer) || f->timer.due_ms > at_ms)
+		timer_set(f->fronts->wheel, &f->timer, at_ms);
+}
+
 /* Says to the exchange that this client takes and gives nothing more. */
 static void leave(struct h1_front *f, enum err why)
 {
@@ -308,11 +316,24 @@ static bool wants_bytes(const struct h1_front *f)
 	return false;
 }
 
+/* With `unread` bytes that are there and were not received: then its client sends no more. */
+static bool is_cut_short(const struct h1_front *f, size_t unread)
+{
+	return f->state == FRONT_BODY &&
+	       h1_body_lacks(&f->request->body) > f->wire.in.bytes + unread;
+}
+
+/* Whether the exchange is given up with a client that finishes. */
+static bool ends_with_client(const struct h1_front *f)
+{
+	return stream_receives(&f->stream) && f->user->finished &&
+	       f->user->finished(f->stream.peer);
+}
+
 /* TLS without close_notify is no half-close, but a client that has gone. */
 static bool has_left(const struct h1_front *f)
 {
-	return f->wire.cut || (stream_receives(&f->stream) && f->user->finished &&
-			       f->user->finished(f->stream.peer));
+	return f->wire.cut || ends_with_client(f);
 }
 
 static void client_finished(struct h1_front *f)
@@ -354,7 +375,7 @@ static bool is_at_end(const struct h1_front *f)
 	if (f->state == FRONT_IDLE)
 		return !f->wire.in.bytes || is_blank(&f->wire.in);
 	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;
-	return !f->wire.in.bytes || !held_back || f->stream.peer->credit;
+	return !f->wire.in.bytes || !held_back || f->stream.peer->credit || is_cut_short(f, 0);
 }
 
 /*
@@ -376,6 +397,8 @@ static void go_on(struct h1_front *f)
 		client_finished(f);
 	else if (!f->wire.at_end && wants_bytes(f))
 		wire_receive(&f->wire);
+	else
+		watch_soon(f);
 }
 
 /* --- the answer: what the exchange says to us --- */
@@ -540,6 +563,18 @@ static void on_finished(struct wire *w)
 	go_on(front_of(w, wire));
 }
 
+/* What cannot be read now need not be, where it makes no request whole and begins no other. */
+static void on_finishing(struct wire *w, size_t unread)
+{
+	struct h1_front *f = front_of(w, wire);
+	if (f->state == FRONT_WAIT && ends_with_client(f)) {
+		cut(f, ERR_PEER_CLOSED);
+	} else if (is_cut_short(f, unread)) {
+		refuse(f, ERR_CUT_REQUEST);
+		go_on(f);
+	}
+}
+
 static void on_drained(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
@@ -569,6 +604,7 @@ static void on_broken(struct wire *w, enum err why)
 static void on_starved(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
+	watch_soon(f);
 	if (stream_sends(&f->stream))
 		stream_squeeze(f->stream.peer);
 }
@@ -590,6 +626,7 @@ static const struct wire_user wire_user = {
 	.prefaced = on_prefaced,
 	.bytes = on_bytes,
 	.finished = on_finished,
+	.finishing = on_finishing,
 	.drained = on_drained,
 	.ready = on_ready,
 	.starved = on_starved,
@@ -649,6 +686,7 @@ static void time_is_up(struct h1_front *f)
 static void on_timer(struct timer *t)
 {
 	struct h1_front *f = front_of(t, timer);
+	wire_watch(&f->wire);
 	if (now_ms(f) < f->deadline_ms)
 		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
 	else

@@ -54,4 +54,10 @@ static inline bool h1_body_may_end(const struct h1_body *b)
 	return b->state == H1_BODY_NONE || b->state == H1_BODY_CLOSE;
 }
 
+/* So many bytes, if not more, are still to come before it is whole. */
+static inline uint64_t h1_body_lacks(const struct h1_body *b)
+{
+	return b->state == H1_BODY_LENGTH || b->state == H1_BODY_CHUNK_DATA ? b->left : 0;
+}
+
 #endif

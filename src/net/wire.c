@@ -185,6 +185,15 @@ static void starve(struct wire *w)
 	list_add_tail(&w->wires->starved, &w->link);
 }
 
+/* A watch gives way first: what is asked for is received when it has ended. */
+static void start_receive(struct wire *w, enum block_class class)
+{
+	if (io_op_busy(&w->receive))
+		io_cancel(w->wires->io, &w->receive);
+	else
+		io_recv(w->wires->io, &w->receive, w->sock, class);
+}
+
 /* Where memory may be short. Whoever waits for it already is fed when there is some. */
 static void arm_carefully(struct wire *w)
 {
@@ -193,7 +202,7 @@ static void arm_carefully(struct wire *w)
 	if (a->waits)
 		return;
 	if (account_may_receive(a) || w->state < WIRE_OPEN)
-		io_recv(w->wires->io, &w->receive, w->sock, class_to_receive(w));
+		start_receive(w, class_to_receive(w));
 	else
 		starve(w);
 }
@@ -203,13 +212,13 @@ static void arm(struct wire *w)
 {
 	bool handshaking =
 		w->state == WIRE_PREFACE || w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
-	if (!(w->wants || handshaking) || w->at_end || io_op_busy(&w->receive) || !w->sock ||
+	if (!(w->wants || handshaking) || w->at_end || w->receive.verb == IO_RECV || !w->sock ||
 	    !wire_usable(w) || !list_empty(&w->link))
 		return;
 	if (w->account->used)
 		arm_carefully(w);
 	else
-		io_recv(w->wires->io, &w->receive, w->sock, (enum block_class)w->appetite);
+		start_receive(w, (enum block_class)w->appetite);
 }
 
 void wire_receive(struct wire *w)
@@ -419,6 +428,39 @@ static void received(struct io_op *op)
 		sealed_arrived(w);
 	else
 		hand_over(w);
+}
+
+/* --- while nothing is received --- */
+
+static bool is_due_to_receive(const struct wire *w)
+{
+	return w->wants && !w->account->waits && list_empty(&w->link);
+}
+
+/* Where nothing is left before the end, a receive finds that, and takes no memory. */
+static void watched(struct io_op *op)
+{
+	struct wire *w = list_entry(op, struct wire, receive);
+	op->done = received;
+	if (!wire_usable(w)) {
+		if (w->state == WIRE_CLOSED)
+			settle(w);
+		return;
+	}
+	if (is_due_to_receive(w) || op->result == 0)
+		io_recv(w->wires->io, op, w->sock, class_to_receive(w));
+	else if (op->result > 0 && w->user->finishing)
+		w->user->finishing(w, (size_t)op->result);
+	else if (op->result < 0 && op->result != -ECANCELED)
+		break_off(w, err_of_transfer(op->result));
+}
+
+void wire_watch(struct wire *w)
+{
+	if (w->state != WIRE_OPEN || w->at_end || io_op_busy(&w->receive))
+		return;
+	w->receive.done = watched;
+	io_watch(w->wires->io, &w->receive, w->sock);
 }
 
 /* --- sending --- */

@@ -55,6 +55,11 @@ struct wire_user {
 	void (*bytes)(struct wire *w);
 	/* The peer has sent its FIN (or close_notify) behind all bytes. Sending may go on. */
 	void (*finished)(struct wire *w);
+	/*
+	 * While it is watched: the peer has finished, but behind `unread` bytes, sealed ones in
+	 * TLS, that have not been received. finished() follows when they have. May be NULL.
+	 */
+	void (*finishing)(struct wire *w, size_t unread);
 	/* Less is unsent than before: see wire_unsent(). */
 	void (*drained)(struct wire *w);
 	/* Connected, and the handshake is done. May be NULL for accepted wires. */
@@ -100,9 +105,9 @@ struct wire {
 	struct chain in;		     /* clear bytes that have come and are not taken */
 	struct chain out;		     /* clear bytes to go, from the end of this turn on */
 	struct wire_send *send;		     /* owned; NULL: none is under way */
-	struct io_op receive;
-	struct list dirty_link; /* in wires->dirty */
-	struct list link;	/* in another list of `wires` */
+	struct io_op receive;		     /* or a watch, for want of one */
+	struct list dirty_link;		     /* in wires->dirty */
+	struct list link;		     /* in another list of `wires` */
 	uint64_t
 		sent_bytes; /* clear bytes handed on to the kernel, but for those that it refused */
 	uint8_t state;	    /* enum wire_state */
@@ -163,6 +168,11 @@ enum err wire_err_of_connect(int32_t result);
  * Nothing is received while more is held of what has come over it than its account may have.
  */
 void wire_receive(struct wire *w);
+/*
+ * While nothing is received, because nobody asks or for want of memory: the peer's end is heard of
+ * all the same, by finishing(), finished() or broken(). A no-op where a receive is under way.
+ */
+void wire_watch(struct wire *w);
 /*
  * What has come so far is its user's no more: others may hold it for long, and what comes from here
  * on is not to wait for them.

@@ -10,7 +10,7 @@
 
 /*
  * A client's connection on the simulator, with a party behind it that answers each request when it
- * is whole with its path, and /early before its body.
+ * is whole with its path, and /early before its body. /slow waits until it is told to go on.
  */
 struct party {
 	struct stream stream;
@@ -39,6 +39,8 @@ struct world {
 	size_t got_n, got_room;
 	int32_t last;
 	unsigned requests, gone;
+	struct party *slow; /* the last */
+	enum err broke;	    /* it */
 };
 
 static const struct front_policy policy = {
@@ -79,7 +81,9 @@ static void on_head(struct stream *to, struct msg *m, bool end)
 	p->request = m;
 	p->world->requests++;
 	struct span target = msg_target(m);
-	if (target.n >= 6 && !memcmp(target.at, "/early", 6))
+	if (target.n >= 5 && !memcmp(target.at, "/slow", 5))
+		p->world->slow = p;
+	else if (target.n >= 6 && !memcmp(target.at, "/early", 6))
 		answer(p);
 	else if (!end)
 		stream_grant(p->stream.peer, STREAM_CREDIT_BYTES);
@@ -118,6 +122,8 @@ static void on_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct party *p = party_of(to);
 	p->broke = why;
+	if (p == p->world->slow)
+		p->world->broke = why;
 	if (way == STREAM_RESET && stream_sends(&p->stream))
 		reply_error(&p->reply, p->stream.peer, &p->arena, &p->world->ours, why, false);
 	end_if_over(p);
@@ -270,7 +276,8 @@ static int close_world(void **state)
 	io_cancel(w->client_io, &w->receive);
 	settle(w);
 	assert_int_equal(w->gone, 1);
-	io_close(w->client_io, w->client, false);
+	if (w->client)
+		io_close(w->client_io, w->client, false);
 	io_close(w->io, w->listening, false);
 	settle(w);
 	h1_fronts_close(&w->fronts);
@@ -286,6 +293,15 @@ static int close_world(void **state)
 	free(w->got);
 	free(w);
 	return 0;
+}
+
+static void client_resets(struct world *w)
+{
+	io_cancel(w->client_io, &w->receive);
+	settle(w);
+	io_close(w->client_io, w->client, true);
+	w->client = NULL;
+	settle(w);
 }
 
 static unsigned count(const struct world *w, const char *text)
@@ -338,6 +354,88 @@ static void a_cut_body_is_answered_with_400(void **state)
 	settle(w);
 	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
 	assert_int_equal(count(w, "request_cut"), 2);
+}
+
+static void say_slow(struct world *w, size_t length, size_t said)
+{
+	char *text = calloc(1, said + 100);
+	int n = sprintf(text, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+			length);
+	memset(text + n, 'x', said);
+	say_bytes(w, text, (size_t)n + said);
+	free(text);
+	assert_non_null(w->slow);
+}
+
+static void a_client_that_breaks_off_is_seen_while_its_body_waits(void **state)
+{
+	struct world *w = *state;
+	say_slow(w, 60000, 50000);
+	client_resets(w);
+	assert_int_equal(w->gone, 0);
+	pass_ms(w, 2000);
+	assert_int_equal(w->broke, ERR_PEER_RESET);
+	assert_int_equal(w->gone, 1);
+}
+
+/* What waits to be read cannot make it whole. */
+static void a_body_that_is_cut_is_seen_while_it_waits(void **state)
+{
+	struct world *w = *state;
+	say_slow(w, 60000, 59999);
+	io_shutdown(w->client_io, w->client);
+	settle(w);
+	assert_int_equal(w->broke, ERR_NONE);
+	pass_ms(w, 2000);
+	assert_int_equal(w->broke, ERR_CUT_REQUEST);
+	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
+	pass_ms(w, LINGER_MS);
+	assert_int_equal(w->gone, 1);
+}
+
+/* All that waits is in our hands already. */
+static void a_short_body_that_is_cut_is_seen_while_it_waits(void **state)
+{
+	struct world *w = *state;
+	say_slow(w, 60, 59);
+	io_shutdown(w->client_io, w->client);
+	pass_ms(w, 2000);
+	assert_int_equal(w->broke, ERR_CUT_REQUEST);
+	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
+}
+
+static void serve_half_closed(struct world *w, size_t length)
+{
+	say_slow(w, length, length);
+	io_shutdown(w->client_io, w->client);
+	pass_ms(w, 5000);
+	assert_int_equal(w->broke, ERR_NONE);
+	stream_grant(w->slow->stream.peer, STREAM_CREDIT_BYTES);
+	settle(w);
+	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	assert_int_equal(w->last, 0);
+}
+
+static void a_half_closed_client_is_served_though_its_body_waited(void **state)
+{
+	serve_half_closed(*state, 60);
+}
+
+static void a_half_closed_client_is_served_though_its_long_body_waited(void **state)
+{
+	serve_half_closed(*state, 60000);
+}
+
+static void a_client_that_breaks_off_is_seen_behind_its_next_request(void **state)
+{
+	struct world *w = *state;
+	say(w, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+	pass_ms(w, 5000);
+	assert_int_equal(w->broke, ERR_NONE);
+	client_resets(w);
+	assert_int_equal(w->broke, ERR_PEER_RESET);
+	assert_int_equal(w->requests, 1);
+	assert_int_equal(w->gone, 1);
 }
 
 static void the_rest_of_an_early_answered_body_is_dropped(void **state)
@@ -477,6 +575,12 @@ int main(void)
 		TEST(many_pipelined_requests_are_answered_in_order),
 		TEST(a_half_closed_client_is_served_and_then_closed),
 		TEST(a_cut_body_is_answered_with_400),
+		TEST(a_client_that_breaks_off_is_seen_while_its_body_waits),
+		TEST(a_body_that_is_cut_is_seen_while_it_waits),
+		TEST(a_short_body_that_is_cut_is_seen_while_it_waits),
+		TEST(a_half_closed_client_is_served_though_its_body_waited),
+		TEST(a_half_closed_client_is_served_though_its_long_body_waited),
+		TEST(a_client_that_breaks_off_is_seen_behind_its_next_request),
 		TEST(the_rest_of_an_early_answered_body_is_dropped),
 		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
 		TEST(a_slow_head_is_answered_with_408),

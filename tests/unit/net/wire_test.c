@@ -16,7 +16,8 @@ struct end {
 	size_t heard_n;
 	struct chain kept; /* what it does not let go of */
 	bool keeps;
-	unsigned bytes, finished, drained, starved, broken, gone;
+	unsigned bytes, finished, finishing, drained, starved, broken, gone;
+	size_t unread;
 	enum err why;
 };
 
@@ -63,6 +64,13 @@ static void on_finished(struct wire *w)
 	list_entry(w, struct end, wire)->finished++;
 }
 
+static void on_finishing(struct wire *w, size_t unread)
+{
+	struct end *e = list_entry(w, struct end, wire);
+	e->finishing++;
+	e->unread = unread;
+}
+
 static void on_drained(struct wire *w)
 {
 	list_entry(w, struct end, wire)->drained++;
@@ -88,6 +96,7 @@ static void on_gone(struct wire *w)
 static const struct wire_user user = {
 	.bytes = on_bytes,
 	.finished = on_finished,
+	.finishing = on_finishing,
 	.drained = on_drained,
 	.starved = on_starved,
 	.broken = on_broken,
@@ -475,6 +484,70 @@ static void a_reset_breaks_the_wire_and_it_goes_by_itself(void **state)
 }
 
 /* A large amount goes in loads of WIRE_FLUSH_BYTES, one at a time. */
+/* The first is not asked to receive, the others have no memory to. */
+static void watch_some(struct world *w)
+{
+	connect_all(w, 4);
+	w->budget.max = 1;
+	for (unsigned i = 1; i < 4; i++)
+		fill(w, i);
+	for (unsigned i = 0; i < 4; i++) {
+		w->ends[i].bytes = 0;
+		wire_watch(&w->ends[i].wire);
+		wire_watch(&w->ends[i].wire);
+	}
+	settle(w);
+}
+
+static void a_peers_going_is_seen_where_nothing_is_received(void **state)
+{
+	struct world *w = *state;
+	watch_some(w);
+	say(w, 3, "unread");
+	for (unsigned i = 0; i < 4; i++) {
+		io_close(w->peer_io, w->peers[i].sock, i == 1);
+		w->peers[i].sock = NULL;
+	}
+	settle(w);
+	assert_int_equal(w->ends[0].finished, 1);
+	assert_int_equal(w->ends[1].broken, 1);
+	assert_int_equal(w->ends[1].why, ERR_PEER_RESET);
+	assert_int_equal(w->ends[1].gone, 1);
+	assert_int_equal(w->ends[2].finished, 1);
+	assert_int_equal(w->ends[3].finished, 0);
+	assert_int_equal(w->ends[3].finishing, 1);
+	assert_int_equal(w->ends[3].unread, 6);
+	/* What stood before the end is still there for who asks. */
+	w->budget.max = SIZE_MAX;
+	settle(w);
+	assert_int_equal(w->ends[3].bytes, 1);
+	wire_receive(&w->ends[3].wire);
+	settle(w);
+	assert_int_equal(w->ends[3].finished, 1);
+}
+
+static void a_watch_gives_way_to_a_receive(void **state)
+{
+	struct world *w = *state;
+	watch_some(w);
+	for (unsigned i = 0; i < 4; i++)
+		say(w, i, "hello");
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(w->ends[i].bytes, 0);
+	wire_receive(&w->ends[0].wire);
+	wire_receive(&w->ends[0].wire);
+	chain_drop(&w->ends[1].kept);
+	settle(w);
+	assert_int_equal(w->ends[0].bytes, 1);
+	assert_int_equal(w->ends[1].bytes, 1);
+	assert_int_equal(w->ends[2].bytes, 0);
+	/* One that is closed takes its watch with it: the world's end sees to that. */
+	wire_close(&w->ends[2].wire);
+	settle(w);
+	assert_int_equal(w->ends[2].gone, 1);
+	assert_int_equal(w->ends[2].bytes, 0);
+}
+
 static void a_turn_sends_a_bounded_load(void **state)
 {
 	struct world *w = *state;
@@ -539,6 +612,8 @@ int main(void)
 		TEST(a_close_sends_what_is_left_and_then_its_end),
 		TEST(an_abort_is_a_reset),
 		TEST(a_reset_breaks_the_wire_and_it_goes_by_itself),
+		TEST(a_peers_going_is_seen_where_nothing_is_received),
+		TEST(a_watch_gives_way_to_a_receive),
 		TEST(a_turn_sends_a_bounded_load),
 		TEST(a_turn_starts_at_most_four_handshakes),
 	};
