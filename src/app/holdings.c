@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -54,7 +55,10 @@ bool holdings_open(struct holdings *h)
 	if (!holdings_open_from(h, make_shared("crossfade-board", sizeof *h->board),
 				make_shared("crossfade-tickets", sizeof *h->tickets), -1))
 		return false;
-	board_format(h->board);
+	uint64_t id;
+	if (getrandom(&id, sizeof id, 0) != sizeof id)
+		return false;
+	board_format(h->board, id);
 	return ticket_keys_fill(h->tickets);
 }
 

@@ -303,6 +303,8 @@
 #define ACCEPTS_ARMED 4
 /* Addresses in X-Forwarded-For that are looked at; AWS ALB refuses requests with more than 30. */
 #define FORWARDED_HOPS_MAX 30
+/* Balancers in X-Crossfade-Hop: a request that has passed more goes round among others. */
+#define HOPS_MAX 32
 /* Idle connections that a worker keeps to one node. */
 #define IDLE_WIRES_PER_NODE 512
 /* Requests of one worker that wait for a cluster's connections: each holds a head of 64 KiB at

@@ -8,10 +8,20 @@
 
 /* --- names and values --- */
 
+/* Its name with '-' for '_': who drops the one drops the other (msg_drop_alike()). */
+static enum name find(struct span name)
+{
+	char text[FIELD_NAME_BYTES];
+	for (size_t i = 0; i < name.n; i++)
+		text[i] = (char)(name.at[i] == '_' ? '-' : name.at[i]);
+	return name_find((struct span){ text, name.n });
+}
+
 /* Why a configuration may not touch this field; NULL: it may. */
 static const char *why_refused(struct span name)
 {
-	switch (name_find(name)) {
+	enum name id = find(name);
+	switch (id) {
 	case NAME_HOST:
 		return "the key 'host' says what it is to be";
 	case NAME_AUTHORIZATION:
@@ -21,11 +31,12 @@ static const char *why_refused(struct span name)
 		return "it belongs to the message that it came with";
 	case NAME_X_CROSSFADE_ERROR:
 	case NAME_X_CROSSFADE_CLUSTER:
+	case NAME_X_CROSSFADE_HOP:
 		return "the balancer itself reads or writes it";
 	default:
 		break;
 	}
-	switch (name_how(name_find(name))) {
+	switch (name_how(id)) {
 	case HOW_FRAME:
 		return "it says where the body ends, which the balancer writes itself";
 	case HOW_HOP:

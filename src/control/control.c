@@ -357,7 +357,7 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 	ejections_open(&c->ejections, &c->nodes, c->counters, c->worker_n, &c->loop.wheel);
 	trim_open(&c->trim, c);
 	admin_open(&c->admin, c, &c->loop);
-	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher);
+	health_open(&c->health, &c->loop, c->config, &c->nodes, &c->publisher, c->board->id);
 	if (control_open_names(c))
 		return true;
 	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot start the resolver: %s", strerror(errno));

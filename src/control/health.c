@@ -213,13 +213,25 @@ static void answer_over(struct probe *p)
 	end(p);
 }
 
+/* By a way that no address shows: behind a relay, or translated. */
+static bool came_to_us(const struct msg *m)
+{
+	return (int)m->status == err_status(ERR_LOOP) &&
+	       span_is(msg_value(m, NAME_X_CROSSFADE_ERROR), span_of(err_word(ERR_LOOP)));
+}
+
 static void answered_head(struct stream *to, struct msg *m, bool last)
 {
 	struct probe *p = list_entry(to, struct probe, stream);
 	if (m->status < 200)
 		return;
 	p->status = m->status;
-	judge_status(p);
+	if (came_to_us(m)) {
+		describe(p, ": this is the balancer itself");
+		failed(p);
+	} else {
+		judge_status(p);
+	}
 	if (last)
 		answer_over(p);
 }
@@ -312,6 +324,7 @@ static struct msg *make_request(struct probe *p, const struct cluster *cluster)
 	msg_set_request(m, SPAN("GET"), span_of(p->how->path));
 	msg_add(m, NAME_HOST, span_of(host->policy == HOST_NAME ? host->name : p->node->name));
 	msg_add(m, NAME_USER_AGENT, SPAN("crossfade/" CROSSFADE_VERSION " health check"));
+	msg_add_line(m, NAME_X_CROSSFADE_HOP, hop_line(&p->health->hop));
 	must(forward_edit(m, cluster));
 	if (p->how->authorization.value)
 		must(msg_set(m, NAME_AUTHORIZATION, span_of(p->how->authorization.value)));
@@ -520,9 +533,11 @@ void health_renew(struct health *h, const struct config *config, const struct no
 }
 
 void health_open(struct health *h, struct loop *loop, const struct config *config,
-		 const struct nodes *nodes, const struct publisher *publisher)
+		 const struct nodes *nodes, const struct publisher *publisher, uint64_t id)
 {
-	*h = (struct health){ .loop = loop, .config = config, .publisher = publisher };
+	*h = (struct health){
+		.loop = loop, .config = config, .publisher = publisher, .hop = hop_of(id)
+	};
 	slab_open(&h->chunks, ARENA_CHUNK_BYTES, 4);
 	list_init(&h->probes);
 	list_init(&h->ended);

@@ -11,6 +11,7 @@
 #include "control/loop.h"
 #include "control/pattern.h"
 #include "control/publish.h"
+#include "proxy/hop.h"
 
 struct probe;
 
@@ -18,6 +19,7 @@ struct health {
 	struct loop *loop;		   /* borrowed */
 	const struct config *config;	   /* borrowed */
 	const struct publisher *publisher; /* borrowed: TLS contexts are the plan's */
+	struct hop hop;			   /* this balancer's */
 	struct list probes;		   /* owned: one for each address of a node */
 	struct pattern *patterns[ARMS];	   /* owned: of bodies; NULL: any will do */
 	struct slab chunks;
@@ -27,7 +29,7 @@ struct health {
 
 /* The first checks begin at once. */
 void health_open(struct health *h, struct loop *loop, const struct config *config,
-		 const struct nodes *nodes, const struct publisher *publisher);
+		 const struct nodes *nodes, const struct publisher *publisher, uint64_t id);
 /*
  * The configuration has changed, and `nodes` with it: nodes that are new are asked at once, those
  * that are gone no more, and the others as the configuration now says. Not inside a loop's turn.

@@ -203,6 +203,23 @@ static bool add(struct msg *m, enum name id, struct span name, struct span value
 	return true;
 }
 
+bool msg_add_line(struct msg *m, enum name name, struct span line)
+{
+	size_t name_n = name_text(name).n;
+	if (m->field_n >= FIELDS_MAX + FIELDS_ADDED_MAX)
+		return false;
+	msg_reserve(m, line.n);
+	struct field *f = msg_next(m);
+	*f = (struct field){ .at = m->text_n,
+			     .value_n = (uint16_t)(line.n - name_n - 4),
+			     .name_n = (uint8_t)name_n,
+			     .name = (uint8_t)name };
+	msg_push(m, f);
+	memcpy(m->text + m->text_n, line.at, line.n);
+	m->text_n += (uint32_t)line.n;
+	return true;
+}
+
 bool msg_add(struct msg *m, enum name name, struct span value)
 {
 	return add(m, name, name_text(name), value);

@@ -138,6 +138,8 @@ void msg_set_status(struct msg *m, unsigned status, struct span reason);
  */
 bool msg_add(struct msg *m, enum name name, struct span value);
 bool msg_add_named(struct msg *m, struct span name, struct span value);
+/* Adds a field whose whole line, "name: value" and CR LF, was made and checked before. */
+bool msg_add_line(struct msg *m, enum name name, struct span line);
 /* Drops what there is of that name, then adds this one as msg_add() does. */
 bool msg_set(struct msg *m, enum name name, struct span value);
 /* Says how long the body is, and sets Content-Length accordingly. */

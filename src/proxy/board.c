@@ -4,10 +4,11 @@
 
 #include "base/bug.h"
 
-void board_format(struct board *b)
+void board_format(struct board *b, uint64_t id)
 {
 	memset(b, 0, sizeof *b);
 	b->version = BOARD_VERSION;
+	b->id = id;
 }
 
 bool board_fits(const struct board *b)

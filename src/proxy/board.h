@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "proxy/plan.h"
 
-#define BOARD_VERSION 3
+#define BOARD_VERSION 4
 #define BOARD_SLOTS (WORKERS_MAX * PROCESSES_MAX)
 
 struct board_values {
@@ -43,13 +43,15 @@ struct board_slot {
 struct board {
 	uint32_t version;
 	_Atomic uint32_t changes; /* its lowest bit says which copy is valid */
+	uint64_t id;	  /* of this balancer among others, the same in all its processes: hop.h */
+	uint64_t room[8]; /* zero */
 	struct board_values copies[2];
 	struct board_slot slots[BOARD_SLOTS];
 	struct log_lost log_lost; /* by all processes: it is theirs together */
 };
 
-/* Makes fresh memory a board: the keeper, once. */
-void board_format(struct board *b);
+/* Makes fresh memory a board: the keeper, once. The id is one that nobody can guess. */
+void board_format(struct board *b, uint64_t id);
 /* Whether this memory is a board of our version. */
 bool board_fits(const struct board *b);
 

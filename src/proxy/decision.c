@@ -93,6 +93,7 @@ bool decision_prepare(struct exchange *ex)
 	struct forward_facts facts = {
 		.listener = ex->listener,
 		.peer = &ex->peer,
+		.hop = &d->hop,
 		.trusted = ex->trusted,
 		.wall_ns = d->io->wall_ns,
 		.chance = &d->chance,

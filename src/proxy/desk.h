@@ -10,6 +10,7 @@
 #include "proxy/cluster.h"
 #include "proxy/counters.h"
 #include "proxy/forward.h"
+#include "proxy/hop.h"
 #include "proxy/retry.h"
 #include "proxy/split.h"
 
@@ -20,6 +21,7 @@ struct desk {
 	unsigned worker;
 	const struct plan *plan;    /* what new exchanges use */
 	struct board_values values; /* of this turn */
+	struct hop hop;		    /* this balancer's */
 	bool draining;		    /* no new clients are wanted */
 	bool sniffing_said;	    /* the log has that clients do it */
 	struct split split;

@@ -3,6 +3,7 @@
 #include "base/bug.h"
 #include "proxy/attempt.h"
 #include "proxy/decision.h"
+#include "proxy/hop.h"
 #include "proxy/recipient.h"
 #include "proxy/sniffing.h"
 
@@ -213,12 +214,17 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 	ex->request = m;
 	ex->class = class_of(ex->plan->profile, (enum method)m->method, msg_target(m));
 	decision_find_client(ex);
+	if (ex->notes)
+		ex->notes->request_head_bytes = m->text_n + 2;
+	/* Before the health path: a check of our own that comes here is to fail. */
+	if (hop_goes_round(m, &ex->desk->hop)) {
+		exchange_answer(ex, ERR_LOOP);
+		return;
+	}
 	if (asks_for_health(ex)) {
 		answer_health(ex);
 		return;
 	}
-	if (ex->notes)
-		ex->notes->request_head_bytes = m->text_n + 2;
 	if (ends_here(ex))
 		return;
 	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {

@@ -28,6 +28,13 @@ static bool append_to(struct msg *m, enum name name, struct span value)
 	return msg_set(m, name, (struct span){ joined, n });
 }
 
+static bool add_hop(struct msg *m, const struct hop *hop)
+{
+	if (msg_find(m, NAME_X_CROSSFADE_HOP))
+		return append_to(m, NAME_X_CROSSFADE_HOP, hop_id(hop));
+	return msg_add_line(m, NAME_X_CROSSFADE_HOP, hop_line(hop));
+}
+
 static bool say(struct msg *m, enum name name, struct span value, bool unless_said)
 {
 	return (unless_said && msg_find(m, name)) || msg_set(m, name, value);
@@ -113,7 +120,7 @@ bool forward_client(struct msg *request, const struct forward_facts *facts)
 {
 	must(request->kind == MSG_REQUEST);
 	return (request->method != METHOD_OPTIONS || count_hop(request)) &&
-	       add_forwarded(request, facts) &&
+	       add_hop(request, facts->hop) && add_forwarded(request, facts) &&
 	       (facts->listener->trace == TRACE_KEEP ||
 		trace_add(request, facts->wall_ns, facts->chance));
 }

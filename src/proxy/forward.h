@@ -6,11 +6,13 @@
 #include "base/arena.h"
 #include "http/msg.h"
 #include "proxy/chance.h"
+#include "proxy/hop.h"
 #include "proxy/plan.h"
 
 struct forward_facts {
 	const struct listener *listener;
 	const struct addr *peer; /* who is connected to us */
+	const struct hop *hop;	 /* this balancer's */
 	bool trusted;		 /* what that peer says in X-Forwarded-* counts */
 	uint64_t wall_ns;
 	struct chance *chance;
@@ -26,8 +28,9 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 
 /*
  * Adds X-Forwarded-For, -Proto and -Port as the listener says; a trusted peer's -Proto and -Port
- * stay. Max-Forwards of OPTIONS is one less. Then the trace fields (trace.h), unless the listener
- * keeps them. False when the fields get too many or too long for a head.
+ * stay. X-Crossfade-Hop gets one more member, always. Max-Forwards of OPTIONS is one less. Then the
+ * trace fields (trace.h), unless the listener keeps them. False when the fields get too many or too
+ * long for a head.
  */
 bool forward_client(struct msg *request, const struct forward_facts *facts);
 

@@ -554,6 +554,7 @@ struct worker *worker_open(const struct worker_config *c)
 	w->desk.worker = c->number;
 	w->desk.counters = c->counters;
 	w->desk.chance.state = c->seed;
+	w->desk.hop = hop_of(c->board->id);
 	w->desk.tracer = c->tracer;
 	w->desk.access = c->access;
 	w->desk.taps = c->taps;

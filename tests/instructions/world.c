@@ -386,7 +386,7 @@ void world_ask(struct world *w, unsigned n)
 static void open_worker(struct world *w)
 {
 	w->io = sim_io_open(w->sim, &w->bufs);
-	board_format(&w->board);
+	board_format(&w->board, 7);
 	board_publish(&w->board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
 	atomic_store(&w->door.plan, &w->plan);
 	if (w->row->log) {

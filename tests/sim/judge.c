@@ -342,6 +342,7 @@ static void judge_request_fields(const struct world *w, const struct server *s, 
 	const char *host = hearer_field(&r->head, "Host");
 	const char *from = hearer_field(&r->head, "X-Forwarded-For");
 	const char *trace = hearer_field(&r->head, "traceparent");
+	const char *hop = hearer_field(&r->head, "X-Crossfade-Hop");
 	const char *begins = a->relayed && !a->flaw ? "192.0.2.1, 192.0.2.2, 10.0.0." : "10.0.0.";
 	if (!host || !is_right_host(w, s, host) || !from ||
 	    strncmp(from, begins, strlen(begins)) != 0 || !trace || strlen(trace) != 55)
@@ -351,6 +352,10 @@ static void judge_request_fields(const struct world *w, const struct server *s, 
 	    (hearer_count(&r->head, "Expect") == 1) != a->expects)
 		judge_fail(w, "plain HTTP", "request %llu has another first line or expectation",
 			   number(a->id));
+	if (!hop || hearer_count(&r->head, "X-Crossfade-Hop") != 1 ||
+	    strcmp(hop, "0000000000000007") != 0)
+		judge_fail(w, "plain HTTP", "request %llu has passed %s", number(a->id),
+			   hop ? hop : "-");
 	judge_hop_fields(w, r);
 }
 

@@ -398,7 +398,7 @@ static struct world *open_world(uint64_t seed, bool verbose, const struct deceit
 	make_temper(w, deceit);
 	w->sim = sim_open(seed, &w->temper.faults);
 	wheel_open(&w->wheel, world_now_ms(w));
-	board_format(&w->board);
+	board_format(&w->board, 7);
 	bufs_open(&w->town_bufs);
 	w->town = sim_io_open(w->sim, &w->town_bufs);
 	open_listeners(w);

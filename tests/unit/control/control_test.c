@@ -152,7 +152,7 @@ static void world_open(struct world *w, const char *more)
 		 w->socket, w->directory, more);
 	w->config = kit_config(text);
 	w->board = aligned_alloc(64, sizeof *w->board);
-	board_format(w->board);
+	board_format(w->board, 7);
 	open_listening(w);
 	w->admin_fd = http_listen(&w->admin);
 	w->control = control_open(w->config, w->board, NULL, error);

@@ -50,7 +50,7 @@ static void world_open(struct world *w)
 	kit_directory(w->directory);
 	w->board = aligned_alloc(64, sizeof *w->board);
 	assert_non_null(w->board);
-	board_format(w->board);
+	board_format(w->board, 7);
 	start(w, 1, 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		w->slots[i] = board_take_slot(w->board, 4711, i);
@@ -294,7 +294,7 @@ static void a_restart_takes_the_greater_epoch_of_board_and_file(void **state)
 	weights_forget(&c);
 	/* The machine restarts: the board is new, the file holds. */
 	weights_close(&w.weights);
-	board_format(w.board);
+	board_format(w.board, 7);
 	start(&w, 1, 0);
 	assert_in_force(&w, 2, 20, 30);
 	/* The process restarts, and the file has missed a change: the board holds, and is saved. */
@@ -313,7 +313,7 @@ static void a_state_that_cannot_be_opened_is_said(void **state)
 	struct board *board = aligned_alloc(64, sizeof *board);
 	struct weights w;
 	char error[WEIGHTS_TEXT_BYTES];
-	board_format(board);
+	board_format(board, 7);
 	assert_false(weights_open(&w, board, "/nowhere", (uint32_t[]){ 1, 0 },
 				  &(struct evidence){ 0 }, error));
 	assert_string_equal(error, "cannot use /nowhere: No such file or directory");
@@ -323,7 +323,7 @@ static void a_state_that_cannot_be_opened_is_said(void **state)
 /* On a board that has nothing: the first process of a keeper. */
 static bool begins(struct world *w, char error[WEIGHTS_TEXT_BYTES])
 {
-	board_format(w->board);
+	board_format(w->board, 7);
 	bool good = weights_open(&w->weights, w->board, w->directory, (uint32_t[]){ 1, 0 },
 				 &w->evidence, error);
 	if (good)

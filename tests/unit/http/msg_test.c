@@ -147,6 +147,25 @@ static void what_is_added_has_limits(void **state)
 	kit_close(&k);
 }
 
+static void a_line_that_was_made_before_is_a_field_like_others(void **state)
+{
+	(void)state;
+	struct kit k;
+	kit_open(&k);
+	struct msg *m = &k.msg;
+	msg_open(m, &k.arena, MSG_REQUEST);
+	msg_set_request(m, SPAN("GET"), SPAN("/"));
+	assert_true(msg_add_line(m, NAME_DATE, SPAN("date: x y\r\n")));
+	assert_true(msg_add(m, NAME_ETAG, SPAN("z")));
+	assert_span(msg_value(m, NAME_DATE), SPAN("x y"));
+	assert_span(field_name(m, &m->fields[0]), SPAN("date"));
+	assert_span(msg_value(m, NAME_ETAG), SPAN("z"));
+	while (m->field_n < FIELDS_MAX + FIELDS_ADDED_MAX)
+		assert_true(msg_add_line(m, NAME_DATE, SPAN("date: x\r\n")));
+	assert_false(msg_add_line(m, NAME_DATE, SPAN("date: x\r\n")));
+	kit_close(&k);
+}
+
 /* The fast way and the table say the same of every byte, at every place in a block and behind one.
  */
 static void scans_stop_where_their_class_ends(void **state)
@@ -184,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_name_is_found_in_any_case_and_nothing_else),
 		cmocka_unit_test(rows_of_one_length_stand_together),
+		cmocka_unit_test(a_line_that_was_made_before_is_a_field_like_others),
 		cmocka_unit_test(methods_are_told_apart_by_case),
 		cmocka_unit_test(a_status_has_its_registered_phrase_or_none),
 		cmocka_unit_test(a_message_is_made_found_and_changed),

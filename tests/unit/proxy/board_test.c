@@ -10,7 +10,7 @@ static struct board board;
 static int format(void **state)
 {
 	(void)state;
-	board_format(&board);
+	board_format(&board, 7);
 	return 0;
 }
 

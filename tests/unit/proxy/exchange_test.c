@@ -7,6 +7,7 @@
 #include "proxy/exchange.h"
 
 #define CLIENTS 8
+#define OWN "fedcba9876543210"
 
 /* A desk with its plan, clients that are parties to streams, and nodes at the far side. */
 struct fixture {
@@ -72,6 +73,7 @@ static int open_fixture(void **state)
 	f->desk.io = f->s.io;
 	f->desk.bufs = &f->s.bufs;
 	f->desk.counters = &f->counters;
+	f->desk.hop = hop_of(0xfedcba9876543210);
 	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };
 	f->client = address_of("192.0.2.7", 5555);
 	desk_open(&f->desk);
@@ -151,6 +153,8 @@ static void ask(struct fixture *f, const char *head, bool end)
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\n"
 #define CHUNKED "Transfer-Encoding: chunked\r\n"
+/* What goes to a node of it, but for how its body is framed. */
+#define HOP "x-crossfade-hop: " OWN "\r\n"
 #define UPGRADE GET "Connection: upgrade\r\nUpgrade: websocket\r\n"
 #define SWITCHES                                                                                   \
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -417,6 +421,48 @@ static void a_trace_ends_here_and_so_does_the_last_hop_of_options(void **state)
 	}
 }
 
+/* --- requests that were here before --- */
+
+#define TEN_HOPS "1,2,3,4,5,6,7,8,9,0"
+#define THIRTY_HOPS TEN_HOPS "," TEN_HOPS "," TEN_HOPS
+
+static void a_request_that_goes_round_is_a_508(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *fields;
+		bool round;
+	} rows[] = {
+		{ "GET /", "X-Crossfade-Hop: " OWN "\r\n", true },
+		{ "PUT /a", "x-crossfade-hop: a,\tFEDCBA9876543210 , b\r\n", true },
+		{ "GET /", "X-Crossfade-Hop: a\r\nX-Crossfade-Hop:" OWN "\r\n", true },
+		{ "OPTIONS *", "Max-Forwards: 0\r\nX-Crossfade-Hop: " OWN "\r\n", true },
+		{ "GET /health", "X-Crossfade-Hop: " OWN "\r\n", true },
+		{ "GET /", "X-Crossfade-Hop: " THIRTY_HOPS "\r\nX-Crossfade-Hop: a,b,c\r\n", true },
+		{ "GET /", "X-Crossfade-Hop: " THIRTY_HOPS "\r\nX-Crossfade-Hop: a,b\r\n", false },
+		{ "GET /", "X-Crossfade-Hop: edcba9876543210\r\n", false },
+		{ "GET /", "X-Crossfade-Hop: " OWN "0, \"" OWN "\"\r\n", false },
+		{ "GET /", "X-Crossfade-Hop:\r\nX_Crossfade_Hop: " OWN "\r\n", false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		f->sample.listeners[SOURCE].health = SPAN("/health");
+		char head[512];
+		snprintf(head, sizeof head, "%s HTTP/1.1\r\nHost: a\r\n%s", rows[i].line,
+			 rows[i].fields);
+		ask(f, head, true);
+		assert_words(&f->s.words, rows[i].round ? "head(508) data." : "");
+		if (rows[i].round)
+			assert_field(&f->clients[0], "X-Crossfade-Error", "loop");
+		assert_int_equal(counter_read(&f->counters.answers_here[ERR_LOOP]), rows[i].round);
+		assert_int_equal(requests(f, SOURCE, ARM_NONE, 5), rows[i].round);
+		assert_int_equal(connections(f), !rows[i].round);
+		close_fixture(&own);
+	}
+}
+
 /* --- answers of nodes --- */
 
 static void an_answer_is_passed_on(void **state)
@@ -464,7 +510,8 @@ static void a_request_is_passed_on_with_its_body_and_trailers(void **state)
 	party_say(&f->clients[0], "hello", false);
 	stream_trailers(f->clients[0].stream.peer, trailers_of(&f->s.arena, "X-Sum", "7"));
 	settle(f);
-	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
+	assert_string_equal(source(f)->got,
+			    POST HOP CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
 	far_say(source(f), NO_CONTENT);
 	assert_words(&f->s.words, "head(204).");
 	assert_int_equal(counter_read(&f->counters.request_body_bytes[ARM_SOURCE]), 5);
@@ -553,7 +600,7 @@ static void a_refused_connect_goes_to_another_node(void **state)
 	assert_int_equal(connections(f), 1);
 	party_say(&f->clients[0], "hello", true);
 	settle(f);
-	assert_string_equal(third->got, "POST / HTTP/1.1\r\nhost: s2:9200\r\n" CHUNKED
+	assert_string_equal(third->got, "POST / HTTP/1.1\r\n" HOP "host: s2:9200\r\n" CHUNKED
 					"\r\n5\r\nhello\r\n0\r\n\r\n");
 	far_say(third, NO_CONTENT);
 	assert_words(&f->s.words, "grant head(204).");
@@ -639,7 +686,7 @@ static void a_read_without_an_answer_goes_to_another_node(void **state)
 	use_source_nodes(f, 2);
 	ask(f, GET, true);
 	far_hang_up(source(f), false);
-	assert_string_equal(node(f, ARM_SOURCE, 1)->got, GET "\r\n");
+	assert_string_equal(node(f, ARM_SOURCE, 1)->got, GET HOP "\r\n");
 	far_hang_up(node(f, ARM_SOURCE, 1), true);
 	assert_words(&f->s.words, "head(502) data.");
 	assert_int_equal(connections(f), 2);
@@ -655,7 +702,7 @@ static void an_idle_connection_that_failed_says_nothing_of_its_node(void **state
 	ask(f, GET, true);
 	far_hang_up(source(f), true);
 	assert_int_equal(connections(f), 2);
-	assert_string_equal(source(f)->got, GET "\r\n");
+	assert_string_equal(source(f)->got, GET HOP "\r\n");
 	far_say(source(f), NO_CONTENT);
 	assert_words(&f->s.words, "head(204).");
 }
@@ -677,7 +724,7 @@ static void an_idle_connection_may_be_closed_in_the_turn_in_which_it_is_taken(vo
 			party_say(&f->clients[0], "llo", true);
 		settle(f);
 		assert_int_equal(connections(f), 2);
-		assert_string_equal(source(f)->got, POST "Content-Length: 5\r\n\r\nhello");
+		assert_string_equal(source(f)->got, POST "Content-Length: 5\r\n" HOP "\r\nhello");
 		far_say(source(f), NO_CONTENT);
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 2);
 		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
@@ -717,8 +764,8 @@ static void a_search_is_sent_again_with_its_whole_body(void **state)
 		struct far *second = node(f, ARM_SOURCE, 1);
 		const char *body = at == 0 ? "3\r\nhel\r\n2\r\nlo\r\n" : "5\r\nhello\r\n";
 		char expected[256];
-		snprintf(expected, sizeof expected, SEARCH CHUNKED "\r\n%s0\r\nX-Sum: 7\r\n\r\n",
-			 body);
+		snprintf(expected, sizeof expected,
+			 SEARCH HOP CHUNKED "\r\n%s0\r\nX-Sum: 7\r\n\r\n", body);
 		assert_string_equal(second->got, expected);
 		far_say(second, NO_CONTENT);
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
@@ -909,7 +956,7 @@ static void a_request_waits_for_its_clusters_address(void **state)
 	settle(f);
 	far_say(source(f), NO_CONTENT);
 	assert_words(&f->s.words, "head(204).");
-	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n");
+	assert_string_equal(source(f)->got, POST HOP CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n");
 }
 
 /* No byte of a body is granted meanwhile, but an end and trailers are free. */
@@ -929,9 +976,9 @@ static void what_comes_while_it_waits_is_not_lost(void **state)
 			party_say(&f->clients[0], "", true);
 		await_source(f, false);
 		settle(f);
-		assert_string_equal(source(f)->got, trailers ? POST CHUNKED
+		assert_string_equal(source(f)->got, trailers ? POST HOP CHUNKED
 							    "\r\n0\r\nX-Sum: 7\r\n\r\n"
-							     : POST CHUNKED "\r\n0\r\n\r\n");
+							     : POST HOP CHUNKED "\r\n0\r\n\r\n");
 		close_fixture(&own);
 	}
 }
@@ -1088,7 +1135,8 @@ static void a_write_that_has_come_whole_is_sent_to_its_end(void **state)
 	stream_trailers(f->clients[0].stream.peer, trailers_of(&f->s.arena, "X-Sum", "7"));
 	party_leave(&f->clients[0], ERR_PEER_RESET);
 	settle(f);
-	assert_string_equal(source(f)->got, POST CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
+	assert_string_equal(source(f)->got,
+			    POST HOP CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n");
 	far_say(source(f), NO_CONTENT);
 	assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
 }
@@ -1238,7 +1286,7 @@ static void a_header_may_choose_the_arm_and_ends_here(void **state)
 	f->sample.plan.override_allow = &allow;
 	struct split before = f->desk.split;
 	ask_as(f, 0, WEIGHTED, GET "X-Crossfade-Cluster: target\r\n", true);
-	assert_int_equal(far_heard(node(f, ARM_TARGET, 0), "rossfade"), 0);
+	assert_int_equal(far_heard(node(f, ARM_TARGET, 0), "rossfade-Cluster"), 0);
 	assert_int_equal(f->desk.in_flight_now, 1);
 	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
 	assert_int_equal(counter_read(&f->counters.overridden), 1);
@@ -1252,7 +1300,7 @@ static void a_header_may_choose_the_arm_and_ends_here(void **state)
 	for (unsigned i = 2; i < 4; i++) {
 		ask_as(f, i, i == 2 ? WEIGHTED : SOURCE, GET "X-Crossfade-Cluster: target\r\n",
 		       true);
-		assert_int_equal(far_heard(source(f), "rossfade"), 0);
+		assert_int_equal(far_heard(source(f), "rossfade-Cluster"), 0);
 		far_say(source(f), NO_CONTENT);
 	}
 	assert_words(&f->s.words, "head(204). head(204).");
@@ -1453,9 +1501,9 @@ static void what_comes_while_there_is_no_room_is_recorded(void **state)
 			party_say(&f->clients[1], "", true);
 		f->disk_stands_still = false;
 		settle(f);
-		assert_string_equal(source(f)->got, trailers ? POST CHUNKED
+		assert_string_equal(source(f)->got, trailers ? POST HOP CHUNKED
 							    "\r\n0\r\nX-Sum: 7\r\n\r\n"
-							     : POST CHUNKED "\r\n0\r\n\r\n");
+							     : POST HOP CHUNKED "\r\n0\r\n\r\n");
 		assert_int_equal(memmem(f->disk.files[0].synced, KIT_FILE_BYTES, "X-Sum: 7", 8) !=
 					 NULL,
 				 trailers);
@@ -1568,6 +1616,7 @@ int main(void)
 		TEST(a_field_that_gets_too_long_by_ours_is_a_431),
 		cmocka_unit_test(an_answer_is_passed_on),
 		cmocka_unit_test(the_health_path_is_answered_here),
+		cmocka_unit_test(a_request_that_goes_round_is_a_508),
 		cmocka_unit_test(a_trace_ends_here_and_so_does_the_last_hop_of_options),
 		TEST(a_path_beside_the_health_path_goes_to_a_cluster),
 		TEST(a_request_is_passed_on_with_its_body_and_trailers),

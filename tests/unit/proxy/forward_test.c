@@ -2,6 +2,8 @@
 
 #include "proxy/forward.h"
 
+#define OWN "0123456789abcdef"
+
 struct fixture {
 	struct slab chunks;
 	struct arena arena;
@@ -38,9 +40,11 @@ static int close_fixture(void **state)
 
 static bool forward(struct fixture *f)
 {
+	struct hop hop = hop_of(0x0123456789abcdef);
 	struct forward_facts facts = {
 		.listener = &f->listener,
 		.peer = &f->peer,
+		.hop = &hop,
 		.trusted = f->trusted,
 		.wall_ns = 0x6553f100ull * 1000000000,
 		.chance = &f->chance,
@@ -106,6 +110,27 @@ static void removed_fields_are_gone(void **state)
 	assert_true(forward(f));
 	assert_null(msg_find(&f->request, NAME_X_FORWARDED_FOR));
 	assert_null(msg_find(&f->request, NAME_X_FORWARDED_PORT));
+}
+
+/* Whatever else the listener says. */
+static void each_balancer_adds_itself_to_those_that_a_request_has_passed(void **state)
+{
+	(void)state;
+	for (int how = FORWARDED_APPEND; how <= FORWARDED_REMOVE; how++) {
+		void *own;
+		open_fixture(&own);
+		struct fixture *f = own;
+		f->listener.forwarded = (enum forwarded)how;
+		f->listener.trace = TRACE_KEEP;
+		assert_true(forward(f));
+		assert_value(f, NAME_X_CROSSFADE_HOP, OWN);
+		msg_drop(&f->request, NAME_X_CROSSFADE_HOP);
+		msg_add(&f->request, NAME_X_CROSSFADE_HOP, SPAN("a, b"));
+		msg_add(&f->request, NAME_X_CROSSFADE_HOP, SPAN("c"));
+		assert_true(forward(f));
+		assert_value(f, NAME_X_CROSSFADE_HOP, "a, b, c, " OWN);
+		close_fixture(&own);
+	}
 }
 
 static void a_trusted_peer_may_say_how_the_client_came(void **state)
@@ -330,6 +355,7 @@ int main(void)
 		TEST(an_address_is_appended_to_all_that_stand_there),
 		TEST(preserved_fields_stay_as_they_are),
 		TEST(removed_fields_are_gone),
+		cmocka_unit_test(each_balancer_adds_itself_to_those_that_a_request_has_passed),
 		TEST(a_trusted_peer_may_say_how_the_client_came),
 		TEST(the_client_is_the_rightmost_who_is_not_trusted),
 		TEST(thirty_addresses_are_looked_at),

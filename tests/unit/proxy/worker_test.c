@@ -72,7 +72,7 @@ static int open_with(void **state, void (*prepare)(struct fixture *f))
 	bufs_open(&f->bufs);
 	f->io = sim_io_open(f->far.sim, &f->bufs);
 	f->far.ours = f->io;
-	board_format(&f->board);
+	board_format(&f->board, 7);
 	board_publish(&f->board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
 	f->slot = board_take_slot(&f->board, 1, 0);
 	sample_states_init(&f->states);
