@@ -160,8 +160,8 @@
 #define WATCH_AFTER_MS 1000
 /*
  * How long a node's connection is left alone behind an answer without a body: bytes of one that
- * come all the same come at once, or with a pause of the node's. And so many of a worker rest with
- * one node: where requests are many the longest quiet serves sooner, instead of a new one.
+ * come all the same come at once, or with a pause of the node's. So many of a worker rest with one
+ * node; further ones are closed, for a new connection costs less than a wrong answer.
  */
 #define TAIL_WAIT_MS 1000
 #define RESTING_WIRES_MAX 64

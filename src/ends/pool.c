@@ -233,7 +233,8 @@ static void on_idle(struct h1_back *b)
 	/* It has rested. */
 	if (!list_empty(&b->link))
 		take_out(p, b);
-	if (p->idle_n >= IDLE_WIRES_PER_NODE || p->drained || !is_ours(p, b)) {
+	if (p->idle_n >= (b->rests ? RESTING_WIRES_MAX : IDLE_WIRES_PER_NODE) || p->drained ||
+	    !is_ours(p, b)) {
 		close_idle(p, b);
 		return;
 	}
@@ -332,7 +333,7 @@ static struct h1_back *take_idle(struct pool *p)
 	if (list_empty(&p->idle))
 		return NULL;
 	struct h1_back *b = idle_back(p->idle.next);
-	if (b->rests && p->idle_n < RESTING_WIRES_MAX) {
+	if (b->rests) {
 		if (is_full(p))
 			close_idle(p, b);
 		return NULL;

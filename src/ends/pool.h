@@ -4,7 +4,7 @@
 /*
  * One worker's connections to one node of a cluster, whatever version of HTTP they speak: idle ones
  * are taken last-in first-out, so that the warmest serves next and the others grow old and are
- * closed. Those that rest (h1_back.h) are taken only when there are many, the longest quiet first.
+ * closed. Those that rest (h1_back.h) are not taken, and beyond RESTING_WIRES_MAX closed.
  *
  * A node may have several addresses. They take turns; one that does not connect, or fails an
  * exchange, is left alone for a while where there are others, and one that checks find ill as long
