@@ -437,7 +437,10 @@ static bool is_due_to_receive(const struct wire *w)
 	return w->wants && !w->account->waits && list_empty(&w->link);
 }
 
-/* Where nothing is left before the end, a receive finds that, and takes no memory. */
+/*
+ * Where nothing is left before the end, a receive finds that, and takes no memory. A watch that the
+ * kernel has no memory for tells nothing of its peer.
+ */
 static void watched(struct io_op *op)
 {
 	struct wire *w = list_entry(op, struct wire, receive);
@@ -451,8 +454,8 @@ static void watched(struct io_op *op)
 		io_recv(w->wires->io, op, w->sock, class_to_receive(w));
 	else if (op->result > 0 && w->user->finishing)
 		w->user->finishing(w, (size_t)op->result);
-	else if (op->result < 0 && op->result != -ECANCELED)
-		break_off(w, err_of_transfer(op->result));
+	else if (op->result < 0 && err_of_transfer(op->result) == ERR_PEER_RESET)
+		break_off(w, ERR_PEER_RESET);
 }
 
 void wire_watch(struct wire *w)
