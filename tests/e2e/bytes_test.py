@@ -60,7 +60,8 @@ def test_a_request_arrives_as_it_was_sent(between):
     assert lines[:5] == [b"PuT /a/../b%2f?q=%00; HTTP/1.1", b"hOsT: A:80", b"X-a: 1", b"x-A: ",
                          b"Content-Length: 0"]
     assert [line.split(b":")[0] for line in lines[5:]] == [
-        b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id", b"traceparent"]
+        b"x-crossfade-hop", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id",
+        b"traceparent"]
 
 
 def test_a_client_may_finish_behind_its_request(between):

@@ -36,7 +36,7 @@ def test_a_search_with_a_body_keeps_its_connection(balancer):
         for n in range(20):
             got = session.get(balancer.source + "/_search", data=f'{{"size":{n}}}', timeout=20)
             assert got.json()["length"] == len(f'{{"size":{n}}}')
-            assert got.headers.get("Connection") is None
+            assert got.headers.get("Connection") == "keep-alive"
 
 
 def test_forwarded_and_trace_fields_are_added(balancer):

@@ -194,7 +194,7 @@ def test_a_retired_process_follows_the_drains(make_installed, clusters):
             ask(c)
         before = installed.status()["pid"]
         now = installed.upgrade()
-        assert "gets no new requests" in installed.command("drain", node).stdout
+        assert "gets no new requests" in installed.command("drain", node, "--force").stdout
         assert states(installed) == {before: "draining", now: "serving"}
         until(lambda: ask(clients.pop())[0].startswith(b"HTTP/1.1 503 "), what="a drained node")
         assert "takes requests again" in installed.command("ready", node).stdout
