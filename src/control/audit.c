@@ -10,12 +10,33 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "control/asked.h"
 #include "io/own_file.h"
 
+/* After a power cut the last line may have no end: the next one must not be glued to it. */
+static bool end_torn_line(int fd)
+{
+	struct stat file;
+	char last;
+	if (fstat(fd, &file))
+		return false;
+	if (!file.st_size || pread(fd, &last, 1, file.st_size - 1) != 1 || last == '\n')
+		return true;
+	if (write(fd, "\n", 1) != 1)
+		return false;
+	log_line(LOG_WARN, "audit: the last line of audit.jsonl was cut short, as after a power "
+			   "cut: it is left as it is, and what follows has its own line");
+	return true;
+}
+
+/* Where the torn line cannot be ended yet it is tried again before the next line. */
 bool audit_open(struct audit *a, const char *directory)
 {
+	snprintf(a->directory, sizeof a->directory, "%s", directory);
 	a->fd = own_file_open_in(directory, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND, 0600);
+	if (a->fd >= 0)
+		end_torn_line(a->fd);
 	return a->fd >= 0;
 }
 
@@ -33,6 +54,39 @@ bool audit_reopen(struct audit *a, const char *directory)
 		return false;
 	audit_close(a);
 	*a = fresh;
+	return true;
+}
+
+/* Whether the open file is still the one of that name: somebody may have moved or removed it. */
+static bool is_in_place(const struct audit *a)
+{
+	char path[sizeof a->directory + sizeof AUDIT_FILE + 1];
+	struct stat ours, named;
+	snprintf(path, sizeof path, "%s/%s", a->directory, AUDIT_FILE);
+	if (fstat(a->fd, &ours) || !ours.st_nlink)
+		return false;
+	if (lstat(path, &named))
+		return errno != ENOENT;
+	return named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+}
+
+/* False with errno: a line would go nowhere. */
+static bool find_again(struct audit *a)
+{
+	if (a->fd < 0) {
+		errno = ENOENT;
+		return false;
+	}
+	if (is_in_place(a))
+		return true;
+	char directory[sizeof a->directory];
+	memcpy(directory, a->directory, sizeof directory);
+	if (!audit_reopen(a, directory))
+		return false;
+	log_line(LOG_WARN,
+		 "audit: %s/audit.jsonl was moved or removed: lines go to the file that has the "
+		 "name now",
+		 directory);
 	return true;
 }
 
@@ -67,8 +121,12 @@ static bool append_line(int fd, const char *text)
 	struct stat before;
 	char *line = NULL;
 	int n = asprintf(&line, "%s\n", text);
-	if (n < 0 || fstat(fd, &before) < 0)
+	if (n < 0)
 		return false;
+	if (!end_torn_line(fd) || fstat(fd, &before) < 0) {
+		free(line);
+		return false;
+	}
 	ssize_t done = write(fd, line, (size_t)n);
 	free(line);
 	if (done == n)
@@ -88,7 +146,7 @@ static bool append(struct audit *a, json_t *j /* moved in */)
 		errno = ENOMEM;
 		return false;
 	}
-	bool good = append_line(a->fd, text);
+	bool good = find_again(a) && append_line(a->fd, text);
 	free(text);
 	return good;
 }
@@ -96,11 +154,7 @@ static bool append(struct audit *a, json_t *j /* moved in */)
 bool audit_has_room(struct audit *a)
 {
 	struct stat file;
-	if (a->fd < 0) {
-		errno = ENOENT;
-		return false;
-	}
-	if (fstat(a->fd, &file))
+	if (!find_again(a) || fstat(a->fd, &file))
 		return false;
 	if (!fallocate(a->fd, FALLOC_FL_KEEP_SIZE, file.st_size, AUDIT_LINE_BYTES))
 		return true;

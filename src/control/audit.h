@@ -24,9 +24,13 @@ struct audit_drain {
 
 struct audit {
 	int fd;
+	char directory[4096];
 };
 
-/* False with errno. */
+/*
+ * False with errno. A last line that was cut short is ended first. A file that is moved or removed
+ * later is noticed before the next line, which goes to the file that has the name then.
+ */
 bool audit_open(struct audit *a, const char *directory);
 void audit_close(struct audit *a);
 /* The file of that name, which may be another one by now. False with errno: it stays the old one.

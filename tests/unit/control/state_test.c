@@ -284,6 +284,69 @@ static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
 	kit_remove(p.directory);
 }
 
+/* As after a power cut: what is torn is lost, and what follows is not. */
+static void a_torn_last_line_does_not_take_the_next_one_along(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit a;
+	struct state_values last;
+	bool drains;
+	place_open(&p);
+	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
+	const struct audit_entry e = { .who = "alice", .to = { 7, { 1, 9 } } };
+	for (int opened = 0; opened < 2; opened++) {
+		assert_true(audit_open(&a, p.directory));
+		assert_int_equal(write(a.fd, "{\"epoch\":9,", 11), 11);
+		if (opened) {
+			audit_close(&a);
+			assert_true(audit_open(&a, p.directory));
+			const char *text = kit_read(p.directory, "audit.jsonl");
+			assert_int_equal(text[strlen(text) - 1], '\n');
+		}
+		assert_true(audit_append(&a, &e));
+		audit_close(&a);
+		assert_non_null(strstr(kit_read(p.directory, "audit.jsonl"), "9,\n{\"when\""));
+		audit_last(directory, &last, &drains);
+		assert_int_equal(last.epoch, 7);
+		assert_int_equal(unlinkat(directory, "audit.jsonl", 0), 0);
+	}
+	close(directory);
+	kit_remove(p.directory);
+}
+
+static void an_audit_that_is_moved_or_removed_goes_on_under_its_name(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit a;
+	struct state_values last;
+	bool drains;
+	place_open(&p);
+	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
+	struct audit_entry e = { .who = "alice", .to = { 7, { 1, 9 } } };
+	assert_true(audit_open(&a, p.directory));
+	assert_true(audit_append(&a, &e));
+	assert_int_equal(renameat(directory, "audit.jsonl", directory, "audit.old"), 0);
+	e.to.epoch = 8;
+	assert_true(audit_append(&a, &e));
+	assert_null(strstr(kit_read(p.directory, "audit.old"), "\"epoch\":8"));
+	audit_last(directory, &last, &drains);
+	assert_int_equal(last.epoch, 8);
+	assert_int_equal(unlinkat(directory, "audit.jsonl", 0), 0);
+	assert_true(audit_has_room(&a));
+	assert_int_equal(faccessat(directory, "audit.jsonl", F_OK, 0), 0);
+	assert_int_equal(unlinkat(directory, "audit.jsonl", 0), 0);
+	assert_int_equal(mkdirat(directory, "audit.jsonl", 0700), 0);
+	assert_false(audit_has_room(&a));
+	assert_false(audit_append(&a, &e));
+	assert_int_equal(unlinkat(directory, "audit.jsonl", AT_REMOVEDIR), 0);
+	assert_true(audit_append(&a, &e));
+	audit_close(&a);
+	close(directory);
+	kit_remove(p.directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +358,8 @@ int main(void)
 		cmocka_unit_test(the_audit_log_has_a_line_for_each_change),
 		cmocka_unit_test(the_audit_knows_the_last_change),
 		cmocka_unit_test(a_line_that_did_not_fit_leaves_nothing_of_itself),
+		cmocka_unit_test(a_torn_last_line_does_not_take_the_next_one_along),
+		cmocka_unit_test(an_audit_that_is_moved_or_removed_goes_on_under_its_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
