@@ -95,7 +95,7 @@ static bool write_audit(const struct config *c, const struct state_values *from,
 {
 	struct audit a;
 	const struct audit_entry e = {
-		"crossfade recover", "the state was lost", *from, *to, true, false
+		"crossfade recover", "the state was lost", *from, *to, true, false, 0, 0
 	};
 	bool good = audit_open(&a, c->state) && audit_append(&a, &e);
 	if (!good)

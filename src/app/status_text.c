@@ -82,6 +82,18 @@ static void put_log(FILE *to, const json_t *log)
 			paint(PAINT_NONE));
 }
 
+/* Silent while each change has its line. */
+static void put_audit(FILE *to, const json_t *audit)
+{
+	long long owed = integer(audit, "lines_owed");
+	if (owed)
+		fprintf(to,
+			"%saudit%s    %schanges without a line in audit.jsonl: %lld%s: it takes "
+			"no more\n",
+			paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(false), owed,
+			paint(PAINT_NONE));
+}
+
 /* Silent while all are valid for long enough. */
 static void put_certificates(FILE *to, const json_t *list)
 {
@@ -542,6 +554,7 @@ void status_text(FILE *to, const struct status_view *v)
 	put_head(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
 	put_log(above, json_object_get(v->now, "log"));
+	put_audit(above, json_object_get(v->now, "audit"));
 	put_certificates(above, json_object_get(v->now, "certificates"));
 	put_capture(above, v);
 	put_configuration(above, json_object_get(v->now, "configuration"));

@@ -414,6 +414,11 @@
 /* Rules of how long a response may take: each is tried in turn, and an API has few that are slow.
  */
 #define PATIENCE_RULES_MAX 64
+/*
+ * Rollbacks that wait for room in the audit, each with a line of its own: more than anybody makes
+ * while a disk is full, in 200 KiB. Of those beyond, the last one's line tells.
+ */
+#define AUDIT_OWED_MAX 256
 /* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
  */
 #define SKIP_RULES_MAX 1000

@@ -105,15 +105,24 @@ static json_t *forced_json(bool forced)
 	return forced ? json_true() : NULL;
 }
 
+static json_t *lineless_json(const struct audit_entry *e)
+{
+	if (!e->lineless_n)
+		return NULL;
+	return json_pack("{s:I,s:I,s:I}", "changes", (json_int_t)e->lineless_n, "first_epoch",
+			 (json_int_t)e->lineless_epoch, "last_epoch",
+			 (json_int_t)(e->to.epoch - 1));
+}
+
 static json_t *entry_json(const struct audit_entry *e)
 {
 	char when[CLOCK_TEXT_BYTES];
 	clock_text(e->to.wall_ns, when);
-	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:o,s:b,s:b,s:o*}", "when", when, "who",
+	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:o,s:b,s:b,s:o*,s:o*}", "when", when, "who",
 			 asked_json(e->who), "from", weights_json(e->from.weights), "to",
 			 weights_json(e->to.weights), "epoch", (json_int_t)e->to.epoch, "why",
 			 asked_json(e->why), "saved", e->saved, "rollback", e->to.rolled_back,
-			 "forced", forced_json(e->forced));
+			 "forced", forced_json(e->forced), "without_a_line", lineless_json(e));
 }
 
 static bool append_line(int fd, const char *text)

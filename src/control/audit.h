@@ -12,6 +12,8 @@ struct audit_entry {
 	struct state_values from, to;
 	bool saved;  /* the state file has it */
 	bool forced; /* it would have been refused otherwise */
+	/* Changes just before this one that get no line of their own, and the first one's epoch. */
+	uint64_t lineless_n, lineless_epoch;
 };
 
 struct audit_drain {
@@ -39,8 +41,8 @@ bool audit_reopen(struct audit *a, const char *directory);
 
 /*
  * {"when":"...Z","who":"...","from":{"source":N,"target":N},"to":{...},"epoch":N,"why":"...",
- * "saved":true,"rollback":false}, and "forced":true. False with errno: then the file is as it was
- * before.
+ * "saved":true,"rollback":false}, and "forced":true; "without_a_line":{"changes":N,"first_epoch":N,
+ * "last_epoch":N}. False with errno: then the file is as it was before.
  */
 bool audit_append(struct audit *a, const struct audit_entry *e);
 /*

@@ -143,20 +143,6 @@ lost:
 	return false;
 }
 
-void weights_close(struct weights *w)
-{
-	must(w->waiting_n == 0);
-	weights_yield(w);
-}
-
-void weights_yield(struct weights *w)
-{
-	if (w->wheel)
-		timer_clear(&w->save_again);
-	audit_close(&w->audit);
-	state_close(&w->state);
-}
-
 /* --- saving --- */
 
 /* What could not be opened, or only to be read, may be there by now. */
@@ -187,16 +173,100 @@ static bool save(struct weights *w, const struct state_values *v)
 	return good;
 }
 
-static bool append(struct weights *w, const struct weights_change *c)
+/* --- telling --- */
+
+static bool append(struct weights *w, const struct weights_owed *o)
 {
-	const struct audit_entry e = { .who = c->who,
-				       .why = c->why[0] ? c->why : NULL,
-				       .from = c->from,
-				       .to = c->to,
-				       .saved = c->error == 0,
-				       .forced = c->forced };
+	const struct audit_entry e = { .who = o->who,
+				       .why = o->why[0] ? o->why : NULL,
+				       .from = o->from,
+				       .to = o->to,
+				       .saved = o->saved,
+				       .forced = o->forced,
+				       .lineless_n = o->lineless_n,
+				       .lineless_epoch = o->lineless_epoch };
 	return audit_append(&w->audit, &e);
 }
+
+uint64_t weights_untold(const struct weights *w)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < w->owed_n; i++)
+		n += 1 + w->owed[i].lineless_n;
+	return n;
+}
+
+/* As many as there is room for, the oldest first. False with errno: some are owed still. */
+static bool tell_owed(struct weights *w)
+{
+	unsigned told = 0;
+	while (told < w->owed_n && append(w, &w->owed[told]))
+		told++;
+	int why = errno;
+	w->owed_n -= told;
+	if (told)
+		memmove(w->owed, w->owed + told, w->owed_n * sizeof w->owed[0]);
+	if (told && !w->owed_n)
+		log_line(LOG_INFO, "weights: audit.jsonl has all changes again");
+	errno = why;
+	return w->owed_n == 0;
+}
+
+/* Where no more can be kept, the last one's line tells of how many have none. */
+static void owe(struct weights *w, struct weights_owed *o)
+{
+	if (w->owed_n == AUDIT_OWED_MAX) {
+		const struct weights_owed *last = &w->owed[--w->owed_n];
+		o->lineless_n = last->lineless_n + 1;
+		o->lineless_epoch = last->lineless_n ? last->lineless_epoch : last->to.epoch;
+	}
+	w->owed[w->owed_n++] = *o;
+}
+
+/* False with errno: it is owed. */
+static bool tell(struct weights *w, const struct weights_change *c)
+{
+	struct weights_owed o = {
+		.from = c->from, .to = c->to, .saved = c->error == 0, .forced = c->forced
+	};
+	memcpy(o.who, c->who, sizeof o.who);
+	memcpy(o.why, c->why, sizeof o.why);
+	if (tell_owed(w) && append(w, &o))
+		return true;
+	int why = errno;
+	owe(w, &o);
+	errno = why;
+	return false;
+}
+
+/* The last try: the next process does not know of them. */
+static void tell_at_last(struct weights *w)
+{
+	if (w->owed_n && !tell_owed(w))
+		log_line(LOG_ERROR,
+			 "weights: %llu changes, the last of them of epoch %llu, have no line in "
+			 "audit.jsonl: %s",
+			 (unsigned long long)weights_untold(w),
+			 (unsigned long long)w->owed[w->owed_n - 1].to.epoch, strerror(errno));
+	w->owed_n = 0;
+}
+
+void weights_close(struct weights *w)
+{
+	must(w->waiting_n == 0);
+	weights_yield(w);
+}
+
+void weights_yield(struct weights *w)
+{
+	if (w->wheel)
+		timer_clear(&w->save_again);
+	tell_at_last(w);
+	audit_close(&w->audit);
+	state_close(&w->state);
+}
+
+/* --- trying again --- */
 
 static void save_later(struct weights *w)
 {
@@ -210,9 +280,8 @@ static void save_is_due(struct timer *t)
 	struct weights *w = list_entry(t, struct weights, save_again);
 	struct board_values b = board_read(w->board);
 	struct state_values now = values_of(&b, w->changed_wall_ns);
-	if (w->owes && append(w, &w->owed))
-		w->owes = false;
-	if ((w->unsaved && !save(w, &now)) || w->owes)
+	bool told = tell_owed(w);
+	if ((w->unsaved && !save(w, &now)) || !told)
 		save_later(w);
 }
 
@@ -314,15 +383,13 @@ static void say_change(struct weights *w, struct weights_change *c)
 		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET],
 		 (unsigned long long)c->to.epoch, c->from.weights[ARM_SOURCE],
 		 c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "", c->why);
-	c->untold = !append(w, c);
+	c->untold = !tell(w, c);
 	if (!c->untold)
 		return;
 	log_line(LOG_ERROR,
 		 "weights: audit.jsonl does not have this change: %s; it is tried again until it "
 		 "works",
 		 strerror(errno));
-	w->owed = *c;
-	w->owes = true;
 	if (!w->unsaved) {
 		w->save_pause_ms = SAVE_PAUSE_MS;
 		save_later(w);
@@ -336,7 +403,7 @@ static enum weights_verdict change_by_saving(struct weights *w, struct weights_c
 		c->error = errno;
 		return WEIGHTS_UNSAVED;
 	}
-	if (!audit_has_room(&w->audit)) {
+	if (!tell_owed(w) || !audit_has_room(&w->audit)) {
 		c->error = errno;
 		return WEIGHTS_UNTOLD;
 	}

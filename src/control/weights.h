@@ -7,6 +7,7 @@
  * published first and saved after, again and again until that works.
  */
 
+#include "base/limits.h"
 #include "base/wheel.h"
 #include "control/audit.h"
 #include "control/evidence.h"
@@ -53,6 +54,14 @@ struct weights_change {
 	uint64_t until_ns, pause_ms;
 };
 
+/* A rollback of which the audit has no line yet. */
+struct weights_owed {
+	char who[WEIGHTS_TEXT_BYTES], why[WEIGHTS_TEXT_BYTES];
+	struct state_values from, to;
+	bool saved, forced;
+	uint64_t lineless_n, lineless_epoch; /* as in audit_entry */
+};
+
 struct weights {
 	struct board *board;
 	struct state state;
@@ -65,10 +74,11 @@ struct weights {
 	uint64_t save_pause_ms;
 	uint64_t changed_wall_ns; /* of the weights in force */
 	char directory[4096];
-	int unsaved;		    /* errno of the last save that failed; 0: all is saved */
-	unsigned waiting_n;	    /* changes that wait for acknowledgment */
-	struct weights_change owed; /* a rollback of which the audit has no line yet */
-	bool owes;
+	int unsaved;	    /* errno of the last save that failed; 0: all is saved */
+	unsigned waiting_n; /* changes that wait for acknowledgment */
+	/* In their order. When there are too many the last one stands for those before it too. */
+	struct weights_owed owed[AUDIT_OWED_MAX];
+	unsigned owed_n;
 };
 
 /*
@@ -90,6 +100,8 @@ void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *)
  * a refusal, nothing was changed, and done() does not follow.
  */
 enum weights_verdict weights_set(struct weights *w, struct weights_change *c);
+/* Changes made of which the audit does not tell yet. */
+uint64_t weights_untold(const struct weights *w);
 /* Nobody wants to hear of it any more; the change stands. */
 void weights_forget(struct weights_change *c);
 

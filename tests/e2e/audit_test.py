@@ -11,6 +11,10 @@ def lines(balancer):
     return [json.loads(line) for line in (balancer.directory / "state/audit.jsonl").read_text().splitlines()]
 
 
+def lines_of(state):
+    return [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+
+
 @pytest.fixture
 def balancer(make_balancer, clusters):
     return make_balancer(clusters[0].url, clusters[1].url)
@@ -58,13 +62,35 @@ def test_on_a_disk_that_is_full_only_a_rollback_is_done(make_balancer, clusters,
             assert what[0] == 500 and "audit.jsonl cannot take a line" in json.dumps(what[2]), what
         assert balancer.status()["weights"] == {"source": 1, "target": 1}
         # Until the last block of the audit is full as well.
+        before = lines_of(disk)[-1]["epoch"]
         for _ in range(60):
             done = admin.ask("POST", "/v1/rollback", {"reason": 200 * "x"})
             assert done[0] == 200
         assert done[2]["audited"] is False
+        owed = balancer.status()["audit"]["lines_owed"]
+        assert owed == done[2]["epoch"] - lines_of(disk)[-1]["epoch"] and owed > 1
         (disk / "filler").unlink()
         until(lambda: json.loads((disk / "audit.jsonl").read_text().splitlines()[-1])["epoch"] == done[2]["epoch"],
               what="the line that is owed")
-        assert len((disk / "audit.jsonl").read_text().splitlines()) > told
+        # Each of the 60 has its line, in their order.
+        epochs = [line["epoch"] for line in lines_of(disk)[told:]]
+        assert epochs == list(range(before + 1, before + 61))
+        assert balancer.status()["audit"]["lines_owed"] == 0
         assert admin.set(1, 2)[0] == 200
         balancer.end()
+
+
+def test_an_audit_that_was_moved_or_cut_short_loses_no_later_line(balancer):
+    admin = Admin(balancer)
+    file = balancer.directory / "state/audit.jsonl"
+    assert admin.set(1, 1)[0] == 200
+    file.rename(file.with_suffix(".old"))
+    assert admin.set(2, 1)[0] == 200
+    assert [line["epoch"] for line in lines(balancer)] == [3]
+    file.unlink()
+    assert admin.set(3, 1)[0] == 200
+    with file.open("a") as torn:
+        torn.write('{"when":"20')
+    assert admin.set(4, 1)[0] == 200
+    told = file.read_text().splitlines()
+    assert len(told) == 3 and json.loads(told[2])["epoch"] == 5

@@ -199,10 +199,14 @@ static void the_audit_log_has_a_line_for_each_change(void **state)
 	struct audit a;
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
-	struct audit_entry e = {
-		"alice", "canary \"1\"", { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false },
-		true,	 false
-	};
+	struct audit_entry e = { "alice",
+				 "canary \"1\"",
+				 { 6, { 1, 0 }, 0, false },
+				 { 7, { 9, 1 }, 0, false },
+				 true,
+				 false,
+				 0,
+				 0 };
 	assert_true(audit_append(&a, &e));
 	e.why = NULL;
 	e.saved = false;
@@ -266,7 +270,8 @@ static void a_line_that_did_not_fit_leaves_nothing_of_itself(void **state)
 	place_open(&p);
 	assert_true(audit_open(&a, p.directory));
 	struct audit_entry e = {
-		"alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true, false
+		"alice", NULL, { 6, { 1, 0 }, 0, false }, { 7, { 9, 1 }, 0, false }, true, false,
+		0,	 0
 	};
 	assert_true(audit_append(&a, &e));
 	char *whole = strdup(kit_read(p.directory, "audit.jsonl"));

@@ -1,6 +1,7 @@
 #include "unit/control/kit.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "control/weights.h"
@@ -264,6 +265,97 @@ static void going_back_works_without_a_disk_and_is_saved_when_there_is_one(void 
 	world_close(&w);
 }
 
+/* The lines of the audit's file. */
+static unsigned audit_lines(const struct world *w)
+{
+	unsigned n = 0;
+	for (const char *at = kit_read(w->directory, "audit.jsonl"); *at; at++)
+		n += *at == '\n';
+	return n;
+}
+
+/* A directory of that name: as good as a disk that is full. */
+static void break_audit(const struct world *w, bool broken)
+{
+	char path[128], aside[128];
+	snprintf(path, sizeof path, "%s/audit.jsonl", w->directory);
+	snprintf(aside, sizeof aside, "%s/aside", w->directory);
+	if (broken) {
+		assert_int_equal(rename(path, aside), 0);
+		assert_int_equal(mkdir(path, 0700), 0);
+	} else {
+		assert_int_equal(rmdir(path), 0);
+		assert_int_equal(rename(aside, path), 0);
+	}
+}
+
+static void roll_back(struct world *w, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		struct weights_change back = change(w, 1, 0);
+		back.at_once = true;
+		assert_int_equal(weights_set(&w->weights, &back), WEIGHTS_WAITING);
+		assert_true(back.untold);
+		weights_forget(&back);
+	}
+}
+
+static void each_rollback_gets_its_line_in_order_when_there_is_room(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	break_audit(&w, true);
+	roll_back(&w, 60);
+	assert_int_equal(weights_untold(&w.weights), 60);
+	struct weights_change c = change(&w, 5, 5);
+	assert_int_equal(weights_set(&w.weights, &c), WEIGHTS_UNTOLD);
+	break_audit(&w, false);
+	pass(&w, 6000);
+	assert_int_equal(weights_untold(&w.weights), 0);
+	assert_int_equal(audit_lines(&w), 60);
+	const char *at = kit_read(w.directory, "audit.jsonl");
+	for (unsigned epoch = 2; epoch < 62; epoch++) {
+		char text[32];
+		snprintf(text, sizeof text, "\"epoch\":%u,", epoch);
+		at = strstr(at, text);
+		assert_non_null(at);
+	}
+	assert_null(strstr(kit_read(w.directory, "audit.jsonl"), "without_a_line"));
+	world_close(&w);
+}
+
+static void rollbacks_beyond_what_is_kept_are_told_of_by_the_last_one(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	break_audit(&w, true);
+	roll_back(&w, AUDIT_OWED_MAX + 10);
+	assert_int_equal(weights_untold(&w.weights), AUDIT_OWED_MAX + 10);
+	break_audit(&w, false);
+	pass(&w, 6000);
+	assert_int_equal(audit_lines(&w), AUDIT_OWED_MAX);
+	assert_non_null(strstr(kit_read(w.directory, "audit.jsonl"),
+			       "\"without_a_line\":{\"changes\":10,\"first_epoch\":257,"
+			       "\"last_epoch\":266}}\n"));
+	world_close(&w);
+}
+
+/* Whoever ends or hands over does not know of what is owed. */
+static void what_is_owed_is_told_at_the_end(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	break_audit(&w, true);
+	roll_back(&w, 3);
+	break_audit(&w, false);
+	weights_yield(&w.weights);
+	assert_int_equal(audit_lines(&w), 3);
+	world_close(&w);
+}
+
 /* Clients may not override it, through restarts, until somebody says what is to hold next. */
 static void a_rollback_is_one_until_the_next_change(void **state)
 {
@@ -454,6 +546,9 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_changes_nothing),
 		cmocka_unit_test(without_a_disk_a_change_is_refused),
 		cmocka_unit_test(going_back_works_without_a_disk_and_is_saved_when_there_is_one),
+		cmocka_unit_test(each_rollback_gets_its_line_in_order_when_there_is_room),
+		cmocka_unit_test(rollbacks_beyond_what_is_kept_are_told_of_by_the_last_one),
+		cmocka_unit_test(what_is_owed_is_told_at_the_end),
 		cmocka_unit_test(a_rollback_is_one_until_the_next_change),
 		cmocka_unit_test(a_restart_takes_the_greater_epoch_of_board_and_file),
 		cmocka_unit_test(a_state_that_cannot_be_opened_is_said),
