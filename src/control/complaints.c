@@ -17,12 +17,24 @@ void complaints_close(struct complaints *c)
 		free(c->list[i].message);
 	for (size_t i = 0; i < c->caution_n; i++)
 		free(c->cautions[i].message);
-	free(c->secrets);
-	c->secrets = NULL;
-	c->n = c->more = c->caution_n = c->secret_n = 0;
+	free(c->shown);
+	c->shown = NULL;
+	c->n = c->more = c->caution_n = 0;
 }
 
 static size_t user_bytes(struct span line);
+
+/* Who signs in is said before a '@' or in a query: then nothing of the value is shown. */
+static void hide_quoted(char *text)
+{
+	char *from = strchr(text, '\''), *to = strrchr(text, '\'');
+	if (!from || to - from < 3)
+		return;
+	size_t n = (size_t)(to - from);
+	bool query = memchr(from, '?', n) && (memchr(from, '=', n) || memmem(from, n, "://", 3));
+	if (query || memchr(from, '@', n))
+		memset(from + 1, '*', n - 1);
+}
 
 /* What was written is often a part of it: what it holds is shown as the excerpt shows it. */
 static void add(struct complaint *to, size_t at, const char *format, va_list args)
@@ -36,6 +48,7 @@ static void add(struct complaint *to, size_t at, const char *format, va_list arg
 		if (n)
 			memset(c + 3, '*', n - 3);
 	}
+	hide_quoted(text);
 	size_t room = 4 * strlen(text) + 1;
 	to->message = malloc(room);
 	if (!to->message)
@@ -66,12 +79,21 @@ void caution(struct complaints *c, size_t at, const char *format, ...)
 	va_end(args);
 }
 
-void complaints_hide(struct complaints *c, size_t at)
+void complaints_hide(struct complaints *c)
 {
-	c->secrets = realloc(c->secrets, (c->secret_n + 1) * sizeof *c->secrets);
-	if (!c->secrets)
+	c->shown = calloc(c->text.n + 1, sizeof *c->shown);
+	if (!c->shown)
 		abort();
-	c->secrets[c->secret_n++] = at;
+}
+
+void complaints_show(struct complaints *c, size_t at, const char *word)
+{
+	size_t n = strlen(word);
+	if (!c->shown || at > c->text.n || n > c->text.n - at || strpbrk(word, " \t\r\n@?") ||
+	    memcmp(c->text.at + at, word, n) != 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		c->shown[at + i] = true;
 }
 
 static bool begins_a_character(char byte)
@@ -112,14 +134,13 @@ static size_t scheme_bytes(struct span line)
 	return 0;
 }
 
-/* Where a value ends that begins at `at` of a line: behind a quote at the next one. */
-static size_t value_end(struct span line, size_t at)
+/* Brackets and quotes, and what is followed by a space: a dash of a list, a colon, a comma. */
+static bool is_structure(struct span line, size_t i)
 {
-	char quote = at > 0 ? line.at[at - 1] : 0;
-	const char *ends = quote == '"' ? "\"" : quote == '\'' ? "'" : ",}]";
-	while (at < line.n && !strchr(ends, line.at[at]))
-		at++;
-	return at;
+	bool last = i + 1 == line.n || strchr(" \t", line.at[i + 1]);
+	if (line.at[i] == '-')
+		return last && (i == 0 || strchr(" \t", line.at[i - 1]));
+	return strchr(last ? " \t{}[]'\",:" : " \t{}[]'\"", line.at[i]) != NULL;
 }
 
 /* Who a URL says that one is: "https://user:password@host". 0: nobody. */
@@ -151,13 +172,8 @@ static void find_hidden(const struct complaints *c, size_t start, struct span li
 		hide(hidden, i + scheme_n, to);
 		hide(hidden, i + 3, user_n ? i + user_n : 0);
 	}
-	for (size_t i = 0; i < c->secret_n; i++) {
-		size_t at = c->secrets[i] - start;
-		if (c->secrets[i] < start || at >= line.n || hidden[at])
-			continue;
-		size_t scheme_n = scheme_bytes((struct span){ line.at + at, line.n - at });
-		hide(hidden, at + scheme_n, value_end(line, at));
-	}
+	for (size_t i = 0; c->shown && i < line.n; i++)
+		hidden[i] |= !c->shown[start + i] && !is_structure(line, i);
 }
 
 /* What a terminal must not get from a file is shown as '?', a character as one. */

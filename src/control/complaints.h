@@ -7,6 +7,7 @@
  * mended in one go.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -30,8 +31,7 @@ struct complaints {
 	size_t more;				   /* beyond it */
 	struct complaint cautions[COMPLAINTS_MAX]; /* what is good, and may not be what is meant */
 	size_t caution_n;
-	size_t *secrets; /* owned: where values begin that nobody is to see */
-	size_t secret_n;
+	bool *shown; /* owned: of each byte of the text; NULL: all of it may be shown */
 };
 
 void complaints_open(struct complaints *c, const char *file, struct span text);
@@ -44,8 +44,10 @@ __attribute__((format(printf, 3, 4))) void complain(struct complaints *c, size_t
 __attribute__((format(printf, 3, 4))) void caution(struct complaints *c, size_t at,
 						   const char *format, ...);
 
-/* The value that begins there is shown as '*', up to its end on the line. */
-void complaints_hide(struct complaints *c, size_t at);
+/* From here on only the structure of the text is shown, and '*' for all else. */
+void complaints_hide(struct complaints *c);
+/* But for this word, if it stands there just so, and is one word that names nobody. */
+void complaints_show(struct complaints *c, size_t at, const char *word);
 
 /* Line and column of a place, from 1; columns count characters. Both 0 for NOWHERE. */
 void complaint_place(const struct complaints *c, size_t at, size_t *line, size_t *column);
@@ -60,7 +62,7 @@ void complaint_line(const struct complaints *c, const struct complaint *one, cha
  * "file:line:column: message", the line, and a caret, for each, in the order of the text:
  *
  *   crossfade.yaml:3:15: unknown key 'adress'; did you mean 'address'?
- *       source: { adress: 0.0.0.0:9201 }
+ *       source: { adress: ************ }
  *                 ^
  *
  * Then the cautions, with "warning: " before their message.

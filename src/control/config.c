@@ -283,7 +283,7 @@ static void preset_verify(const struct key *k, void *to)
 	key_choice.preset(k, to);
 }
 
-static const struct key_type key_verify = { bind_verify, preset_verify };
+static const struct key_type key_verify = { bind_verify, preset_verify, true };
 
 static void check_cluster(struct binder *b, const void *to)
 {
@@ -450,7 +450,7 @@ static void bind_redact(struct binder *b, const struct key *k, const struct yaml
 		key_field_names.bind(b, k, y, &r->names);
 }
 
-static const struct key_type key_redact = { bind_redact, NULL };
+static const struct key_type key_redact = { bind_redact, NULL, true };
 
 #define AT(member) .offset = offsetof(struct config_retain, member)
 static const struct key retain_keys[] = {
@@ -645,36 +645,6 @@ static void place_socket(struct config *c)
 
 /* --- what nobody is to see --- */
 
-/* Under keys of these names, or what was meant to be one of them, stand credentials. */
-static bool is_secret_key(const char *name)
-{
-	static const char *const secret[] = { "authorization", "password", "headers",
-					      "credential",    "secret",   "token" };
-	struct suggestion near;
-	if (!strcmp(name, "header"))
-		return false;
-	suggest_open(&near, name);
-	for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
-		suggest_consider(&near, secret[i]);
-	return near.word != NULL;
-}
-
-/* Beside them stand what is none: a file's path, names of fields. */
-static bool is_open_key(const char *name)
-{
-	return !strcmp(name, "file") || !strcmp(name, "remove") || !strcmp(name, "username");
-}
-
-static void hide_secrets(struct complaints *c, const struct yaml *y, bool secret)
-{
-	if (y->kind == YAML_SCALAR && secret && *y->text)
-		complaints_hide(c, y->at);
-	for (const struct yaml *m = y->first; m; m = m->next)
-		hide_secrets(c, m,
-			     m->key ? !is_open_key(m->key) && (secret || is_secret_key(m->key))
-				    : secret);
-}
-
 static bool has_key(const struct section *s, struct span name)
 {
 	for (size_t i = 0; s && i < s->key_n; i++)
@@ -683,48 +653,27 @@ static bool has_key(const struct section *s, struct span name)
 	return false;
 }
 
-/* The name of a key that ends at `end`, which is its colon. */
-static struct span key_before(struct span line, size_t end)
+/* What is no YAML shows the first key of a line, if it is one of ours. */
+static void show_first_key(struct complaints *c, struct span line)
 {
-	size_t from = end;
-	while (from > 0 && !strchr(" \t{,\"'", line.at[from - 1]))
-		from--;
-	return (struct span){ line.at + from, end - from };
+	char name[64];
+	size_t from = 0;
+	while (from < line.n && strchr(" \t-{", line.at[from]))
+		from++;
+	const char *colon = memchr(line.at + from, ':', line.n - from);
+	struct span key = { line.at + from, colon ? (size_t)(colon - line.at) - from : 0 };
+	if (!has_key(&root_section, key) || key.n >= sizeof name)
+		return;
+	snprintf(name, sizeof name, "%.*s", (int)key.n, key.at);
+	complaints_show(c, (size_t)(key.at - c->text.at), name);
 }
 
-/* A value at which no key of ours stands: it may be that of a field. */
-static void hide_on_line(struct complaints *c, struct span line)
-{
-	bool any = false;
-	for (size_t i = 0; i < line.n; i++) {
-		if (line.at[i] != ':' || (i + 1 < line.n && !strchr(" \t", line.at[i + 1])))
-			continue;
-		char name[64] = "";
-		struct span key = key_before(line, i);
-		size_t at = i + 1;
-		snprintf(name, sizeof name, "%.*s", (int)key.n, key.at);
-		while (at < line.n && strchr(" \t", line.at[at]))
-			at++;
-		at += at < line.n && strchr("'\"", line.at[at]);
-		if (at < line.n && !strchr("{[&|>", line.at[at]) &&
-		    (is_secret_key(name) || !has_key(&root_section, key)))
-			complaints_hide(c, (size_t)(line.at - c->text.at) + at);
-		any = true;
-	}
-	size_t first = 0;
-	while (first < line.n && strchr(" \t", line.at[first]))
-		first++;
-	if (!any && first < line.n && !strchr("-#%{}[]", line.at[first]))
-		complaints_hide(c, (size_t)(line.at - c->text.at) + first);
-}
-
-/* What is no YAML has no keys to go by: then only what is surely none of these is shown. */
-static void hide_by_words(struct complaints *c)
+static void show_first_keys(struct complaints *c)
 {
 	for (struct span rest = c->text; rest.n;) {
 		const char *end = memchr(rest.at, '\n', rest.n);
 		size_t n = end ? (size_t)(end - rest.at) : rest.n;
-		hide_on_line(c, (struct span){ rest.at, n });
+		show_first_key(c, (struct span){ rest.at, n });
 		n += end != NULL;
 		rest = (struct span){ rest.at + n, rest.n - n };
 	}
@@ -733,13 +682,13 @@ static void hide_by_words(struct complaints *c)
 static void config_bind(struct config *c, const char *directory, struct span text)
 {
 	c->complaints.text = text;
+	complaints_hide(&c->complaints);
 	struct yaml *root = yaml_read(&c->arena, &c->complaints);
 	c->root = root;
 	if (!root)
-		hide_by_words(&c->complaints);
+		show_first_keys(&c->complaints);
 	if (!root)
 		return;
-	hide_secrets(&c->complaints, root, false);
 	struct binder b = { .arena = &c->arena,
 			    .complaints = &c->complaints,
 			    .directory = directory,

@@ -50,9 +50,10 @@ static bool is_field_name(struct binder *b, const struct key *k, const char *nam
 {
 	struct span s = span_of(name);
 	if (!s.n || s.n > FIELD_NAME_BYTES || scan_count(s.at, s.n, SCAN_TOKEN) != s.n) {
-		complain(b->complaints, at,
-			 "%s: '%s' is not a field's name: letters, digits and hyphens, at most %d",
-			 k->name, name, FIELD_NAME_BYTES);
+		complain(
+			b->complaints, at,
+			"%s: '%.*s' is not a field's name: letters, digits and hyphens, at most %d",
+			k->name, (int)strcspn(name, ":"), name, FIELD_NAME_BYTES);
 		return false;
 	}
 	const char *why = why_refused(s);
@@ -106,7 +107,7 @@ static void fields_bind(struct binder *b, const struct key *k, const struct yaml
 		return;
 	}
 	for (const struct yaml *f = y->first; f; f = f->next) {
-		if (!is_field_name(b, k, f->key, f->key_at) || !key_is_scalar(b, k, f))
+		if (!key_is_scalar(b, k, f) || !is_field_name(b, k, f->key, f->key_at))
 			continue;
 		const char *wrong = wrong_value(span_of(f->text));
 		if (wrong)
@@ -137,8 +138,8 @@ static void fields_preset(const struct key *k, void *to)
 	*(struct config_field **)to = NULL;
 }
 
-const struct key_type key_fields = { fields_bind, fields_preset };
-const struct key_type key_field_names = { field_names_bind, fields_preset };
+const struct key_type key_fields = { fields_bind, fields_preset, false };
+const struct key_type key_field_names = { field_names_bind, fields_preset, true };
 
 /* --- credentials --- */
 
@@ -177,6 +178,13 @@ static void take_credential_file(struct binder *b, const struct key *k, const st
 	struct credential_file f = { .file = { .at = NOWHERE } };
 	struct key section = { .name = k->name, .section = &credential_file_section };
 	size_t before = b->complaints->n;
+	/* The credential itself in brackets is no key, and is not to be said. */
+	for (const struct yaml *m = y->first; m; m = m->next)
+		if (m->kind == YAML_SCALAR && !*m->text && strcmp(m->key, "file") != 0)
+			complain(b->complaints, y->at,
+				 "%s: a credential, or { file: PATH }, is expected", k->name);
+	if (b->complaints->n != before)
+		return;
 	key_section.bind(b, &section, y, &f);
 	if (b->complaints->n != before)
 		return;
@@ -201,4 +209,4 @@ static void credential_preset(const struct key *k, void *to)
 	*(struct config_credential *)to = (struct config_credential){ NULL };
 }
 
-const struct key_type key_credential = { credential_bind, credential_preset };
+const struct key_type key_credential = { credential_bind, credential_preset, false };

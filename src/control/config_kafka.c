@@ -56,7 +56,7 @@ static void text_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-static const struct key_type key_brokers = { brokers_bind, text_preset };
+static const struct key_type key_brokers = { brokers_bind, text_preset, true };
 
 /* --- a topic's name: Kafka's own rule --- */
 
@@ -76,7 +76,7 @@ static void topic_bind(struct binder *b, const struct key *k, const struct yaml 
 		*(const char **)to = y->text;
 }
 
-static const struct key_type key_topic = { topic_bind, text_preset };
+static const struct key_type key_topic = { topic_bind, text_preset, true };
 
 /* --- a password: the first line of a file --- */
 
@@ -92,7 +92,7 @@ static void password_bind(struct binder *b, const struct key *k, const struct ya
 	*(char **)to = key_copy(b, (struct span){ file.text, n });
 }
 
-static const struct key_type key_password = { password_bind, text_preset };
+static const struct key_type key_password = { password_bind, text_preset, false };
 
 /* --- sections --- */
 

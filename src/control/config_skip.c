@@ -65,9 +65,9 @@ static void text_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_skip_method = { method_bind, text_preset };
-const struct key_type key_skip_path = { path_bind, text_preset };
-static const struct key_type key_skip_name = { name_bind, text_preset };
+const struct key_type key_skip_method = { method_bind, text_preset, true };
+const struct key_type key_skip_path = { path_bind, text_preset, true };
+static const struct key_type key_skip_name = { name_bind, text_preset, true };
 
 #define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])
 

@@ -105,7 +105,7 @@ static void addresses_preset(const struct key *k, void *to)
 	*(struct config_address **)to = NULL;
 }
 
-const struct key_type key_addresses = { addresses_bind, addresses_preset };
+const struct key_type key_addresses = { addresses_bind, addresses_preset, true };
 
 /* --- nodes --- */
 
@@ -176,7 +176,9 @@ static void nodes_bind(struct binder *b, const struct key *k, const struct yaml 
 	if (y->kind != YAML_LIST) {
 		complain(b->complaints, y->at, "%s: is %s; a list of URLs is expected, as [ %s ]",
 			 k->name, yaml_kind_word(y->kind),
-			 y->kind == YAML_SCALAR && *y->text ? y->text : "https://es-1:9200");
+			 y->kind == YAML_SCALAR && *y->text && !strpbrk(y->text, "@?")
+				 ? y->text
+				 : "https://es-1:9200");
 		return;
 	}
 	size_t n = 0;
@@ -196,7 +198,7 @@ static void nodes_preset(const struct key *k, void *to)
 	*(struct config_node **)to = NULL;
 }
 
-const struct key_type key_nodes = { nodes_bind, nodes_preset };
+const struct key_type key_nodes = { nodes_bind, nodes_preset, true };
 
 /* --- names --- */
 
@@ -236,7 +238,7 @@ static void host_names_preset(const struct key *k, void *to)
 	*(struct config_name **)to = NULL;
 }
 
-const struct key_type key_host_names = { host_names_bind, host_names_preset };
+const struct key_type key_host_names = { host_names_bind, host_names_preset, true };
 
 /* --- host --- */
 
@@ -265,7 +267,7 @@ static void host_preset(const struct key *k, void *to)
 	*(struct config_host *)to = (struct config_host){ HOST_PRESERVE, NULL };
 }
 
-const struct key_type key_host = { host_bind, host_preset };
+const struct key_type key_host = { host_bind, host_preset, true };
 
 /* --- health --- */
 
@@ -302,7 +304,7 @@ static void statuses_preset(const struct key *k, void *to)
 	*(struct config_statuses *)to = (struct config_statuses){ 200, 499 };
 }
 
-const struct key_type key_statuses = { statuses_bind, statuses_preset };
+const struct key_type key_statuses = { statuses_bind, statuses_preset, true };
 
 static void request_path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -329,7 +331,7 @@ static void request_path_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_request_path = { request_path_bind, request_path_preset };
+const struct key_type key_request_path = { request_path_bind, request_path_preset, true };
 
 /* --- networks --- */
 
@@ -389,7 +391,7 @@ static void networks_preset(const struct key *k, void *to)
 	*(struct config_networks *)to = (struct config_networks){ .at = NOWHERE };
 }
 
-const struct key_type key_networks = { networks_bind, networks_preset };
+const struct key_type key_networks = { networks_bind, networks_preset, true };
 
 /* Where the byte `n` of a scalar's value stands in the text, whose escapes take two each. */
 static size_t place_in(const struct complaints *c, const struct yaml *y, size_t n)
@@ -425,7 +427,7 @@ static void pattern_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_pattern = { pattern_bind, pattern_preset };
+const struct key_type key_pattern = { pattern_bind, pattern_preset, true };
 
 /* --- workers --- */
 
@@ -448,4 +450,4 @@ static void workers_preset(const struct key *k, void *to)
 	*(uint32_t *)to = k->preset;
 }
 
-const struct key_type key_workers = { workers_bind, workers_preset };
+const struct key_type key_workers = { workers_bind, workers_preset, true };

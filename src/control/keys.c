@@ -80,11 +80,25 @@ static bool stands_in(const struct yaml *map, const char *name)
 	return false;
 }
 
+/* A value of such a type, or a list of them; what else stands there may be anything. */
+static void show_value(struct binder *b, const struct key *k, const struct yaml *y)
+{
+	if (!k->type->open)
+		return;
+	if (y->kind == YAML_SCALAR)
+		complaints_show(b->complaints, y->at, y->text);
+	for (const struct yaml *i = y->first; y->kind == YAML_LIST && i; i = i->next)
+		if (i->kind == YAML_SCALAR)
+			complaints_show(b->complaints, i->at, i->text);
+}
+
 static void bind_members(struct binder *b, const struct section *s, const struct yaml *map,
 			 void *to)
 {
 	for (const struct yaml *y = map->first; y; y = y->next) {
 		const struct key *k = find_key(s, y->key);
+		if (k)
+			show_value(b, k, y);
 		if (!k)
 			complain_about_unknown(b, s, y);
 		else if (y->kind != YAML_REFUSED)
@@ -121,7 +135,7 @@ static void section_preset(const struct key *k, void *to)
 	preset_section(k->section, to);
 }
 
-const struct key_type key_section = { section_bind, section_preset };
+const struct key_type key_section = { section_bind, section_preset, false };
 
 static void sections_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -146,7 +160,7 @@ static void sections_preset(const struct key *k, void *to)
 	*(void **)to = NULL;
 }
 
-const struct key_type key_sections = { sections_bind, sections_preset };
+const struct key_type key_sections = { sections_bind, sections_preset, false };
 
 void keys_bind(struct binder *b, const struct section *s, const struct yaml *root, void *to)
 {
@@ -178,7 +192,7 @@ static void integer_bind(struct binder *b, const struct key *k, const struct yam
 		*(uint32_t *)to = (uint32_t)n;
 }
 
-const struct key_type key_integer = { integer_bind, number_preset };
+const struct key_type key_integer = { integer_bind, number_preset, true };
 
 static void duration_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -197,7 +211,7 @@ static void duration_bind(struct binder *b, const struct key *k, const struct ya
 		*(uint32_t *)to = (uint32_t)ms;
 }
 
-const struct key_type key_duration = { duration_bind, number_preset };
+const struct key_type key_duration = { duration_bind, number_preset, true };
 
 static void size_preset(const struct key *k, void *to)
 {
@@ -218,7 +232,7 @@ static void size_bind(struct binder *b, const struct key *k, const struct yaml *
 		*(uint64_t *)to = bytes;
 }
 
-const struct key_type key_size = { size_bind, size_preset };
+const struct key_type key_size = { size_bind, size_preset, true };
 
 static void choice_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -246,7 +260,7 @@ static void choice_bind(struct binder *b, const struct key *k, const struct yaml
 			 y->text, known);
 }
 
-const struct key_type key_choice = { choice_bind, number_preset };
+const struct key_type key_choice = { choice_bind, number_preset, true };
 
 /* --- texts, files --- */
 
@@ -261,7 +275,7 @@ static void text_bind(struct binder *b, const struct key *k, const struct yaml *
 		*(const char **)to = y->text;
 }
 
-const struct key_type key_text = { text_bind, text_preset };
+const struct key_type key_text = { text_bind, text_preset, false };
 
 static const char *path_from(struct binder *b, const char *path)
 {
@@ -279,7 +293,7 @@ static void path_bind(struct binder *b, const struct key *k, const struct yaml *
 		*(const char **)to = path_from(b, y->text);
 }
 
-const struct key_type key_path = { path_bind, text_preset };
+const struct key_type key_path = { path_bind, text_preset, true };
 
 /* After a crash what was in force goes on, whatever stands on the disk by now. */
 static bool read_file(struct binder *b, const char *path, struct span *text)
@@ -304,7 +318,6 @@ static void file_bind(struct binder *b, const struct key *k, const struct yaml *
 	const char *path = path_from(b, y->text);
 	struct span text;
 	if (is_pem(y->text)) {
-		complaints_hide(b->complaints, y->at);
 		complain(
 			b->complaints, y->at,
 			"%s: is a text in PEM itself; the path of a file that holds it is expected",
@@ -324,7 +337,7 @@ static void file_preset(const struct key *k, void *to)
 	*(struct key_file_value *)to = (struct key_file_value){ .at = NOWHERE };
 }
 
-const struct key_type key_file = { file_bind, file_preset };
+const struct key_type key_file = { file_bind, file_preset, true };
 
 static void later_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -332,4 +345,4 @@ static void later_bind(struct binder *b, const struct key *k, const struct yaml 
 	complain(b->complaints, y->key_at, "%s: is not available in this version", k->name);
 }
 
-const struct key_type key_later = { later_bind, NULL };
+const struct key_type key_later = { later_bind, NULL, false };

@@ -29,6 +29,8 @@ struct key_type {
 	void (*bind)(struct binder *b, const struct key *k, const struct yaml *y, void *to);
 	/* Writes what holds when the key is not there; NULL: nothing does. */
 	void (*preset)(const struct key *k, void *to);
+	/* Whether no value of it is a secret: complaints may show it. */
+	bool open;
 };
 
 struct section {

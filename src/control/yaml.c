@@ -185,6 +185,14 @@ static const struct yaml *member(const struct yaml *map, const char *key)
 	return NULL;
 }
 
+/* In brackets a key may stand alone, and then it is rather a value. */
+static bool colon_follows(struct span text, size_t at)
+{
+	while (at < text.n && strchr(" \t'\"", text.at[at]))
+		at++;
+	return at < text.n && text.at[at] == ':';
+}
+
 /* NULL when the pair is refused. */
 static struct yaml *read_member(struct reader *r, struct fy_node_pair *pair, const struct yaml *map)
 {
@@ -197,6 +205,8 @@ static struct yaml *read_member(struct reader *r, struct fy_node_pair *pair, con
 	if (!is_plain(r, key, at))
 		return NULL;
 	char *name = copy_text(r, key);
+	if (colon_follows(r->complaints->text, at + strlen(name)))
+		complaints_show(r->complaints, at, name);
 	if (member(map, name)) {
 		complain(r->complaints, at, "the key '%s' stands here twice", name);
 		return NULL;

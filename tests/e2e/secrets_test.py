@@ -37,7 +37,49 @@ WRONG = {
     "a tab": 'headers: { set: { X-Token: SECRET, \t"X: } } }',
     "a key's own text as its path": 'ca: "-----BEGIN PRIVATE KEY----- SECRET"',
     "of health checks": 'health: { authorization: SECRET, path: no }',
+    "an alias": "authorization: *SECRET",
+    "an anchor": "authorization: &SECRET x",
+    "a tag": "authorization: !SECRET x",
+    "an alias of a field": "headers: { set: { X-Token: *SECRET } }",
+    "an escaped quote": 'headers: { set: { X-Token: "pa\\"SECRET\\x01" } }',
+    "a doubled quote": "authorization: 'pa''SECRET'",
+    "a key that is doubled": "headers: { set: { X-Token: SECRET, X-Token: SECRET } }",
+    "a section that is misspelt": "header: { set: { X-Token: SECRET } }",
+    "fields to remove as a map": "headers: { remove: { X-Token: SECRET } }",
+    "fields to remove with values": 'headers: { remove: [ "X-Token: SECRET" ] }',
+    "behind its end": 'authorization: "Basic x" SECRET',
+    "a comment": 'authorization: "x" #SECRET',
+    "a credential in brackets": "authorization: { Basic SECRET }",
+    "a word in brackets": "authorization: { SECRET }",
+    "a field in brackets": "headers: { set: { X-Token SECRET } }",
+    "a list": "headers: { set: { X-Token: [ SECRET ] } }",
+    "a colon": "authorization: ab: SECRET",
+    "a slash in a password": "nodes: [ http://u:x/SECRET@h ]",
+    "a user without a scheme": "nodes: [ 'u:SECRET@h' ]",
+    "a slash too few": "nodes: [ 'http:/u:SECRET@h' ]",
+    "an at in a password": "nodes: [ http://u:p@SECRET@h ]",
+    "a key in a query": "nodes: [ 'http://h/?api_key=SECRET' ]",
+    "nodes that are no list": "nodes: http://u:p@SECRET@h",
 }
+
+# As they stand only where there are no brackets.
+BLOCK = {
+    "a comma": "authorization: pa,SECRET",
+    "a bracket": "authorization: pa}SECRET",
+    "a field's comma": "headers:\n    set:\n      X-Token: a,SECRET\n      Host: b,SECRET",
+    "a doubled key": "authorization: x\n  authorization: SECRET",
+    "a field's colon": "headers:\n    set:\n      X-Token: SECRET: x",
+    "a folded value": "authorization: Basic\n    SECRET\n   bad: x",
+}
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("what", BLOCK)
+def test_a_block_shows_no_secret(tmp_path, what, command):
+    config = BASE.replace("source: { nodes: [ http://127.0.0.1:1 ] }\ntarget",
+                          f"source:\n  nodes: [ http://127.0.0.1:1 ]\n  {BLOCK[what]}\ntarget")
+    said = shown(config.replace("SECRET", SECRET), tmp_path, command)
+    assert SECRET not in said, said
 
 
 def shown(config, tmp_path, command):
