@@ -21,11 +21,12 @@ static struct rest rest_of(const struct nodes *s, enum arm arm, const struct nod
 	struct rest r = { 0 };
 	for (size_t i = 0; i < s->n; i++) {
 		const struct node_record *n = s->list[i];
+		bool ready = is_ready(n), serves = ready && node_is_healthy(n);
 		if (n->arm != arm || n == but)
 			continue;
-		r.tried += is_ready(n);
-		r.serving += is_ready(n) && node_is_healthy(n);
-		if (!is_ready(n) || !node_is_healthy(n))
+		r.tried += ready;
+		r.serving += serves;
+		if (!serves)
 			r.ill = n;
 	}
 	return r;

@@ -69,9 +69,11 @@ static uint64_t asked_by(struct span parameter)
 
 uint64_t patience_asked_ms(struct span target)
 {
-	const char *query = memchr(target.at, '?', target.n);
+	const char *at = memchr(target.at, '?', target.n), *end = target.at + target.n;
 	uint64_t sum_ms = 0;
-	for (const char *at = query, *end = target.at + target.n; at && at < end;) {
+	if (!at)
+		return 0;
+	while (at < end) {
 		const char *from = at + 1, *next = memchr(from, '&', (size_t)(end - from));
 		at = next ? next : end;
 		uint64_t ms = asked_by((struct span){ from, (size_t)(at - from) });

@@ -175,7 +175,7 @@ def test_a_read_that_was_not_answered_goes_to_another_node(twins, request_):
 def test_a_write_that_was_not_answered_is_unknown(twins):
     balancer, nodes = twins()
     status, head = ask(balancer, BULK)
-    assert status == 502 and b"x-crossfade-error: connection_reset" in head
+    assert status == 500 and b"x-crossfade-error: connection_reset; outcome=unknown" in head
     line = line_of(balancer)
     assert (line["attempts"], line["outcome"], line["error_reason"]) == (1, "unknown", "connection_reset")
     assert metric(balancer, "writes_unknown_total") == 1 and metric(balancer, "retries_total") == 0
