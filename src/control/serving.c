@@ -21,9 +21,9 @@ static struct rest rest_of(const struct nodes *s, enum arm arm, const struct nod
 	struct rest r = { 0 };
 	for (size_t i = 0; i < s->n; i++) {
 		const struct node_record *n = s->list[i];
-		bool ready = is_ready(n), serves = ready && node_is_healthy(n);
-		if (n->arm != arm || n == but)
+		if (n == but || n->arm != arm)
 			continue;
+		bool ready = is_ready(n), serves = ready && node_is_healthy(n);
 		r.tried += ready;
 		r.serving += serves;
 		if (!serves)
