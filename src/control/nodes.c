@@ -129,7 +129,8 @@ struct node_change node_take_addresses(struct node_record *n, const struct addr 
 	change.any |= change.fresh || spare != n->spare;
 	if (change.any)
 		share_addresses(n);
-	atomic_store_explicit(&n->state.awaited, false, memory_order_relaxed);
+	/* Who sees this sees that there are addresses. */
+	atomic_store_explicit(&n->state.awaited, false, memory_order_release);
 	return change;
 }
 

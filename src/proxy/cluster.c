@@ -235,7 +235,7 @@ void live_nodes_close_idle(struct live_nodes *all)
 {
 	for (uint32_t i = 0; i < NODES_MAX; i++)
 		if (all->by_number[i])
-			pool_close_idle(&all->by_number[i]->pool);
+			pool_drain(&all->by_number[i]->pool, true);
 }
 
 void live_nodes_open(struct live_nodes *all, struct h1_backs *backs, struct node_counters *counters,
@@ -334,10 +334,18 @@ static struct live_node *best_untried(struct live_cluster *c, struct wanted *w, 
 	return best(c, w, full);
 }
 
+/* Also one whose name is known by now, which this worker has not heard of yet. */
+static bool is_awaited(const struct live_node *n)
+{
+	const struct node_state *s = n->node->state;
+	return atomic_load_explicit(&s->awaited, memory_order_acquire) ||
+	       atomic_load_explicit(&s->changes, memory_order_relaxed) != n->changes;
+}
+
 static bool any_awaited(const struct live_cluster *c)
 {
 	for (size_t i = 0; i < c->node_n; i++)
-		if (atomic_load_explicit(&c->nodes[i]->node->state->awaited, memory_order_relaxed))
+		if (is_awaited(c->nodes[i]))
 			return true;
 	return false;
 }

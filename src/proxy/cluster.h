@@ -86,7 +86,7 @@ static inline void live_node_give(struct live_cluster *c, struct live_node *n)
  * cluster. False: none is idle.
  */
 bool live_nodes_spare_one(struct live_nodes *all, const struct pool_counts *of);
-/* Closes idle connections everywhere. */
+/* Closes idle connections everywhere, and each that becomes idle. Who still comes is served. */
 void live_nodes_close_idle(struct live_nodes *all);
 /* Every connection must be gone. */
 void live_nodes_close(struct live_nodes *all);
