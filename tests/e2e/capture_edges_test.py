@@ -75,7 +75,7 @@ def packed(balancer):
 def test_sealed_segments_are_compressed_and_read_as_before(make_balancer, clusters, backend, tmp_path):
     balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", compress: on")
     n = fill(balancer, 3)
-    until(lambda: packed(balancer)["segments"] == 3, what="three compressed segments")
+    until(lambda: packed(balancer)["segments"] == 3, 60, what="three compressed segments")
     assert packed(balancer)["bytes"] < packed(balancer)["bytes_before"] / 2
     seen = recorded(balancer, n, "--bodies")
     assert [e["path"] for e in seen] == [f"/books/_doc/{i}" for i in range(n)]
@@ -95,7 +95,7 @@ def test_sealed_segments_are_compressed_and_read_as_before(make_balancer, cluste
 def test_damage_in_a_compressed_segment_is_found_with_its_place(make_balancer, clusters, tmp_path):
     balancer = make_captured(make_balancer, clusters, "epoll", tmp_path, ", compress: on")
     fill(balancer, 1)
-    until(lambda: packed(balancer)["segments"] == 1, what="a compressed segment")
+    until(lambda: packed(balancer)["segments"] == 1, 60, what="a compressed segment")
     with open(balancer.log_directory / kept(balancer)[0], "r+b") as f:
         f.seek(1000)
         byte = f.read(1)
@@ -139,7 +139,7 @@ def test_a_follower_reads_on_over_segments_that_are_compressed(make_balancer, cl
 def test_a_place_is_found_by_time_and_by_sequence(make_balancer, clusters, backend, tmp_path):
     balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", compress: on")
     n = fill(balancer, 3)
-    until(lambda: packed(balancer)["segments"] == 3, what="three compressed segments")
+    until(lambda: packed(balancer)["segments"] == 3, 60, what="three compressed segments")
     balancer.stop()
     balancer.start()
     requests.put(f"{balancer.source}/last", data=b"{}", timeout=10)
