@@ -102,6 +102,8 @@ def is_refused(balancer):
     try:
         socket.create_connection((balancer.address, 9201), 10).close()
         return False
+    except ConnectionResetError:
+        return False  # it waited in the queue of a socket that was just closed
     except ConnectionRefusedError:
         return True
 
