@@ -435,8 +435,11 @@
  * was made less; and a connection that is amid a message has no more than twice that in memory.
  */
 #define KAFKA_RECORD_BYTES (128 * 1024)
-/* Where a topic takes no batch of that size, smaller ones are tried, down to this; then single
- * records. */
+/*
+ * Where a topic takes no batch of that size, brokers are asked for its limit for so long; where
+ * they do not say it, smaller ones are tried, down to this, then single records.
+ */
+#define KAFKA_ASK_MS 2000
 #define KAFKA_BATCH_BYTES_MIN 4096
 /* Records that wait for the brokers: while they are away the log waits on the disk. */
 #define KAFKA_QUEUE_BYTES (32 * 1024 * 1024)

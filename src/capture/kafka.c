@@ -37,6 +37,9 @@ struct kafka {
 	uint64_t kept_ns, looked_ns;
 	struct lag lag; /* as last known */
 	char error[PRODUCER_ERROR_BYTES];
+	/* The topic took no record so large; none that is as large was delivered since. */
+	size_t refused_bytes;
+	char refusal[PRODUCER_ERROR_BYTES];
 	/* What others see. */
 	pthread_mutex_t lock;
 	struct kafka_seen seen;
@@ -64,8 +67,12 @@ static uint64_t since_ns(uint64_t wall_ns)
 static void listen_to_error(struct kafka *k)
 {
 	bool late = since_ns(k->lag.wall_ns) >= KAFKA_LATE_MS * 1000000ull;
-	if (k->open && !k->failed)
-		snprintf(k->error, sizeof k->error, "%s", late ? producer_error(k->producer) : "");
+	if (!k->open || k->failed)
+		return;
+	const char *error = late ? producer_error(k->producer) : "";
+	if (!error[0] && k->refused_bytes)
+		error = k->refusal;
+	snprintf(k->error, sizeof k->error, "%s", error);
 }
 
 static void say_change(const struct kafka *k, enum kafka_state state)
@@ -134,17 +141,44 @@ static void delivered(void *user, uintptr_t tag, size_t bytes)
 	struct kafka *k = user;
 	must(k->rounds.list[tag].out > 0);
 	k->rounds.list[tag].out--;
+	if (bytes >= k->refused_bytes)
+		k->refused_bytes = 0;
 	pthread_mutex_lock(&k->lock);
 	k->seen.records++;
 	k->seen.bytes += bytes;
 	pthread_mutex_unlock(&k->lock);
 }
 
+/* Where the limit is not known or explains nothing, at last each record goes alone. */
+static void make_batches_smaller(struct kafka *k, const struct producer_refusal *r)
+{
+	unsigned *bytes = &k->config.producer.batch_bytes;
+	unsigned before = *bytes ? *bytes : KAFKA_RECORD_BYTES;
+	if (r->limit_bytes && r->limit_bytes < before)
+		*bytes = r->limit_bytes;
+	else if (r->record_bytes <= r->limit_bytes || !r->limit_bytes)
+		*bytes = before >= KAFKA_BATCH_BYTES_MIN ? before / 4 : 1;
+	else
+		*bytes = before;
+}
+
+static void break_off(struct kafka *k)
+{
+	struct producer_refusal r;
+	bool too_large = producer_was_too_large(k->producer, &r);
+	fail(k, producer_error(k->producer));
+	if (!too_large)
+		return;
+	make_batches_smaller(k, &r);
+	k->refused_bytes = r.record_bytes;
+	snprintf(k->refusal, sizeof k->refusal, "%s", k->error);
+}
+
 /* What the producer has to tell. */
 static void listen_to_producer(struct kafka *k)
 {
-	if (!producer_turn(k->producer))
-		fail(k, producer_error(k->producer));
+	if (!k->failed && !producer_turn(k->producer))
+		break_off(k);
 	settle(k, false);
 	show(k);
 }
@@ -348,14 +382,6 @@ static bool is_delivered(const struct kafka *k)
 	return k->open && k->rounds.n == 1 && !r->frames && !r->out;
 }
 
-/* At last each record goes alone: what is refused then is larger than the topic takes. */
-static void make_batches_smaller(struct kafka *k)
-{
-	unsigned *bytes = &k->config.producer.batch_bytes;
-	unsigned before = *bytes ? *bytes : KAFKA_RECORD_BYTES;
-	*bytes = before >= KAFKA_BATCH_BYTES_MIN ? before / 4 : 1;
-}
-
 static void turn(struct kafka *k)
 {
 	if (!k->open) {
@@ -373,8 +399,6 @@ static void turn(struct kafka *k)
 	k->seen.failures++;
 	pthread_mutex_unlock(&k->lock);
 	show(k);
-	if (k->producer && producer_was_too_large(k->producer))
-		make_batches_smaller(k);
 	let_go(k);
 	waker_sleep(&k->waker, KAFKA_RETRY_MS);
 }

@@ -16,8 +16,12 @@ struct producer {
 	rd_kafka_t *kafka;
 	rd_kafka_topic_t *topic;
 	struct producer_user user;
-	bool broken, too_large;
+	bool broken;
+	size_t refused_bytes; /* of the record that the topic took in no batch; 0: none */
 	unsigned batch_bytes;
+	bool careful; /* larger ones go alone */
+	size_t out;
+	bool alone; /* the one that is out does */
 	char error[PRODUCER_ERROR_BYTES];
 };
 
@@ -33,35 +37,33 @@ static void note(struct producer *p, const char *what)
 	snprintf(p->error, sizeof p->error, "%s", what);
 }
 
-/* The topic's limit only its brokers know: what they have refused says how it compares. */
-static void say_refused(struct producer *p, const rd_kafka_message_t *m)
+/*
+ * A record is given up only for a reason that time does not mend: all is begun anew from the log.
+ * The first one that is refused says why; those behind it are given up because of it.
+ */
+static void give_up(struct producer *p, const rd_kafka_message_t *m)
 {
-	char text[PRODUCER_ERROR_BYTES];
-	note(p, rd_kafka_err2str(m->err));
-	if (m->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		return;
-	p->too_large = true;
-	snprintf(
-		text, sizeof text,
-		"the topic %.100s takes no record of %zu bytes in a batch of at most %u: raise its "
-		"max.message.bytes",
-		rd_kafka_topic_name(p->topic), m->len, p->batch_bytes);
-	note(p, text);
+	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !p->refused_bytes)
+		p->refused_bytes = m->len;
+	if (!p->broken)
+		note(p, rd_kafka_err2str(m->err));
+	p->broken = true;
 }
 
-/* A record is given up only for a reason that time does not mend: it is begun anew from the log. */
 static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 {
 	struct producer *p = opaque;
 	(void)k;
+	must(p->out > 0);
+	p->out--;
 	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 		return;
 	if (m->err) {
-		say_refused(p, m);
-		p->broken = true;
+		give_up(p, m);
 		return;
 	}
-	p->error[0] = 0;
+	if (!p->broken)
+		p->error[0] = 0;
 	p->user.delivered(p->user.user, (uintptr_t)m->_private, m->len);
 }
 
@@ -69,6 +71,8 @@ static void failed(rd_kafka_t *k, int error, const char *reason, void *opaque)
 {
 	struct producer *p = opaque;
 	char text[PRODUCER_ERROR_BYTES];
+	if (p->broken)
+		return;
 	if (error != RD_KAFKA_RESP_ERR__FATAL) {
 		note(p, reason);
 		return;
@@ -120,7 +124,7 @@ static unsigned batch_bytes(const struct producer_config *c)
 static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PRODUCER_ERROR_BYTES])
 {
 	char linger[16], queue[16], batch[16];
-	snprintf(linger, sizeof linger, "%u", c->linger_ms);
+	snprintf(linger, sizeof linger, "%u", c->batch_bytes ? 0 : c->linger_ms);
 	snprintf(batch, sizeof batch, "%u", batch_bytes(c));
 	snprintf(queue, sizeof queue, "%d", KAFKA_QUEUE_BYTES / 1024);
 	const struct setting list[] = {
@@ -189,6 +193,7 @@ struct producer *producer_open(const struct producer_config *c, const struct pro
 	must(p);
 	p->user = *user;
 	p->batch_bytes = batch_bytes(c);
+	p->careful = c->batch_bytes;
 	p->kafka = make(c, p, error);
 	if (!p->kafka) {
 		free(p);
@@ -214,11 +219,17 @@ void producer_close(struct producer *p)
 enum producer_verdict producer_put(struct producer *p, struct span key, struct span value,
 				   uintptr_t tag)
 {
+	bool alone = p->careful && value.n > p->batch_bytes;
 	if (p->broken)
 		return PRODUCER_BROKEN;
+	if (p->out && (alone || p->alone))
+		return PRODUCER_FULL;
 	if (!rd_kafka_produce(p->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-			      (void *)(uintptr_t)value.at, value.n, key.at, key.n, (void *)tag))
+			      (void *)(uintptr_t)value.at, value.n, key.at, key.n, (void *)tag)) {
+		p->out++;
+		p->alone = alone;
 		return PRODUCER_TAKEN;
+	}
 	if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return PRODUCER_FULL;
 	note(p, rd_kafka_err2str(rd_kafka_last_error()));
@@ -232,9 +243,57 @@ bool producer_turn(struct producer *p)
 	return !p->broken;
 }
 
-bool producer_was_too_large(const struct producer *p)
+/* --- a topic's limit --- */
+
+static unsigned limit_among(const rd_kafka_ConfigResource_t *topic)
 {
-	return p->too_large;
+	size_t n;
+	const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(topic, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(rd_kafka_ConfigEntry_name(entry[i]), "max.message.bytes"))
+			return (unsigned)strtoul(rd_kafka_ConfigEntry_value(entry[i]), NULL, 10);
+	return 0;
+}
+
+static unsigned limit_told(rd_kafka_event_t *told)
+{
+	const rd_kafka_DescribeConfigs_result_t *result =
+		rd_kafka_event_DescribeConfigs_result(told);
+	size_t n = 0;
+	const rd_kafka_ConfigResource_t **topic =
+		result ? rd_kafka_DescribeConfigs_result_resources(result, &n) : NULL;
+	return n && !rd_kafka_ConfigResource_error(topic[0]) ? limit_among(topic[0]) : 0;
+}
+
+/* 0: brokers do not say it, or not in time. */
+static unsigned ask_limit(struct producer *p)
+{
+	rd_kafka_ConfigResource_t *topic =
+		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, rd_kafka_topic_name(p->topic));
+	rd_kafka_queue_t *q = rd_kafka_queue_new(p->kafka);
+	rd_kafka_DescribeConfigs(p->kafka, &topic, 1, NULL, q);
+	rd_kafka_event_t *told = rd_kafka_queue_poll(q, KAFKA_ASK_MS);
+	unsigned bytes = told ? limit_told(told) : 0;
+	if (told)
+		rd_kafka_event_destroy(told);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_ConfigResource_destroy(topic);
+	return bytes;
+}
+
+bool producer_was_too_large(struct producer *p, struct producer_refusal *r)
+{
+	char limit[32] = "unknown";
+	if (!p->refused_bytes)
+		return false;
+	*r = (struct producer_refusal){ p->refused_bytes, ask_limit(p) };
+	if (r->limit_bytes)
+		snprintf(limit, sizeof limit, "%u bytes", r->limit_bytes);
+	snprintf(p->error, sizeof p->error,
+		 "the topic %.100s took no record of %zu bytes in a batch of at most %u; "
+		 "its max.message.bytes: %s",
+		 rd_kafka_topic_name(p->topic), p->refused_bytes, p->batch_bytes, limit);
+	return true;
 }
 
 const char *producer_error(const struct producer *p)
@@ -286,9 +345,10 @@ bool producer_turn(struct producer *p)
 	return false;
 }
 
-bool producer_was_too_large(const struct producer *p)
+bool producer_was_too_large(struct producer *p, struct producer_refusal *refusal)
 {
 	(void)p;
+	(void)refusal;
 	return false;
 }
 

@@ -31,8 +31,12 @@ struct producer_config {
 	const char *brokers; /* "host:port,host:port" */
 	const char *topic, *client_id;
 	const char *compression; /* none, gzip, lz4, zstd, snappy */
-	unsigned linger_ms;	 /* how long a record waits for others to share a batch, */
-	unsigned batch_bytes; /* which has so many at most, or one record; 0: KAFKA_RECORD_BYTES */
+	unsigned linger_ms;	 /* how long a record waits for others to share a batch */
+	/*
+	 * After a refusal: how large a batch may be; a larger record goes alone, and what is behind
+	 * it waits for that. 0: none was refused.
+	 */
+	unsigned batch_bytes;
 	struct producer_tls tls;
 	struct producer_sasl sasl;
 };
@@ -68,8 +72,16 @@ enum producer_verdict producer_put(struct producer *p, struct span key, struct s
 				   uintptr_t tag);
 /* Tells what has happened. False: it is broken. */
 bool producer_turn(struct producer *p);
-/* It broke because the topic does not take batches so large. */
-bool producer_was_too_large(const struct producer *p);
+struct producer_refusal {
+	size_t record_bytes;
+	unsigned limit_bytes; /* of the topic; 0: its brokers do not say */
+};
+
+/*
+ * It broke because the topic does not take so much: the brokers are asked for its limit, for
+ * KAFKA_ASK_MS at most, and the error names it.
+ */
+bool producer_was_too_large(struct producer *p, struct producer_refusal *refusal);
 /* What went wrong last, since a record was delivered; "": nothing. */
 const char *producer_error(const struct producer *p);
 

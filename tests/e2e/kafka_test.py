@@ -103,7 +103,8 @@ def test_a_topic_that_takes_a_record_takes_the_batch(broker, make_balancer, clus
                                     f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
     with ThreadPoolExecutor(30) as pool:
         list(pool.map(lambda n: s.put(n, data=os.urandom(size)), range(30)))
-    until(lambda: sorted(set(s.paths())) == sorted(str(n) for n in range(30)), 30, "all of them")
+    s.wait(30)
+    assert set(s.paths()) == set(map(str, range(30)))
 
 
 def test_a_record_that_is_too_large_is_named_and_comes_when_the_topic_takes_it(broker, make_balancer, clusters, tmp_path):
@@ -112,10 +113,35 @@ def test_a_record_that_is_too_large_is_named_and_comes_when_the_topic_takes_it(b
     s = Stage(broker, make_captured(make_balancer, clusters, "auto", tmp_path,
                                     f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
     s.put("large", data=os.urandom(50_000))
-    until(lambda: f"the topic {topic} takes no record of" in (s.seen()["error"] or ""), 20, "a word")
+    until(lambda: f"the topic {topic} took no record of" in (s.seen()["error"] or ""), 20, "a word")
+    until(lambda: "its max.message.bytes: 10000 bytes" in s.seen()["error"], 20, "its limit")
+    told = s.seen()["failures"]
+    until(lambda: s.seen()["failures"] > told + 1, 20, "it to be tried again")
+    assert s.balancer.said().count("in a batch of at most 10000") == 1
+    assert "it goes on" not in s.balancer.said()
     set_limit(broker, topic, 1_000_000)
     s.wait(30)
     assert set(s.paths()) == {"large"}
+    assert s.balancer.said().count("kafka: it goes on") == 1
+
+
+def test_nothing_passes_a_record_that_is_refused(broker, make_balancer, clusters, tmp_path):
+    topic = f"small-{next(_topics)}"
+    set_limit(broker, topic, 10_000, make=True)
+    s = Stage(broker, make_captured(make_balancer, clusters, "auto", tmp_path,
+                                    f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
+    with requests.Session() as session:
+        session.put(f"{s.balancer.source}/books/_doc/large", data=os.urandom(50_000), timeout=10)
+        for n in range(200):
+            session.put(f"{s.balancer.source}/books/_doc/{n}", data=b"{}", timeout=10)
+    until(lambda: s.seen()["failures"] >= 1, 20, "it to be refused")
+    before, failures = len(broker.records(topic)), s.seen()["failures"]
+    until(lambda: s.seen()["failures"] >= failures + 2, 20, "it to be tried again")
+    passed = broker.records(topic)[before:]
+    set_limit(broker, topic, 1_000_000)
+    s.wait(30)
+    assert passed == []
+    assert set(s.paths()) == {"large", *map(str, range(200))}
 
 
 @pytest.mark.parametrize("codec", CODECS)
