@@ -11,6 +11,7 @@
 #include "control/config_skip.h"
 #include "control/config_types.h"
 #include "control/own.h"
+#include "control/resolve.h"
 #include "control/suggest.h"
 #include "control/text_file.h"
 #include "base/limits.h"
@@ -534,13 +535,32 @@ static void check_overlaps(struct binder *b, const struct config *c)
 	}
 }
 
-/* Names are looked at when they are looked up. */
+/* One of its addresses may be a node's all the same. */
+static void check_localhost(struct binder *b, const struct config *c, const struct config_node *n)
+{
+	char which[OWN_TEXT_BYTES];
+	struct addr at[2];
+	if (!resolve_localhost(n->host, at))
+		return;
+	for (int i = 0; i < 2; i++) {
+		addr_set_port(&at[i], n->port);
+		if (own_has(c, &at[i], which))
+			caution(b->complaints, n->at,
+				"nodes: of the addresses of %s one is this balancer itself (%s), "
+				"and gets no requests",
+				n->name, which);
+	}
+}
+
+/* Other names are looked at when they are looked up. */
 static void check_own_nodes(struct binder *b, const struct config *c)
 {
 	char which[OWN_TEXT_BYTES];
 	for (int arm = 0; arm < ARMS; arm++)
 		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
-			if (n->literal && own_has(c, &n->addr, which))
+			if (!n->literal)
+				check_localhost(b, c, n);
+			else if (own_has(c, &n->addr, which))
 				complain(b->complaints, n->at,
 					 "nodes: %s is this balancer itself (%s): requests would "
 					 "come back to it without end",

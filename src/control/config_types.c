@@ -57,13 +57,15 @@ static void bind_address(struct binder *b, const struct key *k, const struct yam
 	}
 	struct config_address *a = arena_take(b->arena, sizeof *a);
 	*a = (struct config_address){ .text = y->text, .at = y->at };
-	if (addr_parse(host, (uint16_t)number, &a->addr))
+	if (addr_parse(host, (uint16_t)number, &a->addr)) {
+		a->addr = addr_unmapped(&a->addr);
 		*end = a;
-	else
+	} else {
 		complain(b->complaints, y->at,
 			 "%s: '%.*s' is not an IPv4 or IPv6 address; listening needs one, not a "
 			 "name",
 			 k->name, (int)host.n, host.at);
+	}
 }
 
 static void append_address(struct binder *b, const struct key *k, const struct yaml *y,
@@ -138,6 +140,8 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 		return "the port is not from 1 to 65535";
 	n->port = (uint16_t)number;
 	n->literal = addr_parse(host, n->port, &n->addr);
+	if (n->literal)
+		n->addr = addr_unmapped(&n->addr);
 	if (!n->literal && (url.at[0] == '[' || !is_host_name(host)))
 		return "the host is neither a name nor an address";
 	n->host = key_copy(b, host);

@@ -508,6 +508,13 @@ static void look_at_reload(struct control *c)
 		log_line(LOG_WARN, "reload: it is stopping; nothing is changed any more");
 }
 
+static void look_at_serving(struct control *c)
+{
+	const struct board_values now = board_read(c->board);
+	if (c->state == CONTROL_SERVING)
+		serving_look(&c->serving, &c->nodes, &now);
+}
+
 /* What is gone is freed when no plan names it any more. */
 static void sweep_plans(struct control *c)
 {
@@ -545,6 +552,7 @@ void control_turn(struct control *c)
 	loop_turn(&c->loop);
 	look_at_reload(c);
 	look_at_names(c);
+	look_at_serving(c);
 	sweep_plans(c);
 	if (may_end(c))
 		stop_own(c);

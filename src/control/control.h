@@ -17,6 +17,7 @@
 #include "control/publish.h"
 #include "control/recorder.h"
 #include "control/reload.h"
+#include "control/serving.h"
 #include "control/trim.h"
 #include "control/validity.h"
 #include "control/weights.h"
@@ -61,6 +62,7 @@ struct control {
 	struct loop loop;
 	struct admin admin;
 	struct health health;
+	struct serving_watch serving;
 	struct names names;
 	atomic_bool names_news;	       /* the resolver has found something */
 	_Atomic(const char *) backend; /* what the workers' io is called */

@@ -50,16 +50,6 @@ static bool arrives_at(const struct addr *to, const struct addr *listening)
 	return !addr_is_any(listening) || is_of_this_machine(to);
 }
 
-/* ::ffff:127.0.0.1 is a connection of IPv4. */
-static struct addr unmapped(const struct addr *a)
-{
-	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
-		return *a;
-	struct addr plain = { .v4 = { .sin_family = AF_INET, .sin_port = a->v6.sin6_port } };
-	memcpy(&plain.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
-	return plain;
-}
-
 static const struct config_address *arrival(const struct config_address *a, const struct addr *to)
 {
 	while (a && !arrives_at(to, &a->addr))
@@ -69,7 +59,7 @@ static const struct config_address *arrival(const struct config_address *a, cons
 
 bool own_has(const struct config *c, const struct addr *to, char which[OWN_TEXT_BYTES])
 {
-	struct addr plain = unmapped(to);
+	struct addr plain = addr_unmapped(to);
 	const struct config_address *at;
 	for (int k = 0; k < LISTENER_KINDS; k++) {
 		at = arrival(c->listeners.kinds[k].addresses, &plain);

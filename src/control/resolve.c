@@ -86,21 +86,14 @@ static struct finding read_answer(const struct ares_addrinfo *info, uint64_t *tt
 	return f;
 }
 
-/* RFC 6761, 6.3: localhost is the loopback address, whatever files and name servers there are. */
-static bool is_localhost(const char *name)
+bool resolve_localhost(const char *name, struct addr to[2])
 {
 	static const char localhost[] = ".localhost";
 	size_t n = strlen(name), most = sizeof localhost - 1;
+	must(addr_parse(SPAN("127.0.0.1"), 0, &to[0]));
+	must(addr_parse(SPAN("::1"), 0, &to[1]));
 	return !strcasecmp(name, localhost + 1) ||
 	       (n > most && !strcasecmp(name + n - most, localhost));
-}
-
-static struct finding loopback(void)
-{
-	struct finding f = { .what = RESOLVED, .n = 2 };
-	must(addr_parse(SPAN("127.0.0.1"), 0, &f.addresses[0]));
-	must(addr_parse(SPAN("::1"), 0, &f.addresses[1]));
-	return f;
 }
 
 /* Tells of what was found, and has it looked up again in `wait_ms` when it is an answer. */
@@ -157,8 +150,9 @@ static void look_up(struct resolver *r, struct lookup *l)
 	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
 					     .ai_socktype = SOCK_STREAM,
 					     .ai_flags = ARES_AI_NOSORT };
-	if (is_localhost(r->config.names[l->number])) {
-		tell(l, loopback(), RESOLVE_MOST_MS);
+	struct finding loopback = { .what = RESOLVED, .n = 2 };
+	if (resolve_localhost(r->config.names[l->number], loopback.addresses)) {
+		tell(l, loopback, RESOLVE_MOST_MS);
 		return;
 	}
 	if (r->asking_n == 0 && !renew_channel(r)) {

@@ -44,4 +44,10 @@ enum resolved {
 enum resolved resolver_take(struct resolver *r, size_t i, struct addr addresses[RESOLVE_ADDRESSES],
 			    size_t *address_n, const char **why);
 
+/*
+ * RFC 6761, 6.3: localhost is these two, with port 0, whatever files and name servers there are.
+ * False: it is another name.
+ */
+bool resolve_localhost(const char *name, struct addr to[2]);
+
 #endif

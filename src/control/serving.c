@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
+
 #define FORCE "--force, or \"force\": true, does it all the same"
 
 static bool is_ready(const struct node_record *n)
@@ -81,4 +83,22 @@ bool serving_forbids_drain(const struct nodes *s, const struct board_values *now
 		 r.ill ? r.ill->name : "", r.ill ? ": " : "", r.ill ? trouble_of(r.ill) : "",
 		 r.ill ? ")" : "");
 	return true;
+}
+
+void serving_look(struct serving_watch *w, const struct nodes *s, const struct board_values *now)
+{
+	for (int arm = 0; arm < ARMS; arm++) {
+		struct rest r = rest_of(s, (enum arm)arm, NULL);
+		bool lost = now->weights[arm] && !r.serving;
+		if (lost && !w->lost[arm])
+			log_line(LOG_ERROR,
+				 "%s: no node serves, and its weight is %u: requests fail, but for "
+				 "those that a node takes though its checks fail",
+				 arm_name((enum arm)arm), now->weights[arm]);
+		else if (!lost && w->lost[arm])
+			log_line(LOG_INFO, "%s: %s", arm_name((enum arm)arm),
+				 r.serving ? "a node serves again"
+					   : "no node serves, and its weight is 0");
+		w->lost[arm] = lost;
+	}
 }

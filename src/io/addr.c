@@ -118,6 +118,15 @@ bool addr_is(const struct addr *a, const struct addr *b)
 	       IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 }
 
+struct addr addr_unmapped(const struct addr *a)
+{
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
+		return *a;
+	struct addr plain = { .v4 = { .sin_family = AF_INET, .sin_port = a->v6.sin6_port } };
+	memcpy(&plain.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
+	return plain;
+}
+
 bool addr_is_any(const struct addr *a)
 {
 	if (a->any.sa_family == AF_INET)

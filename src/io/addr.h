@@ -32,6 +32,8 @@ socklen_t addr_bytes(const struct addr *a);
 /* The address alone in 16 bytes, IPv4 as it is mapped into IPv6. False: there is none. */
 bool addr_canonical(const struct addr *a, unsigned char bytes[16]);
 bool addr_is(const struct addr *a, const struct addr *b);
+/* ::ffff:127.0.0.1 is reached by IPv4, and is told as 127.0.0.1; others stay as they are. */
+struct addr addr_unmapped(const struct addr *a);
 /* 0.0.0.0 or ::, whatever its port. */
 bool addr_is_any(const struct addr *a);
 /* Sockets that listen at both would share connections: ours of IPv6 take none of IPv4. */

@@ -15,6 +15,14 @@ struct markers {
 	unsigned begins, ends;
 };
 
+/* OpenSSL passes over a line that begins with white space, but not with a byte order mark. */
+static const char *skip_margin(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || strchr("\xef\xbb\xbf", *at)))
+		at++;
+	return at;
+}
+
 static bool has_word(const char *line, size_t n, const char *word)
 {
 	return memmem(line, n, word, strlen(word)) != NULL;
@@ -26,7 +34,8 @@ static void add_markers(struct markers *m, const char *at, const char *end)
 		const char *eol = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((eol ? eol : end) - at);
 		next = eol ? eol + 1 : end;
-		if (at[0] != '-' || !has_word(at, n, "CERTIFICATE"))
+		const char *first = skip_margin(at, at + n);
+		if (first == at + n || *first != '-' || !has_word(at, n, "CERTIFICATE"))
 			continue;
 		m->begins += has_word(at, n, "BEGIN");
 		m->ends += has_word(at, n, "END");

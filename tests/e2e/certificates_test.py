@@ -216,6 +216,7 @@ def test_a_bundle_of_which_a_part_is_broken_is_refused(make_balancer, clusters, 
         "another beginning": two.replace("-----BEGIN CERTIFICATE-----", "----BEGIN CERTIFICATE-----"),
         "a word misspelt": two.replace("BEGIN CERTIFICATE", "BEGIN CERTIFICTE"),
         "a request": two.replace("CERTIFICATE", "CERTIFICATE REQUEST"),
+        "indented": " " + two,
         "empty": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
     }
     for what, part in broken.items():
@@ -224,7 +225,7 @@ def test_a_bundle_of_which_a_part_is_broken_is_refused(make_balancer, clusters, 
             done = balancer.command("check", check=False)
             assert done.returncode == 1, (what, number)
             assert f"ca: {bundle}: certificate {number} of the file is broken" in done.stderr, (what, number, done.stderr)
-    bundle.write_text("# Ours\n" + one + "\n\nsubject: two\n" + two.replace("\n", "\r\n") + three)
+    bundle.write_text("# Ours\n" + one + "\n\nsubject: two\n" + two.replace("\n", "\r\n") + "\ufeff" + three)
     assert balancer.command("check").returncode == 0
 
 

@@ -233,6 +233,26 @@ def test_a_cluster_that_is_down_is_not_spilled_over(make_balancer, clusters):
     assert sorted(got) == [200] * 5 + [502] * 5
 
 
+def test_a_cluster_that_loses_its_last_node_is_told_of(make_balancer, clusters):
+    """Also by a reload that brings one that was never well."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, cluster_more=OFTEN)
+    nobody = f"http://{own_address()}:9200"
+    assert balancer.reload(lambda text: text.replace(clusters[0].url, nobody))["ok"]
+    until(lambda: "source: no node serves, and its weight is 1" in balancer.said())
+    assert balancer.reload(lambda text: text.replace(nobody, clusters[0].url))["ok"]
+    until(lambda: "source: a node serves again" in balancer.said())
+    assert "target: no node" not in balancer.said()
+
+
+def test_an_ipv4_address_may_be_written_as_ipv6(make_balancer, clusters):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    at = balancer.source.split("//")[1].strip("/").split(":")[0]
+    balancer.file.write_text(balancer.file.read_text().replace(f"{at}:9201", f"'[::ffff:{at}]:9201'"))
+    assert balancer.command("check").returncode == 0
+    balancer.start()
+    assert requests.get(balancer.source, timeout=20).json()["cluster"] == "source"
+
+
 def test_a_node_may_be_a_name(make_balancer, clusters, backend):
     node = EchoCluster("named", "127.0.0.1", 0)
     balancer = make_balancer(f"http://localhost:{node.port}", clusters[1].url, io=backend, source_more="host: node")
@@ -273,6 +293,7 @@ def test_a_name_that_is_this_balancer_gets_no_request(make_balancer, clusters):
     said = balancer.reload(lambda text: text.replace(f"http://{here}", f"http://localhost:{port}")
                            .replace(here, f"127.0.0.1:{port}"))
     assert said["ok"], said
+    assert f"of the addresses of localhost:{port} one is this balancer itself" in balancer.command("check").stderr
     until(lambda: f"localhost is 127.0.0.1:{port}, which is this balancer itself (listener source" in balancer.said())
     assert requests.get(f"http://127.0.0.1:{port}/", timeout=20).status_code == 502
     assert balancer.nodes()[0]["addresses"] == [f"[::1]:{port}"]

@@ -429,6 +429,7 @@ static void a_node_that_is_this_balancer_is_refused(void **state)
 		{ "'[::]:1'", "[::1]:1", true },
 		{ "'[::]:1'", "127.0.0.1:1", false },
 		{ "127.0.0.1:1", "[::ffff:127.0.0.1]:1", true },
+		{ "'[::ffff:127.0.0.1]:1'", "127.0.0.1:1", true },
 		{ "127.0.0.1:1", "127.0.0.1:9", true }, /* admin.address */
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
