@@ -8,6 +8,7 @@
 
 #include "capture/skip.h"
 #include "http/msg.h"
+#include "http/secret.h"
 
 enum capture_durable { DURABLE_WRITES, DURABLE_ALL, DURABLE_NONE };
 
@@ -32,13 +33,11 @@ struct capture_policy {
 	enum capture_tunnels tunnels;
 	enum capture_answers answers;
 	const struct skips *skips; /* what is not recorded; NULL: all is */
-	/* Fields whose values are replaced: by id, and by name where they have none. */
+	/* Fields whose values are replaced: those with an id by that, others by names alike. */
 	bool redact[NAMES];
-	const struct span *redact_names;
+	const struct span *redact_names; /* all of them: a '_' hides an id too */
 	size_t redact_n;
-	/* Parameters of a query whose values are replaced, by name. */
-	const struct span *redact_query;
-	size_t redact_query_n;
+	struct secret_names redact_query;
 };
 
 #endif

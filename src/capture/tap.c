@@ -46,7 +46,8 @@ static bool is_secret(const struct capture_policy *p, const struct msg *m, const
 	if (f->name != NAME_OTHER)
 		return p->redact[f->name];
 	for (size_t i = 0; i < p->redact_n; i++)
-		if (span_is_nocase(field_name(m, f), p->redact_names[i]))
+		if (p->redact_names[i].n == f->name_n &&
+		    name_is_alike(field_name(m, f), p->redact_names[i]))
 			return true;
 	return false;
 }
@@ -64,70 +65,20 @@ static void add_secret(struct text *x, const struct msg *m, const struct field *
 
 /* --- a query --- */
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-/* Whatever codes and case it is written with: rather one too many than one too few. */
-static bool parameter_is(struct span name, struct span wanted)
-{
-	size_t at = 0;
-	for (size_t i = 0; i < name.n; i++, at++) {
-		char c = name.at[i];
-		int high = c == '%' && i + 2 < name.n ? hex(lower(name.at[i + 1])) : -1;
-		int low = high >= 0 ? hex(lower(name.at[i + 2])) : -1;
-		if (low >= 0) {
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (at == wanted.n || lower(c) != lower(wanted.at[at]))
-			return false;
-	}
-	return at == wanted.n;
-}
-
-static bool is_secret_parameter(const struct capture_policy *p, struct span name)
-{
-	for (size_t i = 0; i < p->redact_query_n; i++)
-		if (parameter_is(name, p->redact_query[i]))
-			return true;
-	return false;
-}
-
-static const char *find_any(const char *at, const char *end, const char *set)
-{
-	while (at < end && !strchr(set, *at))
-		at++;
-	return at;
-}
-
 /* Of more values than may be replaced, the rest of the query is left out. */
-static const char *add_query(struct text *x, const char *from, const char *query, const char *end)
+static const char *add_query(struct text *x, const char *from, struct span query)
 {
-	while (query < end) {
-		const char *next = find_any(query, end, "&;");
-		const char *value = find_any(query, next, "=");
-		struct span name = { query, (size_t)(value - query) };
-		query = next + 1;
-		if (value == next || !is_secret_parameter(x->tap->policy, name))
-			continue;
-		add(x, from, (size_t)(value + 1 - from));
+	const char *end = query.at + query.n;
+	struct span value;
+	while (secret_next(&x->tap->policy->redact_query, query, &value)) {
+		add(x, from, (size_t)(value.at - from));
 		if (x->redacted_n == REDACTED_MAX)
 			return end;
-		/* A semicolon may be a part of it. */
-		next = find_any(next, end, "&");
 		char *to = x->redacted[x->redacted_n++];
-		redact(&x->tap->taps->redactor,
-		       (struct span){ value + 1, (size_t)(next - value - 1) }, to);
+		redact(&x->tap->taps->redactor, value, to);
 		add(x, to, REDACTED_BYTES);
-		from = next;
-		query = next + 1;
+		from = value.at + value.n;
+		query = (struct span){ from, (size_t)(end - from) };
 	}
 	return from;
 }
@@ -135,12 +86,8 @@ static const char *add_query(struct text *x, const char *from, const char *query
 static void add_first(struct text *x, const struct msg *m)
 {
 	const char *from = m->text, *end = m->text + m->first_n;
-	if (m->kind == MSG_REQUEST && x->tap->policy->redact_query_n) {
-		struct span target = msg_target(m);
-		const char *query = memchr(target.at, '?', target.n);
-		if (query)
-			from = add_query(x, from, query + 1, target.at + target.n);
-	}
+	if (m->kind == MSG_REQUEST)
+		from = add_query(x, from, msg_query(m));
 	add(x, from, (size_t)(end - from));
 }
 

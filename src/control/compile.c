@@ -379,37 +379,79 @@ static size_t count_names(const struct config_field *first)
 
 static void redact_always(struct capture_policy *p, struct span *names)
 {
-	for (size_t i = 0; i < SECRET_IDS; i++)
+	for (size_t i = 0; i < SECRET_IDS; i++) {
 		p->redact[secret_ids[i]] = true;
+		names[p->redact_n++] = name_text(secret_ids[i]);
+	}
 	for (size_t i = 0; i < SECRET_NAMES; i++)
 		names[p->redact_n++] = secret_names[i];
 }
 
-/* A name with an id is known by that, others by their text. */
 static void compile_redact(struct compiled *d, struct capture_policy *p,
 			   const struct config_redact *r)
 {
-	struct span *names =
-		arena_take(&d->arena, (SECRET_NAMES + count_names(r->names)) * sizeof *names);
+	size_t n = SECRET_IDS + SECRET_NAMES + count_names(r->names);
+	struct span *names = arena_take(&d->arena, n * sizeof *names);
 	p->redact_names = names;
 	if (!r->none)
 		redact_always(p, names);
 	for (const struct config_field *f = r->names; f; f = f->next) {
-		enum name id = name_find(span_of(f->name));
-		if (id == NAME_OTHER)
-			names[p->redact_n++] = span_of(f->name);
-		else
-			p->redact[id] = true;
+		names[p->redact_n++] = span_of(f->name);
+		p->redact[name_find(span_of(f->name))] = true;
 	}
+	p->redact[NAME_OTHER] = false;
 }
 
-static void compile_redact_query(struct compiled *d, struct capture_policy *p,
-				 const struct config_field *first)
+/* The same of a query's parameters; of their kin with other marks between the words too. */
+static const struct span secret_parameters[] = {
+	SPAN("access_token"),
+	SPAN("refresh_token"),
+	SPAN("id_token"),
+	SPAN("auth_token"),
+	SPAN("security_token"),
+	SPAN("token"),
+	SPAN("jwt"),
+	SPAN("api_key"),
+	SPAN("apikey"),
+	SPAN("x_api_key"),
+	SPAN("authorization"),
+	SPAN("password"),
+	SPAN("passwd"),
+	SPAN("client_secret"),
+	SPAN("secret"),
+	SPAN("sig"),
+	SPAN("signature"),
+	SPAN("x_amz_signature"),
+	SPAN("x_amz_security_token"),
+	SPAN("x_goog_signature"),
+};
+#define SECRET_PARAMETERS (sizeof secret_parameters / sizeof secret_parameters[0])
+
+/* Those that always are, unless `none`, and two lists. */
+static struct secret_names compile_parameters(struct compiled *d, bool none,
+					      const struct config_field *a,
+					      const struct config_field *b)
 {
-	struct span *names = arena_take(&d->arena, (1 + count_names(first)) * sizeof *names);
-	p->redact_query = names;
-	for (const struct config_field *f = first; f; f = f->next)
-		names[p->redact_query_n++] = span_of(f->name);
+	size_t most = SECRET_PARAMETERS + count_names(a) + count_names(b), n = 0;
+	struct span *names = arena_take(&d->arena, most * sizeof *names);
+	for (size_t i = 0; i < SECRET_PARAMETERS && !none; i++)
+		names[n++] = secret_parameters[i];
+	for (; a; a = a->next)
+		names[n++] = span_of(a->name);
+	for (; b; b = b->next)
+		names[n++] = span_of(b->name);
+	return (struct secret_names){ names, n };
+}
+
+static void compile_access(struct compiled *d, const struct config *c)
+{
+	const struct config_redact *r = &c->log.redact_query;
+	if (!c->log.access)
+		return;
+	d->plan.access = (enum access_format)(ACCESS_ALB + c->log.format);
+	if (!r->none)
+		d->plan.access_secrets =
+			compile_parameters(d, false, r->names, c->capture.redact_query);
 }
 
 static const struct skips *compile_skips(struct compiled *d, const struct config_skip *first)
@@ -446,7 +488,7 @@ static void compile_capture(struct compiled *d, const struct config *config)
 	};
 	p->skips = compile_skips(d, c->skip);
 	compile_redact(d, p, &c->redact);
-	compile_redact_query(d, p, c->redact_query);
+	p->redact_query = compile_parameters(d, c->redact.none, c->redact_query, NULL);
 	d->plan.capture = p;
 }
 
@@ -482,8 +524,7 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->plan.sniffing = compile_sniffing(c->config);
 	d->plan.worker_n = c->worker_n;
 	d->plan.memory_max = c->config->memory;
-	if (c->config->log.access)
-		d->plan.access = (enum access_format)(ACCESS_ALB + c->config->log.format);
+	compile_access(d, c->config);
 	d->plan.pins = pins_new(c->worker_n);
 	if (speaks_tls(c->config))
 		compile_front_tls(d, c, complaints);

@@ -430,25 +430,39 @@ static void check_split(struct binder *b, const struct config *c)
 			"takes the other does not have");
 }
 
+static bool says_none(const struct yaml *y)
+{
+	return y->kind == YAML_SCALAR && strcmp(y->text, "none") == 0;
+}
+
+static void bind_names_or_none(struct binder *b, const struct key *k, const struct yaml *y,
+			       void *to)
+{
+	struct config_redact *r = to;
+	r->none = says_none(y);
+	if (!r->none)
+		key_field_names.bind(b, k, y, &r->names);
+}
+
+static const struct key_type key_names_or_none = { bind_names_or_none, NULL, true };
+
 #define AT(member) .offset = offsetof(struct config_log, member)
 static const struct key log_keys[] = {
 	{ "access", &key_path, AT(access),
 	  .missing = "the file that gets a line for each request" },
 	{ "format", &key_choice, AT(format), .preset = 0, .words = log_words },
+	{ "redact_query", &key_names_or_none, AT(redact_query) },
 };
 #undef AT
 static const struct section log_section = { KEYS(log_keys) };
 
 static void bind_redact(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
-	struct config_redact *r = to;
-	r->none = y->kind == YAML_SCALAR && strcmp(y->text, "none") == 0;
-	if (r->none)
+	bind_names_or_none(b, k, y, to);
+	if (says_none(y))
 		caution(b->complaints, y->at,
 			"capture: redact: none keeps passwords and tokens in the log as they are: "
 			"whoever can read it has them");
-	else
-		key_field_names.bind(b, k, y, &r->names);
 }
 
 static const struct key_type key_redact = { bind_redact, NULL, true };

@@ -164,15 +164,16 @@ struct config_admin {
 	const char *socket;
 };
 
-struct config_log {
-	struct section_head head;
-	const char *access; /* NULL: no access log */
-	uint32_t format;    /* 0: ACCESS_ALB, 1: ACCESS_JSON */
-};
-
 struct config_redact {
 	struct config_field *names;
 	bool none; /* said aloud; else `names` are added to those that always are */
+};
+
+struct config_log {
+	struct section_head head;
+	const char *access;		   /* NULL: no access log */
+	uint32_t format;		   /* 0: ACCESS_ALB, 1: ACCESS_JSON */
+	struct config_redact redact_query; /* names of parameters */
 };
 
 /* What `sniffing` is when it is not said: by the profile. */

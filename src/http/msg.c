@@ -78,7 +78,7 @@ static char with_hyphen(char c)
 	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-static bool is_alike(struct span a, struct span b)
+bool name_is_alike(struct span a, struct span b)
 {
 	if (a.n != b.n)
 		return false;
@@ -91,7 +91,7 @@ static bool is_alike(struct span a, struct span b)
 void msg_drop_alike(struct msg *m, struct span name)
 {
 	for (size_t i = 0; i < m->field_n; i++)
-		if (is_alike(field_name(m, &m->fields[i]), name))
+		if (name_is_alike(field_name(m, &m->fields[i]), name))
 			m->fields[i].dropped = true;
 }
 

@@ -95,6 +95,15 @@ static inline struct span msg_target(const struct msg *m)
 	return (struct span){ m->text + m->method_n + 1, m->target_n };
 }
 
+/* What stands behind the target's '?'; empty when there is none. */
+static inline struct span msg_query(const struct msg *m)
+{
+	struct span target = msg_target(m);
+	const char *mark = memchr(target.at, '?', target.n);
+	const char *from = mark ? mark + 1 : target.at + target.n;
+	return (struct span){ from, (size_t)(target.at + target.n - from) };
+}
+
 static inline struct span field_name(const struct msg *m, const struct field *f)
 {
 	return (struct span){ m->text + f->at, f->name_n };
@@ -115,10 +124,10 @@ void msg_drop(struct msg *m, enum name name);
 /* Drops all fields with that name, whatever its id. */
 void msg_drop_named(struct msg *m, struct span name);
 
-/*
- * Drops all fields whose name is that one for who takes '_' for '-' and does not look at case, as
- * CGI and its heirs do.
+/* For who takes '_' for '-' and does not look at case, as CGI and its heirs do, they are one name.
  */
+bool name_is_alike(struct span a, struct span b);
+/* Drops all fields with a name that is alike. */
 void msg_drop_alike(struct msg *m, struct span name);
 /* Drops those with a '_' whose name with '-' has a row in names.def. */
 void msg_drop_disguised(struct msg *m);

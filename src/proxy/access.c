@@ -271,6 +271,20 @@ static void put_sent(struct line *l)
 						reply_told(&ex->reply));
 }
 
+/* Tokens of a query are not for all who read logs. */
+static void put_whole_target(struct line *l)
+{
+	struct span target = msg_target(l->ex->request), query = msg_query(l->ex->request), value;
+	const char *from = target.at, *end = target.at + target.n;
+	while (secret_next(&l->ex->plan->access_secrets, query, &value)) {
+		put(l, (struct span){ from, (size_t)(value.at - from) });
+		put_text(l, "***");
+		from = value.at + value.n;
+		query = (struct span){ from, (size_t)(end - from) };
+	}
+	put(l, (struct span){ from, (size_t)(end - from) });
+}
+
 static void put_request_line(struct line *l)
 {
 	const struct exchange *ex = l->ex;
@@ -287,7 +301,7 @@ static void put_request_line(struct line *l)
 		put_text(l, ":");
 		put_number(l, ex->listener->port);
 	}
-	put(l, msg_target(m));
+	put_whole_target(l);
 	put_text(l, m->minor ? " HTTP/1.1" : " HTTP/1.0");
 }
 
@@ -305,7 +319,7 @@ static void put_host(struct line *l)
 static void put_path(struct line *l)
 {
 	if (l->ex->request)
-		put(l, msg_target(l->ex->request));
+		put_whole_target(l);
 }
 
 static void put_kind(struct line *l)

@@ -148,6 +148,7 @@ struct plan {
 	uint16_t unknown_status; /* of writes whose outcome is unknown; 0: the error's own */
 	enum sniffing sniffing;	 /* SNIFFING_UNKNOWN: such calls mean nothing here */
 	enum access_format access;
+	struct secret_names access_secrets; /* whose values its lines do not have */
 	const struct capture_policy
 		*capture; /* of what goes to the source; NULL: nothing is recorded */
 	struct io_keepalive front_keepalive, back_keepalive; /* of connections from now on */

@@ -157,3 +157,15 @@ def test_a_file_that_cannot_be_written_is_said_at_the_start(make_balancer, clust
     balancer.start(wait=False)
     assert balancer.process.wait(20) == 1
     assert re.search(r"crossfade.yaml:\d+:\d+: log: cannot write .*missing/access.log: No such file", balancer.said())
+
+
+@pytest.mark.parametrize("setting, shown", [("", {"code"}), (", redact_query: [ code ]", set()),
+                                            (", redact_query: none", {"token", "code", "own"})])
+def test_tokens_of_queries_stand_in_no_log(make_balancer, clusters, backend, setting, shown):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, io=backend,
+                             more=f"log: {{ access: access.log{setting} }}\ncapture: {{ directory: capture, redact_query: [ own ] }}\n")
+    values = {name: f"value-of-{name}" for name in ["token", "code", "own"]}
+    requests.get(balancer.source + "/a?" + "&".join(f"{n}={v}" for n, v in values.items()), timeout=20)
+    (line,) = Log(balancer, alb).lines(1)
+    assert {name for name, value in values.items() if value in line["url"]} == shown
+    assert line["url"].count("***") == 3 - len(shown)

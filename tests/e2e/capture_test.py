@@ -75,7 +75,8 @@ def test_credentials_are_replaced(make_balancer, clusters, backend, tmp_path, re
 
 
 SECRETS = {"Authorization": "Basic c2VjcmV0MQ==", "Proxy-Authorization": "secret2", "Cookie": "sid=secret3", "X-Api-Key": "secret4",
-           "es-secondary-authorization": "secret5", "X-Amz-Security-Token": "secret6", "x-own": "secret7"}
+           "es-secondary-authorization": "secret5", "X-Amz-Security-Token": "secret6", "x-own": "secret7", "x_api_key": "secret10",
+           "ES_Secondary-Authorization": "secret11", "X_Own": "secret12"}
 
 
 def redacted(make_balancer, clusters, backend, tmp_path, more, path="/books/_doc/1"):
@@ -93,6 +94,13 @@ def test_what_a_list_adds_takes_nothing_out(make_balancer, clusters, backend, tm
     assert "secret" not in raw and "c2VjcmV0MQ==" not in raw and raw.count("hmac-sha256:") >= 7
 
 
+def test_a_name_with_an_underscore_hides_nothing(make_balancer, clusters, backend, tmp_path):
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", answers: heads", source_more="headers: { underscores: pass }")
+    requests.put(f"{balancer.source}/books/_doc/1", data=b"{}", headers={"set_cookie": "secret1", "Proxy_Authorization": "secret2"}, timeout=10)
+    raw = capture(balancer, "cat", "-o", "raw").stdout
+    assert "secret" not in raw and "set_cookie: hmac-sha256:" in raw
+
+
 def test_none_alone_switches_redaction_off(make_balancer, clusters, backend, tmp_path):
     raw = redacted(make_balancer, clusters, backend, tmp_path, ", redact: none")
     assert "hmac-sha256:" not in raw and "c2VjcmV0MQ==" in raw
@@ -102,7 +110,9 @@ def test_none_alone_switches_redaction_off(make_balancer, clusters, backend, tmp
     ("?access_token=secret&a=1", "?access_token=hmac-sha256:"), ("?a=1&Access%5fToken=secret", "?a=1&Access%5fToken=hmac-sha256:"),
     ("?a;access_token=secret;secret&b=2", "?a;access_token=hmac-sha256:"), ("?access_token=&b=2", "&b=2 "),
     ("?" + "&".join(f"access_token=secret{n}" for n in range(100)), "access_token=hmac-sha256:"),
-    ("?access_token_not=public", "?access_token_not=public ")])
+    ("?access_token_not=public", "?access_token_not=public "),
+    ("?access_token[]=secret", "?access_token[]=hmac-sha256:"), ("?a%26access%255Ftoken%3Dsecret", "?a%26access%255Ftoken%3Dhmac-sha256:"),
+    ("?api_key=secret&X-Amz-Signature=secret", "&X-Amz-Signature=hmac-sha256:")])
 def test_tokens_of_a_query_are_replaced(make_balancer, clusters, backend, tmp_path, query, left):
     raw = redacted(make_balancer, clusters, backend, tmp_path, ", redact: [ X-Own ], redact_query: [ access_token ]",
                    "/books/_doc/1" + query)

@@ -392,6 +392,22 @@ static void the_longest_line_has_its_room(void **state)
 	free(quotes);
 }
 
+static void a_secret_of_a_query_stands_in_no_line(void **state)
+{
+	struct scene *s = *state;
+	static const struct span names[] = { SPAN_INIT("access_token") };
+	s->plan.access_secrets = (struct secret_names){ names, 1 };
+	msg_open(&s->request, &s->arena, MSG_REQUEST);
+	msg_set_request(&s->request, SPAN("GET"), SPAN("/a?access%5Ftoken=sesame&b=c"));
+	msg_add(&s->request, NAME_HOST, SPAN("search.test"));
+	note(s);
+	assert_null(strstr(line_of(s, ACCESS_ALB), "sesame"));
+	assert_non_null(strstr(line_of(s, ACCESS_ALB),
+			       "\"GET http://search.test:443/a?access%5Ftoken=***&b=c HTTP/1.1\""));
+	assert_null(strstr(line_of(s, ACCESS_JSON), "sesame"));
+	assert_json(s, "path", "\"/a?access%5Ftoken=***&b=c\"");
+}
+
 /* --- the ring --- */
 
 static bool is_woken(const struct scene *s)
@@ -439,6 +455,7 @@ int main(void)
 		TEST(a_forged_line_stays_in_its_field),
 		TEST(a_long_value_is_cut_between_escapes),
 		TEST(the_longest_line_has_its_room),
+		TEST(a_secret_of_a_query_stands_in_no_line),
 		TEST(a_full_ring_loses_lines_and_counts_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

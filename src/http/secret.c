@@ -1,0 +1,99 @@
+#include "http/secret.h"
+
+#include "base/limits.h"
+#include "http/msg.h"
+
+/* A name, as it is read: a part of it at a time, for brackets divide it. */
+struct name_read {
+	char part[FIELD_NAME_BYTES];
+	size_t n;
+	bool too_long, secret;
+};
+
+static int hex(char c)
+{
+	char lower = (char)(c | 0x20);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+static int code_at(const char *at, const char *end)
+{
+	if (end - at < 2 || hex(at[0]) < 0 || hex(at[1]) < 0)
+		return -1;
+	return hex(at[0]) << 4 | hex(at[1]);
+}
+
+/* One character, however often it is coded. */
+static const char *read_char(const char *at, const char *end, char *c)
+{
+	*c = *at++;
+	if (*c != '%')
+		return at;
+	const char *digits = at;
+	while (code_at(digits, end) == '%' && code_at(digits + 2, end) >= 0)
+		digits += 2;
+	int code = code_at(digits, end);
+	if (code < 0)
+		return at;
+	*c = (char)code;
+	return digits + 2;
+}
+
+static void begin_name(struct name_read *r)
+{
+	r->n = 0;
+	r->too_long = r->secret = false;
+}
+
+static void end_part(struct name_read *r, const struct secret_names *names)
+{
+	struct span part = { r->part, r->n };
+	for (size_t i = 0; i < names->n && !r->too_long; i++)
+		r->secret |= name_is_alike(part, names->names[i]);
+	r->n = 0;
+	r->too_long = false;
+}
+
+/* Nobody's name has a space or a control character, and some drop them. */
+static void add(struct name_read *r, char c)
+{
+	if ((unsigned char)c <= ' ' || c == '+')
+		return;
+	if (r->n == sizeof r->part)
+		r->too_long = true;
+	else
+		r->part[r->n++] = c == '.' ? '_' : c;
+}
+
+static bool divides(char c)
+{
+	return c == '&' || c == ';' || c == '?' || c == '#';
+}
+
+bool secret_next(const struct secret_names *names, struct span query, struct span *value)
+{
+	struct name_read r;
+	const char *end = query.at + query.n;
+	begin_name(&r);
+	for (const char *at = query.at; names->n && at < end;) {
+		char c;
+		at = read_char(at, end, &c);
+		if (divides(c)) {
+			begin_name(&r);
+			continue;
+		}
+		if (c != '=' && c != '[' && c != ']') {
+			add(&r, c);
+			continue;
+		}
+		end_part(&r, names);
+		if (c != '=' || !r.secret)
+			continue;
+		const char *next = memchr(at, '&', (size_t)(end - at));
+		*value = (struct span){ at, (size_t)((next ? next : end) - at) };
+		return true;
+	}
+	return false;
+}
