@@ -3,6 +3,7 @@
 #include "base/bug.h"
 #include "proxy/decision.h"
 #include "proxy/exchange.h"
+#include "proxy/forward.h"
 #include "proxy/patience.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
@@ -162,8 +163,7 @@ static void pass_answer_head(struct exchange *ex, struct msg *m, bool end)
 		recording_answer(ex, m, end);
 	if (ex->state != EXCHANGE_PASSING)
 		return;
-	/* Who reads it is to know that it is ours. */
-	msg_drop(m, NAME_X_CROSSFADE_ERROR);
+	forward_answer(m);
 	if (recording_holds_answer(ex, m, end))
 		ex->recording.head = m;
 	else
@@ -215,6 +215,7 @@ static void answered_trailers(struct stream *to, struct msg *m)
 	struct recording *r = &ex->recording;
 	if (r->tap)
 		tap_answer_trailers(r->tap, m);
+	forward_answer(m);
 	if (r->answer_shut)
 		r->trailers = m;
 	else if (ex->state == EXCHANGE_PASSING)

@@ -159,6 +159,18 @@ bool forward_edit(struct msg *request, const struct cluster *cluster)
 	return true;
 }
 
+void forward_answer(struct msg *answer)
+{
+	static const struct span ours = SPAN_INIT("x-crossfade-");
+	for (size_t i = 0; i < answer->field_n; i++) {
+		struct field *f = &answer->fields[i];
+		struct span name = field_name(answer, f);
+		if (name.n > ours.n && (name.at[0] | 0x20) == 'x' &&
+		    name_is_alike((struct span){ name.at, ours.n }, ours))
+			f->dropped = true;
+	}
+}
+
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node)
 {
 	if (cluster->host == HOST_PRESERVE && msg_find(request, NAME_HOST))

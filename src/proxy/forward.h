@@ -1,7 +1,7 @@
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
 
-/* What changes in a request's head between the client and the cluster. */
+/* What changes in a request's head between the client and the cluster, and in a response's back. */
 
 #include "base/arena.h"
 #include "http/msg.h"
@@ -44,6 +44,12 @@ void forward_unmask(struct msg *request, const struct cluster *cluster);
 bool forward_edit(struct msg *request, const struct cluster *cluster);
 /* Of a request's trailers all that goes that would go from its head, or would be replaced there. */
 void forward_trailers(struct msg *trailers, const struct cluster *cluster);
+
+/*
+ * Of a response's head or trailers: drops X-Crossfade-*, with a '_' for any '-' too, for who reads
+ * such a field is to know that it is ours.
+ */
+void forward_answer(struct msg *answer);
 
 /* Host as the cluster wants it. Again for each node that is tried. */
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node);

@@ -15,7 +15,10 @@ def ask(balancer):
     host, port = balancer.source.split("//")[1].split(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(REQUEST)
-        return read_head(client)[0]
+        answer = client.recv(65536)
+        while not answer.endswith(b"x-sum: 7\r\n\r\n"):
+            answer += client.recv(65536)
+        return answer
 
 
 def node_of(got):
@@ -27,7 +30,9 @@ def node_of(got):
             while head.startswith(b"POST") and not rest.endswith(b"\r\n\r\n"):
                 rest += connection.recv(65536)
             got.append((head + b"\r\n" + rest).lower())
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Crossfade-Error: forged\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Crossfade-Error: forged\r\n"
+                               b"x_crossfade_error: forged\r\nX-Crossfade-Cluster: forged\r\n\r\n"
+                               b"0\r\nX_Crossfade_Error: forged\r\nx-sum: 7\r\n\r\n")
     return serve
 
 

@@ -317,6 +317,33 @@ static void a_name_with_an_underscore_is_no_way_around_the_configuration(void **
 	}
 }
 
+static void what_is_ours_in_a_response_is_said_by_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		bool stays;
+	} rows[] = {
+		{ "X-Crossfade-Error", false },	  { "x_crossfade_error", false },
+		{ "X-Crossfade_Error", false },	  { "X-CROSSFADE-Cluster", false },
+		{ "x-crossfade-hop", false },	  { "X_Crossfade-Whatever", false },
+		{ "X-Crossfades", true },	  { "X-Crossfade-", true },
+		{ "My-X-Crossfade-Error", true }, { "Server", true },
+	};
+	for (int trailers = 0; trailers < 2; trailers++) {
+		struct msg m;
+		msg_open(&m, &f->arena, trailers ? MSG_TRAILERS : MSG_ANSWER);
+		if (!trailers)
+			msg_set_status(&m, 200, SPAN("OK"));
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			assert_true(msg_add_named(&m, span_of(rows[i].name), SPAN("forged")));
+		forward_answer(&m);
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			assert_int_equal(!m.fields[i].dropped, rows[i].stays);
+		assert_null(msg_find(&m, NAME_X_CROSSFADE_ERROR));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 static void options_has_one_hop_less_and_others_do_not_heed_it(void **state)
@@ -352,6 +379,7 @@ int main(void)
 			a_name_with_an_underscore_is_no_way_around_the_configuration, open_fixture,
 			close_fixture),
 		TEST(the_client_is_told_of),
+		TEST(what_is_ours_in_a_response_is_said_by_nobody_else),
 		TEST(an_address_is_appended_to_all_that_stand_there),
 		TEST(preserved_fields_stay_as_they_are),
 		TEST(removed_fields_are_gone),
