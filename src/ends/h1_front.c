@@ -395,6 +395,8 @@ static void go_on(struct h1_front *f)
 		return;
 	if (is_at_end(f))
 		client_finished(f);
+	else if (f->wire.at_end && ends_with_client(f))
+		cut(f, ERR_PEER_CLOSED);
 	else if (!f->wire.at_end && wants_bytes(f))
 		wire_receive(&f->wire);
 	else
@@ -563,11 +565,14 @@ static void on_finished(struct wire *w)
 	go_on(front_of(w, wire));
 }
 
-/* What cannot be read now need not be, where it makes no request whole and begins no other. */
+/*
+ * What cannot be read now need not be, where it makes no request whole and begins no other, or
+ * where the exchange ends with its client.
+ */
 static void on_finishing(struct wire *w, size_t unread)
 {
 	struct h1_front *f = front_of(w, wire);
-	if (f->state == FRONT_WAIT && ends_with_client(f)) {
+	if ((f->state == FRONT_WAIT || f->state == FRONT_BODY) && ends_with_client(f)) {
 		cut(f, ERR_PEER_CLOSED);
 	} else if (is_cut_short(f, unread)) {
 		refuse(f, ERR_CUT_REQUEST);

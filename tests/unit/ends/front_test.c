@@ -41,6 +41,7 @@ struct world {
 	unsigned requests, gone;
 	struct party *slow; /* the last */
 	enum err broke;	    /* it */
+	bool ends;	    /* it ends with its client */
 };
 
 static const struct front_policy policy = {
@@ -155,7 +156,14 @@ static void front_gone(const struct front_facts *facts)
 	((struct world *)facts->listener)->gone++;
 }
 
-static const struct front_user user = { .open = open_party, .gone = front_gone };
+static bool front_finished(struct stream *end)
+{
+	return party_of(end)->world->ends;
+}
+
+static const struct front_user user = { .open = open_party,
+					.finished = front_finished,
+					.gone = front_gone };
 
 /* --- the world --- */
 
@@ -426,6 +434,25 @@ static void a_half_closed_client_is_served_though_its_long_body_waited(void **st
 	serve_half_closed(*state, 60000);
 }
 
+/* Whether what waits would make it whole does not matter then, nor where it waits. */
+static void a_read_whose_body_waits_goes_with_its_client(void **state)
+{
+	static const size_t lengths[] = { 60, 60000 };
+	(void)state;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		void *own;
+		open_world(&own);
+		struct world *w = own;
+		say_slow(w, lengths[i], lengths[i]);
+		w->ends = true;
+		io_shutdown(w->client_io, w->client);
+		pass_ms(w, 2000);
+		assert_int_equal(w->broke, ERR_PEER_CLOSED);
+		assert_int_equal(w->gone, 1);
+		close_world(&own);
+	}
+}
+
 static void a_client_that_breaks_off_is_seen_behind_its_next_request(void **state)
 {
 	struct world *w = *state;
@@ -580,6 +607,7 @@ int main(void)
 		TEST(a_short_body_that_is_cut_is_seen_while_it_waits),
 		TEST(a_half_closed_client_is_served_though_its_body_waited),
 		TEST(a_half_closed_client_is_served_though_its_long_body_waited),
+		cmocka_unit_test(a_read_whose_body_waits_goes_with_its_client),
 		TEST(a_client_that_breaks_off_is_seen_behind_its_next_request),
 		TEST(the_rest_of_an_early_answered_body_is_dropped),
 		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
