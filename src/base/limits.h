@@ -100,6 +100,8 @@
 #define FIELD_NAME_BYTES 255
 /* A Host whose client asks where the nodes are: a name of DNS, and a port. */
 #define SNIFFED_HOST_BYTES 261
+/* Its path: a filter by attributes may be long, but nobody's clients send more than a word. */
+#define SNIFFED_PATH_BYTES 512
 /*
  * Kinds of doubt in a path (class.h): each doubles the ways to read it. An address as an id has
  * four: https%3A%2F%2Fexample.org%2F%7Ea%3Fb. And bytes that are read so in all: a hostile path

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "http/msg.h"
+#include "http/percent.h"
 
 /* A name, as it is read: a part of it at a time, for brackets divide it. */
 struct name_read {
@@ -10,21 +11,6 @@ struct name_read {
 	bool too_long, secret;
 };
 
-static int hex(char c)
-{
-	char lower = (char)(c | 0x20);
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-static int code_at(const char *at, const char *end)
-{
-	if (end - at < 2 || hex(at[0]) < 0 || hex(at[1]) < 0)
-		return -1;
-	return hex(at[0]) << 4 | hex(at[1]);
-}
-
 /* One character, however often it is coded. */
 static const char *read_char(const char *at, const char *end, char *c)
 {
@@ -32,9 +18,9 @@ static const char *read_char(const char *at, const char *end, char *c)
 	if (*c != '%')
 		return at;
 	const char *digits = at;
-	while (code_at(digits, end) == '%' && code_at(digits + 2, end) >= 0)
+	while (percent_code(digits, end) == '%' && percent_code(digits + 2, end) >= 0)
 		digits += 2;
-	int code = code_at(digits, end);
+	int code = percent_code(digits, end);
 	if (code < 0)
 		return at;
 	*c = (char)code;

@@ -203,8 +203,7 @@ static bool ends_here(struct exchange *ex)
 	enum method method = (enum method)ex->request->method;
 	if ((method == METHOD_OTHER || method >= METHOD_OPTIONS) && recipient_meets(ex))
 		return true;
-	return ex->plan->sniffing && sniffing_asks(method, msg_target(ex->request)) &&
-	       sniffing_meets(ex);
+	return ex->plan->sniffing && sniffing_asks(ex->request) && sniffing_meets(ex);
 }
 
 static void asked_head(struct stream *to, struct msg *m, bool end)

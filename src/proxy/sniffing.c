@@ -6,48 +6,89 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/authority.h"
+#include "http/percent.h"
 #include "proxy/exchange.h"
 
 /* --- what is asked --- */
 
-/* "http", or "http,settings" in any order. */
+/* "http", or "http,settings", and whatever else. */
 static bool is_http(struct span metrics)
 {
 	struct span one;
-	bool http = false;
-	while (span_next_member(&metrics, &one)) {
-		http |= span_is(one, SPAN("http"));
-		if (!span_is(one, SPAN("http")) && !span_is(one, SPAN("settings")))
-			return false;
-	}
-	return http;
+	while (span_next_member(&metrics, &one))
+		if (span_is(one, SPAN("http")))
+			return true;
+	return false;
 }
 
-/* All nodes, or those with an attribute, as data:true; not one by its name. */
+/* All nodes, the one that is asked, or those that fit, as data:true; not one by its name. */
 static bool is_many(struct span filter)
 {
-	return span_is(filter, SPAN("_all")) || span_is(filter, SPAN("*")) ||
-	       memchr(filter.at, ':', filter.n);
+	struct span one;
+	while (span_next_member(&filter, &one))
+		if (span_is(one, SPAN("_all")) || span_is(one, SPAN("_local")) ||
+		    span_is(one, SPAN("_master")) || span_is(one, SPAN("_cluster_manager")) ||
+		    memchr(one.at, '*', one.n) || memchr(one.at, ':', one.n))
+			return true;
+	return false;
 }
 
-bool sniffing_asks(enum method method, struct span target)
+/* Empty ones are no segments: proxies merge slashes. */
+static bool next_segment(struct span *rest, struct span *segment)
 {
-	static const char prefix[] = "/_nodes/";
-	size_t skip = sizeof prefix - 1;
-	if (method != METHOD_GET || target.n <= skip || memcmp(target.at, prefix, skip) != 0)
+	while (rest->n && *rest->at == '/')
+		rest->at++, rest->n--;
+	const char *slash = memchr(rest->at, '/', rest->n);
+	*segment = (struct span){ rest->at, slash ? (size_t)(slash - rest->at) : rest->n };
+	rest->at += segment->n;
+	rest->n -= segment->n;
+	return segment->n > 0;
+}
+
+/* /_nodes/METRICS, /_nodes/FILTER/METRICS, /_nodes/FILTER/info/METRICS */
+static bool path_asks(struct span path)
+{
+	struct span nodes, a, b, c, more;
+	if (!next_segment(&path, &nodes) || !span_is(nodes, SPAN("_nodes")) ||
+	    !next_segment(&path, &a))
 		return false;
-	struct span rest = { target.at + skip, target.n - skip };
-	const char *query = memchr(rest.at, '?', rest.n);
+	if (!next_segment(&path, &b))
+		return is_http(a);
+	if (!next_segment(&path, &c))
+		return is_many(a) && is_http(b);
+	return is_many(a) && span_is(b, SPAN("info")) && is_http(c) && !next_segment(&path, &more);
+}
+
+/* Their clients alone ask this, and call nobody else's attention; people say /_nodes. */
+static bool is_php(const struct msg *request, struct span path)
+{
+	static const struct span agents[] = { SPAN_INIT("elasticsearch-php/"),
+					      SPAN_INIT("opensearch-php/") };
+	struct span agent = msg_value(request, NAME_USER_AGENT);
+	for (size_t i = 0; i < 2 && span_is(path, SPAN("/_nodes/")); i++)
+		if (agent.n >= agents[i].n &&
+		    span_is((struct span){ agent.at, agents[i].n }, agents[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Of what clusters decode, filters and metrics, codes make no difference; a proxy before a cluster
+ * may decode the rest of it too.
+ */
+bool sniffing_asks(const struct msg *request)
+{
+	struct span target = msg_target(request), decoded;
+	char path[SNIFFED_PATH_BYTES];
+	if (request->method != METHOD_GET || target.n < 8 || !strchr("_%/", target.at[1]) ||
+	    (target.at[1] == '_' && target.at[2] != 'n' && target.at[2] != '%'))
+		return false;
+	const char *query = memchr(target.at, '?', target.n);
 	if (query)
-		rest.n = (size_t)(query - rest.at);
-	if (rest.n && rest.at[rest.n - 1] == '/')
-		rest.n--;
-	const char *slash = memchr(rest.at, '/', rest.n);
-	if (!slash)
-		return is_http(rest);
-	size_t n = (size_t)(slash - rest.at);
-	return is_many((struct span){ rest.at, n }) &&
-	       is_http((struct span){ slash + 1, rest.n - n - 1 });
+		target.n = (size_t)(query - target.at);
+	decoded.at = path;
+	return percent_decode(target, path, sizeof path, &decoded.n) &&
+	       (path_asks(decoded) || is_php(request, target));
 }
 
 /* --- where the client came by --- */

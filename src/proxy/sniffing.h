@@ -5,9 +5,9 @@
  * Clients of search clusters may ask for the nodes' addresses and talk to these from then on:
  * sniffing. Such a client walks past the balancer, uncaptured and unmoved. What they ask is
  *   GET /_nodes/http, GET /_nodes/_all/http, GET /_nodes/data:true/http,settings and their kin,
- * of all nodes, or of those with an attribute, their HTTP part and nothing else but settings. That
- * is answered with one node whose address is the one that the client came by. What people and
- * their tools ask of /_nodes is the cluster's.
+ * of all nodes, or of those with an attribute, not of one by its name; and their HTTP part,
+ * whatever else. PHP's clients ask GET /_nodes/. That is answered with one node whose address is
+ * the one that the client came by. What people and their tools ask of /_nodes is the cluster's.
  */
 
 #include "http/msg.h"
@@ -16,7 +16,7 @@
 struct exchange;
 
 /* Whether a request is such a call. */
-bool sniffing_asks(enum method method, struct span target);
+bool sniffing_asks(const struct msg *request);
 
 /* Where a client came by, as it knows it. */
 struct sniffing_facts {

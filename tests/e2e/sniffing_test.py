@@ -122,8 +122,11 @@ def test_java_that_sniffs_stays_with_the_listener_it_came_by(search, clusters, l
 
 def test_the_address_is_what_the_client_calls_it(search):
     balancer = search()
-    for path in "/_nodes/http", "/_nodes/_all/http?timeout=1s", "/_nodes/http,settings", "/_nodes/data:true/http":
+    for path in "/_nodes/http", "/_nodes/_all/http?timeout=1s", "/_nodes/http,settings", "/_nodes/data:true/http", \
+            "/_nodes/_local/http", "/_nodes/_all/http,transport", "//_nodes/http", "/%5fnodes/http", "/_nodes/http%2Csettings":
         assert published(balancer.source, path, {"Host": "search.example:9200"}) == "search.example:9200"
+    php = {"Host": "search.example:9200", "User-Agent": "elasticsearch-php/7.17.0 (Linux 6.1; PHP 8.2.0)"}
+    assert published(balancer.source, "/_nodes/", php) == "search.example:9200"
     assert published(balancer.source, headers={"Host": "search.example"}) == "search.example:80"
     assert published(balancer.weighted, headers={"Host": "search.example"}) == "search.example:443"
 
@@ -142,7 +145,7 @@ def test_a_trusted_balancer_in_front_says_where_the_client_came_by(make_balancer
 
 
 @pytest.mark.parametrize("path", [
-    "/_nodes", "/_nodes/stats", "/_nodes/_local/http", "/_nodes/es-1/http", "/_nodes/http,os", "/_cat/nodes",
+    "/_nodes", "/_nodes/", "/_nodes/stats", "/_nodes/_all/stats/http", "/_nodes/es-1/http", "/_nodes/os,jvm", "/_cat/nodes",
     "/_nodes?filter_path=nodes.*.version,nodes.*.http.publish_address,nodes.*.ip",
 ])
 def test_what_people_and_dashboards_ask_of_nodes_is_the_clusters(search, clusters, path):

@@ -1,13 +1,33 @@
 #include "unit/cmocka_all.h"
 #include "unit/ends/stage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proxy/sniffing.h"
 
+struct fixture {
+	struct slab chunks;
+	struct arena arena;
+};
+
+static bool asks(struct fixture *f, const char *method, const char *target, const char *agent)
+{
+	char head[1024];
+	snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: a\r\nUser-Agent: %s\r\n", method,
+		 target, agent);
+	return sniffing_asks(request_of(&f->arena, head));
+}
+
+static void a_filter_without_end_is_no_clients(void **state)
+{
+	char target[SNIFFED_PATH_BYTES + 64];
+	snprintf(target, sizeof target, "/_nodes/data:%0*d/http", SNIFFED_PATH_BYTES, 1);
+	assert_false(asks(*state, "GET", target, "x"));
+}
+
 static void what_clients_ask_is_known_and_what_people_ask_is_not(void **state)
 {
-	(void)state;
 	static const struct {
 		const char *method, *target;
 		bool sniffs;
@@ -21,6 +41,21 @@ static void what_clients_ask_is_known_and_what_people_ask_is_not(void **state)
 		{ "GET", "/_nodes/data:true/http", true },
 		{ "GET", "/_nodes/_all/http/", true },
 		{ "GET", "/_nodes/_all/http?filter_path=nodes.*.http.publish_address", true },
+		{ "GET", "/_nodes/http,transport", true },
+		{ "GET", "/_nodes/_all/http,transport", true },
+		{ "GET", "/_nodes/os,http,jvm", true },
+		{ "GET", "/_nodes/_local/http", true },
+		{ "GET", "/_nodes/_master/http", true },
+		{ "GET", "/_nodes/es-1,data:true/http", true },
+		{ "GET", "/_nodes/es-*/http", true },
+		{ "GET", "/_nodes/_all/info/http", true },
+		/* What clusters decode, and what a proxy before one may make of it */
+		{ "GET", "/_nodes/http%2Csettings", true },
+		{ "GET", "/_nodes/%5Fall/ht%74p", true },
+		{ "GET", "/%5fnodes/http", true },
+		{ "GET", "/_%6eodes/http", true },
+		{ "GET", "//_nodes//http", true },
+		{ "GET", "/_nodes%2Fhttp", true },
 		/* Dashboards, people, tools */
 		{ "GET", "/_nodes", false },
 		{ "GET", "/_nodes/", false },
@@ -31,8 +66,13 @@ static void what_clients_ask_is_known_and_what_people_ask_is_not(void **state)
 		{ "GET", "/_nodes/_all/stats/http", false },
 		{ "GET", "/_nodes/_all", false },
 		{ "GET", "/_nodes/settings", false },
-		{ "GET", "/_nodes/http,os", false },
-		{ "GET", "/_nodes/_local/http", false },
+		{ "GET", "/_nodes/info/http", false },
+		{ "GET", "/_nodes/_all/info/http/x", false },
+		{ "GET", "/_nodes/_all/_all", false },
+		{ "GET", "/_nodes/es-1,es-2/http", false },
+		{ "GET", "/_nodesx/http", false },
+		{ "GET", "/_nodes%2", false },
+		{ "GET", "/_nodes/%", false },
 		{ "GET", "/_nodes/es-1/http", false },
 		{ "GET", "/_nodes/hot_threads", false },
 		{ "GET", "/_nodes/https", false },
@@ -45,15 +85,27 @@ static void what_clients_ask_is_known_and_what_people_ask_is_not(void **state)
 		{ "POST", "/_nodes/http", false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (sniffing_asks(method_find(span_of(rows[i].method)), span_of(rows[i].target)) !=
-		    rows[i].sniffs)
+		if (asks(*state, rows[i].method, rows[i].target, "x") != rows[i].sniffs)
 			fail_msg("%s %s", rows[i].method, rows[i].target);
 }
 
-struct fixture {
-	struct slab chunks;
-	struct arena arena;
-};
+static void clients_of_php_are_known_by_their_name(void **state)
+{
+	static const struct {
+		const char *target, *agent;
+		bool sniffs;
+	} rows[] = {
+		{ "/_nodes/", "elasticsearch-php/7.17.0 (Linux 6.1; PHP 8.2)", true },
+		{ "/_nodes/", "opensearch-php/2.3.0 (Linux; PHP 8.2)", true },
+		{ "/_nodes/", "curl/7.88.1", false },
+		{ "/_nodes/", "elasticsearch-php", false },
+		{ "/_nodes", "elasticsearch-php/7.17.0", false },
+		{ "/_nodes/stats", "elasticsearch-php/7.17.0", false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (asks(*state, "GET", rows[i].target, rows[i].agent) != rows[i].sniffs)
+			fail_msg("%s %s", rows[i].target, rows[i].agent);
+}
 
 static int open_fixture(void **state)
 {
@@ -144,7 +196,13 @@ static void the_answer_is_json_with_one_node(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_clients_ask_is_known_and_what_people_ask_is_not),
+		cmocka_unit_test_setup_teardown(
+			what_clients_ask_is_known_and_what_people_ask_is_not, open_fixture,
+			close_fixture),
+		cmocka_unit_test_setup_teardown(clients_of_php_are_known_by_their_name,
+						open_fixture, close_fixture),
+		cmocka_unit_test_setup_teardown(a_filter_without_end_is_no_clients, open_fixture,
+						close_fixture),
 		cmocka_unit_test_setup_teardown(the_address_is_the_one_that_the_client_came_by,
 						open_fixture, close_fixture),
 		cmocka_unit_test_setup_teardown(a_host_that_is_longer_than_names_are_is_no_address,
