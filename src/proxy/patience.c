@@ -2,6 +2,10 @@
 
 #include "base/limits.h"
 #include "capture/skip.h"
+#include "http/percent.h"
+
+/* Of a parameter's name, and of its value, where it asks for a wait. */
+#define WAIT_BYTES 64
 
 /* One of them is `ms` milliseconds, or a part of one. */
 static const struct {
@@ -56,27 +60,56 @@ static bool is_wait(struct span name)
 	return false;
 }
 
-static uint64_t asked_by(struct span parameter)
+static uint64_t asked_by(struct span name, struct span value)
 {
-	const char *equals = memchr(parameter.at, '=', parameter.n);
+	return is_wait(name) ? duration_ms(value) : 0;
+}
+
+/* What is longer than any wait, decoded, is none. */
+static uint64_t asked_by_coded(struct span name, struct span value)
+{
+	char text[2][WAIT_BYTES];
+	struct span names = { text[0], 0 }, values = { text[1], 0 };
+	return percent_decode(name, text[0], WAIT_BYTES, &names.n) &&
+			       percent_decode(value, text[1], WAIT_BYTES, &values.n)
+		       ? asked_by(names, values)
+		       : 0;
+}
+
+/* Clusters decode a name and its value when they have parted them. */
+static uint64_t asked_by_parameter(struct span p)
+{
+	const char *equals = memchr(p.at, '=', p.n);
 	if (!equals)
 		return 0;
-	struct span name = { parameter.at, (size_t)(equals - parameter.at) };
-	if (!is_wait(name))
-		return 0;
-	return duration_ms((struct span){ equals + 1, parameter.n - name.n - 1 });
+	struct span name = { p.at, (size_t)(equals - p.at) };
+	struct span value = { equals + 1, p.n - name.n - 1 };
+	return memchr(p.at, '%', p.n) ? asked_by_coded(name, value) : asked_by(name, value);
+}
+
+/* Clusters part parameters at '&' and at ';'. */
+static struct span take_parameter(struct span *query)
+{
+	const char *end = memchr(query->at, '&', query->n);
+	size_t n = end ? (size_t)(end - query->at) : query->n;
+	if ((end = memchr(query->at, ';', n)))
+		n = (size_t)(end - query->at);
+	struct span parameter = { query->at, n };
+	size_t skip = n < query->n ? n + 1 : n;
+	query->at += skip;
+	query->n -= skip;
+	return parameter;
 }
 
 uint64_t patience_asked_ms(struct span target)
 {
-	const char *at = memchr(target.at, '?', target.n), *end = target.at + target.n;
+	const char *mark = memchr(target.at, '?', target.n);
 	uint64_t sum_ms = 0;
-	if (!at)
+	if (!mark)
 		return 0;
-	while (at < end) {
-		const char *from = at + 1, *next = memchr(from, '&', (size_t)(end - from));
-		at = next ? next : end;
-		uint64_t ms = asked_by((struct span){ from, (size_t)(at - from) });
+	struct span query = { mark + 1, (size_t)(target.at + target.n - mark - 1) };
+	while (query.n) {
+		uint64_t ms = asked_by_parameter(take_parameter(&query));
 		sum_ms = ms > UINT64_MAX - sum_ms ? UINT64_MAX : sum_ms + ms;
 	}
 	return sum_ms;

@@ -39,6 +39,16 @@ static void what_a_request_asks_its_cluster_to_wait_is_understood(void **state)
 		{ "/i?timeouts=75s", 0 },
 		{ "/i?&&timeout=1s&", 1000 },
 		{ "/timeout=75s", 0 },
+		/* As clusters read a query */
+		{ "/i?time%6fut=75s", 75000 },
+		{ "/i?%74imeout=7%35s&a=%", 75000 },
+		{ "/i?master%5Ftimeout%3D1s", 0 },
+		{ "/i?a=b;timeout=1s;b&timeout=1s", 2000 },
+		{ "/i?timeout=%", 0 },
+		{ "/i?timeout=1s%2", 0 },
+		{ "/i?%74imeout="
+		  "0000000000000000000000000000000000000000000000000000000000000000001s",
+		  0 },
 		{ "*", 0 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
