@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/capture.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_RAW };
@@ -33,14 +34,13 @@ static void print_text(const struct story *s)
 	printf("%s  %-7.*s %3u %-8s %9.2f ms  %8llu B in %8llu B out  ", time, (int)method.n,
 	       method.at, story_status(s), outcome_word(s), (double)took_us(s) / 1000,
 	       (unsigned long long)s->request_bytes, (unsigned long long)story_answer_bytes(s));
-	fwrite(target.at, 1, target.n, stdout);
+	terminal_put(target.at, target.n, stdout);
 	putchar('\n');
 }
 
 static void put(struct story_text t)
 {
-	if (t.n)
-		fwrite(t.at, 1, t.n, stdout);
+	terminal_put(t.at, t.n, stdout);
 }
 
 static void print_raw(const struct story *s)
@@ -56,7 +56,7 @@ static void print_raw(const struct story *s)
 static void print_json(const struct story *s, bool bodies)
 {
 	json_t *j = story_json(s, bodies);
-	json_dumpf(j, stdout, JSON_COMPACT);
+	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "app/capture.h"
+#include "app/terminal.h"
 #include "base/bug.h"
 #include "capture/follower.h"
 #include "capture/traffic.h"
@@ -212,7 +213,7 @@ static void write_story(struct lines *l, const struct story *s)
 	json_t *j = l->format == FORMAT_HAR ? har_entry(s) : story_json(s, true);
 	if (l->format == FORMAT_HAR && l->some)
 		fputs(",\n", l->target->file);
-	json_dumpf(j, l->target->file, JSON_COMPACT);
+	terminal_put_json(j, l->target->file);
 	if (l->format == FORMAT_JSONL)
 		putc('\n', l->target->file);
 	l->some = true;
@@ -394,6 +395,9 @@ static bool is_possible(const struct command *c, const struct task *task, const 
 {
 	if (task->format == FORMAT_TRAFFICSTREAM && filters(task->filter))
 		command_misused(c, "trafficstream is whole connections: nothing can be left out");
+	else if (task->format == FORMAT_TRAFFICSTREAM && !task->path && isatty(STDOUT_FILENO))
+		command_misused(
+			c, "trafficstream is compressed, and not for a terminal: say --output");
 	else if (follower && filters(task->filter))
 		command_misused(c, "a follower passes all of it: what is left out would be lost");
 	else if (follower && !follower_name_is_good(follower))

@@ -8,6 +8,7 @@
 
 #include "app/capture.h"
 #include "app/paint.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 #include "capture/follower.h"
 #include "capture/lag.h"
@@ -35,7 +36,7 @@ static void print_json(const struct follower_seen *f, const struct lag *l)
 			      f->position.wall_ns ? json_string(at) : json_null(), "lag_records",
 			      (json_int_t)l->records, "lag_seconds", seconds_behind(l), "damaged",
 			      f->damaged);
-	json_dumpf(j, stdout, JSON_COMPACT);
+	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/capture.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 
 static const char *const reasons[GAP_REASONS] = { "unavailable", "shed", "tunnel", "damage" };
@@ -150,7 +151,7 @@ static void print_json(const struct shown *s)
 		add_tunnel(j, s);
 	if (*s->file)
 		add_damage(j, s);
-	json_dumpf(j, stdout, JSON_COMPACT);
+	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }

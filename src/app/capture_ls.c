@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/capture.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 
 /* One segment, as far as it was read. */
@@ -38,7 +39,7 @@ static void print_json(const struct row *r)
 			  (json_int_t)r->requests, "outcomes", (json_int_t)r->outcomes, "gaps",
 			  (json_int_t)r->gaps, "sealed", r->sealed, "compressed_bytes",
 			  r->file_bytes ? json_integer((json_int_t)r->file_bytes) : json_null());
-	json_dumpf(j, stdout, JSON_COMPACT);
+	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }

@@ -5,6 +5,7 @@
 
 #include "app/capture.h"
 #include "app/paint.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 
 /* A hole of which it is not known yet whether it is damage. */
@@ -151,7 +152,7 @@ static void print_json(const struct verdict *v, const struct stories *s, bool li
 			      "gaps", (json_int_t)v->gaps, "holes", (json_int_t)v->holes, "damages",
 			      (json_int_t)v->damages, "missing", (json_int_t)v->missing, "live",
 			      live, "untold", (json_int_t)v->untold);
-	json_dumpf(j, stdout, JSON_COMPACT);
+	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }

@@ -4,6 +4,7 @@
 
 #include "app/check.h"
 #include "app/command.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 #include "control/compile.h"
 #include "control/config_kafka.h"
@@ -92,7 +93,7 @@ static void print_json(const struct complaints *c)
 	json_t *all =
 		json_pack("{s:b,s:o,s:o}", "ok", c->n == 0, "errors", list_json(c, c->list, c->n),
 			  "warnings", list_json(c, c->cautions, c->caution_n));
-	json_dumpf(all, stdout, JSON_COMPACT);
+	terminal_put_json(all, stdout);
 	putchar('\n');
 	json_decref(all);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/terminal.h"
 #include "base/limits.h"
 #include "control/suggest.h"
 #include "http/h1_parse.h"
@@ -68,7 +69,7 @@ static void print(const struct msg *m, enum profile profile, bool json)
 		json_pack("{s:s%,s:s%,s:s,s:s,s:b,s:b,s:s}", "method", method.at, method.n,
 			  "target", target.at, target.n, "profile", profiles[profile], "class",
 			  class, "repeatable", c.repeatable, "in_parts", c.in_parts, "rule", rule);
-	json_dumpf(all, stdout, JSON_COMPACT);
+	terminal_put_json(all, stdout);
 	putchar('\n');
 	json_decref(all);
 }

@@ -5,6 +5,7 @@
 #include "app/command.h"
 #include "app/demo_cluster.h"
 #include "app/handover.h"
+#include "app/terminal.h"
 #include "app/work.h"
 #include "control/suggest.h"
 
@@ -156,6 +157,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	terminal_guard_errors();
 	if (argc < 2)
 		return print_usage(stderr, EXIT_USAGE);
 	const char *name = argv[1];

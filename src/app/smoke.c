@@ -9,6 +9,7 @@
 #include "app/paint.h"
 #include "app/smoke_compare.h"
 #include "app/smoke_suite.h"
+#include "app/terminal.h"
 #include "control/config.h"
 
 /* Indices that the default suite looks at. */
@@ -103,8 +104,10 @@ static void print_result(const struct smoke_request *r, const struct fetch_answe
 	       paint(PAINT_NONE), r->method, r->path);
 	print_status(answers[ARM_SOURCE].status);
 	print_status(answers[ARM_TARGET].status);
-	printf(" %7.1f %7.1f%s%s\n", answers[ARM_SOURCE].seconds * 1000,
-	       answers[ARM_TARGET].seconds * 1000, same ? "" : "\n         ", difference);
+	printf(" %7.1f %7.1f%s", answers[ARM_SOURCE].seconds * 1000,
+	       answers[ARM_TARGET].seconds * 1000, same ? "" : "\n         ");
+	terminal_put(difference, strlen(difference), stdout);
+	putchar('\n');
 }
 
 static void try_request(struct smoke *s, const struct smoke_request *r, bool json)
@@ -188,7 +191,7 @@ static int run(struct smoke *s, const char *suite, bool json)
 	if (json) {
 		json_t *all =
 			json_pack("{s:b,s:O}", "ok", s->different == 0, "requests", s->results);
-		json_dumpf(all, stdout, JSON_COMPACT);
+		terminal_put_json(all, stdout);
 		putchar('\n');
 		json_decref(all);
 	} else {

@@ -9,6 +9,7 @@
 #include "app/paint.h"
 #include "app/screen.h"
 #include "app/status_text.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 #include "control/duration.h"
 
@@ -87,7 +88,7 @@ static void draw(const struct watch *w)
 static void print(const struct watch *w)
 {
 	if (w->client->json) {
-		json_dumpf(w->now, stdout, JSON_COMPACT);
+		terminal_put_json(w->now, stdout);
 		putchar('\n');
 	} else {
 		write_page(w, stdout, (struct screen_size){ 80, UINT32_MAX });

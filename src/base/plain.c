@@ -91,6 +91,24 @@ size_t plain_copy(char *to, size_t room, const char *from)
 	return used;
 }
 
+static bool ends_line(const char *at, size_t n)
+{
+	return *at == '\n' || *at == '\t' || (*at == '\r' && n > 1 && at[1] == '\n');
+}
+
+void plain_put(const char *at, size_t n, FILE *to)
+{
+	for (size_t bytes; n; at += bytes, n -= bytes) {
+		bool shown;
+		bytes = plain_character(at, n, &shown);
+		if (shown || ends_line(at, n))
+			fwrite(at, 1, bytes, to);
+		else
+			for (size_t i = 0; i < bytes; i++)
+				fprintf(to, "\\x%02x", (unsigned char)at[i]);
+	}
+}
+
 static void put_number(uint32_t c, FILE *to)
 {
 	if (c < 0x10000)

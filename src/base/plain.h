@@ -20,6 +20,8 @@ bool plain_is(const char *text);
 /* Escaped as \xNN, byte by byte; terminated, and cut to `room` at a character. Returns its length.
  */
 size_t plain_copy(char *to, size_t room, const char *from);
+/* The same into a file, uncut; tabs and ends of lines, CR LF too, stay. */
+void plain_put(const char *at, size_t n, FILE *to);
 /* A text of JSON, escaped as \uNNNN, which is the same JSON; ends of lines stay. */
 void plain_put_json(const char *text, FILE *to);
 

@@ -1,13 +1,18 @@
 """What nobody is to see, and what no terminal is to get."""
 
+import contextlib
+import json
 import os
 import pathlib
+import pty
 import re
 import resource
 import signal
 import subprocess
+import tty
 
 import pytest
+import requests
 from stage import PROGRAM, until
 
 SECRET = "s3cr3tValue"
@@ -158,3 +163,51 @@ def test_the_unit_makes_no_core_and_lets_keys_be_locked():
     assert "memfd_secret" in re.search("SystemCallFilter=.*", unit)[0]
     leave, drain = 10, 60
     assert int(re.search(r"TimeoutStopSec=(\d+)s", unit)[1]) >= leave + drain + 5
+
+
+HOSTILE = "\x1b]0;owned\a\x1b[2J\u009b31m\u202etxt\u2066"
+
+
+def on_a_terminal(*words):
+    """What a command writes to a terminal, and the same to a pipe."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    running = subprocess.Popen([PROGRAM, *map(str, words)], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: all of it has come
+        while some := os.read(ours, 65536):
+            shown += some
+    os.close(ours)
+    running.wait(20)
+    piped = subprocess.run([PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False).stdout
+    return shown.decode(), piped.decode(errors="replace")
+
+
+@pytest.mark.parametrize("words", [[HOSTILE], ["check", HOSTILE], ["check", "-c", HOSTILE], ["status", "--" + HOSTILE],
+                                   ["capture", HOSTILE], ["capture", "cat", "--directory", HOSTILE], ["help", HOSTILE],
+                                   ["classify", "--profile", HOSTILE, "GET", "/"]])
+def test_no_argument_moves_a_terminal(words):
+    shown, piped = on_a_terminal(*words)
+    assert "owned" in shown and not set("\x1b\a\u009b\u202e\u2066") & set(shown), shown
+    assert HOSTILE in piped
+
+
+@pytest.mark.parametrize("words", [["cat"], ["cat", "-o", "raw"], ["cat", "-o", "json", "--bodies"], ["export", "--format", "jsonl"],
+                                   ["export", "--format", "har"]])
+def test_nothing_recorded_moves_a_terminal(make_balancer, clusters, tmp_path, words):
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"capture: {{ directory: {tmp_path}/capture }}")
+    requests.put(f"{balancer.source}/books/_doc/1", data=json.dumps(HOSTILE, ensure_ascii=False).encode(), timeout=10)
+    requests.put(f"{balancer.source}/books/_doc/2", data=HOSTILE.encode(), timeout=10)
+    shown, piped = on_a_terminal("capture", *words, "--directory", tmp_path / "capture")
+    assert not set("\x1b\a\u009b\u202e\u2066") & set(shown), shown
+    if "raw" in words:
+        assert HOSTILE in piped
+    if "json" in words or "jsonl" in words:
+        assert [json.loads(line) for line in shown.splitlines()] == [json.loads(line) for line in piped.splitlines()]
+
+
+def test_compressed_text_is_not_for_a_terminal(make_balancer, clusters, tmp_path):
+    make_balancer(clusters[0].url, clusters[1].url, more=f"capture: {{ directory: {tmp_path}/capture }}")
+    shown, _ = on_a_terminal("capture", "export", "--format", "trafficstream", "--directory", tmp_path / "capture")
+    assert "not for a terminal" in shown

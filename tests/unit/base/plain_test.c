@@ -50,6 +50,20 @@ static void what_moves_a_terminal_is_escaped(void **state)
 	}
 }
 
+static void a_text_for_a_terminal_keeps_its_lines(void **state)
+{
+	(void)state;
+	static const char given[] = "a\r\n\tb\n\r\x1b]0;c\a\0\xc2\x9b\xe2\x80\xae\xc3\xb6\xff\r";
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	plain_put(given, sizeof given - 1, to);
+	fclose(to);
+	assert_string_equal(text, "a\r\n\tb\n\\x0d\\x1b]0;c\\x07\\x00\\xc2\\x9b\\xe2\\x80\\xae"
+				  "\xc3\xb6\\xff\\x0d");
+	free(text);
+}
+
 static void json_stays_the_same_json(void **state)
 {
 	(void)state;
@@ -80,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_moves_a_terminal_is_escaped),
+		cmocka_unit_test(a_text_for_a_terminal_keeps_its_lines),
 		cmocka_unit_test(json_stays_the_same_json),
 		cmocka_unit_test(a_text_is_cut_at_a_character),
 	};
