@@ -188,11 +188,11 @@ static void idle_is_over(struct timer *t)
 	peer_finish(&v->peer);
 }
 
-/* Not in the midst of the next answer. */
+/* Not in the midst of the next answer, and not behind a FIN: that may wait for a last answer. */
 static void late_is_over(struct timer *t)
 {
 	struct visit *v = visit_of(t, late);
-	if (v->greeted || v->leaves || v->peer.closing)
+	if (v->greeted || v->leaves || v->peer.closing || v->peer.finishing)
 		return;
 	world_tell(v->server->world, "node %u of arm %d says something late", v->server->number,
 		   v->server->arm);
