@@ -317,27 +317,46 @@ static bool take_slot(struct unrecorded *u, uint64_t generation, unsigned worker
 	return false;
 }
 
-static bool take_over(struct unrecorded *u, struct unrecorded_process *p, uint64_t wall_ns)
+/* Its slot is there, its process is not; it is locked then. */
+static bool is_left(const struct unrecorded *u, const struct unrecorded_process *p)
+{
+	if (p == u->own || !counter_read(&p->generation) || !set_lock(u, p, F_WRLCK))
+		return false;
+	if (counter_read(&p->generation))
+		return true;
+	set_lock(u, p, F_UNLCK);
+	return false;
+}
+
+/* Whether it had something to tell. */
+static bool take_over(struct unrecorded *u, const struct unrecorded_process *p, uint64_t wall_ns)
 {
 	bool cut = memcmp(p->boot, u->boot, sizeof p->boot) != 0;
 	struct losses tunnels = unrecorded_sum(p, UNRECORDED_OWN, GAP_TUNNEL);
 	bool tells = !unrecorded_is_told(p) || tunnels.tunnels;
 	unrecorded_inherit(u->own, p, cut, wall_ns);
 	remember(u, p, cut, wall_ns);
-	free_slot(p);
 	return tells;
 }
 
+/*
+ * What was taken over is on the disk before the slots that had it are free: which of both the
+ * kernel would write first, and whether before a power cut, nobody knows.
+ */
 unsigned unrecorded_take_over(struct unrecorded *u, uint64_t wall_ns)
 {
-	unsigned n = 0;
-	for (unsigned i = 0; u->fd >= 0 && i < UNRECORDED_SLOTS; i++) {
-		struct unrecorded_process *p = &u->page->slots[i];
-		if (p == u->own || !counter_read(&p->generation) || !set_lock(u, p, F_WRLCK))
-			continue;
-		if (counter_read(&p->generation))
-			n += take_over(u, p, wall_ns);
-		set_lock(u, p, F_UNLCK);
+	struct unrecorded_process *left[UNRECORDED_SLOTS];
+	unsigned n = 0, left_n = 0;
+	for (unsigned i = 0; u->fd >= 0 && i < UNRECORDED_SLOTS; i++)
+		if (is_left(u, &u->page->slots[i]))
+			left[left_n++] = &u->page->slots[i];
+	for (unsigned i = 0; i < left_n; i++)
+		n += take_over(u, left[i], wall_ns);
+	if (left_n)
+		unrecorded_keep(u);
+	for (unsigned i = 0; i < left_n; i++) {
+		free_slot(left[i]);
+		set_lock(u, left[i], F_UNLCK);
 	}
 	return n;
 }
@@ -445,6 +464,7 @@ static void be_certain(struct unrecorded *u)
 	counter_set(&u->own->away_wall_ns, 0);
 	if (unrecorded_is_told(u->own)) {
 		remember(u, u->own, false, 0);
+		unrecorded_keep(u);
 		free_slot(u->own);
 	}
 	unrecorded_keep(u);

@@ -11,7 +11,8 @@
  *
  *   while requests pass unrecorded    all that was counted is there: it is counted before it passes
  *   between a gap that is durable and its being noted here, or amid a taking over
- *                                     it is told twice
+ *                                     it is told twice; with the machine too: what is taken over
+ *                                     is on the disk before the slot that had it is free
  *   with the machine                  since when the log was away is there, for that is on the disk
  *                                     before anything passes for it; counts are as kept last, at
  *                                     most LOSS_KEEP_MS before, and the gap says that they are the

@@ -127,6 +127,8 @@ void scribe_crash(struct scribe *s, bool power)
 void scribe_inherit(struct scribe *s, struct scribe *gone)
 {
 	unrecorded_inherit(&s->counted, &gone->counted, gone->cut, s->world->town->wall_ns);
+	/* As unrecorded_take_over() does it. */
+	keep(s);
 	gone->left = false;
 	s->woken = true;
 }

@@ -33,6 +33,22 @@ static struct losses inherited(const struct unrecorded *u, enum gap_reason reaso
 	return unrecorded_sum(u->own, UNRECORDED_INHERITED, reason);
 }
 
+/* In place of libc's: what is on the disk when it returns. */
+static const struct unrecorded *watched;
+static unsigned kept_with_both;
+
+int fdatasync(int fd)
+{
+	struct unrecorded_seen seen;
+	if (watched) {
+		unrecorded_see(watched, &seen);
+		/* In the heir's slot, and in the one that it is taken from. */
+		kept_with_both += inherited(watched, GAP_UNAVAILABLE).writes == 5 &&
+				  seen.untold[GAP_UNAVAILABLE].writes == 10;
+	}
+	return fsync(fd);
+}
+
 static void what_a_killed_process_has_counted_the_next_one_tells(void **state)
 {
 	struct world *w = *state;
@@ -49,6 +65,21 @@ static void what_a_killed_process_has_counted_the_next_one_tells(void **state)
 	assert_int_equal(l.last_wall_ns, 7 * SECOND);
 	assert_true(unrecorded_has_more(second.own));
 	assert_int_equal(unrecorded_take_over(&second, 9 * SECOND), 0);
+	unrecorded_close(&second);
+}
+
+static void what_was_taken_over_is_kept_before_its_slot_is_free(void **state)
+{
+	struct world *w = *state;
+	struct unrecorded first, second;
+	assert_true(unrecorded_open(&first, w->fd, 1, 1));
+	lose_writes(&first, 5, 7 * SECOND);
+	kill_it(&first);
+	assert_true(unrecorded_open(&second, w->fd, 2, 1));
+	watched = &second;
+	assert_int_equal(unrecorded_take_over(&second, 9 * SECOND), 1);
+	watched = NULL;
+	assert_int_equal(kept_with_both, 1);
 	unrecorded_close(&second);
 }
 
@@ -211,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_a_killed_process_has_counted_the_next_one_tells),
+		TEST(what_was_taken_over_is_kept_before_its_slot_is_free),
 		TEST(what_a_living_process_has_counted_is_its_own),
 		TEST(a_stop_with_nothing_told_leaves_it_to_the_next),
 		TEST(totals_outlive_what_was_told),
