@@ -49,7 +49,7 @@ int sim_descriptor(struct sim *sim, const struct addr *at);
 enum sim_spot_kind {
 	SIM_AS_IT_IS,
 	SIM_REFUSES,
-	SIM_SWALLOWS, /* no word comes back: a black hole */
+	SIM_SWALLOWS, /* no word comes back: a black hole, as long as it is one */
 };
 /* So many addresses may be anything but as they are. */
 #define SIM_SPOTS_MAX 64

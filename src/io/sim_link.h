@@ -33,7 +33,8 @@ struct sim_end {
 
 struct sim_link {
 	struct sim *sim;
-	unsigned refs; /* open ends, and events that are planned */
+	unsigned refs;	 /* open ends, and events that are planned */
+	unsigned knocks; /* that were swallowed */
 	size_t window;
 	struct addr from; /* the address of side 0 */
 	struct sim_end ends[2];

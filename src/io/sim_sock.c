@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+/* tcp_syn_retries of Linux. */
+#define KNOCKS_MAX 6
+#define KNOCK_AGAIN_NS UINT64_C(1000000000)
+
 static struct sim_sock *of_sock(struct sock *s)
 {
 	return (struct sim_sock *)s;
@@ -219,6 +223,29 @@ void sim_set_spot(struct sim *sim, const struct addr *at, enum sim_spot_kind kin
 	*s = (struct sim_spot){ *at, kind };
 }
 
+static void knock_again(void *about, unsigned side);
+
+/* As in Linux, what a black hole swallows is sent again after 1, 2, 4, ... seconds. */
+static void set_out_to(struct sim_link *l, const struct addr *to)
+{
+	const struct sim_spot *spot = spot_of(l->sim, to);
+	enum sim_spot_kind kind = spot ? spot->kind : SIM_AS_IT_IS;
+	if (kind != SIM_SWALLOWS)
+		sim_link_plan(l, sim_arrival_ns(l->sim), kind == SIM_REFUSES ? be_refused : knock,
+			      0);
+	else if (l->knocks < KNOCKS_MAX)
+		sim_link_plan(l, l->sim->now_ns + (KNOCK_AGAIN_NS << l->knocks++), knock_again, 0);
+}
+
+static void knock_again(void *about, unsigned side)
+{
+	struct sim_link *l = about;
+	const struct sim_sock *s = l->ends[side].owner;
+	if (s)
+		set_out_to(l, &s->sock.peer);
+	sim_link_drop(l);
+}
+
 void sim_sock_connect(struct io *base, struct io_op *op)
 {
 	struct sim_io *io = sim_io_of(base);
@@ -231,15 +258,14 @@ void sim_sock_connect(struct io *base, struct io_op *op)
 	s->send = op;
 	op->sock = &s->sock;
 	begin(io, op);
-	if (io->lacks && sim_chance(sim, sim->faults.shortage)) {
+	if (io->lacks && sim_chance(sim, sim->faults.shortage))
 		s->connected = any_shortage(sim);
+	else if (sim_chance(sim, sim->faults.unreachable))
 		return;
-	}
-	const struct sim_spot *spot = spot_of(sim, op->address);
-	if (sim_chance(sim, sim->faults.unreachable) || (spot && spot->kind == SIM_SWALLOWS))
-		return;
-	bool refuse = sim_chance(sim, sim->faults.refuse) || (spot && spot->kind == SIM_REFUSES);
-	sim_link_plan(l, sim_arrival_ns(sim), refuse ? be_refused : knock, 0);
+	else if (sim_chance(sim, sim->faults.refuse))
+		sim_link_plan(l, sim_arrival_ns(sim), be_refused, 0);
+	else
+		set_out_to(l, op->address);
 }
 
 static void attempt_connect(struct sim_io *io, struct io_op *op)

@@ -497,6 +497,30 @@ static void a_crash_resets_its_connections_and_ends_no_operation(void **state)
 	free(t);
 }
 
+static void who_knocks_at_a_black_hole_is_let_in_when_it_is_none_any_more(void **state)
+{
+	(void)state;
+	struct town *t = open_town(13, &no_faults);
+	struct call c;
+	uint64_t began_ns = sim_now_ns(t->sim);
+	sim_set_spot(t->sim, &t->at, SIM_SWALLOWS);
+	call_init(&c);
+	io_connect(t->visitor, &c.op, &t->at);
+	while (sim_now_ns(t->sim) < began_ns + 1500000000) {
+		sim_advance(t->sim, began_ns + 1500000000);
+		turn_town(t);
+	}
+	assert_int_equal(c.ended, 0);
+	sim_set_spot(t->sim, &t->at, SIM_AS_IT_IS);
+	rest(t);
+	assert_int_equal(c.ended, 1);
+	assert_int_equal(c.result, 0);
+	/* The third SYN. */
+	assert_int_equal(sim_now_ns(t->sim) - began_ns, 3000000000);
+	io_close(t->visitor, c.op.sock, false);
+	close_town(t);
+}
+
 /* --- broken promises end the process --- */
 
 static void receive_twice(struct world *w, struct pair *p)
@@ -617,6 +641,7 @@ int main(void)
 		cmocka_unit_test(even_certain_faults_let_bytes_through),
 		cmocka_unit_test(several_that_listen_at_one_address_all_get_some),
 		cmocka_unit_test(a_crash_resets_its_connections_and_ends_no_operation),
+		cmocka_unit_test(who_knocks_at_a_black_hole_is_let_in_when_it_is_none_any_more),
 	};
 	const struct CMUnitTest in_world[] = {
 		claim(a_stalled_io_does_nothing_until_it_runs_again),
