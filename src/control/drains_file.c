@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,12 +12,6 @@
 #include "io/own_file.h"
 
 #define FILE_NAME "drained.json"
-
-static bool path_of(const char *directory, const char *suffix, char path[4096])
-{
-	errno = ENAMETOOLONG;
-	return snprintf(path, 4096, "%s/" FILE_NAME "%s", directory, suffix) < 4096;
-}
 
 /* --- saving --- */
 
@@ -42,38 +35,11 @@ char *drains_file_text(const struct nodes *nodes)
 	return text;
 }
 
-static bool write_whole(const char *directory, const char *text)
-{
-	int fd = own_file_open_in(directory, FILE_NAME ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0)
-		return false;
-	size_t n = strlen(text);
-	ssize_t done = write(fd, text, n);
-	bool good = done == (ssize_t)n && fsync(fd) == 0;
-	int why = done < 0 || done == (ssize_t)n ? errno : ENOSPC;
-	close(fd);
-	errno = why;
-	return good;
-}
-
-static bool sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 bool drains_file_save(const char *directory, const struct nodes *nodes)
 {
-	char path[4096], fresh[4096];
-	if (!path_of(directory, "", path) || !path_of(directory, ".new", fresh))
-		return false;
 	char *text = drains_file_text(nodes);
 	errno = ENOMEM;
-	bool good = text && write_whole(directory, text) && rename(fresh, path) == 0 &&
-		    sync_directory(directory);
+	bool good = text && own_file_replace(directory, FILE_NAME, span_of(text));
 	free(text);
 	return good;
 }

@@ -79,16 +79,6 @@ static bool preallocate(int fd)
 	return have >= SLOTS * STATE_SLOT_BYTES || fsync(fd) == 0;
 }
 
-static bool sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bool good = fsync(fd) == 0;
-	close(fd);
-	return good;
-}
-
 static bool read_slots(struct state *s, struct state_values *kept, bool *damaged)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
@@ -128,7 +118,7 @@ bool state_open(struct state *s, const char *directory, struct state_values *kep
 	*damaged = false;
 	if (!open_file(s, directory))
 		return false;
-	if ((s->sealed || (preallocate(s->fd) && sync_directory(directory))) &&
+	if ((s->sealed || (preallocate(s->fd) && own_directory_sync(directory))) &&
 	    read_slots(s, kept, damaged))
 		return true;
 	int why = errno;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* Root may write to everything anyway. */
@@ -79,4 +80,47 @@ int own_file_open_in(const char *directory, const char *name, int flags, mode_t 
 	close(at);
 	errno = why;
 	return fd;
+}
+
+/* --- as a whole --- */
+
+static bool write_new(int directory, const char *name, struct span text)
+{
+	int fd = own_file_open(directory, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		return false;
+	ssize_t done = write(fd, text.at, text.n);
+	bool good = done == (ssize_t)text.n && fsync(fd) == 0;
+	int why = done < 0 || done == (ssize_t)text.n ? errno : ENOSPC;
+	close(fd);
+	errno = why;
+	return good;
+}
+
+bool own_file_replace(const char *directory, const char *name, struct span text)
+{
+	char fresh[256];
+	errno = ENAMETOOLONG;
+	if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", name) >= sizeof fresh)
+		return false;
+	int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return false;
+	bool good = write_new(at, fresh, text) && !renameat(at, fresh, at, name) && !fsync(at);
+	int why = errno;
+	close(at);
+	errno = why;
+	return good;
+}
+
+bool own_directory_sync(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool good = fsync(fd) == 0;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return good;
 }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "base/span.h"
+
 /* As openat(2), which never follows a link or waits. -1 with errno: that, or EPERM: not our own. */
 int own_file_open(int directory, const char *name, int flags, mode_t mode);
 /* The same for tools that root may use beside a balancer of another user: those of the directory's
@@ -19,6 +21,11 @@ int own_file_open(int directory, const char *name, int flags, mode_t mode);
 int own_file_open_shared(int directory, const char *name, int flags, mode_t mode);
 /* As own_file_open() by the directory's path. */
 int own_file_open_in(const char *directory, const char *name, int flags, mode_t mode);
+
+/* The whole file, mode 0600: on the disk there is the one before or this one. False with errno. */
+bool own_file_replace(const char *directory, const char *name, struct span text);
+/* What was made, renamed or taken away in it outlasts a power cut. False with errno. */
+bool own_directory_sync(const char *directory);
 
 enum own_file_fault {
 	OWN_FILE_GOOD,

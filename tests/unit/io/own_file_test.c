@@ -27,8 +27,8 @@ static int open_place(void **state)
 static int close_place(void **state)
 {
 	struct place *p = *state;
-	static const char *const names[] = { "a", "b", "made" };
-	for (size_t i = 0; i < 3; i++)
+	static const char *const names[] = { "a", "b", "made", "a.new" };
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		unlinkat(p->fd, names[i], 0);
 	close(p->fd);
 	rmdir(p->path);
@@ -125,6 +125,32 @@ static void what_is_not_there_is_made(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+static void a_file_is_replaced_as_a_whole_or_not_at_all(void **state)
+{
+	const struct place *p = *state;
+	char text[8] = "";
+	struct stat s;
+	assert_true(own_file_replace(p->path, "a", SPAN("before")));
+	assert_int_equal(faccessat(p->fd, "a.new", F_OK, 0), -1);
+	/* Somebody's link is not written through. */
+	make(p, "b", 0600, "secret");
+	assert_int_equal(symlinkat("b", p->fd, "a.new"), 0);
+	assert_false(own_file_replace(p->path, "a", SPAN("now")));
+	assert_int_equal(errno, ELOOP);
+	int fd = openat(p->fd, "a", O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof text), 6);
+	assert_memory_equal(text, "before", 6);
+	close(fd);
+	assert_int_equal(unlinkat(p->fd, "a.new", 0), 0);
+	assert_true(own_file_replace(p->path, "a", SPAN("now")));
+	assert_int_equal(fstatat(p->fd, "a", &s, 0), 0);
+	assert_int_equal(s.st_size, 3);
+	assert_int_equal(s.st_mode & 07777, 0600);
+	assert_true(own_directory_sync(p->path));
+	assert_false(own_directory_sync("/nowhere/at/all"));
+	assert_int_equal(errno, ENOENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
 
 int main(void)
@@ -135,6 +161,7 @@ int main(void)
 		TEST(a_file_that_anybody_may_write_is_not_taken),
 		TEST(one_that_waits_for_a_writer_holds_nobody_up),
 		TEST(what_is_not_there_is_made),
+		TEST(a_file_is_replaced_as_a_whole_or_not_at_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
