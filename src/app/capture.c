@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "capture/listing.h"
 #include "control/config.h"
 #include "control/duration.h"
 #include "control/suggest.h"
@@ -163,22 +164,47 @@ bool capture_takes_no_more(const struct command *c, int argc, char **argv,
 	return !operands && command_wants_json(c, o->output, json);
 }
 
-/* False: nothing is known of it. */
+static bool has_segments(const char *path)
+{
+	struct listing all;
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool read = directory >= 0 && listing_read(&all, directory), some = read && all.n > 0;
+	if (read)
+		listing_free(&all);
+	if (directory >= 0)
+		close(directory);
+	return some;
+}
+
+/* Of a log that has something, and counts of what it lacks that are not there: some, for all we
+ * know. */
+static void see_nothing(const struct config *c, int why, struct unrecorded_seen *seen)
+{
+	*seen = (struct unrecorded_seen){ 0 };
+	if (why == ENOENT && !has_segments(c->capture.directory))
+		return;
+	fprintf(stderr,
+		"crossfade capture: cannot read %s/" UNRECORDED_FILE
+		": %s: what passed unrecorded, and no gap tells of, is not known\n",
+		c->state, why == EPROTO ? "it is damaged" : strerror(why));
+	seen->untold[GAP_UNAVAILABLE].uncertain = 1;
+	seen->untold[GAP_UNAVAILABLE].last_wall_ns = clock_wall_ns();
+}
+
+/* False: the state directory was not named. */
 static bool see_unrecorded(const struct capture_options *o, struct unrecorded_seen *seen)
 {
 	struct config *config = o->config ? config_open(o->config) : NULL;
 	if (!config)
 		return false;
-	int directory =
-		config->complaints.n ? -1 : open(config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = directory >= 0 && unrecorded_look(directory, seen);
-	if (!good && errno != ENOENT)
-		fprintf(stderr, "crossfade capture: cannot read %s/" UNRECORDED_FILE ": %s\n",
-			config->state, strerror(errno));
+	bool known = !config->complaints.n;
+	int directory = known ? open(config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (known && (directory < 0 || !unrecorded_look(directory, seen)))
+		see_nothing(config, errno, seen);
 	if (directory >= 0)
 		close(directory);
 	config_close(config);
-	return good;
+	return known;
 }
 
 int capture_over_all(const struct command *c, int argc, char **argv,

@@ -24,7 +24,10 @@ struct shown {
 static void read_words(struct shown *s)
 {
 	s->reason = s->gap.reason < GAP_REASONS ? reasons[s->gap.reason] : "?";
-	clock_text(s->gap.first_wall_ns, s->first);
+	if (s->gap.first_wall_ns)
+		clock_text(s->gap.first_wall_ns, s->first);
+	else
+		snprintf(s->first, sizeof s->first, "?");
 	clock_text(s->gap.last_wall_ns, s->last);
 }
 
@@ -95,15 +98,14 @@ static void print_counts(const struct shown *s)
 	const struct record_gap *g = &s->gap;
 	printf("%llu writes, %llu reads, %llu outcomes%s%s\n", (unsigned long long)g->writes,
 	       (unsigned long long)g->reads, (unsigned long long)g->outcomes,
-	       g->flags & GAP_AT_LEAST ? " at least: a process ended before it had kept all counts"
-				       : "",
+	       g->flags & GAP_AT_LEAST ? " at least: not all counts could be kept" : "",
 	       s->untold ? "; NOT IN THE LOG YET" : "");
 }
 
 static void print(const struct shown *s)
 {
 	const struct record_gap *g = &s->gap;
-	printf("%s to %s  %-11s  ", s->first, s->last, s->reason);
+	printf("%-24s to %-24s  %-11s  ", s->first, s->last, s->reason);
 	if (g->reason == GAP_TUNNEL && !(g->flags & GAP_AT_LEAST) && !s->untold)
 		print_tunnel(s);
 	else if (*s->file)
@@ -142,9 +144,10 @@ static void add_damage(json_t *j, const struct shown *s)
 static void print_json(const struct shown *s)
 {
 	const struct record_gap *g = &s->gap;
-	json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I}", "first", s->first, "last", s->last,
-			      "reason", s->reason, "writes", (json_int_t)g->writes, "reads",
-			      (json_int_t)g->reads, "outcomes", (json_int_t)g->outcomes);
+	json_t *j = json_pack("{s:o,s:s,s:s,s:I,s:I,s:I}", "first",
+			      g->first_wall_ns ? json_string(s->first) : json_null(), "last",
+			      s->last, "reason", s->reason, "writes", (json_int_t)g->writes,
+			      "reads", (json_int_t)g->reads, "outcomes", (json_int_t)g->outcomes);
 	json_object_set_new(j, "at_least", json_boolean(g->flags & GAP_AT_LEAST));
 	json_object_set_new(j, "told", json_boolean(!s->untold));
 	if (g->reason == GAP_TUNNEL)

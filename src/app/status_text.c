@@ -373,6 +373,23 @@ static void put_commits(FILE *to, const struct status_view *v)
 		n ? paint(PAINT_RED) : "", n, n ? paint(PAINT_NONE) : "");
 }
 
+/* Silent while each request without a record is counted, and the count outlives who counted. */
+static void put_counts(FILE *to, const json_t *c)
+{
+	const char *key;
+	json_t *losses, *all = json_object_get(c, "unrecorded_ever");
+	bool kept = !json_is_false(json_object_get(c, "counts_kept")), known = true;
+	json_object_foreach(all, key, losses)
+		known &= !json_is_true(json_object_get(losses, "at_least"));
+	if (kept && known)
+		return;
+	fprintf(to, "%scounts%s   %sof what passed unrecorded %s%s\n", paint(PAINT_BOLD),
+		paint(PAINT_NONE), paint_good(false),
+		kept ? "are the least that there were: `crossfade capture gaps`"
+		     : "are in memory alone: the state directory does not keep them",
+		paint(PAINT_NONE));
+}
+
 /* The capture log, where there is one: red while it cannot be written. */
 static void put_capture(FILE *to, const struct status_view *v)
 {
@@ -389,6 +406,7 @@ static void put_capture(FILE *to, const struct status_view *v)
 	if (n)
 		fprintf(to, ", %lld requests skipped as `skip` says", n);
 	putc('\n', to);
+	put_counts(to, c);
 	put_commits(to, v);
 	put_kafka(to, json_object_get(c, "kafka"));
 }

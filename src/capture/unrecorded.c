@@ -363,8 +363,21 @@ unsigned unrecorded_take_over(struct unrecorded *u, uint64_t wall_ns)
 
 /* --- the file --- */
 
+/* As from a process that has ended: what had passed until now. */
+static void leave_unknown(struct unrecorded_process *p, const struct unrecorded_signs *s)
+{
+	struct feed_losses *l = &p->lost[0][GAP_UNAVAILABLE];
+	boot_read(p->boot);
+	counter_set(&p->generation, 1);
+	counter_set(&p->worker_n, 1);
+	counter_set(&l->uncertain, 1);
+	counter_set(&l->first_wall_ns, s->since_wall_ns);
+	counter_set(&l->last_wall_ns, s->wall_ns);
+	counter_set(&l->last_write_wall_ns, s->wall_ns);
+}
+
 /* Every byte is written: what is stored later takes nothing of the disk. */
-static bool fill(int fd)
+static bool fill(int fd, const struct unrecorded_signs *unknown)
 {
 	static const char zeros[65536];
 	struct unrecorded_page *head = calloc(1, sizeof *head);
@@ -372,6 +385,8 @@ static bool fill(int fd)
 	memcpy(head->magic, magic, sizeof magic);
 	head->version = UNRECORDED_VERSION;
 	head->slot_n = UNRECORDED_SLOTS;
+	if (unknown)
+		leave_unknown(&head->slots[0], unknown);
 	bool good = true;
 	for (size_t at = 0; good && at < sizeof *head; at += sizeof zeros) {
 		size_t n = sizeof *head - at < sizeof zeros ? sizeof *head - at : sizeof zeros;
@@ -400,15 +415,18 @@ static bool map_page(struct unrecorded *u, int protection)
 	       u->page->version == UNRECORDED_VERSION && u->page->slot_n == UNRECORDED_SLOTS;
 }
 
-/* Two processes may come at once: the file has its name when it has its bytes. */
-static bool make(int directory)
+/*
+ * Two processes may come at once: the file has its name when it has its bytes. NULL: nothing was
+ * counted before.
+ */
+static bool make(int directory, const struct unrecorded_signs *unknown)
 {
 	char fresh[48];
 	snprintf(fresh, sizeof fresh, UNRECORDED_FILE ".new-%d", (int)getpid());
 	int fd = own_file_open(directory, fresh, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
-	bool good = fill(fd) &&
+	bool good = fill(fd, unknown) &&
 		    (!linkat(directory, fresh, directory, UNRECORDED_FILE, 0) || errno == EEXIST);
 	int error = errno;
 	close(fd);
@@ -420,9 +438,35 @@ static bool make(int directory)
 static int open_file(int directory)
 {
 	int fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
-	if (fd < 0 && errno == ENOENT && make(directory))
+	if (fd < 0 && errno == ENOENT && make(directory, NULL))
 		fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
 	return fd;
+}
+
+static enum unrecorded_before look_before(int directory)
+{
+	struct unrecorded u = { .fd = own_file_open(directory, UNRECORDED_FILE, O_RDONLY, 0) };
+	if (u.fd < 0)
+		return errno == ENOENT ? UNRECORDED_WAS_MISSING : UNRECORDED_WAS_GOOD;
+	bool damaged = !map_page(&u, PROT_READ) && errno == EPROTO;
+	if (u.page)
+		munmap(u.page, sizeof *u.page);
+	close(u.fd);
+	return damaged ? UNRECORDED_WAS_DAMAGED : UNRECORDED_WAS_GOOD;
+}
+
+/* Where nothing can be made unrecorded_open() says why. */
+enum unrecorded_before unrecorded_mend(int directory, const struct unrecorded_signs *s)
+{
+	enum unrecorded_before before = look_before(directory);
+	if (before == UNRECORDED_WAS_MISSING && !s->expected)
+		return UNRECORDED_WAS_GOOD;
+	if (before == UNRECORDED_WAS_DAMAGED &&
+	    renameat(directory, UNRECORDED_FILE, directory, UNRECORDED_DAMAGED))
+		return before;
+	if (before != UNRECORDED_WAS_GOOD)
+		make(directory, s);
+	return before;
 }
 
 static void use_memory(struct unrecorded *u, unsigned worker_n)
@@ -454,6 +498,14 @@ bool unrecorded_open(struct unrecorded *u, int directory, uint64_t generation, u
 bool unrecorded_keep(struct unrecorded *u)
 {
 	return u->fd < 0 || !fdatasync(u->fd);
+}
+
+bool unrecorded_is_kept(const struct unrecorded *u, int directory)
+{
+	struct stat ours, named;
+	return u->fd >= 0 && !fstat(u->fd, &ours) &&
+	       !fstatat(directory, UNRECORDED_FILE, &named, AT_SYMLINK_NOFOLLOW) &&
+	       ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
 /* What it has counted is on the disk, all of it: whatever becomes of the machine, it is certain. */

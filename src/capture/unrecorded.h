@@ -89,6 +89,8 @@ void unrecorded_inherit(struct unrecorded_process *heir, const struct unrecorded
 /* --- the file --- */
 
 #define UNRECORDED_FILE "unrecorded"
+/* One that was none is kept beside the one that takes its place. */
+#define UNRECORDED_DAMAGED UNRECORDED_FILE ".damaged"
 /* More than processes can be: those that are gone keep theirs until somebody looks. */
 #define UNRECORDED_SLOTS (2 * PROCESSES_MAX)
 
@@ -101,6 +103,26 @@ struct unrecorded {
 	uint8_t boot[16];
 };
 
+enum unrecorded_before {
+	UNRECORDED_WAS_GOOD, /* or nothing was to be there */
+	UNRECORDED_WAS_MISSING,
+	UNRECORDED_WAS_DAMAGED,
+};
+
+/* What is known of it, before the file is opened. */
+struct unrecorded_signs {
+	bool expected;		/* something was recorded before: the file must be there */
+	uint64_t since_wall_ns; /* all before it was told, as far as is known; 0: that is not known
+				 */
+	uint64_t wall_ns;	/* now */
+};
+
+/*
+ * What a file has counted that is missing, or is none, nobody knows: it gets one in its place that
+ * says just this, as if a process had left it. Who takes that over tells it in a gap, and counts
+ * are the least that there were from then on.
+ */
+enum unrecorded_before unrecorded_mend(int directory, const struct unrecorded_signs *s);
 /*
  * Takes a slot, for a series of that generation. False with errno: then what is counted is in
  * memory alone, and goes with the process.
@@ -110,6 +132,8 @@ bool unrecorded_open(struct unrecorded *u, int directory, uint64_t generation, u
 unsigned unrecorded_take_over(struct unrecorded *u, uint64_t wall_ns);
 /* All of the slot outlasts a power cut. False with errno. */
 bool unrecorded_keep(struct unrecorded *u);
+/* Whether the file in that directory is still the one that is counted in. */
+bool unrecorded_is_kept(const struct unrecorded *u, int directory);
 /* The process counts no more: frees the slot, or leaves it to others where not all is told. */
 void unrecorded_close(struct unrecorded *u);
 

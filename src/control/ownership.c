@@ -83,9 +83,9 @@ static bool ends_with(const char *name, const char *end)
 /* What else somebody keeps there is his affair. */
 static bool is_of_the_state(const char *name)
 {
-	static const char *const names[] = { "weights",	  "audit.jsonl",  "admin.token",
-					     "lock",	  "drained.json", "drained.json.new",
-					     "unrecorded" };
+	static const char *const names[] = { "weights",	   "audit.jsonl",	"admin.token",
+					     "lock",	   "drained.json",	"drained.json.new",
+					     "unrecorded", "unrecorded.damaged" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (!strcmp(name, names[i]))
 			return true;

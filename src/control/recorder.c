@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "capture/listing.h"
 #include "capture/recovery.h"
+#include "capture/segment.h"
 #include "capture/series.h"
 #include "control/config_kafka.h"
 #include "io/disk.h"
@@ -66,6 +67,29 @@ static bool take_key(int directory, uint8_t key[REDACT_KEY_BYTES])
 		return false;
 	say_new_key(directory);
 	return true;
+}
+
+/* Before anything is put in order there. A key without a segment: it has begun, and was away. */
+static void look_for_log(int directory, struct unrecorded_signs *to)
+{
+	struct listing all;
+	struct stat key;
+	to->expected = !fstatat(directory, KEY_FILE, &key, AT_SYMLINK_NOFOLLOW);
+	if (to->expected)
+		to->since_wall_ns = (uint64_t)key.st_mtim.tv_sec * 1000000000ull;
+	if (!listing_read(&all, directory))
+		return;
+	to->expected |= all.n > 0;
+	/* What another process is writing says nothing of when one before it ended. */
+	for (size_t i = all.n; i-- > 0;) {
+		char name[SERIES_NAME_BYTES];
+		series_name(name, all.list[i].generation, all.list[i].index);
+		if (segment_is_written(directory, name))
+			continue;
+		to->since_wall_ns = all.list[i].last_ns;
+		break;
+	}
+	listing_free(&all);
 }
 
 static void open_taps(struct recorder *r, const uint8_t key[REDACT_KEY_BYTES])
@@ -149,11 +173,28 @@ static bool take_over_losses(struct recorder *r)
 	return n;
 }
 
+static void mend_losses(int directory, const char *state, struct unrecorded_signs *s)
+{
+	s->wall_ns = clock_wall_ns();
+	enum unrecorded_before before = unrecorded_mend(directory, s);
+	if (before != UNRECORDED_WAS_GOOD)
+		log_line(LOG_ERROR,
+			 "capture: %.300s/" UNRECORDED_FILE " %s: what had passed unrecorded, and "
+			 "no gap tells of, is not known; a gap says so, and counts begin anew",
+			 state,
+			 before == UNRECORDED_WAS_MISSING
+				 ? "is gone"
+				 : "is damaged, and kept as " UNRECORDED_DAMAGED);
+}
+
 /* Served without it, for it must not stop anybody; but not in silence. */
-static void open_losses(struct recorder *r, const char *state)
+static void open_losses(struct recorder *r, const char *state, struct unrecorded_signs *s)
 {
 	int directory = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0)
+		mend_losses(directory, state, s);
 	bool good = unrecorded_open(&r->unrecorded, directory, r->generation, r->worker_n);
+	r->counts_kept = good;
 	if (!good)
 		log_line(LOG_ERROR,
 			 "capture: cannot use %.300s/" UNRECORDED_FILE ": %s; what passes "
@@ -179,6 +220,7 @@ static bool begin(struct recorder *r, const struct config *config, int directory
 {
 	const struct config_capture *c = &config->capture;
 	uint8_t key[REDACT_KEY_BYTES];
+	struct unrecorded_signs signs = { 0 };
 	struct recovery found;
 	r->directory = strdup(c->directory);
 	must(r->directory);
@@ -190,6 +232,7 @@ static bool begin(struct recorder *r, const struct config *config, int directory
 	};
 	if (c->kafka.head.at != NOWHERE && !follower_register(directory, FOLLOWER_KAFKA))
 		return false;
+	look_for_log(directory, &signs);
 	if (!take_key(directory, key) || !put_in_order(directory, &found) ||
 	    !choose_generation(directory, &w.generation))
 		return false;
@@ -202,7 +245,7 @@ static bool begin(struct recorder *r, const struct config *config, int directory
 	}
 	w.damages = found.damages;
 	w.damage_n = found.damage_n;
-	open_losses(r, config->state);
+	open_losses(r, config->state, &signs);
 	w.unrecorded = &r->unrecorded;
 	if (!writer_open(&r->writer, &w)) {
 		int error = errno;
@@ -228,7 +271,8 @@ static bool begin_refusing(struct recorder *r, const struct config *config, int 
 	must(r->directory);
 	open_taps(r, key);
 	r->generation = 1;
-	open_losses(r, config->state);
+	/* Who went by this crash has counted. */
+	open_losses(r, config->state, &(struct unrecorded_signs){ .expected = true });
 	struct writer_config w = {
 		.directory = r->directory,
 		.refuses = why,
@@ -275,8 +319,25 @@ static bool look_into(struct recorder *r, int directory)
 	       retain(directory, &r->retention, clock_wall_ns(), &r->followers, &r->retained);
 }
 
+/* Once, when it begins. */
+static void look_for_file(struct recorder *r)
+{
+	int directory = open(r->config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool kept = directory >= 0 && unrecorded_is_kept(&r->unrecorded, directory);
+	if (r->counts_kept && !kept)
+		log_line(LOG_ERROR,
+			 "capture: %.300s/" UNRECORDED_FILE
+			 " was moved or removed: what passes unrecorded is counted in memory, and "
+			 "goes with the process",
+			 r->config->state);
+	r->counts_kept = kept;
+	if (directory >= 0)
+		close(directory);
+}
+
 static void look_after_losses(struct recorder *r)
 {
+	look_for_file(r);
 	if (take_over_losses(r))
 		writer_wake(&r->writer);
 	/* The log's thread does it too, unless its disk hangs. */

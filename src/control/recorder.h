@@ -28,6 +28,7 @@ struct recorder {
 	uint64_t generation;
 	char *directory; /* owned */
 	struct unrecorded unrecorded;
+	bool counts_kept; /* what passes unrecorded outlives the process, as last looked at */
 	struct writer writer;
 	_Atomic(struct kafka *) kafka; /* owned; NULL: it does not follow, or not yet from here */
 	struct config *config;	       /* a hold: what the follower's configuration is a part of */

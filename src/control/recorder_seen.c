@@ -130,6 +130,7 @@ static void add_losses(const struct recorder *r, json_t *all)
 	unrecorded_see(&r->unrecorded, &seen);
 	json_object_set_new(all, "unrecorded_ever", losses_json(seen.total));
 	json_object_set_new(all, "untold", losses_json(seen.untold));
+	json_object_set_new(all, "counts_kept", json_boolean(r->counts_kept));
 }
 
 static json_t *kinds_json(struct kinds n)

@@ -70,3 +70,58 @@ def test_what_passed_unrecorded_outlives_the_process(make_balancer, clusters, ba
     assert "crossfade_capture_untold 0\n" in metrics_of(balancer)
     assert "NOT TOLD YET" not in verify(balancer).stdout
     assert "last_write" in balancer.status()["capture"]["unrecorded_ever"]["unavailable"]
+
+
+def remove(file):
+    file.unlink()
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def zero(file):
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def garble(file):
+    file.write_bytes(b"x" * file.stat().st_size)
+
+
+def write_once(balancer):
+    assert requests.put(f"{balancer.source}/books/_doc/1", data=b"{}", timeout=10).status_code < 300
+
+
+@pytest.mark.parametrize("lose", [remove, empty, zero, garble])
+def test_counts_that_are_lost_are_told(make_balancer, clusters, tmp_path, lose):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
+    assert "unrecorded" not in balancer.said()  # a first start has lost nothing
+    write_once(balancer)
+    assert balancer.stop() == 0 and verify(balancer).returncode == 0
+    file = balancer.directory / "state/unrecorded"
+    lose(file)
+    checked = verify(balancer)
+    assert checked.returncode == 1 and "passed unrecorded, and no gap tells of, is not known" in checked.stderr, checked
+
+    balancer.start()
+    word = "unrecorded is gone" if lose is remove else "unrecorded is damaged, and kept as unrecorded.damaged"
+    assert word in balancer.said()
+    told = until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
+    assert len(told) == 1 and told[0]["reason"] == "unavailable" and told[0]["first"] <= told[0]["last"]
+    assert "are the least that there were" in balancer.command("status").stdout
+    assert (file.parent / "unrecorded.damaged").exists() == (lose is not remove)
+    said = len(balancer.said())
+    restart(balancer)
+    assert "unrecorded is" not in balancer.said()[said:]  # once
+
+
+def test_a_file_of_counts_that_is_taken_away_is_said_at_once(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
+    write_once(balancer)
+    (balancer.directory / "state/unrecorded").unlink()
+    until(lambda: not balancer.status()["capture"]["counts_kept"], what="a look")
+    assert "unrecorded was moved or removed" in balancer.said()
+    assert "are in memory alone" in balancer.command("status").stdout
+    kill(balancer)
+    until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
+    assert balancer.status()["capture"]["counts_kept"]

@@ -236,6 +236,67 @@ static void a_file_that_is_none_is_left_as_it_is_and_memory_is_used(void **state
 	unrecorded_close(&u);
 }
 
+static void write_whole(const struct world *w, const char *bytes, size_t n)
+{
+	int fd = openat(w->fd, UNRECORDED_FILE, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	assert_int_equal(write(fd, bytes, n), n);
+	close(fd);
+}
+
+static void counts_that_are_lost_are_told_as_unknown(void **state)
+{
+	struct world *w = *state;
+	static char zeros[1 << 20];
+	const struct {
+		const char *bytes; /* NULL: the file is gone */
+		size_t n;
+		enum unrecorded_before before;
+	} rows[] = {
+		{ NULL, 0, UNRECORDED_WAS_MISSING },
+		{ "", 0, UNRECORDED_WAS_DAMAGED },
+		{ "cf unrecorded", 13, UNRECORDED_WAS_DAMAGED },
+		{ zeros, sizeof zeros, UNRECORDED_WAS_DAMAGED },
+	};
+	const struct unrecorded_signs signs = { true, 3 * SECOND, 9 * SECOND };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct unrecorded u;
+		struct unrecorded_seen seen;
+		unlinkat(w->fd, UNRECORDED_FILE, 0);
+		if (rows[i].bytes)
+			write_whole(w, rows[i].bytes, rows[i].n);
+		assert_int_equal(unrecorded_mend(w->fd, &signs), rows[i].before);
+		assert_int_equal(faccessat(w->fd, UNRECORDED_DAMAGED, F_OK, 0),
+				 rows[i].bytes ? 0 : -1);
+		/* Who has mended it may be killed before it says so. */
+		assert_int_equal(unrecorded_mend(w->fd, &signs), UNRECORDED_WAS_GOOD);
+		assert_true(unrecorded_open(&u, w->fd, 1, 1));
+		assert_int_equal(unrecorded_take_over(&u, 10 * SECOND), 1);
+		struct losses l = inherited(&u, GAP_UNAVAILABLE);
+		assert_int_equal(l.uncertain, 1);
+		assert_int_equal(l.first_wall_ns, 3 * SECOND);
+		assert_int_equal(l.last_wall_ns, 9 * SECOND);
+		unrecorded_see(&u, &seen);
+		assert_int_equal(seen.total[GAP_UNAVAILABLE].uncertain, 1);
+		unrecorded_close(&u);
+	}
+}
+
+static void a_first_start_has_lost_nothing(void **state)
+{
+	struct world *w = *state;
+	struct unrecorded u;
+	const struct unrecorded_signs signs = { false, 0, 9 * SECOND };
+	assert_int_equal(unrecorded_mend(w->fd, &signs), UNRECORDED_WAS_GOOD);
+	assert_true(unrecorded_open(&u, w->fd, 1, 1));
+	assert_int_equal(unrecorded_take_over(&u, 10 * SECOND), 0);
+	assert_true(unrecorded_is_kept(&u, w->fd));
+	assert_int_equal(unlinkat(w->fd, UNRECORDED_FILE, 0), 0);
+	assert_false(unrecorded_is_kept(&u, w->fd));
+	write_whole(w, "another", 7);
+	assert_false(unrecorded_is_kept(&u, w->fd));
+	unrecorded_close(&u);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -250,6 +311,8 @@ int main(void)
 		TEST(a_power_cut_while_the_log_was_away_leaves_from_when_to_when),
 		TEST(a_power_cut_while_all_was_well_leaves_nothing),
 		TEST(a_tunnel_that_goes_with_its_process_is_told),
+		TEST(counts_that_are_lost_are_told_as_unknown),
+		TEST(a_first_start_has_lost_nothing),
 		TEST(a_file_that_is_none_is_left_as_it_is_and_memory_is_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
