@@ -7,8 +7,11 @@
 
 static void note(struct newest *to, const struct frame *f)
 {
+	/* A log's own frames are there without anybody having been served. */
+	to->requests |= f->type <= FRAME_OUTCOME || f->type == FRAME_CLOSE;
 	if (f->epoch > to->epoch)
-		*to = (struct newest){ f->epoch, f->flags & FRAME_TARGET, f->wall_ns };
+		*to = (struct newest){ f->epoch, f->flags & FRAME_TARGET, f->wall_ns,
+				       to->requests };
 }
 
 /* Epochs only grow: its end is enough, where it says where that is. */

@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 struct newest {
-	uint64_t epoch;	  /* 0: no frame of a request is there */
+	uint64_t epoch;	  /* 0: no frame that weights decided is there */
 	bool target;	  /* its request went to the target */
 	uint64_t wall_ns; /* when */
+	bool requests;	  /* there are some, if only of listeners for which no weights decide */
 };
 
 /* Reads the ends of the newest series. False with errno: the directory cannot be read. */

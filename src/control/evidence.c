@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "capture/unrecorded.h"
 #include "control/audit.h"
 
 static bool is_there(int directory, const char *name)
@@ -14,12 +15,27 @@ static bool is_there(int directory, const char *name)
 	return !faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
+/* What has passed unrecorded has passed through a balancer that served. */
+static bool has_counted(int directory)
+{
+	struct unrecorded_seen seen;
+	bool any = is_there(directory, UNRECORDED_DAMAGED);
+	if (!unrecorded_look(directory, &seen))
+		return any;
+	for (int i = 0; i < GAP_REASONS; i++)
+		any |= seen.total[i].reads || seen.total[i].writes || seen.total[i].outcomes;
+	return any;
+}
+
 /* The audit comes behind the first state that is on the disk, drains later still. */
 static void look_at_state(struct evidence *e, int directory)
 {
 	bool drained = is_there(directory, "drained.json"), audit = is_there(directory, AUDIT_FILE);
 	bool drains;
-	e->was_there = audit || drained;
+	e->witness = audit		      ? AUDIT_FILE
+		     : drained		      ? "drained.json"
+		     : has_counted(directory) ? UNRECORDED_FILE
+					      : NULL;
 	audit_last(directory, &e->audited, &drains);
 	e->drains_lost = drains && !drained;
 	e->audit_lost = !audit && is_there(directory, "weights");
@@ -81,9 +97,12 @@ bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 	if (!kept->epoch && logged)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
 			 "there are none, and the capture log has requests of epoch %llu", logged);
-	else if (!kept->epoch && e->was_there)
+	else if (!kept->epoch && e->witness)
+		snprintf(why, EVIDENCE_TEXT_BYTES, "there are none, and %s says that there were",
+			 e->witness);
+	else if (!kept->epoch && e->logged.requests)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
-			 "there are none, and " AUDIT_FILE " says that there were");
+			 "there are none, and the capture log has requests");
 	else if (logged > known)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
 			 "they are of epoch %llu, and the capture log has requests of epoch %llu",

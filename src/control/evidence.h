@@ -4,7 +4,7 @@
 /*
  * What the state directory and the capture log say of the weights besides the state file: a start
  * on a file that is missing, zeroed or restored from a backup must not begin with older weights in
- * silence. A first start leaves no evidence: there is no audit.jsonl then, and no log.
+ * silence. A first start finds none of it: no audit.jsonl, no requests in the log, nothing counted.
  */
 
 #include "capture/newest.h"
@@ -12,7 +12,7 @@
 #include "control/state.h"
 
 struct evidence {
-	bool was_there;		     /* a balancer has kept its state here before */
+	const char *witness; /* a file here that a balancer with a state has left; NULL: none */
 	struct state_values audited; /* the audit's last word of weights; epoch 0: none */
 	struct newest logged;	     /* the newest epoch of the capture log; 0: none */
 	bool drains_lost;	     /* nodes were drained, and the file of drains is gone */

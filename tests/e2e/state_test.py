@@ -69,6 +69,38 @@ def test_weights_that_are_lost_are_not_made_up(make_balancer, clusters, tmp_path
     assert line["who"] == "crossfade recover" and line["to"] == expected
 
 
+def keep_drains(state):
+    drained = (state / "drained.json").read_bytes()
+    lose_all(state)
+    (state / "drained.json").write_bytes(drained)
+
+
+@pytest.mark.parametrize("lose, what", [(lose_all, "the capture log has requests"), (keep_drains, "drained.json says")])
+def test_requests_for_which_no_weights_decided_say_that_there_was_a_state(make_balancer, clusters, tmp_path, lose, what):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
+    balancer.command("drain", balancer.nodes("target")[0]["name"], "--force")
+    for n in range(10):
+        requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", timeout=10)
+    assert balancer.stop() == 0
+    lose(balancer.directory / "state")
+    refuses(balancer, "there are none, and " + what)
+    done = run(balancer, "recover")
+    assert done.returncode == 1 and "say it yourself" in done.stderr, done
+    assert run(balancer, "recover", "1", "0").returncode == 0
+    balancer.start()
+    assert balancer.status()["weights"] == {"source": 1, "target": 0}
+
+
+def test_a_first_start_that_failed_is_no_earlier_life(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, start=False)
+    (balancer.directory / "state").mkdir(mode=0o700)
+    (balancer.directory / "state/audit.jsonl").mkdir(mode=0o700)
+    assert run(balancer, "run").returncode == 1
+    (balancer.directory / "state/audit.jsonl").rmdir()
+    balancer.start()
+    assert balancer.status()["epoch"] == 1
+
+
 def test_a_backup_of_the_state_that_is_older_than_the_log_is_refused(make_balancer, clusters, tmp_path):
     balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
     assert balancer.stop() == 0

@@ -62,6 +62,28 @@ static void of_two_series_that_were_written_at_one_time_the_higher_counts(void *
 	assert_int_equal(look(w).epoch, 9);
 }
 
+static void requests_for_which_no_weights_decide_are_seen(void **state)
+{
+	struct world *w = *state;
+	struct pen p = begin(w, 1, 1, 1, 0);
+	write_like(&p, (struct frame){ .type = FRAME_COMMIT }, SPAN("a log's own"));
+	write_like(&p, (struct frame){ .type = FRAME_GAP }, SPAN("a log's own"));
+	seal(&p);
+	assert_false(look(w).requests);
+	p = begin(w, 1, 2, p.sequence, 0);
+	write_epochs(&p, 1, 0);
+	seal_with(&p, FRAME_LAST);
+	assert_true(look(w).requests);
+	assert_int_equal(look(w).epoch, 0);
+	p = begin(w, 2, 1, 1, 0);
+	seal_with(&p, FRAME_LAST);
+	assert_true(look(w).requests);
+	p = begin(w, 3, 1, 1, 0);
+	write_epochs(&p, 1, 4);
+	assert_int_equal(look(w).epoch, 4);
+	assert_true(look(w).requests);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -70,6 +92,7 @@ int main(void)
 		TEST(an_empty_directory_knows_no_epoch),
 		TEST(the_newest_epoch_is_at_the_end_of_a_segment),
 		TEST(a_later_segment_without_requests_hides_nothing),
+		TEST(requests_for_which_no_weights_decide_are_seen),
 		TEST(of_two_series_that_were_written_at_one_time_the_higher_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

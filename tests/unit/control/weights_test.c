@@ -433,10 +433,13 @@ static void a_state_that_was_there_must_be_there(void **state)
 		uint64_t epoch;	   /* with this one */
 	} rows[] = {
 		{ .epoch = 1 },
-		{ .evidence = { .was_there = true }, .error = AUDIT_FILE },
+		{ .evidence = { .witness = AUDIT_FILE }, .error = AUDIT_FILE },
+		{ .evidence = { .witness = "drained.json" }, .error = "drained.json" },
 		{ .evidence = { .logged = { .epoch = 3 } }, .error = "requests of epoch 3" },
+		{ .evidence = { .logged = { .requests = true } },
+		  .error = "the capture log has requests" },
 		{ .kept = { 3, { 1, 1 } },
-		  .evidence = { .was_there = true, .logged = { 3 } },
+		  .evidence = { .witness = AUDIT_FILE, .logged = { 3 } },
 		  .epoch = 3 },
 		{ .kept = { 3, { 1, 1 } },
 		  .evidence = { .logged = { 4 } },
