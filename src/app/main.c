@@ -92,9 +92,10 @@ static const struct command commands[] = {
 	  "Puts the weights back whose file was lost, before a start.",
 	  "  -c, --config FILE   the configuration of the balancer, which must not run\n"
 	  "\nA start refuses a state directory whose weights are missing, damaged, or older than\n"
-	  "the capture log. This takes the last line of audit.jsonl, or what the newest requests\n"
-	  "of the log say where that is later, or SOURCE and TARGET; shows what it has found,\n"
-	  "writes the state with a new epoch, and a line in the audit. A good state is left.\n",
+	  "the capture log. This shows what it has found, and takes SOURCE and TARGET, or the "
+	  "last\n"
+	  "line of audit.jsonl where nothing knows of a later change; it writes the state with an\n"
+	  "epoch far above all before, and a line in the audit. A good state is left.\n",
 	  command_recover },
 	{ "smoke", "-c FILE [--suite FILE] [-o text|json]",
 	  "Sends read-only requests to both clusters, and compares the answers.",

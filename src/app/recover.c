@@ -64,30 +64,52 @@ static void say_evidence(const struct evidence *e, const struct state_values *ke
 		printf("%-28s a request to the %s (epoch %llu)\n",
 		       "the newest of the log:", e->logged.target ? "target" : "source",
 		       (unsigned long long)e->logged.epoch);
+	else if (e->logged.requests)
+		printf("%-28s requests that no weights decided\n", "the log:");
 }
 
-/* What is told to be in force: the operands', where there are some. False after a complaint. */
-static bool choose(const struct evidence *e, const struct state_values *kept, const uint32_t *given,
-		   struct state_values *to)
+static void ask_for_weights(const struct evidence *e)
+{
+	const char *why = "nothing says what was in force last";
+	if (e->logged.epoch)
+		why = "the log has requests of a later epoch than all else: they say where each of "
+		      "them went, and neither what the weights were nor whether they were changed "
+		      "behind the last of them";
+	else if (e->logged.requests)
+		why = "the log has requests, and no weights decided where they went";
+	fprintf(stderr,
+		"\ncrossfade recover: nothing was changed: %s. Who knows what was in force last, "
+		"or "
+		"what is to be now, must say it: `crossfade recover -c FILE SOURCE TARGET`, as 1 0 "
+		"for all to the source\n",
+		why);
+}
+
+enum choice {
+	CHOICE_NONE, /* somebody must say it */
+	CHOICE_KEPT, /* the state is good */
+	CHOICE_MADE,
+};
+
+/* What is to be in force: the operands', where there are some. */
+static enum choice choose(const struct evidence *e, const struct state_values *kept,
+			  const uint32_t *given, struct state_values *to)
 {
 	char why[EVIDENCE_TEXT_BYTES];
-	if (!evidence_weights(e, kept, to) && !given) {
-		fprintf(stderr, "crossfade recover: nothing says what was in force last: say it "
-				"yourself, as `crossfade recover -c FILE 1 0`\n");
-		return false;
-	}
 	if (kept->epoch && evidence_allows(e, kept, why)) {
 		printf("\nThe state is good: nothing was changed.\n");
-		return false;
+		return CHOICE_KEPT;
 	}
-	if (!to->epoch)
-		to->epoch = 1;
+	if (!evidence_weights(e, kept, to) && !given) {
+		ask_for_weights(e);
+		return CHOICE_NONE;
+	}
 	if (given) {
 		memcpy(to->weights, given, sizeof to->weights);
 		to->rolled_back = false;
 	}
 	to->wall_ns = clock_wall_ns();
-	return true;
+	return CHOICE_MADE;
 }
 
 static bool write_audit(const struct config *c, const struct state_values *from,
@@ -105,12 +127,26 @@ static bool write_audit(const struct config *c, const struct state_values *from,
 	return good;
 }
 
+static bool put_back(const struct config *c, struct state *s, const struct state_values *kept,
+		     const struct state_values *to)
+{
+	if (!write_audit(c, kept, to))
+		return false;
+	if (!state_save(s, to)) {
+		fprintf(stderr, "crossfade recover: the state cannot be saved: %s\n",
+			strerror(errno));
+		return false;
+	}
+	say_weights("\nin force at the next start:", to);
+	return true;
+}
+
 static int recover_state(const struct config *c, const uint32_t *given)
 {
 	struct evidence e;
 	struct state s;
 	struct state_values kept, to;
-	bool damaged, good = false;
+	bool damaged;
 	evidence_look(&e, c);
 	if (!state_open(&s, c->state, &kept, &damaged)) {
 		fprintf(stderr, "crossfade recover: cannot use %s/weights: %s\n", c->state,
@@ -118,17 +154,10 @@ static int recover_state(const struct config *c, const uint32_t *given)
 		return EXIT_NO;
 	}
 	say_evidence(&e, &kept);
-	bool chosen = choose(&e, &kept, given, &to);
-	if (chosen) {
-		good = write_audit(c, &kept, &to) && state_save(&s, &to);
-		if (good)
-			say_weights("\nin force at the next start:", &to);
-		else
-			fprintf(stderr, "crossfade recover: the state cannot be saved: %s\n",
-				strerror(errno));
-	}
+	enum choice choice = choose(&e, &kept, given, &to);
+	bool good = choice == CHOICE_MADE ? put_back(c, &s, &kept, &to) : choice == CHOICE_KEPT;
 	state_close(&s);
-	return good || (!chosen && kept.epoch) ? EXIT_OK : EXIT_NO;
+	return good ? EXIT_OK : EXIT_NO;
 }
 
 static bool read_weight(const char *text, uint32_t *to)

@@ -421,6 +421,11 @@
  * while a disk is full, in 200 KiB. Of those beyond, the last one's line tells.
  */
 #define AUDIT_OWED_MAX 256
+/*
+ * Weights that are put back by hand get an epoch so far above all that is known: changes that left
+ * no trace, one a second for eleven days, have lower ones.
+ */
+#define RECOVERED_EPOCHS 1000000
 /* Rules of what is not recorded: as many as were measured. A path's pattern is no longer than this.
  */
 #define SKIP_RULES_MAX 1000

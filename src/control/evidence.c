@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "capture/unrecorded.h"
 #include "control/audit.h"
@@ -82,7 +83,7 @@ void evidence_caution(struct config *c)
 	if (damaged || !evidence_allows(&e, &kept, why))
 		caution(&c->complaints, config_place(c, "state"),
 			"state: the weights are lost: %s. A start is refused; `crossfade recover` "
-			"takes what was in force last",
+			"says what is known, and puts them back",
 			why);
 }
 
@@ -116,17 +117,16 @@ bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 	return false;
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 bool evidence_weights(const struct evidence *e, const struct state_values *kept,
 		      struct state_values *to)
 {
-	uint64_t logged = e->logged.epoch;
-	*to = e->audited.epoch > kept->epoch ? e->audited : *kept;
-	/* Later than all that is written down: what it did is all that is known. */
-	if (logged > to->epoch)
-		*to = (struct state_values){ .epoch = logged,
-					     .weights = { !e->logged.target, e->logged.target } };
-	if (!to->epoch)
-		return false;
-	to->epoch++;
-	return true;
+	uint64_t known = most(e->logged.epoch, kept->epoch);
+	*to = e->audited;
+	to->epoch = most(known, e->audited.epoch) + RECOVERED_EPOCHS;
+	return e->audited.epoch && e->audited.epoch >= known;
 }

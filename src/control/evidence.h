@@ -29,7 +29,11 @@ void evidence_say(const struct evidence *e, const char *directory);
 /* Whether `kept` can be what was in force last. False: `why` says what it lacks. */
 bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 		     char why[EVIDENCE_TEXT_BYTES]);
-/* What they say was in force last, with an epoch above all of it; false: they say nothing. */
+/*
+ * What was in force last: the audit's last word, where nothing knows of a later epoch. False: who
+ * knows it must say it, for a request of the log tells of one side alone, and of no change behind
+ * it. The epoch of `to` is above all that may have been in force, in either case.
+ */
 bool evidence_weights(const struct evidence *e, const struct state_values *kept,
 		      struct state_values *to);
 

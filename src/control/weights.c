@@ -136,8 +136,8 @@ bool weights_open(struct weights *w, struct board *board, const char *directory,
 	return false;
 lost:
 	snprintf(error, WEIGHTS_TEXT_BYTES,
-		 "the weights in %.76s are lost: %.94s. `crossfade recover -c FILE` takes what was "
-		 "in force last",
+		 "the weights in %.64s are lost: %.94s. `crossfade recover -c FILE` says what is "
+		 "known, and puts them back",
 		 directory, why);
 	weights_close(w);
 	return false;

@@ -53,8 +53,10 @@ def lose_all(state):
     state.mkdir(0o700)
 
 
-@pytest.mark.parametrize("lose, what", [(remove, "there are none"), (zero, "there are none"), (garble, "is damaged"),
-                                        (lose_all, "the capture log has requests of epoch 2")])
+RECOVERED_EPOCHS = 1_000_000
+
+
+@pytest.mark.parametrize("lose, what", [(remove, "there are none"), (zero, "there are none"), (garble, "is damaged")])
 def test_weights_that_are_lost_are_not_made_up(make_balancer, clusters, tmp_path, lose, what):
     balancer = moved(make_balancer, clusters, tmp_path)
     lose(balancer.directory / "state")
@@ -62,11 +64,30 @@ def test_weights_that_are_lost_are_not_made_up(make_balancer, clusters, tmp_path
     assert run(balancer, "recover").returncode == 0
     balancer.start()
     now = balancer.status()
-    # The log alone knows the side, not the share.
-    expected = {"source": 1, "target": 0} if lose is lose_all else {"source": 1, "target": 1}
-    assert (now["weights"], now["epoch"]) == (expected, 3)
+    assert (now["weights"], now["epoch"]) == ({"source": 1, "target": 1}, 2 + RECOVERED_EPOCHS)
     line = json.loads((balancer.directory / "state/audit.jsonl").read_text().splitlines()[-1])
-    assert line["who"] == "crossfade recover" and line["to"] == expected
+    assert line["who"] == "crossfade recover" and line["to"] == now["weights"]
+
+
+def keep_an_older_audit(state):
+    lose_all(state)
+    older = {"epoch": 1, "to": {"source": 1, "target": 0}}
+    (state / "audit.jsonl").write_text(json.dumps(older) + "\n")
+
+
+@pytest.mark.parametrize("lose", [lose_all, keep_an_older_audit])
+def test_what_a_log_says_of_its_requests_is_not_taken_for_weights(make_balancer, clusters, tmp_path, lose):
+    balancer = moved(make_balancer, clusters, tmp_path)
+    lose(balancer.directory / "state")
+    refuses(balancer, "the capture log has requests of epoch 2")
+    done = run(balancer, "recover")
+    assert done.returncode == 1 and "nothing was changed: the log has requests of a later epoch" in done.stderr, done
+    assert "recover -c FILE SOURCE TARGET" in done.stderr and "(epoch 2)" in done.stdout
+    refuses(balancer, "the capture log has requests of epoch 2")
+    assert run(balancer, "recover", "1", "1").returncode == 0
+    balancer.start()
+    now = balancer.status()
+    assert (now["weights"], now["epoch"]) == ({"source": 1, "target": 1}, 2 + RECOVERED_EPOCHS)
 
 
 def keep_drains(state):
@@ -85,10 +106,11 @@ def test_requests_for_which_no_weights_decided_say_that_there_was_a_state(make_b
     lose(balancer.directory / "state")
     refuses(balancer, "there are none, and " + what)
     done = run(balancer, "recover")
-    assert done.returncode == 1 and "say it yourself" in done.stderr, done
+    assert done.returncode == 1 and "must say it" in done.stderr, done
     assert run(balancer, "recover", "1", "0").returncode == 0
     balancer.start()
-    assert balancer.status()["weights"] == {"source": 1, "target": 0}
+    now = balancer.status()
+    assert (now["weights"], now["epoch"]) == ({"source": 1, "target": 0}, RECOVERED_EPOCHS)
 
 
 def test_a_first_start_that_failed_is_no_earlier_life(make_balancer, clusters, tmp_path):
