@@ -1,9 +1,12 @@
 """The log brought to a real Kafka: all of it is there, whatever is killed when."""
 
+import contextlib
 import itertools
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -142,6 +145,39 @@ def test_nothing_passes_a_record_that_is_refused(broker, make_balancer, clusters
     s.wait(30)
     assert passed == []
     assert set(s.paths()) == {"large", *map(str, range(200))}
+
+
+@pytest.mark.parametrize("name, is_broker", [("IP:127.0.0.1", True), ("IP:127.0.0.2", False), ("DNS:127.0.0.1", False)])
+def test_whoever_answers_for_a_broker_must_have_its_name(make_balancer, clusters, tmp_path, name, is_broker):
+    """A server of TLS in a broker's place: only one with the right certificate gets a word of Kafka's."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", tmp_path / "broker.key", "-out", tmp_path / "broker.crt", "-subj", "/CN=127.0.0.1",
+                    "-addext", f"subjectAltName={name}"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
+    heard, failed = [], []
+
+    def serve(listener):
+        while len(heard) + len(failed) < 2:
+            with contextlib.suppress(OSError), listener.accept()[0] as raw:
+                try:
+                    heard.append(context.wrap_socket(raw, server_side=True).recv(8))
+                except OSError as error:
+                    failed.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        s = Stage(None, make_captured(make_balancer, clusters, "auto", tmp_path,
+                                      f", kafka: {{ brokers: [ '127.0.0.1:{port}' ], topic: t, "
+                                      f"security: {{ tls: {{ ca: {tmp_path}/broker.crt }} }} }}"), "t")
+        s.put("1")
+        thread.join(30)
+        assert not thread.is_alive()
+        if not is_broker:
+            until(lambda: "certificate" in (s.seen()["error"] or ""), 20, "a word")
+    assert bool([h for h in heard if h]) == is_broker and bool(failed) != is_broker, (heard, failed, s.seen())
 
 
 @pytest.mark.parametrize("codec", CODECS)
