@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/crc32c.h"
+#include "base/least.h"
 #include "capture/awaiting.h"
 #include "capture/feed.h"
 #include "capture/series.h"
@@ -199,11 +200,6 @@ static unsigned add_commit(struct journal *j, unsigned n)
 		       (struct own){ .head.type = FRAME_COMMIT,
 				     .commit.durable_sequence = j->durable_sequence },
 		       sizeof(struct record_commit));
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static bool has_lost(const struct journal *j)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/least.h"
 #include "capture/boot.h"
 #include "io/own_file.h"
 
@@ -27,14 +28,10 @@ static const char magic[16] = "cf unrecorded";
 
 /* --- sums --- */
 
-static uint64_t least(uint64_t a, uint64_t b)
+/* 0: never. */
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 {
-	return !a || (b && b < a) ? b : a;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
+	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
 }
 
 void losses_add(struct losses *to, const struct feed_losses *l)
@@ -44,9 +41,9 @@ void losses_add(struct losses *to, const struct feed_losses *l)
 	to->outcomes += counter_read(&l->outcomes);
 	to->request_bytes += counter_read(&l->request_bytes);
 	to->answer_bytes += counter_read(&l->answer_bytes);
-	to->first_ns = least(to->first_ns, counter_read(&l->first_ns));
+	to->first_ns = earlier(to->first_ns, counter_read(&l->first_ns));
 	to->last_ns = most(to->last_ns, counter_read(&l->last_ns));
-	to->first_wall_ns = least(to->first_wall_ns, counter_read(&l->first_wall_ns));
+	to->first_wall_ns = earlier(to->first_wall_ns, counter_read(&l->first_wall_ns));
 	to->last_wall_ns = most(to->last_wall_ns, counter_read(&l->last_wall_ns));
 	to->last_write_wall_ns = most(to->last_write_wall_ns, counter_read(&l->last_write_wall_ns));
 	to->uncertain += counter_read(&l->uncertain);
@@ -54,7 +51,7 @@ void losses_add(struct losses *to, const struct feed_losses *l)
 	to->tunnels_ended += counter_read(&l->tunnels_ended);
 	if (counter_read(&l->tunnels))
 		to->first_tunnel_wall_ns =
-			least(to->first_tunnel_wall_ns, counter_read(&l->first_tunnel_wall_ns));
+			earlier(to->first_tunnel_wall_ns, counter_read(&l->first_tunnel_wall_ns));
 }
 
 bool losses_tell_more(const struct losses *now, const struct losses *told)
@@ -177,9 +174,9 @@ static struct losses joined(struct losses a, const struct losses *b)
 	a.outcomes += b->outcomes;
 	a.request_bytes += b->request_bytes;
 	a.answer_bytes += b->answer_bytes;
-	a.first_ns = least(a.first_ns, b->first_ns);
+	a.first_ns = earlier(a.first_ns, b->first_ns);
 	a.last_ns = most(a.last_ns, b->last_ns);
-	a.first_wall_ns = least(a.first_wall_ns, b->first_wall_ns);
+	a.first_wall_ns = earlier(a.first_wall_ns, b->first_wall_ns);
 	a.last_wall_ns = most(a.last_wall_ns, b->last_wall_ns);
 	a.last_write_wall_ns = most(a.last_write_wall_ns, b->last_write_wall_ns);
 	a.uncertain += b->uncertain;
@@ -205,7 +202,7 @@ static void add_cut_tunnels(struct losses *l, uint64_t wall_ns)
 {
 	l->writes += l->tunnels;
 	l->uncertain++;
-	l->first_wall_ns = least(l->first_wall_ns, l->first_tunnel_wall_ns);
+	l->first_wall_ns = earlier(l->first_wall_ns, l->first_tunnel_wall_ns);
 	l->last_wall_ns = l->last_write_wall_ns = wall_ns;
 }
 
@@ -213,7 +210,7 @@ static void add_cut_tunnels(struct losses *l, uint64_t wall_ns)
 static void add_absence(struct losses *l, uint64_t away_wall_ns, uint64_t wall_ns)
 {
 	l->uncertain++;
-	l->first_wall_ns = least(l->first_wall_ns, away_wall_ns);
+	l->first_wall_ns = earlier(l->first_wall_ns, away_wall_ns);
 	l->last_wall_ns = l->last_write_wall_ns = wall_ns;
 }
 
@@ -548,7 +545,7 @@ static void see(const struct unrecorded_process *p, struct unrecorded_seen *to)
 				to->untold[reason] = joined(to->untold[reason], &l);
 		}
 	}
-	to->away_wall_ns = least(to->away_wall_ns, counter_read(&p->away_wall_ns));
+	to->away_wall_ns = earlier(to->away_wall_ns, counter_read(&p->away_wall_ns));
 }
 
 void unrecorded_see(const struct unrecorded *u, struct unrecorded_seen *to)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/least.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "capture/unrecorded.h"
@@ -115,11 +116,6 @@ bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 	else
 		return true;
 	return false;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 bool evidence_weights(const struct evidence *e, const struct state_values *kept,

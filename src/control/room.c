@@ -2,17 +2,8 @@
 
 #include <sys/resource.h>
 
+#include "base/least.h"
 #include "base/limits.h"
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* A table of the ring's has places for listening sockets too, and for what may be accepted next. */
 static uint64_t sockets_max(const struct room_needs *n)

@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-#define WORD_BYTES 48
+#include "base/least.h"
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
+#define WORD_BYTES 48
 
 /*
  * Letters to insert, drop, change or swap with their neighbour to make `a` of `b` (optimal string

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/least.h"
 #include "proxy/acceptor.h"
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
@@ -412,11 +413,6 @@ static bool is_pressed(const struct worker *w)
 {
 	return !list_empty(&w->desk.stalled) ||
 	       (w->config.taps && feed_is_pressed(&w->config.taps->feed));
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
