@@ -114,9 +114,9 @@
 /* A chunk's size line with its extensions, which are dropped. */
 #define CHUNK_LINE_BYTES 1024
 /*
- * Of lines and extensions of chunks that much may come for one byte of body, and CHUNK_SLACK_BYTES
- * more: chunks of one byte take 5, signed ones of 8 KiB less than a hundredth. What is beyond that
- * is sent to keep us busy.
+ * Of lines and extensions of chunks that much may come for one byte of a request's body, and
+ * CHUNK_SLACK_BYTES more: chunks of one byte take 5, signed ones of 8 KiB less than a hundredth.
+ * What is beyond that is sent to keep us busy.
  */
 #define CHUNK_OVERHEAD 16
 #define CHUNK_SLACK_BYTES (64 * 1024)

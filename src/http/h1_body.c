@@ -21,6 +21,7 @@ void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked)
 	} else if (m->body == BODY_UNKNOWN) {
 		must(chunked || m->kind == MSG_ANSWER);
 		b->state = chunked ? H1_BODY_CHUNK_LINE : H1_BODY_CLOSE;
+		b->has_slack = m->kind == MSG_REQUEST;
 		b->slack = CHUNK_SLACK_BYTES;
 	}
 }
@@ -203,7 +204,7 @@ static enum err take_chunked(struct h1_body *b, struct arena *arena, struct chai
 /* `n` bytes were taken, of which `body_n` are the body's. Trailers have their own limit. */
 static bool is_mostly_framing(struct h1_body *b, size_t n, size_t body_n)
 {
-	if (b->state == H1_BODY_TRAILERS)
+	if (!b->has_slack || b->state == H1_BODY_TRAILERS)
 		return false;
 	int64_t slack = b->slack + CHUNK_OVERHEAD * (int64_t)body_n - (int64_t)(n - body_n);
 	b->slack = (int32_t)(slack < CHUNK_SLACK_BYTES ? slack : CHUNK_SLACK_BYTES);

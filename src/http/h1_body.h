@@ -4,7 +4,8 @@
 /*
  * The body of an HTTP/1 message: RFC 9112, 6 and 7. Moves body bytes from the wire's chain to
  * another without copying them; chunk lines and extensions are checked and dropped, trailers go
- * into a message of their own.
+ * into a message of their own. A node's chunks may be as small, and have extensions as long, as it
+ * likes: events one by one, signatures.
  */
 
 #include "base/buf.h"
@@ -25,6 +26,7 @@ struct h1_body {
 	bool has_trailers; /* after the end: `trailers` holds at least one field */
 	bool cr;	   /* a CR has come, its LF is due */
 	bool extension;	   /* CHUNK_LINE: behind the size's semicolon */
+	bool has_slack;	   /* a client's, whose framing is bounded */
 	uint8_t digits;	   /* CHUNK_LINE: of the size */
 	uint16_t line_n;   /* bytes of the unfinished line: a chunk's, or a trailer's at `line` */
 	uint16_t line_room;

@@ -31,7 +31,7 @@ static void reading_open(struct reading *r, unsigned kind)
 	arena_open(&r->arena, &r->slab);
 	bufs_open(&r->bufs);
 	struct msg m;
-	msg_open(&m, &r->arena, MSG_ANSWER);
+	msg_open(&m, &r->arena, kind % 4 == 3 ? MSG_REQUEST : MSG_ANSWER);
 	m.body = kind % 4 == 1 ? BODY_LENGTH : BODY_UNKNOWN;
 	m.length = kind;
 	h1_body_open(&r->body, &m, kind % 4 != 2);

@@ -11,15 +11,21 @@ struct reading {
 	enum h1_progress progress;
 };
 
-static void reading_open(struct reading *r, enum body body, uint64_t length, bool chunked)
+static void reading_open_of(struct reading *r, enum msg_kind kind, enum body body, uint64_t length,
+			    bool chunked)
 {
 	*r = (struct reading){ .progress = H1_MORE };
 	kit_open(&r->kit);
 	struct msg m;
-	msg_open(&m, &r->kit.arena, MSG_ANSWER);
+	msg_open(&m, &r->kit.arena, kind);
 	m.body = (uint8_t)body;
 	m.length = length;
 	h1_body_open(&r->body, &m, chunked);
+}
+
+static void reading_open(struct reading *r, enum body body, uint64_t length, bool chunked)
+{
+	reading_open_of(r, MSG_ANSWER, body, length, chunked);
 }
 
 static void reading_close(struct reading *r)
@@ -153,15 +159,20 @@ static void chunks_are_joined_however_they_are_cut(void **state)
 				check_chunked(rows[i].bytes, step, max, rows[i].body, rows[i].left);
 }
 
-static enum err chunked_err(struct span bytes, size_t step)
+static enum err chunked_err_of(enum msg_kind kind, struct span bytes, size_t step)
 {
 	struct reading r;
-	reading_open(&r, BODY_UNKNOWN, 0, true);
+	reading_open_of(&r, kind, BODY_UNKNOWN, 0, true);
 	read_slices(&r, bytes, step, SIZE_MAX);
 	enum err err = r.body.err;
 	assert_int_equal(r.progress == H1_BAD, err != ERR_NONE);
 	reading_close(&r);
 	return err;
+}
+
+static enum err chunked_err(struct span bytes, size_t step)
+{
+	return chunked_err_of(MSG_ANSWER, bytes, step);
 }
 
 static void malformed_chunks_are_refused(void **state)
@@ -225,28 +236,41 @@ static void a_chunk_line_has_its_limit(void **state)
 }
 
 /* So many chunks of a byte each. */
-static enum err err_of_chunks(struct kit *k, struct span extension, size_t n, size_t step)
+static enum err err_of_chunks(struct kit *k, enum msg_kind kind, struct span extension, size_t n,
+			      size_t step)
 {
 	struct span chunk = kit_join(&k->arena, SPAN("1"), extension, SPAN("\r\nx\r\n"));
 	char *text = arena_take(&k->arena, chunk.n * n + 5);
 	for (size_t i = 0; i < n; i++)
 		memcpy(text + i * chunk.n, chunk.at, chunk.n);
 	memcpy(text + n * chunk.n, "0\r\n\r\n", 5);
-	return chunked_err((struct span){ text, n * chunk.n + 5 }, step);
+	return chunked_err_of(kind, (struct span){ text, n * chunk.n + 5 }, step);
 }
 
-static void chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each(void **state)
+static void a_clients_chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each(void **state)
 {
 	(void)state;
 	struct kit k;
 	kit_open(&k);
 	struct span much = kit_join(&k.arena, SPAN(";"), kit_repeat(&k.arena, 'x', 1000), SPAN(""));
 	struct span little = SPAN(";a=123456");
-	assert_int_equal(err_of_chunks(&k, SPAN(""), 5000, 5000), ERR_NONE);
-	assert_int_equal(err_of_chunks(&k, little, 5000, 5000), ERR_NONE);
-	assert_int_equal(err_of_chunks(&k, much, 50, 5000), ERR_NONE);
-	assert_int_equal(err_of_chunks(&k, much, 80, 5000), ERR_CHUNK_OVERHEAD);
-	assert_int_equal(err_of_chunks(&k, much, 80, 100), ERR_CHUNK_OVERHEAD);
+	assert_int_equal(err_of_chunks(&k, MSG_REQUEST, SPAN(""), 5000, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, MSG_REQUEST, little, 5000, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, MSG_REQUEST, much, 50, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, MSG_REQUEST, much, 80, 5000), ERR_CHUNK_OVERHEAD);
+	assert_int_equal(err_of_chunks(&k, MSG_REQUEST, much, 80, 100), ERR_CHUNK_OVERHEAD);
+	kit_close(&k);
+}
+
+static void a_nodes_chunks_may_be_as_small_as_it_likes(void **state)
+{
+	(void)state;
+	struct kit k;
+	kit_open(&k);
+	struct span much = kit_join(&k.arena, SPAN(";"), kit_repeat(&k.arena, 'x', 1000), SPAN(""));
+	assert_int_equal(err_of_chunks(&k, MSG_ANSWER, SPAN(""), 50000, 5), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, MSG_ANSWER, much, 80, 5000), ERR_NONE);
+	assert_int_equal(err_of_chunks(&k, MSG_ANSWER, much, 80, 100), ERR_NONE);
 	kit_close(&k);
 }
 
@@ -393,7 +417,9 @@ int main(void)
 		cmocka_unit_test(chunks_are_joined_however_they_are_cut),
 		cmocka_unit_test(malformed_chunks_are_refused),
 		cmocka_unit_test(a_chunk_line_has_its_limit),
-		cmocka_unit_test(chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each),
+		cmocka_unit_test(
+			a_clients_chunks_of_one_byte_are_taken_and_not_with_a_kilobyte_around_each),
+		cmocka_unit_test(a_nodes_chunks_may_be_as_small_as_it_likes),
 		cmocka_unit_test(trailers_are_kept_apart_from_what_may_not_be_one),
 		cmocka_unit_test(trailers_that_are_all_dropped_are_none),
 		cmocka_unit_test(malformed_and_forbidden_trailers_are_refused),
