@@ -60,6 +60,8 @@ static void say_evidence(const struct evidence *e, const struct state_values *ke
 		say_weights("the last line of the audit:", &e->audited);
 	else
 		printf("%-28s no change of the weights\n", "the audit:");
+	if (e->audit[0])
+		printf("%-28s %s\n", "", e->audit);
 	if (e->logged.epoch)
 		printf("%-28s a request to the %s (epoch %llu)\n",
 		       "the newest of the log:", e->logged.target ? "target" : "source",
@@ -71,7 +73,9 @@ static void say_evidence(const struct evidence *e, const struct state_values *ke
 static void ask_for_weights(const struct evidence *e)
 {
 	const char *why = "nothing says what was in force last";
-	if (e->logged.epoch)
+	if (e->audit_damaged)
+		why = "lines of the audit are damaged, and its last word may not be the last";
+	else if (e->logged.epoch)
 		why = "the log has requests of a later epoch than all else: they say where each of "
 		      "them went, and neither what the weights were nor whether they were changed "
 		      "behind the last of them";

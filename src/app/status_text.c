@@ -82,7 +82,7 @@ static void put_log(FILE *to, const json_t *log)
 			paint(PAINT_NONE));
 }
 
-/* Silent while each change has its line. */
+/* Silent while each change has its line, and lines that there were are there. */
 static void put_audit(FILE *to, const json_t *audit)
 {
 	long long owed = integer(audit, "lines_owed");
@@ -91,6 +91,10 @@ static void put_audit(FILE *to, const json_t *audit)
 			"%saudit%s    %schanges without a line in audit.jsonl: %lld%s: it takes "
 			"no more\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(false), owed,
+			paint(PAINT_NONE));
+	if (json_is_string(json_object_get(audit, "trouble")))
+		fprintf(to, "%saudit%s    %saudit.jsonl at the start: %s%s\n", paint(PAINT_BOLD),
+			paint(PAINT_NONE), paint_good(false), text(audit, "trouble"),
 			paint(PAINT_NONE));
 }
 

@@ -50,11 +50,6 @@ bool audit_append(struct audit *a, const struct audit_entry *e);
  * False with errno. What was done all the same has its line when there is room again.
  */
 bool audit_has_room(struct audit *a);
-/*
- * The last change of weights that the file in that directory tells of; epoch 0: none. `drains`:
- * whether it tells of a node that was drained.
- */
-void audit_last(int directory, struct state_values *to, bool *drains);
 /* {"when":"...Z","who":"...","node":"...","from":"ready","to":"drain","delay_ms":N,"why":"...",
  * "saved":true}, and "forced":true */
 bool audit_append_drain(struct audit *a, const struct audit_drain *e);

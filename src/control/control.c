@@ -365,12 +365,21 @@ bool control_attach(struct control *c, char error[WEIGHTS_TEXT_BYTES])
 }
 
 /* After a crash it is the one that was in force, whatever the file has become. */
-static bool take_token(struct control *c, bool *made)
+static bool take_token(struct control *c, const struct evidence *e)
 {
 	struct span kept;
-	if (!kept_files_find(c->config->kept, KEPT_TOKEN, &kept) || kept.n != TOKEN_BYTES - 1)
-		return token_take(c->config->state, c->admin.token, made);
-	memcpy(c->admin.token, kept.at, TOKEN_BYTES);
+	bool made;
+	if (kept_files_find(c->config->kept, KEPT_TOKEN, &kept) && kept.n == TOKEN_BYTES - 1) {
+		memcpy(c->admin.token, kept.at, TOKEN_BYTES);
+		return true;
+	}
+	if (!token_take(c->config->state, c->admin.token, &made))
+		return false;
+	if (made && (e->kept.epoch || e->witness))
+		log_line(LOG_WARN,
+			 "admin: %s/" TOKEN_FILE " was not there, and is made anew: who has the "
+			 "one before is refused",
+			 c->config->state);
 	return true;
 }
 
@@ -378,17 +387,17 @@ bool control_lead(struct control *c, const struct control_sockets *s,
 		  const struct control_peers *peers, char error[WEIGHTS_TEXT_BYTES])
 {
 	const struct config *config = c->config;
-	bool made;
+	struct evidence evidence;
 	c->peers = *peers;
-	if (!take_token(c, &made)) {
+	evidence_look(&evidence, config);
+	if (!take_token(c, &evidence)) {
 		snprintf(error, WEIGHTS_TEXT_BYTES, "cannot read or make %.150s/" TOKEN_FILE ": %s",
 			 config->state, strerror(errno));
 		return false;
 	}
-	struct evidence evidence;
-	evidence_look(&evidence, config);
 	if (!board_read(c->board).epoch)
 		evidence_say(&evidence, config->state);
+	memcpy(c->audit_trouble, evidence.audit, sizeof c->audit_trouble);
 	if (!weights_open(&c->weights, c->board, config->state, config->weights.arms, &evidence,
 			  error))
 		return false;

@@ -56,6 +56,7 @@ struct control {
 	struct access_log access_log;
 	struct publisher publisher;
 	struct weights weights;
+	char audit_trouble[AUDIT_TROUBLE_BYTES]; /* what a start has found lost of it; or "" */
 	struct writes writes;
 	struct drains drains;
 	struct ejections ejections;

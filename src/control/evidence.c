@@ -33,14 +33,17 @@ static bool has_counted(int directory)
 static void look_at_state(struct evidence *e, int directory)
 {
 	bool drained = is_there(directory, "drained.json"), audit = is_there(directory, AUDIT_FILE);
-	bool drains;
+	struct audit_seen seen;
 	e->witness = audit		      ? AUDIT_FILE
 		     : drained		      ? "drained.json"
 		     : has_counted(directory) ? UNRECORDED_FILE
 					      : NULL;
-	audit_last(directory, &e->audited, &drains);
-	e->drains_lost = drains && !drained;
-	e->audit_lost = !audit && is_there(directory, "weights");
+	audit_look(directory, &seen);
+	e->audited = seen.last;
+	e->audit_damaged = seen.damaged_n > 0;
+	e->drains_lost = seen.drains && !drained;
+	if (!audit_trouble(&seen, e->kept.epoch, e->audit))
+		e->audit[0] = 0;
 }
 
 void evidence_look(struct evidence *e, const struct config *c)
@@ -48,6 +51,8 @@ void evidence_look(struct evidence *e, const struct config *c)
 	*e = (struct evidence){ 0 };
 	int state = open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state >= 0) {
+		bool damaged;
+		state_peek(c->state, &e->kept, &damaged);
 		look_at_state(e, state);
 		close(state);
 	}
@@ -68,9 +73,8 @@ void evidence_say(const struct evidence *e, const char *directory)
 			 " tells of drained nodes: all nodes get requests; drain again those that "
 			 "must not",
 			 directory);
-	if (e->audit_lost)
-		log_line(LOG_WARN, "weights: %s/" AUDIT_FILE " was not there, and begins anew",
-			 directory);
+	if (e->audit[0])
+		log_line(LOG_WARN, "audit: %s/" AUDIT_FILE ": %s", directory, e->audit);
 }
 
 void evidence_caution(struct config *c)
@@ -86,6 +90,9 @@ void evidence_caution(struct config *c)
 			"state: the weights are lost: %s. A start is refused; `crossfade recover` "
 			"says what is known, and puts them back",
 			why);
+	if (e.audit[0])
+		caution(&c->complaints, config_place(c, "state"), "state: " AUDIT_FILE ": %s",
+			e.audit);
 }
 
 bool evidence_allows(const struct evidence *e, const struct state_values *kept,
@@ -124,5 +131,5 @@ bool evidence_weights(const struct evidence *e, const struct state_values *kept,
 	uint64_t known = most(e->logged.epoch, kept->epoch);
 	*to = e->audited;
 	to->epoch = most(known, e->audited.epoch) + RECOVERED_EPOCHS;
-	return e->audited.epoch && e->audited.epoch >= known;
+	return e->audited.epoch && e->audited.epoch >= known && !e->audit_damaged;
 }

@@ -8,15 +8,18 @@
  */
 
 #include "capture/newest.h"
+#include "control/audit_look.h"
 #include "control/config.h"
 #include "control/state.h"
 
 struct evidence {
 	const char *witness; /* a file here that a balancer with a state has left; NULL: none */
-	struct state_values audited; /* the audit's last word of weights; epoch 0: none */
-	struct newest logged;	     /* the newest epoch of the capture log; 0: none */
-	bool drains_lost;	     /* nodes were drained, and the file of drains is gone */
-	bool audit_lost;	     /* there is a state, and no audit */
+	struct state_values audited;	 /* the audit's last word of weights; epoch 0: none */
+	struct newest logged;		 /* the newest epoch of the capture log; 0: none */
+	bool drains_lost;		 /* nodes were drained, and the file of drains is gone */
+	bool audit_damaged;		 /* its last word may not be the last */
+	struct state_values kept;	 /* what the state file holds; epoch 0: nothing */
+	char audit[AUDIT_TROUBLE_BYTES]; /* what it has lost; empty: nothing */
 };
 
 void evidence_look(struct evidence *e, const struct config *c);

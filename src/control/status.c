@@ -349,8 +349,11 @@ json_t *status_json(const struct control *c)
 	json_object_set_new(j, "processes", processes_json(c));
 	json_object_set_new(j, "files", files_json(c));
 	json_object_set_new(j, "log", log_json(c));
-	json_object_set_new(j, "audit",
-			    json_pack("{s:o}", "lines_owed", integer(weights_untold(&c->weights))));
+	json_object_set_new(
+		j, "audit",
+		json_pack("{s:o,s:o}", "lines_owed", integer(weights_untold(&c->weights)),
+			  "trouble",
+			  c->audit_trouble[0] ? json_string(c->audit_trouble) : json_null()));
 	json_object_set_new(j, "certificates", validity_json(&c->validity, clock_wall_s()));
 	json_object_set_new(j, "capture", recorder_json(&c->recorder));
 	json_object_set_new(j, "bucket_bounds_ms", bucket_bounds_json());

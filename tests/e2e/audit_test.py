@@ -7,12 +7,12 @@ from stage import until
 from weights_test import Admin, fill, small_disk
 
 
-def lines(balancer):
-    return [json.loads(line) for line in (balancer.directory / "state/audit.jsonl").read_text().splitlines()]
-
-
 def lines_of(state):
     return [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+
+
+def lines(balancer):
+    return lines_of(balancer.directory / "state")
 
 
 @pytest.fixture
@@ -94,3 +94,52 @@ def test_an_audit_that_was_moved_or_cut_short_loses_no_later_line(balancer):
     assert admin.set(4, 1)[0] == 200
     told = file.read_text().splitlines()
     assert len(told) == 3 and json.loads(told[2])["epoch"] == 5
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def zero(file):
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def garble(file):
+    file.write_bytes(b"x" * file.stat().st_size)
+
+
+def put_back_an_older_one(file):
+    file.write_text(file.read_text().splitlines(True)[0])
+
+
+@pytest.mark.parametrize("lose, word", [(empty, "it tells of no change behind epoch 0"), (zero, "1 lines of it are none"),
+                                        (garble, "1 lines of it are none"), (lambda file: file.unlink(), "it was not there"),
+                                        (put_back_an_older_one, "it tells of no change behind epoch 2")])
+def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
+    admin = Admin(balancer)
+    assert admin.set(1, 1)[0] == 200 and admin.set(2, 1)[0] == 200
+    file = balancer.directory / "state/audit.jsonl"
+    assert balancer.stop() == 0
+    assert "audit" not in balancer.command("check").stderr
+    lose(file)
+    before = file.read_bytes() if file.exists() else b""
+    assert f"audit.jsonl: {word}" in balancer.command("check").stderr
+
+    balancer.start()
+    assert f"audit.jsonl: {word}" in balancer.said()
+    assert word in balancer.status()["audit"]["trouble"]
+    assert "audit.jsonl at the start" in balancer.command("status").stdout
+    # What is there stays, and has its lines behind it.
+    assert Admin(balancer).set(3, 1)[0] == 200
+    after = file.read_bytes()
+    assert after.startswith(before) and json.loads(after.splitlines()[-1])["epoch"] == 4
+
+
+def test_a_token_that_is_gone_is_said(balancer):
+    assert balancer.stop() == 0
+    assert "is made anew" not in balancer.said()
+    token = balancer.directory / "state/admin.token"
+    before = token.read_text()
+    token.unlink()
+    balancer.start()
+    assert "admin.token was not there, and is made anew" in balancer.said() and token.read_text() != before

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "control/audit.h"
+#include "control/audit_look.h"
 #include "control/state.h"
 
 #define FILE_BYTES (2 * STATE_SLOT_BYTES)
@@ -235,26 +236,25 @@ static void the_audit_knows_the_last_change(void **state)
 	(void)state;
 	struct place p;
 	struct audit a;
-	struct state_values last;
-	bool drains;
+	struct audit_seen seen;
 	place_open(&p);
 	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
-	audit_last(directory, &last, &drains);
-	assert_int_equal(last.epoch, 0);
+	audit_look(directory, &seen);
+	assert_int_equal(seen.last.epoch, 0);
 	assert_true(audit_open(&a, p.directory));
 	for (uint64_t epoch = 2; epoch < 5; epoch++)
 		assert_true(audit_append(
 			&a, &(struct audit_entry){ .who = "alice", .to = { epoch, { 1, 9 } } }));
-	audit_last(directory, &last, &drains);
-	assert_false(drains);
+	audit_look(directory, &seen);
+	assert_false(seen.drains);
 	assert_true(audit_append_drain(
 		&a, &(struct audit_drain){ .who = "a", .node = "n", .drain = true }));
 	assert_int_equal(write(a.fd, "{\"epoch\":9,\"to\":{\"sour", 20), 20);
-	audit_last(directory, &last, &drains);
-	assert_int_equal(last.epoch, 4);
-	assert_int_equal(last.weights[ARM_TARGET], 9);
-	assert_false(last.rolled_back);
-	assert_true(drains);
+	audit_look(directory, &seen);
+	assert_int_equal(seen.last.epoch, 4);
+	assert_int_equal(seen.last.weights[ARM_TARGET], 9);
+	assert_false(seen.last.rolled_back);
+	assert_true(seen.drains);
 	audit_close(&a);
 	close(directory);
 	kit_remove(p.directory);
@@ -295,8 +295,7 @@ static void a_torn_last_line_does_not_take_the_next_one_along(void **state)
 	(void)state;
 	struct place p;
 	struct audit a;
-	struct state_values last;
-	bool drains;
+	struct audit_seen seen;
 	place_open(&p);
 	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
 	const struct audit_entry e = { .who = "alice", .to = { 7, { 1, 9 } } };
@@ -312,8 +311,8 @@ static void a_torn_last_line_does_not_take_the_next_one_along(void **state)
 		assert_true(audit_append(&a, &e));
 		audit_close(&a);
 		assert_non_null(strstr(kit_read(p.directory, "audit.jsonl"), "9,\n{\"when\""));
-		audit_last(directory, &last, &drains);
-		assert_int_equal(last.epoch, 7);
+		audit_look(directory, &seen);
+		assert_int_equal(seen.last.epoch, 7);
 		assert_int_equal(unlinkat(directory, "audit.jsonl", 0), 0);
 	}
 	close(directory);
@@ -325,8 +324,7 @@ static void an_audit_that_is_moved_or_removed_goes_on_under_its_name(void **stat
 	(void)state;
 	struct place p;
 	struct audit a;
-	struct state_values last;
-	bool drains;
+	struct audit_seen seen;
 	place_open(&p);
 	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
 	struct audit_entry e = { .who = "alice", .to = { 7, { 1, 9 } } };
@@ -336,8 +334,8 @@ static void an_audit_that_is_moved_or_removed_goes_on_under_its_name(void **stat
 	e.to.epoch = 8;
 	assert_true(audit_append(&a, &e));
 	assert_null(strstr(kit_read(p.directory, "audit.old"), "\"epoch\":8"));
-	audit_last(directory, &last, &drains);
-	assert_int_equal(last.epoch, 8);
+	audit_look(directory, &seen);
+	assert_int_equal(seen.last.epoch, 8);
 	assert_int_equal(unlinkat(directory, "audit.jsonl", 0), 0);
 	assert_true(audit_has_room(&a));
 	assert_int_equal(faccessat(directory, "audit.jsonl", F_OK, 0), 0);
@@ -352,6 +350,75 @@ static void an_audit_that_is_moved_or_removed_goes_on_under_its_name(void **stat
 	kit_remove(p.directory);
 }
 
+#define LINE(epoch) "{\"when\":\"x\",\"to\":{\"source\":1,\"target\":9},\"epoch\":" #epoch "}\n"
+
+static void an_audit_that_has_lost_something_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text; /* NULL: it is not there */
+		size_t n;	  /* 0: as long as the text */
+		uint64_t epoch;
+		const char *trouble; /* NULL: none */
+	} rows[] = {
+		{ NULL, 0, 0, NULL },
+		{ NULL, 0, 1, "begins anew" },
+		{ "", 0, 1, NULL },
+		{ "", 0, 2, "no change behind epoch 0" },
+		{ LINE(2) LINE(3), 0, 3, NULL },
+		{ LINE(2) LINE(3), 0, 5, "no change behind epoch 3" },
+		/* As a power cut leaves it, ended or not. */
+		{ LINE(2) "{\"when\":\"20\n" LINE(3), 0, 3, NULL },
+		{ LINE(2) "{\"wh", 0, 2, NULL },
+		{ "\0\0\0\0", 4, 1, "1 lines of it are none" },
+		{ "xxxx\nxxx", 0, 1, "2 lines of it are none" },
+		{ "xxxx\n" LINE(2), 0, 2, "1 lines of it are none" },
+		{ "{\"when\":\"\0\0\n", 12, 1, "1 lines of it are none" },
+		{ "[1]\n", 0, 1, "1 lines of it are none" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct place p;
+		struct audit_seen seen;
+		char text[AUDIT_TROUBLE_BYTES] = "";
+		place_open(&p);
+		int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
+		if (rows[i].text) {
+			int fd = openat(directory, AUDIT_FILE, O_CREAT | O_WRONLY, 0600);
+			size_t n = rows[i].n ? rows[i].n : strlen(rows[i].text);
+			assert_int_equal(write(fd, rows[i].text, n), n);
+			close(fd);
+		}
+		audit_look(directory, &seen);
+		assert_int_equal(audit_trouble(&seen, rows[i].epoch, text),
+				 rows[i].trouble != NULL);
+		if (rows[i].trouble)
+			assert_non_null(strstr(text, rows[i].trouble));
+		close(directory);
+		kit_remove(p.directory);
+	}
+}
+
+/* Of a long one the end is read, from the midst of a line on. */
+static void the_end_of_a_long_audit_is_read(void **state)
+{
+	(void)state;
+	struct place p;
+	struct audit_seen seen;
+	char text[AUDIT_TROUBLE_BYTES];
+	place_open(&p);
+	int directory = open(p.directory, O_RDONLY | O_DIRECTORY);
+	int fd = openat(directory, AUDIT_FILE, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "xxxx\n", 5), 5);
+	for (unsigned i = 0; i < 10000; i++)
+		assert_int_equal(write(fd, LINE(7), sizeof LINE(7) - 1), sizeof LINE(7) - 1);
+	close(fd);
+	audit_look(directory, &seen);
+	assert_int_equal(seen.last.epoch, 7);
+	assert_false(audit_trouble(&seen, 7, text));
+	close(directory);
+	kit_remove(p.directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +429,8 @@ int main(void)
 		cmocka_unit_test(what_could_not_be_saved_does_not_come_back),
 		cmocka_unit_test(the_audit_log_has_a_line_for_each_change),
 		cmocka_unit_test(the_audit_knows_the_last_change),
+		cmocka_unit_test(an_audit_that_has_lost_something_is_told),
+		cmocka_unit_test(the_end_of_a_long_audit_is_read),
 		cmocka_unit_test(a_line_that_did_not_fit_leaves_nothing_of_itself),
 		cmocka_unit_test(a_torn_last_line_does_not_take_the_next_one_along),
 		cmocka_unit_test(an_audit_that_is_moved_or_removed_goes_on_under_its_name),
