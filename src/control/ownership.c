@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/own_file.h"
+#include "io/own_path.h"
 
 struct look {
 	struct config *config;
@@ -150,6 +150,50 @@ static void judge_directory(struct look *l, const struct stat *s)
 	}
 }
 
+/* --- the way there --- */
+
+static void check_way(struct config *c, const char *path, size_t at, uid_t also)
+{
+	struct own_path p = { .also = also };
+	switch (own_path_look(path, &p)) {
+	case OWN_FILE_OWNER:
+		complain(
+			&c->complaints, at,
+			"%.200s is not safe: %.200s belongs to user %u, who may put something else "
+			"in its place: chown that, or take another path",
+			path, p.where, (unsigned)p.owner);
+		return;
+	case OWN_FILE_OTHERS:
+		complain(&c->complaints, at,
+			 "%.200s is not safe: in %.200s anybody may put something else in its "
+			 "place: "
+			 "chmod o-w that, or take another path",
+			 path, p.where);
+		return;
+	case OWN_FILE_LINK:
+		complain(&c->complaints, at,
+			 "%.200s is not safe: %.200s is a link that user %u has made: take it away",
+			 path, p.where, (unsigned)p.owner);
+		return;
+	case OWN_FILE_GROUP:
+		caution(&c->complaints, at,
+			"%.200s: its group may write to %.200s, and put something else in its "
+			"place: chmod g-w that",
+			path, p.where);
+		return;
+	case OWN_FILE_GOOD:
+	case OWN_FILE_NAMES:
+		return;
+	}
+}
+
+/* Who runs the balancer, as far as root can tell who does not: that its state is of him. */
+static uid_t service_user(const struct config *c)
+{
+	struct stat s;
+	return geteuid() == 0 && !stat(c->state, &s) ? s.st_uid : geteuid();
+}
+
 static void check_directory(struct config *c, const char *directory, const char *key, bool runs,
 			    bool (*is_kept)(const char *name))
 {
@@ -207,6 +251,13 @@ static void check_log(struct config *c, const char *path)
 
 void ownership_check(struct config *c, bool runs)
 {
+	uid_t service = service_user(c);
+	check_way(c, c->state, config_place(c, "state"), service);
+	check_way(c, c->admin.socket, config_place(c, "admin.socket"), service);
+	if (c->capture.head.at != NOWHERE)
+		check_way(c, c->capture.directory, config_place(c, "capture.directory"), service);
+	if (c->log.access)
+		check_way(c, c->log.access, config_place(c, "log.access"), service);
 	check_directory(c, c->state, "state", runs, is_of_the_state);
 	if (c->capture.head.at != NOWHERE)
 		check_directory(c, c->capture.directory, "capture.directory", runs, is_of_the_log);

@@ -147,3 +147,76 @@ def test_a_secret_that_others_may_read_is_said(stopped):
     assert done.returncode == 0 and "admin.token is a secret that others may read" in done.stderr
     stopped.start()
     assert "admin.token is a secret that others may read" in stopped.said()
+
+
+# --- the way there ---
+
+
+def open_parent(state, log):
+    state.parent.chmod(0o777)
+    return "state is not safe: in ", f"{state.parent} anybody may put something else in its place"
+
+
+def give_parent_away(state, log):
+    os.chown(state.parent, OTHER, OTHER)
+    return (f"state is not safe: {state.parent} belongs to user {OTHER}",)
+
+
+def open_log_parent(state, log):
+    log.parent.chmod(0o777)
+    return "capture is not safe: in ", "state is not safe: in "  # it is a parent of both
+
+
+def lead_elsewhere(state, owner):
+    """A link in place of the directory, to what is a good one."""
+    moved = state.parent.parent / "moved"
+    state.rename(moved)
+    state.symlink_to(moved)
+    os.lchown(state, owner, owner)
+    return moved
+
+
+def link_of_somebody(state, log):
+    lead_elsewhere(state, OTHER)
+    return (f"state is a link that user {OTHER} has made",)
+
+
+def link_through_an_open_directory(state, log):
+    moved = lead_elsewhere(state, os.geteuid())
+    behind = moved.parent / "open"
+    behind.mkdir()
+    behind.chmod(0o777)
+    moved.rename(behind / "moved")
+    state.unlink()
+    state.symlink_to("../open/moved")
+    return (f"in {behind} anybody may put",)
+
+
+@as_root
+@pytest.mark.parametrize("spoil", [open_parent, give_parent_away, open_log_parent, link_of_somebody, link_through_an_open_directory])
+def test_a_way_on_which_somebody_else_may_put_something_is_refused(stopped, spoil):
+    refuse(stopped, *spoil(stopped.directory / "state", stopped.log_directory))
+
+
+def test_our_own_link_and_a_sticky_directory_are_good(stopped):
+    lead_elsewhere(stopped.directory / "state", os.geteuid())
+    stopped.directory.chmod(0o1777)
+    assert "not safe" not in ask(stopped, "check").stderr
+    stopped.start()
+    assert stopped.status()["epoch"]
+
+
+def test_an_access_log_in_an_open_directory_is_refused(make_balancer, clusters, tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {logs}/access.log }}", start=False)
+    logs.chmod(0o777)
+    refuse(balancer, "access.log is not safe: in ")
+
+
+@as_root
+def test_root_that_checks_a_service_does_not_blame_its_user(stopped):
+    for at in stopped.directory, stopped.directory / "state":
+        os.chown(at, OTHER, OTHER)
+    done = ask(stopped, "check")
+    assert done.returncode == 0 and "not safe" not in done.stderr, done
