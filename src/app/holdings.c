@@ -292,7 +292,7 @@ int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
 		if (error)
 			log_line(LOG_ERROR,
 				 "keeper: the admin socket %s is gone and cannot be made again: %s",
-				 path, strerror(error));
+				 path, local_socket_trouble(error));
 		*descriptor = s->fd;
 		return 0;
 	}

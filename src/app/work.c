@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/local_socket.h"
 #include "control/ownership.h"
 
 /* Fewer open files than these are worth a warning: busy clusters have some thousand clients. */
@@ -263,9 +264,8 @@ static bool open_local_socket(struct work *w)
 	if (!error)
 		w->admin.local = fds[0];
 	else
-		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s%s", path,
-			 strerror(error),
-			 error == EADDRINUSE ? " (another balancer answers there)" : "");
+		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s", path,
+			 local_socket_trouble(error));
 	/* Better served without it than not at all, where nobody has been refused yet. */
 	return error == 0 || w->source == CONFIG_KEPT || error == EROFS;
 }

@@ -63,6 +63,11 @@ const struct plan *control_compile(struct control *c, struct config *config,
 	return plan_compile(&how, complaints);
 }
 
+static const char *log_trouble(int error)
+{
+	return error == EPERM ? "it belongs to somebody else" : strerror(error);
+}
+
 int control_open_log(struct config *config)
 {
 	const struct config_log *l = &config->log;
@@ -71,10 +76,10 @@ int control_open_log(struct config *config)
 		log_line(LOG_ERROR,
 			 "access log: after a crash %s cannot be opened: %s; it is tried "
 			 "again until it works",
-			 l->access, strerror(errno));
+			 l->access, log_trouble(errno));
 	else if (l->access && fd < 0)
 		complain(&config->complaints, l->head.at, "log: cannot write %s: %s", l->access,
-			 strerror(errno));
+			 log_trouble(errno));
 	return fd;
 }
 
@@ -111,7 +116,7 @@ static void reopen_access_log(struct control *c)
 		log_line(LOG_INFO, "access log: %s is opened anew", path);
 	else if (path)
 		log_line(LOG_ERROR, "access log: cannot open %s anew: %s; the old file is kept",
-			 path, strerror(errno));
+			 path, log_trouble(errno));
 }
 
 void control_reopen_logs(struct control *c)

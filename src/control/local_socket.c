@@ -28,6 +28,9 @@ static bool make_room(const struct sockaddr_un *at)
 	struct stat s;
 	if (lstat(at->sun_path, &s) < 0)
 		return errno == ENOENT;
+	errno = EPERM;
+	if (s.st_uid != geteuid() && s.st_uid != 0)
+		return false;
 	errno = EEXIST;
 	if (!S_ISSOCK(s.st_mode))
 		return false;
@@ -58,4 +61,18 @@ int local_socket_listen(const char *path)
 	close(fd);
 	errno = why;
 	return -1;
+}
+
+const char *local_socket_trouble(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "another balancer answers there";
+	case EPERM:
+		return "what is there belongs to somebody else: take it away";
+	case EEXIST:
+		return "what is there is no socket: take it away";
+	default:
+		return strerror(error);
+	}
 }

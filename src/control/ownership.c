@@ -230,28 +230,58 @@ static void check_key(struct config *c, const struct key_file_value *key)
 
 /* --- the access log --- */
 
-static void check_log(struct config *c, const char *path)
+static bool is_of_others(const struct stat *s, uid_t user)
+{
+	return s->st_uid != geteuid() && s->st_uid != 0 && s->st_uid != user;
+}
+
+static void check_log(struct config *c, const char *path, uid_t user)
 {
 	struct stat s;
 	size_t at = config_place(c, "log.access");
 	if (lstat(path, &s))
 		return;
-	bool others = s.st_uid != geteuid() && s.st_uid != 0;
+	bool others = is_of_others(&s, user);
 	if (S_ISLNK(s.st_mode) && others)
 		complain(&c->complaints, at,
 			 "%.300s is a link that user %u has made: take it away, or name the file "
 			 "itself",
 			 path, (unsigned)s.st_uid);
-	else if (S_ISREG(s.st_mode) && others && s.st_nlink > 1)
-		complain(&c->complaints, at, "%.300s is a hard link of user %u: take it away", path,
-			 (unsigned)s.st_uid);
+	else if ((S_ISREG(s.st_mode) || S_ISFIFO(s.st_mode)) && others)
+		complain(&c->complaints, at,
+			 "%.300s belongs to user %u, and we are user %u: chown it if it is to be "
+			 "yours, else take it away",
+			 path, (unsigned)s.st_uid, (unsigned)geteuid());
 	else if (S_ISREG(s.st_mode) && s.st_mode & S_IWOTH)
 		caution(&c->complaints, at, "%.300s may be written by anybody: chmod o-w", path);
+}
+
+/* --- the admin socket --- */
+
+/* What a dead process of ours has left is taken away by who listens. */
+static void check_socket(struct config *c, const char *path, uid_t user)
+{
+	struct stat s;
+	size_t at = config_place(c, "admin.socket");
+	if (lstat(path, &s))
+		return;
+	if (is_of_others(&s, user))
+		complain(&c->complaints, at,
+			 "%.300s belongs to user %u, and we are user %u: take it away, or name "
+			 "another path for the admin socket",
+			 path, (unsigned)s.st_uid, (unsigned)geteuid());
+	else if (!S_ISSOCK(s.st_mode))
+		complain(&c->complaints, at,
+			 "%.300s is no socket: take it away, or name another path for the admin "
+			 "socket",
+			 path);
 }
 
 void ownership_check(struct config *c, bool runs)
 {
 	uid_t service = service_user(c);
+	/* Who runs it where the state is another user's has files of its own all the same. */
+	uid_t user = runs ? geteuid() : service;
 	check_way(c, c->state, config_place(c, "state"), service);
 	check_way(c, c->admin.socket, config_place(c, "admin.socket"), service);
 	if (c->capture.head.at != NOWHERE)
@@ -265,5 +295,6 @@ void ownership_check(struct config *c, bool runs)
 		check_key(c, &m->key);
 	check_key(c, &c->capture.kafka.security.tls.key);
 	if (c->log.access)
-		check_log(c, c->log.access);
+		check_log(c, c->log.access, user);
+	check_socket(c, c->admin.socket, user);
 }

@@ -31,15 +31,33 @@ static void opening_free(struct opening *o)
 	free(o);
 }
 
+static bool is_ours(const struct stat *s)
+{
+	return s->st_uid == geteuid() || s->st_uid == 0;
+}
+
+/* Devices are the system's, whoever owns them. */
+static int keep_own(int fd)
+{
+	struct stat s;
+	if (!fstat(fd, &s) && (is_ours(&s) || (!S_ISREG(s.st_mode) && !S_ISFIFO(s.st_mode))))
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
 /* A link that we, or root, have made leads where we want to; anybody else's does not. */
 static int open_path(const struct opening *o)
 {
 	struct stat link;
 	int fd = open(o->path, o->flags | O_NOFOLLOW, o->mode);
-	if (fd >= 0 || errno != ELOOP || lstat(o->path, &link))
-		return fd;
+	if (fd >= 0)
+		return keep_own(fd);
+	if (errno != ELOOP || lstat(o->path, &link))
+		return -1;
 	errno = EPERM;
-	return link.st_uid == geteuid() || link.st_uid == 0 ? open(o->path, o->flags, o->mode) : -1;
+	return is_ours(&link) ? open(o->path, o->flags, o->mode) : -1;
 }
 
 static void *run(void *argument)

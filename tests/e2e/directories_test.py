@@ -1,10 +1,13 @@
 """Directories that somebody else has made: what was planted there is not used, by `check` and by `run`."""
 
 import os
+import signal
+import socket
 import subprocess
 
 import pytest
 from capture_stage import make_captured
+from stage import until
 
 OTHER = 65534
 
@@ -130,6 +133,53 @@ def test_a_link_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_p
     os.lchown(name, OTHER, OTHER)
     refuse(balancer, f"access.log is a link that user {OTHER} has made")
     assert victim.read_text() == "precious"
+
+
+def plain(at):
+    at.write_text("precious")
+
+
+@as_root
+@pytest.mark.parametrize("make", [plain, os.mkfifo])
+def test_a_file_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_path, make):
+    name = tmp_path / "access.log"
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {name} }}")
+    name.unlink()
+    make(name)
+    os.chown(name, OTHER, OTHER)
+    reader = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    balancer.process.send_signal(signal.SIGUSR1)
+    until(lambda: "access.log anew: it belongs to somebody else" in balancer.said(), what="a word")
+    os.close(reader)
+    assert balancer.stop() == 0
+    refuse(balancer, f"access.log belongs to user {OTHER}")
+
+
+def bind(at):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(at))
+
+
+@as_root
+@pytest.mark.parametrize("make", [plain, bind, os.mkfifo])
+def test_an_admin_socket_that_was_planted_is_refused(stopped, make):
+    at = stopped.directory / "admin.sock"
+    make(at)
+    os.chown(at, OTHER, OTHER)
+    refuse(stopped, f"admin.sock belongs to user {OTHER}", "take it away")
+    assert at.exists()
+
+
+@pytest.mark.parametrize("make", [plain, os.mkfifo])
+def test_what_is_no_socket_is_no_admin_socket(stopped, make):
+    make(stopped.directory / "admin.sock")
+    refuse(stopped, "admin.sock is no socket: take it away")
+
+
+def test_a_socket_that_a_dead_process_of_ours_has_left_is_taken_away(stopped):
+    bind(stopped.directory / "admin.sock")
+    stopped.start()
+    assert stopped.status()["epoch"]
 
 
 @as_root
