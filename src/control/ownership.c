@@ -157,10 +157,11 @@ static void check_way(struct config *c, const char *path, size_t at, uid_t also)
 	struct own_path p = { .also = also };
 	switch (own_path_look(path, &p)) {
 	case OWN_FILE_OWNER:
-		complain(
-			&c->complaints, at,
-			"%.200s is not safe: %.200s belongs to user %u, who may put something else "
-			"in its place: chown that, or take another path",
+		/* As in a directory that a container has from its host: what is put there is
+		   found by its owner. */
+		caution(&c->complaints, at,
+			"%.200s: %.200s belongs to user %u, who may take it away or put something "
+			"else in its place",
 			path, p.where, (unsigned)p.owner);
 		return;
 	case OWN_FILE_OTHERS:
