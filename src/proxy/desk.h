@@ -24,6 +24,7 @@ struct desk {
 	struct hop hop;		    /* this balancer's */
 	bool draining;		    /* no new clients are wanted */
 	bool sniffing_said;	    /* the log has that clients do it */
+	bool loop_said;		    /* and that requests come back */
 	struct split split;
 	struct live_cluster clusters[ARMS];
 	struct retry_budget budgets[ARMS];

@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "proxy/attempt.h"
 #include "proxy/decision.h"
 #include "proxy/hop.h"
@@ -206,6 +207,19 @@ static bool ends_here(struct exchange *ex)
 	return ex->plan->sniffing && sniffing_asks(ex->request) && sniffing_meets(ex);
 }
 
+/* Loud once: how often is counted. */
+static void say_loop(struct exchange *ex)
+{
+	char text[ADDR_TEXT_BYTES];
+	if (ex->desk->loop_said)
+		return;
+	ex->desk->loop_said = true;
+	addr_host_text(&ex->client, text);
+	log_line(LOG_ERROR,
+		 "worker %u: 508 to a request from %s: %s More of these are counted and not told",
+		 ex->desk->worker, text, err_sentence(ERR_LOOP));
+}
+
 static void asked_head(struct stream *to, struct msg *m, bool end)
 {
 	(void)end;
@@ -217,6 +231,7 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		ex->notes->request_head_bytes = m->text_n + 2;
 	/* Before the health path: a check of our own that comes here is to fail. */
 	if (hop_goes_round(m, &ex->desk->hop)) {
+		say_loop(ex);
 		exchange_answer(ex, ERR_LOOP);
 		return;
 	}

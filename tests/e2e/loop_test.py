@@ -45,6 +45,7 @@ def test_a_node_that_is_the_balancer_by_another_address_gets_508(make_balancer, 
     assert "this is the balancer itself" in made[0].said()
     got = requests.put(made[0].source + "/round", data=b"{}", timeout=20)
     assert got.status_code == 508 and times(passed, b"PUT /round") == 1
+    until(lambda: "508 to a request from 127.0.0.1" in made[0].said())
 
 
 def test_two_balancers_that_point_at_each_other_answer_508(make_balancer, make_node, clusters, backend):
