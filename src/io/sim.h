@@ -58,6 +58,19 @@ void sim_set_spot(struct sim *sim, const struct addr *at, enum sim_spot_kind kin
 /* The deadline of its last wait: time has to stop there for it, though nothing happens to it. */
 uint64_t sim_waits_until_ns(const struct io *io);
 
+/* What befalls a connection by chance, whatever the address that it is to. */
+enum sim_mishap {
+	SIM_LACKED, /* who connects was short of something */
+	SIM_REFUSED,
+	SIM_UNANSWERED,
+	SIM_BROKEN, /* reset, or lost before it was accepted */
+};
+/* Tells of each as it happens: who has connected, and to whom. */
+void sim_watch_mishaps(struct sim *sim,
+		       void (*befell)(void *about, const struct io *io, const struct addr *to,
+				      enum sim_mishap what),
+		       void *about);
+
 /* While an io is stalled its waits return at once with nothing done: a worker that does not run. */
 void sim_stall(struct io *io, bool stalled);
 

@@ -12,6 +12,13 @@ static struct sim_sock *of_sock(struct sock *s)
 	return (struct sim_sock *)s;
 }
 
+static void befall(const struct sim_link *l, enum sim_mishap what)
+{
+	const struct sim_sock *client = l->ends[0].owner;
+	if (client && l->sim->befell)
+		l->sim->befell(l->sim->watcher, &client->io->io, &client->sock.peer, what);
+}
+
 /* --- operations on their way --- */
 
 static void make_due(struct sim_io *io, struct io_op *op)
@@ -246,25 +253,36 @@ static void knock_again(void *about, unsigned side)
 	sim_link_drop(l);
 }
 
+/* False: a mishap has decided what becomes of it. */
+static bool connect_has_luck(struct sim_io *io, struct sim_sock *s)
+{
+	struct sim *sim = io->sim;
+	if (io->lacks && sim_chance(sim, sim->faults.shortage)) {
+		s->connected = any_shortage(sim);
+		befall(s->link, SIM_LACKED);
+	} else if (sim_chance(sim, sim->faults.unreachable)) {
+		befall(s->link, SIM_UNANSWERED);
+	} else if (sim_chance(sim, sim->faults.refuse)) {
+		sim_link_plan(s->link, sim_arrival_ns(sim), be_refused, 0);
+		befall(s->link, SIM_REFUSED);
+	} else {
+		return true;
+	}
+	return false;
+}
+
 void sim_sock_connect(struct io *base, struct io_op *op)
 {
 	struct sim_io *io = sim_io_of(base);
-	struct sim *sim = io->sim;
 	struct addr from = client_address(io);
-	struct sim_link *l = sim_link_open(sim, &from);
+	struct sim_link *l = sim_link_open(io->sim, &from);
 	struct sim_sock *s = open_sock(io, l, 0);
 	s->sock.peer = *op->address;
 	s->connected = UNDER_WAY;
 	s->send = op;
 	op->sock = &s->sock;
 	begin(io, op);
-	if (io->lacks && sim_chance(sim, sim->faults.shortage))
-		s->connected = any_shortage(sim);
-	else if (sim_chance(sim, sim->faults.unreachable))
-		return;
-	else if (sim_chance(sim, sim->faults.refuse))
-		sim_link_plan(l, sim_arrival_ns(sim), be_refused, 0);
-	else
+	if (connect_has_luck(io, s))
 		set_out_to(l, op->address);
 }
 
@@ -288,6 +306,7 @@ static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, str
 	struct list *first = list_take_first(&listener->backlog);
 	struct sim_link *l = list_entry(first, struct sim_link, backlog);
 	if (error) {
+		befall(l, SIM_BROKEN);
 		sim_link_close(l, 1, true);
 		return lost[sim_random(io->sim, sizeof lost / sizeof *lost)];
 	}
@@ -321,6 +340,14 @@ void sim_sock_accept(struct io *io, struct io_op *op)
 }
 
 /* --- receive --- */
+
+static void may_break(struct sim_sock *s)
+{
+	if (!sim_chance(s->io->sim, s->io->sim->faults.reset))
+		return;
+	befall(s->link, SIM_BROKEN);
+	sim_link_break(s->link, s->side);
+}
 
 void sim_sock_recv(struct io *io, struct io_op *op)
 {
@@ -372,8 +399,7 @@ static void attempt_recv(struct sim_io *io, struct io_op *op)
 		make_due(io, op);
 		return;
 	}
-	if (sim_chance(sim, sim->faults.reset))
-		sim_link_break(s->link, s->side);
+	may_break(s);
 	if (e->arrived)
 		end(io, op, take_bytes(io, s, op));
 	else
@@ -453,8 +479,7 @@ static void attempt_send(struct sim_io *io, struct io_op *op)
 		end(io, op, -ECANCELED);
 		return;
 	}
-	if (sim_chance(sim, sim->faults.reset))
-		sim_link_break(s->link, s->side);
+	may_break(s);
 	if (e->reset || e->finished) {
 		end(io, op, e->reset && !e->finished ? -ECONNRESET : -EPIPE);
 		return;

@@ -65,6 +65,15 @@ void sim_set_faults(struct sim *sim, const struct sim_faults *faults)
 	sim->faults = *faults;
 }
 
+void sim_watch_mishaps(struct sim *sim,
+		       void (*befell)(void *about, const struct io *io, const struct addr *to,
+				      enum sim_mishap what),
+		       void *about)
+{
+	sim->befell = befell;
+	sim->watcher = about;
+}
+
 uint64_t sim_now_ns(const struct sim *sim)
 {
 	return sim->now_ns;

@@ -64,8 +64,12 @@ struct ask {
 	enum arm arm;
 	unsigned worker;	/* that decided */
 	bool dismissed;		/* it accepted no more by then */
+	uint32_t tried;		/* nodes that it was given to, a bit each, */
+	unsigned tries;		/* so often, */
+	uint64_t tried_ns;	/* and when first */
 	struct server *server;	/* the last that got its head */
 	unsigned reached_n;	/* so often did one */
+	unsigned fates;		/* what nodes have done with it, a bit each */
 	uint64_t again_ms;	/* when one did again; 0: never */
 	bool heard;		/* its client has got a byte of an answer */
 	bool arrived;		/* all of it did */

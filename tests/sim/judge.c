@@ -359,8 +359,11 @@ static void judge_request_fields(const struct world *w, const struct server *s, 
 	judge_hop_fields(w, r);
 }
 
-void judge_attempt(const struct world *w, const struct ask *a)
+void judge_attempt(const struct world *w, struct ask *a, const struct node_state *node)
 {
+	if (!a->tries++)
+		a->tried_ns = sim_now_ns(w->sim);
+	a->tried |= 1u << node->number;
 	if (a->heard)
 		judge_fail(w, "no read twice", "request %llu goes to a node behind an answer",
 			   number(a->id));
@@ -532,41 +535,91 @@ static unsigned due_here(const struct ask *a)
 	return 0;
 }
 
-static bool is_shortage(const char *word)
+static bool is_shortage(enum err why)
 {
-	static const enum err whys[] = { ERR_OUT_OF_HANDLES, ERR_OUT_OF_PORTS, ERR_OUT_OF_MEMORY,
-					 ERR_NETWORK_DOWN, ERR_NOT_PERMITTED };
-	for (size_t i = 0; word && i < sizeof whys / sizeof *whys; i++)
-		if (!strcmp(word, err_word(whys[i])))
-			return true;
+	return why == ERR_OUT_OF_HANDLES || why == ERR_OUT_OF_PORTS || why == ERR_OUT_OF_MEMORY ||
+	       why == ERR_NETWORK_DOWN || why == ERR_NOT_PERMITTED;
+}
+
+/*
+ * Each attempt with a node that lives comes about, unless something befalls it, or it has too
+ * little time. One node may never be there, and what has reached one had its answer there.
+ */
+static bool has_met_enough(const struct world *w, const struct ask *a)
+{
+	unsigned met =
+		mishaps_of(&w->mishaps, a, SIM_LACKED) + mishaps_of(&w->mishaps, a, SIM_REFUSED) +
+		mishaps_of(&w->mishaps, a, SIM_UNANSWERED) + mishaps_of(&w->mishaps, a, SIM_BROKEN);
+	unsigned excused = a->reached_n + w->temper.absent;
+	return met && (w->temper.hasty || met + excused >= a->tries);
+}
+
+/* One that it was given to. */
+static bool has_crashed(const struct world *w, const struct ask *a)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+			if (w->servers[arm][i].crashed &&
+			    (a->tried >> w->plans.nodes[arm][i].state.number & 1))
+				return true;
 	return false;
 }
 
-/* What the world's troubles may lead to. */
-static bool may_be_made_here(const struct world *w, unsigned status, const char *word)
+/* One that reads late what was given up long ago may come behind one that has done that. */
+static bool has_suffered(const struct ask *a, enum fate f)
+{
+	return a->reached_n > 1 && (a->fates >> f & 1);
+}
+
+/* Whether what has befallen the request, or the troubles of its world, may lead to that. */
+static bool may_be_made_here(const struct world *w, const struct ask *a, enum err why)
 {
 	const struct temper *t = &w->temper;
-	switch (status) {
-	case 408:
+	if (is_shortage(why))
+		return mishaps_of(&w->mishaps, a, SIM_LACKED);
+	switch (why) {
+	case ERR_HEAD_TIMEOUT:
+	case ERR_BODY_TIMEOUT:
 		return t->hasty || t->fickle;
-	case 502:
-		/* Of three attempts two may come to nothing for want of something, and one meets
-		 * the node that is never there. */
-		return !is_harmless(w) ||
-		       (t->faults.shortage && t->absent && !strcmp(word, "connect_refused"));
-	case 503:
-		return (t->faults.shortage && is_shortage(word)) || t->ails || t->reboots ||
-		       t->deserts || t->crashes || t->ending == ENDING_ABORT ||
-		       /* Silent nodes keep a place for long, each after the other, or for who has
-			  left. */
-		       ((t->share || t->sockets) && (t->hasty || t->ill));
-	case 504:
-		/* Others than the one that swallows were refused, or we had nothing for them. */
-		return t->hasty || t->faults.unreachable ||
-		       (t->doors && (t->faults.refuse || t->faults.shortage));
+	case ERR_BACK_REFUSED:
+	case ERR_BACK_UNREACHABLE:
+		return has_met_enough(w, a) || has_crashed(w, a);
+	case ERR_CONNECT_TIMEOUT:
+		return has_met_enough(w, a) || has_crashed(w, a) || t->hasty;
+	case ERR_BACK_RESET:
+		return mishaps_of(&w->mishaps, a, SIM_BROKEN) || t->fickle || has_crashed(w, a) ||
+		       has_suffered(a, FATE_RESET_BEFORE) || has_suffered(a, FATE_FIN_BEFORE);
+	case ERR_BACK_MALFORMED:
+		return has_suffered(a, FATE_RUBBISH);
+	case ERR_ANSWER_TIMEOUT:
+		return t->hasty || has_suffered(a, FATE_SILENT);
+	case ERR_NODE_DRAINED:
+		return t->drains && !is_harmless(w);
+	case ERR_NO_ADDRESS:
+	case ERR_ALL_DRAINED:
+		return t->deserts;
+	case ERR_QUEUE_FULL:
+	case ERR_QUEUE_TIMEOUT:
+		/* Silent nodes keep a place for long, each after the other, or for who has left. */
+		return (t->share || t->sockets) && (t->hasty || t->ill);
+	case ERR_CAPTURE:
+		return t->ails;
+	case ERR_STOPPING:
+		return t->ending == ENDING_ABORT;
 	default:
 		return false;
 	}
+}
+
+/* "connection_reset; outcome=unknown" */
+static enum err why_of(const struct hearer *r)
+{
+	const char *word = hearer_field(&r->head, "X-Crossfade-Error");
+	size_t n = word ? strcspn(word, ";") : 0;
+	for (int i = 0; n && i < ERRS; i++)
+		if (strlen(err_word((enum err)i)) == n && !strncmp(err_word((enum err)i), word, n))
+			return (enum err)i;
+	return ERR_NONE;
 }
 
 static void judge_made_here(const struct world *w, const struct ask *a, const struct hearer *r)
@@ -574,8 +627,7 @@ static void judge_made_here(const struct world *w, const struct ask *a, const st
 	unsigned due = due_here(a);
 	bool failed_first = r->status >= 502 && a->too_large && a->deed.fate != FATE_WHOLE;
 	bool grew_first = r->status == 413 && a->flaw && a->flaw->in_body && w->temper.allowed;
-	if (r->status != due && !failed_first && !grew_first &&
-	    !may_be_made_here(w, r->status, hearer_field(&r->head, "X-Crossfade-Error")))
+	if (r->status != due && !failed_first && !grew_first && !may_be_made_here(w, a, why_of(r)))
 		judge_fail(w, "the right answer", "request %llu gets %u (%s) from us, due is %u",
 			   number(a->id), r->status, hearer_field(&r->head, "X-Crossfade-Error"),
 			   due);

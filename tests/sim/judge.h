@@ -86,8 +86,8 @@ void judge_published(struct world *w, const struct board_values *v);
 void judge_decided(struct world *w, unsigned worker, const struct exchange *ex, struct ask *a);
 /* Its first node. */
 void judge_chosen(const struct world *w, const struct exchange *ex);
-/* Its head goes to a node. */
-void judge_attempt(const struct world *w, const struct ask *a);
+/* Its head is for that node: now, or when it can be reached. */
+void judge_attempt(const struct world *w, struct ask *a, const struct node_state *node);
 /* After a turn: no request is with a node that is to be cut. */
 void judge_cut(const struct world *w, unsigned worker, const struct desk *d);
 /* After a turn: no node has more than it may, and nobody waits while one has room. */

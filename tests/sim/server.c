@@ -135,6 +135,7 @@ static void say_answer(struct visit *v)
 static void act(struct visit *v)
 {
 	struct ask *a = v->ask;
+	a->fates |= 1u << a->deed.fate;
 	greet(v);
 	switch (a->deed.fate) {
 	case FATE_WHOLE:
@@ -445,6 +446,7 @@ void server_crash(struct server *s)
 {
 	if (!s->io || s->leaving)
 		return;
+	s->crashed = true;
 	sim_crash(s->io);
 	io_free(s->io);
 	s->io = NULL;

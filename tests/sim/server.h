@@ -35,6 +35,7 @@ struct server {
 	struct server_door doors[SERVER_DOORS];
 	struct list visits;
 	bool there;
+	bool crashed; /* at least once */
 	bool leaving;
 };
 

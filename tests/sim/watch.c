@@ -57,10 +57,12 @@ static void said(const struct stream_tracer *tracer, const struct stream *to, co
 	if (to == &ex->front && strcmp(verb, "head") == 0)
 		t->deciding = ex;
 	struct ask *a = is_called(to, "back") ? world_ask(t->world, id_of(ex)) : NULL;
-	if (a && strcmp(verb, "head") == 0)
-		judge_attempt(t->world, a);
-	if (is_called(to, "back") && ex->node && ex->node->node)
-		judge_word(t->world, t->worker, ex->node->node->state, verb);
+	const struct node_state *node =
+		is_called(to, "back") && ex->node && ex->node->node ? ex->node->node->state : NULL;
+	if (a && node && strcmp(verb, "head") == 0)
+		judge_attempt(t->world, a, node);
+	if (node)
+		judge_word(t->world, t->worker, node, verb);
 	world_tell(t->world, "worker %u, request %llu: %s -> %s: %s %llu%s", t->worker,
 		   (unsigned long long)id_of(ex), to->peer->name, to->name, verb, number,
 		   end ? ", end" : "");

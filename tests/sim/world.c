@@ -397,6 +397,7 @@ static struct world *open_world(uint64_t seed, bool verbose, const struct deceit
 	w->verbose = verbose;
 	make_temper(w, deceit);
 	w->sim = sim_open(seed, &w->temper.faults);
+	mishaps_open(&w->mishaps, w);
 	wheel_open(&w->wheel, world_now_ms(w));
 	board_format(&w->board, 7);
 	bufs_open(&w->town_bufs);
@@ -450,6 +451,7 @@ static uint64_t close_world(struct world *w)
 	bufs_close(&w->town_bufs);
 	uint64_t trace = sim_trace(w->sim);
 	sim_close(w->sim);
+	mishaps_close(&w->mishaps);
 	if (w->store)
 		sim_store_close(w->store);
 	free(w);

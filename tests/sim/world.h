@@ -13,6 +13,7 @@
 #include "sim/dice.h"
 #include "sim/judge.h"
 #include "sim/ledger.h"
+#include "sim/mishaps.h"
 #include "sim/operator.h"
 #include "sim/plans.h"
 #include "sim/scribe.h"
@@ -53,6 +54,7 @@ struct world {
 	struct plans plans;
 	struct operator operator;
 	struct judge judge;
+	struct mishaps mishaps;
 	struct dice scribal;	 /* of what concerns the log */
 	struct sim_store *store; /* NULL: there is no log */
 	struct scribe scribes[SIM_PROCESSES_MAX];

@@ -35,6 +35,7 @@ struct door {
 struct seen { /* of the faults */
 	unsigned echoed, tiny_recvs, resets, refused, unanswered, accept_errors, starved;
 	unsigned recvs, turns;
+	unsigned befell[SIM_BROKEN + 1]; /* as the simulator tells of them */
 	uint64_t lasted_ns, trace;
 };
 
@@ -165,6 +166,14 @@ static void open_client(struct town *t, struct client *c)
 	io_connect(t->visitor, &c->connect, &t->at);
 }
 
+static void befell(void *about, const struct io *io, const struct addr *to, enum sim_mishap what)
+{
+	struct town *t = about;
+	assert_ptr_equal(io, t->visitor);
+	assert_true(addr_is(to, &t->at));
+	t->seen.befell[what]++;
+}
+
 static struct town *open_town(uint64_t seed, const struct sim_faults *faults)
 {
 	struct town *t = calloc(1, sizeof *t);
@@ -174,6 +183,8 @@ static struct town *open_town(uint64_t seed, const struct sim_faults *faults)
 	t->server = sim_io_open(t->sim, &t->bufs[0]);
 	t->visitor = sim_io_open(t->sim, &t->bufs[1]);
 	assert_true(addr_parse(span_of("192.0.2.7"), 443, &t->at));
+	sim_watch_mishaps(t->sim, befell, t);
+	sim_lacks(t->visitor);
 	t->listener = sim_listen(t->server, &t->at);
 	for (int i = 0; i < ACCEPTS; i++) {
 		t->doors[i].town = t;
@@ -359,6 +370,19 @@ static void every_fault_shows_and_only_when_asked_for(void **state)
 			fail_msg("%s: %u seen, %u without it", cases[i].name, cases[i].seen(&s),
 				 cases[i].seen(&perfect));
 	}
+}
+
+static void what_befalls_a_connection_is_told_of(void **state)
+{
+	(void)state;
+	struct seen s = run_town(3, &(struct sim_faults){ .refuse = 300, .unreachable = 300 });
+	assert_int_equal(s.befell[SIM_REFUSED], s.refused);
+	assert_int_equal(s.befell[SIM_UNANSWERED], s.unanswered);
+	assert_true(s.refused && s.unanswered);
+	assert_int_equal(s.befell[SIM_LACKED] + s.befell[SIM_BROKEN], 0);
+	s = run_town(3, &(struct sim_faults){ .shortage = 300, .reset = 50 });
+	assert_true(s.befell[SIM_LACKED] && s.befell[SIM_BROKEN]);
+	assert_int_equal(s.befell[SIM_REFUSED] + s.befell[SIM_UNANSWERED], 0);
 }
 
 static void even_certain_faults_let_bytes_through(void **state)
@@ -638,6 +662,7 @@ int main(void)
 		cmocka_unit_test(equal_seeds_give_equal_runs_and_others_do_not),
 		cmocka_unit_test(what_is_not_reset_arrives_under_all_other_faults),
 		cmocka_unit_test(every_fault_shows_and_only_when_asked_for),
+		cmocka_unit_test(what_befalls_a_connection_is_told_of),
 		cmocka_unit_test(even_certain_faults_let_bytes_through),
 		cmocka_unit_test(several_that_listen_at_one_address_all_get_some),
 		cmocka_unit_test(a_crash_resets_its_connections_and_ends_no_operation),
