@@ -193,6 +193,8 @@ static void take_credential_file(struct binder *b, const struct key *k, const st
 	while (text.n && (text.at[text.n - 1] == '\n' || text.at[text.n - 1] == '\r'))
 		text.n--;
 	take_credential(b, k, key_copy(b, span_trim(text)), f.file.at, to);
+	to->path = f.file.path;
+	to->at = f.file.at;
 }
 
 static void credential_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)

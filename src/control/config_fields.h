@@ -19,6 +19,8 @@ struct config_field {
 /* What an Authorization field says: no log, no complaint and no status shows it. */
 struct config_credential {
 	const char *value; /* NULL: none */
+	const char *path;  /* of the file that it is from; NULL: it stands in the configuration */
+	size_t at;	   /* where that is named */
 };
 
 extern const struct key_type key_fields;      /* struct config_field *: a map of names to values */

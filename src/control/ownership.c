@@ -213,28 +213,66 @@ static void check_directory(struct config *c, const char *directory, const char 
 	close(l.fd);
 }
 
-/* --- what others may read --- */
-
-static void check_key(struct config *c, const struct key_file_value *key)
-{
-	struct stat s;
-	if (!key->path || stat(key->path, &s) || !S_ISREG(s.st_mode))
-		return;
-	if (s.st_mode & (S_IROTH | S_IWOTH))
-		caution(&c->complaints, key->at, "%.300s is a key that anybody may %s: chmod o-rw",
-			key->path, s.st_mode & S_IWOTH ? "write" : "read");
-	else if (s.st_mode & (S_IRGRP | S_IWGRP) && s.st_gid >= 1000)
-		caution(&c->complaints, key->at,
-			"%.300s is a key that its group (%u) may read: chmod it 0600", key->path,
-			(unsigned)s.st_gid);
-}
-
-/* --- the access log --- */
+/* --- what is read --- */
 
 static bool is_of_others(const struct stat *s, uid_t user)
 {
 	return s->st_uid != geteuid() && s->st_uid != 0 && s->st_uid != user;
 }
+
+/* Who writes to it says what we do. */
+static void check_text(struct config *c, const char *path, size_t at, uid_t user)
+{
+	struct stat s;
+	if (!path || stat(path, &s) || !S_ISREG(s.st_mode))
+		return;
+	if (is_of_others(&s, user))
+		caution(&c->complaints, at,
+			"%.300s belongs to user %u, who may change it: chown it", path,
+			(unsigned)s.st_uid);
+	if (s.st_mode & S_IWOTH)
+		caution(&c->complaints, at, "%.300s may be written by anybody: chmod o-w", path);
+	else if (s.st_mode & S_IWGRP && s.st_gid >= USER_GROUP_MIN)
+		caution(&c->complaints, at, "%.300s may be written by its group (%u): chmod g-w",
+			path, (unsigned)s.st_gid);
+}
+
+static void check_secret(struct config *c, const char *path, size_t at, uid_t user)
+{
+	struct stat s;
+	check_text(c, path, at, user);
+	if (!path || stat(path, &s) || !S_ISREG(s.st_mode))
+		return;
+	if (s.st_mode & S_IROTH)
+		caution(&c->complaints, at, "%.300s is a secret that anybody may read: chmod o-r",
+			path);
+	else if (s.st_mode & S_IRGRP && s.st_gid >= USER_GROUP_MIN)
+		caution(&c->complaints, at,
+			"%.300s is a secret that its group (%u) may read: chmod it 0600", path,
+			(unsigned)s.st_gid);
+}
+
+static void check_credential(struct config *c, const struct config_credential *credential,
+			     uid_t user)
+{
+	check_secret(c, credential->path, credential->at, user);
+}
+
+/* Of the configuration and the secrets that it names. */
+static void check_files(struct config *c, uid_t user)
+{
+	const struct key_file_value *kafka = &c->capture.kafka.security.tls.key;
+	check_text(c, c->complaints.file, NOWHERE, user);
+	for (const struct config_certificate *m = &c->tls.certificate; m; m = m->next)
+		check_secret(c, m->key.path, m->key.at, user);
+	check_secret(c, kafka->path, kafka->at, user);
+	for (int arm = 0; arm < ARMS; arm++) {
+		check_credential(c, &c->clusters[arm].authorization, user);
+		check_credential(c, &c->clusters[arm].health.authorization, user);
+	}
+}
+
+/* --- the access log --- */
 
 static void check_log(struct config *c, const char *path, uid_t user)
 {
@@ -292,9 +330,7 @@ void ownership_check(struct config *c, bool runs)
 	check_directory(c, c->state, "state", runs, is_of_the_state);
 	if (c->capture.head.at != NOWHERE)
 		check_directory(c, c->capture.directory, "capture.directory", runs, is_of_the_log);
-	for (const struct config_certificate *m = &c->tls.certificate; m; m = m->next)
-		check_key(c, &m->key);
-	check_key(c, &c->capture.kafka.security.tls.key);
+	check_files(c, user);
 	if (c->log.access)
 		check_log(c, c->log.access, user);
 	check_socket(c, c->admin.socket, user);

@@ -11,6 +11,7 @@
 #include "control/changes.h"
 #include "control/config_kafka.h"
 #include "control/control.h"
+#include "control/ownership.h"
 
 /* --- what only a new working process can change --- */
 
@@ -113,6 +114,8 @@ static bool apply(struct control *c, struct config *fresh)
 {
 	if (fresh->complaints.n == 0)
 		refuse_what_is_fixed(c, fresh);
+	if (fresh->complaints.n == 0)
+		ownership_check(fresh, true);
 	if (fresh->complaints.n)
 		return false;
 	struct validity validity;

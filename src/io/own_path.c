@@ -7,8 +7,6 @@
 
 /* As the kernel does it. */
 #define LINKS_MAX 40
-/* Groups of the system's own have lower numbers. */
-#define USER_GROUP_MIN 1000
 
 struct walk {
 	struct own_path *p;

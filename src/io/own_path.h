@@ -9,6 +9,8 @@
 #include "io/own_file.h"
 
 #define OWN_PATH_BYTES 4096
+/* Groups of users have this number or a higher one; those of the system's own have lower ones. */
+#define USER_GROUP_MIN 1000
 
 struct own_path {
 	uid_t also;		    /* trusted like us and root: who runs the balancer */

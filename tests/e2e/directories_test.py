@@ -1,5 +1,6 @@
 """Directories that somebody else has made: what was planted there is not used, by `check` and by `run`."""
 
+import json
 import os
 import signal
 import socket
@@ -274,3 +275,62 @@ def test_root_that_checks_a_service_does_not_blame_its_user(stopped):
         os.chown(at, OTHER, OTHER)
     done = ask(stopped, "check")
     assert done.returncode == 0 and "not safe" not in done.stderr, done
+
+
+# --- what is read ---
+
+
+@pytest.fixture
+def with_credential(make_balancer, clusters, tmp_path):
+    """A balancer whose cluster's credential is in a file, not started."""
+    file = tmp_path / "credential"
+    file.write_text("Basic c2VjcmV0OnNlY3JldA==\n")
+    file.chmod(0o600)
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False,
+                             cluster_more=f"  authorization: {{ file: {file} }}")
+    balancer.credential = file
+    return balancer
+
+
+def open_configuration(balancer):
+    balancer.file.chmod(0o666)
+    return "crossfade.yaml may be written by anybody"
+
+
+def give_configuration_away(balancer):
+    os.chown(balancer.file, OTHER, OTHER)
+    return f"crossfade.yaml belongs to user {OTHER}, who may change it"
+
+
+def open_credential(balancer):
+    balancer.credential.chmod(0o666)
+    return "credential may be written by anybody", "credential is a secret that anybody may read"
+
+
+def give_credential_away(balancer):
+    os.chown(balancer.credential, OTHER, OTHER)
+    return f"credential belongs to user {OTHER}, who may change it"
+
+
+@as_root
+@pytest.mark.parametrize("spoil", [open_configuration, give_configuration_away, open_credential, give_credential_away])
+def test_what_others_may_change_or_read_is_said(with_credential, spoil):
+    assert "warning" not in ask(with_credential, "check").stderr
+    words = spoil(with_credential)
+    done = ask(with_credential, "check")
+    with_credential.start()
+    for word in [words] if isinstance(words, str) else words:
+        assert done.returncode == 0 and word in done.stderr, done
+        assert word in with_credential.said()
+
+
+def test_a_reload_looks_again(with_credential):
+    with_credential.start()
+    assert with_credential.reload()["ok"]
+    with_credential.credential.chmod(0o644)
+    assert with_credential.reload()["ok"] and "credential is a secret that anybody may read" in with_credential.said()
+    (with_credential.directory / "state").chmod(0o777)
+    refused = with_credential.reload()
+    assert not refused["ok"] and "state may be written by anybody" in json.dumps(refused)
+    (with_credential.directory / "state").chmod(0o700)
+    assert with_credential.reload()["ok"]
