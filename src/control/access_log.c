@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -130,12 +131,34 @@ static void *run(void *argument)
 
 /* --- control --- */
 
+/* Standard output or standard error, by any of their names; -1: another file. */
+static int standard_descriptor(const char *path)
+{
+	static const char *const names[][3] = {
+		{ "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1" },
+		{ "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2" },
+	};
+	for (int d = 0; d < 2; d++)
+		for (int i = 0; i < 3; i++)
+			if (!strcmp(path, names[d][i]))
+				return STDOUT_FILENO + d;
+	return -1;
+}
+
 int access_log_file(const char *path)
 {
 	/* A pipe is neither waited for when it is opened nor when it is written: O_NONBLOCK stays.
 	 */
-	return slow_file_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640,
-			      ACCESS_OPEN_MS);
+	int fd = slow_file_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640,
+				ACCESS_OPEN_MS);
+	int error = errno, standard = fd < 0 ? standard_descriptor(path) : -1;
+	/* A socket cannot be opened, nor the pipe of who started us: what we have of it can be
+	   written to. */
+	if (standard >= 0)
+		fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	else
+		errno = error;
+	return fd;
 }
 
 int access_log_use(struct access_log *l, int fd)

@@ -38,7 +38,8 @@ void access_log_open(struct access_log *l, unsigned worker_n, const struct count
  */
 bool access_log_close(struct access_log *l);
 
-/* A file for it: appended to, made with mode 0640. A descriptor, or -1 with errno; EPERM: it is
+/* A file for it: appended to, made with mode 0640. /dev/stdout and its kin may be what cannot be
+ * opened: a socket, another's pipe. A descriptor, or -1 with errno; EPERM: it is
  * somebody else's; ETIMEDOUT after ACCESS_OPEN_MS. */
 int access_log_file(const char *path);
 /* Lines go there from now on. An errno, or 0; -1 is no file and no change. */

@@ -1,15 +1,20 @@
 """The access log, read back: what stands there is what was sent."""
 
 import json
+import os
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import tempfile
 
 import pytest
 import requests
 
-from stage import until
+from stage import PROGRAM, Balancer, own_address, until
 
 # The expression of AWS' own table for Athena, with the last four fields named.
 ATHENA = re.compile(
@@ -169,3 +174,49 @@ def test_tokens_of_queries_stand_in_no_log(make_balancer, clusters, backend, set
     (line,) = Log(balancer, alb).lines(1)
     assert {name for name, value in values.items() if value in line["url"]} == shown
     assert line["url"].count("***") == 3 - len(shown)
+
+
+def run_with_stdout(balancer, stdout, *before):
+    with open(balancer.log, "ab") as log:
+        balancer.process = subprocess.Popen([*before, balancer.program, "run", "-c", balancer.file], stdout=stdout, stderr=log)
+    until(balancer.is_up, 20, "a ready balancer")
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_may_be_a_socket(make_balancer, clusters, name):
+    """As a journal's. It is opened anew like any other file."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {name}, format: json }}", start=False)
+    here, there = socket.socketpair()
+    with here, there:
+        run_with_stdout(balancer, there)
+        for n in range(2):
+            requests.get(f"{balancer.source}/{n}", timeout=20)
+            here.settimeout(20)
+            assert json.loads(here.recv(65536).splitlines()[-1])["path"] == f"/{n}"
+            balancer.process.send_signal(signal.SIGUSR1)
+            until(lambda: f"{name} is opened anew" in balancer.said())
+        balancer.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a pipe that is another user's")
+def test_standard_output_may_be_the_pipe_of_another_user(clusters):
+    """As in a container that root has started for a user of its own."""
+    at = own_address()
+    with tempfile.TemporaryDirectory() as directory:
+        balancer = Balancer(pathlib.Path(directory), f"""\
+listeners: {{ weighted: {{ address: {at}:8080, tls: off }} }}
+source: {{ nodes: [ {clusters[0].url} ] }}
+target: {{ nodes: [ {clusters[1].url} ] }}
+log: {{ access: /dev/stdout, format: json }}
+admin: {{ socket: admin.sock }}
+state: state
+""", program=shutil.copy(PROGRAM, directory))
+        os.chown(directory, 1000, 1000)
+        balancer.limited = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
+        reader, writer = os.pipe()
+        run_with_stdout(balancer, writer, *balancer.limited)
+        os.close(writer)
+        with os.fdopen(reader) as lines:
+            assert requests.get(f"http://{at}:8080/here", timeout=20).ok
+            assert json.loads(lines.readline())["path"] == "/here"
+            balancer.end()
