@@ -57,8 +57,15 @@ void process_forbid_cores(void)
 		prctl(PR_SET_DUMPABLE, 0);
 }
 
-void process_unblock_signals(void)
+/*
+ * The keeper hears signals and says what they mean: `kill` by name must not skip the drain. What is
+ * ignored stays so over exec, so that a process is deaf from its first instruction on.
+ */
+void process_leave_signals(void)
 {
+	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
+	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+		signal(theirs[i], SIG_IGN);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -81,7 +88,7 @@ static _Noreturn void execute(int binary, const char *config, enum config_source
 	const char *const arguments[] = { "crossfade", WORK_COMMAND, config,	 sources[source],
 					  numbers[0],  numbers[1],   numbers[2], numbers[3],
 					  numbers[4],  NULL };
-	process_unblock_signals();
+	process_leave_signals();
 	fexecve(binary, (char *const *)(uintptr_t)arguments, environ);
 	log_line(LOG_ERROR, "keeper: cannot execute the working process: %s", strerror(errno));
 	_exit(1);

@@ -60,8 +60,8 @@ void processes_tell(struct processes *s, const struct process *but, enum channel
 
 /* The limit of open files, as high as it may be; what is started from here has it too. */
 void process_raise_files(void);
-/* In a child, between fork and exec: the signals of a new program. */
-void process_unblock_signals(void);
+/* In a child, between fork and exec: none of the keeper's signals does anything there. */
+void process_leave_signals(void);
 void keep_over_exec(int fd, bool keep);
 
 /*

@@ -40,7 +40,7 @@ static _Noreturn void ask(const struct upgrade *u, const struct handover *h, int
 	if (getppid() != keeper)
 		_exit(1);
 	handover_keep(h, list, true);
-	process_unblock_signals();
+	process_leave_signals();
 	const char *const arguments[] = { h->program, HANDOVER_COMMAND, config, number, NULL };
 	fexecve(u->binary, (char *const *)(uintptr_t)arguments, environ);
 	log_line(LOG_ERROR, "upgrade: cannot execute %s: %s", h->program, strerror(errno));

@@ -62,14 +62,6 @@ static void die_with_keeper(pid_t keeper)
 		_exit(EXIT_NO);
 }
 
-/* The keeper hears signals and says what they mean: `kill` by name must not skip the drain. */
-static void leave_signals_to_keeper(void)
-{
-	static const int theirs[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
-	for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
-		signal(theirs[i], SIG_IGN);
-}
-
 static void *map(int fd, size_t bytes, int protection)
 {
 	void *memory = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
@@ -562,7 +554,6 @@ int work_main(int argc, char **argv)
 	}
 	process_forbid_cores();
 	die_with_keeper(w.keeper);
-	leave_signals_to_keeper();
 	process_raise_files();
 	/* With threads under way there is no tearing down: the process ends, and all with it. */
 	if (!map_shared(&w) || !read_config(&w) || !lock_directories(&w) || !open_control(&w) ||

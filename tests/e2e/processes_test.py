@@ -189,3 +189,21 @@ def test_a_crash_while_it_leaves_ends_it(make_balancer, clusters):
     os.kill(balancer.working_pid(), signal.SIGKILL)
     balancer.process.wait(10)
     until(lambda: is_refused(balancer), what="the kernel to take its accepts back")
+
+
+def test_a_signal_to_a_working_process_that_has_just_begun_does_nothing(make_balancer, clusters):
+    """As `kill -HUP` of the whole group sends it: from its first instruction on."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more="workers: 1")
+    sent = 0
+    for _ in range(10):
+        before = balancer.working_pid()
+        os.kill(before, signal.SIGKILL)
+        until(lambda pid=before: balancer.working_pid() not in (None, pid), what="another one")
+        young, end = balancer.working_pid(), time.monotonic() + 0.05
+        while time.monotonic() < end:
+            for number in signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2:
+                os.kill(young, number)
+                sent += 1
+        until(balancer.is_up, 20, "it to serve")
+        assert balancer.working_pid() == young
+    assert sent > 1000
