@@ -71,6 +71,14 @@ void sim_watch_mishaps(struct sim *sim,
 				      enum sim_mishap what),
 		       void *about);
 
+/* What has happened so far. */
+struct sim_counts {
+	uint64_t short_recvs, short_sends, full_windows, delays, starved;
+	uint64_t resets, refused, unanswered, accept_errors,
+		shortages; /* faults, not what peers do */
+};
+const struct sim_counts *sim_counts(const struct sim *sim);
+
 /* While an io is stalled its waits return at once with nothing done: a worker that does not run. */
 void sim_stall(struct io *io, bool stalled);
 

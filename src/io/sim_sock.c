@@ -112,6 +112,7 @@ struct sock *sim_sock_adopt(struct io *base, int fd)
 	struct sim_io *io = sim_io_of(base);
 	must(fd >= 0 && (unsigned)fd < io->sim->descriptor_n);
 	if (io->lacks && sim_chance(io->sim, io->sim->faults.shortage)) {
+		io->sim->counts.shortages++;
 		errno = sim_random(io->sim, 2) ? EMFILE : ENOMEM;
 		return NULL;
 	}
@@ -259,11 +260,14 @@ static bool connect_has_luck(struct sim_io *io, struct sim_sock *s)
 	struct sim *sim = io->sim;
 	if (io->lacks && sim_chance(sim, sim->faults.shortage)) {
 		s->connected = any_shortage(sim);
+		sim->counts.shortages++;
 		befall(s->link, SIM_LACKED);
 	} else if (sim_chance(sim, sim->faults.unreachable)) {
+		sim->counts.unanswered++;
 		befall(s->link, SIM_UNANSWERED);
 	} else if (sim_chance(sim, sim->faults.refuse)) {
 		sim_link_plan(s->link, sim_arrival_ns(sim), be_refused, 0);
+		sim->counts.refused++;
 		befall(s->link, SIM_REFUSED);
 	} else {
 		return true;
@@ -301,6 +305,7 @@ static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, str
 	static const int32_t kept[] = { -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM };
 	static const int32_t lost[] = { -ECONNABORTED, -EPROTO, -EHOSTUNREACH };
 	bool error = sim_chance(io->sim, io->sim->faults.accept_error);
+	io->sim->counts.accept_errors += error;
 	if (error && sim_random(io->sim, 2) == 0)
 		return kept[sim_random(io->sim, sizeof kept / sizeof *kept)];
 	struct list *first = list_take_first(&listener->backlog);
@@ -345,6 +350,7 @@ static void may_break(struct sim_sock *s)
 {
 	if (!sim_chance(s->io->sim, s->io->sim->faults.reset))
 		return;
+	s->io->sim->counts.resets++;
 	befall(s->link, SIM_BROKEN);
 	sim_link_break(s->link, s->side);
 }
@@ -370,8 +376,10 @@ static int32_t take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *o
 	size_t n = s->link->ends[s->side].arrived;
 	if (n > k->size)
 		n = k->size;
-	if (sim_chance(sim, sim->faults.short_recv))
+	if (sim_chance(sim, sim->faults.short_recv)) {
 		n = fewer(sim, n);
+		sim->counts.short_recvs++;
+	}
 	n = sim_link_recv(s->link, s->side, k->data, n);
 	op->block = k;
 	io->io.counts.recvs++;
@@ -396,6 +404,7 @@ static void attempt_recv(struct sim_io *io, struct io_op *op)
 	s->starved = !s->starved && sim_chance(sim, sim->faults.starve);
 	if (s->starved) {
 		io->io.counts.starved++;
+		sim->counts.starved++;
 		make_due(io, op);
 		return;
 	}
@@ -486,12 +495,15 @@ static void attempt_send(struct sim_io *io, struct io_op *op)
 	}
 	size_t room = sim_link_room(s->link, s->side);
 	bool little = room > 0 && sim_chance(sim, sim->faults.short_send);
+	sim->counts.short_sends += little;
 	if (send_some(s, op, little ? fewer(sim, room) : room))
 		end(io, op, (int32_t)s->sent);
 	else if (op->cancel)
 		end(io, op, -ECANCELED);
 	else if (little)
 		make_due(io, op);
+	else
+		sim->counts.full_windows++;
 }
 
 /* --- all of them --- */

@@ -74,6 +74,11 @@ void sim_watch_mishaps(struct sim *sim,
 	sim->watcher = about;
 }
 
+const struct sim_counts *sim_counts(const struct sim *sim)
+{
+	return &sim->counts;
+}
+
 uint64_t sim_now_ns(const struct sim *sim)
 {
 	return sim->now_ns;
@@ -95,6 +100,7 @@ uint64_t sim_arrival_ns(struct sim *sim)
 	const struct sim_faults *f = &sim->faults;
 	if (!f->delay_ms_max || !sim_chance(sim, f->delay))
 		return sim->now_ns;
+	sim->counts.delays++;
 	return sim->now_ns + 1 + sim_random(sim, (uint64_t)f->delay_ms_max * 1000000);
 }
 

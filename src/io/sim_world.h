@@ -40,6 +40,7 @@ struct sim {
 		enum sim_spot_kind kind;
 	} spots[SIM_SPOTS_MAX];
 	unsigned spot_n;
+	struct sim_counts counts;
 	void (*befell)(void *about, const struct io *io, const struct addr *to,
 		       enum sim_mishap what); /* NULL: nobody watches */
 	void *watcher;

@@ -1,9 +1,11 @@
 /*
- * sim FIRST COUNT [-v] [-d DECEIT]: whole workers on the simulator, COUNT seeds from FIRST on. The
- * first seed that breaks an invariant ends it, with status 1. -v prints all that happens.
+ * sim FIRST COUNT [-v] [-c] [-d DECEIT]: whole workers on the simulator, COUNT seeds from FIRST on.
+ * The first seed that breaks an invariant ends it, with status 1. -v prints all that happens, -c in
+ * how many of them what has happened.
  */
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +26,18 @@
 /* What is asked for. */
 struct wanted {
 	uint64_t first, end;
-	bool verbose;
+	bool verbose, counts;
 	struct deceit deceit;
+	_Atomic(uint64_t) *seen; /* of each kind, in so many worlds; shared by all processes */
 };
 
 static void run_here(uint64_t seed, const struct wanted *a)
 {
 	alarm(PATIENCE_S);
-	uint64_t trace = world_run(seed, a->verbose, &a->deceit);
-	if (seed % TWICE_EVERY == 0 && world_run(seed, a->verbose, &a->deceit) != trace) {
+	uint64_t seen, trace = world_run(seed, a->verbose, &a->deceit, &seen);
+	for (int i = 0; i < SEENS; i++)
+		atomic_fetch_add(&a->seen[i], seen >> i & 1);
+	if (seed % TWICE_EVERY == 0 && world_run(seed, a->verbose, &a->deceit, &seen) != trace) {
 		fprintf(stderr, "seed %llu: equal runs: they are not\n", (unsigned long long)seed);
 		_exit(1);
 	}
@@ -68,11 +73,16 @@ struct job {
 	volatile uint64_t *at; /* shared with it: the seed that it is at */
 };
 
+static void *share(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(at != MAP_FAILED);
+	return at;
+}
+
 static struct job start(const struct wanted *a, uint64_t first, unsigned step)
 {
-	struct job j = { .at = mmap(NULL, sizeof *j.at, PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
-	must(j.at != MAP_FAILED);
+	struct job j = { .at = share(sizeof *j.at) };
 	fflush(NULL);
 	j.pid = fork();
 	must(j.pid >= 0);
@@ -154,6 +164,8 @@ static bool read_arguments(int argc, char **argv, struct wanted *a)
 	for (int i = 3; i < argc; i++) {
 		if (strcmp(argv[i], "-v") == 0)
 			a->verbose = true;
+		else if (strcmp(argv[i], "-c") == 0)
+			a->counts = true;
 		else if (strcmp(argv[i], "-d") != 0 || ++i == argc ||
 			 !find_deceit(argv[i], &a->deceit))
 			return false;
@@ -161,11 +173,17 @@ static bool read_arguments(int argc, char **argv, struct wanted *a)
 	return true;
 }
 
+static void print_counts(const struct wanted *a)
+{
+	for (int i = 0; i < SEENS; i++)
+		printf("%7llu %s\n", (unsigned long long)a->seen[i], tally_words((enum seen)i));
+}
+
 int main(int argc, char **argv)
 {
-	struct wanted a = { 0 };
+	struct wanted a = { .seen = share(SEENS * sizeof *a.seen) };
 	if (!read_arguments(argc, argv, &a)) {
-		fprintf(stderr, "usage: sim FIRST COUNT [-v] [-d DECEIT]\n");
+		fprintf(stderr, "usage: sim FIRST COUNT [-v] [-c] [-d DECEIT]\n");
 		return 2;
 	}
 	if (a.verbose) {
@@ -176,6 +194,8 @@ int main(int argc, char **argv)
 	}
 	if (!run_seeds(&a))
 		return 1;
+	if (a.counts)
+		print_counts(&a);
 	printf("%llu seeds clean\n", (unsigned long long)(a.end - a.first));
 	return 0;
 }

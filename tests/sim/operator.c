@@ -75,6 +75,7 @@ static void stall(struct operator* o)
 	if (!w->temper.stalls || !w->hands[i].io)
 		return;
 	world_tell(w, "worker %u stands still", i);
+	tally_note(w, SEEN_STALLED);
 	w->hands[i].stalled = true;
 	sim_stall(w->hands[i].io, true);
 	revive_later(o);
@@ -94,6 +95,7 @@ static void crash(struct operator* o)
 		return;
 	world_tell(w, "node %u of arm %d crashes", s->number, s->arm);
 	server_crash(s);
+	tally_note(w, SEEN_CRASHED);
 	revive_later(o);
 }
 
@@ -196,6 +198,7 @@ static void time_to_end(struct timer *t)
 	struct world *w = o->world;
 	if (!w->stopping) {
 		world_stop(w);
+		tally_note(w, SEEN_STOPPED);
 		if (w->temper.ending == ENDING_ABORT)
 			set_timer(o, t, dice_size(&w->dice, 500));
 	} else {

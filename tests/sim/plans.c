@@ -199,6 +199,7 @@ static void look_up(struct world *w, struct plan_node *n)
 		roll_doors(w, n);
 		n->spare = dice_says(&w->dice, 500) ? before & ~n->doors : 0;
 	}
+	tally_note(w, SEEN_LOOK_UP);
 	n->known = true;
 	share_doors(w, n);
 	tell_workers(w);
@@ -217,6 +218,8 @@ static void set_door(struct world *w, struct plan_node *n, unsigned door, enum s
 		atomic_fetch_and(&n->state.ill, ~bit);
 	else if (dice_says(&w->dice, 500))
 		atomic_fetch_or(&n->state.ill, bit);
+	if (kind != SIM_AS_IT_IS)
+		tally_note(w, kind == SIM_REFUSES ? SEEN_DOOR_REFUSES : SEEN_DOOR_SWALLOWS);
 	world_tell(w, "door %u of node %u is of kind %d", door, n->state.number, kind);
 }
 
@@ -321,6 +324,8 @@ static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
 	tell_workers(w);
 	n->duty_change = w->plans.duties;
 	world_tell(w, "node %u has duty %d", n->state.number, duty);
+	if (duty != DUTY_READY)
+		tally_note(w, duty == DUTY_CUT ? SEEN_CUT : SEEN_DRAINED);
 }
 
 void plans_change_duty(struct world *w)

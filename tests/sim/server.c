@@ -197,6 +197,7 @@ static void late_is_over(struct timer *t)
 		return;
 	world_tell(v->server->world, "node %u of arm %d says something late", v->server->number,
 		   v->server->arm);
+	tally_note(v->server->world, SEEN_LATE);
 	text_print(&v->peer.out, "%s", v->late_text);
 	say(v);
 }

@@ -73,6 +73,14 @@ void watch_open(struct watch *t, struct world *w, unsigned worker)
 	*t = (struct watch){ .tracer = { said }, .world = w, .worker = worker };
 }
 
+static void note_ejected(struct world *w, const struct desk *d)
+{
+	for (int arm = 0; arm < ARMS; arm++)
+		for (size_t i = 0; i < d->clusters[arm].node_n; i++)
+			if (d->clusters[arm].nodes[i]->ejection.out)
+				tally_note(w, SEEN_EJECTED);
+}
+
 void watch_turn(struct watch *t)
 {
 	settle_decision(t);
@@ -84,4 +92,5 @@ void watch_turn(struct watch *t)
 	judge_cut(t->world, t->worker, t->desk);
 	judge_busy(t->world, t->worker, t->desk);
 	judge_sockets(t->world, t->worker, t->desk);
+	note_ejected(t->world, t->desk);
 }

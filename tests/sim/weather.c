@@ -40,6 +40,18 @@ static void take_directory(struct weather *t, struct sim_disk_faults *f)
 	sim_store_remove_directory(t->world->store);
 }
 
+static void note_faults(struct world *w, const struct sim_disk_faults *f)
+{
+	if (f->full)
+		tally_note(w, SEEN_DISK_FULL);
+	if (f->sick)
+		tally_note(w, SEEN_DISK_SICK);
+	if (f->slow)
+		tally_note(w, SEEN_DISK_SLOW);
+	if (f->gone)
+		tally_note(w, SEEN_DISK_GONE);
+}
+
 static void turn_foul(struct weather *t)
 {
 	static const unsigned of_1000[] = { 50, 300, 1000 };
@@ -57,8 +69,11 @@ static void turn_foul(struct weather *t)
 	}
 	if (w->temper.forgives && dice_says(d, 300))
 		take_directory(t, &f);
-	if (dice_says(d, 150))
+	if (dice_says(d, 150)) {
 		set_limit(t, true);
+		tally_note(w, SEEN_LOG_FULL);
+	}
+	note_faults(w, &f);
 	world_tell(w, "the disk is full %u, sick %u, slow %u of 1,000%s", f.full, f.sick, f.slow,
 		   f.gone ? ", gone" : "");
 	sim_store_set_faults(w->store, &f);

@@ -311,6 +311,7 @@ static void open_process(struct world *w)
 void world_hand_over(struct world *w)
 {
 	world_tell(w, "another process serves");
+	tally_note(w, SEEN_HANDED_OVER);
 	open_process(w);
 }
 
@@ -329,6 +330,7 @@ static void crash_hand(struct world *w, struct hand *h)
 
 void world_crash(struct world *w, bool power)
 {
+	tally_note(w, power ? SEEN_POWER_CUT : SEEN_KILLED);
 	world_tell(w, "the machine %s", power ? "loses power" : "is killed");
 	sim_store_crash(w->store, power);
 	for (unsigned i = 0; i < w->process_n; i++)
@@ -458,9 +460,10 @@ static uint64_t close_world(struct world *w)
 	return trace;
 }
 
-uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit)
+uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit, uint64_t *seen)
 {
 	struct world *w = open_world(seed, verbose, deceit);
 	run_to_its_end(w);
+	*seen = tally_of(w);
 	return close_world(w);
 }

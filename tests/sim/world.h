@@ -18,6 +18,7 @@
 #include "sim/plans.h"
 #include "sim/scribe.h"
 #include "sim/server.h"
+#include "sim/tally.h"
 #include "sim/temper.h"
 #include "sim/watch.h"
 #include "sim/weather.h"
@@ -60,6 +61,7 @@ struct world {
 	struct scribe scribes[SIM_PROCESSES_MAX];
 	struct ledger ledger;
 	struct weather weather;
+	uint64_t seen;			      /* tally.h, as it happens */
 	struct addr listeners[SIM_LISTENERS]; /* weighted, source, target */
 	struct hand hands[SIM_HANDS_MAX];
 	unsigned hand_n;    /* of all processes so far */
@@ -74,9 +76,9 @@ struct world {
 	uint64_t stopping_ms, aborting_ms, planned_ms; /* since when; the last plan's */
 };
 
-/* Runs a seed from beginning to end. A broken invariant ends the process. A fingerprint of the run.
- */
-uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit);
+/* Runs a seed from beginning to end. A broken invariant ends the process. Gives a fingerprint of
+ * the run, and what has happened in it (tally.h). */
+uint64_t world_run(uint64_t seed, bool verbose, const struct deceit *deceit, uint64_t *seen);
 /* Whether processes crash in it: what they had is never given back. */
 bool world_leaks(uint64_t seed);
 
