@@ -6,340 +6,7 @@
 
 #include "base/bug.h"
 #include "base/limits.h"
-
-/* --- segments --- */
-
-/*
- * A segment is one byte, and a path is eight: a rule is then compared at once. Bit 6 says that
- * there is a segment, bit 7 that it is a keyword. Words that rules name have numbers of their own.
- */
-enum {
-	SEGMENT_end = 0,
-	SEGMENT_index = 0x40,
-	SEGMENT_type,
-	SEGMENT_id,
-	SEGMENT_FIRST_WORD,
-	SEGMENT_FIRST_KEYWORD = 0xc0,
-	SEGMENT_OTHER_KEYWORD = 0xff,
-};
-
-#define RULE(method, class, repeat, a, b, c, d, e)
-enum {
-	BEFORE_WORDS = SEGMENT_FIRST_WORD - 1,
-#define WORD(text) SEGMENT_##text,
-#define KEYWORD(text)
-#include "proxy/class.def"
-#undef KEYWORD
-#undef WORD
-	WORDS_END,
-};
-
-enum {
-	BEFORE_KEYWORDS = SEGMENT_FIRST_KEYWORD - 1,
-#define WORD(text)
-#define KEYWORD(text) SEGMENT_##text,
-#include "proxy/class.def"
-#undef KEYWORD
-#undef WORD
-	KEYWORDS_END,
-};
-
-static_assert((int)WORDS_END <= 0x80, "bit 7 is for keywords");
-static_assert((int)KEYWORDS_END <= SEGMENT_OTHER_KEYWORD, "numbers of keywords");
-
-#define WORD_ROOM 24
-
-struct word {
-	char text[WORD_ROOM];
-	uint8_t n, segment;
-};
-
-#define WORD(name) { #name, sizeof(#name) - 1, SEGMENT_##name },
-#define KEYWORD(name) WORD(name)
-static const struct word words[] = {
-#include "proxy/class.def"
-};
-#undef KEYWORD
-#undef WORD
-
-/* Rows of one length stand together: 1 + number of the last one; the later initializer wins. */
-enum {
-	ROW_0,
-#define WORD(text) ROW_##text,
-#define KEYWORD(text) ROW_##text,
-#include "proxy/class.def"
-#undef KEYWORD
-#undef WORD
-};
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Woverride-init"
-static const uint8_t last_of_length[WORD_ROOM] = {
-#define WORD(text) [sizeof(#text) - 1] = ROW_##text,
-#define KEYWORD(text) WORD(text)
-#include "proxy/class.def"
-#undef KEYWORD
-#undef WORD
-};
-#pragma GCC diagnostic pop
-#undef RULE
-
-static uint8_t segment_of(const char *at, size_t n)
-{
-	for (size_t row = n < WORD_ROOM ? last_of_length[n] : 0; row && words[row - 1].n == n;
-	     row--)
-		if (!memcmp(words[row - 1].text, at, n))
-			return words[row - 1].segment;
-	return n && *at == '_' ? SEGMENT_OTHER_KEYWORD : SEGMENT_index;
-}
-
-/* --- what may be read in more than one way --- */
-
-/* What is in a path that not everybody reads alike; each has a plain reading and another one. */
-enum {
-	DOUBT_CODE = 1,	  /* %5f may be '_' for who compares segments, and is not for a cluster */
-	DOUBT_TWICE = 2,  /* %25 and what may be the rest of another code */
-	DOUBT_SLASH = 4,  /* %2F may part segments */
-	DOUBT_PARAM = 8,  /* ';' may end what of a segment is looked at */
-	DOUBT_END = 16,	  /* %3F, '#' and controls may end the path */
-	DOUBT_EMPTY = 32, /* "//" may be '/' */
-	DOUBT_BACKSLASH = 256, /* '\\' may be a slash too */
-	DOUBT_ALL = 64,	       /* nobody can tell */
-	DOUBT_SLASHES = DOUBT_SLASH | DOUBT_BACKSLASH,
-	STRUCTURE = 128, /* no doubt: '/', '?' and '%' as they are */
-};
-
-/* What a byte may mean but itself. */
-static const uint16_t doubt_of_byte[256] = {
-	[0 ... ' '] = DOUBT_ALL,  [0x7f] = DOUBT_ALL, ['#'] = DOUBT_END, [';'] = DOUBT_PARAM,
-	['\\'] = DOUBT_BACKSLASH, ['/'] = STRUCTURE,  ['?'] = STRUCTURE, ['%'] = STRUCTURE,
-};
-
-/* The same of what is percent-encoded. 0xc0, 0xc1 and 0xf5 up are in no UTF-8 (RFC 3629, 4). */
-static const uint16_t doubt_of_code[256] = {
-	[0 ... 0x1f] = DOUBT_END,    ['#'] = DOUBT_END,		  ['%'] = DOUBT_TWICE,
-	['-'] = DOUBT_CODE,	     ['.'] = DOUBT_CODE,	  ['/'] = DOUBT_SLASH,
-	['0' ... '9'] = DOUBT_CODE,  [';'] = DOUBT_PARAM,	  ['?'] = DOUBT_END,
-	['A' ... 'Z'] = DOUBT_CODE,  ['\\'] = DOUBT_BACKSLASH,	  ['_'] = DOUBT_CODE,
-	['a' ... 'z'] = DOUBT_CODE,  ['~'] = DOUBT_CODE,	  [0x7f] = DOUBT_END,
-	[0xc0 ... 0xc1] = DOUBT_ALL, [0xf5 ... 0xff] = DOUBT_ALL,
-};
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Two digits, or -1. */
-static int code_at(const char *at, size_t left)
-{
-	int high = left > 1 ? hex(at[0]) : -1, low = left > 1 ? hex(at[1]) : -1;
-	return high >= 0 && low >= 0 ? high << 4 | low : -1;
-}
-
-/* A digit of a code that a first decoding has made, itself as it is or by a code. */
-static size_t digit_at(const char *at, size_t left, int *digit)
-{
-	int code = left && *at == '%' ? code_at(at + 1, left - 1) : -1;
-	*digit = code >= 0 ? hex((char)code) : left ? hex(*at) : -1;
-	return code >= 0 ? 3 : 1;
-}
-
-/* What `at`, behind a %25, makes of it for who decodes twice; -1: nothing. */
-static int second_at(const char *at, size_t left, size_t *used)
-{
-	int high, low;
-	*used = digit_at(at, left, &high);
-	if (high < 0)
-		return -1;
-	*used += digit_at(at + *used, left - *used, &low);
-	return low < 0 ? -1 : high << 4 | low;
-}
-
-/* `at` is behind a code of 0xe0 or 0xf0: a longer form of what has a shorter one may be a '/'. */
-static bool is_overlong(int lead, const char *at, size_t left)
-{
-	int next = left > 2 && *at == '%' ? code_at(at + 1, left - 1) : -1;
-	return next >= 0x80 && next < (lead == 0xe0 ? 0xa0 : 0x90);
-}
-
-/* `at` is a '%'. */
-static unsigned doubts_of_code(const char *at, size_t left)
-{
-	int code = code_at(at + 1, left - 1);
-	if (code < 0)
-		return DOUBT_ALL;
-	if ((code == 0xe0 || code == 0xf0) && is_overlong(code, at + 3, left - 3))
-		return DOUBT_ALL;
-	size_t used;
-	int again = code == '%' ? second_at(at + 3, left - 3, &used) : -1;
-	return doubt_of_code[code] | (again >= 0 ? doubt_of_code[again] : 0u);
-}
-
-/* --- the walk --- */
-
-/* Segments of a path that rules look at; a longer path fits no rule. */
-#define DEPTH 5
-
-static bool is_dots(const char *at, size_t n)
-{
-	return at[0] == '.' && (n == 1 || (n == 2 && at[1] == '.'));
-}
-
-struct walk {
-	uint64_t path;
-	size_t path_n; /* bytes before the query */
-	unsigned depth, doubts;
-};
-
-static void walk_add(struct walk *w, const char *at, size_t n)
-{
-	unsigned shift = 8 * (w->depth < DEPTH ? w->depth : DEPTH);
-	w->path |= (uint64_t)segment_of(at, n) << shift;
-	w->depth++;
-}
-
-/* An empty one is forgiven at the end, which `last` says it is. */
-static void walk_segment(struct walk *w, const char *at, size_t n, bool last)
-{
-	if (!n)
-		w->doubts |= last ? 0 : DOUBT_EMPTY;
-	else if (is_dots(at, n))
-		w->doubts |= DOUBT_ALL;
-	else
-		walk_add(w, at, n);
-}
-
-/* Reads it plainly, and finds what may be read otherwise. */
-static void walk(struct walk *w, struct span target)
-{
-	size_t begin = 1;
-	for (size_t i = 1;; i++) {
-		char c = i < target.n ? target.at[i] : '?';
-		unsigned doubt = doubt_of_byte[(uint8_t)c];
-		if (!doubt)
-			continue;
-		if (doubt != STRUCTURE) {
-			w->doubts |= doubt;
-			continue;
-		}
-		if (c == '%') {
-			w->doubts |= doubts_of_code(target.at + i, target.n - i);
-			continue;
-		}
-		walk_segment(w, target.at + begin, i - begin, c == '?');
-		begin = i + 1;
-		w->path_n = i;
-		if (c == '?')
-			return;
-	}
-}
-
-/* --- another reading --- */
-
-/*
- * One reading of a path with doubts: those in `as` are decided the other way. A segment's first
- * bytes are enough to know it.
- */
-struct reading {
-	struct walk walk;
-	unsigned as;
-	char piece[WORD_ROOM];
-	size_t piece_n;
-	bool in_param;
-	bool split;	 /* the piece began behind an encoded slash */
-	bool underscore; /* the whole segment begins with '_' */
-	bool angle;   /* a '<' was in the segment: an index' name by date math, as <logs-{now/d}> */
-	bool keyword; /* a keyword came before the segment */
-	bool risky;   /* an encoded slash is where it may make another rule's path */
-};
-
-static void piece_add(struct reading *r, char c)
-{
-	if (r->in_param)
-		return;
-	if (!r->piece_n && !r->split)
-		r->underscore = c == '_';
-	if (r->piece_n < WORD_ROOM)
-		r->piece[r->piece_n] = c;
-	r->angle |= c == '<';
-	r->piece_n++;
-}
-
-/* `split`: by an encoded slash, else the segment is over. */
-static void piece_end(struct reading *r, bool split, bool last)
-{
-	struct walk *w = &r->walk;
-	if (split || r->split)
-		r->risky |= r->underscore || (r->split && r->piece_n && r->piece[0] == '_') ||
-			    (!r->keyword && !r->angle);
-	if (r->piece_n && is_dots(r->piece, r->piece_n))
-		w->doubts |= DOUBT_ALL;
-	else if (r->piece_n || !(last || r->as & DOUBT_EMPTY))
-		walk_add(w, r->piece, r->piece_n < WORD_ROOM ? r->piece_n : WORD_ROOM);
-	r->piece_n = 0;
-	r->in_param = false;
-	r->split = split;
-	if (split)
-		return;
-	r->keyword |= r->underscore;
-	r->underscore = r->angle = false;
-}
-
-/* `c` is not as it stands there: it came of a code. */
-static void reading_take_code(struct reading *r, char c)
-{
-	unsigned doubt = doubt_of_code[(uint8_t)c];
-	if (doubt & DOUBT_SLASHES && doubt & r->as)
-		piece_end(r, true, false);
-	else if (doubt == DOUBT_PARAM && r->as & DOUBT_PARAM)
-		r->in_param = true;
-	else
-		piece_add(r, doubt == DOUBT_CODE && !(r->as & DOUBT_CODE) ? '%' : c);
-}
-
-static void reading_take(struct reading *r, char c)
-{
-	if (c == '/')
-		piece_end(r, false, false);
-	else if (c == '\\' || c == ';')
-		reading_take_code(r, c);
-	else
-		piece_add(r, c);
-}
-
-/* Bytes of one code; `c` is what it says. */
-static size_t code_take(const struct reading *r, const char *at, size_t left, char *c)
-{
-	int code = code_at(at + 1, left - 1);
-	size_t used = 0;
-	int again = -1;
-	if (code == '%' && r->as & DOUBT_TWICE)
-		again = second_at(at + 3, left - 3, &used);
-	*c = (char)(again >= 0 ? again : code);
-	return again >= 0 ? 3 + used : 3;
-}
-
-/* `path` has no DOUBT_ALL, and no query. */
-static void reading_walk(struct reading *r, struct span path)
-{
-	for (size_t i = 1; i < path.n;) {
-		char c = path.at[i];
-		bool coded = c == '%';
-		i += coded ? code_take(r, path.at + i, path.n - i, &c) : 1;
-		unsigned doubt = coded ? doubt_of_code[(uint8_t)c] : doubt_of_byte[(uint8_t)c];
-		if (doubt == DOUBT_END && r->as & DOUBT_END)
-			break;
-		if (coded)
-			reading_take_code(r, c);
-		else
-			reading_take(r, c);
-	}
-	piece_end(r, false, true);
-}
+#include "proxy/path.h"
 
 /* --- the query --- */
 
@@ -374,7 +41,7 @@ enum repeat { REPEATABLE, ONCE, NO_SCROLL, IN_PARTS };
 struct rule {
 	uint64_t mask, path;
 	uint8_t method, class, repeat;
-	uint8_t segments[DEPTH];
+	uint8_t segments[PATH_DEPTH];
 };
 
 #define IS(s, other) ((unsigned)(s) == (unsigned)(other))
@@ -394,16 +61,15 @@ struct rule {
 	  CLASS_##k,                                                                               \
 	  r,                                                                                       \
 	  { a, b, c, d, e } },
-#define WORD(text)
-#define KEYWORD(text)
-#define RULE(m, k, r, a, b, c, d, e)                                                               \
+/* Of a row's segments, those that it does not have are ends. */
+#define ENDED(m, k, r, a, b, c, d, e, ...)                                                         \
 	ROW(m, k, r, SEGMENT_##a, SEGMENT_##b, SEGMENT_##c, SEGMENT_##d, SEGMENT_##e)
+#define RULE(m, k, r, ...) ENDED(m, k, r, __VA_ARGS__, end, end, end, end, end)
 static const struct rule rules[] = {
 #include "proxy/class.def"
 };
 #undef RULE
-#undef KEYWORD
-#undef WORD
+#undef ENDED
 #undef ROW
 
 #define RULE_N (sizeof rules / sizeof rules[0])
@@ -427,15 +93,13 @@ static const char *const sentences[DECISIONS_END - RULE_N] = {
 };
 
 /* What is found without a look at any rule: most of what is asked about documents. */
-#define WORD(text)
-#define KEYWORD(text)
-#define RULE(m, k, r, a, b, c, d, e)                                                               \
+#define FIRST_TWO(a, b, ...)                                                                       \
 	static_assert(!IS(SEGMENT_##a, SEGMENT_id) && !IS(SEGMENT_##b, SEGMENT_id),                \
 		      "a keyword that no rule names fits none of a rule's first two segments");
+#define RULE(m, k, r, ...) FIRST_TWO(__VA_ARGS__, end, end)
 #include "proxy/class.def"
 #undef RULE
-#undef KEYWORD
-#undef WORD
+#undef FIRST_TWO
 
 static bool no_rule_fits(uint64_t path)
 {
@@ -476,10 +140,10 @@ static bool method_reads(enum method method)
 	return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS;
 }
 
-static struct classed by_walk(enum method method, const struct walk *w, struct span query)
+static struct classed by_segments(enum method method, const struct path *p, struct span query)
 {
 	/* No cluster takes HEAD for what its rules call a write; who stands before one may. */
-	const struct rule *r = find_rule(method == METHOD_HEAD ? METHOD_GET : method, w->path);
+	const struct rule *r = find_rule(method == METHOD_HEAD ? METHOD_GET : method, p->segments);
 	if (r)
 		return by_rule(r, query);
 	return method_reads(method) ? read_by(BY_METHOD_READ, true)
@@ -490,23 +154,23 @@ static struct classed by_walk(enum method method, const struct walk *w, struct s
  * An id or date math with a slash in it, parted there, has more segments than any rule: nor has
  * a cluster anything to do with such a path.
  */
-static bool reading_is_nothing(const struct reading *r, struct classed c)
+static bool is_nothing(const struct path *p, struct classed c, unsigned as)
 {
-	return c.rule == UNKNOWN_WRITE && r->as & DOUBT_SLASHES && !r->risky;
+	return c.rule == UNKNOWN_WRITE && as & DOUBT_SLASHES && !p->risky;
 }
 
 static struct classed by_reading(enum method method, struct span path, struct span query,
 				 struct classed first, unsigned as)
 {
-	struct reading r = { .as = as };
-	reading_walk(&r, path);
-	if (r.walk.doubts & DOUBT_ALL)
+	struct path p;
+	path_read_as(&p, path, as);
+	if (p.doubts & DOUBT_ALL)
 		return write_by(ODD_PATH_WRITE, true);
-	struct classed c = by_walk(method, &r.walk, query);
+	struct classed c = by_segments(method, &p, query);
 	/* What follows the end that it may have is a query then, and may ask for a scroll. */
 	if (as & DOUBT_END && c.rule < RULE_N && rules[c.rule].repeat == NO_SCROLL)
 		c.repeatable = false;
-	return reading_is_nothing(&r, c) ? first : c;
+	return is_nothing(&p, c, as) ? first : c;
 }
 
 /* A read only where all readings are; then as little repeatable as the least of them. */
@@ -523,11 +187,11 @@ static struct classed classed_both(struct classed a, struct classed b)
 	return c;
 }
 
-static struct classed by_readings(enum method method, const struct walk *w, struct span target)
+static struct classed by_readings(enum method method, const struct path *p, struct span target)
 {
-	struct span path = { target.at, w->path_n };
-	struct span query = { target.at + w->path_n, target.n - w->path_n };
-	unsigned doubts = w->doubts;
+	struct span path = { target.at, p->n };
+	struct span query = { target.at + p->n, target.n - p->n };
+	unsigned doubts = p->doubts;
 	if (doubts & (DOUBT_SLASHES | DOUBT_PARAM))
 		doubts |= DOUBT_EMPTY; /* where it parts or cuts */
 	unsigned kinds = (unsigned)__builtin_popcount(doubts);
@@ -541,15 +205,15 @@ static struct classed by_readings(enum method method, const struct walk *w, stru
 
 static struct classed by_path(enum method method, struct span target)
 {
-	struct walk w = { 0 };
+	struct path p;
 	if (!target.n || target.at[0] != '/')
 		return span_is(target, SPAN("*")) && method_reads(method)
 			       ? read_by(BY_METHOD_READ, true)
 			       : write_by(ODD_PATH_WRITE, true);
-	walk(&w, target);
-	if (w.doubts)
-		return by_readings(method, &w, target);
-	return by_walk(method, &w, (struct span){ target.at + w.path_n, target.n - w.path_n });
+	path_read(&p, target);
+	if (p.doubts)
+		return by_readings(method, &p, target);
+	return by_segments(method, &p, (struct span){ target.at + p.n, target.n - p.n });
 }
 
 static struct classed by_method(enum method method)
@@ -585,14 +249,6 @@ static const char *method_text(const struct rule *r)
 	}
 }
 
-static const char *segment_text(uint8_t segment)
-{
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (words[i].segment == segment)
-			return words[i].text;
-	return segment == SEGMENT_index ? "{index}" : segment == SEGMENT_type ? "{type}" : "{id}";
-}
-
 const char *class_rule_text(struct classed c, char to[CLASS_RULE_BYTES])
 {
 	must(c.rule < DECISIONS_END);
@@ -600,9 +256,9 @@ const char *class_rule_text(struct classed c, char to[CLASS_RULE_BYTES])
 		return sentences[c.rule - RULE_N];
 	const struct rule *r = &rules[c.rule];
 	int n = snprintf(to, CLASS_RULE_BYTES, "%s ", method_text(r));
-	for (int i = 0; i < DEPTH && r->segments[i]; i++)
+	for (int i = 0; i < PATH_DEPTH && r->segments[i]; i++)
 		n += snprintf(to + n, CLASS_RULE_BYTES - (size_t)n, "/%s",
-			      segment_text(r->segments[i]));
+			      path_segment_text(r->segments[i]));
 	must(n < CLASS_RULE_BYTES);
 	return to;
 }
