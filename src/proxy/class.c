@@ -46,25 +46,26 @@ struct rule {
 
 #define IS(s, other) ((unsigned)(s) == (unsigned)(other))
 #define MASK(s)                                                                                    \
-	(IS(s, SEGMENT_id)			       ? 0x40ull                                   \
-	 : IS(s, SEGMENT_index) || IS(s, SEGMENT_type) ? 0xc0ull                                   \
-						       : 0xffull)
-#define MASKS(a, b, c, d, e)                                                                       \
-	(MASK(a) | MASK(b) << 8 | MASK(c) << 16 | MASK(d) << 24 | MASK(e) << 32 | 0xffffffull << 40)
-#define BYTES(a, b, c, d, e)                                                                       \
+	(IS(s, SEGMENT_id)							 ? 0x40ull         \
+	 : IS(s, SEGMENT_index) || IS(s, SEGMENT_type) || IS(s, SEGMENT_context) ? 0xc0ull         \
+										 : 0xffull)
+#define MASKS(a, b, c, d, e, f)                                                                    \
+	(MASK(a) | MASK(b) << 8 | MASK(c) << 16 | MASK(d) << 24 | MASK(e) << 32 | MASK(f) << 40 |  \
+	 0xffffull << 48)
+#define BYTES(a, b, c, d, e, f)                                                                    \
 	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |          \
-	 (uint64_t)(e) << 32)
-#define ROW(m, k, r, a, b, c, d, e)                                                                \
-	{ MASKS(a, b, c, d, e),                                                                    \
-	  BYTES(a, b, c, d, e) & MASKS(a, b, c, d, e),                                             \
+	 (uint64_t)(e) << 32 | (uint64_t)(f) << 40)
+#define ROW(m, k, r, a, b, c, d, e, f)                                                             \
+	{ MASKS(a, b, c, d, e, f),                                                                 \
+	  BYTES(a, b, c, d, e, f) & MASKS(a, b, c, d, e, f),                                       \
 	  METHOD_##m,                                                                              \
 	  CLASS_##k,                                                                               \
 	  r,                                                                                       \
-	  { a, b, c, d, e } },
+	  { a, b, c, d, e, f } },
 /* Of a row's segments, those that it does not have are ends. */
-#define ENDED(m, k, r, a, b, c, d, e, ...)                                                         \
-	ROW(m, k, r, SEGMENT_##a, SEGMENT_##b, SEGMENT_##c, SEGMENT_##d, SEGMENT_##e)
-#define RULE(m, k, r, ...) ENDED(m, k, r, __VA_ARGS__, end, end, end, end, end)
+#define ENDED(m, k, r, a, b, c, d, e, f, ...)                                                      \
+	ROW(m, k, r, SEGMENT_##a, SEGMENT_##b, SEGMENT_##c, SEGMENT_##d, SEGMENT_##e, SEGMENT_##f)
+#define RULE(m, k, r, ...) ENDED(m, k, r, __VA_ARGS__, end, end, end, end, end, end)
 static const struct rule rules[] = {
 #include "proxy/class.def"
 };
@@ -205,12 +206,11 @@ static struct classed by_readings(enum method method, const struct path *p, stru
 
 static struct classed by_path(enum method method, struct span target)
 {
-	struct path p;
 	if (!target.n || target.at[0] != '/')
 		return span_is(target, SPAN("*")) && method_reads(method)
 			       ? read_by(BY_METHOD_READ, true)
 			       : write_by(ODD_PATH_WRITE, true);
-	path_read(&p, target);
+	struct path p = path_read(target);
 	if (p.doubts)
 		return by_readings(method, &p, target);
 	return by_segments(method, &p, (struct span){ target.at + p.n, target.n - p.n });

@@ -4,7 +4,7 @@
 
 /* --- segments --- */
 
-#define WORD_ROOM 24
+#define WORD_ROOM 32
 
 struct word {
 	char text[WORD_ROOM];
@@ -40,11 +40,17 @@ static const uint8_t last_of_length[WORD_ROOM] = {
 };
 #pragma GCC diagnostic pop
 
+/* Most words of a length are told apart by their last letter. */
+static bool word_is(const struct word *w, const char *at, size_t n)
+{
+	return w->text[n - 1] == at[n - 1] && !memcmp(w->text, at, n);
+}
+
 static uint8_t segment_of(const char *at, size_t n)
 {
 	for (size_t row = n < WORD_ROOM ? last_of_length[n] : 0; row && words[row - 1].n == n;
 	     row--)
-		if (!memcmp(words[row - 1].text, at, n))
+		if (word_is(&words[row - 1], at, n))
 			return words[row - 1].segment;
 	return n && *at == '_' ? SEGMENT_OTHER_KEYWORD : SEGMENT_index;
 }
@@ -149,28 +155,28 @@ static void path_take_segment(struct path *p, const char *at, size_t n, bool las
 		path_add(p, at, n);
 }
 
-void path_read(struct path *p, struct span target)
+struct path path_read(struct span target)
 {
 	size_t begin = 1;
-	*p = (struct path){ 0 };
+	struct path p = { 0 };
 	for (size_t i = 1;; i++) {
 		char c = i < target.n ? target.at[i] : '?';
 		unsigned doubt = doubt_of_byte[(uint8_t)c];
 		if (!doubt)
 			continue;
 		if (doubt != STRUCTURE) {
-			p->doubts |= doubt;
+			p.doubts |= doubt;
 			continue;
 		}
 		if (c == '%') {
-			p->doubts |= doubts_of_code(target.at + i, target.n - i);
+			p.doubts |= doubts_of_code(target.at + i, target.n - i);
 			continue;
 		}
-		path_take_segment(p, target.at + begin, i - begin, c == '?');
+		path_take_segment(&p, target.at + begin, i - begin, c == '?');
 		begin = i + 1;
-		p->n = i;
+		p.n = i;
 		if (c == '?')
-			return;
+			return p;
 	}
 }
 

@@ -13,7 +13,7 @@
 #include "base/span.h"
 
 /* Segments that rules look at; a longer path fits no rule. */
-#define PATH_DEPTH 5
+#define PATH_DEPTH 6
 
 /*
  * Bit 6 says that there is a segment, bit 7 that it is a keyword. Words that rules name have
@@ -24,6 +24,7 @@ enum {
 	SEGMENT_index = 0x40,
 	SEGMENT_type,
 	SEGMENT_id,
+	SEGMENT_context,
 	SEGMENT_FIRST_WORD,
 	SEGMENT_FIRST_KEYWORD = 0xc0,
 	SEGMENT_OTHER_KEYWORD = 0xff,
@@ -73,7 +74,7 @@ struct path {
 };
 
 /* Reads it plainly, and finds what may be read otherwise. `target` begins with '/'. */
-void path_read(struct path *p, struct span target);
+struct path path_read(struct span target);
 
 /* Reads it with the doubts in `as` decided the other way. `path` has no DOUBT_ALL, and no query. */
 void path_read_as(struct path *p, struct span path, unsigned as);

@@ -63,6 +63,9 @@ def test_misuse_is_told_with_code_2(words, hint):
 @pytest.mark.parametrize("words, said", [
     ("POST /logs/_search", "read, repeatable: POST /{index}/_search"),
     ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search"),
+    ("POST /logs/_async_search", "read, not repeatable: POST /{index}/_async_search"),
+    ("DELETE /_async_search/FmRl", "read, not repeatable: DELETE /_async_search/{id}"),
+    ("POST /logs/_mvt/place/3/4/2", "read, repeatable: POST /{index}/_mvt/{id}/{id}/{id}/{id}"),
     ("GET /logs/%5frefresh", "write, not repeatable: GET /{index}/_refresh"),
     ("POST /logs/%5fsearch", "write, not repeatable: the path can be read in several ways, and not all of them are reads"),
     ("GET /logs/../_refresh", "write, not repeatable, in parts: nobody can tell what the path means: a write, maybe in parts"),

@@ -111,6 +111,93 @@ static void typed_paths_of_elasticsearch_7_are_known(void **state)
 	CHECK(examples);
 }
 
+static void a_search_of_a_plugin_or_a_later_version_is_a_read(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/i/_terms_enum", "read" },
+		{ "POST", "/i/_knn_search", "read" },
+		{ "GET", "/i/_knn_search", "read" },
+		{ "POST", "/i,j*/_mvt/place/3/4/2", "read" },
+		{ "POST", "/i/_mvt/place/3/4", "write" },
+		{ "POST", "/i/_mvt/place/3/4/2/1", "write" },
+		{ "POST", "/i/_graph/explore", "read" },
+		{ "POST", "/i/_rollup_search", "read" },
+		{ "POST", "/i/_fleet/_fleet_search", "read" },
+		{ "POST", "/_fleet/_fleet_msearch", "read" },
+		{ "POST", "/_query?format=csv", "read" },
+		{ "POST", "/_sql/translate", "read" },
+		{ "POST", "/_transform/_preview", "read" },
+		{ "POST", "/_security/user/_has_privileges", "read" },
+		{ "POST", "/_security/user/me/_has_privileges", "read" },
+		{ "POST", "/_ml/anomaly_detectors/j/results/records", "read" },
+		{ "POST", "/_ml/anomaly_detectors/j/results/buckets/1", "read" },
+		{ "POST", "/_ml/anomaly_detectors/j/model_snapshots", "read" },
+		{ "POST", "/_ml/datafeeds/d/_preview", "read" },
+		{ "POST", "/_plugins/_alerting/monitors/_search", "read" },
+		{ "POST", "/_opendistro/_alerting/monitors/_search", "read" },
+		{ "POST", "/_plugins/_anomaly_detection/detectors/_search", "read" },
+		{ "POST", "/_plugins/_anomaly_detection/detectors/results/_search/r", "read" },
+		{ "POST", "/_plugins/_security_analytics/rules/_search", "read" },
+		{ "POST", "/_plugins/_ppl", "read" },
+	};
+	CHECK(examples);
+}
+
+static void what_a_plugin_is_told_to_do_is_a_write(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/_sql", "write" },
+		{ "GET", "/_sql?sql=x", "write" },
+		{ "POST", "/_sql/close", "write" },
+		{ "POST", "/_plugins/_sql", "write" },
+		{ "POST", "/_plugins/_async_query", "write" },
+		{ "POST", "/_query/x", "write" },
+		{ "POST", "/_security/user/me", "write" },
+		{ "POST", "/_security/user/_password", "write" },
+		{ "POST", "/_ml/anomaly_detectors/j/_open", "write" },
+		{ "POST", "/_ml/anomaly_detectors/j/_data", "write" },
+		{ "POST", "/_ml/anomaly_detectors/j/model_snapshots/s/_revert", "write" },
+		{ "POST", "/_ml/datafeeds/d/_start", "write" },
+		{ "POST", "/_transform/t/_start", "write" },
+		{ "POST", "/_plugins/_alerting/monitors", "write" },
+		{ "POST", "/_plugins/_alerting/monitors/m/_execute", "write" },
+		{ "POST", "/_plugins/_anomaly_detection/detectors/d/_start", "write" },
+		{ "POST", "/_plugins/_security_analytics/detectors", "write" },
+		{ "GET", "/i/_reload_search_analyzers", "write" },
+		/* Documents of Elasticsearch 7, where words of no rule are types. */
+		{ "POST", "/i/explore", "write" },
+		{ "POST", "/i/_doc/_async_search", "write" },
+		{ "POST", "/_bulk/_async_search", "write" },
+	};
+	CHECK(examples);
+}
+
+static void a_search_that_is_kept_is_a_context(void **state)
+{
+	(void)state;
+	static const struct example examples[] = {
+		{ "POST", "/_async_search", "read once" },
+		{ "POST", "/i/_async_search?keep_on_completion=true", "read once" },
+		{ "GET", "/_async_search/FmRl", "read" },
+		{ "GET", "/_async_search/status/FmRl", "read" },
+		{ "DELETE", "/_async_search/FmRl", "read once" },
+		{ "DELETE", "/_async_search", "write" },
+		{ "GET", "/i/_eql/search", "read once" },
+		{ "POST", "/i/_eql/search", "read once" },
+		{ "DELETE", "/_eql/search/FmRl", "read once" },
+		{ "POST", "/_query/async", "read once" },
+		{ "DELETE", "/_query/async/_x", "read once" },
+		{ "POST", "/_plugins/_asynchronous_search", "read once" },
+		{ "GET", "/_plugins/_asynchronous_search/Fj==", "read" },
+		{ "DELETE", "/_plugins/_asynchronous_search/Fj%3D%3D", "read once" },
+		{ "POST", "/_opendistro/_asynchronous_search", "read once" },
+		{ "DELETE", "/i/_async_search", "write" },
+	};
+	CHECK(examples);
+}
+
 static void a_stream_of_bulks_is_acted_on_in_parts(void **state)
 {
 	(void)state;
@@ -378,6 +465,8 @@ static void a_rule_can_be_read(void **state)
 		{ "POST", "/a/b/1/_explain", "POST /{index}/{type}/{id}/_explain" },
 		{ "GET", "/_refresh", "GET /_refresh" },
 		{ "DELETE", "/_search/scroll/1", "DELETE /_search/scroll/{id}" },
+		{ "DELETE", "/_async_search/1", "DELETE /_async_search/{id}" },
+		{ "POST", "/a/_mvt/b/1/2/3", "POST /{index}/_mvt/{id}/{id}/{id}/{id}" },
 		{ "GET", "/a", "the method changes nothing" },
 		{ "POST", "/a", "no rule says that it is a read" },
 		{ "GET", "/_%66lush", "GET /_flush" },
@@ -399,6 +488,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_of_the_api_has_its_class),
 		cmocka_unit_test(typed_paths_of_elasticsearch_7_are_known),
+		cmocka_unit_test(a_search_of_a_plugin_or_a_later_version_is_a_read),
+		cmocka_unit_test(what_a_plugin_is_told_to_do_is_a_write),
+		cmocka_unit_test(a_search_that_is_kept_is_a_context),
 		cmocka_unit_test(a_stream_of_bulks_is_acted_on_in_parts),
 		cmocka_unit_test(the_method_decides_what_no_rule_names),
 		cmocka_unit_test(a_name_does_not_begin_with_an_underscore_but_all),
