@@ -103,11 +103,10 @@
 /* Its path: a filter by attributes may be long, but nobody's clients send more than a word. */
 #define SNIFFED_PATH_BYTES 512
 /*
- * Kinds of doubt in a path (class.h): each doubles the ways to read it. An address as an id has
- * four: https%3A%2F%2Fexample.org%2F%7Ea%3Fb. And bytes that are read so in all: a hostile path
- * must not cost more than a TLS handshake, some 200 us.
+ * Each kind of doubt in a path (path.h) doubles the ways to read it; so many bytes are read in all.
+ * An address as an id, https%3A%2F%2Fexample.org%2F%7Ea%3Fb%3Bc%2520d, has six of seven kinds in up
+ * to 512 bytes; and a hostile path must not cost more than a TLS handshake, some 200 us.
  */
-#define PATH_DOUBTS_MAX 4
 #define PATH_READ_BYTES_MAX (64 * 1024)
 /* Trailers together: as much as one header line, nobody sends more. */
 #define TRAILERS_BYTES (16 * 1024)

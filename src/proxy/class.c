@@ -195,8 +195,7 @@ static struct classed by_readings(enum method method, const struct path *p, stru
 	unsigned doubts = p->doubts;
 	if (doubts & (DOUBT_SLASHES | DOUBT_PARAM))
 		doubts |= DOUBT_EMPTY; /* where it parts or cuts */
-	unsigned kinds = (unsigned)__builtin_popcount(doubts);
-	if (doubts & DOUBT_ALL || kinds > PATH_DOUBTS_MAX || path.n << kinds > PATH_READ_BYTES_MAX)
+	if (doubts & DOUBT_ALL || path.n << __builtin_popcount(doubts) > PATH_READ_BYTES_MAX)
 		return write_by(ODD_PATH_WRITE, true);
 	struct classed first = by_reading(method, path, query, (struct classed){ 0 }, 0), c = first;
 	for (unsigned as = doubts; as; as = (as - 1) & doubts)

@@ -20,7 +20,7 @@
  * /_%66lush is a write, POST /i/%5fsearch too. What only a name or an id has in it (%20, UTF-8,
  * encoded commas and stars, a slash in date math or in an id) makes no difference and leaves the
  * class what it is. Nobody can tell what dots as segments, a '%' without two digits, codes that
- * are no UTF-8, or many such doubts at once mean: a write, for every method, which may be acted on
+ * are no UTF-8, or many such doubts in a long path mean: a write, for every method, which may be acted on
  * in parts.
  * Case counts, in methods and in paths. The query begins at the first '?', and decides one thing
  * only: a search that opens a scroll is not repeated.
