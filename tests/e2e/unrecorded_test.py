@@ -120,7 +120,7 @@ def test_a_file_of_counts_that_is_taken_away_is_said_at_once(make_balancer, clus
     write_once(balancer)
     (balancer.directory / "state/unrecorded").unlink()
     until(lambda: not balancer.status()["capture"]["counts_kept"], what="a look")
-    assert "unrecorded was moved or removed" in balancer.said()
+    until(lambda: "unrecorded was moved or removed" in balancer.said(), what="a word")
     assert "are in memory alone" in balancer.command("status").stdout
     kill(balancer)
     until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
