@@ -33,6 +33,7 @@ def make(tmp_path, certificate, clusters, backend):
         at = own_address()
         directory = tmp_path / f"balancer-{len(made)}"
         directory.mkdir()
+        directory.chmod(0o755)
         balancer = Balancer(directory, f"""\
 listeners:
   weighted: {{ address: {at}:8443{listener} }}
