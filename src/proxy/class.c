@@ -169,7 +169,7 @@ static struct classed by_reading(enum method method, struct span path, struct sp
 		return write_by(ODD_PATH_WRITE, true);
 	struct classed c = by_segments(method, &p, query);
 	/* What follows the end that it may have is a query then, and may ask for a scroll. */
-	if (as & DOUBT_END && c.rule < RULE_N && rules[c.rule].repeat == NO_SCROLL)
+	if (as & DOUBT_ENDS && c.rule < RULE_N && rules[c.rule].repeat == NO_SCROLL)
 		c.repeatable = false;
 	return is_nothing(&p, c, as) ? first : c;
 }

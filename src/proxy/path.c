@@ -58,22 +58,22 @@ static uint8_t segment_of(const char *at, size_t n)
 /* --- what may be read in more than one way --- */
 
 /* No doubt: '/', '?' and '%' as they are. */
-#define STRUCTURE 256
+#define STRUCTURE 1024
 
 /* What a byte may mean but itself. */
 static const uint16_t doubt_of_byte[256] = {
-	[0 ... ' '] = DOUBT_ALL,  [0x7f] = DOUBT_ALL, ['#'] = DOUBT_END, [';'] = DOUBT_PARAM,
-	['\\'] = DOUBT_BACKSLASH, ['/'] = STRUCTURE,  ['?'] = STRUCTURE, ['%'] = STRUCTURE,
+	[0 ... ' '] = DOUBT_ALL,  [0x7f] = DOUBT_ALL, ['#'] = DOUBT_FRAGMENT, [';'] = DOUBT_PARAM,
+	['\\'] = DOUBT_BACKSLASH, ['/'] = STRUCTURE,  ['?'] = STRUCTURE,      ['%'] = STRUCTURE,
 };
 
 /* The same of what is percent-encoded. 0xc0, 0xc1 and 0xf5 up are in no UTF-8 (RFC 3629, 4). */
 static const uint16_t doubt_of_code[256] = {
-	[0 ... 0x1f] = DOUBT_END,    ['#'] = DOUBT_END,		  ['%'] = DOUBT_TWICE,
-	['-'] = DOUBT_CODE,	     ['.'] = DOUBT_CODE,	  ['/'] = DOUBT_SLASH,
-	['0' ... '9'] = DOUBT_CODE,  [';'] = DOUBT_PARAM,	  ['?'] = DOUBT_END,
-	['A' ... 'Z'] = DOUBT_CODE,  ['\\'] = DOUBT_BACKSLASH,	  ['_'] = DOUBT_CODE,
-	['a' ... 'z'] = DOUBT_CODE,  ['~'] = DOUBT_CODE,	  [0x7f] = DOUBT_END,
-	[0xc0 ... 0xc1] = DOUBT_ALL, [0xf5 ... 0xff] = DOUBT_ALL,
+	[0 ... 0x1f] = DOUBT_CONTROL, ['#'] = DOUBT_FRAGMENT,	   ['%'] = DOUBT_TWICE,
+	['-'] = DOUBT_CODE,	      ['.'] = DOUBT_CODE,	   ['/'] = DOUBT_SLASH,
+	['0' ... '9'] = DOUBT_CODE,   [';'] = DOUBT_PARAM,	   ['?'] = DOUBT_QUERY,
+	['A' ... 'Z'] = DOUBT_CODE,   ['\\'] = DOUBT_BACKSLASH,	   ['_'] = DOUBT_CODE,
+	['a' ... 'z'] = DOUBT_CODE,   ['~'] = DOUBT_CODE,	   [0x7f] = DOUBT_CONTROL,
+	[0xc0 ... 0xc1] = DOUBT_ALL,  [0xf5 ... 0xff] = DOUBT_ALL,
 };
 
 static int hex(char c)
@@ -273,7 +273,7 @@ void path_read_as(struct path *p, struct span path, unsigned as)
 		bool coded = c == '%';
 		i += coded ? code_take(&r, path.at + i, path.n - i, &c) : 1;
 		unsigned doubt = coded ? doubt_of_code[(uint8_t)c] : doubt_of_byte[(uint8_t)c];
-		if (doubt == DOUBT_END && as & DOUBT_END)
+		if (doubt & DOUBT_ENDS & as)
 			break;
 		if (coded)
 			reading_take_code(&r, c);

@@ -55,15 +55,18 @@ static_assert((int)KEYWORDS_END <= SEGMENT_OTHER_KEYWORD, "numbers of keywords")
 
 /* What is in a path that not everybody reads alike; each has a plain reading and another one. */
 enum {
-	DOUBT_CODE = 1,	  /* %5f may be '_' for who compares segments, and is not for a cluster */
-	DOUBT_TWICE = 2,  /* %25 and what may be the rest of another code */
-	DOUBT_SLASH = 4,  /* %2F may part segments */
-	DOUBT_PARAM = 8,  /* ';' may end what of a segment is looked at */
-	DOUBT_END = 16,	  /* %3F, '#' and controls may end the path */
-	DOUBT_EMPTY = 32, /* "//" may be '/' */
-	DOUBT_ALL = 64,	  /* nobody can tell */
-	DOUBT_BACKSLASH = 128, /* '\\' may be a slash too */
+	DOUBT_CODE = 1,	 /* %5f may be '_' for who compares segments, and is not for a cluster */
+	DOUBT_TWICE = 2, /* %25 and what may be the rest of another code */
+	DOUBT_SLASH = 4, /* %2F may part segments */
+	DOUBT_BACKSLASH = 8,  /* so may '\\' */
+	DOUBT_EMPTY = 16,     /* "//" may be '/' */
+	DOUBT_PARAM = 32,     /* ';' may end what of a segment is looked at */
+	DOUBT_QUERY = 64,     /* %3F may end the path */
+	DOUBT_FRAGMENT = 128, /* so may '#' */
+	DOUBT_CONTROL = 256,  /* and %00, %0A and their like */
+	DOUBT_ALL = 512,      /* nobody can tell */
 	DOUBT_SLASHES = DOUBT_SLASH | DOUBT_BACKSLASH,
+	DOUBT_ENDS = DOUBT_QUERY | DOUBT_FRAGMENT | DOUBT_CONTROL,
 };
 
 struct path {

@@ -288,6 +288,10 @@ static void an_encoded_word_is_what_it_decodes_to_and_no_less_than_it_is(void **
 		{ "GET", "/_flush%23x", "write" },
 		{ "GET", "/_flush%00", "write" },
 		{ "GET", "/_flush%0a", "write" },
+		/* One may end the path, and what comes before it may not. */
+		{ "GET", "/i%23/_flush%3Fx", "write" },
+		{ "GET", "/i%00/_flush%23x", "write" },
+		{ "GET", "/i%0a/_flush%3Fx", "write" },
 		{ "GET", "/_flush;x", "write" },
 		{ "GET", "/_flush%3bx", "write" },
 		{ "GET", "/_flush;x/synced", "write" },
