@@ -1,8 +1,11 @@
 """Real input: a real Elasticsearch 7.10 and a real OpenSearch 2.19, their own client, weights that change meanwhile."""
 
+import http.client
+import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +15,7 @@ import time
 
 import pytest
 from opensearchpy import OpenSearch, helpers
-from stage import ROOT, exchange, own_address
+from stage import ROOT, exchange, own_address, until
 
 SCRIPT = ROOT / "tests/clusters/cluster"
 DOCUMENTS = 5000
@@ -105,6 +108,91 @@ def test_a_bulk_that_is_too_large_gets_the_clusters_refusal(balancer, port):
         head = f"POST /_bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
         got = exchange(c, head.encode() + bytes(size), lambda got: b"\r\n\r\n" in got)
     assert got.startswith(b"HTTP/1.1 413 "), got[:300]
+
+
+def ask(url, method, path, body=None):
+    """As it stands there: requests would decode what is encoded for nothing."""
+    address = url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, text
+
+
+def count_documents(url):
+    ask(url, "POST", "/_refresh")
+    rows = ask(url, "GET", "/_cat/indices?h=index,docs.count&expand_wildcards=all")[1].split("\n")
+    return {tuple(row.split()) for row in rows if row and row.split()[1] != "0"}
+
+
+def what_rules_call_a_read(index):
+    """What may carry a document, or delete one."""
+    stand_for = {"index": index, "type": "words", "id": "1", "context": "1"}
+    for row in (ROOT / "src/proxy/class.def").read_text().splitlines():
+        rule = re.match(r"RULE\((POST|DELETE), READ, \w+, (.*)\)", row)
+        if rule:
+            yield rule[1], "/" + "/".join(stand_for.get(word, word) for word in rule[2].split(", "))
+
+
+@pytest.mark.parametrize("arm", ["source", "target"])
+def test_no_cluster_stores_or_deletes_what_a_rule_calls_a_read(servers, arm):
+    url = servers[arm]
+    assert ask(url, "PUT", "/known/_doc/1", '{"a": 1}')[0] in (200, 201)
+    before = count_documents(url)
+    assert ("known", "1") in before
+    for index in "known", "unknown":
+        asked = list(what_rules_call_a_read(index))
+        assert len(asked) > 100
+        for method, path in asked:
+            ask(url, method, path, '{"a": 2}')
+    assert count_documents(url) == before
+    assert json.loads(ask(url, "GET", "/known/_doc/1")[1])["_source"] == {"a": 1}
+
+
+TODAY = "%3Cclasses-%7Bnow%2Fd%7D%3E"
+ADDRESS = "https%3A%2F%2Fexample.org%2F%7Ea%3Fb%3Bc%2520d%23e"
+ENCODED = [
+    ("PUT", f"/{TODAY}", None, "write"),
+    ("PUT", f"/{TODAY}/_doc/{ADDRESS}", '{"a": 1}', "write"),
+    ("POST", f"/{TODAY}/_doc/%C3%A4%20b?refresh=true", '{"a": 2}', "write"),
+    ("PUT", "/classes-%C3%A4/_doc/1?refresh=true", '{"a": 3}', "write"),
+    ("GET", f"/{TODAY}/_doc/{ADDRESS}", None, "read"),
+    ("HEAD", f"/{TODAY}/_doc/{ADDRESS}", None, "read"),
+    ("GET", f"/{TODAY}/_source/%C3%A4%20b", None, "read"),
+    ("POST", f"/{TODAY}/_explain/{ADDRESS}", '{"query": {"match_all": {}}}', "read"),
+    ("POST", f"/{TODAY}/_search", "{}", "read"),
+    ("GET", f"/{TODAY}/_search", "{}", "read"),
+    ("POST", f"/{TODAY}%2C%3Cclasses-%7Bnow%2Fd-1d%7D%3E/_search?ignore_unavailable=true", "{}", "read"),
+    ("POST", f"/{TODAY}/_count", "{}", "read"),
+    ("POST", f"/{TODAY}/_field_caps?fields=%2A", None, "read"),
+    ("POST", "/classes-%2A%2C-classes-%C3%A4/_search", "{}", "read"),
+    ("POST", "/classes-%c3%a4/_search", "{}", "read"),
+    ("GET", "/_cat/indices/classes-%2a", None, "read"),
+    ("POST", f"/{TODAY}/_update/{ADDRESS}", '{"doc": {"a": 4}}', "write"),
+    ("GET", f"/{TODAY}/_refresh", None, "write"),
+    ("DELETE", f"/{TODAY}/_doc/{ADDRESS}", None, "write"),
+    ("DELETE", f"/{TODAY}", None, "write"),
+    ("DELETE", "/classes-%C3%A4", None, "write"),
+]
+
+
+def count_kind(balancer, arm, kind):
+    text = subprocess.run(["curl", "-s", "--unix-socket", balancer.directory / "admin.sock", "http://a/metrics"],
+                          capture_output=True, text=True, check=True).stdout
+    name = f'crossfade_requests_by_kind_total{{listener="{arm}",cluster="{arm}",kind="{kind}"}}'
+    return sum(int(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+@pytest.mark.parametrize("arm", ["source", "target"])
+def test_what_is_encoded_in_names_is_what_clusters_take_it_for(make_balancer, servers, arm):
+    balancer = make_balancer(servers["source"], servers["target"], more="profile: opensearch\nworkers: 1")
+    for method, path, body, kind in ENCODED:
+        counted = count_kind(balancer, arm, kind) + 1
+        status, text = ask(getattr(balancer, arm), method, path, body)
+        assert status in (200, 201), (method, path, text)
+        until(lambda: count_kind(balancer, arm, kind) == counted, what=f"{method} {path} as a {kind}")
 
 
 class Load:
