@@ -73,9 +73,9 @@ static struct io *open_io(struct worker_thread *t)
 	struct io *io = NULL;
 	if (t->wanted != CONFIG_IO_EPOLL)
 		io = io_uring_open(&t->bufs);
-	if (!io && t->wanted == CONFIG_IO_AUTO && t->number == 0)
-		log_line(LOG_WARN, "io_uring is not to be had here (%s): epoll is used",
-			 strerror(errno));
+	if (!io && t->wanted == CONFIG_IO_AUTO)
+		log_line(LOG_WARN, "worker %u: io_uring is not to be had here (%s): epoll is used",
+			 t->number, strerror(errno));
 	if (!io && t->wanted != CONFIG_IO_URING)
 		io = io_epoll_open(&t->bufs);
 	return io;

@@ -13,6 +13,8 @@
 /* Its opening may take ACCESS_OPEN_MS. */
 #define LOG_AGAIN_MS 5000
 #define DAY_MS (24 * 3600 * 1000ull)
+/* What the workers' io is called before there is one. */
+static const char NO_BACKEND[] = "none";
 
 unsigned control_worker_count(const struct config *c, struct cores *cores)
 {
@@ -169,7 +171,7 @@ struct control *control_open(struct config *config, struct board *board,
 	c->worker_n = control_worker_count(config, &c->cores);
 	c->files = room_files();
 	c->started_wall_ns = clock_wall_ns();
-	atomic_store(&c->backend, "none");
+	atomic_store(&c->backend, NO_BACKEND);
 	c->workers = allocate(c->worker_n, 64, sizeof *c->workers);
 	c->slots = allocate(c->worker_n, 64, sizeof(struct board_slot *));
 	c->counters = allocate(c->worker_n, 64, sizeof *c->counters);
@@ -483,8 +485,11 @@ struct worker_config control_worker(struct control *c, unsigned number)
 
 void control_worker_up(struct control *c, unsigned number, struct io *io)
 {
+	const char *before = NO_BACKEND;
 	atomic_fetch_add(&c->running, 1);
-	atomic_store(&c->backend, io->verbs->name);
+	if (!atomic_compare_exchange_strong(&c->backend, &before, io->verbs->name) &&
+	    strcmp(before, io->verbs->name) != 0)
+		atomic_store(&c->backend, "io_uring and epoll");
 	publish_worker_io(&c->workers[number], io);
 }
 

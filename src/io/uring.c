@@ -559,7 +559,11 @@ static int open_parts(struct uring *u)
 	if (!waker_open(&u->waker))
 		return -errno;
 	watch_waker(u);
-	return 0;
+	/* A container may allow to set a ring up, and not to use it. */
+	err = io_uring_submit(&u->ring);
+	if (err < 0)
+		waker_close(&u->waker);
+	return err < 0 ? err : 0;
 }
 
 static void close_parts(struct uring *u)
