@@ -104,8 +104,8 @@
 #define SNIFFED_PATH_BYTES 512
 /*
  * Each kind of doubt in a path (path.h) doubles the ways to read it; so many bytes are read in all.
- * An address as an id, https%3A%2F%2Fexample.org%2F%7Ea%3Fb%3Bc%2520d%23e, may have seven of the nine
- * kinds in 512 bytes; and a hostile path must not cost more than a TLS handshake, some 200 us.
+ * An address as an id, https%3A%2F%2Fexample.org%2F%7Ea%3Fb%3Bc%2520d%23e, may have seven of the
+ * nine kinds in 512 bytes; and a hostile path must not cost more than a TLS handshake, some 200 us.
  */
 #define PATH_READ_BYTES_MAX (64 * 1024)
 /* Trailers together: as much as one header line, nobody sends more. */

@@ -14,16 +14,15 @@
  *
  * A search cluster parts a path at its '/', compares the segments with its own words as they came,
  * and decodes only what its wildcards take (%XX once, '+' stays '+'): /i/%5fsearch is no search for
- * it, and in Elasticsearch 7 POST stores a document there. A proxy in front of it may decode first,
+ * it, and Elasticsearch 7 takes a POST for a document. A proxy in front of it may decode first,
  * twice, merge slashes, and cut a segment at ';'. So a path in which any of that makes a difference
  * is read in every such way, and the request is a read only where all of them are reads: GET
  * /_%66lush is a write, POST /i/%5fsearch too. What only a name or an id has in it (%20, UTF-8,
  * encoded commas and stars, a slash in date math or in an id) makes no difference and leaves the
  * class what it is. Nobody can tell what dots as segments, a '%' without two digits, codes that
- * are no UTF-8, or many such doubts in a long path mean: a write, for every method, which may be acted on
- * in parts.
- * Case counts, in methods and in paths. The query begins at the first '?', and decides one thing
- * only: a search that opens a scroll is not repeated.
+ * are no UTF-8, or many such doubts in a long path mean: a write, for every method, which may be
+ * acted on in parts. Case counts, in methods and in paths. The query begins at the first '?', and
+ * decides one thing only: a search that opens a scroll is not repeated.
  */
 
 #include <stdbool.h>
