@@ -97,6 +97,8 @@
 #define FIELDS_CONFIGURED_MAX 16
 #define FIELD_VALUE_CONFIGURED_BYTES 8192
 #define METHOD_BYTES 40
+/* Empty lines before a request: what some clients send behind a body. */
+#define BLANK_LINES_MAX 2
 #define FIELD_NAME_BYTES 255
 /* A Host whose client asks where the nodes are: a name of DNS, and a port. */
 #define SNIFFED_HOST_BYTES 261

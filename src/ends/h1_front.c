@@ -262,14 +262,17 @@ static bool read_tunnel(struct h1_front *f)
 	return true;
 }
 
-/* An empty line, or half of one: it begins no request, but may stand before one. */
+/* Empty lines, or half of one: they begin no request, but may stand before one. */
 static bool is_blank(const struct chain *in)
 {
-	char two[2];
-	if (!in->bytes || in->bytes > 2)
+	char lines[2 * BLANK_LINES_MAX];
+	if (!in->bytes || in->bytes > sizeof lines || *in->first->at != '\r')
 		return false;
-	chain_peek(in, two, in->bytes);
-	return two[0] == '\r' && (in->bytes == 1 || two[1] == '\n');
+	chain_peek(in, lines, in->bytes);
+	for (size_t i = 1; i < in->bytes; i++)
+		if (lines[i] != "\r\n"[i % 2])
+			return false;
+	return true;
 }
 
 /* Takes one step with what is in the wire; false when nothing can be done with it now. */

@@ -233,13 +233,11 @@ static INLINE enum took take_request_line(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
 	line_begin(l, REQUEST_LINE_BYTES, ERR_TARGET_SIZE, ERR_REQUEST_LINE);
-	if (!p->blank && line_at(l, '\r')) {
+	if (p->blanks < BLANK_LINES_MAX && line_at(l, '\r')) {
 		enum took took = line_finish(p, l, ERR_NONE);
-		p->blank = took == TOOK_IT;
+		p->blanks += took == TOOK_IT;
 		return took;
 	}
-	p->blank = true;
-
 	enum took took = take_method(p, l);
 	if (took == TOOK_IT)
 		took = take_target(p, l);

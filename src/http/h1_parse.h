@@ -16,7 +16,7 @@ struct h1_parser {
 	size_t head_n;	       /* bytes consumed so far */
 	size_t head_max;       /* REQUEST_HEAD_BYTES, ANSWER_HEAD_BYTES or TRAILERS_BYTES */
 	struct span authority; /* of an absolute-form target, in the arena */
-	bool blank;	       /* the one empty line before a request has come */
+	uint8_t blanks;	       /* empty lines that came before a request */
 	bool first;	       /* the first line has not come yet */
 	bool upgrade_asked;    /* answers: 101 is allowed */
 	bool keeps;	       /* answers: Keep-Alive says for how many seconds, */
@@ -40,9 +40,10 @@ void h1_parse_trailers(struct h1_parser *p, struct msg *m);
  * p->err says why; the message holds whatever came before, its first line only if that was whole.
  * How the bytes are cut makes no difference to any of this.
  *
- * A request may have one empty line before it (RFC 9112, 2.2). A response to HEAD, 1xx, 204 and 304
- * have no body whatever their fields say (6.3). An HTTP/1.0 message keeps its connection only when
- * it says keep-alive. The answer to a request that asked for no upgrade must not be 101.
+ * A request may have BLANK_LINES_MAX empty lines before it (RFC 9112, 2.2). A response to HEAD,
+ * 1xx, 204 and 304 have no body whatever their fields say (6.3). An HTTP/1.0 message keeps its
+ * connection only when it says keep-alive. The answer to a request that asked for no upgrade must
+ * not be 101.
  */
 enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used);
 

@@ -549,6 +549,33 @@ static void an_empty_line_begins_no_request(void **state)
 	assert_int_equal(count(w, "HTTP/1.1"), 2);
 }
 
+/* Two of them, cut anywhere, also as all that ever comes: no 408, and the end of who is idle. */
+static void empty_lines_alone_are_an_idle_connection(void **state)
+{
+	struct world *w = *state;
+	say(w, "\r");
+	say(w, "\n\r");
+	pass_ms(w, policy.head_ms + 1000);
+	say(w, "\n");
+	pass_ms(w, policy.idle_ms);
+	pass_ms(w, LINGER_MS);
+	assert_int_equal(w->gone, 1);
+	assert_int_equal(w->requests, 0);
+	assert_int_equal(w->got_n, 0);
+}
+
+static void two_empty_lines_may_stand_behind_a_body(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 3; i++) {
+		say(w, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}\r\n\r\n");
+		pass_ms(w, policy.head_ms + 1000);
+	}
+	assert_int_equal(count(w, "HTTP/1.1 200"), 3);
+	say(w, "\r\n");
+	assert_int_equal(count(w, "HTTP/1.1 400"), 1);
+}
+
 static void a_client_is_told_how_long_its_connection_is_kept(void **state)
 {
 	(void)state;
@@ -615,6 +642,8 @@ int main(void)
 		TEST(an_idle_connection_is_closed_in_silence),
 		TEST(a_request_that_meets_our_close_is_not_reset),
 		TEST(an_empty_line_begins_no_request),
+		TEST(empty_lines_alone_are_an_idle_connection),
+		TEST(two_empty_lines_may_stand_behind_a_body),
 		cmocka_unit_test(a_client_is_told_how_long_its_connection_is_kept),
 		TEST(a_refused_request_is_the_last_one),
 		TEST(a_draining_listener_closes_behind_the_answer),

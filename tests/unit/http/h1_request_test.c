@@ -40,7 +40,11 @@ static void a_request_line_has_three_parts_and_two_spaces(void **state)
 	static const struct row rows[] = {
 		{ SPAN(GET "\r\n"), ERR_NONE },
 		{ SPAN("\r\n" GET "\r\n"), ERR_NONE },
-		{ SPAN("\r\n\r\n" GET "\r\n"), ERR_REQUEST_LINE },
+		{ SPAN("\r\n\r\n" GET "\r\n"), ERR_NONE },
+		{ SPAN("\r\n\r\n\r\n" GET "\r\n"), ERR_REQUEST_LINE },
+		{ SPAN("\r\n\r" GET "\r\n"), ERR_BARE_CR },
+		{ SPAN("\r\n\n" GET "\r\n"), ERR_BARE_LF },
+		{ SPAN(" \r\n" GET "\r\n"), ERR_METHOD },
 		{ SPAN("\r" GET "\r\n"), ERR_BARE_CR },
 		{ SPAN("\n" GET "\r\n"), ERR_BARE_LF },
 		{ SPAN(" GET / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
