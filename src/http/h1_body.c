@@ -5,7 +5,6 @@
 #include "base/limits.h"
 
 /* 2^63 is far more than anybody sends; it leaves no sum of two lengths that overflows. */
-#define CHUNK_DIGITS_MAX 16
 #define CHUNK_BYTES_MAX ((uint64_t)INT64_MAX)
 /* A trailer line is refused before it gets longer. */
 #define TRAILER_LINE_BYTES ((size_t)FIELD_LINE_BYTES + 2)
@@ -58,12 +57,12 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static enum err take_size_digit(struct h1_body *b, char c)
+/* Zeros before a size are bounded by the line alone. */
+static enum err take_size_digit(struct h1_body *b, int digit)
 {
-	int digit = hex_digit(c);
-	if (digit < 0 || b->digits == CHUNK_DIGITS_MAX || b->left > CHUNK_BYTES_MAX >> 4)
+	if (b->left > CHUNK_BYTES_MAX >> 4)
 		return ERR_CHUNK_SIZE;
-	b->digits++;
+	b->part = H1_CHUNK_SIZE;
 	b->left = b->left << 4 | (unsigned)digit;
 	return ERR_NONE;
 }
@@ -73,11 +72,65 @@ static void begin_chunk_line(struct h1_body *b)
 	b->state = H1_BODY_CHUNK_LINE;
 	b->left = 0;
 	b->line_n = 0;
-	b->digits = 0;
-	b->extension = false;
+	b->part = H1_CHUNK_SIZE_DUE;
 }
 
-/* RFC 9112, 7.1: SIZE [;EXTENSIONS] CR LF. Nobody looks at extensions, so any text may be one. */
+static bool is_bws(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Behind a size, a name or a value. */
+static enum h1_chunk_part part_behind(enum h1_chunk_part gap, char c)
+{
+	return is_bws(c) ? gap : c == ';' ? H1_CHUNK_NAME_DUE : H1_CHUNK_BAD;
+}
+
+/*
+ * RFC 9112, 7.1.1: each extension is BWS ";" BWS NAME [ BWS "=" BWS VALUE ], a value a token or a
+ * quoted string. White space with nothing behind it is what old servers fill a size up with.
+ */
+static enum h1_chunk_part part_next(enum h1_chunk_part part, char c)
+{
+	bool token = scan_classes[(unsigned char)c] & SCAN_TOKEN;
+	bool text = scan_classes[(unsigned char)c] & SCAN_VALUE;
+	switch (part) {
+	case H1_CHUNK_SIZE:
+	case H1_CHUNK_GAP:
+		return part_behind(H1_CHUNK_GAP, c);
+	case H1_CHUNK_NAME_DUE:
+		return is_bws(c) ? part : token ? H1_CHUNK_NAME : H1_CHUNK_BAD;
+	case H1_CHUNK_NAME:
+	case H1_CHUNK_NAME_GAP:
+		if (token && part == H1_CHUNK_NAME)
+			return part;
+		return c == '=' ? H1_CHUNK_VALUE_DUE : part_behind(H1_CHUNK_NAME_GAP, c);
+	case H1_CHUNK_VALUE_DUE:
+		if (c == '"')
+			return H1_CHUNK_QUOTED;
+		return is_bws(c) ? part : token ? H1_CHUNK_VALUE : H1_CHUNK_BAD;
+	case H1_CHUNK_VALUE:
+		return token ? part : part_behind(H1_CHUNK_GAP, c);
+	case H1_CHUNK_QUOTED:
+		if (c == '"')
+			return H1_CHUNK_GAP;
+		return c == '\\' ? H1_CHUNK_ESCAPED : text ? part : H1_CHUNK_BAD;
+	case H1_CHUNK_ESCAPED:
+		return text ? H1_CHUNK_QUOTED : H1_CHUNK_BAD;
+	case H1_CHUNK_SIZE_DUE:
+	case H1_CHUNK_BAD:
+		break;
+	}
+	return H1_CHUNK_BAD;
+}
+
+static bool part_may_be_last(enum h1_chunk_part part)
+{
+	return part == H1_CHUNK_SIZE || part == H1_CHUNK_GAP || part == H1_CHUNK_NAME ||
+	       part == H1_CHUNK_NAME_GAP || part == H1_CHUNK_VALUE;
+}
+
+/* RFC 9112, 7.1: SIZE [EXTENSIONS] CR LF. Nobody looks at extensions: they are only checked. */
 static enum err take_chunk_line(struct h1_body *b, char c)
 {
 	if (b->cr) {
@@ -88,19 +141,20 @@ static enum err take_chunk_line(struct h1_body *b, char c)
 	}
 	if (c == '\n')
 		return ERR_BARE_LF;
-	if (b->digits > 0 && c == '\r') {
+	enum h1_chunk_part part = b->part;
+	if (c == '\r' && part_may_be_last(part)) {
 		b->cr = true;
 		return ERR_NONE;
 	}
 	if (++b->line_n > CHUNK_LINE_BYTES)
 		return ERR_CHUNK_LINE;
-	if (b->extension)
-		return scan_count(&c, 1, SCAN_VALUE) ? ERR_NONE : ERR_CHUNK_LINE;
-	if (b->digits > 0 && c == ';') {
-		b->extension = true;
+	int digit = part <= H1_CHUNK_SIZE ? hex_digit(c) : -1;
+	if (digit >= 0)
+		return take_size_digit(b, digit);
+	b->part = part_next(part, c);
+	if (b->part != H1_CHUNK_BAD)
 		return ERR_NONE;
-	}
-	return take_size_digit(b, c);
+	return part <= H1_CHUNK_SIZE ? ERR_CHUNK_SIZE : ERR_CHUNK_EXTENSION;
 }
 
 static enum err take_chunk_end(struct h1_body *b, char c)

@@ -21,13 +21,27 @@ enum h1_body_state {
 	H1_BODY_TRAILERS,
 };
 
+/* Where a chunk's size line is. */
+enum h1_chunk_part {
+	H1_CHUNK_SIZE_DUE,
+	H1_CHUNK_SIZE,
+	H1_CHUNK_GAP, /* white space behind the size, or behind an extension that is whole */
+	H1_CHUNK_NAME_DUE,
+	H1_CHUNK_NAME,
+	H1_CHUNK_NAME_GAP,
+	H1_CHUNK_VALUE_DUE,
+	H1_CHUNK_VALUE,
+	H1_CHUNK_QUOTED,
+	H1_CHUNK_ESCAPED,
+	H1_CHUNK_BAD,
+};
+
 struct h1_body {
 	uint8_t state;	   /* enum h1_body_state */
+	uint8_t part;	   /* CHUNK_LINE: enum h1_chunk_part */
 	bool has_trailers; /* after the end: `trailers` holds at least one field */
 	bool cr;	   /* a CR has come, its LF is due */
-	bool extension;	   /* CHUNK_LINE: behind the size's semicolon */
 	bool has_slack;	   /* a client's, whose framing is bounded */
-	uint8_t digits;	   /* CHUNK_LINE: of the size */
 	uint16_t line_n;   /* bytes of the unfinished line: a chunk's, or a trailer's at `line` */
 	uint16_t line_room;
 	int32_t slack;		  /* bytes of framing that may come before the next of the body */
