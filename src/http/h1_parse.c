@@ -135,7 +135,10 @@ static inline void put(struct msg *m, const char *bytes, size_t n)
 	m->text_n += (uint32_t)n;
 }
 
-/* HTTP/ DIGIT "." DIGIT. What is not 1.0 or 1.1 is refused when the line is over. */
+/*
+ * HTTP/ DIGIT "." DIGIT. What is not 1.x is refused when the line is over; a later minor version is
+ * read as the latest one that is known here: RFC 9110, 2.5.
+ */
 static INLINE enum took take_version(struct h1_parser *p, struct line *l, enum err not_http,
 				     enum err syntax)
 {
@@ -149,8 +152,7 @@ static INLINE enum took take_version(struct h1_parser *p, struct line *l, enum e
 		if (!fits)
 			return line_stopped(p, *l, i < 5 ? not_http : syntax);
 	}
-	bool known = l->at[-3] == '1' && l->at[-1] <= '1';
-	p->msg->minor = known ? (uint8_t)(l->at[-1] - '0') : MINOR_UNKNOWN;
+	p->msg->minor = l->at[-3] == '1' ? l->at[-1] > '0' : MINOR_UNKNOWN;
 	return TOOK_IT;
 }
 
@@ -301,7 +303,7 @@ static enum took take_status_line(struct h1_parser *p, struct line *l)
 		return took;
 	if (m->minor == MINOR_UNKNOWN)
 		return bad(p, ERR_VERSION);
-	if (m->status < 100 || m->status > 599)
+	if (m->status < 100)
 		return bad(p, ERR_STATUS_LINE);
 	put(m, "\r\n", 2);
 	m->first_n = (uint16_t)m->text_n;

@@ -69,7 +69,7 @@ struct msg {
 	uint16_t field_n, field_room;
 	uint8_t kind;		     /* enum msg_kind */
 	uint8_t method;		     /* requests: enum method */
-	uint8_t minor;		     /* of the version it came with: HTTP/1.minor */
+	uint8_t minor;		     /* of the version it came with: 0 for HTTP/1.0, else 1 */
 	uint8_t body;		     /* enum body */
 	uint16_t status;	     /* answers */
 	uint16_t first_n;	     /* bytes of the first line with its CR LF; 0 in trailers */

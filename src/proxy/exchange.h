@@ -86,11 +86,11 @@ bool exchange_ends_with_client(struct stream *front);
 
 /* --- for the files that an exchange's functions stand in --- */
 
-/* By hundreds; 0: there is none. */
+/* By hundreds; 0: there is none. From 600 on there are no meanings: RFC 9110, 15. */
 static inline unsigned exchange_status_class(const struct exchange *ex)
 {
 	unsigned class = ex->status / 100;
-	return class < STATUS_CLASSES ? class : 0;
+	return class < STATUS_CLASSES ? class : STATUS_CLASSES - 1;
 }
 
 /* Its arm is chosen: it is recorded and gets a node, or an answer; or waits for one of these. */

@@ -48,8 +48,9 @@ static void a_status_line_is_a_version_three_digits_and_text(void **state)
 		{ .head = SPAN("HTTP/1.1 100 Continue\r\n\r\n") },
 		{ .head = SPAN("HTTP/1.1 599 ?\r\n\r\n") },
 		{ SPAN("HTTP/1.1 099 x\r\n\r\n"), .err = ERR_STATUS_LINE },
-		{ SPAN("HTTP/1.1 600 x\r\n\r\n"), .err = ERR_STATUS_LINE },
-		{ SPAN("HTTP/1.1 999 x\r\n\r\n"), .err = ERR_STATUS_LINE },
+		{ .head = SPAN("HTTP/1.1 600 x\r\n\r\n") },
+		{ .head = SPAN("HTTP/1.1 999 x\r\n\r\n") },
+		{ SPAN("HTTP/1.1 000 x\r\n\r\n"), .err = ERR_STATUS_LINE },
 		{ SPAN("HTTP/1.1 20 x\r\n\r\n"), .err = ERR_STATUS_LINE },
 		{ SPAN("HTTP/1.1 2000 x\r\n\r\n"), .err = ERR_STATUS_LINE },
 		{ SPAN("HTTP/1.1 +20 x\r\n\r\n"), .err = ERR_STATUS_LINE },
@@ -69,7 +70,7 @@ static void a_status_line_is_a_version_three_digits_and_text(void **state)
 		{ SPAN("HTTP/1.1 200\n\r\n"), .err = ERR_BARE_LF },
 		{ SPAN("HTTP/1.1 200 a\rb\r\n\r\n"), .err = ERR_BARE_CR },
 		{ SPAN("HTTP/2.0 200 x\r\n\r\n"), .err = ERR_VERSION },
-		{ SPAN("HTTP/1.2 200 x\r\n\r\n"), .err = ERR_VERSION },
+		{ .head = SPAN("HTTP/1.2 200 x\r\n\r\n") },
 	};
 	check_rows(rows, ARRAY_N(rows));
 }

@@ -70,12 +70,15 @@ static void a_request_line_has_three_parts_and_two_spaces(void **state)
 	check_rows(rows, ARRAY_N(rows));
 }
 
-static void only_versions_1_0_and_1_1_are_served(void **state)
+static void only_versions_of_http_1_are_served(void **state)
 {
 	(void)state;
 	static const struct row rows[] = {
 		{ SPAN("GET / HTTP/1.0\r\n\r\n"), ERR_NONE },
-		{ SPAN("GET / HTTP/1.2\r\n" HOST "\r\n"), ERR_VERSION },
+		{ SPAN("GET / HTTP/1.2\r\n" HOST "\r\n"), ERR_NONE },
+		{ SPAN("GET / HTTP/1.9\r\n" HOST "\r\n"), ERR_NONE },
+		{ SPAN("GET / HTTP/1.9\r\n\r\n"), ERR_HOST_MISSING },
+		{ SPAN("GET / HTTP/2.1\r\n" HOST "\r\n"), ERR_VERSION },
 		{ SPAN("GET / HTTP/0.9\r\n" HOST "\r\n"), ERR_VERSION },
 		{ SPAN("GET / HTTP/3.0\r\n" HOST "\r\n"), ERR_VERSION },
 		{ SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ERR_VERSION },
@@ -462,6 +465,7 @@ static void a_head_becomes_canonical_text(void **state)
 		  SPAN("OPTIONS / HTTP/1.1\r\nHost: h\r\n") },
 		{ SPAN("GET https://[::1]:9200/_search HTTP/1.0\r\n\r\n"),
 		  SPAN("GET /_search HTTP/1.1\r\nhost: [::1]:9200\r\n") },
+		{ SPAN("GET / HTTP/1.7\r\n" HOST "\r\n"), SPAN("GET / HTTP/1.1\r\nHost: h\r\n") },
 		{ SPAN("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"),
 		  SPAN("GET / HTTP/1.1\r\nhost: \r\n") },
 		{ SPAN(POST "Transfer-Encoding: chunked\r\nTE: trailers\r\nKeep-Alive: 5\r\n"
@@ -649,7 +653,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_line_has_three_parts_and_two_spaces),
-		cmocka_unit_test(only_versions_1_0_and_1_1_are_served),
+		cmocka_unit_test(only_versions_of_http_1_are_served),
 		cmocka_unit_test(a_target_is_visible_ascii_in_one_of_three_forms),
 		cmocka_unit_test(a_field_line_is_a_token_a_colon_and_text),
 		cmocka_unit_test(a_request_has_one_host_that_is_one),

@@ -482,6 +482,8 @@ static void an_answer_is_passed_on(void **state)
 		{ "GET", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "head(404).", "",
 		  4 },
 		{ "GET", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "head(503).", "", 5 },
+		{ "GET", "HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n", "head(600).", "", 5 },
+		{ "GET", "HTTP/1.1 999 High\r\nContent-Length: 0\r\n\r\n", "head(999).", "", 5 },
 		{ "GET", "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n",
 		  "head(200) data trailers(1).", "hello", 2 },
 	};
