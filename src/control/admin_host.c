@@ -4,11 +4,13 @@
 
 #include "io/addr.h"
 
-/* Without its port; an IPv6 address without its brackets. */
+/* Without its port; an IPv6 address without its brackets and its zone. */
 static struct span host_alone(struct span host)
 {
 	if (host.at[0] == '[') {
 		const char *close = memchr(host.at, ']', host.n);
+		const char *zone = close ? memchr(host.at, '%', (size_t)(close - host.at)) : NULL;
+		close = zone ? zone : close;
 		return close ? (struct span){ host.at + 1, (size_t)(close - host.at) - 1 } : host;
 	}
 	const char *colon = memchr(host.at, ':', host.n);

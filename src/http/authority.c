@@ -34,6 +34,31 @@ static size_t reg_name_n(struct span s)
 	return n;
 }
 
+/* "fe80::1%eth0" (what people write) and "fe80::1%25eth0" (RFC 6874). */
+static bool is_zoned_ipv6(struct span s)
+{
+	const char *percent = memchr(s.at, '%', s.n);
+	if (!percent)
+		return is_ipv6(s);
+	struct span zone = { percent + 1, (size_t)(s.at + s.n - percent) - 1 };
+	return zone.n > 0 && is_ipv6((struct span){ s.at, (size_t)(percent - s.at) }) &&
+	       reg_name_n(zone) == zone.n;
+}
+
+/* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ): RFC 3986, 3.2.2. */
+static bool is_ip_future(struct span s)
+{
+	size_t dot = 1;
+	while (dot < s.n && is_hex(s.at[dot]))
+		dot++;
+	if (s.n < 4 || (s.at[0] | 0x20) != 'v' || dot < 2 || dot + 1 >= s.n || s.at[dot] != '.')
+		return false;
+	for (size_t i = dot + 1; i < s.n; i++)
+		if (s.at[i] != ':' && !scan_count(s.at + i, 1, SCAN_HOST))
+			return false;
+	return true;
+}
+
 /* Bytes of the host at the front; 0: there is none. */
 static size_t host_n(struct span s)
 {
@@ -42,20 +67,34 @@ static size_t host_n(struct span s)
 		if (!bracket)
 			return 0;
 		size_t n = (size_t)(bracket - s.at);
-		return is_ipv6((struct span){ s.at + 1, n - 1 }) ? n + 1 : 0;
+		struct span literal = { s.at + 1, n - 1 };
+		return is_zoned_ipv6(literal) || is_ip_future(literal) ? n + 1 : 0;
 	}
 	return reg_name_n(s);
 }
 
+/* False: what stands behind the host's `n` bytes is no port. None, or an empty one, is the default.
+ */
+static bool read_port(struct span s, size_t n, unsigned long long *port)
+{
+	if (n == s.n)
+		return true;
+	struct span digits = { s.at + n + 1, s.n - n - 1 };
+	return s.at[n] == ':' && (digits.n == 0 || span_to_u64(digits, 65535, port));
+}
+
 bool authority_valid(struct span authority)
 {
+	unsigned long long port;
 	size_t n = host_n(authority);
-	if (n == 0)
-		return false;
-	if (n == authority.n)
-		return true;
-	struct span port = { authority.at + n + 1, authority.n - n - 1 };
-	unsigned long long number;
-	return authority.at[n] == ':' &&
-	       (port.n == 0 || (port.n <= 5 && span_to_u64(port, 65535, &number)));
+	return n > 0 && read_port(authority, n, &port);
+}
+
+bool authority_same(struct span a, struct span b, unsigned default_port)
+{
+	unsigned long long a_port = default_port, b_port = default_port;
+	size_t a_n = host_n(a), b_n = host_n(b);
+	return a_n > 0 && b_n > 0 && read_port(a, a_n, &a_port) && read_port(b, b_n, &b_port) &&
+	       a_port == b_port &&
+	       span_is_nocase((struct span){ a.at, a_n }, (struct span){ b.at, b_n });
 }

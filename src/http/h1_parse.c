@@ -178,6 +178,7 @@ static enum err rewrite_absolute(struct h1_parser *p, struct span target)
 	char *kept = arena_take(m->arena, authority.n);
 	memcpy(kept, authority.at, authority.n);
 	p->authority = (struct span){ kept, authority.n };
+	p->scheme_port = scheme == 7 ? 80 : 443;
 
 	char *to = m->text + m->method_n + 1;
 	size_t n = target.n - at;

@@ -16,6 +16,7 @@ struct h1_parser {
 	size_t head_n;	       /* bytes consumed so far */
 	size_t head_max;       /* REQUEST_HEAD_BYTES, ANSWER_HEAD_BYTES or TRAILERS_BYTES */
 	struct span authority; /* of an absolute-form target, in the arena */
+	uint16_t scheme_port;  /* its scheme's own */
 	uint8_t blanks;	       /* empty lines that came before a request */
 	bool first;	       /* the first line has not come yet */
 	bool upgrade_asked;    /* answers: 101 is allowed */

@@ -82,20 +82,29 @@ static struct field *next_of(struct msg *m, enum name name, struct field *f)
 	return NULL;
 }
 
+/*
+ * Where a target has an authority of its own, that one counts (RFC 9112, 3.2.2); a Host that names
+ * the same stays as its client has written, and maybe signed, it. One that names another is
+ * refused: who looks at the one, before us or behind us, and who looks at the other would disagree
+ * about what is asked for.
+ */
 static enum err sense_host(struct h1_parser *p)
 {
 	struct msg *m = p->msg;
 	const struct field *f = msg_find(m, NAME_HOST);
 	if (!f && m->minor > 0)
 		return ERR_HOST_MISSING;
-	if (!f) {
-		must(msg_add(m, NAME_HOST, p->authority));
+	struct span host = f ? field_value(m, f) : (struct span){ NULL, 0 };
+	if (!host.n && m->minor == 0) {
+		must(msg_set(m, NAME_HOST, p->authority));
 		return ERR_NONE;
 	}
-	struct span host = field_value(m, f);
+	/* Without one no target is whole that needs one: RFC 9112, 3.2 and 3.3. */
+	if (!host.n && !p->authority.n)
+		return span_is(msg_target(m), SPAN("*")) ? ERR_NONE : ERR_HOST_EMPTY;
 	if (host.n > 0 && !authority_valid(host))
 		return ERR_HOST_SYNTAX;
-	if (p->authority.n > 0 && !span_is_nocase(host, p->authority))
+	if (p->authority.n > 0 && !authority_same(host, p->authority, p->scheme_port))
 		return ERR_TARGET_HOST;
 	return ERR_NONE;
 }

@@ -173,7 +173,7 @@ void forward_answer(struct msg *answer)
 
 bool forward_host(struct msg *request, const struct cluster *cluster, const struct node *node)
 {
-	if (cluster->host == HOST_PRESERVE && msg_find(request, NAME_HOST))
+	if (cluster->host == HOST_PRESERVE && msg_value(request, NAME_HOST).n)
 		return true;
 	const char *host = cluster->host == HOST_NAME ? cluster->host_name : node->name;
 	return msg_set(request, NAME_HOST, span_of(host));

@@ -134,7 +134,11 @@ static void check_written(const struct reading *r, unsigned kind)
 	}
 	struct reading again;
 	reading_open(&again, kind);
-	if (out.bytes <= again.parser.head_max && r->msg.field_n <= FIELDS_MAX) {
+	/* A node gets no empty Host: who passes such a request on of HTTP/1.0 says which node it
+	 * is. */
+	bool named = r->msg.kind != MSG_REQUEST || msg_value(&r->msg, NAME_HOST).n ||
+		     msg_target(&r->msg).at[0] == '*';
+	if (named && out.bytes <= again.parser.head_max && r->msg.field_n <= FIELDS_MAX) {
 		char *text = arena_take(&again.arena, out.bytes);
 		chain_peek(&out, text, out.bytes);
 		feed(&again, (struct span){ text, out.bytes }, (const uint8_t[3]){ 0 });

@@ -226,6 +226,10 @@ static void host_is_as_the_cluster_wants_it(void **state)
 	struct cluster cluster = { .host = HOST_PRESERVE, .host_name = "search.example" };
 	assert_true(forward_host(&f->request, &cluster, &node));
 	assert_value(f, NAME_HOST, "client.test");
+	/* HTTP/1.0 may have none, and what goes on is 1.1. */
+	msg_set(&f->request, NAME_HOST, SPAN(""));
+	assert_true(forward_host(&f->request, &cluster, &node));
+	assert_value(f, NAME_HOST, "es-1:9200");
 	cluster.host = HOST_NODE;
 	assert_true(forward_host(&f->request, &cluster, &node));
 	assert_value(f, NAME_HOST, "es-1:9200");
