@@ -5,8 +5,26 @@
 #include "http/scan.h"
 #include "base/limits.h"
 
-static enum err sense_length(struct h1_parser *p, struct span value)
+/*
+ * Zeros before a number are legal, and read as octal by some: none goes out. The field is the
+ * newest, so its value and CR LF are the text's last bytes.
+ */
+static void drop_zeros(struct msg *m, struct field *f)
 {
+	struct span value = field_value(m, f);
+	uint16_t n = 0;
+	while (n + 1u < value.n && value.at[n] == '0')
+		n++;
+	char *at = m->text + (value.at - m->text);
+	must(at + value.n + 2 == m->text + m->text_n);
+	memmove(at, at + n, value.n + 2 - n);
+	f->value_n -= n;
+	m->text_n -= n;
+}
+
+static enum err sense_length(struct h1_parser *p, struct field *f)
+{
+	struct span value = field_value(p->msg, f);
 	/* "5, 5" is two lengths: RFC 9110, 8.6 allows to refuse it, and that is what is safe. */
 	if (p->lengths || memchr(value.at, ',', value.n))
 		return ERR_LENGTH_DOUBLED;
@@ -15,6 +33,8 @@ static enum err sense_length(struct h1_parser *p, struct span value)
 	if (!span_to_u64(value, INT64_MAX, &length))
 		return ERR_LENGTH_SYNTAX;
 	p->msg->length = length;
+	if (value.at[0] == '0' && value.n > 1)
+		drop_zeros(p->msg, f);
 	return ERR_NONE;
 }
 
@@ -57,7 +77,7 @@ enum err h1_sense_field(struct h1_parser *p, struct field *f)
 	case NAME_HOST:
 		return m->kind == MSG_REQUEST && m->index[NAME_HOST] ? ERR_HOST_DOUBLED : ERR_NONE;
 	case NAME_CONTENT_LENGTH:
-		return sense_length(p, field_value(m, f));
+		return sense_length(p, f);
 	case NAME_TRANSFER_ENCODING:
 		f->dropped = true;
 		return sense_coding(p, field_value(m, f));
@@ -207,15 +227,21 @@ static bool is_tunnel_protocol(struct span protocols)
 	return n > 0;
 }
 
-/* A request to upgrade that is not for us to pass on goes on as an ordinary one: RFC 9110, 7.8. */
+/*
+ * A request to upgrade that is not for us to pass on goes on as an ordinary one: RFC 9110, 7.8. A
+ * length of 0, which some clients send with it, says no more than none.
+ */
 static void sense_upgrade(struct msg *m)
 {
 	struct field *f = single_upgrade(m);
-	if (!f || m->minor == 0 || m->method != METHOD_GET || m->body != BODY_NONE ||
+	bool empty = m->body == BODY_NONE || (m->body == BODY_LENGTH && !m->length);
+	if (!f || m->minor == 0 || m->method != METHOD_GET || !empty ||
 	    !is_tunnel_protocol(field_value(m, f)))
 		return;
 	f->dropped = false;
 	m->tunnel = true;
+	m->body = BODY_NONE;
+	msg_drop(m, NAME_CONTENT_LENGTH);
 }
 
 static enum err sense_request(struct h1_parser *p)

@@ -213,6 +213,10 @@ static void an_answer_becomes_canonical_text(void **state)
 		  SPAN("HTTP/1.1 200 \r\nA: b\r\n") },
 		{ { .head = SPAN(OK "Connection: x\r\nx: 1\r\ny: 2\r\nKeep-Alive: 3\r\n\r\n") },
 		  SPAN(OK "y: 2\r\n") },
+		{ { .head = SPAN(OK "Content-Length: 010\r\na: 010\r\n\r\n") },
+		  SPAN(OK "Content-Length: 10\r\na: 010\r\n") },
+		{ { .head = SPAN(OK "Content-Length: 00\r\n\r\n"), .method = METHOD_HEAD },
+		  SPAN(OK "Content-Length: 0\r\n") },
 		{ { .head = SPAN("HTTP/1.1 404  Not  Found\r\n\r\n") },
 		  SPAN("HTTP/1.1 404  Not  Found\r\n") },
 	};

@@ -480,6 +480,13 @@ static void a_head_becomes_canonical_text(void **state)
 		  SPAN("OPTIONS / HTTP/1.1\r\nHost: h\r\n") },
 		{ SPAN("GET https://[::1]:9200/_search HTTP/1.0\r\n\r\n"),
 		  SPAN("GET /_search HTTP/1.1\r\nhost: [::1]:9200\r\n") },
+		{ SPAN(POST "Content-Length: 010\r\na: 007\r\n\r\n"),
+		  SPAN(POST "Content-Length: 10\r\na: 007\r\n") },
+		{ SPAN(POST
+		       "content-length:\t0000000000000000000000000000009223372036854775807 \r\n"
+		       "\r\n"),
+		  SPAN(POST "content-length: 9223372036854775807\r\n") },
+		{ SPAN(POST "Content-Length: 000\r\n\r\n"), SPAN(POST "Content-Length: 0\r\n") },
 		{ SPAN("GET / HTTP/1.7\r\n" HOST "\r\n"), SPAN("GET / HTTP/1.1\r\nHost: h\r\n") },
 		{ SPAN("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"),
 		  SPAN("GET / HTTP/1.1\r\nhost: \r\n") },
@@ -599,6 +606,13 @@ static void an_upgrade_is_asked_for_by_a_plain_get_only(void **state)
 		{ SPAN(GET "Connection: upgrade\r\nUpgrade: HTTP/2.0\r\n\r\n"), false },
 		{ SPAN(GET "Connection: upgrade\r\nUpgrade: TLS/1.2\r\n\r\n"), false },
 		{ SPAN(GET "Connection: upgrade\r\nUpgrade: a\r\nContent-Length: 0\r\n\r\n"),
+		  true },
+		{ SPAN(GET "Content-Length: 00\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n"),
+		  true },
+		{ SPAN(GET "Connection: upgrade\r\nUpgrade: a\r\nContent-Length: 1\r\n\r\n"),
+		  false },
+		{ SPAN(GET "Connection: upgrade\r\nUpgrade: a\r\n"
+			   "Transfer-Encoding: chunked\r\n\r\n"),
 		  false },
 		{ SPAN(POST "Connection: upgrade\r\nUpgrade: a\r\n\r\n"), false },
 		{ SPAN("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n"), false },
@@ -609,6 +623,8 @@ static void an_upgrade_is_asked_for_by_a_plain_get_only(void **state)
 		parse(&k, rows[i].head);
 		assert_int_equal(k.msg.tunnel, rows[i].tunnel);
 		assert_int_equal(msg_find(&k.msg, NAME_UPGRADE) != NULL, rows[i].tunnel);
+		if (rows[i].tunnel)
+			assert_null(msg_find(&k.msg, NAME_CONTENT_LENGTH));
 		assert_null(msg_find(&k.msg, NAME_CONNECTION));
 		assert_null(msg_find(&k.msg, NAME_HTTP2_SETTINGS));
 	}
