@@ -34,8 +34,11 @@ static bool read_port(struct span s, uint16_t *port)
 	return true;
 }
 
-/* "192.0.2.1 198.51.100.1 56324 443": who connected, to whom, from which port, to which. */
-static bool read_addresses(struct span line, int family, struct addr *source)
+/*
+ * "192.0.2.1 198.51.100.1 56324 443": who connected, to whom, from which port, to which. Where a
+ * proxy translates between IPv4 and IPv6 the two are of different families: the source counts.
+ */
+static bool read_addresses(struct span line, struct addr *source)
 {
 	struct span from, to, from_port, to_port;
 	struct addr destination;
@@ -43,8 +46,7 @@ static bool read_addresses(struct span line, int family, struct addr *source)
 	return take_word(&line, &from, false) && take_word(&line, &to, false) &&
 	       take_word(&line, &from_port, false) && take_word(&line, &to_port, true) &&
 	       read_port(from_port, &port) && read_port(to_port, &other) &&
-	       addr_parse(from, port, source) && source->any.sa_family == family &&
-	       addr_parse(to, other, &destination) && destination.any.sa_family == family;
+	       addr_parse(from, port, source) && addr_parse(to, other, &destination);
 }
 
 /* `line`: behind "PROXY ", without its CR LF. */
@@ -58,10 +60,9 @@ static enum preface_progress read_line(struct span line, struct preface *p)
 	p->kind = PREFACE_ADDRESS;
 	if (!take_word(&rest, &protocol, false))
 		return bad(p, ERR_PREFACE_SYNTAX);
-	int family = span_is(protocol, SPAN("TCP4"))   ? AF_INET
-		     : span_is(protocol, SPAN("TCP6")) ? AF_INET6
-						       : AF_UNSPEC;
-	if (family == AF_UNSPEC || !read_addresses(rest, family, &p->source))
+	if (!span_is(protocol, SPAN("TCP4")) && !span_is(protocol, SPAN("TCP6")))
+		return bad(p, ERR_PREFACE_SYNTAX);
+	if (!read_addresses(rest, &p->source))
 		return bad(p, ERR_PREFACE_SYNTAX);
 	return PREFACE_DONE;
 }
@@ -95,17 +96,18 @@ static const char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 #define VERSION_LOCAL 0x20
 #define VERSION_PROXY 0x21
 
-enum family {
-	FAMILY_NONE = 0x00,
-	FAMILY_TCP4 = 0x11,
-	FAMILY_TCP6 = 0x21,
-	FAMILY_UNIX = 0x31,
-};
+/* The family is in the upper four bits, in the lower ones 0 (unspecified), 1 (stream) or 2
+ * (datagram). */
+#define FAMILY_TCP4 0x11
+#define FAMILY_TCP6 0x21
+#define FAMILIES 4
+#define TRANSPORTS 3
 
-/* Bytes of both addresses and ports; whatever is more extends the header, and is skipped. */
-#define TCP4_BYTES 12
-#define TCP6_BYTES 36
-#define UNIX_BYTES 216
+/*
+ * Bytes of both addresses and ports, by family: unspecified, IPv4, IPv6, unix. Whatever is more
+ * extends the header, and is skipped.
+ */
+static const uint8_t family_bytes[FAMILIES] = { 0, 12, 36, 216 };
 
 static void take_tcp4(const unsigned char *at, struct addr *to)
 {
@@ -125,13 +127,14 @@ static enum preface_progress read_family(struct span first, unsigned family, siz
 					 struct preface *p)
 {
 	const unsigned char *at = (const unsigned char *)first.at + FIXED_BYTES;
-	size_t needed = family == FAMILY_TCP4	? TCP4_BYTES
-			: family == FAMILY_TCP6 ? TCP6_BYTES
-			: family == FAMILY_UNIX ? UNIX_BYTES
-						: 0;
-	if (n < needed || (!needed && family != FAMILY_NONE))
+	unsigned transport = family & 0x0f;
+	if (family >> 4 >= FAMILIES || transport >= TRANSPORTS)
+		return bad(p, ERR_PREFACE_SYNTAX);
+	size_t needed = transport ? family_bytes[family >> 4] : 0;
+	if (n < needed)
 		return bad(p, ERR_PREFACE_SYNTAX);
 	p->kind = PREFACE_UNKNOWN;
+	/* A datagram's sender, and one of no known transport, is nobody who connected: 2.2. */
 	if (family != FAMILY_TCP4 && family != FAMILY_TCP6)
 		return PREFACE_DONE;
 	if (first.n < FIXED_BYTES + needed)
