@@ -5,6 +5,12 @@
 #include "proxy/recipient.h"
 #include "proxy/trace.h"
 
+/* One that is empty adds none to the list. */
+static bool has_members(const struct field *f, enum name name)
+{
+	return f->name == name && !f->dropped && f->value_n;
+}
+
 /* One field with all values that were there, and `value` behind them (RFC 9110, 5.3). */
 static bool append_to(struct msg *m, enum name name, struct span value)
 {
@@ -13,11 +19,11 @@ static bool append_to(struct msg *m, enum name name, struct span value)
 		return msg_add(m, name, value);
 	size_t n = value.n;
 	for (unsigned i = 0; i < m->field_n; i++)
-		if (m->fields[i].name == name && !m->fields[i].dropped)
+		if (has_members(&m->fields[i], name))
 			n += m->fields[i].value_n + 2u;
 	char *joined = arena_take(m->arena, n), *at = joined;
 	for (unsigned i = 0; i < m->field_n; i++) {
-		if (m->fields[i].name != name || m->fields[i].dropped)
+		if (!has_members(&m->fields[i], name))
 			continue;
 		struct span old = field_value(m, &m->fields[i]);
 		memcpy(at, old.at, old.n);
@@ -94,9 +100,12 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 		if (f->name != NAME_X_FORWARDED_FOR || f->dropped)
 			continue;
 		for (struct span list = field_value(request, f); list.n;) {
-			if (hops++ == FORWARDED_HOPS_MAX ||
-			    !read_hop(take_last_member(&list), &hop))
+			struct span last = take_last_member(&list);
+			if (hops++ == FORWARDED_HOPS_MAX || (last.n && !read_hop(last, &hop)))
 				return origin;
+			/* RFC 9110, 5.6.1.2 */
+			if (!last.n)
+				continue;
 			origin = hop;
 			if (!networks_have(trust, &hop))
 				return origin;

@@ -90,6 +90,19 @@ static void an_address_is_appended_to_all_that_stand_there(void **state)
 	assert_value(f, NAME_X_FORWARDED_PROTO, "https");
 }
 
+static void an_empty_list_adds_no_empty_member(void **state)
+{
+	struct fixture *f = *state;
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN(""));
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN("198.51.100.1"));
+	msg_add(&f->request, NAME_X_FORWARDED_FOR, SPAN(""));
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR, "198.51.100.1, 192.0.2.7");
+	msg_set(&f->request, NAME_X_FORWARDED_FOR, SPAN(""));
+	assert_true(forward(f));
+	assert_value(f, NAME_X_FORWARDED_FOR, "192.0.2.7");
+}
+
 static void preserved_fields_stay_as_they_are(void **state)
 {
 	struct fixture *f = *state;
@@ -172,7 +185,13 @@ static void the_client_is_the_rightmost_who_is_not_trusted(void **state)
 		{ "192.0.2.8, 192.0.2.9", NULL, "192.0.2.8" },
 		{ "198.51.100.1, unknown, 192.0.2.9", NULL, "192.0.2.9" },
 		{ "unknown", NULL, "192.0.2.7" },
-		{ "198.51.100.1,", NULL, "192.0.2.7" },
+		{ "198.51.100.1,", NULL, "198.51.100.1" },
+		{ ", 198.51.100.1 ,\t, 192.0.2.8,,", NULL, "198.51.100.1" },
+		{ "198.51.100.1", "", "198.51.100.1" },
+		{ "", "198.51.100.1", "198.51.100.1" },
+		{ ",,192.0.2.8", ",", "192.0.2.8" },
+		{ "unknown,,", NULL, "192.0.2.7" },
+		{ ", ,", NULL, "192.0.2.7" },
 		{ "", NULL, "192.0.2.7" },
 		{ "198.51.100.1:4711", NULL, "198.51.100.1" },
 		{ "2001:db8::1", NULL, "2001:db8::1" },
@@ -192,10 +211,17 @@ static void the_client_is_the_rightmost_who_is_not_trusted(void **state)
 	}
 }
 
-/* A list without end is looked at so far, and no further. */
+/* A list without end is looked at so far, and no further; nor are commas alone. */
 static void thirty_addresses_are_looked_at(void **state)
 {
 	struct fixture *f = *state;
+	char commas[64] = "198.51.100.1";
+	strcat(commas, ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,");
+	msg_set(&f->request, NAME_X_FORWARDED_FOR, span_of(commas));
+	assert_string_equal(origin(f), "192.0.2.7");
+	commas[12 + FORWARDED_HOPS_MAX - 1] = 0;
+	msg_set(&f->request, NAME_X_FORWARDED_FOR, span_of(commas));
+	assert_string_equal(origin(f), "198.51.100.1");
 	for (unsigned trusted = FORWARDED_HOPS_MAX - 1; trusted <= FORWARDED_HOPS_MAX; trusted++) {
 		char list[1024] = "198.51.100.1";
 		for (unsigned i = 0; i < trusted; i++)
@@ -385,6 +411,7 @@ int main(void)
 		TEST(the_client_is_told_of),
 		TEST(what_is_ours_in_a_response_is_said_by_nobody_else),
 		TEST(an_address_is_appended_to_all_that_stand_there),
+		TEST(an_empty_list_adds_no_empty_member),
 		TEST(preserved_fields_stay_as_they_are),
 		TEST(removed_fields_are_gone),
 		cmocka_unit_test(each_balancer_adds_itself_to_those_that_a_request_has_passed),
