@@ -222,6 +222,8 @@ static bool trust_pem(struct tls_context *c, const char *pem, char error[TLS_ERR
 		X509_STORE_add_cert(store, ca);
 		X509_free(ca);
 	}
+	/* Who is named is trusted, be it an intermediate or a node's own certificate. */
+	X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
 	BIO_free(in);
 	ERR_clear_error();
 	return true;

@@ -30,8 +30,36 @@ struct identity_terms {
 	unsigned rsa_bits; /* 0: EC */
 	const char *curve;
 	const EVP_MD *digest;
-	long from_s, until_s; /* from now on */
+	long from_s, until_s;	       /* from now on */
+	const struct identity *issuer; /* NULL: itself */
+	bool authority;		       /* it may sign others */
 };
+
+static inline void add_extension(X509 *x, int nid, const char *value)
+{
+	X509V3_CTX v;
+	X509V3_set_ctx_nodb(&v);
+	X509V3_set_ctx(&v, x, x, NULL, NULL, 0);
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &v, nid, value);
+	assert_non_null(e);
+	X509_add_ext(x, e, -1);
+	X509_EXTENSION_free(e);
+}
+
+static inline void sign_by(X509 *x, const struct identity *issuer, const EVP_MD *digest)
+{
+	BIO *in = BIO_new_mem_buf(issuer->certificate, -1);
+	X509 *by = PEM_read_bio_X509(in, NULL, NULL, NULL);
+	BIO_free(in);
+	in = BIO_new_mem_buf(issuer->key, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+	BIO_free(in);
+	assert_true(by && key);
+	X509_set_issuer_name(x, X509_get_subject_name(by));
+	assert_true(X509_sign(x, key, digest) > 0);
+	X509_free(by);
+	EVP_PKEY_free(key);
+}
 
 static inline void make_identity_as(struct identity *to, const struct identity_terms *t)
 {
@@ -49,16 +77,15 @@ static inline void make_identity_as(struct identity *to, const struct identity_t
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1, -1,
 				   0);
 	X509_set_issuer_name(x, name);
-	if (t->names) {
-		X509V3_CTX v;
-		X509V3_set_ctx_nodb(&v);
-		X509V3_set_ctx(&v, x, x, NULL, NULL, 0);
-		X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &v, NID_subject_alt_name, t->names);
-		assert_non_null(e);
-		X509_add_ext(x, e, -1);
-		X509_EXTENSION_free(e);
-	}
-	assert_true(X509_sign(x, key, t->digest ? t->digest : EVP_sha256()) > 0);
+	const EVP_MD *digest = t->digest ? t->digest : EVP_sha256();
+	if (t->names)
+		add_extension(x, NID_subject_alt_name, t->names);
+	if (t->authority)
+		add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
+	if (t->issuer)
+		sign_by(x, t->issuer, digest);
+	else
+		assert_true(X509_sign(x, key, digest) > 0);
 	BIO *out = BIO_new(BIO_s_mem());
 	PEM_write_bio_X509(out, x);
 	bio_text(out, to->certificate, sizeof to->certificate);
