@@ -133,6 +133,9 @@
  */
 #define PREFACE_BYTES_MAX 4096
 
+/* A name of DNS, with its end. */
+#define TLS_NAME_BYTES 256
+
 /* Keys of TLS sessions that a worker has at hand in expanded form, 1 KiB each: of 128 sessions. */
 #define TLS_KEYS_EXPANDED 256
 

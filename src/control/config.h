@@ -48,7 +48,7 @@ struct config_listener {
 
 struct config_node {
 	const char *name; /* what its Host would be: "es-1:9200" */
-	const char *host; /* a name, or a literal address without brackets */
+	const char *host; /* a name as DNS is asked for it, or a literal address without brackets */
 	uint16_t port;
 	bool tls;
 	bool literal; /* `addr` is set, and nothing is to be resolved */

@@ -120,6 +120,33 @@ static bool starts_with(struct span *s, const char *word)
 	return true;
 }
 
+/* The dot at the end of a name says to DNS that it is whole: nobody else knows it with one. */
+static struct span without_last_dot(struct span name)
+{
+	name.n -= name.n && name.at[name.n - 1] == '.';
+	return name;
+}
+
+/* Host carries no port that the scheme implies (RFC 9110, 4.2.3), and a name without its dot. */
+static const char *node_name(struct binder *b, struct span authority, struct span port,
+			     bool implied)
+{
+	struct span host = { authority.at, authority.n - (port.n ? port.n + 1 : 0) };
+	struct span name = without_last_dot(host);
+	struct span rest = { host.at + host.n, implied ? 0 : authority.n - host.n };
+	char *text = arena_take(b->arena, name.n + rest.n + 1);
+	memcpy(text, name.at, name.n);
+	memcpy(text + name.n, rest.at, rest.n);
+	text[name.n + rest.n] = 0;
+	return text;
+}
+
+static bool is_same_node(const struct config_node *a, const struct config_node *b)
+{
+	struct span a_host = without_last_dot(span_of(a->host));
+	return a->port == b->port && span_is_nocase(a_host, without_last_dot(span_of(b->host)));
+}
+
 /* What is wrong with the URL, in words; NULL: nothing. */
 static const char *read_url(struct binder *b, struct span url, struct config_node *n)
 {
@@ -145,10 +172,7 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 	if (!n->literal && (url.at[0] == '[' || !is_host_name(host)))
 		return "the host is neither a name nor an address";
 	n->host = key_copy(b, host);
-	/* Host carries no port that the scheme implies: RFC 9110, 4.2.3. */
-	n->name = key_copy(b, number == (n->tls ? 443 : 80)
-				      ? (struct span){ url.at, url.n - (port.n ? port.n + 1 : 0) }
-				      : url);
+	n->name = node_name(b, url, port, number == (n->tls ? 443 : 80));
 	return NULL;
 }
 
@@ -167,7 +191,7 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 	}
 	struct config_node **end = first;
 	for (; *end; end = &(*end)->next)
-		if (!strcasecmp((*end)->host, n->host) && (*end)->port == n->port) {
+		if (is_same_node(*end, n)) {
 			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
 				 y->text);
 			return;

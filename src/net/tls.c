@@ -83,10 +83,17 @@ static SSL *in_hand(struct tls *t)
 	return t->ssl;
 }
 
-static void expect_name(struct tls *t, const char *name)
+/* A name of DNS may end with a dot; in SNI (RFC 6066, 3) and in certificates none does. */
+static void expect_name(struct tls *t, const char *dns_name)
 {
 	struct addr literal;
-	bool is_address = addr_parse((struct span){ name, strlen(name) }, 0, &literal);
+	char name[TLS_NAME_BYTES];
+	size_t n = strlen(dns_name);
+	n -= n > 1 && dns_name[n - 1] == '.';
+	must(n < sizeof name);
+	memcpy(name, dns_name, n);
+	name[n] = 0;
+	bool is_address = addr_parse((struct span){ name, n }, 0, &literal);
 	if (!is_address)
 		must(SSL_set_tlsext_host_name(t->ssl, name) == 1);
 	if (!t->context->verify)

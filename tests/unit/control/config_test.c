@@ -70,7 +70,8 @@ static void each_key_is_read(void **state)
 		"10.1.0.1,\n"
 		"            health: /up, connections: 77, proxy_protocol: on }\n"
 		"source:\n"
-		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/ ]\n"
+		"  nodes: [ http://A.b_c:81, 'https://[::1]', https://h:443/,\n"
+		"           https://es.test., https://es.test.:9200 ]\n"
 		"  verify: off\n"
 		"  balance: round_robin\n"
 		"  host: search.example:9200\n"
@@ -117,7 +118,14 @@ static void each_key_is_read(void **state)
 	assert_int_equal(n->port, 443);
 	assert_true(n->tls && n->literal);
 	/* A port that the scheme implies is not part of Host. */
-	assert_string_equal(n->next->name, "h");
+	n = n->next;
+	assert_string_equal(n->name, "h");
+	/* Nor is the dot that tells DNS that a name is whole. */
+	n = n->next;
+	assert_string_equal(n->name, "es.test");
+	assert_string_equal(n->host, "es.test.");
+	assert_string_equal(n->next->name, "es.test:9200");
+	assert_string_equal(n->next->host, "es.test.");
 	assert_false(s->verify);
 	assert_int_equal(s->balance, BALANCE_ROUND_ROBIN);
 	assert_int_equal(s->host.policy, HOST_NAME);
@@ -496,6 +504,8 @@ static void a_cluster_is_checked(void **state)
 		  "address" },
 		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"),
 		  "nodes: http://A:80/ stands here twice" },
+		{ WITH_SOURCE("nodes: [ http://a.test, http://a.test.:80 ]"),
+		  "nodes: http://a.test.:80 stands here twice" },
 		{ WITH_SOURCE("nodes: [ http://a ], ca: /dev/null"),
 		  "ca: cannot read /dev/null: Invalid argument" },
 		{ WITH_SOURCE("nodes: [ http://a ], host: 'a b'"),

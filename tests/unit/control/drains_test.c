@@ -25,7 +25,8 @@ struct fixture {
 
 #define CONFIG                                                                                     \
 	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\n"                            \
-	"source: { nodes: [ http://es-1:9200, http://es-2:9200, http://both:1, 'http://[::1]:7', " \
+	"source: { nodes: [ http://es-2.test.:9200, http://es-1:9200, http://es-2:9200, "          \
+	"http://both:1, 'http://[::1]:7', "                                                        \
 	"http://plain, https://plain ] }\n"                                                        \
 	"target: { nodes: [ http://os-1:9200, http://both:1 ] }\nstate: s\n"
 
@@ -136,6 +137,8 @@ static void a_node_has_the_names_that_people_give_it(void **state)
 		{ "source/[::1]:7", 1, "source/[::1]:7" },
 		/* The port that the scheme implies is not part of the name, but may be said. */
 		{ "plain", 2, "source/plain:80" },
+		{ "es-2.test:9200", 1, "source/es-2.test.:9200" },
+		{ "es-2.test.:9200", 1, "source/es-2.test.:9200" },
 		{ "plain:443", 1, "source/plain:443" },
 		{ "source/plain:80", 1, "source/plain:80" },
 	};

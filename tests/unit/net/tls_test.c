@@ -169,6 +169,70 @@ static void a_wildcard_stands_for_a_whole_label(void **state)
 	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
 }
 
+/* DNS knows a name that ends with a dot; SNI and certificates do not. */
+static void a_name_with_a_final_dot_is_verified_without(void **state)
+{
+	struct pair *p = *state;
+	begin(p, "node.test.", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+	assert_string_equal(tls_server_name(p->server), "node.test");
+}
+
+/* Root, intermediate, node: each is trusted where `ca` names it, and the node sends its own alone.
+ */
+struct chain_of_trust {
+	struct identity root, intermediate;
+};
+
+static void make_chain(struct pair *p, struct chain_of_trust *c)
+{
+	make_identity_as(&c->root, &(struct identity_terms){ .common = "root", .authority = true });
+	make_identity_as(&c->intermediate, &(struct identity_terms){ .common = "intermediate",
+								     .authority = true,
+								     .issuer = &c->root });
+	make_identity_as(&p->identity, &(struct identity_terms){ .common = "leaf",
+								 .names = "DNS:node.test",
+								 .issuer = &c->intermediate });
+}
+
+static void an_intermediate_may_be_who_is_trusted(void **state)
+{
+	struct pair *p = *state;
+	struct chain_of_trust c;
+	make_chain(p, &c);
+	begin(p, "node.test", c.intermediate.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+}
+
+static void a_nodes_own_certificate_may_be_what_is_trusted(void **state)
+{
+	struct pair *p = *state;
+	struct chain_of_trust c;
+	make_chain(p, &c);
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_DONE);
+}
+
+static void a_pinned_certificate_has_its_names_all_the_same(void **state)
+{
+	struct pair *p = *state;
+	struct chain_of_trust c;
+	make_chain(p, &c);
+	begin(p, "other.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
+static void a_root_without_what_leads_to_it_is_not_enough(void **state)
+{
+	struct pair *p = *state;
+	struct chain_of_trust c;
+	make_chain(p, &c);
+	begin(p, "node.test", c.root.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+}
+
 static void verification_can_be_switched_off(void **state)
 {
 	struct pair *p = *state;
@@ -314,6 +378,11 @@ int main(void)
 		TEST(a_certificate_for_another_name_is_refused),
 		TEST(a_certificate_that_has_its_name_as_a_subject_alone_is_refused),
 		TEST(a_wildcard_stands_for_a_whole_label),
+		TEST(a_name_with_a_final_dot_is_verified_without),
+		TEST(an_intermediate_may_be_who_is_trusted),
+		TEST(a_nodes_own_certificate_may_be_what_is_trusted),
+		TEST(a_pinned_certificate_has_its_names_all_the_same),
+		TEST(a_root_without_what_leads_to_it_is_not_enough),
 		TEST(verification_can_be_switched_off),
 		TEST(a_close_notify_is_an_end),
 		TEST(a_flipped_bit_breaks_the_session),
