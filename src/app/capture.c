@@ -84,7 +84,7 @@ int command_capture(const struct command *c, int argc, char **argv)
 	if (argc < 2)
 		return command_misused(c, "one of ls, cat, verify, gaps, export, "
 					  "followers and drop-follower is expected");
-	if (!strcmp(argv[1], "--help")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		command_print_help(c);
 		return EXIT_OK;
 	}

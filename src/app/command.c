@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "control/suggest.h"
 
 #define OPTIONS_MAX 16
 #define HELP_LETTER 'h'
@@ -38,6 +39,15 @@ bool command_wants_json(const struct command *c, const char *output, bool *json)
 	return false;
 }
 
+bool command_takes_reason(const struct command *c, const char *reason)
+{
+	if (reason && !reason[strspn(reason, " ")])
+		command_misused(c, "--reason is empty: say why, or leave it out");
+	else
+		return true;
+	return false;
+}
+
 /* getopt's two descriptions of the same. Returned numbers are 1 + the row's, but for --help. */
 static void describe(const struct command_option *options, size_t n, char *letters,
 		     struct option *names)
@@ -67,6 +77,29 @@ static const struct command_option *find_option(const struct command_option *opt
 	return NULL;
 }
 
+/* Of letters that stand together getopt says which one; of a name, where it was. */
+static int complain_of_option(const struct command *c, const struct command_option *options,
+			      size_t n, const char *word, bool wants_argument)
+{
+	struct suggestion near;
+	if (strncmp(word, "--", 2) != 0)
+		return command_misused(
+			c, wants_argument ? "-%c wants an argument" : "-%c is not known here",
+			optopt);
+	if (wants_argument)
+		return command_misused(c, "%s wants an argument", word);
+	size_t name_n = strcspn(word, "=");
+	if (word[name_n] && optopt)
+		return command_misused(c, "%.*s takes no argument", (int)name_n, word);
+	suggest_open(&near, word + 2);
+	for (size_t i = 0; i < n; i++)
+		suggest_consider(&near, options[i].name);
+	if (near.word)
+		return command_misused(c, "%s is not known here; did you mean --%s?", word,
+				       near.word);
+	return command_misused(c, "%s is not known here", word);
+}
+
 int command_options(const struct command *c, int argc, char **argv,
 		    const struct command_option *options, size_t option_n, int *code)
 {
@@ -84,9 +117,8 @@ int command_options(const struct command *c, int argc, char **argv,
 			return -1;
 		}
 		if (which == ':' || !o) {
-			*code = command_misused(c, "%s %s", argv[optind - 1],
-						which == ':' ? "wants an argument"
-							     : "is not known here");
+			*code = complain_of_option(c, options, option_n, argv[optind - 1],
+						   which == ':');
 			return -1;
 		}
 		if (o->text)

@@ -60,6 +60,9 @@ struct command_option {
 int command_options(const struct command *c, int argc, char **argv,
 		    const struct command_option *options, size_t option_n, int *code);
 
+/* NULL is none; an empty one says nothing to who reads the audit. False after a complaint. */
+bool command_takes_reason(const struct command *c, const char *reason);
+
 /* -o text|json. False after a complaint. */
 bool command_wants_json(const struct command *c, const char *output, bool *json);
 

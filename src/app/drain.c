@@ -89,7 +89,7 @@ static int run(const struct command *c, int argc, char **argv, bool drain)
 		return code;
 	if (operands != 1)
 		return command_misused(c, "one node is expected, as `crossfade status` shows it");
-	if (delay && !is_delay(c, delay))
+	if ((delay && !is_delay(c, delay)) || !command_takes_reason(c, reason))
 		return EXIT_USAGE;
 	json_t *body = json_pack("{s:s,s:s*,s:s*,s:s,s:o*}", "state", drain ? "drain" : "ready",
 				 "delay", delay, "reason", reason, "who", client_who(), "force",

@@ -118,7 +118,8 @@ static int print_usage(FILE *to, int code)
 		CROSSFADE_VERSION);
 	for (size_t i = 0; i < COMMAND_N; i++)
 		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\n`crossfade COMMAND --help` tells more; `crossfade --version` the version.\n"
+	fprintf(to, "\n`crossfade COMMAND --help` tells more; `crossfade --version`, or -V, the "
+		    "version.\n"
 		    "Exit codes: 0 ok, 1 no, 2 usage, 3 cannot reach the balancer,\n"
 		    "            4 done but not acknowledged by every worker.\n");
 	return code;
@@ -138,22 +139,23 @@ static int complain_about_unknown(const char *name)
 	suggest_open(&near, name);
 	for (size_t i = 0; i < COMMAND_N; i++)
 		suggest_consider(&near, commands[i].name);
-	fprintf(stderr, "crossfade: there is no command '%s'", name);
+	fprintf(stderr, "crossfade: there is no %s '%s'", name[0] == '-' ? "option" : "command",
+		name);
 	if (near.word)
 		fprintf(stderr, "; did you mean '%s'?", near.word);
 	fprintf(stderr, "\nTry `crossfade --help`.\n");
 	return EXIT_USAGE;
 }
 
+/* `help COMMAND` is `COMMAND --help`, also of one that has commands of its own. */
 static int help(int argc, char **argv)
 {
+	char option[] = "--help";
+	char *words[] = { argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : option, option, NULL };
 	const struct command *c = argc > 2 ? find_command(argv[2]) : NULL;
 	if (argc > 2 && !c)
 		return complain_about_unknown(argv[2]);
-	if (!c)
-		return print_usage(stdout, EXIT_OK);
-	command_print_help(c);
-	return EXIT_OK;
+	return c ? c->run(c, 3, words) : print_usage(stdout, EXIT_OK);
 }
 
 int main(int argc, char **argv)
@@ -162,7 +164,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return print_usage(stderr, EXIT_USAGE);
 	const char *name = argv[1];
-	if (!strcmp(name, "--version") || !strcmp(name, "version")) {
+	if (!strcmp(name, "--version") || !strcmp(name, "-V") || !strcmp(name, "version")) {
 		printf("crossfade %s\n", CROSSFADE_VERSION);
 		return EXIT_OK;
 	}

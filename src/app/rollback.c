@@ -20,6 +20,8 @@ int command_rollback(const struct command *c, int argc, char **argv)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!command_takes_reason(c, reason))
+		return EXIT_USAGE;
 	json_t *body = json_pack("{s:s*,s:s}", "reason", reason, "who", client_who());
 	const struct client_request back = { "POST", "/v1/rollback", body, 0, print };
 	return body ? client_do(c, &o, &back) : command_misused(c, "--reason: is not UTF-8 text");

@@ -56,6 +56,8 @@ int command_weights(const struct command *c, int argc, char **argv)
 			c, "--reason, --if-epoch and --force go with a change: SOURCE TARGET");
 	if (operands && (!read_weight(c, argv[1], &source) || !read_weight(c, argv[2], &target)))
 		return EXIT_USAGE;
+	if (!command_takes_reason(c, reason))
+		return EXIT_USAGE;
 	if (operands && source == 0 && target == 0)
 		return command_misused(c, "0 0: nobody would be served");
 	if (if_epoch && (!span_to_u64(span_of(if_epoch), INT64_MAX, &epoch) || !epoch))

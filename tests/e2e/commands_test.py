@@ -24,14 +24,17 @@ def crossfade(*words, **more):
 # --- the command line ---
 
 
-def test_help_is_everywhere():
+def test_help_is_everywhere_and_says_the_same():
     assert crossfade("--version").stdout.startswith("crossfade ")
+    assert crossfade("-V").stdout == crossfade("--version").stdout == crossfade("version").stdout
     listed = re.findall(r"^  ([a-z]+) ", crossfade("--help").stdout, re.M)
     assert len(listed) == len(set(listed)) and {"check", "demo", "init", "run", "rollback"} < set(listed)
-    for command in listed:
-        done = crossfade(command, "--help")
-        assert done.returncode == 0 and done.stdout.startswith(f"crossfade {command}")
-        assert done.stdout == crossfade("help", command).stdout
+    of_capture = re.findall(r"^  ([a-z-]+)  ", crossfade("capture", "--help").stdout, re.M)
+    assert {"ls", "cat", "export"} < set(of_capture)
+    for command in [[c] for c in listed] + [["capture", c] for c in of_capture]:
+        done = crossfade(*command, "--help")
+        assert done.returncode == 0 and done.stdout.startswith(f"crossfade {' '.join(command)} "), command
+        assert done.stdout == crossfade(*command, "-h").stdout == crossfade("help", *command).stdout
 
 
 @pytest.mark.parametrize("words, hint", [
@@ -40,6 +43,17 @@ def test_help_is_everywhere():
     (["check"], "-c FILE is missing"),
     (["check", "-c"], "-c wants an argument"),
     (["check", "--nonsense"], "--nonsense is not known here"),
+    (["check", "--confg", "x"], "--confg is not known here; did you mean --config?"),
+    (["check", "-xc", "y"], "-x is not known here"),
+    (["check", "--help=all"], "--help takes no argument"),
+    (["weights", "1", "1", "--force=yes"], "--force takes no argument"),
+    (["--nonsense"], "there is no option '--nonsense'"),
+    (["help", "chek"], "did you mean 'check'?"),
+    (["capture", "-x"], "'-x' is not known"),
+    (["weights", "1", "1", "--reason", ""], "--reason is empty: say why, or leave it out"),
+    (["rollback", "--reason", " "], "--reason is empty"),
+    (["drain", "a:1", "--reason="], "--reason is empty"),
+    (["ready", "a:1", "--reason", ""], "--reason is empty"),
     (["run", "-c", "x", "more"], "'more' is not expected here"),
     (["weights", "1"], "two weights are expected"),
     (["weights", "1", "x"], "'x' is not a weight"),
