@@ -581,6 +581,44 @@ static void check_own_nodes(struct binder *b, const struct config *c)
 					 n->name, which);
 }
 
+static void check_shared_nodes(struct binder *b, const struct config *c)
+{
+	for (const struct config_node *t = c->clusters[ARM_TARGET].nodes; t; t = t->next)
+		for (const struct config_node *s = c->clusters[ARM_SOURCE].nodes; s; s = s->next)
+			if (config_node_is(s, t))
+				caution(b->complaints, t->at,
+					"nodes: %s is a node of the source too: whatever the "
+					"weights are, its requests go to one place; if that is not "
+					"meant, say the target's own",
+					t->name);
+}
+
+/* Search clusters listen where nobody expects it who does not know them. */
+static void check_ports(struct binder *b, const struct config *c)
+{
+	for (int arm = 0; arm < ARMS && c->profile == PROFILE_OPENSEARCH; arm++)
+		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
+			if (!n->port_said && !n->tls)
+				caution(b->complaints, n->at,
+					"nodes: %s has no port, which means 80; search clusters "
+					"listen at 9200: say http://%s:9200, or :80 if that is "
+					"meant",
+					n->name, n->name);
+}
+
+/* Whoever listens on the way has the token, and with it the weights. */
+static void check_admin_reach(struct binder *b, const struct config *c)
+{
+	for (const struct config_address *a = c->admin.addresses; a; a = a->next)
+		if (!addr_is_loopback(&a->addr))
+			caution(b->complaints, a->at,
+				"admin: address: %s is reached from other machines, in clear text: "
+				"whoever listens on the way has the token, and may do everything; "
+				"127.0.0.1:%u, and a tunnel by ssh or a proxy with TLS, shows it "
+				"to nobody",
+				a->text, addr_port(&a->addr));
+}
+
 static void check_root(struct binder *b, const void *to)
 {
 	const struct config *c = to;
@@ -602,6 +640,9 @@ static void check_root(struct binder *b, const void *to)
 			 "again");
 	check_sticky_addresses(b, c);
 	check_split(b, c);
+	check_shared_nodes(b, c);
+	check_ports(b, c);
+	check_admin_reach(b, c);
 }
 
 #define AT(member) .offset = offsetof(struct config, member)

@@ -50,12 +50,16 @@ struct config_node {
 	const char *name; /* what its Host would be: "es-1:9200" */
 	const char *host; /* a name as DNS is asked for it, or a literal address without brackets */
 	uint16_t port;
+	bool port_said; /* else it is the scheme's */
 	bool tls;
 	bool literal; /* `addr` is set, and nothing is to be resolved */
 	struct addr addr;
 	size_t at;
 	struct config_node *next;
 };
+
+/* Whether requests to both go to one place, as far as no name is looked up: in any spelling. */
+bool config_node_is(const struct config_node *a, const struct config_node *b);
 
 struct config_host {
 	enum host_policy policy;

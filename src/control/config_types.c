@@ -2,6 +2,7 @@
 
 #include "control/config.h"
 #include "control/pattern.h"
+#include "control/resolve.h"
 #include "base/limits.h"
 
 /* A name as it stands in DNS and in Host: RFC 1123, 2.1, and the underscore that people use. */
@@ -141,12 +142,6 @@ static const char *node_name(struct binder *b, struct span authority, struct spa
 	return text;
 }
 
-static bool is_same_node(const struct config_node *a, const struct config_node *b)
-{
-	struct span a_host = without_last_dot(span_of(a->host));
-	return a->port == b->port && span_is_nocase(a_host, without_last_dot(span_of(b->host)));
-}
-
 /* What is wrong with the URL, in words; NULL: nothing. */
 static const char *read_url(struct binder *b, struct span url, struct config_node *n)
 {
@@ -166,6 +161,7 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 	if (port.n && (!span_to_u64(port, 65535, &number) || number == 0))
 		return "the port is not from 1 to 65535";
 	n->port = (uint16_t)number;
+	n->port_said = port.n;
 	n->literal = addr_parse(host, n->port, &n->addr);
 	if (n->literal)
 		n->addr = addr_unmapped(&n->addr);
@@ -174,6 +170,43 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 	n->host = key_copy(b, host);
 	n->name = node_name(b, url, port, number == (n->tls ? 443 : 80));
 	return NULL;
+}
+
+/* DNS knows no case, and a final dot says only that the name is whole. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return span_is_nocase(without_last_dot(span_of(a)), without_last_dot(span_of(b)));
+}
+
+static bool is_localhost_at(const struct config_node *name, const struct config_node *literal)
+{
+	struct addr at[2];
+	if (name->literal || !literal->literal || !resolve_localhost(name->host, at))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		addr_set_port(&at[i], name->port);
+		if (addr_is(&at[i], &literal->addr))
+			return true;
+	}
+	return false;
+}
+
+bool config_node_is(const struct config_node *a, const struct config_node *b)
+{
+	if (a->literal && b->literal)
+		return addr_is(&a->addr, &b->addr);
+	return (a->port == b->port && is_same_name(a->host, b->host)) || is_localhost_at(a, b) ||
+	       is_localhost_at(b, a);
+}
+
+static void complain_of_same(struct binder *b, const struct key *k, const struct yaml *y,
+			     const struct config_node *there)
+{
+	size_t line, column;
+	complaint_place(b->complaints, there->at, &line, &column);
+	complain(b->complaints, y->at,
+		 "%s: %s stands here twice: line %zu has it, as %s: take one away", k->name,
+		 y->text, line, there->name);
 }
 
 static void append_node(struct binder *b, const struct key *k, const struct yaml *y,
@@ -191,9 +224,8 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 	}
 	struct config_node **end = first;
 	for (; *end; end = &(*end)->next)
-		if (is_same_node(*end, n)) {
-			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
-				 y->text);
+		if (config_node_is(*end, n)) {
+			complain_of_same(b, k, y, *end);
 			return;
 		}
 	*end = n;

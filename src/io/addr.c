@@ -134,6 +134,13 @@ bool addr_is_any(const struct addr *a)
 	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
 bool addr_overlaps(const struct addr *a, const struct addr *b)
 {
 	return a->any.sa_family == b->any.sa_family && addr_port(a) == addr_port(b) &&

@@ -36,6 +36,8 @@ bool addr_is(const struct addr *a, const struct addr *b);
 struct addr addr_unmapped(const struct addr *a);
 /* 0.0.0.0 or ::, whatever its port. */
 bool addr_is_any(const struct addr *a);
+/* 127.0.0.0/8 or ::1: this machine alone gets there. */
+bool addr_is_loopback(const struct addr *a);
 /* Sockets that listen at both would share connections: ours of IPv6 take none of IPv4. */
 bool addr_overlaps(const struct addr *a, const struct addr *b);
 

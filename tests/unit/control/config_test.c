@@ -503,9 +503,18 @@ static void a_cluster_is_checked(void **state)
 		  "name nor an "
 		  "address" },
 		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"),
-		  "nodes: http://A:80/ stands here twice" },
-		{ WITH_SOURCE("nodes: [ http://a.test, http://a.test.:80 ]"),
-		  "nodes: http://a.test.:80 stands here twice" },
+		  "nodes: http://A:80/ stands here twice: line 4 has it, as a: take one away" },
+		{ WITH_SOURCE("nodes: [ http://a:9200, http://a.:9200 ]"),
+		  "nodes: http://a.:9200 stands here twice: line 4 has it, as a:9200: take one "
+		  "away" },
+		{ WITH_SOURCE("nodes: [ http://a:443, https://a ]"),
+		  "nodes: https://a stands here twice: line 4 has it, as a:443: take one away" },
+		{ WITH_SOURCE("nodes: [ 'http://[::1]:9', 'http://[0:0::1]:9' ]"),
+		  "nodes: http://[0:0::1]:9 stands here twice: line 4 has it, as [::1]:9: take "
+		  "one away" },
+		{ WITH_SOURCE("nodes: [ 'http://[::ffff:127.0.0.1]:9', 'http://localhost:9' ]"),
+		  "nodes: http://localhost:9 stands here twice: line 4 has it, as "
+		  "[::ffff:127.0.0.1]:9: take one away" },
 		{ WITH_SOURCE("nodes: [ http://a ], ca: /dev/null"),
 		  "ca: cannot read /dev/null: Invalid argument" },
 		{ WITH_SOURCE("nodes: [ http://a ], host: 'a b'"),
@@ -755,6 +764,45 @@ static void a_sticky_key_and_an_override_are_checked(void **state)
 	}
 }
 
+#define WITH_NODES(source, target)                                                                 \
+	"listeners: { weighted: { address: 127.0.0.1:1, tls: off } }\nstate: s\n"                  \
+	"source: { nodes: [ " source " ] }\ntarget: { nodes: [ " target " ] }\n"
+
+/* They are good all the same, and one of them may be what is meant. */
+static void nodes_and_addresses_that_may_not_be_meant_are_warned_of(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{ WITH_NODES("http://a:9200", "http://b:9200"), NULL },
+		{ WITH_NODES("http://a:9200", "http://A.:9200"),
+		  "nodes: A.:9200 is a node of the source too" },
+		{ WITH_NODES("https://a", "http://a:443"), "a:443 is a node of the source too" },
+		{ WITH_NODES("http://127.0.0.1:9", "http://localhost:9"),
+		  "localhost:9 is a node of the source too" },
+		{ WITH_NODES("http://a", "https://b") "profile: opensearch\n",
+		  "nodes: a has no port, which means 80; search clusters listen at 9200: say "
+		  "http://a:9200, or :80 if that is meant" },
+		{ WITH_NODES("http://a:80", "https://b") "profile: opensearch\n", NULL },
+		{ WITH_NODES("http://a", "http://b"), NULL },
+		{ KIT_CONFIG "admin: { address: 0.0.0.0:9280 }\n",
+		  "admin: address: 0.0.0.0:9280 is reached from other machines, in clear text" },
+		{ KIT_CONFIG "admin: { address: '[::]:9280' }\n", "the token" },
+		{ KIT_CONFIG "admin: { address: [ 127.9.9.9:9280, '[::1]:9280' ] }\n", NULL },
+		{ KIT_CONFIG "admin: { address: '[::ffff:127.0.0.1]:9280' }\n", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct config *c = kit_config(rows[i].text);
+		if (c->complaints.caution_n != (rows[i].said != NULL))
+			print_error("%s", rows[i].text);
+		assert_int_equal(c->complaints.caution_n, rows[i].said != NULL);
+		if (rows[i].said)
+			assert_non_null(strstr(c->complaints.cautions[0].message, rows[i].said));
+		config_close(c);
+	}
+}
+
 /* It is good all the same: perhaps there is no balancer in front. */
 static void sticky_addresses_behind_a_balancer_are_warned_of(void **state)
 {
@@ -937,6 +985,7 @@ int main(void)
 		cmocka_unit_test(verify_off_is_warned_of),
 		cmocka_unit_test(hosts_of_the_admin_address_are_names),
 		cmocka_unit_test(so_many_networks_and_no_more),
+		cmocka_unit_test(nodes_and_addresses_that_may_not_be_meant_are_warned_of),
 		cmocka_unit_test(tls_wants_a_certificate),
 		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
 		cmocka_unit_test(a_caret_stands_right_behind_tabs_and_letters_of_several_bytes),
