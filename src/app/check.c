@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "control/evidence.h"
 #include "control/ownership.h"
+#include "control/places.h"
 #include "control/validity.h"
 
 /*
@@ -137,6 +138,8 @@ int command_check(const struct command *c, int argc, char **argv)
 	if (!command_wants_json(c, output, &json))
 		return EXIT_USAGE;
 	struct config *config = check(path);
+	if (config->state && config->admin.socket)
+		places_check(config);
 	bool good = config->complaints.n == 0;
 	if (good)
 		evidence_caution(config);

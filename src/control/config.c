@@ -787,10 +787,12 @@ struct config *config_open(const char *path)
 {
 	struct config *c = config_new(path);
 	struct span text;
+	char why[TEXT_FILE_TROUBLE_BYTES];
 	if (text_file_read(path, &c->arena, &text))
 		config_bind(c, directory_of(path, &c->arena), text);
 	else
-		complain(&c->complaints, NOWHERE, "cannot be read: %s", strerror(errno));
+		complain(&c->complaints, NOWHERE, "cannot be read: %s",
+			 text_file_trouble(path, why));
 	return c;
 }
 

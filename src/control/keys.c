@@ -305,6 +305,31 @@ static bool read_file(struct binder *b, const char *path, struct span *text)
 	return true;
 }
 
+/*
+ * systemd hands files over to a service that it may not read itself (LoadCredential=), by names
+ * without a slash. NULL: not this one.
+ */
+static const char *credential_path(struct binder *b, const char *name)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	if (!directory || strchr(name, '/'))
+		return NULL;
+	size_t bytes = strlen(directory) + 1 + strlen(name) + 1;
+	char *path = arena_take(b->arena, bytes);
+	snprintf(path, bytes, "%s/%s", directory, name);
+	return path;
+}
+
+/* *path is where it was. False with errno, of where it is for everybody. */
+static bool read_named(struct binder *b, const char *name, const char **path, struct span *text)
+{
+	*path = credential_path(b, name);
+	if (*path && read_file(b, *path, text))
+		return true;
+	*path = path_from(b, name);
+	return read_file(b, *path, text);
+}
+
 /* Somebody has written the key itself where its path belongs. */
 static bool is_pem(const char *text)
 {
@@ -315,8 +340,9 @@ static void file_bind(struct binder *b, const struct key *k, const struct yaml *
 {
 	if (!key_is_scalar(b, k, y))
 		return;
-	const char *path = path_from(b, y->text);
+	const char *path;
 	struct span text;
+	char why[TEXT_FILE_TROUBLE_BYTES];
 	if (is_pem(y->text)) {
 		complain(
 			b->complaints, y->at,
@@ -324,11 +350,11 @@ static void file_bind(struct binder *b, const struct key *k, const struct yaml *
 			k->name);
 		return;
 	}
-	if (read_file(b, path, &text))
+	if (read_named(b, y->text, &path, &text))
 		*(struct key_file_value *)to = (struct key_file_value){ path, text.at, y->at };
 	else
 		complain(b->complaints, y->at, "%s: cannot read %s: %s", k->name, path,
-			 strerror(errno));
+			 text_file_trouble(path, why));
 }
 
 static void file_preset(const struct key *k, void *to)

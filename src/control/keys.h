@@ -73,7 +73,8 @@ extern const struct key_type key_choice;   /* uint32_t */
 extern const struct key_type key_text;	   /* const char * */
 extern const struct key_type
 	key_path; /* const char *: absolute, or from where the balancer is started */
-extern const struct key_type key_file;	/* struct key_file_value */
+extern const struct key_type
+	key_file; /* struct key_file_value; a name alone may be a credential of systemd's */
 extern const struct key_type key_later; /* nothing: this version refuses the key */
 
 /* Binds the root of a tree. */

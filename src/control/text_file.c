@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,4 +53,17 @@ bool text_file_read(const char *path, struct arena *arena, struct span *text)
 	close(fd);
 	errno = why;
 	return good;
+}
+
+const char *text_file_trouble(const char *path, char to[TEXT_FILE_TROUBLE_BYTES])
+{
+	struct stat s;
+	int why = errno;
+	snprintf(to, TEXT_FILE_TROUBLE_BYTES, "%s", strerror(why));
+	if (why == EACCES && !stat(path, &s))
+		snprintf(to, TEXT_FILE_TROUBLE_BYTES,
+			 "%s (it is user %u's, group %u, mode %04o; we are user %u)", strerror(why),
+			 (unsigned)s.st_uid, (unsigned)s.st_gid, s.st_mode & 07777,
+			 (unsigned)geteuid());
+	return to;
 }

@@ -14,4 +14,8 @@
 /* The file's text, in the arena and terminated. False with errno; EFBIG beyond TEXT_FILE_BYTES. */
 bool text_file_read(const char *path, struct arena *arena, struct span *text);
 
+#define TEXT_FILE_TROUBLE_BYTES 160
+/* Why not, by errno; of a file that we may not read, whose it is, and who we are. */
+const char *text_file_trouble(const char *path, char to[TEXT_FILE_TROUBLE_BYTES]);
+
 #endif

@@ -1,0 +1,185 @@
+"""What `check` finds of the machine: directories that cannot be made, files that the service's user cannot read."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from stage import PROGRAM, ROOT
+
+OTHER = 65534
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+@pytest.fixture
+def at():
+    """A directory that others can reach, as /etc/crossfade."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="crossfade-check-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def file(at):
+    assert subprocess.run([PROGRAM, "init", at], capture_output=True, check=False).returncode == 0
+    return at / "crossfade.yaml"
+
+
+def check(file, unit="/nowhere", **more):
+    return subprocess.run([PROGRAM, "check", "-c", file], capture_output=True, text=True, check=False, timeout=20,
+                          env={**os.environ, "SYSTEMD_UNIT_PATH": str(unit)}, **more)
+
+
+def change(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def line_of(file, text):
+    return file.read_text()[:file.read_text().index(text)].count("\n") + 1
+
+
+@pytest.mark.parametrize("key, old, new", [
+    ("state", "state: state\n", "state: {at}/a/b/state\n"),
+    ("capture.directory", "state: state\n", "state: state\ncapture: {{ directory: {at}/a/b/log }}\n"),
+    ("log.access", "state: state\n", "state: state\nlog: {{ access: {at}/a/b/access.log }}\n"),
+    ("admin.socket", "admin: {{", "admin: {{ socket: {at}/a/b/run/admin.sock,"),
+])
+def test_a_directory_whose_parent_is_not_there_is_told_with_its_place(at, file, key, old, new):
+    change(file, old.format(at=at), new.format(at=at))
+    done = check(file)
+    assert done.returncode == 1
+    line = line_of(file, f"{at}/a/b")
+    assert f"{file}:{line}:" in done.stderr
+    assert f"{key}: {at}/a/b" in done.stderr and f"mkdir -p {at}/a/b" in done.stderr
+    (at / "a/b").mkdir(parents=True)
+    assert check(file).returncode == 0
+
+
+def test_what_is_no_directory_is_told(at, file):
+    change(file, "state: state\n", f"state: state\ncapture: {{ directory: {at}/taken }}\n")
+    (at / "taken").write_text("mine")
+    done = check(file)
+    assert done.returncode == 1 and f"capture.directory: {at}/taken is no directory" in done.stderr
+    change(file, f"{at}/taken", f"{at}/taken/log")
+    done = check(file)
+    assert done.returncode == 1 and f"{at}/taken is no directory" in done.stderr
+
+
+@as_root
+def test_who_may_not_write_or_read_is_named_with_the_mode(at, file):
+    shutil.chown(file, OTHER)
+    done = check(file, user=OTHER)
+    assert done.returncode == 1
+    assert f"cannot read {at}/tls.key: Permission denied (it is user 0's, group 0, mode 0600; we are user {OTHER})" \
+        in done.stderr
+    shutil.chown(at / "tls.key", OTHER)
+    change(file, "state: state", "state: new")
+    done = check(file, user=OTHER)
+    assert done.returncode == 1
+    assert f"state: {at}/new cannot be made: user {OTHER} (nobody) may not write to {at}, which is user 0's, mode 0755" \
+        in done.stderr
+    shutil.chown(at, OTHER)
+    assert check(file, user=OTHER).returncode == 0
+    file.chmod(0)
+    assert "crossfade.yaml: cannot be read: Permission denied (it is user" in check(file, user=OTHER).stderr
+
+
+@as_root
+def test_root_is_told_what_the_owner_of_the_state_cannot_read(at, file):
+    for mine in at / "state", at / "state/admin.token", file:
+        shutil.chown(mine, OTHER)
+    done = check(file)
+    assert done.returncode == 0
+    line = line_of(file, "tls: { certificate")
+    assert f"{file}:{line}:" in done.stderr and "warning: " in done.stderr
+    assert f"user {OTHER} (nobody), who owns the state directory, cannot read {at}/tls.key: {at}/tls.key is user 0's, mode 0600" \
+        in done.stderr
+    (at / "tls.key").chmod(0o640)
+    shutil.chown(at / "tls.key", 0, OTHER)
+    assert "cannot read" not in check(file).stderr
+
+
+@pytest.fixture
+def unit(at, file):
+    """The unit that is installed, which runs that file."""
+    directory = at / "units"
+    directory.mkdir()
+    text = (ROOT / "deploy/crossfade.service").read_text()
+    assert "/etc/crossfade/crossfade.yaml" in text
+    (directory / "crossfade.service").write_text(text.replace("/etc/crossfade/", f"{at}/"))
+    return directory
+
+
+@as_root
+def test_the_unit_says_who_reads_and_writes_what(at, file, unit):
+    done = check(file, unit)
+    assert done.returncode == 1
+    assert "the service's user (crossfade) cannot read this file" in done.stderr and "chmod it 0644" in done.stderr
+    assert f"{unit}/crossfade.service does not let the service write to {at}/state (ProtectSystem=strict)" in done.stderr
+    file.chmod(0o644)
+    change(file, "state: state", "state: /var/lib/crossfade/state\ncapture: { directory: /data/capture }\n"
+                 "log: { access: /var/log/crossfade/access.log }")
+    change(file, "admin: {", "admin: { socket: /run/crossfade/admin.sock,")
+    done = check(file, unit)
+    assert done.returncode == 1 and "1 error." in done.stderr
+    assert "does not let the service write to /data/capture" in done.stderr
+    (unit / "crossfade.service.d").mkdir()
+    (unit / "crossfade.service.d/more.conf").write_text(f"[Service]\nReadWritePaths={at}/data\n")
+    (at / "data").mkdir()
+    shutil.chown(at / "data", OTHER)
+    change(file, "/data/capture", f"{at}/data/capture")
+    done = check(file, unit)
+    assert f"the service's user (crossfade) may not write to {at}/data" in done.stderr
+
+
+@as_root
+def test_a_key_that_the_unit_does_not_hand_over_is_told(at, file, unit):
+    name = unit / "crossfade.service"
+    file.chmod(0o644)
+    change(file, "state: state", "state: /var/lib/crossfade/state")
+    done = check(file, unit)
+    assert done.returncode == 0, done.stderr
+    name.write_text("".join(l for l in name.read_text().splitlines(True) if not l.startswith("LoadCredential")))
+    done = check(file, unit)
+    assert done.returncode == 1
+    assert f"the service's user (crossfade) cannot read {at}/tls.key: {at}/tls.key is user 0's, mode 0600; " \
+           f"let the unit hand it over, LoadCredential=tls.key:{at}/tls.key" in done.stderr
+    (unit / "crossfade.service.d").mkdir()
+    (unit / "crossfade.service.d/key.conf").write_text(f"[Service]\nLoadCredential=tls.key:{at}/tls.key\n")
+    assert check(file, unit).returncode == 0
+    # By its path it is no credential.
+    change(file, "key: tls.key", f"key: {at}/tls.key")
+    assert f"and say tls.key alone here" in check(file, unit).stderr
+
+
+@as_root
+def test_a_credential_that_is_not_there_is_told_before_systemd_does(at, file, unit):
+    file.chmod(0o644)
+    change(file, "state: state", "state: /var/lib/crossfade/state")
+    change(file, "tls: { certificate: tls.crt, key: tls.key }", "")
+    for listener in "8443", "9201", "9202":
+        change(file, f"0.0.0.0:{listener} }}", f"0.0.0.0:{listener}, tls: off }}")
+    (at / "tls.key").unlink()
+    done = check(file, unit)
+    assert done.returncode == 1
+    assert f"LoadCredential=tls.key:{at}/tls.key, and that file cannot be had (No such file or directory)" in done.stderr
+    (unit / "crossfade.service.d").mkdir()
+    (unit / "crossfade.service.d/none.conf").write_text("[Service]\nLoadCredential=\n")
+    assert check(file, unit).returncode == 0
+
+
+def test_a_credential_is_found_by_its_name_alone(at, file):
+    handed = at / "handed"
+    handed.mkdir()
+    (at / "tls.key").rename(handed / "tls.key")
+    assert "cannot read" in check(file).stderr
+    done = subprocess.run([PROGRAM, "check", "-c", file], capture_output=True, text=True, check=False,
+                          env={**os.environ, "CREDENTIALS_DIRECTORY": str(handed)})
+    assert done.returncode == 0, done.stderr
