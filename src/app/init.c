@@ -10,48 +10,98 @@
 #include "app/command.h"
 #include "control/token.h"
 
-static const char starter[] =
-	"# Crossfade: one address in front of two clusters, and two weights.\n"
+#define PATH_BYTES 4096
+
+/* For a look at it on one machine. */
+static const char for_a_trial[] =
+	"# Crossfade: one address in front of two clusters, and two weights. This file is for a "
+	"trial\n"
+	"# on one machine: nobody else gets there. `crossfade init --profile opensearch` makes the "
+	"one\n"
+	"# for a service.\n"
 	"#\n"
 	"#   crossfade check   -c crossfade.yaml\n"
 	"#   crossfade run     -c crossfade.yaml\n"
 	"#   crossfade weights -c crossfade.yaml 90 10     in another terminal\n"
 	"\n"
 	"listeners:\n"
-	"  weighted: { address: 0.0.0.0:8443 }  # clients: split by the weights; 443 in "
-	"production\n"
-	"  source:   { address: 0.0.0.0:9201 }  # always the source\n"
-	"  target:   { address: 0.0.0.0:9202 }  # always the target\n"
-	"# With a load balancer in front that checks health: say `health: /healthz` at the "
-	"listener, "
-	"and\n"
-	"# timeouts: { leave: 10s }              # so long it is told 503 before a stop closes the "
-	"port\n"
+	"  weighted: { address: 127.0.0.1:8443 }  # clients: split by the weights\n"
+	"  source:   { address: 127.0.0.1:9201 }  # always the source\n"
+	"  target:   { address: 127.0.0.1:9202 }  # always the target\n"
 	"\n"
 	"# Made by `crossfade init`, signed by nobody: clients must be told to trust it.\n"
 	"tls: { certificate: tls.crt, key: tls.key }\n"
 	"\n"
-	"source:                                # where the traffic is today\n"
+	"source:                                  # where the traffic is today\n"
 	"  nodes: [ http://127.0.0.1:9200 ]\n"
-	"  # nodes: [ https://es-1.internal:9200, https://es-2.internal:9200 ]\n"
-	"  # ca: source-ca.crt                  # who signed the certificates of the nodes\n"
 	"\n"
-	"target:                                # where it is to go\n"
+	"target:                                  # where it is to go\n"
 	"  nodes: [ http://127.0.0.1:9210 ]\n"
-	"  # host: node                         # managed clusters want their own name as Host\n"
 	"\n"
-	"weights: { source: 1, target: 0 }      # only the start; later changes are kept in "
+	"weights: { source: 1, target: 0 }        # only the start; later changes are kept in "
 	"`state`\n"
 	"\n"
-	"admin: { address: 127.0.0.1:9280 }     # /metrics and the API; a socket is beside the "
+	"admin: { address: 127.0.0.1:9280 }       # /metrics and the API; a socket is beside the "
 	"state\n"
 	"state: state\n";
+
+/* For deploy/crossfade.service: where that lets it write, and what that hands over. */
+static const char for_the_service[] =
+	"# Crossfade: one address in front of two clusters, and two weights. This file fits the "
+	"service\n"
+	"# crossfade.service, which runs /etc/crossfade/crossfade.yaml. That user may read this "
+	"file, so\n"
+	"# that nothing secret belongs here: credentials have files of their own, which the unit "
+	"hands over.\n"
+	"#\n"
+	"#   crossfade check -c /etc/crossfade/crossfade.yaml\n"
+	"#   systemctl enable --now crossfade              systemctl reload crossfade after a "
+	"change\n"
+	"#   crossfade weights -c /etc/crossfade/crossfade.yaml 99 1 --reason CHG-1234\n"
+	"\n"
+	"profile: %s\n"
+	"\n"
+	"listeners:\n"
+	"  weighted: { address: 0.0.0.0:443, health: /healthz }  # clients: split by the weights\n"
+	"  source:   { address: 0.0.0.0:9201 }                   # always the source\n"
+	"  target:   { address: 0.0.0.0:9202 }                   # always the target\n"
+	"\n"
+	"# So long a load balancer in front is told 503 at /healthz before a stop closes the port; "
+	"then\n"
+	"# requests may end. TimeoutStopSec= of the unit is above both together.\n"
+	"timeouts: { leave: 10s, drain: 60s }\n"
+	"\n"
+	"# Made by `crossfade init`, signed by nobody: put your own in their places. The unit "
+	"hands over\n"
+	"# tls.key: LoadCredential=tls.key:/etc/crossfade/tls.key.\n"
+	"tls: { certificate: tls.crt, key: tls.key }\n"
+	"\n"
+	"source:                                    # where the traffic is today\n"
+	"  nodes: [ https://source-1.internal:9200, https://source-2.internal:9200 ]\n"
+	"  # ca: source-ca.crt                      # who signed their certificates; else the "
+	"system's\n"
+	"  # authorization: { file: source.auth }   # \"Basic ...\"; else the clients' own\n"
+	"\n"
+	"target:                                    # where it is to go\n"
+	"  nodes: [ https://target-1.internal:9200 ]\n"
+	"  # host: node                             # managed clusters want their own name as "
+	"Host\n"
+	"\n"
+	"weights: { source: 1, target: 0 }          # only the start; later changes are kept in "
+	"`state`\n"
+	"\n"
+	"# Each write to the source is on the disk before its client has its response.\n"
+	"capture: { directory: /var/lib/crossfade/capture }\n"
+	"\n"
+	"log: { access: /var/log/crossfade/access.log }\n"
+	"admin: { address: 127.0.0.1:9280, socket: /run/crossfade/admin.sock }\n"
+	"state: /var/lib/crossfade/state\n";
 
 /* Makes a file that is not there; says so either way. False after a complaint. */
 static bool make_file(const char *directory, const char *name, mode_t mode, const char *text,
 		      bool *made)
 {
-	char path[4096];
+	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/%s", directory, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	*made = fd >= 0;
@@ -74,7 +124,7 @@ static bool make_file(const char *directory, const char *name, mode_t mode, cons
 
 static bool exists(const char *directory, const char *name)
 {
-	char path[4096];
+	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/%s", directory, name);
 	return access(path, F_OK) == 0;
 }
@@ -120,25 +170,56 @@ static bool make_token(const char *state)
 	return true;
 }
 
+static void say_what_is_next(const char *directory, bool service)
+{
+	printf("\nNow say in %s/crossfade.yaml where your clusters are, then:\n\n"
+	       "  crossfade check -c %s/crossfade.yaml\n",
+	       directory, directory);
+	if (service)
+		printf("  systemctl enable --now crossfade\n\n"
+		       "The service runs /etc/crossfade/crossfade.yaml.\n");
+	else
+		printf("  crossfade run   -c %s/crossfade.yaml\n", directory);
+}
+
+/* State and token are the service's own, and made when it starts. */
+static bool make_for_the_service(const char *directory, const char *profile)
+{
+	char text[sizeof for_the_service + 32];
+	bool made;
+	snprintf(text, sizeof text, for_the_service, profile);
+	return make_directory(directory, 0755) && make_certificate(directory) &&
+	       make_file(directory, "crossfade.yaml", 0644, text, &made);
+}
+
+static bool make_for_a_trial(const char *directory)
+{
+	char state[PATH_BYTES];
+	bool made;
+	snprintf(state, sizeof state, "%s/state", directory);
+	return make_directory(directory, 0755) && make_directory(state, 0700) &&
+	       make_certificate(directory) &&
+	       make_file(directory, "crossfade.yaml", 0600, for_a_trial, &made) &&
+	       make_token(state);
+}
+
 int command_init(const struct command *c, int argc, char **argv)
 {
-	char state[4096];
-	bool made;
-	int code, operands = command_options(c, argc, argv, NULL, 0, &code);
+	const char *profile = NULL;
+	const struct command_option options[] = { { 0, "profile", &profile, NULL } };
+	int code, operands = command_options(c, argc, argv, options, 1, &code);
 	if (operands < 0)
 		return code;
 	if (operands > 1)
 		return command_misused(c, "'%s' is not expected here", argv[2]);
+	if (profile && strcmp(profile, "opensearch") != 0 && strcmp(profile, "http") != 0)
+		return command_misused(c, "--profile %s is not known; it can be http or opensearch",
+				       profile);
 	const char *directory = operands ? argv[1] : ".";
-	if ((size_t)snprintf(state, sizeof state, "%s/state", directory) >= sizeof state - 32)
+	if (strlen(directory) > PATH_BYTES - 64)
 		return command_misused(c, "the directory's name is too long");
-	if (!make_directory(directory, 0755) || !make_directory(state, 0700) ||
-	    !make_certificate(directory) ||
-	    !make_file(directory, "crossfade.yaml", 0600, starter, &made) || !make_token(state))
+	if (!(profile ? make_for_the_service(directory, profile) : make_for_a_trial(directory)))
 		return EXIT_NO;
-	printf("\nNow say in %s/crossfade.yaml where your clusters are, then:\n\n"
-	       "  crossfade check -c %s/crossfade.yaml\n"
-	       "  crossfade run   -c %s/crossfade.yaml\n",
-	       directory, directory, directory);
+	say_what_is_next(directory, profile);
 	return EXIT_OK;
 }

@@ -17,8 +17,12 @@ static const struct command commands[] = {
 	  "                         8443, 9201, 9202 and 9280 where they are free\n"
 	  "\nAll of it is on this machine, in a directory of its own, and gone afterwards.\n",
 	  command_demo },
-	{ "init", "[DIR]", "Makes a certificate and a configuration to start from.",
-	  "DIR is . unless it is given. Nothing that is there already is overwritten.\n",
+	{ "init", "[--profile opensearch|http] [DIR]",
+	  "Makes a certificate and a configuration to start from.",
+	  "      --profile P   for the service crossfade.service, in front of such clusters:\n"
+	  "                    DIR is /etc/crossfade then; without it, for a trial that nobody\n"
+	  "                    reaches from other machines\n"
+	  "\nDIR is . unless it is given. Nothing that is there already is overwritten.\n",
 	  command_init },
 	{ "check", "-c FILE [-o text|json]",
 	  "Looks whether a configuration is good, and says what is not.",

@@ -1,5 +1,7 @@
 """What `check` finds of the machine: directories that cannot be made, files that the service's user cannot read."""
 
+import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -7,8 +9,9 @@ import subprocess
 import tempfile
 
 import pytest
+import requests
 
-from stage import PROGRAM, ROOT
+from stage import PROGRAM, ROOT, own_address, until
 
 OTHER = 65534
 
@@ -165,7 +168,7 @@ def test_a_credential_that_is_not_there_is_told_before_systemd_does(at, file, un
     change(file, "state: state", "state: /var/lib/crossfade/state")
     change(file, "tls: { certificate: tls.crt, key: tls.key }", "")
     for listener in "8443", "9201", "9202":
-        change(file, f"0.0.0.0:{listener} }}", f"0.0.0.0:{listener}, tls: off }}")
+        change(file, f"127.0.0.1:{listener} }}", f"127.0.0.1:{listener}, tls: off }}")
     (at / "tls.key").unlink()
     done = check(file, unit)
     assert done.returncode == 1
@@ -183,3 +186,69 @@ def test_a_credential_is_found_by_its_name_alone(at, file):
     done = subprocess.run([PROGRAM, "check", "-c", file], capture_output=True, text=True, check=False,
                           env={**os.environ, "CREDENTIALS_DIRECTORY": str(handed)})
     assert done.returncode == 0, done.stderr
+
+
+# --- the file that fits the unit ---
+
+
+def install(at):
+    """As a package and `init` do it, with `at` for /."""
+    units = at / "units"
+    units.mkdir()
+    etc = at / "etc"
+    unit = (ROOT / "deploy/crossfade.service").read_text()
+    (units / "crossfade.service").write_text(unit.replace("/etc/crossfade/", f"{etc}/"))
+    done = subprocess.run([PROGRAM, "init", "--profile", "opensearch", etc], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return units, etc / "crossfade.yaml"
+
+
+@as_root
+def test_the_file_for_the_service_fits_its_unit(at):
+    units, file = install(at)
+    done = check(file, units)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(f.name for f in file.parent.iterdir()) == ["crossfade.yaml", "tls.crt", "tls.key"]
+    # A secret that comes into it would be read by everybody.
+    assert file.stat().st_mode & 0o777 == 0o644 and (file.parent / "tls.key").stat().st_mode & 0o777 == 0o600
+
+
+@contextlib.contextmanager
+def started_as_the_unit_does(at, file):
+    """What systemd makes before: directories of the service's user, and what is handed over."""
+    for name, mode in ("lib", 0o700), ("log", 0o755), ("run", 0o755), ("credentials", 0o500):
+        (at / name).mkdir()
+        (at / name).chmod(mode)
+        shutil.chown(at / name, OTHER, OTHER)
+    shutil.copy(file.parent / "tls.key", at / "credentials/tls.key")
+    shutil.chown(at / "credentials/tls.key", OTHER, OTHER)
+    shutil.copy(PROGRAM, at / "crossfade")
+    env = {**os.environ, "CREDENTIALS_DIRECTORY": str(at / "credentials")}
+    with subprocess.Popen([at / "crossfade", "run", "-c", file], user=OTHER, group=OTHER, extra_groups=[], env=env,
+                          umask=0o077, stderr=(at / "said").open("w")) as service:
+        try:
+            yield service
+        finally:
+            service.terminate()
+            service.terminate()
+
+
+@as_root
+def test_the_file_for_the_service_runs_as_the_unit_runs_it(at, clusters):
+    _, file = install(at)
+    host = own_address()
+    for directory, there in ("lib", "/var/lib/crossfade"), ("log", "/var/log/crossfade"), ("run", "/run/crossfade"):
+        file.write_text(file.read_text().replace(there, str(at / directory)))
+    for old, new in (("https://source-1.internal:9200, https://source-2.internal:9200", clusters[0].url),
+                     ("https://target-1.internal:9200", clusters[1].url), ("0.0.0.0:443", f"{host}:8443"),
+                     ("0.0.0.0", host), ("127.0.0.1:9280", f"{host}:9280"), ("leave: 10s", "leave: 0s")):
+        change(file, old, new)
+    with started_as_the_unit_does(at, file):
+        until(lambda: (at / "run/admin.sock").exists(), what="the service to serve: " + (at / "said").read_text())
+        weighted = f"https://{host}:8443"
+        assert requests.get(f"{weighted}/healthz", verify=False, timeout=10).text == "ok\n"
+        assert requests.put(f"{weighted}/books/_doc/1", data=b"{}", verify=False, timeout=10).ok
+        done = subprocess.run([PROGRAM, "capture", "cat", "-c", file, "-o", "json"], capture_output=True, text=True,
+                              check=True)
+        assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["accepted"], done.stderr
+        until(lambda: "/books/_doc/1" in (at / "log/access.log").read_text(), what="the access log")

@@ -132,6 +132,19 @@ def test_init_makes_what_check_takes_and_overwrites_nothing(tmp_path):
     assert (at / "tls.key").read_bytes() == made["tls.key"]
 
 
+def test_what_init_makes_for_a_trial_is_reached_from_this_machine_alone(tmp_path):
+    assert crossfade("init", tmp_path).returncode == 0
+    text = (tmp_path / "crossfade.yaml").read_text()
+    assert "0.0.0.0" not in text and text.count("address: 127.0.0.1:") == 4
+
+
+def test_init_knows_two_profiles(tmp_path):
+    assert crossfade("init", "--profile", "http", tmp_path).returncode == 0
+    assert "\nprofile: http\n" in (tmp_path / "crossfade.yaml").read_text()
+    done = crossfade("init", "--profile", "solr", tmp_path)
+    assert done.returncode == 2 and "it can be http or opensearch" in done.stderr
+
+
 def test_check_shows_the_place(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text("listeners: { wieghted: { address: 127.0.0.1:1 } }\n")
