@@ -26,15 +26,30 @@ static uint64_t took_us(const struct story *s)
 		       : 0;
 }
 
+/* The word of a column, and behind the target what there is to say. */
+static void print_items(const struct bulk_counts *c)
+{
+	fputs("  partly accepted", stdout);
+	if (c->counted)
+		printf(": %llu of %llu items, %llu refused", (unsigned long long)c->accepted,
+		       (unsigned long long)(c->accepted + c->refused),
+		       (unsigned long long)c->refused);
+}
+
 static void print_text(const struct story *s)
 {
 	char time[CLOCK_TEXT_BYTES];
+	struct bulk_counts items;
+	bool partly = story_is_partly_accepted(s, &items);
 	struct span method = story_method(s), target = story_target(s);
 	clock_text(s->first.wall_ns, time);
 	printf("%s  %-7.*s %3u %-8s %9.2f ms  %8llu B in %8llu B out  ", time, (int)method.n,
-	       method.at, story_status(s), outcome_word(s), (double)took_us(s) / 1000,
-	       (unsigned long long)s->request_bytes, (unsigned long long)story_answer_bytes(s));
+	       method.at, story_status(s), partly ? "partly" : outcome_word(s),
+	       (double)took_us(s) / 1000, (unsigned long long)s->request_bytes,
+	       (unsigned long long)story_answer_bytes(s));
 	terminal_put(target.at, target.n, stdout);
+	if (partly)
+		print_items(&items);
 	putchar('\n');
 }
 
@@ -95,6 +110,7 @@ static void wait_for_more(void)
 static int cat_all(struct reader *r, struct cat *cat, bool follow)
 {
 	struct stories *stories = stories_open(cat->bodies || cat->form == FORM_RAW);
+	stories_look_at_bulks(stories);
 	struct reading reading;
 	enum reader_verdict v;
 	while ((v = reader_next(r, &reading)) != READER_ERROR) {
@@ -111,9 +127,9 @@ static int cat_all(struct reader *r, struct cat *cat, bool follow)
 		print(cat, s);
 		story_free(s);
 	}
-	/* Those without an outcome: still under way, or the process was killed. */
+	/* Those without an outcome: open, or the process was killed. */
 	if (v == READER_END)
-		stories_each_open(stories, print_open, cat);
+		stories_each_open(stories, r, print_open, cat);
 	stories_close(stories);
 	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
 }

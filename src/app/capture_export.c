@@ -231,6 +231,7 @@ static void write_open(void *user, const struct story *s)
 static enum reader_verdict export_lines(struct reader *r, struct lines *l, struct position *to)
 {
 	struct stories *stories = stories_open(true);
+	stories_look_at_bulks(stories);
 	struct reading reading;
 	enum reader_verdict v;
 	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR) {
@@ -240,7 +241,7 @@ static enum reader_verdict export_lines(struct reader *r, struct lines *l, struc
 		write_story(l, s);
 		story_free(s);
 	}
-	stories_each_open(stories, write_open, l);
+	stories_each_open(stories, r, write_open, l);
 	if (l->follows) {
 		reader_position(r, to);
 		stories_position(stories, r, to);

@@ -63,6 +63,11 @@ static void set_outcome(json_t *j, const struct story *s)
 	json_object_set_new(j, "node",
 			    s->back.n ? text_of((struct span){ s->back.at, s->back.n })
 				      : json_null());
+	struct bulk_counts items;
+	if (story_is_partly_accepted(s, &items) && items.counted)
+		json_object_set_new(j, "items",
+				    json_pack("{s:I,s:I}", "accepted", (json_int_t)items.accepted,
+					      "refused", (json_int_t)items.refused));
 	json_object_set_new(j, "attempts", json_integer(o->attempts));
 	json_object_set_new(j, "reason",
 			    s->why.n ? text_of((struct span){ s->why.at, s->why.n }) : json_null());

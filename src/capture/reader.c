@@ -399,7 +399,7 @@ static enum reader_verdict find_best(struct reader *r, struct series **best)
 /* Who has gone before it was looked once more writes nothing that would not be seen then. */
 static void note_gone(struct reader *r)
 {
-	for (size_t i = 0; r->position && i < r->n; i++) {
+	for (size_t i = 0; i < r->n; i++) {
 		struct series *s = &r->list[i];
 		struct mark m;
 		if (s->over)

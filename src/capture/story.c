@@ -8,7 +8,7 @@
 
 struct stories {
 	void *tree; /* of struct story, by what names it */
-	bool bodies;
+	bool bodies, bulks;
 	uint64_t open_n, orphans;
 };
 
@@ -76,13 +76,22 @@ static void begin(struct stories *s, const struct reading *r)
 	s->open_n++;
 }
 
-static void take_answer(struct story *s, const struct reading *r)
+static void look_at_bulk(struct story *s)
+{
+	struct span head = { s->answer_heads.at + s->answer_at, s->answer_heads.n - s->answer_at };
+	bulk_close(s->bulk);
+	s->bulk = story_status(s) == 200 && bulk_is(story_target(s)) ? bulk_open(head) : NULL;
+}
+
+static void take_answer(struct story *s, const struct reading *r, bool bulks)
 {
 	struct record_answer a = { 0 };
 	if (r->payload.n >= sizeof a)
 		memcpy(&a, r->payload.at, sizeof a);
 	s->answer_at = s->answer_heads.n;
 	append(&s->answer_heads, part(r->payload, sizeof a, a.text_n));
+	if (bulks)
+		look_at_bulk(s);
 }
 
 static void take_outcome(struct story *s, const struct reading *r)
@@ -96,8 +105,9 @@ static void take_outcome(struct story *s, const struct reading *r)
 	s->told = true;
 }
 
-static void take(struct story *s, const struct reading *r, bool bodies)
+static void take(struct story *s, const struct reading *r, const struct stories *in)
 {
+	bool bodies = in->bodies;
 	bool end = r->frame.flags & FRAME_END;
 	switch ((enum frame_type)r->frame.type) {
 	case FRAME_REQUEST_BODY:
@@ -111,13 +121,15 @@ static void take(struct story *s, const struct reading *r, bool bodies)
 		s->request_whole = true;
 		return;
 	case FRAME_ANSWER_HEAD:
-		take_answer(s, r);
+		take_answer(s, r, in->bulks);
 		s->answer_whole |= end;
 		return;
 	case FRAME_ANSWER_BODY:
 		s->answer_bytes += r->payload.n;
 		if (bodies)
 			append(&s->answer_body, r->payload);
+		if (s->bulk)
+			bulk_take(s->bulk, r->payload);
 		s->answer_whole |= end;
 		return;
 	case FRAME_ANSWER_TRAILERS:
@@ -155,7 +167,7 @@ struct story *stories_take(struct stories *s, const struct reading *r)
 		s->orphans++;
 		return NULL;
 	}
-	take(there, r, s->bodies);
+	take(there, r, s);
 	if (!there->told)
 		return NULL;
 	tdelete(there, &s->tree, compare_stories);
@@ -169,7 +181,18 @@ const char *outcome_word(const struct story *s)
 {
 	static const char *const words[OUTCOMES] = { "unknown", "accepted", "rejected",
 						     "failed",	"unknown",  "not_sent" };
+	struct bulk_counts counts;
+	if (s->goes_on)
+		return "open";
+	if (story_is_partly_accepted(s, &counts))
+		return "partly_accepted";
 	return words[s->outcome.outcome < OUTCOMES ? s->outcome.outcome : OUTCOME_NONE];
+}
+
+bool story_is_partly_accepted(const struct story *s, struct bulk_counts *counts)
+{
+	return s->told && s->outcome.outcome == OUTCOME_ACCEPTED && s->bulk && s->answer_whole &&
+	       bulk_has_refused(s->bulk, counts);
 }
 
 static struct span word(struct span s, unsigned n)
@@ -220,6 +243,11 @@ struct stories *stories_open(bool bodies)
 	return s;
 }
 
+void stories_look_at_bulks(struct stories *s)
+{
+	s->bulks = true;
+}
+
 void story_free(struct story *s)
 {
 	struct story_text *texts[] = { &s->listener,	 &s->request_head, &s->request_trailers,
@@ -227,6 +255,7 @@ void story_free(struct story *s)
 				       &s->answer_body,	 &s->back,	   &s->why };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		free(texts[i]->at);
+	bulk_close(s->bulk);
 	free(s);
 }
 
@@ -252,6 +281,7 @@ uint64_t stories_orphans(const struct stories *s)
 }
 
 struct walk {
+	const struct reader *reader;
 	void (*each)(void *user, const struct story *s);
 	void *user;
 };
@@ -259,14 +289,17 @@ struct walk {
 static void visit(const void *node, VISIT which, void *closure)
 {
 	const struct walk *w = closure;
-	if (which == postorder || which == leaf)
-		w->each(w->user, *(struct story *const *)node);
+	struct story *s = *(struct story *const *)node;
+	if (which != postorder && which != leaf)
+		return;
+	s->goes_on = w->reader && !reader_is_over(w->reader, s->generation);
+	w->each(w->user, s);
 }
 
-void stories_each_open(const struct stories *s, void (*each)(void *user, const struct story *s),
-		       void *user)
+void stories_each_open(const struct stories *s, const struct reader *r,
+		       void (*each)(void *user, const struct story *s), void *user)
 {
-	struct walk w = { each, user };
+	struct walk w = { r, each, user };
 	twalk_r(s->tree, visit, &w);
 }
 
@@ -289,6 +322,6 @@ static void add_open(void *user, const struct story *s)
 void stories_position(const struct stories *s, const struct reader *r, struct position *to)
 {
 	struct open_ones o = { r, to };
-	stories_each_open(s, add_open, &o);
+	stories_each_open(s, r, add_open, &o);
 	position_sort(to);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/bulk.h"
 #include "capture/reader.h"
 
 struct story_text {
@@ -25,7 +26,9 @@ struct story {
 	struct story_text request_body, answer_body;	 /* only when bodies are wanted */
 	uint64_t request_bytes, answer_bytes;		 /* of bodies, as far as recorded */
 	bool request_whole, answer_whole;
-	bool told; /* its outcome is here: */
+	struct bulk *bulk; /* owned; NULL: it is none, or nobody asked to look */
+	bool goes_on;	   /* as far as its process says that it has none yet: */
+	bool told;	   /* its outcome is here: */
 	struct record_outcome outcome;
 	struct story_text back, why; /* the node, the reason's word */
 };
@@ -33,6 +36,8 @@ struct story {
 struct stories;
 
 struct stories *stories_open(bool bodies);
+/* Looks at responses to bulk requests, too: whether all of their items were accepted. */
+void stories_look_at_bulks(struct stories *s);
 void stories_close(struct stories *s);
 
 /*
@@ -42,16 +47,24 @@ void stories_close(struct stories *s);
 struct story *stories_take(struct stories *s, const struct reading *r);
 void story_free(struct story *s);
 
-/* How many have begun and not ended; each of them, in no order. */
+/*
+ * How many have begun and not ended; each of them, in no order. `r`: all of it was read, and those
+ * whose process lives go on. NULL: nobody knows.
+ */
 uint64_t stories_open_n(const struct stories *s);
-void stories_each_open(const struct stories *s, void (*each)(void *user, const struct story *s),
-		       void *user);
+void stories_each_open(const struct stories *s, const struct reader *r,
+		       void (*each)(void *user, const struct story *s), void *user);
 /* For who follows: adds those that have begun, but those of series that are over, and sorts. */
 void stories_position(const struct stories *s, const struct reader *r, struct position *to);
 uint64_t stories_orphans(const struct stories *s);
 
-/* "accepted", "rejected", "failed", "unknown", "not_sent"; without a record it is unknown. */
+/*
+ * "accepted", "partly_accepted" (a bulk with items that were refused), "rejected", "failed",
+ * "unknown", "not_sent"; without a record it is "open" while it goes on, then unknown.
+ */
 const char *outcome_word(const struct story *s);
+/* Whether it is partly accepted; false also where its response is not here whole. */
+bool story_is_partly_accepted(const struct story *s, struct bulk_counts *counts);
 /* Of the request's first line; of the answer's, 0 when there is none. */
 struct span story_method(const struct story *s);
 struct span story_target(const struct story *s);

@@ -171,7 +171,7 @@ def judge(cluster, writers, balancer):
         exchange = json.loads(line)
         if exchange["request_whole"]:
             logged.add(exchange["path"])
-        if exchange["outcome"] != "unknown":
+        if exchange["outcome"] not in ("open", "unknown"):
             outcomes[exchange["path"]] = exchange["outcome"]
     applied = cluster.applied
     print(f"{len(applied)} writes were applied, {len(writers.acknowledged)} acknowledged, {len(logged)} are in the log")

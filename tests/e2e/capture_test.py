@@ -222,11 +222,51 @@ def test_a_follower_sees_what_comes(captured):
         follower.terminate()
 
 
+def test_what_goes_on_is_open_and_what_a_killed_process_left_is_unknown(captured):
+    with socket.create_connection((captured.address, 9201), 10) as c:
+        c.sendall(b"PUT /books/_doc/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        assert recorded(captured, 1)[0]["outcome"] == "open"
+        assert re.search(r" PUT +0 open +0\.00 ms ", capture(captured, "cat").stdout)
+        captured.process.kill()
+        captured.process.wait()
+    # The working process goes with it, and its lock then.
+    until(lambda: exchanges(captured)[0]["outcome"] == "unknown", what="the process to be gone")
+
+
+BULK = b'{"took":3,"errors":%s,"items":[{"index":{"_id":"1","status":201}},{"index":{"_id":"2","status":201}}%s]}'
+REFUSED = b',{"index":{"_id":"3","status":400,"error":{"type":"mapper_parsing_exception"}}}'
+
+
+def bulks(connection):
+    """As a search cluster: 200, and what became of the items in the body."""
+    while head := read_head(connection)[0]:
+        body = BULK % ((b"true", REFUSED) if b"bad" in head else (b"false", b""))
+        coding = b"Content-Encoding: gzip\r\n" if b"gzip" in head else b""
+        body = gzip.compress(body) if coding else body
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (coding, len(body), body))
+
+
+@pytest.mark.parametrize("more, told", [("", True), (", answers: heads", False)])
+def test_a_bulk_with_items_that_were_refused_is_partly_accepted(make_balancer, clusters, make_node, backend, tmp_path,
+                                                               more, told):
+    balancer = make_captured(make_balancer, [make_node(bulks), clusters[1]], backend, tmp_path, more)
+    with socket.create_connection((balancer.address, 9201), 10) as c:
+        for target in b"/_bulk", b"/books/_bulk?bad", b"/_bulk?bad=gzip":
+            c.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" % target)
+            assert read_head(c)[0].startswith(b"HTTP/1.1 200 ")
+    seen = recorded(balancer, 3)
+    partly = ("partly_accepted", {"accepted": 2, "refused": 1}) if told else ("accepted", None)
+    assert [(e["outcome"], e.get("items")) for e in seen] == [("accepted", None), partly, partly]
+    lines = capture(balancer, "cat").stdout.splitlines()
+    assert [" partly  " in line for line in lines] == [False, told, told]
+    assert lines[1].endswith("partly accepted: 2 of 3 items, 1 refused" if told else "/books/_bulk?bad")
+
+
 def test_a_client_that_leaves_before_its_end_has_sent_nothing(captured):
     with socket.create_connection((captured.address, 9201), 10) as c:
         c.sendall(b"PUT /books/_doc/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
-        assert recorded(captured, 1)[0]["outcome"] == "unknown"  # as long as nothing is known
-    seen = until(lambda: [e for e in exchanges(captured) if e["outcome"] != "unknown"], what="an outcome")
+        assert recorded(captured, 1)[0]["outcome"] == "open"
+    seen = until(lambda: [e for e in exchanges(captured) if e["outcome"] != "open"], what="an outcome")
     assert (seen[0]["outcome"], seen[0]["request_whole"]) == ("not_sent", False)
 
 
@@ -326,6 +366,6 @@ def test_a_cluster_that_answers_early_is_recorded(make_balancer, clusters, make_
         with socket.create_connection((balancer.address, 9201), 10) as c:
             c.sendall(b"PUT /books/_doc/%d HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" % n + b"x" * 100_000)
             assert read_head(c)[0].startswith(b"HTTP/1.1 413 ")
-    seen = until(lambda: len(done := [e for e in exchanges(balancer) if e["outcome"] != "unknown"]) == 3 and done)
+    seen = until(lambda: len(done := [e for e in exchanges(balancer) if e["outcome"] != "open"]) == 3 and done)
     assert {(e["status"], e["outcome"]) for e in seen} == {(413, "rejected")}
     assert balancer.is_up()

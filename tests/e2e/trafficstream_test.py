@@ -90,7 +90,7 @@ def export(balancer, tmp_path):
 
 
 def wait_for_outcomes(balancer, n):
-    until(lambda: sum(e["outcome"] != "unknown" for e in exchanges(balancer)) == n, what=f"{n} outcomes")
+    until(lambda: sum(e["outcome"] != "open" for e in exchanges(balancer)) == n, what=f"{n} outcomes")
 
 
 def export_ended(balancer, n, tmp_path):

@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct trafficstream_user user = { .record = record, .user = &told };
 	struct traffic *traffic = traffic_open(&user);
 	struct stories *stories = stories_open(true);
+	stories_look_at_bulks(stories);
 	/* Type, flags, connection, ordinal, length, payload. */
 	while (size >= 6) {
 		size_t n = (size_t)data[4] << 8 | data[5];
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 6 + n;
 		size -= 6 + n;
 	}
-	stories_each_open(stories, look, NULL);
+	stories_each_open(stories, NULL, look, NULL);
 	traffic_end(traffic);
 	traffic_close(traffic);
 	stories_close(stories);

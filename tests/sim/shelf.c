@@ -192,7 +192,7 @@ static void read_all(struct finder *f, struct reader *r)
 		story_free(s);
 	}
 	must(v == READER_END);
-	stories_each_open(stories, note_open, f);
+	stories_each_open(stories, r, note_open, f);
 	stories_close(stories);
 }
 
