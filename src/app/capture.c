@@ -57,10 +57,12 @@ static const struct command commands[] = {
 	  "STATUS]\n"
 	  "           [--follower NAME]",
 	  "Writes the exchanges for other programs.",
-	  WHERE WHICH "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
-		      "      --output FILE     standard output unless it is given\n"
-		      "      --follower NAME   what NAME has not got yet; nothing is taken away\n"
-		      "                        before NAME has it\n",
+	  WHERE WHICH
+	  "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
+	  "  -o, --output FILE     standard output unless it is given, or for -\n"
+	  "      --follower NAME   what NAME has not got yet; nothing is taken away\n"
+	  "                        before NAME has it\n"
+	  "\nWhat was written, and what was left out and why, is said on standard error.\n",
 	  capture_export },
 	{ "capture followers", "(-c FILE | --directory DIR) [-o text|json]",
 	  "Lists who follows the log, and how far behind it is.",
@@ -284,14 +286,14 @@ static bool matches(const char *pattern, struct span s)
 	return good;
 }
 
-bool capture_wants(const struct capture_filter *f, const struct story *s)
+enum capture_misfit capture_misfit(const struct capture_filter *f, const struct story *s)
 {
 	unsigned status = story_status(s);
 	if (s->first.wall_ns < f->from_ns || s->first.wall_ns >= f->to_ns)
-		return false;
+		return MISFIT_TIME;
 	if (f->method && !span_is(story_method(s), span_of(f->method)))
-		return false;
+		return MISFIT_METHOD;
 	if (f->path && !matches(f->path, story_target(s)))
-		return false;
-	return !f->status || (status >= f->least && status <= f->most);
+		return MISFIT_PATH;
+	return !f->status || (status >= f->least && status <= f->most) ? FITS : MISFIT_STATUS;
 }

@@ -54,9 +54,19 @@ struct capture_filter {
 		0, "status", &(f)->status, NULL                                                    \
 	}
 
+/* What keeps an exchange out: the first of these. */
+enum capture_misfit {
+	FITS,
+	MISFIT_TIME,
+	MISFIT_METHOD,
+	MISFIT_PATH,
+	MISFIT_STATUS,
+	MISFITS,
+};
+
 /* False after a complaint. */
 bool capture_filter_read(const struct command *c, struct capture_filter *f);
-bool capture_wants(const struct capture_filter *f, const struct story *s);
+enum capture_misfit capture_misfit(const struct capture_filter *f, const struct story *s);
 
 /* The subcommands: as commands, argv[0] is their name. */
 int capture_ls(const struct command *c, int argc, char **argv);

@@ -78,7 +78,7 @@ static void print_json(const struct story *s, bool bodies)
 
 static void print(const struct cat *cat, const struct story *s)
 {
-	if (!capture_wants(cat->filter, s))
+	if (capture_misfit(cat->filter, s))
 		return;
 	switch (cat->form) {
 	case FORM_TEXT:

@@ -23,6 +23,7 @@ struct target {
 	FILE *file;
 	gzFile packed;
 	bool failed;
+	FILE *summary; /* what was written, and what not: said when all is there */
 };
 
 /* --- TrafficStream --- */
@@ -39,6 +40,38 @@ static void write_record(void *user, struct span connection, struct span record)
 		     gzwrite(t->packed, "|", 1) <= 0 ||
 		     gzwrite(t->packed, text, (unsigned)n) <= 0 || gzwrite(t->packed, "\n", 1) <= 0;
 	free(text);
+}
+
+/* "3 requests": of one, without the s. */
+static void say_number(FILE *to, unsigned long long n, const char *noun)
+{
+	fprintf(to, "%llu %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+static void say_left(FILE *to, unsigned long long n, bool *some, const char *noun, const char *why)
+{
+	if (!n)
+		return;
+	fputs(*some ? ", " : "; left out: ", to);
+	say_number(to, n, noun);
+	fprintf(to, " %s", why);
+	*some = true;
+}
+
+static void say_traffic(FILE *to, const struct traffic_counts *n)
+{
+	bool some = false;
+	fputs("crossfade capture: ", to);
+	say_number(to, n->requests, "request");
+	fputs(" and ", to);
+	say_number(to, n->answers, "response");
+	fputs(" written", to);
+	say_left(to, n->requests_cut, &some, "request", "cut short");
+	say_left(to, n->answers_cut, &some, "response",
+		 "recorded in part (capture.answers says whose bodies are)");
+	say_left(to, n->answers_early, &some, "response", "ahead of its request's end");
+	say_left(to, n->open, &some, "exchange", "without an outcome yet");
+	fputs(some ? "\n" : "; nothing was left out\n", to);
 }
 
 static enum reader_verdict export_traffic(struct reader *r, struct target *t,
@@ -58,6 +91,8 @@ static enum reader_verdict export_traffic(struct reader *r, struct target *t,
 		traffic_position(traffic, r, to);
 	} else
 		traffic_end(traffic);
+	struct traffic_counts counts = traffic_counts(traffic);
+	say_traffic(t->summary, &counts);
 	traffic_close(traffic);
 	return v;
 }
@@ -70,8 +105,29 @@ struct lines {
 	enum format format;
 	const struct reader *reader;
 	bool follows;
-	bool some;
+	uint64_t written, misfits[MISFITS], go_on;
 };
+
+/* What is before --from is mostly not read at all. */
+static void say_lines(const struct lines *l, uint64_t orphans)
+{
+	FILE *to = l->target->summary;
+	bool some = false;
+	fputs("crossfade capture: ", to);
+	say_number(to, l->written, "exchange");
+	fputs(" written", to);
+	if (l->filter->to)
+		say_left(to, l->misfits[MISFIT_TIME], &some, "exchange", "by --to and --from");
+	say_left(to, l->misfits[MISFIT_METHOD], &some, "exchange", "by --method");
+	say_left(to, l->misfits[MISFIT_PATH], &some, "exchange", "by --path");
+	say_left(to, l->misfits[MISFIT_STATUS], &some, "exchange", "by --status");
+	say_left(to, l->go_on, &some, "exchange", "without an outcome yet (next time)");
+	if (!l->follows && !l->filter->from)
+		say_left(to, orphans, &some, "record", "whose exchange begins in what is not here");
+	if (l->filter->from)
+		fprintf(to, "%s what is before --from", some ? "," : "; left out:");
+	fputs(some || l->filter->from ? "\n" : "; nothing was left out\n", to);
+}
 
 /* Text, or bytes that are none as browsers read them: as Latin-1. */
 static json_t *har_text(const char *at, size_t n)
@@ -208,15 +264,17 @@ static json_t *har_entry(const struct story *s)
 
 static void write_story(struct lines *l, const struct story *s)
 {
-	if (!capture_wants(l->filter, s))
+	enum capture_misfit misfit = capture_misfit(l->filter, s);
+	l->misfits[misfit]++;
+	if (misfit)
 		return;
 	json_t *j = l->format == FORMAT_HAR ? har_entry(s) : story_json(s, true);
-	if (l->format == FORMAT_HAR && l->some)
+	if (l->format == FORMAT_HAR && l->written)
 		fputs(",\n", l->target->file);
 	terminal_put_json(j, l->target->file);
 	if (l->format == FORMAT_JSONL)
 		putc('\n', l->target->file);
-	l->some = true;
+	l->written++;
 	json_decref(j);
 }
 
@@ -226,6 +284,8 @@ static void write_open(void *user, const struct story *s)
 	struct lines *l = user;
 	if (!l->follows || reader_is_over(l->reader, s->generation))
 		write_story(l, s);
+	else
+		l->go_on++;
 }
 
 static enum reader_verdict export_lines(struct reader *r, struct lines *l, struct position *to)
@@ -246,6 +306,7 @@ static enum reader_verdict export_lines(struct reader *r, struct lines *l, struc
 		reader_position(r, to);
 		stories_position(stories, r, to);
 	}
+	say_lines(l, stories_orphans(stories));
 	stories_close(stories);
 	return v;
 }
@@ -329,18 +390,15 @@ static enum reader_verdict export_as(struct reader *r, struct target *t, const s
 	return task->format == FORMAT_HAR ? export_har(r, &l, to) : export_lines(r, &l, to);
 }
 
-static int export(struct reader *r, const struct task *task)
+static int export_to(struct reader *r, struct target *t, const struct task *task)
 {
-	struct target t = { 0 };
 	struct position to = { 0 };
-	if (!open_target(&t, task->path, task->format == FORMAT_TRAFFICSTREAM))
-		return EXIT_NO;
 	if (task->follower)
 		reader_follow(r, &task->follower->position);
 	else if (task->filter->from)
 		reader_seek_time(r, task->filter->from_ns);
-	int code = export_as(r, &t, task, &to) == READER_ERROR ? capture_failed(r) : EXIT_OK;
-	if (!close_target(&t))
+	int code = export_as(r, t, task, &to) == READER_ERROR ? capture_failed(r) : EXIT_OK;
+	if (!close_target(t))
 		code = EXIT_NO;
 	if (code == EXIT_OK && task->follower && !follower_save(task->follower, &to)) {
 		fprintf(stderr, "crossfade capture: cannot keep the position of %s: %s\n",
@@ -348,6 +406,23 @@ static int export(struct reader *r, const struct task *task)
 		code = EXIT_NO;
 	}
 	position_free(&to);
+	return code;
+}
+
+static int export(struct reader *r, const struct task *task)
+{
+	struct target t = { 0 };
+	char *summary;
+	size_t n;
+	if (!open_target(&t, task->path, task->format == FORMAT_TRAFFICSTREAM))
+		return EXIT_NO;
+	t.summary = open_memstream(&summary, &n);
+	must(t.summary);
+	int code = export_to(r, &t, task);
+	fclose(t.summary);
+	if (code == EXIT_OK)
+		fputs(summary, stderr);
+	free(summary);
 	return code;
 }
 
@@ -421,13 +496,15 @@ int capture_export(const struct command *c, int argc, char **argv)
 						  FILTER_OPTIONS(&filter),
 						  { 0, "format", &word, NULL },
 						  { 0, "follower", &follower, NULL },
-						  { 0, "output", &task.path, NULL } };
+						  { 'o', "output", &task.path, NULL } };
 	int code, operands = command_options(c, argc, argv, options,
 					     sizeof options / sizeof options[0], &code);
 	if (operands < 0)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (task.path && !strcmp(task.path, "-"))
+		task.path = NULL;
 	if (!find_format(c, word, &task.format) || !capture_filter_read(c, &filter) ||
 	    !is_possible(c, &task, follower))
 		return EXIT_USAGE;

@@ -23,6 +23,7 @@ struct connection {
 	uint16_t worker;
 	char node[SEGMENT_NODE_BYTES];
 	struct trafficstream stream;
+	struct traffic_counts *counts; /* of all */
 	struct message request, answer;
 	bool asked; /* the open exchange's request is whole */
 	/* The open exchange, and how much was handed over before it. POSITION_IDLE: there is none
@@ -36,6 +37,7 @@ struct connection {
 struct traffic {
 	const struct trafficstream_user *user;
 	void *tree; /* of struct connection */
+	struct traffic_counts counts;
 };
 
 static int compare(uint64_t a, uint64_t b)
@@ -58,6 +60,7 @@ static struct connection *connection_new(struct traffic *t, const struct connect
 	struct connection *c = calloc(1, sizeof *c);
 	must(c);
 	*c = *key;
+	c->counts = &t->counts;
 	snprintf(c->node, sizeof c->node, "%s", node);
 	snprintf(name, sizeof name, "%llu-%u-%llu", (unsigned long long)c->generation, c->worker,
 		 (unsigned long long)c->number);
@@ -169,6 +172,7 @@ static void observe_end(struct connection *c, bool request, uint64_t wall_ns)
 	}
 	if (request)
 		trafficstream_end_of_message(&c->stream, wall_ns, m->first_line_n, m->headers_n);
+	*(request ? &c->counts->requests : &c->counts->answers) += 1;
 	begin_anew(m);
 }
 
@@ -185,9 +189,10 @@ static void end_request(struct connection *c, uint64_t wall_ns)
 static void end_answer(struct connection *c, uint64_t wall_ns)
 {
 	struct message *m = &c->answer;
-	if (m->left_out)
+	if (m->left_out) {
+		c->counts->answers_early++;
 		begin_anew(m);
-	else if (!c->asked)
+	} else if (!c->asked)
 		m->waits = true;
 	else
 		observe_end(c, false, wall_ns);
@@ -232,6 +237,13 @@ static void begin_message(struct connection *c, bool request, const struct readi
 static void forget(struct connection *c, bool request, uint64_t wall_ns)
 {
 	struct message *m = way(c, request);
+	bool some = m->bytes.n || m->segmented;
+	if (request)
+		c->counts->requests_cut += some;
+	else if (m->waits || m->left_out)
+		c->counts->answers_early += some;
+	else
+		c->counts->answers_cut += some;
 	if (request && m->segmented)
 		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
 	begin_anew(m);
@@ -402,6 +414,7 @@ static void add_connection(const void *node, VISIT which, void *closure)
 		return;
 	}
 	bool idle = c->from == POSITION_IDLE;
+	c->counts->open += !idle;
 	position_add_connection(w->to,
 				(struct position_connection){
 					.generation = c->generation,
@@ -429,8 +442,11 @@ void traffic_position(struct traffic *t, const struct reader *r, struct position
 static void flush_node(const void *node, VISIT which, int depth)
 {
 	(void)depth;
-	if (which == postorder || which == leaf)
-		trafficstream_flush(&(*(struct connection *const *)node)->stream, false);
+	struct connection *c = *(struct connection *const *)node;
+	if (which != postorder && which != leaf)
+		return;
+	c->counts->open += c->from != POSITION_IDLE;
+	trafficstream_flush(&c->stream, false);
 }
 
 void traffic_end(struct traffic *t)
@@ -450,4 +466,9 @@ void traffic_close(struct traffic *t)
 {
 	tdestroy(t->tree, connection_free);
 	free(t);
+}
+
+struct traffic_counts traffic_counts(const struct traffic *t)
+{
+	return t->counts;
 }

@@ -11,11 +11,21 @@
 
 struct traffic;
 
+/* Messages that were handed over, and those that were not. */
+struct traffic_counts {
+	uint64_t requests, answers;
+	uint64_t requests_cut;	/* they never were whole */
+	uint64_t answers_cut;	/* not recorded whole: without their bodies, or they broke off */
+	uint64_t open;		/* exchanges that have no outcome */
+	uint64_t answers_early; /* whole, or half a record of them, before their request was */
+};
+
 struct traffic *traffic_open(const struct trafficstream_user *user);
 void traffic_take(struct traffic *t, const struct reading *r);
 /* No more comes: connections that are open are handed over as far as they go. */
 void traffic_end(struct traffic *t);
 void traffic_close(struct traffic *t);
+struct traffic_counts traffic_counts(const struct traffic *t);
 
 /* --- for who follows --- */
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -260,6 +261,40 @@ def test_a_bulk_with_items_that_were_refused_is_partly_accepted(make_balancer, c
     lines = capture(balancer, "cat").stdout.splitlines()
     assert [" partly  " in line for line in lines] == [False, told, told]
     assert lines[1].endswith("partly accepted: 2 of 3 items, 1 refused" if told else "/books/_bulk?bad")
+
+
+def test_the_fields_of_an_exchange_are_those_that_are_documented(captured):
+    chunked = iter([b"{}"])
+    requests.put(f"{captured.source}/books/1", data=chunked, timeout=10)
+    line, = capture(captured, "export", "--format", "jsonl").stdout.splitlines()
+    told = (ROOT / "docs/capture.md").read_text().partition("### An exchange as JSON")[2].partition("\n##")[0]
+    names = {name for row in re.findall(r"^\| (`.*?) \|", told, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
+    sometimes = {"items", "request_trailers", "answer_trailers"}
+    assert json.loads(line).keys() == names - sometimes and sometimes < names
+    assert json.loads(line)["request"] == 1
+
+
+def test_an_export_says_what_it_wrote_and_what_it_left_out(captured, tmp_path):
+    for method, path in ("PUT", "/books/1"), ("PUT", "/films/1"), ("GET", "/books/2"), ("DELETE", "/books/3"):
+        assert requests.request(method, captured.source + path, data=b"{}", timeout=10).ok
+    recorded(captured, 4)
+    done = capture(captured, "export", "--format", "jsonl", "--path", "/books/*", "--method", "PUT", "-o", "-")
+    assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == ["/books/1"]
+    assert done.stderr == "crossfade capture: 1 exchange written; left out: 2 exchanges by --method, 1 exchange by --path\n"
+    assert capture(captured, "export", "--format", "har", "--output", "-").stdout.startswith('{"log":')
+    assert not pathlib.Path("-").exists()
+    with socket.create_connection((captured.address, 9201), 10) as c:
+        c.sendall(b"PUT /books/5 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        recorded(captured, 5)
+        done = capture(captured, "export", "--format", "jsonl", "--output", tmp_path / "all")
+        assert done.stderr == "crossfade capture: 5 exchanges written; nothing was left out\n"
+        done = capture(captured, "export", "--format", "jsonl", "--follower", "nightly", "--output", tmp_path / "new")
+        assert done.stderr == \
+            "crossfade capture: 4 exchanges written; left out: 1 exchange without an outcome yet (next time)\n"
+        done = capture(captured, "export", "--format", "trafficstream", "--output", tmp_path / "gz")
+        assert done.stderr == "crossfade capture: 4 requests and 3 responses written; left out: 1 response " \
+            "recorded in part (capture.answers says whose bodies are), 1 exchange without an outcome yet\n"
+    assert "left out: what is before --from" in capture(captured, "export", "--format", "jsonl", "--from", "1h").stderr
 
 
 def test_a_client_that_leaves_before_its_end_has_sent_nothing(captured):
