@@ -777,7 +777,7 @@ static void nodes_and_addresses_that_may_not_be_meant_are_warned_of(void **state
 	} rows[] = {
 		{ WITH_NODES("http://a:9200", "http://b:9200"), NULL },
 		{ WITH_NODES("http://a:9200", "http://A.:9200"),
-		  "nodes: A.:9200 is a node of the source too" },
+		  "nodes: A:9200 is a node of the source too" },
 		{ WITH_NODES("https://a", "http://a:443"), "a:443 is a node of the source too" },
 		{ WITH_NODES("http://127.0.0.1:9", "http://localhost:9"),
 		  "localhost:9 is a node of the source too" },
