@@ -140,7 +140,6 @@ static void the_address_is_the_one_that_the_client_came_by(void **state)
 		{ "Host: 192.0.2.1:9201\r\n", false, false, "192.0.2.1:9201" },
 		{ "Host: [2001:db8::1]:9201\r\n", false, false, "[2001:db8::1]:9201" },
 		{ "Host: [2001:db8::1]\r\n", false, true, "[2001:db8::1]:443" },
-		{ "Host: \r\n", false, false, "" },
 		/* Behind a balancer that says where it was */
 		{ "Host: a\r\nX-Forwarded-Proto: https\r\n", true, false, "a:443" },
 		{ "Host: a\r\nX-Forwarded-Proto: http\r\n", true, true, "a:80" },
