@@ -121,8 +121,11 @@
  */
 #define CHUNK_OVERHEAD 16
 #define CHUNK_SLACK_BYTES (64 * 1024)
-/* 1xx answers before the last: a cluster that sends more is broken. */
-#define INTERIM_ANSWERS_MAX 16
+/*
+ * Bytes of 1xx answers before the last: some 2,500 that say 102 while a request is worked on. They
+ * wait for a client that does not read; a node that sends more is broken.
+ */
+#define INTERIM_BYTES (64 * 1024)
 /* Of empty lines between a node's answers: two of them, as browsers once sent behind bodies. */
 #define STRAY_BYTES_MAX 4
 /* A request body that is read and dropped after an early answer, before the connection is closed.

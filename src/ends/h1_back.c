@@ -111,7 +111,7 @@ void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena)
 	stream_join(peer, &b->stream);
 	b->arena = arena;
 	b->answer = NULL;
-	b->interims = 0;
+	b->interim_bytes = 0;
 	b->request_over = false;
 	b->sent_before = b->wire.sent_bytes;
 	b->taken_ns = b->backs->wires->io->now_ns;
@@ -238,7 +238,7 @@ static enum err answer_err(enum err why)
  */
 static bool is_farewell(const struct h1_back *b, const struct msg *m)
 {
-	return b->reused && !b->interims && m->status == 408 && m->close &&
+	return b->reused && !b->interim_bytes && m->status == 408 && m->close &&
 	       (b->request_over ||
 		b->backs->wires->io->now_ns - b->taken_ns < FAREWELL_MS * 1000000ull);
 }
@@ -250,16 +250,21 @@ static void never_answered(struct h1_back *b, enum err why)
 	fail(b, why);
 }
 
+/* It is passed on at once, and kept by nobody: the next one is read into its memory. */
 static void interim_answer(struct h1_back *b)
 {
-	if (++b->interims > INTERIM_ANSWERS_MAX) {
-		fail(b, ERR_BACK_MALFORMED);
+	struct msg *m = b->answer;
+	b->interim_bytes += (uint32_t)b->parser.head_n;
+	if (b->interim_bytes > INTERIM_BYTES) {
+		fail(b, ERR_BACK_INTERIMS);
 		return;
 	}
-	struct msg *m = b->answer;
 	b->closes |= m->close;
-	expect_answer(b);
 	stream_head(b->stream.peer, m, false);
+	if (b->state != BACK_ANSWER_HEAD)
+		return;
+	msg_clear(m);
+	h1_parse_answer(&b->parser, m, b->method, b->upgrade_asked);
 }
 
 static void answer_head(struct h1_back *b)
@@ -300,7 +305,7 @@ static void answer_head(struct h1_back *b)
 /* What is no answer's beginning may be the end of the answer before. */
 static void bad_answer(struct h1_back *b)
 {
-	if (b->reused && b->parser.first && !b->interims)
+	if (b->reused && b->parser.first && !b->interim_bytes)
 		never_answered(b, answer_err(b->parser.err));
 	else
 		fail(b, answer_err(b->parser.err));

@@ -74,17 +74,17 @@ struct h1_back {
 	struct msg *answer;
 	struct h1_parser parser;
 	struct h1_body body;
-	uint64_t sent_before; /* wire.sent_bytes when the exchange began */
-	uint64_t ready_ns;    /* when it was connected; 0: it is not yet */
-	uint32_t response_ms; /* how long it may take until its answer begins */
-	uint8_t state;	      /* enum h1_back_state */
+	uint64_t sent_before;	/* wire.sent_bytes when the exchange began */
+	uint64_t ready_ns;	/* when it was connected; 0: it is not yet */
+	uint32_t response_ms;	/* how long it may take until its answer begins */
+	uint32_t interim_bytes; /* of 1xx answers of this exchange */
+	uint8_t state;		/* enum h1_back_state */
 	bool stepping;
-	uint8_t method;	  /* of the request */
-	uint8_t interims; /* 1xx answers of this exchange */
-	uint8_t strays;	  /* empty lines that came between two answers, in bytes */
-	bool reused;	  /* it was idle before this exchange */
-	bool rests;	  /* idle, and bytes may yet come behind its last answer */
-	bool heard;	  /* a byte of an answer has come in this exchange */
+	uint8_t method; /* of the request */
+	uint8_t strays; /* empty lines that came between two answers, in bytes */
+	bool reused;	/* it was idle before this exchange */
+	bool rests;	/* idle, and bytes may yet come behind its last answer */
+	bool heard;	/* a byte of an answer has come in this exchange */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;

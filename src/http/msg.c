@@ -15,6 +15,16 @@ void msg_open(struct msg *m, struct arena *arena, enum msg_kind kind)
 	*m = (struct msg){ .arena = arena, .kind = kind };
 }
 
+void msg_clear(struct msg *m)
+{
+	struct msg was = *m;
+	msg_open(m, was.arena, (enum msg_kind)was.kind);
+	m->text = was.text;
+	m->text_room = was.text_room;
+	m->fields = was.fields;
+	m->field_room = was.field_room;
+}
+
 static void grow_fields(struct msg *m)
 {
 	size_t room = m->field_room ? 2 * (size_t)m->field_room : FIELDS_FIRST;

@@ -83,6 +83,8 @@ struct msg {
 
 /* Empty: no first line, no field. */
 void msg_open(struct msg *m, struct arena *arena, enum msg_kind kind);
+/* Empty again, in the memory that it has: nobody looks at what it was any more. */
+void msg_clear(struct msg *m);
 
 static inline struct span msg_method(const struct msg *m)
 {

@@ -121,7 +121,7 @@ static void make_deed(struct deed *d, const struct ask *a, struct dice *dice,
 		d->cut_at = d->body_n - 1;
 	d->rubbish = dice_pick(dice, rubbish);
 	if (d->fate == FATE_RUBBISH && !*d->rubbish)
-		d->interims = INTERIM_ANSWERS_MAX + 1;
+		d->interims = INTERIM_BYTES / 40 + 1; /* bytes of one, at least */
 }
 
 void deed_make(struct deed *d, const struct ask *a, struct dice *dice, const struct temper *t)

@@ -286,23 +286,39 @@ static void an_answers_head_may_be_so_large_and_no_larger(void **state)
 	assert_words(&f->s.words, "lost(answer_head_too_large) reset(answer_head_too_large)");
 }
 
-static void there_may_be_so_many_interim_answers_and_no_more(void **state)
+/* As many as come, one by one or together; their memory is that of one. */
+static void there_may_be_so_many_bytes_of_interim_answers_and_no_more(void **state)
 {
 	struct fixture *f = *state;
+	static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
+	size_t n = INTERIM_BYTES / (sizeof interim - 1);
 	for (int round = 0; round < 2; round++) {
 		ask(f, GET, true);
-		for (int i = 0; i < INTERIM_ANSWERS_MAX; i++) {
-			far_say(node(f), "HTTP/1.1 102 Processing\r\n\r\n");
+		const char *held = NULL;
+		for (size_t i = 0; i < n; i++) {
+			far_say(node(f), interim);
 			assert_words(&f->s.words, "head(102)");
+			assert_true(!i || held == f->s.arena.at);
+			held = f->s.arena.at;
 		}
 		if (round == 0)
 			far_say(node(f), "HTTP/1.1 204 No Content\r\n\r\n");
 		else
-			far_say(node(f), "HTTP/1.1 102 Processing\r\n\r\n");
+			far_say(node(f), interim);
 		assert_words(&f->s.words, round == 0 ? "head(204). idle"
-						     : "lost(answer_malformed) "
-						       "reset(answer_malformed)");
+						     : "lost(interim_flood) "
+						       "reset(interim_flood)");
 	}
+}
+
+static void the_answer_behind_interim_ones_has_nothing_of_them(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	far_say(node(f), "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nA: b\r\n\r\n"
+			 "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n"
+			 "HTTP/1.1 204 No Content\r\nX: y\r\n\r\n");
+	assert_words(&f->s.words, "head(103) head(103) head(204). idle");
 }
 
 /* --- requests --- */
@@ -1091,7 +1107,8 @@ int main(void)
 		cmocka_unit_test(a_bad_answer_breaks_off_and_says_why),
 		TEST(an_answer_may_come_byte_by_byte),
 		TEST(an_answers_head_may_be_so_large_and_no_larger),
-		TEST(there_may_be_so_many_interim_answers_and_no_more),
+		TEST(there_may_be_so_many_bytes_of_interim_answers_and_no_more),
+		TEST(the_answer_behind_interim_ones_has_nothing_of_them),
 		cmocka_unit_test(a_request_is_written_in_its_framing),
 		TEST_UNCONNECTED(what_is_asked_while_it_connects_goes_when_it_has_connected),
 		TEST_UNCONNECTED(a_node_that_reads_nothing_is_granted_one_credit_and_no_more),
