@@ -1,6 +1,7 @@
 #include "app/demo_cluster.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "app/command.h"
 #include "app/demo_api.h"
 #include "base/bug.h"
+#include "io/addr.h"
 
 /* A bulk of a client has a few MiB. */
 #define BODY_BYTES (64u * 1024 * 1024)
@@ -202,18 +204,45 @@ static void gone(struct call *c)
 
 static const struct service_user user = { serve, gone };
 
+/* "127.0.0.1:9200"; -1 after a complaint. */
+static int listen_at(const char *where)
+{
+	const char *colon = strrchr(where, ':');
+	unsigned long long port;
+	struct addr a;
+	if (!colon || !span_to_u64(span_of(colon + 1), 65535, &port) ||
+	    !addr_parse((struct span){ where, (size_t)(colon - where) }, (uint16_t)port, &a)) {
+		fprintf(stderr, "crossfade demo-cluster: '%s' is not as 127.0.0.1:9200\n", where);
+		return -1;
+	}
+	int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (fd >= 0 && !bind(fd, &a.any, addr_bytes(&a)) && !listen(fd, 128))
+		return fd;
+	fprintf(stderr, "crossfade demo-cluster: cannot listen on %s: %s\n", where,
+		strerror(errno));
+	return -1;
+}
+
 int demo_cluster_main(int argc, char **argv)
 {
-	unsigned long long fd;
-	if (argc != 3 || !span_to_u64(span_of(argv[2]), INT32_MAX, &fd))
+	unsigned long long given;
+	if (argc != 3) {
+		fprintf(stderr, "crossfade demo-cluster: a name and an address are expected, as "
+				"source 127.0.0.1:9200\n");
 		return EXIT_USAGE;
+	}
+	bool inherited = span_to_u64(span_of(argv[2]), INT32_MAX, &given);
+	int fd = inherited ? (int)given : listen_at(argv[2]);
+	if (fd < 0)
+		return EXIT_NO;
 	struct demo_cluster p = { .name = argv[1] };
 	signal(SIGPIPE, SIG_IGN);
 	demo_store_open(&p.store);
 	if (!loop_open(&p.loop))
 		return EXIT_NO;
 	service_open(&p.service, &p.loop, &user, &p, BODY_BYTES);
-	service_listen(&p.service, (int)fd, false, NULL);
+	service_listen(&p.service, fd, false, NULL);
 	for (;;)
 		loop_turn(&p.loop);
 }

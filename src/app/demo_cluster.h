@@ -7,7 +7,10 @@
  * _cluster/health. Each answer tells by X-Demo-Cluster who made it.
  */
 
-/* The hidden command that the demo executes: DEMO_CLUSTER_COMMAND NAME LISTENING-DESCRIPTOR */
+/*
+ * The hidden command that the demo executes: DEMO_CLUSTER_COMMAND NAME LISTENING-DESCRIPTOR; or,
+ * for a trial by hand, with an address and port instead.
+ */
 #define DEMO_CLUSTER_COMMAND "demo-cluster"
 
 /* Serves until it is killed. */
