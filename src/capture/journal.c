@@ -771,6 +771,11 @@ void journal_limit(struct journal *j, bool full)
 		j->config.wake(j->config.world);
 }
 
+bool journal_is_full(const struct journal *j)
+{
+	return atomic_load_explicit(&j->full, memory_order_relaxed);
+}
+
 bool journal_is_late(const struct journal *j)
 {
 	return atomic_load_explicit(&j->awaiting.late, memory_order_relaxed);

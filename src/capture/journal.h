@@ -73,6 +73,7 @@ int journal_error(const struct journal *j);
 const struct journal_counts *journal_counts(const struct journal *j);
 /* The directory has as much as it may: the log is unavailable (-EDQUOT) until it has less again. */
 void journal_limit(struct journal *j, bool full);
+bool journal_is_full(const struct journal *j);
 /* The one whose acknowledgment is waited for is late: who must have it cannot be served. */
 bool journal_is_late(const struct journal *j);
 /* Bytes that wait for the disk; and how many more may. */

@@ -243,6 +243,7 @@ bool control_is_to_be_kept(struct control *c)
 void control_close(struct control *c)
 {
 	must(atomic_load(&c->running) == 0);
+	absence_close(&c->absence);
 	recorder_close(&c->recorder);
 	if (c->attached) {
 		timer_clear(&c->drain);
@@ -429,6 +430,7 @@ bool control_record(struct control *c, char error[RECORDER_ERROR_BYTES])
 	if (!recorder_open(&c->recorder, c->config, c->worker_n, error))
 		return false;
 	recorder_attach(&c->recorder, &c->loop.wheel);
+	absence_open(&c->absence, &c->recorder, &c->loop.wheel);
 	return true;
 }
 
@@ -572,6 +574,7 @@ void control_turn(struct control *c)
 	look_at_reload(c);
 	look_at_names(c);
 	look_at_serving(c);
+	absence_look(&c->absence, c->config);
 	sweep_plans(c);
 	if (may_end(c))
 		stop_own(c);

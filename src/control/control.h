@@ -6,6 +6,7 @@
  * weights, and stops them. It lives on a thread of its own and never touches a request.
  */
 
+#include "control/absence.h"
 #include "control/access_log.h"
 #include "control/admin.h"
 #include "control/cores.h"
@@ -53,6 +54,7 @@ struct control {
 	struct board_slot **slots;	/* owned */
 	struct counters *counters;	/* owned: one for each worker */
 	struct recorder recorder;
+	struct absence absence; /* of its log */
 	struct access_log access_log;
 	struct publisher publisher;
 	struct weights weights;

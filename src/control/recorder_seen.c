@@ -1,5 +1,6 @@
 #include "control/recorder_seen.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -83,6 +84,44 @@ bool recorder_is_degraded(const struct recorder *r)
 {
 	return r->taps && (journal_state(r->writer.journal) == JOURNAL_UNAVAILABLE ||
 			   journal_is_late(r->writer.journal) || is_choked(r));
+}
+
+/* A quota of the file system has the same errno, and is none of ours. */
+static void journal_trouble(const struct recorder *r, char text[RECORDER_TROUBLE_BYTES])
+{
+	const struct journal *j = r->writer.journal;
+	int error = -journal_error(j);
+	if (error == EDQUOT && journal_is_full(j))
+		snprintf(text, RECORDER_TROUBLE_BYTES,
+			 "`limit` is reached: %.1f MiB of %.1f MiB: raise it, or make room: "
+			 "`retain`, or a follower that is dropped",
+			 (double)r->retained.bytes / 1048576, (double)r->limit_bytes / 1048576);
+	else
+		snprintf(text, RECORDER_TROUBLE_BYTES, "%s", error ? strerror(error) : "");
+}
+
+void recorder_trouble(const struct recorder *r, char text[RECORDER_TROUBLE_BYTES])
+{
+	if (journal_is_late(r->writer.journal))
+		snprintf(text, RECORDER_TROUBLE_BYTES, "Kafka does not acknowledge in time");
+	else if (is_choked(r))
+		snprintf(text, RECORDER_TROUBLE_BYTES, "the disk is slower than the traffic");
+	else
+		journal_trouble(r, text);
+}
+
+uint64_t recorder_away_wall_ns(const struct recorder *r)
+{
+	return r->taps && r->unrecorded.own ? counter_read(&r->unrecorded.own->away_wall_ns) : 0;
+}
+
+struct recorder_passed recorder_passed(const struct recorder *r)
+{
+	struct kinds no = refused(r);
+	struct lost away = lost(r, GAP_UNAVAILABLE), shed = lost(r, GAP_SHED);
+	return (struct recorder_passed){ .refused = no.reads + no.writes,
+					 .reads = away.reads + shed.reads,
+					 .writes = away.writes + shed.writes };
 }
 
 /* --- JSON --- */
@@ -197,12 +236,9 @@ static const char *state_word(const struct recorder *r)
 
 static json_t *error_json(const struct recorder *r)
 {
-	const struct journal *j = r->writer.journal;
-	if (journal_is_late(j))
-		return json_string("Kafka does not acknowledge in time");
-	if (is_choked(r))
-		return json_string("the disk is slower than the traffic");
-	return journal_error(j) ? json_string(strerror(-journal_error(j))) : json_null();
+	char text[RECORDER_TROUBLE_BYTES];
+	recorder_trouble(r, text);
+	return text[0] ? json_string(text) : json_null();
 }
 
 static struct latency_seen commit_times(const struct recorder *r)

@@ -381,11 +381,43 @@ def test_nothing_is_written_beyond_the_limit(make_balancer, clusters, tmp_path):
     for n in range(8):
         requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
     until(lambda: refused(balancer), 15, "a refusal")
-    assert balancer.status()["capture"]["error"] == "Disk quota exceeded"
+    error = balancer.status()["capture"]["error"]
+    assert re.match(r"`limit` is reached: \d+\.\d MiB of 6\.0 MiB: ", error), error
+    assert "quota" not in balancer.said() + balancer.command("status").stdout
     assert requests.get(balancer.source, timeout=10).status_code == 200
     for name in kept(balancer)[:-1]:
         (balancer.log_directory / name).unlink()
     until(lambda: not refused(balancer), 15, "room")
+
+
+def said(balancer, pattern):
+    return until(lambda: re.search(pattern, balancer.said()), 15, f"{pattern} in the log:\n{balancer.said()}")
+
+
+@pytest.mark.parametrize("unavailable", ["refuse", "forward"])
+def test_the_log_says_that_nothing_is_recorded_and_since_when(make_balancer, clusters, tmp_path, unavailable):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, f", limit: 4MiB, unavailable: {unavailable}")
+
+    def put():
+        return requests.put(f"{balancer.source}/books/_doc/1", data=os.urandom(1_000_000), timeout=10).status_code
+
+    def away():
+        put()
+        return "the log in" in balancer.said()
+    until(away, 15, "a full log")
+    line = said(balancer, r"error +capture: the log in \S+ is unavailable: `limit` is reached: .*; (.*)")
+    assert line[1] == {"refuse": "writes are refused with 503, and reads pass unrecorded",
+                       "forward": "writes and reads pass unrecorded, as `unavailable: forward` says"}[unavailable]
+    assert {put() for _ in range(5)} == {503 if unavailable == "refuse" else 200}
+    assert requests.get(balancer.source, timeout=10).status_code == 200
+    for name in kept(balancer)[:-1]:
+        (balancer.log_directory / name).unlink()
+    line = said(balancer, r"capture: the log is available again: it was away for \S+, since \S+Z; "
+                r"(\d+) requests were refused, (\d+) writes and (\d+) reads passed unrecorded: a gap")
+    refused_n, writes, reads = map(int, line.groups())
+    assert (refused_n if unavailable == "refuse" else writes) >= 5 and reads == 1
+    assert (writes if unavailable == "refuse" else refused_n) == 0
+    assert balancer.said().count("the log is available again") == 1
 
 
 def test_a_cluster_that_answers_early_is_recorded(make_balancer, clusters, make_node, backend, tmp_path):
