@@ -9,6 +9,7 @@
 
 #include "app/paint.h"
 #include "app/weights_text.h"
+#include "control/duration.h"
 
 #define SIDES_N 2
 /* The widths of a label and of a side's column: 80 columns hold them. */
@@ -47,11 +48,11 @@ static void put_head(FILE *to, const json_t *j)
 	bool serving = !strcmp(text(j, "state"), "serving");
 	long long up = integer(j, "up_seconds");
 	fprintf(to,
-		"crossfade %s  %s%s%s  process %lld, %lld workers on %s, up %lldd "
+		"crossfade %s  %s%s%s  keeper %lld, %lld workers on %s, up %lldd "
 		"%02lld:%02lld:%02lld\n",
 		text(j, "version"), paint_good(serving), text(j, "state"), paint(PAINT_NONE),
-		integer(j, "pid"), integer(j, "workers"), text(j, "io"), up / 86400, up / 3600 % 24,
-		up / 60 % 60, up % 60);
+		integer(j, "keeper"), integer(j, "workers"), text(j, "io"), up / 86400,
+		up / 3600 % 24, up / 60 % 60, up % 60);
 	fprintf(to, "%sweights%s  ", paint(PAINT_BOLD), paint(PAINT_NONE));
 	weights_text_share(to, j);
 	fprintf(to, "   epoch %lld%s%s%s%s\n", integer(j, "epoch"),
@@ -98,16 +99,44 @@ static void put_audit(FILE *to, const json_t *audit)
 			paint(PAINT_NONE));
 }
 
-/* Silent while all are valid for long enough. */
+/* Those that are not valid for long enough; where all are, the one that expires first. */
 static void put_certificates(FILE *to, const json_t *list)
 {
-	size_t i;
-	const json_t *one;
-	json_array_foreach(list, i, one)
-		if (*text(one, "message"))
-			fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD),
-				paint(PAINT_NONE), paint_good(false), text(one, "message"),
-				paint(PAINT_NONE));
+	size_t i, bad = 0;
+	const json_t *one, *first = NULL;
+	json_array_foreach(list, i, one) {
+		if (!first || integer(one, "not_after") < integer(first, "not_after"))
+			first = one;
+		if (strcmp(text(one, "state"), "good") == 0)
+			continue;
+		bad++;
+		fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD), paint(PAINT_NONE),
+			paint_good(false), text(one, "message"), paint(PAINT_NONE));
+	}
+	if (first && !bad)
+		fprintf(to, "%scertificates%s  %zu, the first expires on %.10s: %s\n",
+			paint(PAINT_BOLD), paint(PAINT_NONE), json_array_size(list),
+			text(first, "until"), text(first, "use"));
+}
+
+/* The last one, with each mistake. */
+static void put_reload(FILE *to, const json_t *reload)
+{
+	const json_t *mistakes = json_object_get(reload, "mistakes"), *one;
+	bool good = is_true(reload, "ok");
+	size_t i, n = json_array_size(mistakes);
+	long long more = integer(reload, "more");
+	fprintf(to, "%sreload%s   %s%s%s at %s: ", paint(PAINT_BOLD), paint(PAINT_NONE),
+		paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE), text(reload, "at"));
+	if (n + (size_t)more < 2) {
+		fprintf(to, "%s\n", text(reload, "message"));
+		return;
+	}
+	fprintf(to, "%lld mistakes\n", (long long)n + more);
+	json_array_foreach(mistakes, i, one)
+		fprintf(to, "         %s\n", json_string_value(one));
+	if (more)
+		fprintf(to, "         and %lld more\n", more);
 }
 
 /* Silent while the file says what holds. */
@@ -116,8 +145,8 @@ static void put_configuration(FILE *to, const json_t *c)
 	const json_t *reload = json_object_get(c, "reload"), *file = json_object_get(c, "weights");
 	if (json_is_object(file))
 		fprintf(to,
-			"%sthe file says source %lld, target %lld; what is kept in the state "
-			"holds%s\n",
+			"%sthe file's source %lld, target %lld are for a first start; the weights "
+			"above hold%s\n",
 			paint(PAINT_DIM), integer(file, "source"), integer(file, "target"),
 			paint(PAINT_NONE));
 	if (json_is_string(json_object_get(c, "not_in_force")))
@@ -126,10 +155,7 @@ static void put_configuration(FILE *to, const json_t *c)
 			text(c, "not_in_force"));
 	if (!json_is_object(reload))
 		return;
-	bool good = is_true(reload, "ok");
-	fprintf(to, "%sreload%s   %s%s%s at %s: %s\n", paint(PAINT_BOLD), paint(PAINT_NONE),
-		paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE), text(reload, "at"),
-		text(reload, "message"));
+	put_reload(to, reload);
 }
 
 /* --- both sides --- */
@@ -205,6 +231,14 @@ static void print_bytes(char value[VALUE_BYTES], double n)
 static void requests(char value[VALUE_BYTES], const struct side *s)
 {
 	print_grown(value, s, "requests", "all");
+}
+
+static void kinds(char value[VALUE_BYTES], const struct side *s)
+{
+	char reads[VALUE_BYTES], writes[VALUE_BYTES];
+	print_grown(reads, s, "classes", "reads");
+	print_grown(writes, s, "classes", "writes");
+	print_to(value, "%.11s / %.11s", reads, writes);
 }
 
 /* Nothing where nothing was asked. */
@@ -298,6 +332,7 @@ static const struct row {
 	void (*print)(char value[VALUE_BYTES], const struct side *s);
 } rows[] = {
 	{ "requests", "requests /s", requests },
+	{ "reads / writes", "reads / writes /s", kinds },
 	{ "5xx or no answer", "5xx or no answer /s", failures },
 	{ "4xx", "4xx /s", client_errors },
 	{ "cluster  p50 / p99 ms", "cluster  p50 / p99 ms", answer_times },
@@ -394,6 +429,64 @@ static void put_counts(FILE *to, const json_t *c)
 		paint(PAINT_NONE));
 }
 
+/* What is on the disk, and what bounds it. */
+static void put_kept(FILE *to, const json_t *c)
+{
+	const json_t *retain = json_object_get(c, "retain");
+	long long limit = integer(c, "limit_bytes"), size = integer(retain, "size_bytes"),
+		  age = integer(retain, "age_seconds");
+	char bytes[VALUE_BYTES], bound[VALUE_BYTES], days[DURATION_TEXT_BYTES];
+	print_bytes(bytes, (double)integer(c, "kept_bytes"));
+	fprintf(to, "%skept%s     %s", paint(PAINT_BOLD), paint(PAINT_NONE), bytes);
+	print_bytes(bound, (double)limit);
+	fprintf(to, "%s%s, ", limit ? " of limit " : ", no limit", limit ? bound : "");
+	print_bytes(bound, (double)size);
+	duration_text((uint64_t)age * 1000, days);
+	fprintf(to, "%s%s%s%s%s\n", size || age ? "retain " : "nothing is taken away",
+		size ? bound : "", size && age ? ", " : "", age ? days : "",
+		size || age ? "" : " (no retain)");
+}
+
+static void put_followers(FILE *to, const json_t *list)
+{
+	size_t i;
+	const json_t *f;
+	json_array_foreach(list, i, f) {
+		const json_t *lag = json_object_get(f, "lag_seconds");
+		fprintf(to, "%sfollower%s %-20s ", paint(PAINT_BOLD), paint(PAINT_NONE),
+			text(f, "name"));
+		if (is_true(f, "damaged"))
+			fprintf(to, "%sits position is damaged%s\n", paint_good(false),
+				paint(PAINT_NONE));
+		else if (!json_is_string(json_object_get(f, "position")))
+			fputs("has passed nothing yet\n", to);
+		else if (json_is_number(lag))
+			fprintf(to, "%.1f s behind, at %s\n", json_number_value(lag),
+				text(f, "position"));
+		else
+			fprintf(to, "at %s\n", text(f, "position"));
+	}
+}
+
+/* Silent while nothing was ever lost. */
+static void put_losses(FILE *to, const struct status_view *v)
+{
+	const json_t *c = json_object_get(v->now, "capture"), *l = json_object_get(c, "last_loss");
+	if (json_is_object(l))
+		fprintf(to, "%sgaps%s     %lld since %s; the last: %s, %s to %s\n",
+			paint(PAINT_BOLD), paint(PAINT_NONE), integer(c, "gaps"),
+			text(v->now, "started"), text(l, "reason"), text(l, "first"),
+			text(l, "last"));
+}
+
+/* Since when, and why. */
+static void put_trouble(FILE *to, const json_t *c)
+{
+	const char *since = text(c, "away_since");
+	fprintf(to, "%s%s: %s", *since == '-' ? "" : " since ", *since == '-' ? "" : since,
+		text(c, "error"));
+}
+
 /* The capture log, where there is one: red while it cannot be written. */
 static void put_capture(FILE *to, const struct status_view *v)
 {
@@ -401,17 +494,22 @@ static void put_capture(FILE *to, const struct status_view *v)
 	bool good = !strcmp(text(c, "state"), "available");
 	if (!json_is_object(c))
 		return;
-	fprintf(to, "%scapture%s  %s%s%s%s%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_BOLD),
-		paint(PAINT_NONE), paint_good(good), text(c, "state"), good ? "" : ": ",
-		good ? "" : text(c, "error"), paint(PAINT_NONE), integer(c, "records"),
-		(double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+	fprintf(to, "%scapture%s  %s%s", paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good),
+		text(c, "state"));
+	if (!good)
+		put_trouble(to, c);
+	fprintf(to, "%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_NONE),
+		integer(c, "records"), (double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
 	const json_t *skipped = json_object_get(c, "skipped");
 	long long n = integer(skipped, "reads") + integer(skipped, "writes");
 	if (n)
 		fprintf(to, ", %lld requests skipped as `skip` says", n);
 	putc('\n', to);
 	put_counts(to, c);
+	put_losses(to, v);
+	put_kept(to, c);
 	put_commits(to, v);
+	put_followers(to, json_object_get(c, "followers"));
 	put_kafka(to, json_object_get(c, "kafka"));
 }
 

@@ -268,6 +268,7 @@ void control_close(struct control *c)
 	for (unsigned i = 0; i <= c->worker_n; i++)
 		tls_library_close(c->libraries[i]);
 	config_close(c->config);
+	json_decref(c->reload.mistakes);
 	/* A thread that waits for a dead disk has some of it still. */
 	if (!access_log_close(&c->access_log))
 		return;
@@ -460,12 +461,11 @@ void control_say_risks(const struct control *c)
 		log_line(LOG_WARN, "%s", line);
 	}
 	if (control_weights_differ(c))
-		log_line(LOG_WARN,
-			 "weights: the configuration says source %u, target %u; the kept state, "
-			 "source %u, target %u (epoch %llu), holds: change it with `crossfade "
-			 "weights`",
-			 file[ARM_SOURCE], file[ARM_TARGET], v.weights[ARM_SOURCE],
-			 v.weights[ARM_TARGET], (unsigned long long)v.epoch);
+		log_line(LOG_INFO,
+			 "weights: source %u, target %u (epoch %llu), as set while it ran; the "
+			 "configuration's source %u, target %u are for a first start",
+			 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch,
+			 file[ARM_SOURCE], file[ARM_TARGET]);
 }
 
 /* --- workers --- */

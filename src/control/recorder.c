@@ -313,7 +313,10 @@ static void say_held(struct recorder *r)
 /* Who cannot say how far he is has passed nothing. */
 static bool look_into(struct recorder *r, int directory)
 {
+	const struct journal_counts *c = journal_counts(r->writer.journal);
 	followers_free(&r->followers);
+	r->looked_sequence = counter_read(&c->durable_sequence);
+	r->looked_wall_ns = counter_read(&c->durable_wall_ns);
 	r->retained.removed = 0;
 	return followers_look(&r->followers, directory) &&
 	       retain(directory, &r->retention, clock_wall_ns(), &r->followers, &r->retained);
@@ -397,7 +400,7 @@ void recorder_attach(struct recorder *r, struct wheel *wheel)
 	r->wheel = wheel;
 	timer_init(&r->look, look_is_due);
 	timer_set(wheel, &r->look,
-		  wheel->now_ms + (r->refuses ? RECORDER_FIND_MS : RECORDER_LOOK_MS));
+		  wheel->now_ms + (r->refuses ? RECORDER_FIND_MS : RECORDER_FIRST_MS));
 }
 
 bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,

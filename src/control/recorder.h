@@ -18,6 +18,8 @@
 
 /* How often it is looked what the directory has. */
 #define RECORDER_LOOK_MS 5000
+/* The first time: whoever has started it looks at its status. */
+#define RECORDER_FIRST_MS 100
 /* And how often, whether one that could not be used after a crash can be. */
 #define RECORDER_FIND_MS 1000
 
@@ -38,10 +40,11 @@ struct recorder {
 	struct packer packer;
 	/* Of control's thread: what is kept. */
 	struct retention retention;
-	uint64_t limit_bytes;		    /* 0: any */
-	struct retained retained;	    /* as last looked at, */
-	struct followers followers;	    /* and they; owned */
-	char held_for[FOLLOWER_NAME_BYTES]; /* as last said */
+	uint64_t limit_bytes;			  /* 0: any */
+	struct retained retained;		  /* as last looked at, */
+	struct followers followers;		  /* and they; owned */
+	uint64_t looked_sequence, looked_wall_ns; /* what was durable then, and since when */
+	char held_for[FOLLOWER_NAME_BYTES];	  /* as last said */
 	struct timer look;
 	struct wheel *wheel; /* borrowed; NULL: nobody looks */
 };

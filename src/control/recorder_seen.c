@@ -213,6 +213,16 @@ static json_t *kafka_json(const struct recorder *r)
 			 "lag_seconds", (double)k.lag_ns / 1e9);
 }
 
+/* Behind what was durable when it was looked at. Null: that is not known. */
+static json_t *lag_json(const struct recorder *r, const struct position *p)
+{
+	uint64_t last_ns = r->looked_wall_ns;
+	if (!p->wall_ns || !last_ns)
+		return json_null();
+	bool all = position_from(p, r->generation) > r->looked_sequence;
+	return json_real(all || p->wall_ns > last_ns ? 0 : (double)(last_ns - p->wall_ns) / 1e9);
+}
+
 /* As last looked at. Null: nothing has passed. */
 static json_t *followers_json(const struct recorder *r)
 {
@@ -221,11 +231,53 @@ static json_t *followers_json(const struct recorder *r)
 		const struct follower_seen *f = &r->followers.list[i];
 		char at[CLOCK_TEXT_BYTES];
 		clock_text(f->position.wall_ns, at);
-		json_array_append_new(
-			all, json_pack("{s:s,s:o}", "name", f->name, "position",
-				       f->position.wall_ns ? json_string(at) : json_null()));
+		json_array_append_new(all,
+				      json_pack("{s:s,s:o,s:o,s:b}", "name", f->name, "position",
+						f->position.wall_ns ? json_string(at) : json_null(),
+						"lag_seconds", lag_json(r, &f->position), "damaged",
+						(int)f->damaged));
 	}
 	return all;
+}
+
+static json_t *unless_zero(uint64_t n)
+{
+	return n ? json_integer((json_int_t)n) : json_null();
+}
+
+static json_t *time_json(uint64_t wall_ns)
+{
+	char text[CLOCK_TEXT_BYTES];
+	clock_text(wall_ns, text);
+	return wall_ns ? json_string(text) : json_null();
+}
+
+/* The newest of all processes. Null: nothing was lost. */
+static json_t *last_loss_json(const struct recorder *r)
+{
+	struct unrecorded_seen seen;
+	int last = 0;
+	unrecorded_see(&r->unrecorded, &seen);
+	for (int i = 0; i < GAP_REASONS; i++)
+		if (seen.total[i].last_wall_ns > seen.total[last].last_wall_ns)
+			last = i;
+	if (!seen.total[last].last_wall_ns)
+		return json_null();
+	return json_pack("{s:s,s:o,s:o}", "reason", reasons[last], "first",
+			 time_json(seen.total[last].first_wall_ns), "last",
+			 time_json(seen.total[last].last_wall_ns));
+}
+
+/* What bounds it; null: nothing does. */
+static void add_bounds(const struct recorder *r, json_t *all)
+{
+	json_object_set_new(all, "limit_bytes", unless_zero(r->limit_bytes));
+	json_object_set_new(all, "retain",
+			    json_pack("{s:o,s:o}", "size_bytes",
+				      unless_zero(r->retention.size_bytes), "age_seconds",
+				      unless_zero(r->retention.age_ns / 1000000000)));
+	json_object_set_new(all, "away_since", time_json(recorder_away_wall_ns(r)));
+	json_object_set_new(all, "last_loss", last_loss_json(r));
 }
 
 static const char *state_word(const struct recorder *r)
@@ -289,6 +341,7 @@ json_t *recorder_json(const struct recorder *r)
 		lost_json(r), "refused", kinds_json(refused(r)), "skipped", kinds_json(skipped(r)),
 		"tunnels", tunnels_json(r), "compressed", packed_json(r));
 	add_losses(r, all);
+	add_bounds(r, all);
 	add_commit_times(r, all);
 	json_object_set_new(all, "followers", followers_json(r));
 	json_object_set_new(all, "kafka", kafka_json(r));

@@ -167,11 +167,15 @@ static void say_bad(struct control *c, struct complaints *all)
 	struct reload *r = &c->reload;
 	r->bad_n++;
 	complaints_sort(all);
+	r->mistakes = json_array();
+	r->mistakes_more = all->more;
 	complaint_line(all, &all->list[0], r->text, sizeof r->text);
 	for (size_t i = 0; i < all->n; i++) {
 		char line[RELOAD_TEXT_BYTES];
 		complaint_line(all, &all->list[i], line, sizeof line);
 		log_line(LOG_ERROR, "reload: %s", line);
+		json_t *text = json_string(line);
+		json_array_append_new(r->mistakes, text ? text : json_string("it is in the log"));
 	}
 	if (all->more)
 		log_line(LOG_ERROR, "reload: and %zu more", all->more);
@@ -183,6 +187,9 @@ void reload_now(struct control *c)
 	char changes[CHANGES_TEXT_BYTES];
 	struct config *fresh = config_open(c->config->complaints.file);
 	c->reload.wall_ns = clock_wall_ns();
+	json_decref(c->reload.mistakes);
+	c->reload.mistakes = NULL;
+	c->reload.mistakes_more = 0;
 	c->reload.good = apply(c, fresh);
 	if (c->reload.good) {
 		changes_tell(c->config, fresh, changes);

@@ -7,6 +7,7 @@
  * kept when both configurations have it.
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct reload {
 	bool good;
 	unsigned good_n, bad_n;
 	char text[RELOAD_TEXT_BYTES]; /* what has changed; or what is wrong first, and where */
+	json_t *mistakes;	      /* owned: all that is wrong, as texts; NULL: nothing is */
+	size_t mistakes_more;	      /* that are not among them */
 	/* What is in force is older than the file, since a crash: what is wrong with that, or that
 	 * it was not read yet. "": it is the file's. */
 	char file_text[RELOAD_TEXT_BYTES];

@@ -206,14 +206,25 @@ static json_t *nodes_json(const struct control *c, int arm)
 	return list;
 }
 
+static uint64_t class_of_arm(const struct control *c, int arm, enum class class)
+{
+	uint64_t n = 0;
+	for (unsigned l = 0; l < LISTENERS_MAX; l++)
+		n += SUM(c, classes[l][arm][class]);
+	return n;
+}
+
 static json_t *cluster_json(const struct control *c, int arm, uint32_t weight)
 {
-	return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o,s:o},s:{s:o,s:o},s:o}",
+	return json_pack("{s:s,s:i,s:o,s:{s:o,s:o},s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o,s:o},s:{s:o,"
+			 "s:o},s:o}",
 			 "name", arm_name((enum arm)arm), "weight", (int)weight, "requests",
-			 requests_json(c, arm), "in_flight", integer(SUM(c, in_flight[arm])),
-			 "connections", integer(SUM(c, back_open[arm])), "retries",
-			 integer(SUM(c, retries[arm])), "bytes", "requests",
-			 integer(SUM(c, request_body_bytes[arm])), "answers",
+			 requests_json(c, arm), "classes", "reads",
+			 integer(class_of_arm(c, arm, CLASS_READ)), "writes",
+			 integer(class_of_arm(c, arm, CLASS_WRITE)), "in_flight",
+			 integer(SUM(c, in_flight[arm])), "connections",
+			 integer(SUM(c, back_open[arm])), "retries", integer(SUM(c, retries[arm])),
+			 "bytes", "requests", integer(SUM(c, request_body_bytes[arm])), "answers",
 			 integer(SUM(c, answer_body_bytes[arm])), "latency_ms", "p50",
 			 latency_ms(c, arm, 0.5), "p95", latency_ms(c, arm, 0.95), "p99",
 			 latency_ms(c, arm, 0.99), "buckets", "total",
@@ -245,7 +256,9 @@ static json_t *reload_json(const struct reload *r)
 	if (!r->wall_ns)
 		return json_null();
 	clock_text(r->wall_ns, when);
-	return json_pack("{s:s,s:b,s:o}", "at", when, "ok", r->good, "message", text_json(r->text));
+	return json_pack("{s:s,s:b,s:o,s:O?,s:I}", "at", when, "ok", r->good, "message",
+			 text_json(r->text), "mistakes", r->mistakes, "more",
+			 (json_int_t)r->mistakes_more);
 }
 
 static json_t *file_json(const struct reload *r)
@@ -344,6 +357,7 @@ json_t *status_json(const struct control *c)
 				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
+	json_object_set_new(j, "keeper", json_integer(getppid()));
 	json_object_set_new(j, "workers_from", json_string(c->cores.from));
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));
 	json_object_set_new(j, "processes", processes_json(c));
