@@ -216,6 +216,22 @@ static void durable(void *recorder)
 		kafka_wake(k);
 }
 
+/* What workers count and put goes there from now on. False with errno. */
+static bool open_writer(struct recorder *r, struct writer_config *w)
+{
+	w->unrecorded = &r->unrecorded;
+	if (!writer_open(&r->writer, w)) {
+		int error = errno;
+		unrecorded_close(&r->unrecorded);
+		close_taps(r);
+		errno = error;
+		return false;
+	}
+	for (unsigned i = 0; i < r->worker_n; i++)
+		feed_attach(r->feeds[i], r->writer.journal);
+	return true;
+}
+
 static bool begin(struct recorder *r, const struct config *config, int directory)
 {
 	const struct config_capture *c = &config->capture;
@@ -246,16 +262,8 @@ static bool begin(struct recorder *r, const struct config *config, int directory
 	w.damages = found.damages;
 	w.damage_n = found.damage_n;
 	open_losses(r, config->state, &signs);
-	w.unrecorded = &r->unrecorded;
-	if (!writer_open(&r->writer, &w)) {
-		int error = errno;
-		unrecorded_close(&r->unrecorded);
-		close_taps(r);
-		errno = error;
+	if (!open_writer(r, &w))
 		return false;
-	}
-	for (unsigned i = 0; i < r->worker_n; i++)
-		feed_attach(r->feeds[i], r->writer.journal);
 	r->packs = c->compress;
 	if (r->packs)
 		packer_open(&r->packer, r->directory, &journal_counts(r->writer.journal)->segments);
@@ -279,15 +287,9 @@ static bool begin_refusing(struct recorder *r, const struct config *config, int 
 		.generation = r->generation,
 		.segment_bytes = c->segment_bytes,
 		.queue_bytes = LOG_QUEUE_BYTES,
-		.unrecorded = &r->unrecorded,
 	};
-	if (!writer_open(&r->writer, &w)) {
-		unrecorded_close(&r->unrecorded);
-		close_taps(r);
+	if (!open_writer(r, &w))
 		return false;
-	}
-	for (unsigned i = 0; i < r->worker_n; i++)
-		feed_attach(r->feeds[i], r->writer.journal);
 	r->refuses = why;
 	log_line(LOG_ERROR,
 		 "capture: after a crash its directory %.300s cannot be used: %s; `unavailable` "
