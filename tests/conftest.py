@@ -57,6 +57,7 @@ def make_balancer(tmp_path, certificate):
         at = own_address()
         directory = tmp_path / f"balancer-{len(made)}"
         directory.mkdir()
+        directory.chmod(0o755)  # whatever the test's umask is
         balancer = Balancer(directory, f"""\
 listeners:
   weighted: {{ address: {at}:8443 }}
