@@ -86,7 +86,8 @@ static void serve_metrics(struct call *c)
 					       .started_wall_ns = control->started_wall_ns,
 					       .log_lines_lost =
 						       atomic_load(&control->board->log_lost.lines),
-					       .unsaved = control->weights.unsaved != 0 },
+					       .unsaved = control->weights.unsaved != 0,
+					       .in_force = reload_is_in_force(&control->reload) },
 		      to);
 	validity_metrics(&control->validity, to);
 	recorder_metrics(&control->recorder, to);

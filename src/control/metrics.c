@@ -389,6 +389,13 @@ static void write_facts(const struct metrics_facts *f, FILE *to)
 	number(to, "log_lines_lost_total", f->log_lines_lost);
 }
 
+static void write_configuration(const struct metrics_facts *f, FILE *to)
+{
+	family(to, "configuration_in_force", "gauge",
+	       "0 when the last reload was refused, or the file has changed since a crash.");
+	number(to, "configuration_in_force", f->in_force);
+}
+
 void metrics_write(const struct metrics_facts *f, FILE *to)
 {
 	write_facts(f, to);
@@ -396,5 +403,6 @@ void metrics_write(const struct metrics_facts *f, FILE *to)
 	write_classes(f, to);
 	write_table(f, to);
 	write_weights(f, to);
+	write_configuration(f, to);
 	write_nodes(f, to);
 }

@@ -18,7 +18,8 @@ struct metrics_facts {
 	const char *backend; /* "io_uring", "epoll" */
 	uint64_t started_wall_ns;
 	uint64_t log_lines_lost;
-	bool unsaved; /* the weights in force are not on the disk */
+	bool unsaved;  /* the weights in force are not on the disk */
+	bool in_force; /* what the configuration's file says is, as last looked at */
 };
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"

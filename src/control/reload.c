@@ -235,3 +235,8 @@ void reload_compare(struct control *c)
 			 r->file_text);
 	config_close(file);
 }
+
+bool reload_is_in_force(const struct reload *r)
+{
+	return (!r->wall_ns || r->good) && !r->file_text[0];
+}

@@ -28,6 +28,9 @@ struct reload {
 	char file_text[RELOAD_TEXT_BYTES];
 };
 
+/* Whether what the file says is in force, as it was last looked at. */
+bool reload_is_in_force(const struct reload *r);
+
 /* At the end of control's turn. The outcome stands in c->reload, and in the log. */
 void reload_now(struct control *c);
 

@@ -68,5 +68,11 @@ def test_prometheus_takes_the_configuration_and_the_rules():
     promtool("check", "rules", DEPLOY / "alerts.yml")
 
 
+def test_each_alert_is_tested():
+    alerts = re.findall(r"^ +- alert: (\w+)$", (DEPLOY / "alerts.yml").read_text(), re.M)
+    tested = set(re.findall(r"^ +alertname: (\w+)$", (DEPLOY / "alerts_test.yml").read_text(), re.M))
+    assert len(alerts) == len(set(alerts)) and set(alerts) == tested
+
+
 def test_the_alerts_fire_when_they_are_meant_to():
     promtool("test", "rules", DEPLOY / "alerts_test.yml")

@@ -11,6 +11,7 @@ import time
 
 import pytest
 import requests
+from capture_stage import metrics_of
 from stage import EchoCluster, H2load, Load, Wrk, answers, echo_clusters, read_head, until
 
 RELOADS = 100 if os.environ.get("CROSSFADE_FULL") else 10
@@ -193,8 +194,10 @@ def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
     assert balancer.status()["configuration"]["plan"] == before
     assert "nothing was changed" in balancer.said()
     assert "REFUSED" in balancer.command("status").stdout
+    assert "\ncrossfade_configuration_in_force 0\n" in metrics_of(balancer)
     assert balancer.reload()["ok"]
     assert "REFUSED" not in balancer.command("status").stdout
+    assert "\ncrossfade_configuration_in_force 1\n" in metrics_of(balancer)
 
 
 @pytest.mark.parametrize("key, change", [
