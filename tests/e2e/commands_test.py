@@ -327,7 +327,8 @@ def test_weights_survive_a_restart_and_the_file_is_told(balancer):
     assert balancer.stop() == 0
     balancer.start()
     assert json.loads(balancer.command("weights", "-o", "json").stdout)["weights"] == {"source": 3, "target": 7}
-    assert "the configuration says source 1, target 0; the kept state, source 3, target 7" in balancer.said()
+    assert "source 3, target 7 (epoch 2), as set while it ran; the configuration's source 1, target 0 are for a first start" \
+        in balancer.said()
 
 
 def test_a_first_start_that_fails_says_why_and_ends(make_balancer, clusters):
