@@ -23,6 +23,7 @@ static const struct {
 	{ "Group", offsetof(struct service_unit, groups) },
 	{ "SupplementaryGroups", offsetof(struct service_unit, groups) },
 	{ "LoadCredential", offsetof(struct service_unit, credentials) },
+	{ "LoadCredentialEncrypted", offsetof(struct service_unit, credentials) },
 	{ "ProtectSystem", offsetof(struct service_unit, protect) },
 	{ "StateDirectory", offsetof(struct service_unit, state) },
 	{ "RuntimeDirectory", offsetof(struct service_unit, runtime) },

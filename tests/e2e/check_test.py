@@ -157,6 +157,8 @@ def test_a_key_that_the_unit_does_not_hand_over_is_told(at, file, unit):
     (unit / "crossfade.service.d").mkdir()
     (unit / "crossfade.service.d/key.conf").write_text(f"[Service]\nLoadCredential=tls.key:{at}/tls.key\n")
     assert check(file, unit).returncode == 0
+    (unit / "crossfade.service.d/key.conf").write_text(f"[Service]\nLoadCredentialEncrypted=tls.key:{at}/tls.key\n")
+    assert check(file, unit).returncode == 0
     # By its path it is no credential.
     change(file, "key: tls.key", f"key: {at}/tls.key")
     assert f"and say tls.key alone here" in check(file, unit).stderr
