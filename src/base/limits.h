@@ -79,8 +79,18 @@
 #define REQUEST_LINE_BYTES (16 * 1024)
 #define FIELD_LINE_BYTES (16 * 1024)
 #define REQUEST_HEAD_BYTES (64 * 1024)
-#define ANSWER_HEAD_BYTES (32 * 1024)
-/* Fields of one message: 64 KiB of the shortest fields would be 13,000; clients send below 50. */
+/*
+ * Of a response unless `limits` says otherwise, and what that may say: old clusters send a Warning
+ * of some hundred bytes for each deprecated thing that a request asks for. It is one exchange's
+ * memory, taken as it comes.
+ */
+#define ANSWER_HEAD_BYTES (128 * 1024)
+#define ANSWER_HEAD_BYTES_MIN (8 * 1024)
+#define ANSWER_HEAD_BYTES_MAX (512 * 1024)
+#define ANSWER_FIELDS 1024
+#define ANSWER_FIELDS_MIN 64
+#define ANSWER_FIELDS_MAX 4096
+/* Fields of a request: 64 KiB of the shortest would be 13,000; clients send below 50. */
 #define FIELDS_MAX 256
 /* Fields that we add to those: who the client is, traces, a length. Replaced ones count again. */
 #define FIELDS_ADDED_MAX 32
@@ -493,6 +503,7 @@ static_assert(REQUEST_HEAD_BYTES <= 65535 * 2, "offsets of fields");
 static_assert(2 * FIELDS_CONFIGURED_MAX <= FIELDS_ADDED_MAX, "room for forwarded fields too");
 static_assert(2 * BATCH_VECTORS <= LOG_VECTORS, "a batch and the log's own frames fit one write");
 static_assert(FRAME_PAYLOAD_BYTES >= 2 * STREAM_CREDIT_BYTES, "any piece of a body is one frame");
+static_assert(FRAME_PAYLOAD_BYTES >= 2 * ANSWER_HEAD_BYTES_MAX, "any head is one frame");
 static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 
 #endif

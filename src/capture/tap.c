@@ -4,10 +4,14 @@
 
 #include "base/bug.h"
 
-/* Runs of one head: fields that are left out or replaced divide it. */
-#define PARTS_MAX (4 * (FIELDS_MAX + FIELDS_ADDED_MAX))
-/* Values that are replaced in one head; beyond them the rest of the fields is left out. */
+/* Values that are replaced in one head; beyond them fields like them are left out. */
 #define REDACTED_MAX 32
+/*
+ * Runs of one head: every other field may be left out, each that is replaced divides it in four,
+ * and there are a few around it.
+ */
+#define PARTS_MAX ((ANSWER_FIELDS_MAX + FIELDS_ADDED_MAX) / 2 + 4 * REDACTED_MAX + 16)
+static_assert(ANSWER_FIELDS_MAX >= FIELDS_MAX, "a request has no more of them");
 
 static void put(struct tap *t, enum frame_type type, bool end, const struct span *parts,
 		unsigned part_n, const struct chain *body)

@@ -299,6 +299,16 @@ static void check_cluster(struct binder *b, const void *to)
 		complain(b->complaints, c->ca.at, "ca: is of no use: no node is https");
 }
 
+#define AT(member) .offset = offsetof(struct config_limits, member)
+static const struct key limits_keys[] = {
+	{ "response_head", &key_size, AT(response_head_bytes), .preset = ANSWER_HEAD_BYTES,
+	  .least = ANSWER_HEAD_BYTES_MIN, .most = ANSWER_HEAD_BYTES_MAX },
+	{ "response_fields", &key_integer, AT(response_fields), ANSWER_FIELDS, ANSWER_FIELDS_MIN,
+	  ANSWER_FIELDS_MAX },
+};
+#undef AT
+static const struct section limits_section = { KEYS(limits_keys) };
+
 #define AT(member) .offset = offsetof(struct config_cluster, member)
 static const struct key cluster_keys[] = {
 	{ "nodes", &key_nodes, AT(nodes), .missing = "a list of URLs, as [ https://es-1:9200 ]" },
@@ -310,6 +320,7 @@ static const struct key cluster_keys[] = {
 	{ "health", &key_section, AT(health), .section = &health_section },
 	{ "eject", &key_section, AT(eject), .section = &eject_section },
 	{ "timeouts", &key_section, AT(timeouts), .section = &cluster_timeouts_section },
+	{ "limits", &key_section, AT(limits), .section = &limits_section },
 	{ "authorization", &key_credential, AT(authorization) },
 	{ "headers", &key_section, AT(headers), .section = &headers_section },
 	{ "connections", &key_integer, AT(connections), 0, 1, NODE_CONNECTIONS_MAX },

@@ -14,6 +14,7 @@
 #include "control/complaints.h"
 #include "control/config_fields.h"
 #include "control/keys.h"
+#include "http/h1_parse.h"
 #include "io/networks.h"
 #include "proxy/plan.h"
 
@@ -106,6 +107,12 @@ struct config_cluster_headers {
 	uint32_t underscores; /* 0: drop, 1: pass */
 };
 
+struct config_limits {
+	struct section_head head;
+	uint64_t response_head_bytes;
+	uint32_t response_fields;
+};
+
 struct config_cluster {
 	struct section_head head;
 	struct config_node *nodes;
@@ -119,7 +126,14 @@ struct config_cluster {
 	struct config_eject eject;
 	uint32_t connections; /* of a node; 0: any number */
 	struct config_cluster_timeouts timeouts;
+	struct config_limits limits;
 };
+
+static inline struct h1_limits config_answer_limits(const struct config_cluster *c)
+{
+	return (struct h1_limits){ (uint32_t)c->limits.response_head_bytes,
+				   (uint16_t)c->limits.response_fields };
+}
 
 struct config_certificate {
 	struct section_head head;

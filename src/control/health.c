@@ -393,9 +393,11 @@ static void sweep(struct loop_sweep *s)
 
 static void follow_config(struct probe *p)
 {
-	p->how = &p->health->config->clusters[p->node->arm].health;
-	p->policy = (struct back_policy){ p->how->timeout_ms, p->how->timeout_ms,
-					  p->how->timeout_ms, p->how->timeout_ms };
+	const struct config_cluster *c = &p->health->config->clusters[p->node->arm];
+	p->how = &c->health;
+	p->policy =
+		(struct back_policy){ p->how->timeout_ms, p->how->timeout_ms, p->how->timeout_ms,
+				      p->how->timeout_ms, config_answer_limits(c) };
 }
 
 static void follow_patterns(struct health *h)

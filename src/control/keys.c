@@ -223,7 +223,10 @@ static void size_bind(struct binder *b, const struct key *k, const struct yaml *
 	uint64_t bytes;
 	if (!key_is_scalar(b, k, y))
 		return;
-	if (!size_read(y->text, &bytes) || bytes < k->least)
+	if (size_read(y->text, &bytes) && k->most && bytes > k->most)
+		complain(b->complaints, y->at, "%s: %s is more than %uKiB", k->name, y->text,
+			 k->most / 1024);
+	else if (!size_read(y->text, &bytes) || bytes < k->least)
 		complain(b->complaints, y->at,
 			 "%s: '%s' is not a size of at least %u: a number of bytes, or as 64KiB, "
 			 "100MiB, 2GiB",

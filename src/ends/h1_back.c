@@ -138,11 +138,12 @@ bool h1_back_has_surely_sent(const struct h1_back *b)
 	return h1_back_has_sent(b) && !b->wire.send;
 }
 
+/* `answer` is empty. */
 static void expect_answer(struct h1_back *b)
 {
-	b->answer = arena_take(b->arena, sizeof *b->answer);
-	msg_open(b->answer, b->arena, MSG_ANSWER);
-	h1_parse_answer(&b->parser, b->answer, b->method, b->upgrade_asked);
+	const struct h1_limits *limits = &b->policy->limits;
+	h1_parse_answer(&b->parser, b->answer, b->method, b->upgrade_asked,
+			limits->fields ? limits : NULL);
 }
 
 /* As long as the node says that it keeps it, less what both clocks and the way may take. */
@@ -264,7 +265,7 @@ static void interim_answer(struct h1_back *b)
 	if (b->state != BACK_ANSWER_HEAD)
 		return;
 	msg_clear(m);
-	h1_parse_answer(&b->parser, m, b->method, b->upgrade_asked);
+	expect_answer(b);
 }
 
 static void answer_head(struct h1_back *b)
@@ -480,6 +481,8 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 	b->upgrade_asked = m->tunnel;
 	b->request_chunked = m->body == BODY_UNKNOWN;
 	b->request_over = end;
+	b->answer = arena_take(b->arena, sizeof *b->answer);
+	msg_open(b->answer, b->arena, MSG_ANSWER);
 	expect_answer(b);
 	h1_write_head(m, (struct h1_write){ .chunked = b->request_chunked }, &b->wire.out,
 		      b->backs->wires->bufs);

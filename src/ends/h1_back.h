@@ -29,9 +29,13 @@ struct h1_back_user {
 	void (*missed)(struct h1_back *b, const struct addr *at, enum err why);
 };
 
-/* connect_ms covers the TLS handshake too; keep_alive_ms: between two exchanges. */
+/*
+ * connect_ms covers the TLS handshake too; keep_alive_ms: between two exchanges. limits.fields 0:
+ * the usual ones.
+ */
 struct back_policy {
 	uint32_t connect_ms, idle_ms, tunnel_idle_ms, keep_alive_ms;
+	struct h1_limits limits;
 };
 
 /* What the backs of one thread share. */

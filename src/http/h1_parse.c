@@ -33,27 +33,35 @@ struct line {
 	enum err too_long, too_short;
 };
 
-static void open_parser(struct h1_parser *p, struct msg *m, enum msg_kind kind, size_t head_max)
+static void open_parser(struct h1_parser *p, struct msg *m, enum msg_kind kind, size_t head_max,
+			uint16_t fields_max)
 {
 	must(m->kind == kind && m->text_n == 0 && m->field_n == 0);
-	*p = (struct h1_parser){ .msg = m, .head_max = head_max, .first = kind != MSG_TRAILERS };
+	*p = (struct h1_parser){ .msg = m,
+				 .head_max = head_max,
+				 .fields_max = fields_max,
+				 .first = kind != MSG_TRAILERS };
 }
 
 void h1_parse_request(struct h1_parser *p, struct msg *m)
 {
-	open_parser(p, m, MSG_REQUEST, REQUEST_HEAD_BYTES);
+	open_parser(p, m, MSG_REQUEST, REQUEST_HEAD_BYTES, FIELDS_MAX);
 }
 
-void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked)
+void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked,
+		     const struct h1_limits *limits)
 {
-	open_parser(p, m, MSG_ANSWER, ANSWER_HEAD_BYTES);
+	static const struct h1_limits usual = { ANSWER_HEAD_BYTES, ANSWER_FIELDS };
+	limits = limits ? limits : &usual;
+	must(limits->head_bytes <= ANSWER_HEAD_BYTES_MAX && limits->fields <= ANSWER_FIELDS_MAX);
+	open_parser(p, m, MSG_ANSWER, limits->head_bytes, limits->fields);
 	p->method = (uint8_t)method;
 	p->upgrade_asked = upgrade_asked;
 }
 
 void h1_parse_trailers(struct h1_parser *p, struct msg *m)
 {
-	open_parser(p, m, MSG_TRAILERS, TRAILERS_BYTES);
+	open_parser(p, m, MSG_TRAILERS, TRAILERS_BYTES, FIELDS_MAX);
 }
 
 static enum took bad(struct h1_parser *p, enum err err)
@@ -356,7 +364,7 @@ static INLINE enum took take_field(struct h1_parser *p, struct line *l)
 	}
 	if (is_ows(*l->at))
 		return bad(p, ERR_FOLDED_FIELD);
-	if (m->field_n == FIELDS_MAX)
+	if (m->field_n == p->fields_max)
 		return bad(p, ERR_HEAD_SIZE);
 
 	msg_reserve(m, FIELD_NAME_BYTES + 3);

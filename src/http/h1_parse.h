@@ -14,7 +14,8 @@ enum h1_progress { H1_MORE, H1_DONE, H1_BAD };
 struct h1_parser {
 	struct msg *msg;
 	size_t head_n;	       /* bytes consumed so far */
-	size_t head_max;       /* REQUEST_HEAD_BYTES, ANSWER_HEAD_BYTES or TRAILERS_BYTES */
+	size_t head_max;       /* REQUEST_HEAD_BYTES, TRAILERS_BYTES or the answer's */
+	uint16_t fields_max;   /* FIELDS_MAX or the answer's */
 	struct span authority; /* of an absolute-form target, in the arena */
 	uint16_t scheme_port;  /* its scheme's own */
 	uint8_t blanks;	       /* empty lines that came before a request */
@@ -30,8 +31,18 @@ struct h1_parser {
 };
 
 void h1_parse_request(struct h1_parser *p, struct msg *m);
-/* `method` and `upgrade_asked` are those of the request that is answered. */
-void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked);
+/* Of an answer's head, at most ANSWER_HEAD_BYTES_MAX and ANSWER_FIELDS_MAX. */
+struct h1_limits {
+	uint32_t head_bytes;
+	uint16_t fields;
+};
+
+/*
+ * `method` and `upgrade_asked` are those of the request that is answered. `limits`: NULL for
+ * ANSWER_HEAD_BYTES and ANSWER_FIELDS.
+ */
+void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked,
+		     const struct h1_limits *limits);
 void h1_parse_trailers(struct h1_parser *p, struct msg *m);
 
 /*

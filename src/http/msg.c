@@ -194,10 +194,15 @@ static void put_value(struct msg *m, struct span value)
 	m->text_n += (uint32_t)value.n;
 }
 
+static bool is_full(const struct msg *m)
+{
+	return m->field_n >=
+	       (m->kind == MSG_ANSWER ? ANSWER_FIELDS_MAX : FIELDS_MAX) + FIELDS_ADDED_MAX;
+}
+
 static bool add(struct msg *m, enum name id, struct span name, struct span value)
 {
-	if (name.n > FIELD_NAME_BYTES || name.n + 2 + value.n > FIELD_LINE_BYTES ||
-	    m->field_n >= FIELDS_MAX + FIELDS_ADDED_MAX)
+	if (name.n > FIELD_NAME_BYTES || name.n + 2 + value.n > FIELD_LINE_BYTES || is_full(m))
 		return false;
 	msg_reserve(m, name.n + value.n + 4);
 	struct field *f = msg_next(m);
@@ -216,7 +221,7 @@ static bool add(struct msg *m, enum name id, struct span name, struct span value
 bool msg_add_line(struct msg *m, enum name name, struct span line)
 {
 	size_t name_n = name_text(name).n;
-	if (m->field_n >= FIELDS_MAX + FIELDS_ADDED_MAX)
+	if (is_full(m))
 		return false;
 	msg_reserve(m, line.n);
 	struct field *f = msg_next(m);

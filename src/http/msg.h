@@ -145,7 +145,8 @@ void msg_set_status(struct msg *m, unsigned status, struct span reason);
 /*
  * Adds a field at the end; `name` is a token and `value` has no control character but HTAB, or it
  * is a broken promise. False, and nothing is added, at a limit: FIELD_LINE_BYTES, FIELD_NAME_BYTES,
- * or FIELDS_MAX and FIELDS_ADDED_MAX together, dropped ones included.
+ * or FIELDS_MAX (of an answer ANSWER_FIELDS_MAX) and FIELDS_ADDED_MAX together, dropped ones
+ * included.
  */
 bool msg_add(struct msg *m, enum name name, struct span value);
 bool msg_add_named(struct msg *m, struct span name, struct span value);

@@ -42,7 +42,7 @@ static void reading_open(struct reading *r, unsigned kind)
 	default:
 		msg_open(&r->msg, &r->arena, MSG_ANSWER);
 		h1_parse_answer(&r->parser, &r->msg, kind % 5 == 2 ? METHOD_HEAD : METHOD_GET,
-				kind % 5 == 3);
+				kind % 5 == 3, NULL);
 	}
 }
 
@@ -138,7 +138,8 @@ static void check_written(const struct reading *r, unsigned kind)
 	 * is. */
 	bool named = r->msg.kind != MSG_REQUEST || msg_value(&r->msg, NAME_HOST).n ||
 		     msg_target(&r->msg).at[0] == '*';
-	if (named && out.bytes <= again.parser.head_max && r->msg.field_n <= FIELDS_MAX) {
+	if (named && out.bytes <= again.parser.head_max &&
+	    r->msg.field_n <= again.parser.fields_max) {
 		char *text = arena_take(&again.arena, out.bytes);
 		chain_peek(&out, text, out.bytes);
 		feed(&again, (struct span){ text, out.bytes }, (const uint8_t[3]){ 0 });

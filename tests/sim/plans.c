@@ -41,9 +41,12 @@ static struct front_policy front_policy(const struct temper *t)
 static struct back_policy back_policy(const struct temper *t)
 {
 	if (t->hasty)
-		return (struct back_policy){ 300, 500, 500, 400 };
-	return (struct back_policy){ CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS * 5,
-				     TUNNEL_IDLE_TIMEOUT_MS, IDLE_TIMEOUT_MS };
+		return (struct back_policy){ 300, 500, 500, 400, { 0 } };
+	return (struct back_policy){ CONNECT_TIMEOUT_MS,
+				     IDLE_TIMEOUT_MS * 5,
+				     TUNNEL_IDLE_TIMEOUT_MS,
+				     IDLE_TIMEOUT_MS,
+				     { 0 } };
 }
 
 static void write_listeners(struct world *w, struct plan_page *p)

@@ -190,6 +190,27 @@ static void a_read_that_has_lost_another_part_than_its_head_is_counted(void **st
 	tap_close(w->tap);
 }
 
+/* As many runs of text as a head can have: every second field is left out, others are replaced. */
+static void a_head_of_all_kinds_of_fields_is_recorded(void **state)
+{
+	struct world *w = *state;
+	struct msg m;
+	open_tap(w, false, false);
+	w->policy.redact[NAME_SET_COOKIE] = true;
+	msg_open(&m, &w->arena, MSG_ANSWER);
+	msg_set_status(&m, 200, SPAN("OK"));
+	while (msg_add(&m, m.field_n % 4 == 3 ? NAME_SET_COOKIE : NAME_DATE, SPAN("value")))
+		m.fields[m.field_n - 1].dropped = m.field_n % 2;
+	assert_int_equal(m.field_n, ANSWER_FIELDS_MAX + FIELDS_ADDED_MAX);
+	uint64_t before = w->taps.feed.open->log_bytes;
+	tap_answer(w->tap, &m, true, 0, "es-1:9200");
+	uint64_t kept = m.field_n / 4, replaced = w->taps.feed.open->log_bytes - before;
+	assert_in_range(replaced, kept * strlen("date: value\r\n"),
+			kept * strlen("date: value\r\n") + 32 * 100 + 200);
+	tap_close(w->tap);
+	redactor_close(&w->taps.redactor);
+}
+
 static void what_is_lost_when_its_exchange_is_over_is_counted_once(void **state)
 {
 	struct world *w = *state;
@@ -218,6 +239,7 @@ int main(void)
 		TEST(a_piece_that_was_lost_while_the_log_was_away_is_known),
 		TEST(a_write_that_nobody_waits_for_is_counted_once),
 		TEST(a_read_that_has_lost_another_part_than_its_head_is_counted),
+		TEST(a_head_of_all_kinds_of_fields_is_recorded),
 		TEST(what_is_lost_when_its_exchange_is_over_is_counted_once),
 		TEST(what_was_put_and_not_handed_over_is_still_out),
 	};

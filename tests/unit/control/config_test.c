@@ -48,6 +48,8 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(source->health.expected.most, 499);
 	assert_int_equal(source->host.policy, HOST_PRESERVE);
 	assert_int_equal(source->balance, BALANCE_LEAST_OUTSTANDING);
+	assert_int_equal(source->limits.response_head_bytes, ANSWER_HEAD_BYTES);
+	assert_int_equal(source->limits.response_fields, ANSWER_FIELDS);
 	assert_true(source->verify);
 	assert_int_equal(c->weights.arms[ARM_SOURCE], 1);
 	assert_int_equal(c->weights.arms[ARM_TARGET], 0);
@@ -79,6 +81,7 @@ static void each_key_is_read(void **state)
 		"4,\n"
 		"            expected: 204 }\n"
 		"  timeouts: { connect: 2s, idle: 10m, tunnel: 2h }\n"
+		"  limits: { response_head: 512KiB, response_fields: 4096 }\n"
 		"target: { nodes: [ http://t ], host: node }\n"
 		"weights: { source: 999, target: 7 }\n"
 		"sticky: { by: cookie, name: sid, seed: 9 }\n"
@@ -134,6 +137,8 @@ static void each_key_is_read(void **state)
 	assert_int_equal(s->health.passes, 3);
 	assert_int_equal(s->health.expected.most, 204);
 	assert_int_equal(s->timeouts.idle_ms, 600000);
+	assert_int_equal(s->limits.response_head_bytes, 512 * 1024);
+	assert_int_equal(s->limits.response_fields, 4096);
 	assert_int_equal(s->timeouts.tunnel_ms, 7200000);
 	assert_int_equal(c->clusters[ARM_TARGET].host.policy, HOST_NODE);
 	assert_int_equal(c->sticky.by, STICKY_COOKIE);
@@ -541,6 +546,13 @@ static void a_cluster_is_checked(void **state)
 		  "connections: '0' is not a whole number from 1 to 1000000" },
 		{ WITH_SOURCE("nodes: [ http://a ], timeouts: { queue: 601s }"),
 		  "queue: 601s is not from 0ms to 10m" },
+		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_head: 513KiB }"),
+		  "response_head: 513KiB is more than 512KiB" },
+		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_head: 4KiB }"),
+		  "response_head: '4KiB' is not a size of at least 8192: a number of bytes, or as "
+		  "64KiB, 100MiB, 2GiB" },
+		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_fields: 4097 }"),
+		  "response_fields: '4097' is not a whole number from 64 to 4096" },
 		{ WITH_SOURCE("nodes: [ http://a ], eject: { failures: 1001 }"),
 		  "failures: '1001' is not a whole number from 0 to 1000" },
 		{ WITH_SOURCE("nodes: [ http://a ], eject: { pause: 99ms }"),

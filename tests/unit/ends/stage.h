@@ -14,7 +14,10 @@
 #define TUNNEL_IDLE_MS 3600000
 #define KEEP_MS 30000
 
-static const struct back_policy back_policy = { CONNECT_MS, IDLE_MS, TUNNEL_IDLE_MS, KEEP_MS };
+static const struct back_policy back_policy = { .connect_ms = CONNECT_MS,
+						.idle_ms = IDLE_MS,
+						.tunnel_idle_ms = TUNNEL_IDLE_MS,
+						.keep_alive_ms = KEEP_MS };
 
 struct stage {
 	struct far_side far;

@@ -252,6 +252,55 @@ static void an_answers_head_has_its_limit(void **state)
 	kit_close(&k);
 }
 
+static struct span head_of_fields(struct kit *k, size_t n)
+{
+	char *text = arena_take(&k->arena, sizeof OK + 4 * n + 2), *at = text;
+	at = mempcpy(at, OK, sizeof OK - 1);
+	for (size_t i = 0; i < n; i++)
+		at = mempcpy(at, "a:\r\n", 4);
+	at = mempcpy(at, "\r\n", 2);
+	return (struct span){ text, (size_t)(at - text) };
+}
+
+static enum err parse_within(struct kit *k, struct span head, size_t step, struct h1_limits limits)
+{
+	msg_open(&k->msg, &k->arena, MSG_ANSWER);
+	h1_parse_answer(&k->parser, &k->msg, METHOD_GET, false, &limits);
+	size_t used;
+	kit_feed(k, head, step, &used);
+	return k->parser.err;
+}
+
+/* More than a request's: clusters send a Warning for each thing that a request should not ask. */
+static void an_answers_fields_have_their_number(void **state)
+{
+	(void)state;
+	static const struct {
+		struct h1_limits limits;
+		size_t n;
+		enum err err;
+	} rows[] = {
+		{ { ANSWER_HEAD_BYTES, ANSWER_FIELDS }, ANSWER_FIELDS, ERR_NONE },
+		{ { ANSWER_HEAD_BYTES, ANSWER_FIELDS }, ANSWER_FIELDS + 1, ERR_HEAD_SIZE },
+		{ { ANSWER_HEAD_BYTES, 64 }, 64, ERR_NONE },
+		{ { ANSWER_HEAD_BYTES, 64 }, 65, ERR_HEAD_SIZE },
+		{ { ANSWER_HEAD_BYTES_MAX, ANSWER_FIELDS_MAX }, ANSWER_FIELDS_MAX, ERR_NONE },
+		{ { ANSWER_HEAD_BYTES_MAX, ANSWER_FIELDS_MAX },
+		  ANSWER_FIELDS_MAX + 1,
+		  ERR_HEAD_SIZE },
+		{ { sizeof OK - 1 + 4 * 100 + 2, ANSWER_FIELDS }, 100, ERR_NONE },
+		{ { sizeof OK - 1 + 4 * 100 + 2, ANSWER_FIELDS }, 101, ERR_HEAD_SIZE },
+	};
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		struct kit k;
+		kit_open(&k);
+		struct span head = head_of_fields(&k, rows[i].n);
+		assert_int_equal(parse_within(&k, head, SIZE_MAX, rows[i].limits), rows[i].err);
+		assert_int_equal(parse_within(&k, head, 7, rows[i].limits), rows[i].err);
+		kit_close(&k);
+	}
+}
+
 static void a_status_line_has_its_limit(void **state)
 {
 	(void)state;
@@ -276,6 +325,7 @@ int main(void)
 		cmocka_unit_test(the_body_of_an_answer_is_where_the_framing_says),
 		cmocka_unit_test(an_answer_becomes_canonical_text),
 		cmocka_unit_test(an_answers_head_has_its_limit),
+		cmocka_unit_test(an_answers_fields_have_their_number),
 		cmocka_unit_test(a_status_line_has_its_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static inline void kit_request(struct kit *k)
 static inline void kit_answer(struct kit *k, enum method method, bool upgrade_asked)
 {
 	msg_open(&k->msg, &k->arena, MSG_ANSWER);
-	h1_parse_answer(&k->parser, &k->msg, method, upgrade_asked);
+	h1_parse_answer(&k->parser, &k->msg, method, upgrade_asked, NULL);
 }
 
 static inline void kit_trailers(struct kit *k)

@@ -140,7 +140,7 @@ static void what_is_added_has_limits(void **state)
 	assert_int_equal(m->field_n, 0);
 	assert_true(msg_add_named(m, name, value));
 	assert_span(field_value(m, &m->fields[0]), value);
-	for (size_t n = 1; n < FIELDS_MAX + FIELDS_ADDED_MAX; n++)
+	for (size_t n = 1; n < ANSWER_FIELDS_MAX + FIELDS_ADDED_MAX; n++)
 		assert_true(msg_add(m, NAME_DATE, SPAN("x")));
 	assert_false(msg_add(m, NAME_DATE, SPAN("x")));
 	assert_span(field_value(m, &m->fields[0]), value);
