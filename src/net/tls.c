@@ -88,6 +88,7 @@ static void expect_name(struct tls *t, const char *dns_name)
 {
 	struct addr literal;
 	char name[TLS_NAME_BYTES];
+	must(dns_name);
 	size_t n = strlen(dns_name);
 	n -= n > 1 && dns_name[n - 1] == '.';
 	must(n < sizeof name);
