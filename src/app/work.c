@@ -16,6 +16,7 @@
 #include "app/command.h"
 #include "app/kept.h"
 #include "app/process.h"
+#include "app/strays.h"
 #include "app/worker_threads.h"
 #include "base/bug.h"
 #include "base/clock.h"
@@ -47,6 +48,8 @@ struct work {
 	struct channel_message heard;
 	size_t heard_bytes; /* of a message that is coming in */
 	unsigned reloads;   /* that the keeper was told of */
+	struct strays strays;
+	bool stopping; /* the keeper has said so */
 	/* Until this process leads. */
 	struct control_sockets admin;
 	struct timer try_to_lead;
@@ -341,6 +344,7 @@ static void obey(struct work *w, enum channel_word word)
 {
 	switch (word) {
 	case CHANNEL_STOP:
+		w->stopping = true;
 		control_stop(w->control);
 		break;
 	case CHANNEL_RETIRE:
@@ -528,6 +532,7 @@ static void serve(struct work *w)
 	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	listen_to_keeper(w);
+	strays_open(&w->strays, &w->control->loop.wheel, w->keeper, &w->stopping);
 	bool open = true;
 	while (!control_is_over(w->control)) {
 		control_turn(w->control);
@@ -537,6 +542,7 @@ static void serve(struct work *w)
 		tell_of_reloads(w);
 	}
 	timer_clear(&w->try_to_lead);
+	strays_close(&w->strays);
 	stop_listening_to_keeper(w);
 	worker_threads_join(&w->threads);
 	control_close(w->control);
@@ -552,6 +558,7 @@ int work_main(int argc, char **argv)
 		fprintf(stderr, "crossfade " WORK_COMMAND ": is started by `crossfade run` only\n");
 		return EXIT_USAGE;
 	}
+	strays_hold();
 	process_forbid_cores();
 	die_with_keeper(w.keeper);
 	process_raise_files();

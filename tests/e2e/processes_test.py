@@ -191,6 +191,22 @@ def test_a_crash_while_it_leaves_ends_it(make_balancer, clusters):
     until(lambda: is_refused(balancer), what="the kernel to take its accepts back")
 
 
+def test_a_signal_to_a_working_process_says_that_it_is_the_keepers(balancer):
+    keeper, worker = balancer.process.pid, balancer.working_pid()
+    for number in signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2:
+        os.kill(worker, number)
+        line = (f"signal {number.name} from process {os.getpid()} does nothing here: signals are for the keeper, "
+                f"process {keeper} (kill -{number.name[3:]} {keeper})")
+        until(lambda: line in balancer.said(), what=line)
+    assert balancer.working_pid() == worker and serves(balancer.source)
+
+
+def test_a_signal_to_all_processes_is_heard_once(balancer):
+    os.kill(balancer.working_pid(), signal.SIGTERM)
+    balancer.process.send_signal(signal.SIGTERM)
+    assert balancer.process.wait(20) == 0 and "ended by" not in balancer.said()
+
+
 def test_a_signal_to_a_working_process_that_has_just_begun_does_nothing(make_balancer, clusters):
     """As `kill -HUP` of the whole group sends it: from its first instruction on."""
     balancer = make_balancer(clusters[0].url, clusters[1].url, more="workers: 1")
