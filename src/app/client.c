@@ -55,7 +55,7 @@ static bool find_socket(struct client *t, const struct client_options *o, int *c
 bool client_open(struct client *t, const struct command *c, const struct client_options *o,
 		 int *code)
 {
-	*t = (struct client){ .command = c };
+	*t = (struct client){ .command = c, .timeout_s = ANSWER_TIMEOUT_S };
 	*code = EXIT_USAGE;
 	if (!command_wants_json(c, o->output, &t->json) || !find_socket(t, o, code))
 		return false;
@@ -138,7 +138,7 @@ bool client_try(struct client *t, const char *method, const char *path, json_t *
 		.body = text,
 		.headers = { "Content-Type: application/json", if_epoch ? if_match : NULL },
 		.socket = t->socket,
-		.timeout_s = ANSWER_TIMEOUT_S,
+		.timeout_s = t->timeout_s,
 	};
 	*a = (struct client_answer){ 0 };
 	bool answered = ask_patiently(&t->fetch, &r, &got);

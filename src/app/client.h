@@ -29,6 +29,7 @@ struct client_options {
 struct client {
 	const struct command *command; /* borrowed */
 	bool json;
+	long timeout_s; /* for an answer */
 	char socket[108];
 	struct fetch fetch;
 };

@@ -57,7 +57,7 @@ static const struct command commands[] = {
 	  command_run },
 	{ "status", "[--watch] [--interval TIME] [-c FILE | --socket PATH] [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
-	  CLIENT_HELP "      --watch         until it is interrupted, with rates\n"
+	  CLIENT_HELP "      --watch         until q or Ctrl-C, with rates\n"
 		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n",
 	  command_status },
 	{ "weights",

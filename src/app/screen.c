@@ -21,24 +21,70 @@ static void say(const char *bytes, size_t n)
 		return;
 }
 
+/* Not in the background: the terminal's keys are another's there. */
+static void take_keys(struct screen *s)
+{
+	s->keys = tcgetpgrp(STDIN_FILENO) == getpgrp() && !tcgetattr(STDIN_FILENO, &s->before);
+	if (!s->keys)
+		return;
+	struct termios ours = s->before;
+	ours.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	ours.c_cc[VMIN] = 0;
+	ours.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &ours);
+}
+
 /* The other page, without a cursor. */
-void screen_enter(void)
+void screen_enter(struct screen *s)
 {
 	static const char enter[] = "\033[?1049h\033[?25l\033[H\033[J";
 	fflush(stdout);
 	say(enter, sizeof enter - 1);
+	take_keys(s);
 }
 
-void screen_leave(void)
+void screen_leave(struct screen *s)
 {
 	static const char leave[] = "\033[0m\033[?25h\033[?1049l";
 	say(leave, sizeof leave - 1);
+	if (s->keys)
+		tcsetattr(STDIN_FILENO, TCSANOW, &s->before);
+}
+
+char screen_key(const struct screen *s)
+{
+	char key;
+	return s->keys && read(STDIN_FILENO, &key, 1) == 1 ? key : 0;
+}
+
+/* On the screen: without escape sequences and the further bytes of a character. */
+static unsigned width_of(const char *line)
+{
+	unsigned n = 0;
+	for (; *line && *line != '\n'; line++) {
+		if (*line == '\033')
+			line += strcspn(line, "m");
+		else
+			n += ((unsigned char)*line & 0xc0) != 0x80;
+		if (!*line)
+			break;
+	}
+	return n;
+}
+
+static unsigned lines_of(const char *page)
+{
+	unsigned n = 0;
+	for (; *page; page++)
+		n += *page == '\n' || !page[1];
+	return n;
 }
 
 /* An escape sequence takes no room, and neither do the further bytes of a character. */
 static const char *draw_line(FILE *to, const char *line, unsigned columns)
 {
 	unsigned used = 0;
+	bool cut = width_of(line) > columns;
 	for (; *line && *line != '\n'; line++) {
 		if (*line == '\033') {
 			size_t n = strcspn(line, "m");
@@ -47,9 +93,11 @@ static const char *draw_line(FILE *to, const char *line, unsigned columns)
 			continue;
 		}
 		used += ((unsigned char)*line & 0xc0) != 0x80;
-		if (used <= columns)
+		if (used + cut <= columns)
 			putc(*line, to);
 	}
+	if (cut)
+		putc('>', to);
 	return line + (*line == '\n');
 }
 
@@ -61,9 +109,14 @@ void screen_draw(const char *page, struct screen_size size)
 	if (!to)
 		return;
 	fputs("\033[H", to);
+	unsigned lines = lines_of(page);
 	for (unsigned row = 0; *page && row < size.rows; row++) {
 		if (row)
 			fputs("\r\n", to);
+		if (row + 1 == size.rows && lines > size.rows) {
+			fprintf(to, "... %u more lines\033[K", lines - row);
+			break;
+		}
 		page = draw_line(to, page, size.columns);
 		fputs("\033[0m\033[K", to);
 	}

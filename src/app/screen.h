@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <termios.h>
 
 struct screen_size {
 	unsigned columns, rows;
@@ -16,10 +17,21 @@ struct screen_size {
 /* 80 by 24 where the terminal does not say. */
 struct screen_size screen_size(void);
 
-void screen_enter(void);
-void screen_leave(void);
+/* Keys come one by one, and are not shown, while the terminal is ours. */
+struct screen {
+	bool keys; /* they come */
+	struct termios before;
+};
 
-/* Lines that are longer than the terminal is wide, and those below its last one, are cut. */
+void screen_enter(struct screen *s);
+void screen_leave(struct screen *s);
+/* One that was pressed; 0: none. */
+char screen_key(const struct screen *s);
+
+/*
+ * A line that is longer than the terminal is wide ends with a '>'; where there are more lines than
+ * rows the last one says how many are not shown.
+ */
 void screen_draw(const char *page, struct screen_size size);
 
 #endif

@@ -1,7 +1,9 @@
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,11 +17,16 @@
 
 #define INTERVAL "1s"
 #define INTERVAL_MS_MIN 100
+/* For an answer; nothing else is heard meanwhile. */
+#define WATCH_TIMEOUT_S 2L
 
 /* One look after the other. */
 struct watch {
 	struct client *client;
-	bool screen; /* a terminal is drawn on; else each look is printed below the one before */
+	bool on_screen; /* a terminal is drawn on; else each look is printed below the one before */
+	struct screen screen;
+	bool deaf;   /* keys do not come any more */
+	int signals; /* that are heard */
 	uint64_t interval_ms;
 	json_t *now, *before; /* owned */
 	uint64_t now_ns, before_ns;
@@ -52,6 +59,11 @@ static bool look(struct watch *w)
 	return true;
 }
 
+static double age_seconds(const struct watch *w)
+{
+	return (double)(clock_monotonic_ns() - w->now_ns) / 1e9;
+}
+
 static void write_page(const struct watch *w, FILE *to, struct screen_size room)
 {
 	bool rates = status_is_comparable(w->before, w->now);
@@ -61,6 +73,7 @@ static void write_page(const struct watch *w, FILE *to, struct screen_size room)
 				.seconds = (double)(w->now_ns - w->before_ns) / 1e9,
 				.columns = room.columns,
 				.rows = room.rows,
+				.stale_seconds = w->trouble[0] ? age_seconds(w) : 0,
 			});
 }
 
@@ -109,48 +122,85 @@ static int print_once(struct watch *w)
 /* --- watching --- */
 
 /* What is told to stop puts the terminal back; a new size is drawn at once. */
-static void hear(sigset_t *heard)
+static int hear(bool screen)
 {
-	sigemptyset(heard);
-	sigaddset(heard, SIGINT);
-	sigaddset(heard, SIGTERM);
-	sigaddset(heard, SIGHUP);
-	sigaddset(heard, SIGWINCH);
-	sigprocmask(SIG_BLOCK, heard, NULL);
+	sigset_t heard;
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGINT);
+	sigaddset(&heard, SIGTERM);
+	sigaddset(&heard, SIGHUP);
+	sigaddset(&heard, SIGWINCH);
+	if (screen)
+		sigaddset(&heard, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
+	return signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Ctrl-Z: the shell gets its terminal back until it lets us go on. */
+static void sleep_behind_shell(struct watch *w)
+{
+	screen_leave(&w->screen);
+	raise(SIGSTOP);
+	screen_enter(&w->screen);
+	draw(w);
 }
 
 /* False when it is to stop. */
-static bool rest(const struct watch *w, const sigset_t *heard)
+static bool obey_signal(struct watch *w)
 {
-	uint64_t until_ns = clock_monotonic_ns() + w->interval_ms * 1000000, now_ns;
-	while ((now_ns = clock_monotonic_ns()) < until_ns) {
-		uint64_t left_ns = until_ns - now_ns;
-		struct timespec t = { (time_t)(left_ns / 1000000000u),
-				      (long)(left_ns % 1000000000u) };
-		int got = sigtimedwait(heard, NULL, &t);
-		if (got == SIGWINCH && w->screen)
-			draw(w);
-		else if (got > 0 && got != SIGWINCH)
-			return false;
-	}
+	struct signalfd_siginfo s;
+	if (read(w->signals, &s, sizeof s) != sizeof s)
+		return true;
+	if (s.ssi_signo == SIGTSTP)
+		sleep_behind_shell(w);
+	else if (s.ssi_signo != SIGWINCH)
+		return false;
+	else if (w->on_screen)
+		draw(w);
 	return true;
 }
 
-static int watch_on_screen(struct watch *w, const sigset_t *heard)
+static bool obey_key(struct watch *w, short events)
 {
-	screen_enter();
+	char key = events & POLLIN ? screen_key(&w->screen) : 0;
+	/* The terminal is gone, or says nothing any more: keys are not asked for again. */
+	if (events && !key)
+		w->deaf = true;
+	return key != 'q' && key != 'Q';
+}
+
+/* False when it is to stop. */
+static bool rest(struct watch *w)
+{
+	uint64_t until_ns = clock_monotonic_ns() + w->interval_ms * 1000000, now_ns;
+	bool going_on = true;
+	while (going_on && (now_ns = clock_monotonic_ns()) < until_ns) {
+		int left_ms = (int)((until_ns - now_ns + 999999) / 1000000);
+		bool keys = w->on_screen && w->screen.keys && !w->deaf;
+		struct pollfd fds[2] = { { .fd = w->signals, .events = POLLIN },
+					 { .fd = keys ? STDIN_FILENO : -1, .events = POLLIN } };
+		if (poll(fds, 2, left_ms) <= 0)
+			continue;
+		going_on = obey_signal(w) && obey_key(w, fds[1].revents);
+	}
+	return going_on;
+}
+
+static int watch_on_screen(struct watch *w)
+{
+	screen_enter(&w->screen);
 	do {
 		look(w);
 		draw(w);
-	} while (rest(w, heard));
-	screen_leave();
+	} while (rest(w));
+	screen_leave(&w->screen);
 	return EXIT_OK;
 }
 
-static int watch_in_lines(struct watch *w, const sigset_t *heard)
+static int watch_in_lines(struct watch *w)
 {
 	int code;
-	while ((code = print_once(w)) == EXIT_OK && !ferror(stdout) && rest(w, heard))
+	while ((code = print_once(w)) == EXIT_OK && !ferror(stdout) && rest(w))
 		if (!w->client->json)
 			putchar('\n');
 	return code;
@@ -158,11 +208,15 @@ static int watch_in_lines(struct watch *w, const sigset_t *heard)
 
 static int watch(struct watch *w)
 {
-	sigset_t heard;
 	const char *term = getenv("TERM");
-	w->screen = isatty(STDOUT_FILENO) && !w->client->json && term && strcmp(term, "dumb") != 0;
-	hear(&heard);
-	return w->screen ? watch_on_screen(w, &heard) : watch_in_lines(w, &heard);
+	w->on_screen =
+		isatty(STDOUT_FILENO) && !w->client->json && term && strcmp(term, "dumb") != 0;
+	w->signals = hear(w->on_screen);
+	/* What is shown is not to be old without a word of it. */
+	w->client->timeout_s = WATCH_TIMEOUT_S;
+	int code = w->on_screen ? watch_on_screen(w) : watch_in_lines(w);
+	close(w->signals);
+	return code;
 }
 
 /* --- the command --- */

@@ -99,28 +99,38 @@ static void put_audit(FILE *to, const json_t *audit)
 			paint(PAINT_NONE));
 }
 
-/* Those that are not valid for long enough; where all are, the one that expires first. */
+/* Silent while all are valid for long enough. */
+static void put_bad_certificates(FILE *to, const json_t *list)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach(list, i, one)
+		if (strcmp(text(one, "state"), "good") != 0)
+			fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD),
+				paint(PAINT_NONE), paint_good(false), text(one, "message"),
+				paint(PAINT_NONE));
+}
+
+/* Until when there is nothing to do. */
 static void put_certificates(FILE *to, const json_t *list)
 {
-	size_t i, bad = 0;
+	size_t i;
 	const json_t *one, *first = NULL;
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
 		if (!first || integer(one, "not_after") < integer(first, "not_after"))
 			first = one;
-		if (strcmp(text(one, "state"), "good") == 0)
-			continue;
-		bad++;
-		fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD), paint(PAINT_NONE),
-			paint_good(false), text(one, "message"), paint(PAINT_NONE));
-	}
-	if (first && !bad)
+	if (first)
 		fprintf(to, "%scertificates%s  %zu, the first expires on %.10s: %s\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), json_array_size(list),
 			text(first, "until"), text(first, "use"));
 }
 
+/* A low terminal shows so many, and the number of the others. */
+#define MISTAKES_LOW 3
+#define ROWS_LOW 50
+
 /* The last one, with each mistake. */
-static void put_reload(FILE *to, const json_t *reload)
+static void put_reload(FILE *to, const json_t *reload, size_t room)
 {
 	const json_t *mistakes = json_object_get(reload, "mistakes"), *one;
 	bool good = is_true(reload, "ok");
@@ -134,14 +144,17 @@ static void put_reload(FILE *to, const json_t *reload)
 	}
 	fprintf(to, "%lld mistakes\n", (long long)n + more);
 	json_array_foreach(mistakes, i, one)
-		fprintf(to, "         %s\n", json_string_value(one));
+		if (i < room)
+			fprintf(to, "         %s\n", json_string_value(one));
+	more += n > room ? (long long)(n - room) : 0;
 	if (more)
 		fprintf(to, "         and %lld more\n", more);
 }
 
 /* Silent while the file says what holds. */
-static void put_configuration(FILE *to, const json_t *c)
+static void put_configuration(FILE *to, const struct status_view *v)
 {
+	const json_t *c = json_object_get(v->now, "configuration");
 	const json_t *reload = json_object_get(c, "reload"), *file = json_object_get(c, "weights");
 	if (json_is_object(file))
 		fprintf(to,
@@ -155,7 +168,7 @@ static void put_configuration(FILE *to, const json_t *c)
 			text(c, "not_in_force"));
 	if (!json_is_object(reload))
 		return;
-	put_reload(to, reload);
+	put_reload(to, reload, v->rows < ROWS_LOW ? MISTAKES_LOW : SIZE_MAX);
 }
 
 /* --- both sides --- */
@@ -360,14 +373,20 @@ static int side_width(const struct status_view *v)
 	return width < SIDE_COLUMNS ? (int)width : SIDE_COLUMNS;
 }
 
-static void put_sides(FILE *to, const struct status_view *v)
+/* With its headline. */
+#define SIDES_LINES (1 + sizeof rows / sizeof rows[0])
+
+static void put_sides(FILE *to, const struct status_view *v, bool low)
 {
 	struct side sides[SIDES_N] = { side_of(v, 0), side_of(v, 1) };
 	int width = side_width(v);
 	char since[32] = "since the start";
 	if (v->before)
 		snprintf(since, sizeof since, "the last %.1f s", v->seconds);
-	fprintf(to, "\n%s" LABEL "%s", paint(PAINT_DIM), since, paint(PAINT_NONE));
+	if (v->stale_seconds > 0)
+		snprintf(since, sizeof since, "STALE: %.0f s old", v->stale_seconds);
+	fprintf(to, "%s%s" LABEL "%s", low ? "" : "\n",
+		paint(v->stale_seconds > 0 ? PAINT_RED : PAINT_DIM), since, paint(PAINT_NONE));
 	for (size_t i = 0; i < SIDES_N; i++)
 		fprintf(to, " %s%*s%s", paint(PAINT_BOLD), width, text(sides[i].now, "name"),
 			paint(PAINT_NONE));
@@ -639,12 +658,12 @@ static size_t count_nodes(const json_t *clusters)
 	return sum;
 }
 
-static void put_nodes(FILE *to, const struct status_view *v, size_t room)
+static void put_nodes(FILE *to, const struct status_view *v, size_t room, bool low)
 {
 	size_t nodes = count_nodes(json_object_get(v->now, "clusters"));
-	fprintf(to, "\n%s%-7s %-25s %-10s %9s %9s %s%s\n", paint(PAINT_DIM), "cluster", "node",
-		"state", v->before ? "req /s" : "requests", "in flight", "last check",
-		paint(PAINT_NONE));
+	fprintf(to, "%s%s%-7s %-25s %-10s %9s %9s %s%s\n", low ? "" : "\n", paint(PAINT_DIM),
+		"cluster", "node", "state", v->before ? "req /s" : "requests", "in flight",
+		"last check", paint(PAINT_NONE));
 	/* The last line is for the number of those that do not fit. */
 	if (nodes > room)
 		room = room ? room - 1 : 0;
@@ -664,6 +683,32 @@ static unsigned lines_of(const char *page)
 	return n;
 }
 
+/* An empty line and a headline stand before listeners and nodes, an empty line before the sides. */
+static size_t rest_lines(const struct status_view *v)
+{
+	size_t certificates = json_array_size(json_object_get(v->now, "certificates")) > 0;
+	return 1 + certificates + 2 + json_array_size(json_object_get(v->now, "listeners")) + 2 +
+	       count_nodes(json_object_get(v->now, "clusters"));
+}
+
+static void put_rest(FILE *to, const struct status_view *v)
+{
+	put_listeners(to, v);
+	put_certificates(to, json_object_get(v->now, "certificates"));
+	put_nodes(to, v, SIZE_MAX, false);
+}
+
+/* The nodes, as many as there is room for, and what is not shown. */
+static void put_low_rest(FILE *to, const struct status_view *v, size_t used)
+{
+	size_t listeners = json_array_size(json_object_get(v->now, "listeners"));
+	bool certificates = json_array_size(json_object_get(v->now, "certificates")) > 0;
+	fprintf(to, "%s... not shown: %zu listeners%s%s\n", paint(PAINT_DIM), listeners,
+		certificates ? ", certificates" : "", paint(PAINT_NONE));
+	used += 2;
+	put_nodes(to, v, v->rows > used ? v->rows - used : 0, true);
+}
+
 void status_text(FILE *to, const struct status_view *v)
 {
 	char *page = NULL;
@@ -675,20 +720,17 @@ void status_text(FILE *to, const struct status_view *v)
 	put_processes(above, json_object_get(v->now, "processes"));
 	put_log(above, json_object_get(v->now, "log"));
 	put_audit(above, json_object_get(v->now, "audit"));
-	put_certificates(above, json_object_get(v->now, "certificates"));
+	put_bad_certificates(above, json_object_get(v->now, "certificates"));
 	put_capture(above, v);
-	put_configuration(above, json_object_get(v->now, "configuration"));
-	put_sides(above, v);
+	put_configuration(above, v);
 	fclose(above);
 	fputs(page, to);
-	const json_t *clusters = json_object_get(v->now, "clusters");
-	/* Before listeners, and before nodes, stand an empty line and a headline. */
-	size_t used = lines_of(page) + 2;
-	size_t listeners = json_array_size(json_object_get(v->now, "listeners")) + 2;
+	size_t used = lines_of(page) + SIDES_LINES;
 	free(page);
-	if (used + listeners + count_nodes(clusters) <= v->rows) {
-		put_listeners(to, v);
-		used += listeners;
-	}
-	put_nodes(to, v, v->rows > used ? v->rows - used : 0);
+	bool low = used + rest_lines(v) > v->rows;
+	put_sides(to, v, low);
+	if (low)
+		put_low_rest(to, v, used);
+	else
+		put_rest(to, v);
 }

@@ -11,10 +11,12 @@ struct status_view {
 	const json_t *before; /* what it said earlier, for rates; NULL: sums since the start */
 	double seconds;	      /* between the two */
 	/*
-	 * The room. Where it is narrow the sides move together. Where it is low the listeners are
-	 * left out, then nodes are only counted; those that are not well come first.
+	 * The room. Where it is narrow the sides move together. Where it is low certificates that
+	 * are valid and the listeners are left out, then nodes are only counted; those that are not
+	 * well come first. What is left out is said.
 	 */
 	unsigned columns, rows;
+	double stale_seconds; /* so old it is, for nobody answers; 0: it is not */
 };
 
 /* Whether both are of one process, so that there are rates between them. */

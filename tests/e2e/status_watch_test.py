@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import uuid
 
@@ -116,7 +117,24 @@ def test_nodes_that_are_not_well_come_first_and_the_rest_is_counted(make_balance
     assert " healthy " not in screen[first], screen
 
 
-def test_the_terminal_is_as_before_when_it_ends(balancer, make_terminal):
+def test_nothing_vanishes_without_a_sign(balancer, make_terminal):
+    terminal = make_terminal(80, 24)
+    balancer.reload(lambda text: text + "".join(f"unknown-{n}: 1\n" for n in range(9)))
+    terminal.type(watch(balancer))
+    screen = terminal.shows(r"^\.\.\. not shown: 3 listeners, certificates$")
+    assert len(screen) <= 24
+    assert any(re.search(r"^ {9}and 6 more$", line) for line in screen), screen
+    assert any(len(line) == 80 and line.endswith(">") for line in screen), screen
+    terminal.tmux("resize-window", "-x", "80", "-y", "12")
+    assert len(terminal.shows(r"^\.\.\. \d+ more lines$")) == 12
+    terminal.tmux("resize-window", "-x", "240", "-y", "60")
+    terminal.shows(r"unknown-8")
+    screen = terminal.shows(r"^certificates  1, ")
+    assert not any(line.startswith("...") for line in screen), screen
+
+
+@pytest.mark.parametrize("key", ["q", "C-c"])
+def test_the_terminal_is_as_before_when_it_ends(balancer, make_terminal, key):
     terminal = make_terminal()
     terminal.type("echo written before")
     terminal.shows(r"^written before$")
@@ -125,7 +143,7 @@ def test_the_terminal_is_as_before_when_it_ends(balancer, make_terminal):
     terminal.shows(r"^the last")
     assert not any("written before" in line for line in terminal.screen())
     assert terminal.tmux("display-message", "-p", "#{cursor_flag} #{alternate_on}").split() == ["0", "1"]
-    terminal.tmux("send-keys", "C-c")
+    terminal.tmux("send-keys", key)
     terminal.shows(r"^written before$")
     terminal.type("echo it ended with $?; stty -a > after; echo done")
     terminal.shows(r"^it ended with 0$")
@@ -140,11 +158,38 @@ def test_a_balancer_that_goes_is_said_and_comes_back(balancer, make_terminal):
     terminal.shows(r"^the last")
     balancer.stop()
     screen = terminal.shows(r"^no balancer answers at ")
+    terminal.shows(r"^STALE: [1-9]\d* s old ")
     assert any(line.startswith("weights ") for line in screen)
     balancer.start()
     screen = terminal.shows(r"\Acrossfade .* serving ")
     assert not any("no balancer answers" in line for line in screen)
     terminal.tmux("send-keys", "C-c")
+
+
+def test_a_balancer_that_hangs_is_said(balancer, make_terminal):
+    terminal = make_terminal()
+    terminal.type(watch(balancer))
+    terminal.shows(r"^the last")
+    worker = balancer.working_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        terminal.shows(r"^STALE: [1-9]\d* s old ")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    terminal.shows(r"^the last")
+
+
+def test_a_watch_that_is_stopped_gives_the_shell_its_terminal(balancer, make_terminal):
+    terminal = make_terminal()
+    terminal.type("set -m; echo written before")
+    terminal.type(watch(balancer))
+    terminal.shows(r"^the last")
+    terminal.tmux("send-keys", "C-z")
+    terminal.shows(r"^written before$")
+    terminal.type("fg")
+    terminal.shows(r"^the last")
+    terminal.tmux("send-keys", "q")
+    terminal.shows(r"^written before$")
 
 
 def test_colours_are_a_terminals(balancer, make_terminal):
