@@ -101,7 +101,8 @@ bool drains_read_body(struct span body, struct drain_change *c, char error[DRAIN
 static void suggest_near(const struct nodes *s, const char *name, char error[2 * DRAINS_TEXT_BYTES])
 {
 	struct suggestion near;
-	suggest_open(&near, name);
+	const char *scheme = strstr(name, "://");
+	suggest_open(&near, scheme ? scheme + 3 : name);
 	for (size_t i = 0; i < s->n; i++)
 		suggest_consider(&near, s->list[i]->name);
 	int n = snprintf(error, 2 * DRAINS_TEXT_BYTES, "there is no node '%.200s'", name);

@@ -432,15 +432,46 @@ const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTE
 	return name;
 }
 
+/* The host's last dot, and a slash behind all, are no part of it. */
+static void bare_name(const char *name, char to[NODE_NAME_BYTES])
+{
+	snprintf(to, NODE_NAME_BYTES, "%s", name);
+	size_t n = strlen(to);
+	if (n && to[n - 1] == '/')
+		to[--n] = 0;
+	char *port = strrchr(to, ':');
+	char *end = port && !strchr(port, ']') ? port : to + n;
+	if (end > to && end[-1] == '.')
+		memmove(end - 1, end, strlen(end) + 1);
+}
+
+/* As the configuration has it: with the scheme, which is to be the node's. */
+static bool skip_scheme(const struct node_record *r, const char **name)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+	for (int tls = 0; tls < 2; tls++) {
+		size_t n = strlen(schemes[tls]);
+		if (strncasecmp(*name, schemes[tls], n) != 0)
+			continue;
+		*name += n;
+		return r->tls == tls;
+	}
+	return true;
+}
+
 static bool is_called(const struct node_record *r, const char *name)
 {
-	char full[NODE_NAME_BYTES];
+	char full[NODE_NAME_BYTES], bare[NODE_NAME_BYTES], with_port[NODE_NAME_BYTES];
 	node_full_name(r, full);
 	const char *after = strchr(full, '/') + 1;
 	size_t cluster_n = (size_t)(after - full);
-	if (!strncmp(name, full, cluster_n))
+	if (!strncasecmp(name, full, cluster_n))
 		name += cluster_n;
-	return !strcasecmp(name, r->name) || !strcasecmp(name, after);
+	if (!skip_scheme(r, &name))
+		return false;
+	bare_name(name, bare);
+	bare_name(after, with_port);
+	return !strcasecmp(bare, r->name) || !strcasecmp(bare, with_port);
 }
 
 struct node_search nodes_search(const struct nodes *s, const char *name)

@@ -112,7 +112,10 @@ const char *node_check(const struct node_record *n);
 /* "source/es-1:9200", with the port always: no other node is called so. */
 const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES]);
 
-/* Nodes that a person may mean: by its name or with its port, with the cluster before it or not. */
+/*
+ * Nodes that a person may mean: by its name or with its port, with the cluster before it or not, or
+ * as the configuration has it, with its scheme.
+ */
 struct node_search {
 	unsigned n;
 	struct node_record *node; /* the first of them */

@@ -30,7 +30,10 @@ def test_a_drained_node_gets_nothing_until_it_is_ready(make_balancer, clusters, 
     assert balancer.nodes()[1]["drained"]["why"] == "CHG-7"
     shown = balancer.command("status").stdout
     assert "DRAINED" in shown and "CHG-7" in shown
-    assert "takes requests again" in balancer.command("ready", name_of(pair[1])).stdout
+    # As the configuration has it.
+    assert "takes requests again" in balancer.command("ready", pair[1].url + "/").stdout
+    other = balancer.command("ready", pair[1].url.replace("http:", "https:"), check=False)
+    assert other.returncode == 1 and f"did you mean '{name_of(pair[1])}'?" in other.stderr
     assert set(balancer.names()) == {"one", "two"}
     audit = [json.loads(line) for line in (balancer.directory / "state/audit.jsonl").read_text().splitlines()]
     assert [(a["node"], a["to"]) for a in audit if "node" in a] == [

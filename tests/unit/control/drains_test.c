@@ -141,6 +141,18 @@ static void a_node_has_the_names_that_people_give_it(void **state)
 		{ "es-2.test.:9200", 1, "source/es-2.test.:9200" },
 		{ "plain:443", 1, "source/plain:443" },
 		{ "source/plain:80", 1, "source/plain:80" },
+		/* As the configuration has it. */
+		{ "http://es-1:9200", 1, "source/es-1:9200" },
+		{ "HTTP://ES-1:9200/", 1, "source/es-1:9200" },
+		{ "https://es-1:9200", 0, NULL },
+		{ "target/http://both:1", 1, "target/both:1" },
+		{ "http://plain", 1, "source/plain:80" },
+		{ "https://plain", 1, "source/plain:443" },
+		{ "https://plain:443/", 1, "source/plain:443" },
+		{ "http://plain:443", 0, NULL },
+		{ "http://es-2.test.:9200", 1, "source/es-2.test.:9200" },
+		{ "http://[::1]:7", 1, "source/[::1]:7" },
+		{ "http://", 0, NULL },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		char full[NODE_NAME_BYTES];
@@ -159,6 +171,9 @@ static void an_unknown_node_is_said_with_what_is_near(void **state)
 	char error[2 * DRAINS_TEXT_BYTES];
 	assert_null(drains_find(&f->nodes, "es1:9200", error));
 	assert_string_equal(error, "there is no node 'es1:9200'; did you mean 'es-1:9200'?");
+	assert_null(drains_find(&f->nodes, "https://es-1:9200", error));
+	assert_string_equal(error,
+			    "there is no node 'https://es-1:9200'; did you mean 'es-1:9200'?");
 	assert_null(drains_find(&f->nodes, "something.else.entirely", error));
 	assert_string_equal(error, "there is no node 'something.else.entirely'; "
 				   "`crossfade status` shows their names");
