@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/unreachable.h"
 #include "base/bug.h"
 #include "base/plain.h"
 #include "control/config.h"
@@ -41,6 +42,11 @@ static bool find_socket(struct client *t, const struct client_options *o, int *c
 	if (!path || !*path) {
 		command_misused(t->command, "which balancer? Say -c FILE, --socket PATH, or set "
 					    "CROSSFADE_SOCKET");
+		return false;
+	}
+	if (strstr(path, "://")) {
+		command_misused(t->command,
+				"%s: a socket's path is expected here, and that is a URL", path);
 		return false;
 	}
 	if (strlen(path) >= sizeof t->socket) {
@@ -124,6 +130,20 @@ static bool ask_patiently(struct fetch *f, const struct fetch_request *r, struct
 	return a->status != 0;
 }
 
+static void say_nobody(const struct client *t, const struct fetch_answer *got,
+		       char error[FETCH_ERROR_BYTES])
+{
+	char why[UNREACHABLE_BYTES] = "";
+	if (got->unconnected)
+		unreachable_why(t->socket, why);
+	if (!why[0] && got->late)
+		snprintf(why, sizeof why, "it takes connections, and says nothing within %ld s",
+			 t->timeout_s);
+	snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %s: %s%s", t->socket,
+		 why[0] || got->unconnected ? "" : "what listens there is none: ",
+		 why[0] ? why : got->error);
+}
+
 bool client_try(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a, char error[FETCH_ERROR_BYTES])
 {
@@ -145,8 +165,7 @@ bool client_try(struct client *t, const char *method, const char *path, json_t *
 	if (answered)
 		read_answer(a, &got);
 	else
-		snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %s: %.100s", t->socket,
-			 got.unconnected ? "is it running, and are you its user?" : got.error);
+		say_nobody(t, &got, error);
 	fetch_answer_free(&got);
 	free(text);
 	return answered;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FETCH_ERROR_BYTES 256
+#define FETCH_ERROR_BYTES 512
 #define FETCH_HEADERS_MAX 4
 
 struct fetch {
@@ -30,6 +30,7 @@ struct fetch_answer {
 	char watched[64];
 	double seconds;
 	bool unconnected;	       /* nobody listens there */
+	bool late;		       /* it was not there in time */
 	char error[FETCH_ERROR_BYTES]; /* without an answer: why */
 };
 

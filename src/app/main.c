@@ -85,8 +85,8 @@ static const struct command commands[] = {
 	  "      --delay TIME    after that, what is still with it is cut (default: 300s)\n"
 	  "      --reason TEXT   why, for the audit log\n"
 	  "      --force         even the last one that serves a cluster with weight\n"
-	  "\nNODE is as `crossfade status` shows it, with the cluster before it where both have\n"
-	  "one of that name: source/es-1:9200. Returns when every worker heeds it. It holds\n"
+	  "\nNODE is as `crossfade status` shows it or as the configuration has it, with the\n"
+	  "cluster before it where both have one of that name: source/es-1:9200. Returns when every worker heeds it. It holds\n"
 	  "over reloads and restarts, until `crossfade ready NODE`.\n",
 	  command_drain },
 	{ "ready", "NODE [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",

@@ -1,7 +1,9 @@
 #include "control/recorder_seen.h"
 #include "control/admin.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/bug.h"
@@ -9,6 +11,7 @@
 #include "control/asked.h"
 #include "control/control.h"
 #include "control/drains_admin.h"
+#include "control/history.h"
 #include "control/metrics.h"
 #include "control/serving.h"
 #include "control/status.h"
@@ -99,6 +102,18 @@ static void serve_metrics(struct call *c)
 static void serve_capture(struct call *c)
 {
 	answer_json(c, 200, recorder_json(&control_of(c)->recorder));
+}
+
+static void serve_history(struct call *c)
+{
+	json_t *list = history_read(control_of(c)->config->state);
+	char text[WEIGHTS_TEXT_BYTES];
+	if (list) {
+		answer_json(c, 200, json_pack("{s:o}", "changes", list));
+		return;
+	}
+	snprintf(text, sizeof text, "audit.jsonl cannot be read: %s", strerror(errno));
+	answer_error(c, 500, "audit_unreadable", text);
 }
 
 static void serve_health(struct call *c)
@@ -195,6 +210,22 @@ static void forget_weights(void *change)
 	weights_forget(change);
 }
 
+/* Who was faster, as far as the audit has it. */
+static void refuse_stale(struct call *c, const struct weights_change *w)
+{
+	json_t *history = history_read(control_of(c)->config->state);
+	char told[HISTORY_TEXT_BYTES], text[HISTORY_TEXT_BYTES + 100];
+	history_tell(history, w->from.epoch, told);
+	snprintf(text, sizeof text, "the epoch is %llu, not %llu: %s",
+		 (unsigned long long)w->from.epoch, (unsigned long long)w->if_epoch,
+		 told[0] ? told : "somebody was faster");
+	answer_json(c, 412,
+		    json_pack("{s:s,s:i,s:o,s:O?}", "error", "epoch_differs", "status", 412,
+			      "message", asked_json(text), "change",
+			      history_of_epoch(history, w->from.epoch)));
+	json_decref(history);
+}
+
 static void refuse_change(struct call *c, const struct weights_change *w)
 {
 	char text[WEIGHTS_TEXT_BYTES];
@@ -203,9 +234,7 @@ static void refuse_change(struct call *c, const struct weights_change *w)
 		answer_error(c, 400, "both_zero", "both weights are 0: nobody would be served");
 		break;
 	case WEIGHTS_STALE:
-		snprintf(text, sizeof text, "the epoch is %llu, not %llu: somebody was faster",
-			 (unsigned long long)w->from.epoch, (unsigned long long)w->if_epoch);
-		answer_error(c, 412, "epoch_differs", text);
+		refuse_stale(c, w);
 		break;
 	case WEIGHTS_UNSAVED:
 		snprintf(text, sizeof text,
@@ -390,6 +419,7 @@ static const struct route_row {
 	{ SPAN("/v1/weights"), METHOD_PUT, false, serve_change },
 	{ SPAN("/v1/rollback"), METHOD_POST, false, serve_rollback },
 	{ SPAN("/v1/nodes/*/state"), METHOD_PUT, false, serve_node_state },
+	{ SPAN("/v1/history"), METHOD_GET, false, serve_history },
 	{ SPAN("/v1/capture"), METHOD_GET, false, serve_capture },
 	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },
 	{ SPAN("/healthz"), METHOD_GET, true, serve_health },

@@ -9,6 +9,7 @@
  *   GET, PUT  /v1/weights    ETag and If-Match are the epoch
  *   POST      /v1/rollback
  *   PUT       /v1/nodes/NAME/state    drained, or ready: drains_admin.h
+ *   GET       /v1/history    the last lines of the audit
  *   GET       /readyz
  *   GET       /metrics /healthz    these two without the token
  *

@@ -8,6 +8,8 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
+import threading
 
 import pytest
 import requests
@@ -115,6 +117,53 @@ def test_without_a_balancer_the_code_is_3(tmp_path):
         assert done.returncode == 3 and "no balancer answers" in done.stderr
 
 
+def test_what_stands_in_the_way_of_a_command_is_told_apart(tmp_path, monkeypatch):
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(left))
+    (tmp_path / "file").touch()
+    for path, code, words in [
+            (tmp_path / "none.sock", 3, "there is no such socket"),
+            (left, 3, "nobody listens there any more"),
+            (tmp_path / "file", 3, "that is a file, and no socket"),
+            (tmp_path, 3, "that is a directory, and no socket"),
+            ("http://127.0.0.1:9280", 2, "a socket's path is expected here, and that is a URL")]:
+        done = crossfade("status", "--socket", path)
+        assert done.returncode == code and words in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
+def test_who_has_no_right_to_the_socket_is_told_whose_it_is():
+    with tempfile.TemporaryDirectory() as at:
+        os.chmod(at, 0o755)
+        path = f"{at}/admin.sock"
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(path)
+            s.listen()
+            os.chmod(path, 0o600)
+            for words in ("it belongs to root", "no right to its directory"):
+                done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "/proc/self/fd/0", "status", "--socket", path],
+                                      stdin=open(PROGRAM, "rb"), capture_output=True, text=True, check=False)
+                assert done.returncode == 3 and words in done.stderr, done.stderr
+                os.chmod(at, 0o700)
+
+
+def test_somebody_that_is_no_balancer_is_said(tmp_path):
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+        s.listen()
+
+        def serve():
+            connection = s.accept()[0]
+            connection.recv(1000)
+            connection.sendall(b"SSH-2.0-none\r\n")
+            connection.close()
+        threading.Thread(target=serve, daemon=True).start()
+        done = crossfade("status", "--socket", path)
+        assert done.returncode == 3 and "what listens there is none: " in done.stderr, done.stderr
+
+
 # --- init and check ---
 
 
@@ -187,9 +236,12 @@ def test_a_socket_in_the_environment_finds_the_balancer(balancer):
 
 
 def test_somebody_who_was_faster_is_not_overwritten(balancer):
-    balancer.weights(5, 5)
+    balancer.weights(5, 6, "--reason", "CHG-5")
     late = balancer.command("weights", "1", "1", "--if-epoch", "1", check=False)
-    assert late.returncode == 1 and "the epoch is 2, not 1" in late.stderr
+    assert late.returncode == 1
+    assert re.search(r"the epoch is 2, not 1: \S+ set source 5, target 6 at 20\S+Z \(CHG-5\)", late.stderr), late.stderr
+    late = json.loads(balancer.command("weights", "1", "1", "--if-epoch", "1", "-o", "json", check=False).stdout)
+    assert late["change"]["why"] == "CHG-5" and late["change"]["from"] == {"source": 1, "target": 0}
     assert balancer.weights(1, 1, "--if-epoch", "2")["epoch"] == 3
 
 
