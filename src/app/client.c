@@ -139,7 +139,7 @@ static void say_nobody(const struct client *t, const struct fetch_answer *got,
 	if (!why[0] && got->late)
 		snprintf(why, sizeof why, "it takes connections, and says nothing within %ld s",
 			 t->timeout_s);
-	snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %s: %s%s", t->socket,
+	snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %.107s: %s%.300s", t->socket,
 		 why[0] || got->unconnected ? "" : "what listens there is none: ",
 		 why[0] ? why : got->error);
 }

@@ -3,7 +3,7 @@
 
 /* Why nobody answers at a unix socket, and what to do. */
 
-#define UNREACHABLE_BYTES 200
+#define UNREACHABLE_BYTES 256
 
 /* "": a connection is taken there. */
 void unreachable_why(const char *path, char text[UNREACHABLE_BYTES]);

@@ -260,6 +260,8 @@
 
 /* A worker says at most so often that it turns connections away. */
 #define TURNED_AWAY_LOG_MS 1000
+/* And of each kind of trouble with peers: enough to see it, too little to fill a disk. */
+#define TELLING_PAUSE_MS 1000
 
 /* --- counts --- */
 

@@ -200,7 +200,10 @@ static void condemn(struct probe *p, enum err why)
 		not_made(p, why);
 		return;
 	}
-	note(p, err_word(why));
+	const char *said = wires_said(&p->health->loop->wires, why);
+	char text[NODE_CHECK_BYTES];
+	snprintf(text, sizeof text, "%s%s%s", err_word(why), *said ? ": " : "", said);
+	note(p, text);
 	failed(p);
 }
 
@@ -367,9 +370,10 @@ static void timer_fired(struct timer *t)
 		ask(p);
 		return;
 	}
+	enum err why = p->back ? h1_back_is_late(p->back) : ERR_ANSWER_TIMEOUT;
 	if (!p->judged)
-		condemn(p, ERR_ANSWER_TIMEOUT);
-	break_off(p, ERR_ANSWER_TIMEOUT);
+		condemn(p, why);
+	break_off(p, why);
 	end(p);
 }
 

@@ -10,7 +10,7 @@
 #include "proxy/counters.h"
 #include "proxy/plan.h"
 
-#define NODE_CHECK_BYTES 96
+#define NODE_CHECK_BYTES 288
 /*
  * An address that look-ups no longer have is kept for so long: three times the longest pause
  * between them. Names of which each answer has other addresses lose none of them so.

@@ -46,6 +46,11 @@ struct front_user {
 	 * none is.
 	 */
 	bool (*finished)(struct stream *end);
+	/*
+	 * Its TLS handshake failed; `said`: what there is to say beyond why, as wires_said(). May
+	 * be NULL.
+	 */
+	void (*unshaken)(const struct front_facts *facts, enum err why, const char *said);
 	/* The connection is over. */
 	void (*gone)(const struct front_facts *facts);
 };

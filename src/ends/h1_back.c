@@ -615,7 +615,8 @@ static void on_drained(struct wire *w)
 
 static enum err why_broken(const struct h1_back *b, enum err why)
 {
-	if (err_side(why) == SIDE_OURS)
+	/* A node may say only behind the handshake that it wanted a certificate. */
+	if (err_side(why) == SIDE_OURS || why == ERR_BACK_TLS_CLIENT)
 		return why;
 	switch ((enum h1_back_state)b->state) {
 	case BACK_CONNECTING:
@@ -732,8 +733,7 @@ static void time_is_up(struct h1_back *b)
 {
 	switch ((enum h1_back_state)b->state) {
 	case BACK_CONNECTING:
-		fail(b, b->wire.state == WIRE_CONNECTING ? ERR_CONNECT_TIMEOUT
-							 : ERR_HANDSHAKE_TIMEOUT);
+		fail(b, wire_is_late(&b->wire));
 		return;
 	case BACK_ANSWER_HEAD:
 	case BACK_ANSWER_BODY:
@@ -821,6 +821,11 @@ void h1_back_count_handshake(struct h1_back *b, struct handshake_counts *counts)
 struct h1_back *h1_back_of(struct stream *s)
 {
 	return s->verbs == &stream_verbs ? back_of(s, stream) : NULL;
+}
+
+enum err h1_back_is_late(struct h1_back *b)
+{
+	return b->state == BACK_CONNECTING ? wire_is_late(&b->wire) : ERR_ANSWER_TIMEOUT;
 }
 
 void h1_back_close(struct h1_back *b)

@@ -133,6 +133,9 @@ bool h1_back_has_surely_sent(const struct h1_back *b);
 /* Whether this end is one of ours, and its connection. */
 struct h1_back *h1_back_of(struct stream *s);
 
+/* Its user waits no longer: what for. */
+enum err h1_back_is_late(struct h1_back *b);
+
 /* Closes an idle one. lost() is not called. */
 void h1_back_close(struct h1_back *b);
 

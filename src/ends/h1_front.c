@@ -601,6 +601,13 @@ static void on_drained(struct wire *w)
 		stream_grant(f->stream.peer, STREAM_CREDIT_BYTES - held);
 }
 
+static void on_unshaken(struct wire *w, enum err why, const char *said)
+{
+	struct h1_front *f = front_of(w, wire);
+	if (f->user->unshaken)
+		f->user->unshaken(&f->facts, why, said);
+}
+
 static void on_broken(struct wire *w, enum err why)
 {
 	struct h1_front *f = front_of(w, wire);
@@ -638,6 +645,7 @@ static const struct wire_user wire_user = {
 	.drained = on_drained,
 	.ready = on_ready,
 	.starved = on_starved,
+	.unshaken = on_unshaken,
 	.broken = on_broken,
 	.gone = on_gone,
 };

@@ -398,6 +398,13 @@ uint64_t pool_ready_ns(struct stream *end)
 	return b->ready_ns;
 }
 
+const char *pool_said(struct stream *end, enum err why)
+{
+	const struct h1_back *b = h1_back_of(end);
+	must(b);
+	return wires_said(b->backs->wires, why);
+}
+
 const struct addr *pool_address(struct stream *end)
 {
 	const struct h1_back *b = h1_back_of(end);

@@ -110,6 +110,8 @@ struct pool_attempt {
 };
 
 struct pool_attempt pool_look(struct stream *end);
+/* While it is told that it broke: what there is to say beyond `why`, as wires_said(). */
+const char *pool_said(struct stream *end, enum err why);
 /* When the connection of that end was there, by the io's clock; 0: it is not yet. */
 uint64_t pool_ready_ns(struct stream *end);
 /* Where it leads, or where it tried first; valid as long as the end. */

@@ -9,6 +9,7 @@
 #include "io/addr.h"
 #include "base/limits.h"
 #include "net/tls_private.h"
+#include "net/tls_reason.h"
 
 /* The largest plaintext of one record: RFC 8446, 5.1. */
 #define RECORD_BYTES 16384
@@ -20,6 +21,7 @@ struct tls {
 	struct chain sealed_in, sealed_out;
 	struct account *payer; /* of what is being sealed; borrowed; NULL: nobody */
 	enum err why;
+	bool heard; /* its first bytes have been looked at */
 };
 
 /* --- the BIO: OpenSSL reads from sealed_in and writes to sealed_out --- */
@@ -153,17 +155,32 @@ static enum tls_progress bad(struct tls *t, enum err why)
 	return TLS_BAD;
 }
 
+/*
+ * OpenSSL waits for a whole record's head, and what speaks something else may have said all that it
+ * will.
+ */
+static bool is_tls(struct tls *t)
+{
+	char first[TLS_REASON_LOOK_BYTES];
+	size_t n = t->sealed_in.bytes < sizeof first ? t->sealed_in.bytes : sizeof first;
+	if (t->heard || !n)
+		return true;
+	t->heard = true;
+	chain_peek(&t->sealed_in, first, n);
+	return tls_reason_begins((struct span){ first, n }, t->context);
+}
+
 enum tls_progress tls_handshake(struct tls *t)
 {
+	t->context->library->said[0] = 0;
+	if (!is_tls(t))
+		return bad(t, t->context->server ? ERR_TLS_NOT_SPOKEN : ERR_BACK_NOT_TLS);
 	int got = SSL_do_handshake(in_hand(t));
 	if (got == 1)
 		return TLS_DONE;
 	if (SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_READ)
 		return TLS_MORE;
-	if (t->context->server)
-		return bad(t, ERR_TLS_HANDSHAKE);
-	bool distrusted = SSL_get_verify_result(t->ssl) != X509_V_OK && t->context->verify;
-	return bad(t, distrusted ? ERR_BACK_VERIFY : ERR_BACK_TLS);
+	return bad(t, tls_reason_of_session(t->ssl, t->context));
 }
 
 static enum tls_progress unseal_end(struct tls *t, int got)
@@ -174,7 +191,9 @@ static enum tls_progress unseal_end(struct tls *t, int got)
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_END;
 	default:
-		return bad(t, ERR_TLS_RECORD);
+		/* In TLS 1.3 a server says only behind the handshake what it thinks of its client.
+		 */
+		return bad(t, tls_reason_of_record(t->ssl, t->context));
 	}
 }
 
@@ -262,6 +281,16 @@ void tls_finish(struct tls *t)
 enum err tls_why(const struct tls *t)
 {
 	return t->why;
+}
+
+const char *tls_said(const struct tls *t)
+{
+	return t->context->library->said;
+}
+
+bool tls_has_heard(const struct tls *t)
+{
+	return t->heard;
 }
 
 bool tls_is_resumed(const struct tls *t)

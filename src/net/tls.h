@@ -39,6 +39,13 @@ void tls_finish(struct tls *t);
 
 /* After TLS_BAD. */
 enum err tls_why(const struct tls *t);
+/*
+ * After TLS_BAD of a handshake: what there is to say beyond tls_why(), in words for an operator,
+ * such as whom the certificate is for; "" when there is nothing. Valid until the next one breaks.
+ */
+const char *tls_said(const struct tls *t);
+/* Whether a byte of the peer's has been looked at. */
+bool tls_has_heard(const struct tls *t);
 bool tls_is_resumed(const struct tls *t);
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);

@@ -11,6 +11,7 @@
 #include "net/tls_dates.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
+#include "net/tls_reason.h"
 
 static bool read_chain(struct tls_certificate *c, const char *pem)
 {

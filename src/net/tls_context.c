@@ -14,6 +14,7 @@
 #include "net/tls_dates.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
+#include "net/tls_reason.h"
 
 /* --- the library --- */
 
@@ -200,15 +201,6 @@ const char *tls_policy_name(enum tls_policy p)
 	return policies[p].name;
 }
 
-/* The oldest error is the cause; the others are where it passed. */
-void tls_say_why(const char *what, char error[TLS_ERROR_BYTES])
-{
-	unsigned long code = ERR_get_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	snprintf(error, TLS_ERROR_BYTES, "%s: %s", what, reason ? reason : "not readable");
-	ERR_clear_error();
-}
-
 /* All of it or nothing: who is trusted by half of a bundle is found out by connections that fail.
  */
 static bool trust_pem(struct tls_context *c, const char *pem, char error[TLS_ERROR_BYTES])
@@ -342,7 +334,8 @@ struct tls_context *tls_client_open(struct tls_library *l, const struct tls_clie
 	c->verify = config->verify;
 	SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_alpn_protos(c->ssl, alpn_h1, sizeof "\x08http/1.1" - 1);
-	SSL_CTX_set_verify(c->ssl, config->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	c->own_ca = config->ca != NULL;
+	tls_reason_listen(c->ssl, config->verify);
 	if (config->ca ? trust_pem(c, config->ca, error) : trust_system(c, error))
 		return c;
 	tls_context_drop(c);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define TLS_ERROR_BYTES 256
+/* What is said of a session that broke, terminated. */
+#define TLS_SAID_BYTES 224
 
 /* One worker's share of OpenSSL. */
 struct tls_library;

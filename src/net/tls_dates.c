@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "net/tls_pem.h"
 #include "net/tls_private.h"
+#include "net/tls_reason.h"
 
 /* --- parts --- */
 

@@ -19,7 +19,8 @@ struct tls_library {
 	 */
 	BIO_METHOD *bio_method;
 	BIO *bio;
-	_Atomic unsigned users; /* contexts and certificates */
+	char said[TLS_SAID_BYTES]; /* of the session that broke last: tls_said() */
+	_Atomic unsigned users;	   /* contexts and certificates */
 };
 
 struct tls_certificate {
@@ -47,11 +48,9 @@ struct tls_context {
 	struct tls_choice *choice;	   /* owned; of a server */
 	const struct ticket_keys *tickets; /* borrowed */
 	bool server, verify, h2;
+	bool own_ca; /* whom it trusts is what the configuration names, not the system's store */
 };
 
 BIO_METHOD *tls_bio_method(void);
-
-/* Puts "WHAT: what OpenSSL says of it" into the text. */
-void tls_say_why(const char *what, char error[TLS_ERROR_BYTES]);
 
 #endif

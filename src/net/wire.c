@@ -1,6 +1,7 @@
 #include "net/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/bug.h"
 #include "base/limits.h"
@@ -89,10 +90,22 @@ static void shut(struct wire *w, bool reset)
 	settle(w);
 }
 
+/* Before its socket goes, whose peer is told of. */
+static enum err unshaken(struct wire *w, enum err why)
+{
+	bool left = why == ERR_PEER_RESET || why == ERR_PEER_CLOSED;
+	why = left && !w->hears_out ? ERR_TLS_LEFT : why;
+	if (w->user->unshaken)
+		w->user->unshaken(w, why, wires_said(w->wires, why));
+	return why;
+}
+
 /* Nothing good can come over it any more; an alert that says so may still go out. */
 static void break_off(struct wire *w, enum err why)
 {
 	bool usable = wire_usable(w);
+	if (w->state == WIRE_HANDSHAKE)
+		why = unshaken(w, why);
 	if (w->tls && tls_sealed_out(w->tls)->bytes && usable) {
 		chain_drop(&w->out);
 		w->state = WIRE_CLOSING;
@@ -280,6 +293,27 @@ void wire_count_handshake(struct wire *w, struct handshake_counts *counts)
 	w->handshakes = counts;
 }
 
+static void note_said(struct wires *s, enum err why, const char *said)
+{
+	s->said_of = why;
+	snprintf(s->said, sizeof s->said, "%s", said);
+}
+
+const char *wires_said(const struct wires *s, enum err why)
+{
+	return s->said_of == why ? s->said : "";
+}
+
+/* What speaks HTTP waits for the end of a line, and says nothing. */
+enum err wire_is_late(struct wire *w)
+{
+	if (w->state == WIRE_CONNECTING)
+		return ERR_CONNECT_TIMEOUT;
+	note_said(w->wires, ERR_HANDSHAKE_TIMEOUT,
+		  w->tls && !tls_has_heard(w->tls) ? "it has not sent a byte" : "");
+	return ERR_HANDSHAKE_TIMEOUT;
+}
+
 /* False while the session is not up: it waits for its turn or for the peer, or it broke. */
 static bool handshake(struct wire *w)
 {
@@ -300,6 +334,7 @@ static bool handshake(struct wire *w)
 		return false;
 	if (p == TLS_BAD) {
 		count_handshake(w, p);
+		note_said(s, tls_why(w->tls), tls_said(w->tls));
 		break_off(w, tls_why(w->tls));
 		return false;
 	}
@@ -319,6 +354,7 @@ static void unseal(struct wire *w)
 	if (tls_sealed_out(w->tls)->bytes)
 		wire_touch(w);
 	if (p == TLS_BAD) {
+		note_said(w->wires, tls_why(w->tls), tls_said(w->tls));
 		break_off(w, tls_why(w->tls));
 		return;
 	}

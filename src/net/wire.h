@@ -35,13 +35,15 @@ struct handshake_counts {
 struct wires {
 	struct io *io;
 	struct bufs *bufs;
-	struct list dirty;	  /* have something to send, or to say at the end of this turn */
-	struct list starved;	  /* have begun to wait for memory, since wires_squeeze() */
-	struct list pressed;	  /* struct budget: those in which somebody waits for memory */
-	struct list queued;	  /* have a handshake to start, in a later turn */
-	struct list ending;	  /* closed; gone() is due at the end of this turn */
-	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
-	struct slab sends;	  /* of struct wire_send */
+	struct list dirty;	   /* have something to send, or to say at the end of this turn */
+	struct list starved;	   /* have begun to wait for memory, since wires_squeeze() */
+	struct list pressed;	   /* struct budget: those in which somebody waits for memory */
+	struct list queued;	   /* have a handshake to start, in a later turn */
+	struct list ending;	   /* closed; gone() is due at the end of this turn */
+	unsigned handshakes_left;  /* of HANDSHAKES_PER_TURN */
+	struct slab sends;	   /* of struct wire_send */
+	enum err said_of;	   /* the handshake that failed last: why, and */
+	char said[TLS_SAID_BYTES]; /* what wires_said() gives of it */
 };
 
 struct wire_user {
@@ -69,6 +71,11 @@ struct wire_user {
 	 * that is to be let go. May be NULL.
 	 */
 	void (*starved)(struct wire *w);
+	/*
+	 * Its TLS handshake failed, and broken() follows: why, and what wires_said() has of it. May
+	 * be NULL.
+	 */
+	void (*unshaken)(struct wire *w, enum err why, const char *said);
 	/* It broke. No more comes and nothing more goes; gone() follows by itself. */
 	void (*broken)(struct wire *w, enum err why);
 	/* No operation is under way any more; the memory is the user's again. */
@@ -139,6 +146,11 @@ bool wires_squeeze(struct wires *s);
 void wires_flush(struct wires *s);
 /* As bufs_trim(). */
 bool wires_trim(struct wires *s);
+/*
+ * While one is told that it broke in its handshake, for this reason: what there is to say beyond
+ * that, in words for an operator; "": nothing.
+ */
+const char *wires_said(const struct wires *s, enum err why);
 /* True while wires_flush() left something for the next turn: the worker must not sleep. */
 bool wires_restless(const struct wires *s);
 
@@ -160,6 +172,8 @@ void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
 void wire_connected(struct wire *w, struct sock *sock /* moved in */);
 /* It has not: broken() follows inside this call. */
 void wire_unconnected(struct wire *w, enum err why);
+/* Its time is up before it is open: why. */
+enum err wire_is_late(struct wire *w);
 /* What a failed operation says of its peer, or of us. */
 enum err wire_err_of_connect(int32_t result);
 

@@ -1,6 +1,7 @@
 #include "proxy/attempt.h"
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "proxy/decision.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
@@ -289,10 +290,30 @@ static void blame_node(struct exchange *ex, enum err why)
 	live_node_failed(&ex->desk->clusters[ex->arm], ex->node, why, fresh);
 }
 
+static bool is_of_tls(enum err why)
+{
+	return (why >= ERR_BACK_TLS && why <= ERR_BACK_WEAK) || why == ERR_HANDSHAKE_TIMEOUT;
+}
+
+/* Whoever has to mend it looks at the node's certificate, or at ours of its authority. */
+static void tell_of_tls(struct exchange *ex, enum err why)
+{
+	struct desk *d = ex->desk;
+	const char *said = pool_said(ex->back.peer, why);
+	char more[TELLING_MORE_BYTES];
+	if (!telling_begins(&d->telling, why, d->io->now_ns / 1000000, more))
+		return;
+	log_line(LOG_WARN, "worker %u: %s: TLS with node %s failed: %s%s%s%s (%s%s)", d->worker,
+		 ex->plan->clusters[ex->arm].name, ex->node->node->name, err_sentence(why),
+		 *said ? " (" : "", said, *said ? ")" : "", err_word(why), more);
+}
+
 void attempt_failed(struct exchange *ex, enum err why)
 {
 	struct pool_attempt a = pool_look(ex->back.peer);
 	bool again = may_try_again(ex, why, &a);
+	if (is_of_tls(why))
+		tell_of_tls(ex, why);
 	if (why == ERR_OUT_OF_HANDLES)
 		live_nodes_spare_one(ex->node->all, NULL);
 	if (!ex->status)

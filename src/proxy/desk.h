@@ -13,6 +13,7 @@
 #include "proxy/hop.h"
 #include "proxy/retry.h"
 #include "proxy/split.h"
+#include "proxy/telling.h"
 
 /* The worker owns it all. */
 struct desk {
@@ -25,6 +26,7 @@ struct desk {
 	bool draining;		    /* no new clients are wanted */
 	bool sniffing_said;	    /* the log has that clients do it */
 	bool loop_said;		    /* and that requests come back */
+	struct telling telling;
 	struct split split;
 	struct live_cluster clusters[ARMS];
 	struct retry_budget budgets[ARMS];

@@ -21,7 +21,16 @@ bool ejection_counts(enum err why, bool fresh)
 	case ERR_BACK_REFUSED:
 	case ERR_BACK_UNREACHABLE:
 	case ERR_BACK_TLS:
+	case ERR_BACK_NOT_TLS:
+	case ERR_BACK_TLS_VERSION:
+	case ERR_BACK_TLS_CIPHER:
+	case ERR_BACK_TLS_CLIENT:
 	case ERR_BACK_VERIFY:
+	case ERR_BACK_EXPIRED:
+	case ERR_BACK_NOT_YET:
+	case ERR_BACK_NAME:
+	case ERR_BACK_ISSUER:
+	case ERR_BACK_WEAK:
 	case ERR_CONNECT_TIMEOUT:
 	case ERR_HANDSHAKE_TIMEOUT:
 		return true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/least.h"
 #include "proxy/acceptor.h"
 #include "proxy/exchange.h"
@@ -88,7 +89,23 @@ static enum err admit(const struct front_facts *facts, const struct preface *p)
 	return gate_admit(&w->gate, l->listener, p, facts->peer, io_now_ms(w->config.io));
 }
 
+/* Where a PROXY header names the client, that is who is told of. */
+static void unshaken(const struct front_facts *facts, enum err why, const char *said)
+{
+	struct live_listener *l = facts->listener;
+	struct worker *w = l->worker;
+	char text[ADDR_TEXT_BYTES], more[TELLING_MORE_BYTES];
+	if (!telling_begins(&w->desk.telling, why, io_now_ms(w->config.io), more))
+		return;
+	addr_host_text(facts->peer, text);
+	log_line(why == ERR_TLS_LEFT ? LOG_INFO : LOG_WARN,
+		 "worker %u: listener %s: TLS with client %s failed: %s%s%s%s (%s%s)",
+		 w->config.number, l->listener->name, text, err_sentence(why), *said ? " (" : "",
+		 said, *said ? ")" : "", err_word(why), more);
+}
+
 static const struct front_user front_user = { .open = open_exchange,
+					      .unshaken = unshaken,
 					      .admit = admit,
 					      .finished = exchange_ends_with_client,
 					      .gone = connection_gone };

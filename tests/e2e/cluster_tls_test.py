@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 import requests
@@ -16,12 +17,24 @@ class Authority:
         self.at = at
         self.certificate = at / "ca.crt"
         self.made = 0
+        self.expired = False
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                      at / "ca.key", "-out", self.certificate, "-days", "30", "-subj", "/CN=authority")
 
     @staticmethod
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    def sign_as_of_2020(self, request, extension, certificate):
+        """By `openssl ca`, which alone takes dates."""
+        (self.at / "index").write_text("")
+        (self.at / "serial").write_text("01")
+        file = self.at / "ca.cnf"
+        file.write_text(f"[ca]\ndefault_ca = x\n[x]\ndir = {self.at}\ndatabase = $dir/index\nserial = $dir/serial\n"
+                        "new_certs_dir = $dir\ndefault_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n")
+        self.openssl("ca", "-batch", "-notext", "-config", file, "-cert", self.certificate, "-keyfile",
+                     self.at / "ca.key", "-in", request, "-extfile", extension, "-startdate", "20200101000000Z",
+                     "-enddate", "20210101000000Z", "-out", certificate)
 
     def context(self, names, days="30", common="node"):
         """Of a server with a certificate for these names."""
@@ -31,8 +44,11 @@ class Authority:
         extension.write_text(f"subjectAltName={names}\n" if names else "basicConstraints=CA:FALSE\n")
         self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
                      "-out", request, "-subj", f"/CN={common}")
-        self.openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.at / "ca.key",
-                     "-CAcreateserial", "-days", days, "-extfile", extension, "-out", certificate)
+        if self.expired:
+            self.sign_as_of_2020(request, extension, certificate)
+        else:
+            self.openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.at / "ca.key",
+                         "-CAcreateserial", "-days", days, "-extfile", extension, "-out", certificate)
         c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         c.load_cert_chain(certificate, key)
         return c
@@ -66,6 +82,13 @@ def refused(balancer, word):
     return got.status_code == 502 and got.headers["X-Crossfade-Error"] == word
 
 
+def told(balancer, tls):
+    """The line of the log, which names the node."""
+    said = [line for line in balancer.said().splitlines() if "TLS with node" in line]
+    assert said and all(f"{tls.address}:{tls.port}" in line for line in said)
+    return said[0]
+
+
 def test_a_node_is_verified_by_its_ca(make_balancer, clusters, authority, node, backend):
     address = own_address()
     tls = node(authority.context(f"IP:{address}"), address)
@@ -81,14 +104,17 @@ def test_an_unknown_authority_is_not_believed(make_balancer, clusters, authority
     address = own_address()
     tls = node(authority.context(f"IP:{address}"), address)
     balancer = make_balancer(tls.url, clusters[1].url)
-    assert refused(balancer, "certificate_of_cluster")
+    assert refused(balancer, "certificate_of_cluster_issuer_unknown")
+    assert "it is signed by 'authority', whom the system's trust store (there is no `ca`) does not have" \
+        in told(balancer, tls)
     assert tls.asked["/tls"] == 0
 
 
 def test_a_certificate_for_another_name_is_not_believed(make_balancer, clusters, authority, node):
     tls = node(authority.context("IP:127.0.0.99,DNS:other.internal"))
     balancer = make_balancer(tls.url, clusters[1].url, source_more=f"ca: {authority.certificate}")
-    assert refused(balancer, "certificate_of_cluster")
+    assert refused(balancer, "certificate_of_cluster_for_another_name")
+    assert f"it is for 127.0.0.99, other.internal, not for {tls.address}" in told(balancer, tls)
     assert tls.asked["/tls"] == 0
 
 
@@ -131,9 +157,64 @@ def test_an_address_is_not_sent_as_sni(make_balancer, clusters, authority, node)
     assert set(asked) == {None}
 
 
-def test_a_node_without_tls_is_a_502(make_balancer, clusters):
-    balancer = make_balancer(clusters[0].url.replace("http:", "https:"), clusters[1].url)
-    assert refused(balancer, "tls_to_cluster")
+def test_a_certificate_that_has_expired_is_told_with_its_day(make_balancer, clusters, authority, node):
+    address = own_address()
+    authority.expired = True
+    tls = node(authority.context(f"IP:{address}"), address)
+    balancer = make_balancer(tls.url, clusters[1].url, source_more=f"ca: {authority.certificate}")
+    assert refused(balancer, "certificate_of_cluster_expired")
+    assert "it expired on 2021-01-01 00:00 UTC" in told(balancer, tls)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_node_that_wants_a_client_certificate_is_told_of(make_balancer, clusters, authority, node, version):
+    address = own_address()
+    context = authority.context(f"IP:{address}")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = context.minimum_version = ssl.TLSVersion[version]
+    tls = node(context, address)
+    balancer = make_balancer(tls.url, clusters[1].url, source_more=f"ca: {authority.certificate}")
+    assert refused(balancer, "tls_to_cluster_client_certificate")
+    assert "wants a client certificate" in told(balancer, tls)
+
+
+def test_a_node_without_a_cipher_in_common_is_told_of(make_balancer, clusters, authority, node):
+    address = own_address()
+    context = authority.context(f"IP:{address}")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")  # its key is not RSA
+    balancer = make_balancer(node(context, address).url, clusters[1].url,
+                             source_more=f"ca: {authority.certificate}")
+    assert refused(balancer, "tls_to_cluster_cipher")
+
+
+def test_a_node_without_tls_is_a_502(make_balancer, make_node, clusters):
+    """One that answers what is no request, whether it closes or waits for more."""
+    for says in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"H", b"HTTP"):
+        node = make_node(lambda c, says=says: c.sendall(says if c.recv(65536) else b"") or c.recv(65536))
+        balancer = make_balancer(node.url.replace("http:", "https:"), clusters[1].url)
+        assert refused(balancer, "tls_to_cluster_not_spoken")
+        assert "The cluster's node speaks no TLS on this port." in balancer.said()
+
+
+def test_a_node_that_waits_for_http_may_speak_no_tls(make_balancer, clusters, make_node):
+    node = make_node(lambda c: c.recv(65536) and c.recv(65536))
+    balancer = make_balancer(node.url.replace("http:", "https:"), clusters[1].url,
+                             source_more="timeouts: { connect: 500ms }")
+    got = get(balancer)
+    assert got.status_code == 504 and "speaks HTTP and no TLS" in got.json()["message"]
+    assert "it has not sent a byte" in balancer.said()
+
+
+def test_failures_of_one_kind_are_told_once_a_second_with_their_count(make_balancer, clusters, authority, node):
+    tls = node(authority.context("DNS:other.internal"))
+    balancer = make_balancer(tls.url, clusters[1].url, more="workers: 1",
+                             source_more=f"ca: {authority.certificate}\n  eject: {{ failures: 0 }}")
+    begin = time.monotonic()
+    while time.monotonic() < begin + 1.5:
+        get(balancer)
+    told = [line for line in balancer.said().splitlines() if "TLS with node" in line]
+    assert 2 <= len(told) <= 3 and " more since the last line)" in told[1]
 
 
 def test_a_node_with_old_tls_is_a_502(make_balancer, clusters, authority, node):
@@ -144,7 +225,8 @@ def test_a_node_with_old_tls_is_a_502(make_balancer, clusters, authority, node):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     balancer = make_balancer(node(context, address).url, clusters[1].url,
                              source_more=f"ca: {authority.certificate}")
-    assert refused(balancer, "tls_to_cluster")
+    assert refused(balancer, "tls_to_cluster_version")
+    assert "offers TLS 1.1 at most" in balancer.said()
 
 
 def test_an_answer_cut_inside_tls_is_not_whole(make_balancer, make_node, clusters, authority):

@@ -1,6 +1,8 @@
 """TLS towards clients: versions, policies, protocols, tickets."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -55,6 +57,28 @@ def test_1_2_and_1_3_are_spoken_and_1_1_is_refused(balancer):
     assert ask(balancer, context())[0] == "TLSv1.3"
     with pytest.raises(ssl.SSLError, match="(?i)version"):
         ask(balancer, context(v.TLSv1, v.TLSv1_1, "ALL:@SECLEVEL=0"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_why_a_handshake_with_a_client_failed_is_told(balancer):
+    v = ssl.TLSVersion
+    believing = ssl.create_default_context()
+    rows = [
+        (context(v.TLSv1, v.TLSv1_1, "ALL:@SECLEVEL=0"), "offers no version of TLS that is allowed", "tls_version"),
+        (context(most=v.TLSv1_2, ciphers="AES128-SHA"), "no cipher suite is in common", "tls_cipher"),
+        (believing, "", r"tls_certificate_distrusted|tls_left"),  # its reset may overtake its word
+    ]
+    for c, words, word in rows:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            ask(balancer, c)
+        until(lambda words=words, word=word: any(
+            "listener weighted: TLS with client 127." in line and words in line and re.search(rf"\((?:{word})", line)
+            for line in balancer.said().splitlines()))
+    with socket.create_connection((balancer.address, 8443), 10) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert plain.recv(100) == b""
+    until(lambda: "the client speaks none. (its first bytes are HTTP) (tls_not_spoken" in balancer.said())
 
 
 def test_1_2_has_forward_secrecy_and_gcm_only(balancer):

@@ -133,22 +133,27 @@ static void a_seal_takes_no_more_than_it_may(void **state)
 	chain_drop(&clear);
 }
 
+static void assert_fails(struct pair *p, enum err why, const char *said)
+{
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), why);
+	assert_string_equal(tls_said(p->client), said);
+}
+
 static void a_certificate_of_nobody_known_is_refused(void **state)
 {
 	struct pair *p = *state;
 	struct identity other;
 	make_identity(&other, "DNS:node.test");
 	begin(p, "node.test", other.certificate, true);
-	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_fails(p, ERR_BACK_ISSUER, "'test' signed it itself, and `ca` does not have it");
 }
 
 static void a_certificate_for_another_name_is_refused(void **state)
 {
 	struct pair *p = *state;
 	begin(p, "other.test", p->identity.certificate, true);
-	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_fails(p, ERR_BACK_NAME, "it is for node.test, 127.0.0.1, not for other.test");
 }
 
 static void a_certificate_that_has_its_name_as_a_subject_alone_is_refused(void **state)
@@ -156,8 +161,9 @@ static void a_certificate_that_has_its_name_as_a_subject_alone_is_refused(void *
 	struct pair *p = *state;
 	make_identity_as(&p->identity, &(struct identity_terms){ .common = "node.test" });
 	begin(p, "node.test", p->identity.certificate, true);
-	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_fails(
+		p, ERR_BACK_NAME,
+		"it is for no name or address (its subjectAltName has none), not for node.test");
 }
 
 static void a_wildcard_stands_for_a_whole_label(void **state)
@@ -165,8 +171,87 @@ static void a_wildcard_stands_for_a_whole_label(void **state)
 	struct pair *p = *state;
 	make_identity(&p->identity, "DNS:no*.test");
 	begin(p, "node.test", p->identity.certificate, true);
+	assert_fails(p, ERR_BACK_NAME, "it is for no*.test, not for node.test");
+}
+
+static void a_certificate_that_is_not_valid_now_is_refused_with_its_date(void **state)
+{
+	struct pair *p = *state;
+	struct identity_terms old = { .names = "DNS:node.test", .from_s = -7200, .until_s = -3600 };
+	make_identity_as(&p->identity, &old);
+	begin(p, "node.test", p->identity.certificate, true);
 	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_int_equal(tls_why(p->client), ERR_BACK_EXPIRED);
+	assert_true(!strncmp(tls_said(p->client), "it expired on 20", 16));
+}
+
+static void a_certificate_of_tomorrow_is_refused_with_its_date(void **state)
+{
+	struct pair *p = *state;
+	struct identity_terms young = { .names = "DNS:node.test", .from_s = 3600, .until_s = 7200 };
+	make_identity_as(&p->identity, &young);
+	begin(p, "node.test", p->identity.certificate, true);
+	assert_int_equal(shake_hands(p), TLS_BAD);
+	assert_int_equal(tls_why(p->client), ERR_BACK_NOT_YET);
+	assert_true(!strncmp(tls_said(p->client), "it is valid from 20", 19));
+}
+
+/* What stands in a certificate is somebody else's text. */
+static void a_name_in_a_certificate_ends_no_line(void **state)
+{
+	struct pair *p = *state;
+	struct identity other;
+	make_identity(&other, "DNS:node.test");
+	make_identity_as(&p->identity,
+			 &(struct identity_terms){ .names = "DNS:node.test", .common = "a\nb\"c" });
+	begin(p, "node.test", other.certificate, true);
+	assert_fails(p, ERR_BACK_ISSUER, "'a?b?c' signed it itself, and `ca` does not have it");
+}
+
+static void what_speaks_no_tls_is_known_by_its_first_byte(void **state)
+{
+	static const struct {
+		const char *first, *said;
+	} rows[] = {
+		{ "HTTP/1.1 400 Bad Request\r\n\r\n", "its first bytes are HTTP" },
+		{ "HTT", "its first bytes are HTTP" },
+		{ "2", "its first bytes are '2'" },
+		{ "220 mail.test ESMTP\r\n", "its first bytes are '220 mail.test ES'" },
+		{ "SSH-\x01\n", "its first bytes are 'SSH-\?\?'" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		void *own;
+		open_pair(&own);
+		struct pair *p = own;
+		begin(p, "node.test", p->identity.certificate, true);
+		assert_int_equal(tls_handshake(p->client), TLS_MORE);
+		chain_copy_in(tls_sealed_in(p->client), &p->bufs, rows[i].first,
+			      strlen(rows[i].first));
+		assert_int_equal(tls_handshake(p->client), TLS_BAD);
+		assert_int_equal(tls_why(p->client), ERR_BACK_NOT_TLS);
+		assert_string_equal(tls_said(p->client), rows[i].said);
+		close_pair(&own);
+	}
+	(void)state;
+}
+
+/* The server knows it too: its client says why it goes. */
+static void a_client_that_does_not_believe_says_so(void **state)
+{
+	struct pair *p = *state;
+	struct identity other;
+	make_identity(&other, "DNS:node.test");
+	begin(p, "node.test", other.certificate, true);
+	tls_handshake(p->client);
+	carry(p);
+	tls_handshake(p->server);
+	carry(p);
+	assert_int_equal(tls_handshake(p->client), TLS_BAD);
+	carry(p);
+	assert_int_equal(tls_handshake(p->server), TLS_BAD);
+	assert_int_equal(tls_why(p->server), ERR_TLS_DISTRUST);
+	assert_string_equal(tls_said(p->server),
+			    "it does not have who signed it (alert unknown_ca)");
 }
 
 /* DNS knows a name that ends with a dot; SNI and certificates do not. */
@@ -220,7 +305,7 @@ static void a_pinned_certificate_has_its_names_all_the_same(void **state)
 	make_chain(p, &c);
 	begin(p, "other.test", p->identity.certificate, true);
 	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_int_equal(tls_why(p->client), ERR_BACK_NAME);
 }
 
 static void a_root_without_what_leads_to_it_is_not_enough(void **state)
@@ -230,7 +315,7 @@ static void a_root_without_what_leads_to_it_is_not_enough(void **state)
 	make_chain(p, &c);
 	begin(p, "node.test", c.root.certificate, true);
 	assert_int_equal(shake_hands(p), TLS_BAD);
-	assert_int_equal(tls_why(p->client), ERR_BACK_VERIFY);
+	assert_int_equal(tls_why(p->client), ERR_BACK_ISSUER);
 }
 
 static void verification_can_be_switched_off(void **state)
@@ -283,7 +368,8 @@ static void clear_text_on_a_tls_listener_is_refused(void **state)
 	begin(p, "node.test", p->identity.certificate, true);
 	chain_copy_in(tls_sealed_in(p->server), &p->bufs, "GET / HTTP/1.1\r\n\r\n", 18);
 	assert_int_equal(tls_handshake(p->server), TLS_BAD);
-	assert_int_equal(tls_why(p->server), ERR_TLS_HANDSHAKE);
+	assert_int_equal(tls_why(p->server), ERR_TLS_NOT_SPOKEN);
+	assert_string_equal(tls_said(p->server), "its first bytes are HTTP");
 }
 
 static void a_received_block_is_charged_to_its_account(void **state)
@@ -329,21 +415,50 @@ static void what_is_sealed_is_charged_to_whom_the_clear_was(void **state)
 	budget_close(&budget);
 }
 
+/* The same key behind a passphrase, in one of the two forms that there are. */
+static void lock_key(const char *key, char to[4096], bool old)
+{
+	BIO *in = BIO_new_mem_buf(key, -1), *out = BIO_new(BIO_s_mem());
+	EVP_PKEY *k = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+	unsigned char word[] = "secret";
+	assert_non_null(k);
+	if (old)
+		PEM_write_bio_PrivateKey_traditional(out, k, EVP_aes_128_cbc(), word, 6, NULL,
+						     NULL);
+	else
+		PEM_write_bio_PrivateKey(out, k, EVP_aes_128_cbc(), word, 6, NULL, NULL);
+	bio_text(out, to, 4096);
+	BIO_free(in);
+	EVP_PKEY_free(k);
+}
+
 static void bad_files_are_told_apart(void **state)
 {
 	struct pair *p = *state;
 	struct identity other;
 	char error[TLS_ERROR_BYTES];
 	make_identity(&other, "DNS:other.test");
+	char cut[4096], damaged[4096], locked[4096], old_locked[4096];
+	snprintf(cut, sizeof cut, "%.200s", p->identity.certificate);
+	snprintf(damaged, sizeof damaged, "%s", p->identity.certificate);
+	memset(damaged + 100, '!', 8);
+	lock_key(p->identity.key, locked, false);
+	lock_key(p->identity.key, old_locked, true);
 	struct {
 		const char *certificate, *key, *said;
 	} table[] = {
-		{ "", p->identity.key, "certificate" },
-		{ "nonsense", p->identity.key, "certificate" },
-		{ p->identity.key, p->identity.key, "certificate" },
-		{ p->identity.certificate, "", "private key" },
-		{ p->identity.certificate, p->identity.certificate, "private key" },
-		{ p->identity.certificate, other.key, "certificate and key" },
+		{ "", p->identity.key, "certificate: there is no PEM" },
+		{ "nonsense", p->identity.key, "certificate: there is no PEM" },
+		{ p->identity.key, p->identity.key, "certificate: there is no PEM" },
+		{ p->identity.certificate, "", "private key: there is no key in it" },
+		{ p->identity.certificate, p->identity.certificate,
+		  "private key: there is no key" },
+		{ p->identity.certificate, other.key,
+		  "certificate and key: the key is not this certificate's" },
+		{ cut, p->identity.key, "certificate: its PEM has no end line" },
+		{ damaged, p->identity.key, "certificate: its PEM is damaged" },
+		{ p->identity.certificate, locked, "private key: it has a passphrase" },
+		{ p->identity.certificate, old_locked, "private key: it has a passphrase" },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		assert_null(tls_certificate_open(p->libraries[0], table[i].certificate,
@@ -383,6 +498,11 @@ int main(void)
 		TEST(a_nodes_own_certificate_may_be_what_is_trusted),
 		TEST(a_pinned_certificate_has_its_names_all_the_same),
 		TEST(a_root_without_what_leads_to_it_is_not_enough),
+		TEST(a_certificate_that_is_not_valid_now_is_refused_with_its_date),
+		TEST(a_certificate_of_tomorrow_is_refused_with_its_date),
+		TEST(a_name_in_a_certificate_ends_no_line),
+		TEST(what_speaks_no_tls_is_known_by_its_first_byte),
+		TEST(a_client_that_does_not_believe_says_so),
 		TEST(verification_can_be_switched_off),
 		TEST(a_close_notify_is_an_end),
 		TEST(a_flipped_bit_breaks_the_session),
