@@ -356,7 +356,7 @@ def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
     until(lambda: refused(balancer), what="a refusal")
     assert balancer.status()["capture"]["state"] == "unavailable"
     said = balancer.command("status").stdout
-    assert "capture  unavailable: No such file or directory" in said
+    assert re.search(r"capture  unavailable since \S+Z: No such file or directory", said)
     n = balancer.status()["capture"]["refused"]["writes"]
     assert n >= 1 and f", {n} refused" in said
     assert f'crossfade_capture_refused_total{{kind="write"}} {n}\n' in metrics_of(balancer)
