@@ -279,12 +279,27 @@ static void bind_verify(struct binder *b, const struct key *k, const struct yaml
 			"passwords may go to somebody else; with ca: it would not");
 }
 
-static void preset_verify(const struct key *k, void *to)
+static void preset_choice(const struct key *k, void *to)
 {
 	key_choice.preset(k, to);
 }
 
-static const struct key_type key_verify = { bind_verify, preset_verify, true };
+static const struct key_type key_verify = { bind_verify, preset_choice, true };
+
+static const char *const age_words[] = { "modern", "legacy", NULL };
+
+static void bind_age(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+{
+	key_choice.bind(b, k, y, to);
+	if (y->kind == YAML_SCALAR && !strcmp(y->text, "legacy"))
+		caution(b->complaints, y->at,
+			"tls: legacy takes TLS 1.0 and 1.1, RSA keys below 2048 bits and SHA-1 "
+			"from the "
+			"nodes of this cluster: whoever is between may read and change what "
+			"passes");
+}
+
+static const struct key_type key_age = { bind_age, preset_choice, true };
 
 static void check_cluster(struct binder *b, const void *to)
 {
@@ -292,6 +307,8 @@ static void check_cluster(struct binder *b, const void *to)
 	bool tls = false;
 	for (const struct config_node *n = c->nodes; n; n = n->next)
 		tls |= n->tls;
+	if (c->tls && !tls)
+		complain(b->complaints, c->head.at, "tls: legacy is of no use: no node is https");
 	if (c->ca.path && !c->verify)
 		complain(b->complaints, c->ca.at,
 			 "ca: says whom to trust, and verify: off trusts anybody");
@@ -314,6 +331,7 @@ static const struct key cluster_keys[] = {
 	{ "nodes", &key_nodes, AT(nodes), .missing = "a list of URLs, as [ https://es-1:9200 ]" },
 	{ "ca", &key_file, AT(ca) },
 	{ "verify", &key_verify, AT(verify), .preset = true, .words = off_on },
+	{ "tls", &key_age, AT(tls), .words = age_words },
 	{ "host", &key_host, AT(host) },
 	{ "balance", &key_choice, AT(balance), .preset = BALANCE_LEAST_OUTSTANDING,
 	  .words = balance_words },

@@ -118,6 +118,7 @@ struct config_cluster {
 	struct config_node *nodes;
 	struct key_file_value ca; /* path NULL: the system's trust store */
 	uint32_t verify;	  /* bool */
+	uint32_t tls;		  /* 0: modern, 1: legacy */
 	uint32_t balance;	  /* enum balance */
 	struct config_host host;
 	struct config_credential authorization;

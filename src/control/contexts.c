@@ -164,8 +164,10 @@ bool contexts_open_back(struct contexts *s, const struct back_contexts *how,
 			const struct contexts *before, struct arena *arena, struct complaints *to)
 {
 	const struct config_cluster *from = how->cluster;
-	struct tls_client_config config = { .ca = from->ca.text, .verify = from->verify };
-	XXH3_state_t *state = digest_open(config.verify);
+	struct tls_client_config config = { .ca = from->ca.text,
+					    .verify = from->verify,
+					    .legacy = from->tls };
+	XXH3_state_t *state = digest_open(config.verify | config.legacy << 1);
 	digest_text(state, config.ca);
 	*s = (struct contexts){ .made_of = digest_close(state), .n = how->n };
 	s->list = take(arena, s->n, sizeof(struct tls_context *));

@@ -327,12 +327,27 @@ struct tls_context *tls_server_open(struct tls_library *l, const struct tls_serv
 	return c;
 }
 
+/*
+ * The level of security is the context's own: at 0 OpenSSL takes RSA with 1024 bits, SHA-1 and
+ * suites without forward secrecy. Servers of that age do not know secure renegotiation either.
+ */
+static void use_age(struct tls_context *c, bool legacy)
+{
+	c->legacy = legacy;
+	must(SSL_CTX_set_min_proto_version(c->ssl, legacy ? TLS1_VERSION : TLS1_2_VERSION) == 1);
+	if (!legacy)
+		return;
+	SSL_CTX_set_security_level(c->ssl, 0);
+	must(SSL_CTX_set_cipher_list(c->ssl, "DEFAULT:@SECLEVEL=0") == 1);
+	SSL_CTX_set_options(c->ssl, SSL_OP_LEGACY_SERVER_CONNECT);
+}
+
 struct tls_context *tls_client_open(struct tls_library *l, const struct tls_client_config *config,
 				    char error[TLS_ERROR_BYTES])
 {
 	struct tls_context *c = context_new(l, TLS_client_method());
 	c->verify = config->verify;
-	SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
+	use_age(c, config->legacy);
 	SSL_CTX_set_alpn_protos(c->ssl, alpn_h1, sizeof "\x08http/1.1" - 1);
 	c->own_ca = config->ca != NULL;
 	tls_reason_listen(c->ssl, config->verify);

@@ -64,6 +64,8 @@ struct tls_server_config {
 struct tls_client_config {
 	const char *ca; /* PEM text; NULL: the system's trust store */
 	bool verify;	/* off: whatever the node presents is taken */
+	bool legacy; /* TLS 1.0 and 1.1, and keys, digests and suites of their time, are taken too
+		      */
 };
 
 /*

@@ -48,6 +48,7 @@ struct tls_context {
 	struct tls_choice *choice;	   /* owned; of a server */
 	const struct ticket_keys *tickets; /* borrowed */
 	bool server, verify, h2;
+	bool legacy; /* of a client */
 	bool own_ca; /* whom it trusts is what the configuration names, not the system's store */
 };
 

@@ -310,8 +310,7 @@ static const struct {
 	{ SSL_R_UNSUPPORTED_PROTOCOL, ERR_BACK_TLS_VERSION, ERR_TLS_VERSION, "" },
 	{ SSL_R_VERSION_TOO_LOW, ERR_BACK_TLS_VERSION, ERR_TLS_VERSION, "" },
 	{ SSL_R_UNKNOWN_PROTOCOL, ERR_BACK_TLS_VERSION, ERR_TLS_VERSION, "" },
-	{ ALERT(PROTOCOL_VERSION), ERR_BACK_TLS_VERSION, ERR_TLS_VERSION,
-	  "it says so itself (alert protocol_version)" },
+	{ ALERT(PROTOCOL_VERSION), ERR_BACK_TLS_VERSION, ERR_TLS_VERSION, "" },
 	{ SSL_R_NO_SHARED_CIPHER, ERR_BACK_TLS_CIPHER, ERR_TLS_CIPHER,
 	  "no cipher suite is in common" },
 	{ SSL_R_NO_SUITABLE_KEY_SHARE, ERR_BACK_TLS_CIPHER, ERR_TLS_CIPHER,
@@ -383,8 +382,13 @@ enum err tls_reason_of_session(const SSL *ssl, const struct tls_context *c)
 		return verdict_of(verified);
 	if (own)
 		say(said, "OpenSSL says: %s", own);
-	return wants_certificate(ssl, reason) ? ERR_BACK_TLS_CLIENT
-					      : row_of(reason, c->server, said);
+	if (wants_certificate(ssl, reason))
+		return ERR_BACK_TLS_CLIENT;
+	enum err why = row_of(reason, c->server, said);
+	if (why == ERR_BACK_TLS_VERSION && !c->legacy)
+		say(said,
+		    "it offers TLS 1.1 at most, which `tls: legacy` of its cluster would allow");
+	return why;
 }
 
 enum err tls_reason_of_record(const SSL *ssl, const struct tls_context *c)

@@ -4,6 +4,7 @@ import socket
 import ssl
 import subprocess
 import time
+import warnings
 
 import pytest
 import requests
@@ -18,6 +19,7 @@ class Authority:
         self.certificate = at / "ca.crt"
         self.made = 0
         self.expired = False
+        self.kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                      at / "ca.key", "-out", self.certificate, "-days", "30", "-subj", "/CN=authority")
 
@@ -42,14 +44,14 @@ class Authority:
         base = self.at / f"node-{self.made}"
         key, request, certificate, extension = (base.with_suffix(s) for s in (".key", ".csr", ".crt", ".ext"))
         extension.write_text(f"subjectAltName={names}\n" if names else "basicConstraints=CA:FALSE\n")
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                     "-out", request, "-subj", f"/CN={common}")
+        self.openssl("req", "-newkey", *self.kind, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={common}")
         if self.expired:
             self.sign_as_of_2020(request, extension, certificate)
         else:
             self.openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.at / "ca.key",
                          "-CAcreateserial", "-days", days, "-extfile", extension, "-out", certificate)
         c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        c.set_ciphers("DEFAULT:@SECLEVEL=0")
         c.load_cert_chain(certificate, key)
         return c
 
@@ -226,7 +228,30 @@ def test_a_node_with_old_tls_is_a_502(make_balancer, clusters, authority, node):
     balancer = make_balancer(node(context, address).url, clusters[1].url,
                              source_more=f"ca: {authority.certificate}")
     assert refused(balancer, "tls_to_cluster_version")
-    assert "offers TLS 1.1 at most" in balancer.said()
+    assert "it offers TLS 1.1 at most, which `tls: legacy` of its cluster would allow" in balancer.said()
+
+
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2"])
+def test_a_cluster_may_be_of_an_older_age(make_balancer, clusters, authority, node, version):
+    """With a key of 1,024 bits, too; the other cluster is held to what is safe."""
+    address, other = own_address(), own_address()
+    authority.kind = ["rsa:1024"]
+    made = []
+    for at in (address, other):
+        context = authority.context(f"IP:{at}")
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+        made.append(node(context, at))
+    balancer = make_balancer(made[0].url, made[1].url, cluster_more=f"  ca: {authority.certificate}",
+                             source_more="tls: legacy")
+    assert get(balancer).json()["cluster"] == "tls"
+    word = "certificate_of_cluster_weak" if version == "TLSv1_2" else "tls_to_cluster_version"
+    assert requests.get(balancer.target + "/tls", timeout=20).headers["X-Crossfade-Error"] == word
+    assert balancer.said().count("tls: legacy takes TLS 1.0 and 1.1") == 1
+    checked = balancer.command("check", "-c", balancer.file)
+    assert checked.stderr.count("warning: tls: legacy takes TLS 1.0 and 1.1") == 1
 
 
 def test_an_answer_cut_inside_tls_is_not_whole(make_balancer, make_node, clusters, authority):

@@ -864,6 +864,26 @@ static void verify_off_is_warned_of(void **state)
 		"                                            ^\n");
 }
 
+static void legacy_tls_is_warned_of(void **state)
+{
+	(void)state;
+	assert_complaints(
+		"listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
+		"source: { nodes: [ https://s ], tls: legacy }\n"
+		"target: { nodes: [ https://t ], tls: modern }\nstate: s\n",
+		"f.yaml:2:38: warning: tls: legacy takes TLS 1.0 and 1.1, RSA keys below 2048 bits "
+		"and SHA-1 from the nodes of this cluster: whoever is between may read and change "
+		"what passes\n"
+		"    source: { nodes: [ https://s ], tls: legacy }\n"
+		"                                         ^\n");
+	assert_complaints("listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
+			  "source: { nodes: [ http://s ], tls: old }\n"
+			  "target: { nodes: [ https://t ] }\nstate: s\n",
+			  "f.yaml:2:37: tls: unknown value 'old'; it can be: modern, legacy\n"
+			  "    source: { nodes: [ http://s ], tls: old }\n"
+			  "                                        ^\n");
+}
+
 static void hosts_of_the_admin_address_are_names(void **state)
 {
 	(void)state;
@@ -995,6 +1015,7 @@ int main(void)
 		cmocka_unit_test(sticky_addresses_behind_a_balancer_are_warned_of),
 		cmocka_unit_test(weights_that_split_writes_are_warned_of),
 		cmocka_unit_test(verify_off_is_warned_of),
+		cmocka_unit_test(legacy_tls_is_warned_of),
 		cmocka_unit_test(hosts_of_the_admin_address_are_names),
 		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(nodes_and_addresses_that_may_not_be_meant_are_warned_of),
