@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/remote.h"
 #include "app/unreachable.h"
 #include "base/bug.h"
 #include "base/plain.h"
@@ -33,20 +34,13 @@ static bool socket_of_config(const char *path, char socket[108])
 	return found;
 }
 
-static bool find_socket(struct client *t, const struct client_options *o, int *code)
+static bool take_socket(struct client *t, const char *path)
 {
-	const char *path = o->socket ? o->socket : o->config ? NULL : getenv("CROSSFADE_SOCKET");
-	*code = EXIT_USAGE;
-	if (!path && o->config)
-		return socket_of_config(o->config, t->socket);
-	if (!path || !*path) {
-		command_misused(t->command, "which balancer? Say -c FILE, --socket PATH, or set "
-					    "CROSSFADE_SOCKET");
-		return false;
-	}
 	if (strstr(path, "://")) {
 		command_misused(t->command,
-				"%s: a socket's path is expected here, and that is a URL", path);
+				"%s: a socket's path is expected here, and that is a URL: --admin "
+				"takes one",
+				path);
 		return false;
 	}
 	if (strlen(path) >= sizeof t->socket) {
@@ -58,12 +52,50 @@ static bool find_socket(struct client *t, const struct client_options *o, int *c
 	return true;
 }
 
+static const char *or_environment(const char *said, const char *name)
+{
+	const char *text = said ? said : getenv(name);
+	return text && *text ? text : NULL;
+}
+
+static bool take_admin(struct client *t, const struct client_options *o, const char *url)
+{
+	const char *file = or_environment(o->token_file, "CROSSFADE_TOKEN_FILE");
+	struct remote r;
+	if (!remote_read(t->command, url, file, o->clear_text, &r))
+		return false;
+	memcpy(t->url, r.url, sizeof t->url);
+	memcpy(t->authorization, r.authorization, sizeof t->authorization);
+	return true;
+}
+
+static bool find_balancer(struct client *t, const struct client_options *o)
+{
+	if (!!o->config + !!o->socket + !!o->admin > 1 && o->admin) {
+		command_misused(t->command, "--admin goes with neither -c nor --socket");
+		return false;
+	}
+	if (o->admin)
+		return take_admin(t, o, o->admin);
+	if (o->socket)
+		return take_socket(t, o->socket);
+	if (o->config)
+		return socket_of_config(o->config, t->socket);
+	const char *path = or_environment(NULL, "CROSSFADE_SOCKET");
+	const char *url = or_environment(NULL, "CROSSFADE_ADMIN");
+	if (path || url)
+		return path ? take_socket(t, path) : take_admin(t, o, url);
+	command_misused(t->command, "which balancer? Say -c FILE, --socket PATH or --admin URL, or "
+				    "set CROSSFADE_SOCKET or CROSSFADE_ADMIN");
+	return false;
+}
+
 bool client_open(struct client *t, const struct command *c, const struct client_options *o,
 		 int *code)
 {
 	*t = (struct client){ .command = c, .timeout_s = ANSWER_TIMEOUT_S };
 	*code = EXIT_USAGE;
-	if (!command_wants_json(c, o->output, &t->json) || !find_socket(t, o, code))
+	if (!command_wants_json(c, o->output, &t->json) || !find_balancer(t, o))
 		return false;
 	fetch_open(&t->fetch);
 	return true;
@@ -134,32 +166,37 @@ static void say_nobody(const struct client *t, const struct fetch_answer *got,
 		       char error[FETCH_ERROR_BYTES])
 {
 	char why[UNREACHABLE_BYTES] = "";
-	if (got->unconnected)
+	if (got->unconnected && t->socket[0])
 		unreachable_why(t->socket, why);
 	if (!why[0] && got->late)
 		snprintf(why, sizeof why, "it takes connections, and says nothing within %ld s",
 			 t->timeout_s);
-	snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %.107s: %s%.300s", t->socket,
-		 why[0] || got->unconnected ? "" : "what listens there is none: ",
-		 why[0] ? why : got->error);
+	snprintf(error, FETCH_ERROR_BYTES, "no balancer answers at %.300s: %s%.1000s",
+		 t->socket[0] ? t->socket : t->url,
+		 got->strange ? "what listens there is none: " : "", why[0] ? why : got->error);
 }
 
 bool client_try(struct client *t, const char *method, const char *path, json_t *body,
 		uint64_t if_epoch, struct client_answer *a, char error[FETCH_ERROR_BYTES])
 {
-	char url[1100], if_match[64];
+	char url[1400], if_match[64];
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct fetch_answer got;
-	snprintf(url, sizeof url, "http://crossfade%s", path);
+	snprintf(url, sizeof url, "%s%s", t->socket[0] ? "http://crossfade" : t->url, path);
 	snprintf(if_match, sizeof if_match, "If-Match: \"%llu\"", (unsigned long long)if_epoch);
 	struct fetch_request r = {
 		.method = method,
 		.url = url,
 		.body = text,
-		.headers = { "Content-Type: application/json", if_epoch ? if_match : NULL },
-		.socket = t->socket,
+		.socket = t->socket[0] ? t->socket : NULL,
 		.timeout_s = t->timeout_s,
 	};
+	size_t n = 0;
+	r.headers[n++] = "Content-Type: application/json";
+	if (if_epoch)
+		r.headers[n++] = if_match;
+	if (t->authorization[0])
+		r.headers[n++] = t->authorization;
 	*a = (struct client_answer){ 0 };
 	bool answered = ask_patiently(&t->fetch, &r, &got);
 	if (answered)
@@ -188,16 +225,29 @@ void client_answer_free(struct client_answer *a)
 	*a = (struct client_answer){ 0 };
 }
 
-int client_refused(const struct client *t, const struct client_answer *a)
+void client_tell_refusal(const struct client *t, const struct client_answer *a,
+			 char text[FETCH_ERROR_BYTES])
 {
 	const char *message = json_string_value(json_object_get(a->json, "message"));
+	if (a->status == 401)
+		snprintf(text, FETCH_ERROR_BYTES,
+			 "the balancer %s: --token-file FILE takes its state/admin.token",
+			 t->authorization[0] ? "refuses this token" : "asks for its token");
+	else if (message)
+		snprintf(text, FETCH_ERROR_BYTES, "%s", message);
+	else
+		snprintf(text, FETCH_ERROR_BYTES, "the balancer answers with status %ld",
+			 a->status);
+}
+
+int client_refused(const struct client *t, const struct client_answer *a)
+{
+	char text[FETCH_ERROR_BYTES];
+	client_tell_refusal(t, a, text);
 	if (t->json)
 		plain_put_json(a->text ? a->text : "{}\n", stdout);
-	else if (message)
-		fprintf(stderr, "crossfade %s: %s\n", t->command->name, message);
 	else
-		fprintf(stderr, "crossfade %s: the balancer answers with status %ld\n",
-			t->command->name, a->status);
+		fprintf(stderr, "crossfade %s: %s\n", t->command->name, text);
 	return EXIT_NO;
 }
 

@@ -53,6 +53,8 @@ struct command_option {
 	bool *flag;	   /* of one without an argument */
 };
 
+#define OPTIONS(list) (list), sizeof(list) / sizeof(list)[0]
+
 /*
  * Reads options, wherever they stand; --help is answered here. The number of operands, which stand
  * at argv[1] afterwards; or -1, and *code is what to exit with.

@@ -84,7 +84,8 @@ static int run(const struct command *c, int argc, char **argv, bool drain)
 						  { 0, "reason", &reason, NULL },
 						  { 0, "delay", &delay, NULL },
 						  { 0, "force", NULL, &force } };
-	int code, operands = command_options(c, argc, argv, options, drain ? 6 : 4, &code);
+	int code, operands = command_options(c, argc, argv, options,
+					     CLIENT_OPTION_N + (drain ? 3 : 1), &code);
 	if (operands < 0)
 		return code;
 	if (operands != 1)

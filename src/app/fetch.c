@@ -92,6 +92,8 @@ bool fetch_do(struct fetch *f, const struct fetch_request *r, struct fetch_answe
 	curl_slist_free_all(headers);
 	read_facts(f->curl, r, a);
 	a->unconnected = result == CURLE_COULDNT_CONNECT;
+	a->strange = result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY ||
+		     result == CURLE_GOT_NOTHING;
 	a->late = result == CURLE_OPERATION_TIMEDOUT;
 	if (result != CURLE_OK && !a->error[0])
 		snprintf(a->error, sizeof a->error, "%s", curl_easy_strerror(result));

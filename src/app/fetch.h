@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FETCH_ERROR_BYTES 512
+#define FETCH_ERROR_BYTES 1500
 #define FETCH_HEADERS_MAX 4
 
 struct fetch {
@@ -31,6 +31,7 @@ struct fetch_answer {
 	double seconds;
 	bool unconnected;	       /* nobody listens there */
 	bool late;		       /* it was not there in time */
+	bool strange;		       /* who listens there speaks no HTTP */
 	char error[FETCH_ERROR_BYTES]; /* without an answer: why */
 };
 

@@ -55,13 +55,13 @@ static const struct command commands[] = {
 	  "end (timeouts.drain); a second one does not wait for them. SIGUSR1: log files are\n"
 	  "opened anew. SIGUSR2: the program on disk takes over, without a pause.\n",
 	  command_run },
-	{ "status", "[--watch] [--interval TIME] [-c FILE | --socket PATH] [-o text|json]",
+	{ "status", "[--watch] [--interval TIME] " CLIENT_WHERE " [-o text|json]",
 	  "Shows weights, requests, latency, and the health of each node.",
 	  CLIENT_HELP "      --watch         until q or Ctrl-C, with rates\n"
 		      "      --interval TIME how often, as 500ms or 5s (default 1s)\n",
 	  command_status },
 	{ "weights",
-	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [--force] [-c FILE | --socket PATH] "
+	  "[SOURCE TARGET] [--reason TEXT] [--if-epoch N] [--force] " CLIENT_WHERE " "
 	  "[-o text|json]",
 	  "Shows the weights, or sets them: 0 to 999 each.",
 	  CLIENT_HELP
@@ -72,24 +72,24 @@ static const struct command commands[] = {
 	  "the old ones. Exit code 4: they are set, but a worker has not said that it uses\n"
 	  "them.\n",
 	  command_weights },
-	{ "rollback", "[--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	{ "rollback", "[--reason TEXT] " CLIENT_WHERE " [-o text|json]",
 	  "Sends all traffic to the source again, at once.",
 	  CLIENT_HELP
 	  "      --reason TEXT   why, for the audit log\n"
 	  "\nWorks also when the state cannot be saved, on a full disk; it says so then.\n",
 	  command_rollback },
-	{ "drain",
-	  "NODE [--delay TIME] [--reason TEXT] [--force] [-c FILE | --socket PATH] [-o text|json]",
+	{ "drain", "NODE [--delay TIME] [--reason TEXT] [--force] " CLIENT_WHERE " [-o text|json]",
 	  "Takes a node out of service: it gets no new requests.",
 	  CLIENT_HELP
 	  "      --delay TIME    after that, what is still with it is cut (default: 300s)\n"
 	  "      --reason TEXT   why, for the audit log\n"
 	  "      --force         even the last one that serves a cluster with weight\n"
 	  "\nNODE is as `crossfade status` shows it or as the configuration has it, with the\n"
-	  "cluster before it where both have one of that name: source/es-1:9200. Returns when every worker heeds it. It holds\n"
+	  "cluster before it where both have one of that name: source/es-1:9200. Returns when "
+	  "every worker heeds it. It holds\n"
 	  "over reloads and restarts, until `crossfade ready NODE`.\n",
 	  command_drain },
-	{ "ready", "NODE [--reason TEXT] [-c FILE | --socket PATH] [-o text|json]",
+	{ "ready", "NODE [--reason TEXT] " CLIENT_WHERE " [-o text|json]",
 	  "Takes a node that was drained back into service.",
 	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n", command_ready },
 	{ "recover", "-c FILE [SOURCE TARGET]",

@@ -15,7 +15,7 @@ int command_rollback(const struct command *c, int argc, char **argv)
 	const char *reason = NULL;
 	const struct command_option options[] = { CLIENT_OPTIONS(&o),
 						  { 0, "reason", &reason, NULL } };
-	int code, operands = command_options(c, argc, argv, options, 4, &code);
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
 	if (operands < 0)
 		return code;
 	if (operands > 0)

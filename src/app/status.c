@@ -44,8 +44,7 @@ static bool look(struct watch *w)
 	if (!client_try(w->client, "GET", "/v1/status", NULL, 0, &a, w->trouble))
 		return false;
 	if (a.status != 200 || !a.json) {
-		snprintf(w->trouble, sizeof w->trouble, "the balancer answers with status %ld",
-			 a.status);
+		client_tell_refusal(w->client, &a, w->trouble);
 		w->code = EXIT_NO;
 		client_answer_free(&a);
 		return false;
@@ -229,7 +228,7 @@ int command_status(const struct command *c, int argc, char **argv)
 	const struct command_option options[] = { CLIENT_OPTIONS(&o),
 						  { 0, "watch", NULL, &watching },
 						  { 0, "interval", &interval, NULL } };
-	int code, operands = command_options(c, argc, argv, options, 5, &code);
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
 	struct watch w = { 0 };
 	struct client t;
 	if (operands < 0)

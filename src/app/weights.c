@@ -45,7 +45,7 @@ int command_weights(const struct command *c, int argc, char **argv)
 						  { 0, "if-epoch", &if_epoch, NULL },
 						  { 0, "force", NULL, &force } };
 	unsigned long long source, target, epoch = 0;
-	int code, operands = command_options(c, argc, argv, options, 6, &code);
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
 	if (operands < 0)
 		return code;
 	if (operands != 0 && operands != 2)
