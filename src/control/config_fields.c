@@ -208,7 +208,7 @@ static void credential_bind(struct binder *b, const struct key *k, const struct 
 static void credential_preset(const struct key *k, void *to)
 {
 	(void)k;
-	*(struct config_credential *)to = (struct config_credential){ NULL };
+	*(struct config_credential *)to = (struct config_credential){ 0 };
 }
 
 const struct key_type key_credential = { credential_bind, credential_preset, false };
