@@ -78,15 +78,14 @@ static bool is_php(const struct msg *request, struct span path)
  */
 bool sniffing_asks(const struct msg *request)
 {
-	struct span target = msg_target(request), decoded;
 	char path[SNIFFED_PATH_BYTES];
+	struct span target = msg_target(request), decoded = { path, 0 };
 	if (request->method != METHOD_GET || target.n < 8 || !strchr("_%/", target.at[1]) ||
 	    (target.at[1] == '_' && target.at[2] != 'n' && target.at[2] != '%'))
 		return false;
 	const char *query = memchr(target.at, '?', target.n);
 	if (query)
 		target.n = (size_t)(query - target.at);
-	decoded.at = path;
 	return percent_decode(target, path, sizeof path, &decoded.n) &&
 	       (path_asks(decoded) || is_php(request, target));
 }
