@@ -1,6 +1,7 @@
 #include "app/channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,6 +125,13 @@ static bool tell(int fd, struct channel_message m)
 bool channel_tell(int fd, enum channel_word word)
 {
 	return tell(fd, (struct channel_message){ .word = word });
+}
+
+bool channel_say(int fd, enum channel_word word, const char *text)
+{
+	struct channel_message m = { .word = word };
+	snprintf(m.path, sizeof m.path, "%s", text);
+	return tell(fd, m);
 }
 
 bool channel_forget(int fd, const struct addr *a)

@@ -31,6 +31,8 @@ enum channel_word {
 	CHANNEL_KEEP = 10,  /* tell: what is in force by now, in memory; see kept.h */
 	CHANNEL_RENEW = 11, /* tell: a crash left me incomplete; another one could be whole */
 	CHANNEL_LEFT = 12,  /* tell: nobody is accepted any more; the sockets may be closed */
+	CHANNEL_UPGRADE_FAILED =
+		13, /* keeper: an upgrade was refused or has failed: `path` says why */
 	CHANNEL_LISTEN_LOCAL = 9, /* ask: the unix socket that listens at `path` */
 };
 
@@ -63,6 +65,7 @@ int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS
 
 /* Never waits. False with errno: the other has gone, or, EAGAIN, has not listened for long. */
 bool channel_tell(int fd, enum channel_word word);
+bool channel_say(int fd, enum channel_word word, const char *text);
 bool channel_forget(int fd, const struct addr *a);
 /* With a descriptor, borrowed. */
 bool channel_give(int fd, enum channel_word word, int descriptor);

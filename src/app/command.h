@@ -29,13 +29,17 @@ int command_check(const struct command *c, int argc, char **argv);
 int command_classify(const struct command *c, int argc, char **argv);
 int command_demo(const struct command *c, int argc, char **argv);
 int command_drain(const struct command *c, int argc, char **argv);
+int command_history(const struct command *c, int argc, char **argv);
 int command_init(const struct command *c, int argc, char **argv);
 int command_ready(const struct command *c, int argc, char **argv);
 int command_recover(const struct command *c, int argc, char **argv);
+int command_reload(const struct command *c, int argc, char **argv);
 int command_rollback(const struct command *c, int argc, char **argv);
 int command_run(const struct command *c, int argc, char **argv);
 int command_smoke(const struct command *c, int argc, char **argv);
 int command_status(const struct command *c, int argc, char **argv);
+int command_stop(const struct command *c, int argc, char **argv);
+int command_upgrade(const struct command *c, int argc, char **argv);
 int command_weights(const struct command *c, int argc, char **argv);
 
 void command_print_help(const struct command *c);

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,12 +99,27 @@ static void end_with(struct keeper *k, int status)
 		k->state = KEEPER_OVER;
 }
 
-static void say_upgrade_failed(const struct process *serving)
+/* In the log; and to who serves, for whoever asks there. */
+__attribute__((format(printf, 2, 3))) static void say_upgrade(struct keeper *k, const char *format,
+							      ...)
 {
-	log_line(LOG_ERROR,
-		 "upgrade: the new working process never served; process %d, of the version "
-		 "before, goes on",
-		 (int)serving->pid);
+	const struct process *serving = find(k, PROCESS_SERVING);
+	char why[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(why, sizeof why, format, args);
+	va_end(args);
+	log_line(LOG_ERROR, "upgrade: %s", why);
+	if (serving && serving->channel >= 0)
+		channel_say(serving->channel, CHANNEL_UPGRADE_FAILED, why);
+}
+
+static void say_upgrade_failed(struct keeper *k, const struct process *serving)
+{
+	say_upgrade(k,
+		    "the new working process never served; process %d, of the version before, goes "
+		    "on",
+		    (int)serving->pid);
 	supervisor_upgrade_failed();
 }
 
@@ -132,7 +149,7 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 	if (k->state == KEEPER_STOPPING || k->state == KEEPER_STARTING)
 		end_with(k, status);
 	else if (was.state == PROCESS_STARTING && find(k, PROCESS_SERVING))
-		say_upgrade_failed(find(k, PROCESS_SERVING));
+		say_upgrade_failed(k, find(k, PROCESS_SERVING));
 	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING)) {
 		restart_choose_source(&k->restart, was.state);
 		pause_before_restart(k, was.started_ms);
@@ -156,9 +173,9 @@ static void upgrade_is_asked(struct keeper *k)
 {
 	const char *no = why_no_upgrade(k);
 	if (no)
-		log_line(LOG_ERROR, "upgrade: refused: %s", no);
-	else
-		upgrade_begin(&k->upgrade, &k->own, k->config);
+		say_upgrade(k, "refused: %s", no);
+	else if (!upgrade_begin(&k->upgrade, &k->own, k->config))
+		say_upgrade(k, "nothing has changed: %s could not be started", k->own.program);
 }
 
 static void checker_ended(struct keeper *k, int status)
@@ -168,12 +185,12 @@ static void checker_ended(struct keeper *k, int status)
 		supervisor_reloading("Upgrading");
 		logger_rest(&k->logger);
 		upgrade_become(&k->upgrade, &k->own, k->config);
+		say_upgrade(k, "nothing has changed: %s could not take over", k->own.program);
 		supervisor_upgraded();
 		return;
 	}
 	process_describe_end(status, how);
-	log_line(LOG_ERROR, "upgrade: nothing has changed: the check of %s %s", k->own.program,
-		 how);
+	say_upgrade(k, "nothing has changed: the check of %s %s", k->own.program, how);
 	upgrade_end(&k->upgrade);
 }
 

@@ -5,6 +5,7 @@
 #include "app/command.h"
 #include "app/demo_cluster.h"
 #include "app/handover.h"
+#include "app/order.h"
 #include "app/terminal.h"
 #include "app/work.h"
 #include "control/suggest.h"
@@ -85,13 +86,38 @@ static const struct command commands[] = {
 	  "      --reason TEXT   why, for the audit log\n"
 	  "      --force         even the last one that serves a cluster with weight\n"
 	  "\nNODE is as `crossfade status` shows it or as the configuration has it, with the\n"
-	  "cluster before it where both have one of that name: source/es-1:9200. Returns when "
-	  "every worker heeds it. It holds\n"
-	  "over reloads and restarts, until `crossfade ready NODE`.\n",
+	  "cluster before it where both have one of that name: source/es-1:9200. Returns when\n"
+	  "every worker heeds it. It holds over reloads and restarts, until `crossfade ready\n"
+	  "NODE`.\n",
 	  command_drain },
 	{ "ready", "NODE [--reason TEXT] " CLIENT_WHERE " [-o text|json]",
 	  "Takes a node that was drained back into service.",
 	  CLIENT_HELP "      --reason TEXT   why, for the audit log\n", command_ready },
+	{ "history", "[-n N] " CLIENT_WHERE " [-o text|json]",
+	  "Shows who changed what, when and why.",
+	  CLIENT_HELP "  -n, --last N        so many of the last changes (default: 20)\n"
+		      "\nThey are the lines of audit.jsonl in the state directory.\n",
+	  command_history },
+	{ "reload", "[--reason TEXT] [--timeout TIME] " CLIENT_WHERE " [-o text|json]",
+	  "Has the running balancer read its configuration anew.",
+	  ORDER_HELP
+	  "\nSays what has changed, or each mistake with its place. Exit code 1: it was refused,\n"
+	  "and nothing was changed. SIGHUP to `crossfade run` does the same.\n",
+	  command_reload },
+	{ "upgrade", "[--reason TEXT] [--timeout TIME] " CLIENT_WHERE " [-o text|json]",
+	  "Has the program that is now on disk take over, without a pause.",
+	  ORDER_HELP
+	  "\nReturns when it serves. Exit code 1: it does not fit, and the one before goes on.\n"
+	  "SIGUSR2 to `crossfade run` does the same.\n",
+	  command_upgrade },
+	{ "stop", "[--now] [--reason TEXT] [--timeout TIME] " CLIENT_WHERE " [-o text|json]",
+	  "Stops the running balancer.",
+	  ORDER_HELP
+	  "      --now           does not wait for load balancers in front (timeouts.leave), nor\n"
+	  "                      for requests that are under way (timeouts.drain)\n"
+	  "\nReturns when it has ended. SIGTERM to `crossfade run` does the same; where systemd\n"
+	  "runs it, `systemctl stop` is the way.\n",
+	  command_stop },
 	{ "recover", "-c FILE [SOURCE TARGET]",
 	  "Puts the weights back whose file was lost, before a start.",
 	  "  -c, --config FILE   the configuration of the balancer, which must not run\n"

@@ -300,10 +300,16 @@ static void let_others_look(void *self)
 	channel_tell(w->channel, CHANNEL_LOOK);
 }
 
+static bool signal_keeper(void *self, int number)
+{
+	const struct work *w = self;
+	return kill(w->keeper, number) == 0;
+}
+
 static bool lead(struct work *w)
 {
 	char error[WEIGHTS_TEXT_BYTES];
-	const struct control_peers peers = { let_others_look, w };
+	const struct control_peers peers = { let_others_look, w, signal_keeper };
 	if (control_lead(w->control, &w->admin, &peers, error))
 		return true;
 	log_line(LOG_ERROR, "%s", error);
@@ -359,6 +365,9 @@ static void obey(struct work *w, enum channel_word word)
 	case CHANNEL_REOPEN:
 		control_reopen_logs(w->control);
 		break;
+	case CHANNEL_UPGRADE_FAILED:
+		control_upgrade_failed(w->control, w->heard.path);
+		break;
 	case CHANNEL_LISTEN:
 	case CHANNEL_LISTEN_LOCAL:
 	case CHANNEL_FORGET:
@@ -386,6 +395,7 @@ static void heard(struct io_op *op)
 		if (w->heard_bytes < sizeof w->heard)
 			break;
 		w->heard_bytes = 0;
+		w->heard.path[sizeof w->heard.path - 1] = 0;
 		obey(w, (enum channel_word)w->heard.word);
 	}
 	block_drop(op->block);

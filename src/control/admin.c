@@ -2,11 +2,14 @@
 #include "control/admin.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "control/admin_host.h"
 #include "control/asked.h"
 #include "control/control.h"
@@ -406,6 +409,48 @@ static void serve_node_state(struct call *c)
 		begin_drain(c, &asked);
 }
 
+/* --- what the keeper does --- */
+
+/* It is done as on the signal, and what came of it stands in /v1/status. */
+static void serve_order(struct call *c, const char *what, int signal)
+{
+	struct control *control = control_of(c);
+	struct weights_change asked = { 0 };
+	char error[WEIGHTS_TEXT_BYTES];
+	if (!weights_json_read_rollback(c->body, &asked, error)) {
+		answer_error(c, 400, "bad_request", error);
+		return;
+	}
+	complete_who(c, asked.who);
+	if (!control->peers.signal || !control->peers.signal(control->peers.self, signal)) {
+		answer_error(c, 500, "keeper_unreachable", "the keeper cannot be told");
+		return;
+	}
+	log_line(LOG_INFO, "%s: asked for by %s%s%s", what, asked.who, asked.why[0] ? ": " : "",
+		 asked.why);
+	answer_json(c, 202,
+		    json_pack("{s:s,s:i,s:i}", "asked", what, "keeper", (int)getppid(), "pid",
+			      (int)getpid()));
+}
+
+static void serve_reload(struct call *c)
+{
+	if (control_of(c)->state == CONTROL_SERVING)
+		serve_order(c, "reload", SIGHUP);
+	else
+		answer_error(c, 409, "stopping", "it is stopping: nothing is changed any more");
+}
+
+static void serve_upgrade(struct call *c)
+{
+	serve_order(c, "upgrade", SIGUSR2);
+}
+
+static void serve_stop(struct call *c)
+{
+	serve_order(c, "stop", SIGTERM);
+}
+
 /* --- routes --- */
 
 static const struct route_row {
@@ -419,6 +464,9 @@ static const struct route_row {
 	{ SPAN("/v1/weights"), METHOD_PUT, false, serve_change },
 	{ SPAN("/v1/rollback"), METHOD_POST, false, serve_rollback },
 	{ SPAN("/v1/nodes/*/state"), METHOD_PUT, false, serve_node_state },
+	{ SPAN("/v1/reload"), METHOD_POST, false, serve_reload },
+	{ SPAN("/v1/upgrade"), METHOD_POST, false, serve_upgrade },
+	{ SPAN("/v1/stop"), METHOD_POST, false, serve_stop },
 	{ SPAN("/v1/history"), METHOD_GET, false, serve_history },
 	{ SPAN("/v1/capture"), METHOD_GET, false, serve_capture },
 	{ SPAN("/metrics"), METHOD_GET, true, serve_metrics },

@@ -9,6 +9,7 @@
  *   GET, PUT  /v1/weights    ETag and If-Match are the epoch
  *   POST      /v1/rollback
  *   PUT       /v1/nodes/NAME/state    drained, or ready: drains_admin.h
+ *   POST      /v1/reload, /v1/upgrade, /v1/stop    as the signals; 202, and /v1/status tells more
  *   GET       /v1/history    the last lines of the audit
  *   GET       /readyz
  *   GET       /metrics /healthz    these two without the token

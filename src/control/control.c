@@ -599,6 +599,14 @@ void control_retire(struct control *c)
 	begin_drain(c, CONTROL_RETIRING, offsetof(struct worker_door, retiring));
 }
 
+void control_upgrade_failed(struct control *c, const char *why)
+{
+	struct control_upgrades *u = &c->upgrades;
+	u->failed_n++;
+	u->wall_ns = clock_wall_ns();
+	snprintf(u->why, sizeof u->why, "%s", why);
+}
+
 void control_reload(struct control *c)
 {
 	c->reload_wanted = true;

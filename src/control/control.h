@@ -37,6 +37,15 @@ enum control_state {
 struct control_peers {
 	void (*look)(void *self); /* the workers of all other processes are to look at the board */
 	void *self;
+	/* The keeper does what it does on that signal. False with errno. May be NULL. */
+	bool (*signal)(void *self, int number);
+};
+
+/* Upgrades to another program that came to nothing, as the keeper tells. */
+struct control_upgrades {
+	unsigned failed_n;
+	uint64_t wall_ns; /* of the last one; */
+	char why[512];
 };
 
 struct control {
@@ -71,6 +80,7 @@ struct control {
 	_Atomic(const char *) backend; /* what the workers' io is called */
 	struct reload reload;
 	bool reload_wanted;
+	struct control_upgrades upgrades;
 	struct timer drain;
 	struct trim trim;
 	_Atomic unsigned running; /* workers that are not over */
@@ -151,6 +161,8 @@ bool control_is_to_be_renewed(struct control *c);
 void control_look(struct control *c);
 /* The other way round. */
 void control_let_others_look(struct control *c);
+/* The keeper has refused an upgrade, or it has failed. */
+void control_upgrade_failed(struct control *c, const char *why);
 /* Log files are opened anew: somebody has moved them away. */
 void control_reopen_logs(struct control *c);
 

@@ -261,6 +261,16 @@ static json_t *reload_json(const struct reload *r)
 			 (json_int_t)r->mistakes_more);
 }
 
+/* Null: none has failed in this process' time. */
+static json_t *upgrades_json(const struct control_upgrades *u)
+{
+	char when[CLOCK_TEXT_BYTES];
+	clock_text(u->wall_ns, when);
+	return u->failed_n ? json_pack("{s:I,s:s,s:o}", "failed", (json_int_t)u->failed_n, "at",
+				       when, "message", text_json(u->why))
+			   : json_null();
+}
+
 static json_t *file_json(const struct reload *r)
 {
 	return r->file_text[0] ? text_json(r->file_text) : json_null();
@@ -278,8 +288,9 @@ static json_t *file_weights_json(const struct control *c)
 
 static json_t *configuration_json(const struct control *c)
 {
-	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "file", c->config->complaints.file, "plan",
-			 integer(publisher_newest(&c->publisher)->number), "reload",
+	return json_pack("{s:s,s:o,s:I,s:o,s:o,s:o}", "file", c->config->complaints.file, "plan",
+			 integer(publisher_newest(&c->publisher)->number), "reloads",
+			 (json_int_t)c->reload.good_n + c->reload.bad_n, "reload",
 			 reload_json(&c->reload), "not_in_force", file_json(&c->reload), "weights",
 			 file_weights_json(c));
 }
@@ -357,6 +368,7 @@ json_t *status_json(const struct control *c)
 				 "listeners", listeners_json(c), "clusters", clusters_json(c, &v),
 				 "answers_here", requests_json(c, ARM_NONE));
 	json_object_update(j, rest);
+	json_object_set_new(j, "upgrade", upgrades_json(&c->upgrades));
 	json_object_set_new(j, "keeper", json_integer(getppid()));
 	json_object_set_new(j, "workers_from", json_string(c->cores.from));
 	json_object_set_new(j, "rolled_back", json_boolean(v.rolled_back));

@@ -154,6 +154,17 @@ static void a_word_is_no_question(void **state)
 	assert_int_equal(reply, -1);
 }
 
+static void a_text_comes_with_its_word(void **state)
+{
+	struct pair *p = *state;
+	struct channel_message m;
+	int reply;
+	assert_true(channel_say(p->ours, CHANNEL_UPGRADE_FAILED, "refused: it stops"));
+	assert_true(channel_hear(p->keepers, &m, &reply));
+	assert_int_equal(m.word, CHANNEL_UPGRADE_FAILED);
+	assert_string_equal(m.path, "refused: it stops");
+}
+
 static void an_address_to_forget_comes_whole(void **state)
 {
 	struct pair *p = *state;
@@ -231,6 +242,7 @@ int main(void)
 		with_pair(an_errno_is_passed_on),
 		with_pair(a_keeper_that_dies_over_a_question_is_seen),
 		with_pair(a_word_is_no_question),
+		with_pair(a_text_comes_with_its_word),
 		with_pair(an_address_to_forget_comes_whole),
 		with_pair(a_path_always_has_an_end),
 		with_pair(the_others_end_is_seen),

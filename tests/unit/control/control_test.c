@@ -92,7 +92,7 @@ static void *run_control(void *arg)
 	struct world *w = arg;
 	char error[WEIGHTS_TEXT_BYTES];
 	struct control_sockets sockets = { local_socket_listen(w->socket), { w->admin_fd }, 1 };
-	const struct control_peers peers = { let_others_look, w };
+	const struct control_peers peers = { let_others_look, w, NULL };
 	assert_true(control_attach(w->control, error));
 	assert_true(control_lead(w->control, &sockets, &peers, error));
 	assert_true(control_take_slots(w->control));

@@ -1,0 +1,115 @@
+#include "app/order.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "control/duration.h"
+
+#define TIMEOUT "120s"
+#define LOOK_AGAIN_MS 50
+/* One look; whoever is just being replaced says nothing. */
+#define LOOK_TIMEOUT_S 2L
+
+long long order_integer(const json_t *j, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(j, name));
+}
+
+static json_t *body_of(const struct order_options *o)
+{
+	return json_pack("{s:s*,s:s}", "reason", o->reason, "who", client_who());
+}
+
+static bool take_status(struct order *o, int *code)
+{
+	struct client_answer a;
+	*code = EXIT_UNREACHABLE;
+	if (!client_ask(&o->client, "GET", "/v1/status", NULL, 0, &a))
+		return false;
+	if (a.status == 200)
+		o->before = json_incref(a.json);
+	else
+		*code = client_refused(&o->client, &a);
+	client_answer_free(&a);
+	return o->before;
+}
+
+static bool tell(struct order *o, const char *path, json_t *body, int *code)
+{
+	struct client_answer a;
+	bool answered = client_ask(&o->client, "POST", path, body, 0, &a);
+	*code = EXIT_UNREACHABLE;
+	if (answered && a.status != 202)
+		*code = client_refused(&o->client, &a);
+	bool good = answered && a.status == 202;
+	client_answer_free(&a);
+	return good;
+}
+
+bool order_open(struct order *o, const struct command *c, const struct order_options *options,
+		const char *path, int *code)
+{
+	uint64_t ms;
+	*o = (struct order){ .timeout = options->timeout ? options->timeout : TIMEOUT };
+	*code = EXIT_USAGE;
+	if (!duration_read(o->timeout, &ms)) {
+		command_misused(c, "--timeout: '%s' is not a duration, as 120s", o->timeout);
+		return false;
+	}
+	json_t *body = body_of(options);
+	if (!body) {
+		command_misused(c, "--reason: is not UTF-8 text");
+		return false;
+	}
+	bool good = command_takes_reason(c, options->reason) &&
+		    client_open(&o->client, c, &options->client, code);
+	if (good) {
+		good = take_status(o, code) && tell(o, path, body, code);
+		o->until_ns = clock_monotonic_ns() + ms * 1000000;
+		o->client.timeout_s = LOOK_TIMEOUT_S;
+		if (!good)
+			order_close(o);
+	}
+	json_decref(body);
+	return good;
+}
+
+void order_close(struct order *o)
+{
+	json_decref(o->before);
+	o->before = NULL;
+	client_close(&o->client);
+}
+
+void order_tell(struct order *o, const char *path)
+{
+	struct client_answer a;
+	char error[FETCH_ERROR_BYTES];
+	json_t *body = json_pack("{s:s}", "who", client_who());
+	client_try(&o->client, "POST", path, body, 0, &a, error);
+	client_answer_free(&a);
+	json_decref(body);
+}
+
+bool order_look(struct order *o, json_t **now)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
+	struct client_answer a;
+	char error[FETCH_ERROR_BYTES];
+	*now = NULL;
+	if (clock_monotonic_ns() >= o->until_ns)
+		return false;
+	nanosleep(&pause, NULL);
+	if (client_try(&o->client, "GET", "/v1/status", NULL, 0, &a, error) && a.status == 200)
+		*now = json_incref(a.json);
+	client_answer_free(&a);
+	return true;
+}
+
+int order_is_late(const struct order *o, const char *what)
+{
+	fprintf(stderr, "crossfade %s: it was told, and %s within %s\n", o->client.command->name,
+		what, o->timeout);
+	return EXIT_UNACKNOWLEDGED;
+}

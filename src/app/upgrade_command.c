@@ -1,0 +1,78 @@
+#include <stdio.h>
+
+#include "app/order.h"
+#include "app/terminal.h"
+
+static const json_t *upgrade_of(const json_t *status)
+{
+	return json_object_get(status, "upgrade");
+}
+
+static void print_json(json_t *j /* moved in */)
+{
+	terminal_put_json(j, stdout);
+	putchar('\n');
+	json_decref(j);
+}
+
+static int say_done(const struct order *o, const json_t *now)
+{
+	long long by = order_integer(now, "pid"), before = order_integer(o->before, "pid");
+	const char *version = json_string_value(json_object_get(now, "version"));
+	if (o->client.json)
+		print_json(json_pack("{s:b,s:I,s:I,s:s}", "ok", 1, "pid", (json_int_t)by, "before",
+				     (json_int_t)before, "version", version));
+	else
+		printf("Process %lld of crossfade %s serves; process %lld drains.\n", by, version,
+		       before);
+	return EXIT_OK;
+}
+
+static int say_failed(const struct order *o, const json_t *now)
+{
+	const char *why = json_string_value(json_object_get(upgrade_of(now), "message"));
+	if (o->client.json)
+		print_json(json_pack("{s:b,s:s}", "ok", 0, "message", why));
+	else
+		fprintf(stderr, "crossfade %s: %s\nThe balancer's log says more.\n",
+			o->client.command->name, why);
+	return EXIT_NO;
+}
+
+/* -1: not yet. */
+static int outcome(const struct order *o, const json_t *now)
+{
+	if (order_integer(now, "pid") != order_integer(o->before, "pid"))
+		return say_done(o, now);
+	long long failed = order_integer(upgrade_of(now), "failed");
+	return failed > order_integer(upgrade_of(o->before), "failed") ? say_failed(o, now) : -1;
+}
+
+static int wait_for_outcome(struct order *o)
+{
+	json_t *now;
+	int code = -1;
+	while (code < 0 && order_look(o, &now)) {
+		if (now)
+			code = outcome(o, now);
+		json_decref(now);
+	}
+	return code < 0 ? order_is_late(o, "no other process has taken over") : code;
+}
+
+int command_upgrade(const struct command *c, int argc, char **argv)
+{
+	struct order_options o = { 0 };
+	const struct command_option options[] = { ORDER_OPTIONS(&o) };
+	struct order order;
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!order_open(&order, c, &o, "/v1/upgrade", &code))
+		return code;
+	code = wait_for_outcome(&order);
+	order_close(&order);
+	return code;
+}
