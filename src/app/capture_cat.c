@@ -32,7 +32,7 @@ static void print_items(const struct bulk_counts *c)
 	fputs("  partly accepted", stdout);
 	if (c->counted)
 		printf(": %llu of %llu items, %llu refused", (unsigned long long)c->accepted,
-		       (unsigned long long)(c->accepted + c->refused),
+		       (unsigned long long)c->accepted + c->refused,
 		       (unsigned long long)c->refused);
 }
 

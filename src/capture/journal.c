@@ -67,10 +67,12 @@ struct journal {
 	/* Taken, oldest first; those before `cursor` are in the present write-out. */
 	struct batch *first, *last, *cursor;
 	struct awaiting awaiting;
-	bool pressed;		/* those behind the cursor are not to be put off, */
-	uint64_t waiting_bytes; /* and have so much */
-	unsigned served_n;	/* who waited for the last sync */
+	uint64_t waiting_bytes; /* of those behind the cursor */
 	uint64_t lazy_ns;	/* when the first of them came */
+	bool pressed;		/* they are not to be put off */
+	bool stopping;
+	unsigned served_n; /* who waited for the last sync */
+	unsigned own_n, damage_n;
 	struct disk_file *file;
 	char name[SERIES_NAME_BYTES];
 	struct segment_head head;
@@ -79,15 +81,12 @@ struct journal {
 	uint64_t sequence;		 /* of the next frame */
 	uint64_t durable_sequence;
 	struct own own[OWNS];
-	unsigned own_n;
 	struct iovec vectors[LOG_VECTORS];
 	uint64_t now_ns, wall_ns, began_ns, probe_ns, synced_ns;
 	/* What gaps will have told of when this write is durable. */
 	struct losses telling[UNRECORDED_SIDES][GAP_REASONS];
 	uint64_t told_ns, kept_ns;
 	struct record_damage damages[DAMAGES_MAX]; /* that no segment tells of yet */
-	unsigned damage_n;
-	bool stopping;
 };
 
 /* --- what waits --- */

@@ -52,10 +52,9 @@ struct control {
 	struct config *config;		   /* a hold: the one in force */
 	struct board *board;		   /* borrowed */
 	const struct ticket_keys *tickets; /* borrowed */
-	unsigned worker_n;
-	struct cores cores;		/* why so many */
-	uint64_t files;			/* that may be open */
-	struct tls_library **libraries; /* owned: one for each worker, the last is control's */
+	struct cores cores;		   /* why there are so many workers */
+	uint64_t files;			   /* that may be open */
+	struct tls_library **libraries;	   /* owned: one for each worker, the last is control's */
 	struct nodes nodes;
 	struct listeners listeners;
 	struct socket_source source;
@@ -76,24 +75,25 @@ struct control {
 	struct health health;
 	struct serving_watch serving;
 	struct names names;
-	atomic_bool names_news;	       /* the resolver has found something */
 	_Atomic(const char *) backend; /* what the workers' io is called */
 	struct reload reload;
-	bool reload_wanted;
 	struct control_upgrades upgrades;
 	struct timer drain;
 	struct trim trim;
-	_Atomic unsigned running; /* workers that are not over */
-	enum control_state state;
 	struct control_peers peers;
 	uint64_t started_wall_ns;
-	bool attached;		  /* the loop is open */
-	bool farewell;		  /* its workers are over, and who still asks has a little time */
 	struct validity validity; /* of `config` */
 	struct timer daily;
 	struct timer log_again; /* after a crash the access log could not be opened */
-	bool to_be_kept;	/* what is in force has changed */
-	bool leads;		/* it is the one that changes weights, and answers the admin API */
+	unsigned worker_n;
+	_Atomic unsigned running; /* workers that are not over */
+	enum control_state state;
+	atomic_bool names_news; /* the resolver has found something */
+	bool reload_wanted;
+	bool attached;	 /* the loop is open */
+	bool farewell;	 /* its workers are over, and who still asks has a little time */
+	bool to_be_kept; /* what is in force has changed */
+	bool leads;	 /* it is the one that changes weights, and answers the admin API */
 };
 
 /* Compiles the first plan. NULL after complaints, or with `error` set. */

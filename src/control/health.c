@@ -473,14 +473,18 @@ static size_t count_addresses(const struct nodes *nodes)
 	return n;
 }
 
-/* Those that were there come by node and place, so that each is found at once. */
-static void want(struct health *h, struct node_record *n, struct probe **before, size_t *i,
+/* Those of a node that were there before, by place: each is found at once. */
+struct before {
+	struct probe *at[NODE_ADDRESSES_MAX];
+};
+
+static void want(struct health *h, struct node_record *n, const struct before *before, size_t *i,
 		 size_t all)
 {
 	for (unsigned place = 0; place < NODE_ADDRESSES_MAX; place++) {
 		if (!n->places[place])
 			continue;
-		struct probe *p = before ? before[place] : NULL;
+		struct probe *p = before->at[place];
 		if (p && addr_is(&p->at, &n->places[place]->at)) {
 			follow_config(p);
 			renew_rest(p, *i, all);
@@ -513,22 +517,18 @@ static void stop_unwanted(struct health *h)
 
 void health_follow(struct health *h, const struct nodes *nodes)
 {
-	struct probe **of[NODES_MAX] = { NULL };
+	struct before *of = calloc(NODES_MAX, sizeof *of);
 	size_t i = 0, all = count_addresses(nodes);
+	must(of);
 	list_each(l, &h->probes) {
 		struct probe *p = list_entry(l, struct probe, member);
-		struct probe ***at = &of[p->node->state.number];
 		p->wanted = false;
-		if (!*at)
-			*at = calloc(NODE_ADDRESSES_MAX, sizeof **at);
-		must(*at);
-		(*at)[p->place] = p;
+		of[p->node->state.number].at[p->place] = p;
 	}
 	for (size_t k = 0; k < nodes->n; k++)
-		want(h, nodes->list[k], of[nodes->list[k]->state.number], &i, all);
+		want(h, nodes->list[k], &of[nodes->list[k]->state.number], &i, all);
 	stop_unwanted(h);
-	for (size_t k = 0; k < NODES_MAX; k++)
-		free(of[k]);
+	free(of);
 }
 
 void health_renew(struct health *h, const struct config *config, const struct nodes *nodes)

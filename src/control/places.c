@@ -69,7 +69,7 @@ static void take_unit(struct look *l)
 	l->by_unit = true;
 	l->nobody = !p || service_unit_is_dynamic(&l->unit);
 	snprintf(l->who, sizeof l->who, "the service's user (%.60s)", name);
-	if (!l->nobody)
+	if (p && !l->nobody)
 		take_user(l, p);
 	for (const struct unit_word *w = l->unit.groups; w && l->group_n < GROUPS_MAX;
 	     w = w->next) {

@@ -170,6 +170,7 @@ static bool pool_choose(struct pool *p, uint64_t tried, unsigned *place)
 	if (!best)
 		return false;
 	*place = first_of(best, p->turn);
+	must(*place < NODE_ADDRESSES_MAX);
 	p->turn = *place + 1 < p->place_n ? *place + 1 : 0;
 	place_taken(p, &p->places[*place]);
 	return true;
