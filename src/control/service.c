@@ -96,7 +96,7 @@ void call_error(struct call *c, enum err why)
 {
 	must(c->state == CALL_SERVING || c->state == CALL_READING);
 	c->state = CALL_ANSWERING;
-	reply_error(&c->reply, c->stream.peer, &c->arena, &c->service->loop->bufs, why,
+	reply_error(&c->reply, c->stream.peer, &c->arena, &c->service->loop->bufs, why, "",
 		    is_head_only(c));
 	after_answer(c);
 }

@@ -1,6 +1,7 @@
 #include "ends/h1_back.h"
 
 #include "base/bug.h"
+#include "http/h1_blame.h"
 #include "http/h1_write.h"
 #include "base/limits.h"
 
@@ -303,9 +304,22 @@ static void answer_head(struct h1_back *b)
 		answer_over(b);
 }
 
+static void say_blame(struct h1_back *b, const struct h1_blame *blame, enum err why)
+{
+	char text[H1_BLAME_TEXT_BYTES];
+	h1_blame_text(blame, why, text);
+	wires_say(b->backs->wires, answer_err(why), text, "");
+}
+
 /* What is no answer's beginning may be the end of the answer before. */
 static void bad_answer(struct h1_back *b)
 {
+	struct h1_blame blame;
+	char rest[H1_BLAME_LOOK_BYTES];
+	size_t there = b->wire.in.bytes, n = there < sizeof rest ? there : sizeof rest;
+	chain_peek(&b->wire.in, rest, n);
+	h1_blame_head(&blame, &b->parser, (struct span){ rest, n });
+	say_blame(b, &blame, b->parser.err);
 	if (b->reused && b->parser.first && !b->interim_bytes)
 		never_answered(b, answer_err(b->parser.err));
 	else
@@ -349,6 +363,14 @@ static void answer_body_over(struct h1_back *b, struct chain *last)
 		answer_over(b);
 }
 
+static void bad_body(struct h1_back *b)
+{
+	struct h1_blame blame;
+	h1_blame_body(&blame, &b->body);
+	say_blame(b, &blame, b->body.err);
+	fail(b, ERR_BACK_MALFORMED);
+}
+
 static bool read_body(struct h1_back *b)
 {
 	struct chain part = { 0 };
@@ -363,7 +385,7 @@ static bool read_body(struct h1_back *b)
 	if (part.bytes)
 		stream_data(b->stream.peer, &part, false);
 	if (p == H1_BAD && b->state == BACK_ANSWER_BODY)
-		fail(b, ERR_BACK_MALFORMED);
+		bad_body(b);
 	return p == H1_BAD || b->wire.in.bytes != before;
 }
 

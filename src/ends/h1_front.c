@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/bug.h"
+#include "http/h1_blame.h"
 #include "http/h1_write.h"
 #include "base/limits.h"
 
@@ -149,6 +150,30 @@ static void request_head(struct h1_front *f)
 	stream_head(f->stream.peer, m, !body && !m->tunnel);
 }
 
+static void say_blame(struct h1_front *f, const struct h1_blame *b, enum err why)
+{
+	char text[H1_BLAME_TEXT_BYTES];
+	h1_blame_text(b, why, text);
+	wires_say(f->fronts->wires, why, text, b->advice);
+}
+
+static void blame_head(struct h1_front *f)
+{
+	struct h1_blame b;
+	char rest[H1_BLAME_LOOK_BYTES];
+	size_t there = f->wire.in.bytes, n = there < sizeof rest ? there : sizeof rest;
+	chain_peek(&f->wire.in, rest, n);
+	h1_blame_head(&b, &f->request->parser, (struct span){ rest, n });
+	say_blame(f, &b, f->request->parser.err);
+}
+
+static void blame_body(struct h1_front *f)
+{
+	struct h1_blame b;
+	h1_blame_body(&b, &f->request->body);
+	say_blame(f, &b, f->request->body.err);
+}
+
 /* Only a line's beginning is left in the wire when more is needed. */
 static bool parse_head(struct h1_front *f)
 {
@@ -163,6 +188,7 @@ static bool parse_head(struct h1_front *f)
 			return true;
 		}
 		if (p == H1_BAD) {
+			blame_head(f);
 			refuse(f, f->request->parser.err);
 			return true;
 		}
@@ -227,9 +253,10 @@ static bool read_body(struct h1_front *f)
 	if (part.bytes)
 		stream_data(f->stream.peer, &part, false);
 	/* That may have been more than the exchange wanted. */
-	if (p == H1_BAD && f->state == FRONT_BODY)
+	if (p == H1_BAD && f->state == FRONT_BODY) {
+		blame_body(f);
 		refuse(f, body->err);
-	else if (p == H1_BAD && f->state == FRONT_DROP)
+	} else if (p == H1_BAD && f->state == FRONT_DROP)
 		end_drop(f, false);
 	return p == H1_BAD || f->wire.in.bytes != before;
 }

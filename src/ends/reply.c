@@ -72,12 +72,13 @@ static void send_error(struct reply *r, struct stream *to, struct arena *arena, 
 }
 
 void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
-		 enum err why, bool head_only)
+		 enum err why, const char *more, bool head_only)
 {
 	unsigned status = reply_status(why);
-	char text[512];
-	int n = snprintf(text, sizeof text, "{\"error\":\"%s\",\"status\":%u,\"message\":\"%s\"}\n",
-			 err_word(why), status, err_sentence(why));
+	char text[640];
+	int n = snprintf(text, sizeof text,
+			 "{\"error\":\"%s\",\"status\":%u,\"message\":\"%s%s%s\"}\n", err_word(why),
+			 status, err_sentence(why), *more ? " " : "", more);
 	struct chain bytes = { 0 };
 	chain_copy_in(&bytes, bufs, text, (size_t)n);
 	send_error(r, to, arena, &bytes, span_of(err_word(why)), status, head_only);

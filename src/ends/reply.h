@@ -45,10 +45,11 @@ unsigned reply_status(enum err why);
 
 /*
  * The answer for an error: its status, X-Crossfade-Error and a JSON body
- *   {"error":"WORD","status":N,"message":"SENTENCE"}
+ *   {"error":"WORD","status":N,"message":"SENTENCE MORE"}
+ * `more`: JSON's text without its quotes; "": nothing.
  */
 void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
-		 enum err why, bool head_only);
+		 enum err why, const char *more, bool head_only);
 
 /*
  * The same for a write that has reached a node and may have been applied: with that status, and

@@ -42,9 +42,10 @@ static size_t move_data(struct chain *in, struct chain *out, uint64_t left, size
 	return n;
 }
 
-static char take_byte(struct chain *in)
+static char take_byte(struct h1_body *b, struct chain *in)
 {
 	char c = (char)*in->first->at;
+	b->last = (uint8_t)c;
 	chain_skip(in, 1);
 	return c;
 }
@@ -217,7 +218,7 @@ static enum err take_end(struct h1_body *b, struct arena *arena, struct chain *i
 {
 	if (b->cr) {
 		b->state = H1_BODY_NONE;
-		return take_byte(in) == '\n' ? ERR_NONE : ERR_BARE_CR;
+		return take_byte(b, in) == '\n' ? ERR_NONE : ERR_BARE_CR;
 	}
 	if (!b->parser && *in->first->at == '\r') {
 		b->cr = true;
@@ -241,14 +242,14 @@ static enum err take_chunked(struct h1_body *b, struct arena *arena, struct chai
 {
 	switch (b->state) {
 	case H1_BODY_CHUNK_LINE:
-		return take_chunk_line(b, take_byte(in));
+		return take_chunk_line(b, take_byte(b, in));
 	case H1_BODY_CHUNK_DATA:
 		b->left -= move_data(in, out, b->left, max);
 		if (b->left == 0)
 			b->state = H1_BODY_CHUNK_END;
 		return ERR_NONE;
 	case H1_BODY_CHUNK_END:
-		return take_chunk_end(b, take_byte(in));
+		return take_chunk_end(b, take_byte(b, in));
 	default:
 		must(b->state == H1_BODY_TRAILERS);
 		return take_end(b, arena, in);

@@ -42,6 +42,7 @@ struct h1_body {
 	bool has_trailers; /* after the end: `trailers` holds at least one field */
 	bool cr;	   /* a CR has come, its LF is due */
 	bool has_slack;	   /* a client's, whose framing is bounded */
+	uint8_t last;	   /* the newest byte of chunks' framing */
 	uint16_t line_n;   /* bytes of the unfinished line: a chunk's, or a trailer's at `line` */
 	uint16_t line_room;
 	int32_t slack;		  /* bytes of framing that may come before the next of the body */

@@ -430,8 +430,10 @@ enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used)
 	p->head_n += *used;
 	if (took == TOOK_NOTHING && p->head_n + (size_t)(l.end - taken) == p->head_max)
 		took = bad(p, ERR_HEAD_SIZE);
-	if (took == TOOK_ALL && (p->err = h1_sense_head(p)))
+	if (took == TOOK_ALL && (p->err = h1_sense_head(p))) {
+		p->whole = true;
 		took = TOOK_BAD;
+	}
 	if (took == TOOK_BAD)
 		return H1_BAD;
 	return took == TOOK_ALL ? H1_DONE : H1_MORE;

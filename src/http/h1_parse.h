@@ -27,7 +27,8 @@ struct h1_parser {
 	uint8_t lengths;       /* Content-Length fields seen */
 	uint8_t codings; /* Transfer-Encoding fields seen: not 0 after H1_DONE means chunked */
 	uint8_t method;	 /* answers: of the request; HEAD decides about the body */
-	enum err err;	 /* after H1_BAD */
+	bool whole; /* after H1_BAD: of all lines together, which are used; what follows is none */
+	enum err err; /* after H1_BAD */
 };
 
 void h1_parse_request(struct h1_parser *p, struct msg *m);

@@ -293,10 +293,11 @@ void wire_count_handshake(struct wire *w, struct handshake_counts *counts)
 	w->handshakes = counts;
 }
 
-static void note_said(struct wires *s, enum err why, const char *said)
+void wires_say(struct wires *s, enum err why, const char *said, const char *advice)
 {
 	s->said_of = why;
 	snprintf(s->said, sizeof s->said, "%s", said);
+	snprintf(s->advice, sizeof s->advice, "%s", advice);
 }
 
 const char *wires_said(const struct wires *s, enum err why)
@@ -304,13 +305,18 @@ const char *wires_said(const struct wires *s, enum err why)
 	return s->said_of == why ? s->said : "";
 }
 
+const char *wires_advice(const struct wires *s, enum err why)
+{
+	return s->said_of == why ? s->advice : "";
+}
+
 /* What speaks HTTP waits for the end of a line, and says nothing. */
 enum err wire_is_late(struct wire *w)
 {
 	if (w->state == WIRE_CONNECTING)
 		return ERR_CONNECT_TIMEOUT;
-	note_said(w->wires, ERR_HANDSHAKE_TIMEOUT,
-		  w->tls && !tls_has_heard(w->tls) ? "it has not sent a byte" : "");
+	wires_say(w->wires, ERR_HANDSHAKE_TIMEOUT,
+		  w->tls && !tls_has_heard(w->tls) ? "it has not sent a byte" : "", "");
 	return ERR_HANDSHAKE_TIMEOUT;
 }
 
@@ -334,7 +340,7 @@ static bool handshake(struct wire *w)
 		return false;
 	if (p == TLS_BAD) {
 		count_handshake(w, p);
-		note_said(s, tls_why(w->tls), tls_said(w->tls));
+		wires_say(s, tls_why(w->tls), tls_said(w->tls), "");
 		break_off(w, tls_why(w->tls));
 		return false;
 	}
@@ -354,7 +360,7 @@ static void unseal(struct wire *w)
 	if (tls_sealed_out(w->tls)->bytes)
 		wire_touch(w);
 	if (p == TLS_BAD) {
-		note_said(w->wires, tls_why(w->tls), tls_said(w->tls));
+		wires_say(w->wires, tls_why(w->tls), tls_said(w->tls), "");
 		break_off(w, tls_why(w->tls));
 		return;
 	}

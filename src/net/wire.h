@@ -31,19 +31,22 @@ struct handshake_counts {
 	_Atomic uint64_t done, resumed, failed;
 };
 
+#define WIRES_SAID_BYTES 720
+#define WIRES_ADVICE_BYTES 160
+
 /* What all wires of one thread share. */
 struct wires {
 	struct io *io;
 	struct bufs *bufs;
-	struct list dirty;	   /* have something to send, or to say at the end of this turn */
-	struct list starved;	   /* have begun to wait for memory, since wires_squeeze() */
-	struct list pressed;	   /* struct budget: those in which somebody waits for memory */
-	struct list queued;	   /* have a handshake to start, in a later turn */
-	struct list ending;	   /* closed; gone() is due at the end of this turn */
-	unsigned handshakes_left;  /* of HANDSHAKES_PER_TURN */
-	struct slab sends;	   /* of struct wire_send */
-	enum err said_of;	   /* the handshake that failed last: why, and */
-	char said[TLS_SAID_BYTES]; /* what wires_said() gives of it */
+	struct list dirty;	  /* have something to send, or to say at the end of this turn */
+	struct list starved;	  /* have begun to wait for memory, since wires_squeeze() */
+	struct list pressed;	  /* struct budget: those in which somebody waits for memory */
+	struct list queued;	  /* have a handshake to start, in a later turn */
+	struct list ending;	  /* closed; gone() is due at the end of this turn */
+	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
+	struct slab sends;	  /* of struct wire_send */
+	enum err said_of;	  /* the reason that wires_say() was told of last, and what */
+	char said[WIRES_SAID_BYTES], advice[WIRES_ADVICE_BYTES];
 };
 
 struct wire_user {
@@ -147,10 +150,13 @@ void wires_flush(struct wires *s);
 /* As bufs_trim(). */
 bool wires_trim(struct wires *s);
 /*
- * While one is told that it broke in its handshake, for this reason: what there is to say beyond
- * that, in words for an operator; "": nothing.
+ * Before somebody is told that something broke for this reason: what there is to say beyond that to
+ * an operator, and, where it may be told to the peer, what to do. wires_said() and wires_advice()
+ * give it while he is told; "" when there is nothing.
  */
+void wires_say(struct wires *s, enum err why, const char *said, const char *advice);
 const char *wires_said(const struct wires *s, enum err why);
+const char *wires_advice(const struct wires *s, enum err why);
 /* True while wires_flush() left something for the next turn: the worker must not sleep. */
 bool wires_restless(const struct wires *s);
 

@@ -295,16 +295,21 @@ static bool is_of_tls(enum err why)
 	return (why >= ERR_BACK_TLS && why <= ERR_BACK_WEAK) || why == ERR_HANDSHAKE_TIMEOUT;
 }
 
-/* Whoever has to mend it looks at the node's certificate, or at ours of its authority. */
-static void tell_of_tls(struct exchange *ex, enum err why)
+static bool is_of_syntax(enum err why)
+{
+	return why == ERR_BACK_MALFORMED || why == ERR_BACK_HEAD_SIZE;
+}
+
+/* Whoever has to mend it looks at the node, or at what we have of its authority. */
+static void tell_of_node(struct exchange *ex, enum err why, const char *what)
 {
 	struct desk *d = ex->desk;
 	const char *said = pool_said(ex->back.peer, why);
 	char more[TELLING_MORE_BYTES];
 	if (!telling_begins(&d->telling, why, d->io->now_ns / 1000000, more))
 		return;
-	log_line(LOG_WARN, "worker %u: %s: TLS with node %s failed: %s%s%s%s (%s%s)", d->worker,
-		 ex->plan->clusters[ex->arm].name, ex->node->node->name, err_sentence(why),
+	log_line(LOG_WARN, "worker %u: %s: %s node %s failed: %s%s%s%s (%s%s)", d->worker,
+		 ex->plan->clusters[ex->arm].name, what, ex->node->node->name, err_sentence(why),
 		 *said ? " (" : "", said, *said ? ")" : "", err_word(why), more);
 }
 
@@ -313,7 +318,9 @@ void attempt_failed(struct exchange *ex, enum err why)
 	struct pool_attempt a = pool_look(ex->back.peer);
 	bool again = may_try_again(ex, why, &a);
 	if (is_of_tls(why))
-		tell_of_tls(ex, why);
+		tell_of_node(ex, why, "TLS with");
+	else if (is_of_syntax(why))
+		tell_of_node(ex, why, "a response of");
 	if (why == ERR_OUT_OF_HANDLES)
 		live_nodes_spare_one(ex->node->all, NULL);
 	if (!ex->status)

@@ -19,6 +19,7 @@
 struct desk {
 	struct io *io;
 	struct bufs *bufs;
+	const struct wires *wires; /* what they say of what broke */
 	unsigned worker;
 	const struct plan *plan;    /* what new exchanges use */
 	struct board_values values; /* of this turn */

@@ -1,5 +1,7 @@
 #include "proxy/exchange.h"
 
+#include <stdio.h>
+
 #include "base/bug.h"
 #include "base/log.h"
 #include "proxy/attempt.h"
@@ -104,7 +106,8 @@ void exchange_answer(struct exchange *ex, enum err why)
 		reply_unknown(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, ex->status,
 			      head_only);
 	else
-		reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, head_only);
+		reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why,
+			    wires_advice(d->wires, why), head_only);
 	exchange_stop_request(ex);
 	exchange_end_if_over(ex);
 }
@@ -367,6 +370,32 @@ void exchange_request_broke(struct exchange *ex, enum err why)
 		exchange_answer(ex, err_status(why) ? why : ERR_CUT_REQUEST);
 }
 
+/*
+ * What a client has got wrong, and what it was told. All rules have one line in a second: a client
+ * that breaks one breaks it again.
+ */
+static void tell_malformed(struct exchange *ex, enum err why, const char *said, bool begun)
+{
+	struct desk *d = ex->desk;
+	char text[ADDR_TEXT_BYTES], told[32], more[TELLING_MORE_BYTES];
+	if (!telling_begins(&d->telling, ERR_REQUEST_LINE, d->io->now_ns / 1000000, more))
+		return;
+	addr_host_text(&ex->client, text);
+	snprintf(told, sizeof told, begun ? "its response was cut" : "it got %u", ex->status);
+	log_line(LOG_WARN,
+		 "worker %u: listener %s: client %s sent a malformed request, and %s: %s (%s%s)",
+		 d->worker, ex->listener->name, text, told, said, err_word(why), more);
+}
+
+static void broke(struct exchange *ex, enum err why)
+{
+	bool begun = ex->status;
+	const char *said = wires_said(ex->desk->wires, why);
+	exchange_request_broke(ex, why);
+	if (*said)
+		tell_malformed(ex, why, said, begun);
+}
+
 bool exchange_ends_with_client(struct stream *front)
 {
 	const struct exchange *ex = exchange_of(front, front);
@@ -392,7 +421,7 @@ static void asked_abort(struct stream *to, enum stream_way way, enum err why)
 	if (way == STREAM_STOP)
 		client_left(ex, why);
 	else
-		exchange_request_broke(ex, why);
+		broke(ex, why);
 	exchange_end_if_over(ex);
 }
 

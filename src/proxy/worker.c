@@ -564,6 +564,7 @@ struct worker *worker_open(const struct worker_config *c)
 	live_nodes_open(&w->nodes, &w->backs, c->counters->nodes, &w->wheel);
 	w->desk.io = c->io;
 	w->desk.bufs = c->bufs;
+	w->desk.wires = &w->wires;
 	w->desk.worker = c->number;
 	w->desk.counters = c->counters;
 	w->desk.chance.state = c->seed;

@@ -126,7 +126,7 @@ static void on_abort(struct stream *to, enum stream_way way, enum err why)
 	if (p == p->world->slow)
 		p->world->broke = why;
 	if (way == STREAM_RESET && stream_sends(&p->stream))
-		reply_error(&p->reply, p->stream.peer, &p->arena, &p->world->ours, why, false);
+		reply_error(&p->reply, p->stream.peer, &p->arena, &p->world->ours, why, "", false);
 	end_if_over(p);
 }
 

@@ -70,7 +70,7 @@ static void say_text(struct talk *t, const char *text, bool head_only)
 
 static void say_error(struct talk *t, enum err why, bool head_only)
 {
-	reply_error(&t->reply, &t->client.stream, &t->arena, &t->bufs, why, head_only);
+	reply_error(&t->reply, &t->client.stream, &t->arena, &t->bufs, why, "", head_only);
 }
 
 static void assert_length(const struct talk *t, size_t n)

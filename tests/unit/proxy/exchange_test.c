@@ -72,6 +72,7 @@ static int open_fixture(void **state)
 	live_nodes_open(&f->live, &f->s.backs, f->counters.nodes, f->s.backs.wheel);
 	f->desk.io = f->s.io;
 	f->desk.bufs = &f->s.bufs;
+	f->desk.wires = &f->s.wires;
 	f->desk.counters = &f->counters;
 	f->desk.hop = hop_of(0xfedcba9876543210);
 	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };

@@ -1,0 +1,103 @@
+"""What is no HTTP: its sender is told, and the log says which rule it broke and how."""
+
+import json
+import re
+import socket
+import time
+
+import pytest
+from stage import read_all, until
+
+SECRET = b"c2VjcmV0"
+
+
+@pytest.fixture
+def one(make_balancer, clusters):
+    return make_balancer(clusters[0].url, clusters[1].url, more="workers: 1")
+
+
+def send(balancer, text):
+    with socket.create_connection((balancer.address, 9201), 10) as s:
+        s.sendall(text)
+        return read_all(s)
+
+
+def told(balancer, words):
+    until(lambda: words in balancer.said(), what=words)
+    return next(line for line in balancer.said().splitlines() if words in line)
+
+
+REQUESTS = {
+    "space-before-colon": (b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization : Basic %s\r\n\r\n" % SECRET, "space_before_colon",
+                           "White space stands before a field's colon. It is in 'Authorization ***'."),
+    "doubled-length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" + SECRET,
+                       "content_length_doubled", "It is in 'Content-Length: 2'."),
+    "length-and-coding": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n" + SECRET,
+                          "length_with_coding", "Content-Length and Transfer-Encoding stand together. (length_with"),
+    "bad-host": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host", "It is in 'Host: a b'."),
+    "first-chunk": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" + SECRET, "bad_chunk_size",
+                    "A chunk's size is not a hexadecimal number. Byte 0x78 stands there instead."),
+    "chunk-end": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab" + SECRET, "bad_chunk_end",
+                  "A chunk's data does not end with CR LF. Byte 0x63 stands there instead."),
+    "trailer": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX Y: %s\r\n\r\n" % SECRET,
+                "space_before_colon", "It is in 'X ***'."),
+    "tls": (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n", "bad_method",
+            "It is in '\\x16\\x03\\x01\\x00\\xA5\\x01\\x00\\x00\\xA1\\x03\\x03'."),
+}
+
+
+@pytest.mark.parametrize("row", REQUESTS)
+def test_a_malformed_request_is_told_with_its_rule(one, row):
+    text, word, words = REQUESTS[row]
+    got = send(one, text)
+    assert got.startswith(b"HTTP/1.1 400 ") and b"\r\nConnection: close\r\n" in got
+    assert f"X-Crossfade-Error: {word}\r\n".encode() in got or f"x-crossfade-error: {word}\r\n".encode() in got
+    line = told(one, words)
+    assert "listener source: client 127.0.0.1 sent a malformed request, and it got 400: " in line and f"({word})" in line
+    assert SECRET.decode() not in one.said()
+
+
+def test_the_byte_of_a_target_is_named_to_its_client(one):
+    got = send(one, b"GET /logs-au\xc3\x9f/_search?token=%s HTTP/1.1\r\nHost: a\r\n\r\n" % SECRET)
+    assert json.loads(got.partition(b"\r\n\r\n")[2])["message"] == (
+        "The request target is not valid. "
+        "Byte 9 of the target is 0xC3: it is to be percent-encoded, as %C3.")
+    assert "It is in 'GET /logs-au\\xC3\\x9F/_search?***'." in told(one, "Byte 9 of the target")
+    assert SECRET.decode() not in one.said()
+
+
+def test_malformed_requests_are_told_once_a_second_with_their_count(one):
+    begin = time.monotonic()
+    while time.monotonic() < begin + 1.5:
+        send(one, b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
+        send(one, b"GET /\r\n\r\n")
+    lines = [line for line in one.said().splitlines() if "malformed" in line]
+    assert 2 <= len(lines) <= 3 and re.search(r"; \d+ more since the last line\)$", lines[1])
+
+
+RESPONSES = {
+    "doubled-coding": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                       "It is in 'Transfer-Encoding: chunked'."),
+    "cookie": (b"HTTP/1.1 200 OK\r\nSet-Cookie: %s\x01\r\n\r\n" % SECRET, "Byte 0x01 stands in the value. It is in 'Set-Cookie:***'"),
+    "status": (b"HTTP/1.1 20 OK\r\n\r\n", "It is in 'HTTP/1.1 20 OK'."),
+    "length-and-coding": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 8\r\n\r\n" + SECRET,
+                          "(Content-Length and Transfer-Encoding stand together.)"),
+}
+
+
+@pytest.mark.parametrize("row", RESPONSES)
+def test_a_malformed_response_is_told_with_its_rule(make_balancer, make_node, clusters, row):
+    text, words = RESPONSES[row]
+    node = make_node(lambda c: c.sendall(text if c.recv(65536) else b""))
+    health = "health: { path: /h, interval: 300ms, failures: 100 }"
+    balancer = make_balancer(node.url, clusters[1].url, more="workers: 1", source_more=health)
+    assert send(balancer, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+    line = told(balancer, words)
+    assert f"source: a response of node {own_name(node)} failed: The cluster's answer is not valid HTTP." in line
+    assert "(answer_malformed" in line
+    until(lambda: "answer_malformed: " in balancer.nodes()[0]["check"])
+    assert SECRET.decode() not in balancer.said()
+
+
+def own_name(node):
+    return node.url.partition("//")[2]
