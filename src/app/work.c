@@ -25,6 +25,7 @@
 #include "control/control.h"
 #include "control/local_socket.h"
 #include "control/ownership.h"
+#include "io/port_owner.h"
 
 /* Fewer open files than these are worth a warning: busy clusters have some thousand clients. */
 #define FILES_COMFORTABLE 10000
@@ -48,6 +49,8 @@ struct work {
 	struct channel_message heard;
 	size_t heard_bytes; /* of a message that is coming in */
 	unsigned reloads;   /* that the keeper was told of */
+	uint64_t
+		address_until_ns; /* so long an address that is in use is waited for; 0: none was */
 	struct strays strays;
 	bool stopping; /* the keeper has said so */
 	/* Until this process leads. */
@@ -207,18 +210,49 @@ static bool open_control(struct work *w)
 /* --- sockets --- */
 
 /*
- * The sockets of a balancer that was killed a moment ago may still be there: the kernel takes an
- * io_uring's accepts back in its own time.
+ * A balancer that was killed a moment ago, or one of our own processes that is just letting go of
+ * the address. Any other one stays.
  */
+static bool may_be_ending(const struct work *w, const struct port_owner *o)
+{
+	return !o->pid || !strcmp(o->name, "crossfade") || o->pid == w->keeper ||
+	       o->parent == w->keeper;
+}
+
+/*
+ * The sockets of a balancer that was killed may still be there when it is not: the kernel takes an
+ * io_uring's accepts back in its own time. For all addresses together it is waited once.
+ */
+static bool is_worth_waiting(struct work *w, const struct addr *a)
+{
+	struct port_owner o;
+	char at[ADDR_TEXT_BYTES], owner[PORT_OWNER_TEXT_BYTES];
+	port_owner_find(a, &o);
+	if (!may_be_ending(w, &o))
+		return false;
+	addr_text(a, at);
+	port_owner_text(&o, owner);
+	if (!w->address_until_ns)
+		w->address_until_ns = clock_monotonic_ns() + ADDRESS_WAIT_MS * 1000000ull;
+	if (clock_monotonic_ns() < w->address_until_ns)
+		log_line(LOG_INFO,
+			 "address %s is in use%s: a balancer that has just ended lets go of it "
+			 "within %d s",
+			 at, owner, ADDRESS_WAIT_MS / 1000);
+	return true;
+}
+
 static int ask_patiently(struct work *w, const struct channel_message *ask, int to[WORKERS_MAX],
 			 unsigned *given)
 {
 	static const struct timespec pause = { .tv_nsec = 20 * 1000000 };
-	uint64_t give_up_ns = clock_monotonic_ns() + ADDRESS_WAIT_MS * 1000000ull;
-	int error;
-	while ((error = channel_ask(w->channel, ask, to, given)) == EADDRINUSE &&
-	       clock_monotonic_ns() < give_up_ns)
+	int error = channel_ask(w->channel, ask, to, given);
+	if (error != EADDRINUSE || !is_worth_waiting(w, &ask->addr))
+		return error;
+	while (error == EADDRINUSE && clock_monotonic_ns() < w->address_until_ns) {
 		nanosleep(&pause, NULL);
+		error = channel_ask(w->channel, ask, to, given);
+	}
 	return error;
 }
 
@@ -433,6 +467,7 @@ static void tell_of_reloads(struct work *w)
 	if (w->reloads == r->good_n + r->bad_n)
 		return;
 	w->reloads = r->good_n + r->bad_n;
+	w->address_until_ns = 0;
 	channel_tell(w->channel, CHANNEL_READY);
 }
 
@@ -541,6 +576,7 @@ static void serve(struct work *w)
 	(void)control_is_to_be_kept(w->control);
 	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
+	w->address_until_ns = 0;
 	listen_to_keeper(w);
 	strays_open(&w->strays, &w->control->loop.wheel, w->keeper, &w->stopping);
 	bool open = true;

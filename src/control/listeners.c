@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "io/port_owner.h"
 
 static_assert(LISTENERS_MAX == LISTENER_KINDS * LISTENER_NUMBERS_MAX, "each kind has its numbers");
 
@@ -97,15 +98,21 @@ static const char *hint(int error)
 {
 	if (error == EACCES)
 		return " (a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE)";
-	if (error == EADDRINUSE)
-		return " (another program, or another balancer, listens there)";
 	return error == EADDRNOTAVAIL ? " (no interface of this machine has this address)" : "";
 }
 
 void listeners_complain(struct config *c, const struct config_address *a, int error)
 {
-	complain(&c->complaints, a->at, "address: cannot listen on %s: %s%s", a->text,
-		 strerror(error), hint(error));
+	char owner[PORT_OWNER_TEXT_BYTES] = "";
+	struct port_owner o;
+	if (error == EADDRINUSE) {
+		port_owner_find(&a->addr, &o);
+		port_owner_text(&o, owner);
+		if (!owner[0])
+			snprintf(owner, sizeof owner, " (another program has it)");
+	}
+	complain(&c->complaints, a->at, "address: cannot listen on %s: %s%s%s", a->text,
+		 strerror(error), hint(error), owner);
 }
 
 static int get_sockets(struct listener_record *r, unsigned worker_n,

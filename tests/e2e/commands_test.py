@@ -399,7 +399,7 @@ def test_a_second_balancer_is_refused(balancer, make_balancer, clusters):
     third.file.write_text(third.file.read_text().replace(third.address, balancer.address))
     third.start(wait=False)
     assert third.process.wait(20) == 1
-    assert "cannot listen on" in third.said() and "another balancer, listens there" in third.said()
+    assert "cannot listen on" in third.said() and ", crossfade, listens there)" in third.said()
 
 
 def test_hup_does_not_end_it(balancer):
