@@ -223,7 +223,7 @@ static void refuse_stale(struct call *c, const struct weights_change *w)
 		 (unsigned long long)w->from.epoch, (unsigned long long)w->if_epoch,
 		 told[0] ? told : "somebody was faster");
 	answer_json(c, 412,
-		    json_pack("{s:s,s:i,s:o,s:O?}", "error", "epoch_differs", "status", 412,
+		    json_pack("{s:s,s:i,s:o,s:O*}", "error", "epoch_differs", "status", 412,
 			      "message", asked_json(text), "change",
 			      history_of_epoch(history, w->from.epoch)));
 	json_decref(history);
