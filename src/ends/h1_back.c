@@ -269,6 +269,21 @@ static void interim_answer(struct h1_back *b)
 	expect_answer(b);
 }
 
+static void say_blame(struct h1_back *b, const struct h1_blame *blame, enum err why)
+{
+	char text[H1_BLAME_TEXT_BYTES];
+	h1_blame_text(blame, why, text);
+	wires_say(b->backs->wires, answer_err(why), text, "");
+}
+
+static void bad_body(struct h1_back *b)
+{
+	struct h1_blame blame;
+	h1_blame_body(&blame, &b->body);
+	say_blame(b, &blame, b->body.err);
+	fail(b, ERR_BACK_MALFORMED);
+}
+
 static void answer_head(struct h1_back *b)
 {
 	struct msg *m = b->answer;
@@ -298,17 +313,15 @@ static void answer_head(struct h1_back *b)
 	/* An upgrade that was not agreed to: what follows on this connection is HTTP. */
 	if (b->upgrade_asked && stream_receives(&b->stream))
 		stream_abort(b->stream.peer, STREAM_STOP, ERR_NONE);
+	/* A head that has gone can only be cut: what has come behind it is looked at first. */
+	if (h1_body_look(&b->body, &b->wire.in)) {
+		bad_body(b);
+		return;
+	}
 	bool end = b->body.state == H1_BODY_NONE;
 	stream_head(b->stream.peer, m, end);
 	if (end && b->state == BACK_ANSWER_BODY)
 		answer_over(b);
-}
-
-static void say_blame(struct h1_back *b, const struct h1_blame *blame, enum err why)
-{
-	char text[H1_BLAME_TEXT_BYTES];
-	h1_blame_text(blame, why, text);
-	wires_say(b->backs->wires, answer_err(why), text, "");
 }
 
 /* What is no answer's beginning may be the end of the answer before. */
@@ -361,14 +374,6 @@ static void answer_body_over(struct h1_back *b, struct chain *last)
 	}
 	if (b->state == BACK_ANSWER_BODY)
 		answer_over(b);
-}
-
-static void bad_body(struct h1_back *b)
-{
-	struct h1_blame blame;
-	h1_blame_body(&blame, &b->body);
-	say_blame(b, &blame, b->body.err);
-	fail(b, ERR_BACK_MALFORMED);
 }
 
 static bool read_body(struct h1_back *b)

@@ -6,6 +6,8 @@
 
 /* 2^63 is far more than anybody sends; it leaves no sum of two lengths that overflows. */
 #define CHUNK_BYTES_MAX ((uint64_t)INT64_MAX)
+/* What of a first chunk is looked at before its head has gone: a size, and the usual extensions. */
+#define CHUNK_LOOK_BYTES 32
 /* A trailer line is refused before it gets longer. */
 #define TRAILER_LINE_BYTES ((size_t)FIELD_LINE_BYTES + 2)
 
@@ -280,6 +282,26 @@ static enum h1_progress read_chunks(struct h1_body *b, struct arena *arena, stru
 		return H1_MORE;
 	b->has_trailers = b->trailers && has_field(b->trailers);
 	return H1_DONE;
+}
+
+/* A few bytes, mostly: a size and its CR LF. */
+enum err h1_body_look(struct h1_body *b, const struct chain *in)
+{
+	struct h1_body ahead = *b;
+	char line[CHUNK_LOOK_BYTES];
+	size_t n = in->bytes < sizeof line ? in->bytes : sizeof line;
+	if (b->state != H1_BODY_CHUNK_LINE)
+		return ERR_NONE;
+	chain_peek(in, line, n);
+	for (size_t i = 0; i < n && ahead.state == H1_BODY_CHUNK_LINE; i++) {
+		ahead.last = (uint8_t)line[i];
+		enum err err = take_chunk_line(&ahead, line[i]);
+		if (!err)
+			continue;
+		b->last = ahead.last;
+		return b->err = err;
+	}
+	return ERR_NONE;
 }
 
 static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, struct chain *in,

@@ -65,6 +65,12 @@ void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked);
 enum h1_progress h1_body_read(struct h1_body *b, struct arena *arena, struct chain *in,
 			      struct chain *out, size_t max);
 
+/*
+ * Before the first read: what is wrong with the first chunk's size line, as far as that has come,
+ * and b->err is it. Takes nothing.
+ */
+enum err h1_body_look(struct h1_body *b, const struct chain *in);
+
 /* Whether the connection's end is this body's end (H1_BODY_CLOSE, or nothing is left). */
 static inline bool h1_body_may_end(const struct h1_body *b)
 {

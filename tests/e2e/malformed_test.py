@@ -99,5 +99,17 @@ def test_a_malformed_response_is_told_with_its_rule(make_balancer, make_node, cl
     assert SECRET.decode() not in balancer.said()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_head_with_a_bad_first_chunk_is_a_502(make_balancer, make_node, clusters, method):
+    """In one receive: its client gets a response, and the log says which."""
+    node = make_node(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" if c.recv(65536) else b""))
+    balancer = make_balancer(node.url, clusters[1].url, more="workers: 1\nlog: { access: access.log, format: json }")
+    got = send(balancer, b"%s /i HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % method.encode())
+    assert got.startswith(b"HTTP/1.1 502 ") and b"answer_malformed" in got
+    told(balancer, "A chunk's size is not a hexadecimal number. Byte 0x78 stands there instead.")
+    line = json.loads(until((balancer.directory / "access.log").read_text))
+    assert (line["elb_status_code"], line["error_reason"]) == (502, "answer_malformed")
+
+
 def own_name(node):
     return node.url.partition("//")[2]

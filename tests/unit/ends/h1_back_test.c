@@ -222,6 +222,12 @@ static void a_bad_answer_breaks_off_and_says_why(void **state)
 {
 	(void)state;
 	static const struct answer_row rows[] = {
+		{ "GET", HEAD_CHUNKED "x\r\n", STAYS,
+		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		{ "GET", HEAD_CHUNKED "5;\r\nhello", STAYS,
+		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		{ "GET", HEAD_CHUNKED "5\r\nhellox", STAYS,
+		  "head(200) data lost(answer_malformed) reset(answer_malformed)", "hello" },
 		{ "GET", "", FINISHES, "lost(connection_reset) reset(connection_reset)", "" },
 		{ "GET", "", RESETS, "lost(connection_reset) reset(connection_reset)", "" },
 		{ "GET", "HTTP/1.1 200 OK\r\nContent-", FINISHES,

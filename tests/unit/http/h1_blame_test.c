@@ -73,8 +73,8 @@ static void nothing_secret_is_shown(void **state)
 	static const struct row rows[] = {
 		{ "GET / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0\x01\r\n\r\n",
 		  "Authorization:***", "Byte 0x01 stands in the value." },
-		{ "GET / HTTP/1.1\r\nAuthorization : Basic c2VjcmV0\r\n\r\n",
-		  "Authorization ***", "" },
+		{ "GET / HTTP/1.1\r\nAuthorization : Basic c2VjcmV0\r\n\r\n", "Authorization ***",
+		  "" },
 		{ "GET / HTTP/1.1\r\nCookie\tc2VjcmV0\r\n\r\n", "Cookie\\x09***", "" },
 		{ "GET / HTTP/1.1\r\nX-Mine: a\r\n c2VjcmV0\r\n\r\n", " ***", "" },
 		{ "GET / HTTP/1.1\r\nX-Mine: c2VjcmV0\x01\r\n\r\n", "X-Mine:***",
