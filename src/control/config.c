@@ -34,6 +34,7 @@
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const forwarded_words[] = { "append", "preserve", "remove", NULL };
 static const char *const underscores_words[] = { "drop", "pass", NULL };
+static const char *const target_words[] = { "strict", "lenient", NULL };
 static const char *const half_close_words[] = { "serve", "end", NULL };
 static const char *const trace_words[] = { "make", "keep", NULL };
 static const char *const balance_words[] = { "least_outstanding", "round_robin", NULL };
@@ -95,6 +96,7 @@ static const struct key listener_keys[] = {
 	{ "allow", &key_networks, AT(allow) },
 	{ "trust", &key_networks, AT(trust) },
 	{ "proxy_protocol", &key_choice, AT(proxy_protocol), .words = off_on },
+	{ "targets", &key_choice, AT(targets), .words = target_words },
 	{ "health", &key_request_path, AT(health) },
 	{ "connections", &key_integer, AT(connections_max), 0, 1, CONNECTIONS_MAX },
 	LATER("certificates"),

@@ -43,6 +43,7 @@ struct config_listener {
 	struct config_networks allow, trust;
 	uint32_t half_close;	  /* 0: serve, 1: end, or CONFIG_BY_PROFILE */
 	uint32_t proxy_protocol;  /* bool */
+	uint32_t targets;	  /* 0: strict, 1: lenient */
 	const char *health;	  /* a path; NULL: none */
 	uint32_t connections_max; /* 0: any number */
 };

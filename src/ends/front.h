@@ -58,6 +58,7 @@ struct front_user {
 /* Settings of a listener; borrowed, they must outlive its connections. */
 struct front_policy {
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_idle_ms;
+	bool lenient; /* as struct h1_parser has it */
 	uint8_t kept_n;
 	char kept[FRONT_KEPT_BYTES]; /* of it: what responses say of idle_ms; front_policy_tell() */
 };

@@ -122,6 +122,7 @@ static bool begin_request(struct h1_front *f)
 	f->request = arena_take(f->arena, sizeof *f->request);
 	msg_open(&f->request->msg, f->arena, MSG_REQUEST);
 	h1_parse_request(&f->request->parser, &f->request->msg);
+	f->request->parser.lenient = f->policy->lenient;
 	f->state = FRONT_HEAD;
 	wait_for(f, f->policy->head_ms);
 	stream_grant(f->stream.peer, STREAM_CREDIT_BYTES);

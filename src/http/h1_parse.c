@@ -228,11 +228,27 @@ static INLINE enum took take_method(struct h1_parser *p, struct line *l)
 	return TOOK_IT;
 }
 
+static size_t scan_lenient(char *to, const char *from, size_t n)
+{
+	size_t i = 0;
+	for (; i < n && (from[i] & 0x80 || scan_classes[(unsigned char)from[i]] & SCAN_TARGET); i++)
+		to[i] = from[i];
+	return i;
+}
+
+/* Not the usual way: it must not cost that anything. */
+static __attribute__((noinline, cold)) size_t copy_lenient(struct msg *m, struct line *l)
+{
+	return line_copy(m, l, scan_lenient);
+}
+
 static INLINE enum took take_target(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
 	put(m, " ", 1);
 	size_t n = line_copy(m, l, scan_target);
+	if (!line_at(l, ' ') && p->lenient)
+		n += copy_lenient(m, l);
 	if (n == 0 || !line_at(l, ' '))
 		return line_stopped(p, *l, n ? ERR_TARGET : ERR_REQUEST_LINE);
 	l->at++;

@@ -21,6 +21,7 @@ struct h1_parser {
 	uint8_t blanks;	       /* empty lines that came before a request */
 	bool first;	       /* the first line has not come yet */
 	bool upgrade_asked;    /* answers: 101 is allowed */
+	bool lenient;	       /* requests: bytes above 0x7f may stand in the target as they are */
 	bool keeps;	       /* answers: Keep-Alive says for how many seconds, */
 	uint16_t keeps_s;      /* at most this many */
 	bool tail;	       /* answers that have no body: bytes of one may come all the same */
@@ -31,6 +32,7 @@ struct h1_parser {
 	enum err err; /* after H1_BAD */
 };
 
+/* p->lenient may be set behind it. */
 void h1_parse_request(struct h1_parser *p, struct msg *m);
 /* Of an answer's head, at most ANSWER_HEAD_BYTES_MAX and ANSWER_FIELDS_MAX. */
 struct h1_limits {

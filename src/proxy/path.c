@@ -60,10 +60,23 @@ static uint8_t segment_of(const char *at, size_t n)
 /* No doubt: '/', '?' and '%' as they are. */
 #define STRUCTURE 1024
 
+/* Raw bytes of UTF-8, where a listener lets them pass, are what their codes are. */
+#define LEAD 2048
+
 /* What a byte may mean but itself. */
 static const uint16_t doubt_of_byte[256] = {
-	[0 ... ' '] = DOUBT_ALL,  [0x7f] = DOUBT_ALL, ['#'] = DOUBT_FRAGMENT, [';'] = DOUBT_PARAM,
-	['\\'] = DOUBT_BACKSLASH, ['/'] = STRUCTURE,  ['?'] = STRUCTURE,      ['%'] = STRUCTURE,
+	[0 ... ' '] = DOUBT_ALL,
+	[0x7f] = DOUBT_ALL,
+	['#'] = DOUBT_FRAGMENT,
+	[';'] = DOUBT_PARAM,
+	['\\'] = DOUBT_BACKSLASH,
+	['/'] = STRUCTURE,
+	['?'] = STRUCTURE,
+	['%'] = STRUCTURE,
+	[0xc0 ... 0xc1] = DOUBT_ALL,
+	[0xf5 ... 0xff] = DOUBT_ALL,
+	[0xe0] = LEAD,
+	[0xf0] = LEAD,
 };
 
 /* The same of what is percent-encoded. 0xc0, 0xc1 and 0xf5 up are in no UTF-8 (RFC 3629, 4). */
@@ -110,10 +123,18 @@ static int second_at(const char *at, size_t left, size_t *used)
 	return low < 0 ? -1 : high << 4 | low;
 }
 
+/* A byte of a longer form as it is, or by its code. */
+static int byte_at(const char *at, size_t left)
+{
+	if (left && *at == '%')
+		return code_at(at + 1, left - 1);
+	return left ? (unsigned char)*at : -1;
+}
+
 /* `at` is behind a code of 0xe0 or 0xf0: a longer form of what has a shorter one may be a '/'. */
 static bool is_overlong(int lead, const char *at, size_t left)
 {
-	int next = left > 2 && *at == '%' ? code_at(at + 1, left - 1) : -1;
+	int next = byte_at(at, left);
 	return next >= 0x80 && next < (lead == 0xe0 ? 0xa0 : 0x90);
 }
 
@@ -128,6 +149,12 @@ static unsigned doubts_of_code(const char *at, size_t left)
 	size_t used;
 	int again = code == '%' ? second_at(at + 3, left - 3, &used) : -1;
 	return doubt_of_code[code] | (again >= 0 ? doubt_of_code[again] : 0u);
+}
+
+/* `at` is a LEAD. */
+static unsigned doubts_of_lead(const char *at, size_t left)
+{
+	return is_overlong((unsigned char)*at, at + 1, left - 1) ? DOUBT_ALL : 0;
 }
 
 /* --- the walk --- */
@@ -164,6 +191,8 @@ struct path path_read(struct span target)
 		unsigned doubt = doubt_of_byte[(uint8_t)c];
 		if (!doubt)
 			continue;
+		if (doubt == LEAD)
+			doubt = doubts_of_lead(target.at + i, target.n - i);
 		if (doubt != STRUCTURE) {
 			p.doubts |= doubt;
 			continue;

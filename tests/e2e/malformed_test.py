@@ -66,6 +66,25 @@ def test_the_byte_of_a_target_is_named_to_its_client(one):
     assert SECRET.decode() not in one.said()
 
 
+def test_a_listener_may_take_raw_bytes_in_targets(make_balancer, clusters):
+    """They pass, are logged and classified as they are; what would end a target does not."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False,
+                             more="profile: opensearch\nlog: { access: access.log, format: json }\ncapture: { directory: records }")
+    text = balancer.file.read_text()
+    balancer.file.write_text(text.replace(":9201, tls: off", ":9201, tls: off, targets: lenient"))
+    balancer.start()
+    head = b"%s /logs-au\xc3\x9f%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    for method, end, kind in (b"GET", b"/_search?q=\xff", "read"), (b"POST", b"/_rollover", "write"):
+        assert send(balancer, head % (method, end)).startswith(b"HTTP/1.1 200 ")
+        until(lambda kind=kind: f'"kind":"{kind}"' in (balancer.directory / "access.log").read_text())
+    logged = (balancer.directory / "access.log").read_text()
+    assert "/logs-au\\u00C3\\u009F/_search?q=\\u00FF" in logged
+    recorded = b"".join(f.read_bytes() for f in (balancer.directory / "records").rglob("*") if f.is_file())
+    assert b"/logs-au\xc3\x9f/_rollover" in recorded
+    for bad in b"/\xc3\x9f x", b"/\xc3\x9f#x", b"/\xc3\x9f\x7f", b"\xc3\x9f":
+        assert send(balancer, b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % bad).startswith(b"HTTP/1.1 400 ")
+
+
 def test_malformed_requests_are_told_once_a_second_with_their_count(one):
     begin = time.monotonic()
     while time.monotonic() < begin + 1.5:

@@ -335,6 +335,32 @@ static void what_nobody_can_tell_is_a_write_for_every_method(void **state)
 				fail_msg("%s %s", *m, paths[i]);
 }
 
+/* Where a listener lets them pass. */
+static void a_raw_byte_is_what_its_code_is(void **state)
+{
+	(void)state;
+	static const char *const pairs[][2] = {
+		{ "/logs-%C3%A4/_search", "/logs-\xc3\xa4/_search" },
+		{ "/i/_doc/%E2%82%AC", "/i/_doc/\xe2\x82\xac" },
+		{ "/i/_doc/%F0%9F%98%80", "/i/_doc/\xf0\x9f\x98\x80" },
+		{ "/i%C0%AF_search", "/i\xc0\xaf_search" },
+		{ "/i%E0%80%AF_search", "/i\xe0\x80\xaf_search" },
+		{ "/i%E0%80%AF_search", "/i\xe0%80\xaf_search" },
+		{ "/i%E0%80%AF_search", "/i%E0\x80%AF_search" },
+		{ "/i%F0%80%80%AF_search", "/i\xf0\x80\x80\xaf_search" },
+		{ "/i%FF/_search", "/i\xff/_search" },
+		{ "/i/_doc/%E0", "/i/_doc/\xe0" },
+		{ "/%C3%A4/_flush", "/\xc3\xa4/_flush" },
+	};
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		struct classed coded = look("GET", pairs[i][0]), raw = look("GET", pairs[i][1]);
+		assert_string_equal(word_of(coded), word_of(raw));
+		assert_int_equal(coded.repeatable, raw.repeatable);
+	}
+	assert_int_equal(look("GET", "/i\xe0\x80\xaf_search").class, CLASS_WRITE);
+	assert_int_equal(look("GET", "/logs-\xc3\xa4/_search").class, CLASS_READ);
+}
+
 static void a_name_or_an_id_may_be_encoded(void **state)
 {
 	(void)state;
@@ -532,6 +558,7 @@ int main(void)
 		cmocka_unit_test(a_name_does_not_begin_with_an_underscore_but_all),
 		cmocka_unit_test(an_encoded_word_is_what_it_decodes_to_and_no_less_than_it_is),
 		cmocka_unit_test(what_nobody_can_tell_is_a_write_for_every_method),
+		cmocka_unit_test(a_raw_byte_is_what_its_code_is),
 		cmocka_unit_test(a_name_or_an_id_may_be_encoded),
 		cmocka_unit_test(an_address_may_be_an_id_whatever_is_in_it),
 		cmocka_unit_test(a_path_has_no_more_doubts_than_can_be_looked_at),
