@@ -19,11 +19,21 @@
 
 /* --- the thread --- */
 
+/* A line that could not be finished gets an end, where there is room for that at least. */
+static void end_torn(struct access_log *l)
+{
+	if (l->torn && write(l->fd, "\n", 1) != 1)
+		log_line(LOG_WARN, "access log: the file that was in use ends with half a line");
+	l->torn = 0;
+}
+
+/* What is torn in the old file is written to the new one whole. */
 static void take_news(struct access_log *l)
 {
 	int next = atomic_exchange(&l->next_fd, -1);
 	if (next < 0)
 		return;
+	end_torn(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = next;
@@ -48,13 +58,46 @@ static bool await_room(struct access_log *l)
 	return false;
 }
 
+/* What of the runs is not in the file yet. */
+static unsigned unwritten(const struct span runs[2], unsigned n, size_t skipped, struct iovec v[2])
+{
+	unsigned k = 0;
+	for (unsigned i = 0; i < n; i++) {
+		size_t skip = skipped < runs[i].n ? skipped : runs[i].n;
+		skipped -= skip;
+		if (skip < runs[i].n)
+			v[k++] = (struct iovec){ (char *)(uintptr_t)runs[i].at + skip,
+						 runs[i].n - skip };
+	}
+	return k;
+}
+
+/* Bytes of whole lines among the first `n`. */
+static size_t whole_lines(const struct span runs[2], size_t n)
+{
+	size_t first = n < runs[0].n ? n : runs[0].n, second = n - first;
+	const char *end = second ? memrchr(runs[1].at, '\n', second) : NULL;
+	if (end)
+		return first + (size_t)(end + 1 - runs[1].at);
+	end = first ? memrchr(runs[0].at, '\n', first) : NULL;
+	return end ? (size_t)(end + 1 - runs[0].at) : 0;
+}
+
+/* A line is taken when all of it is in the file: until then another file may come in its place. */
+static void note_written(struct access_log *l, struct ring *r, const struct span runs[2], size_t n)
+{
+	size_t there = l->torn + n, whole = whole_lines(runs, there);
+	l->torn = there - whole;
+	l->waits = 0;
+	ring_take(r, whole);
+}
+
 static bool write_ring(struct access_log *l, struct ring *r)
 {
 	struct span runs[2];
 	for (unsigned n; (n = ring_look(r, runs));) {
 		struct iovec v[2];
-		for (unsigned i = 0; i < n; i++)
-			v[i] = (struct iovec){ (char *)(uintptr_t)runs[i].at, runs[i].n };
+		n = unwritten(runs, n, l->torn, v);
 		ssize_t written = writev(l->fd, v, (int)n);
 		if (written < 0 && errno == EAGAIN && !await_room(l))
 			return false;
@@ -63,9 +106,7 @@ static bool write_ring(struct access_log *l, struct ring *r)
 			return false;
 		}
 		if (written > 0)
-			l->waits = 0;
-		if (written > 0)
-			ring_take(r, (size_t)written);
+			note_written(l, r, runs, (size_t)written);
 	}
 	return true;
 }
@@ -126,6 +167,7 @@ static void *run(void *argument)
 		write_all(l);
 		tell_of_dropped(l, stopping);
 	}
+	end_torn(l);
 	return NULL;
 }
 

@@ -24,6 +24,7 @@ struct access_log {
 	/* The thread's own. */
 	int fd;
 	unsigned at; /* the ring that goes first: one whose line was cut off is finished */
+	size_t torn; /* so much of that ring's next line is in the file */
 	bool failing;
 	unsigned waits; /* in a row, for a pipe to take something */
 	uint64_t dropped_seen, dropped_told, told_ns;

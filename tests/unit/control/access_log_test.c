@@ -116,6 +116,82 @@ static void a_file_goes_on_where_it_ended(void **state)
 	assert_string_equal(text, "0 0\n1 0\n0 1\n");
 }
 
+/* What is in a pipe, and is then no longer. */
+static size_t empty_pipe(int fd, char *text, size_t bytes)
+{
+	size_t n = 0;
+	for (ssize_t got; (got = read(fd, text + n, bytes - n)) > 0;)
+		n += (size_t)got;
+	return n;
+}
+
+/* Lines of a size that no pipe's is a multiple of, until one of them stands there in part. */
+static void put_until_it_is_torn(struct world *w)
+{
+	static char line[3000];
+	memset(line, 'x', sizeof line);
+	line[sizeof line - 1] = '\n';
+	for (int i = 0; i < 40; i++)
+		assert_true(ring_put(&w->log.ends[0].ring, (struct span){ line, sizeof line }));
+	uint64_t until = clock_monotonic_ns() + 10000000000ull;
+	while (!atomic_load(&w->log.ends[0].ring.taken) && clock_monotonic_ns() < until)
+		;
+}
+
+static void count_whole_lines(const char *text, size_t n, unsigned *whole, size_t *rest)
+{
+	*whole = 0;
+	for (const char *lf; n && (lf = memchr(text, '\n', n)); (*whole)++) {
+		assert_true(lf + 1 - text == 3000 || lf[-1] == 'x');
+		n -= (size_t)(lf + 1 - text);
+		text = lf + 1;
+	}
+	*rest = n;
+}
+
+static void a_new_file_begins_with_a_whole_line(void **state)
+{
+	struct world *w = *state;
+	int ends[2];
+	static char text[200000];
+	unsigned old_n, new_n;
+	size_t rest;
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(access_log_use(&w->log, ends[1]), 0);
+	put_until_it_is_torn(w);
+	use(w, w->path);
+	await_taken(w);
+	access_log_close(&w->log);
+	count_whole_lines(text, empty_pipe(ends[0], text, sizeof text), &old_n, &rest);
+	assert_true(rest > 0 && rest < 3000);
+	FILE *f = fopen(w->path, "r");
+	count_whole_lines(text, fread(text, 1, sizeof text, f), &new_n, &rest);
+	fclose(f);
+	assert_int_equal(rest, 0);
+	assert_int_equal(old_n + new_n, 40);
+	close(ends[0]);
+}
+
+static void a_line_goes_on_in_a_file_that_has_room_again(void **state)
+{
+	struct world *w = *state;
+	int ends[2];
+	static char text[200000];
+	unsigned whole;
+	size_t rest, n = 0;
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(access_log_use(&w->log, ends[1]), 0);
+	put_until_it_is_torn(w);
+	while (!is_taken(w))
+		n += empty_pipe(ends[0], text + n, sizeof text - n);
+	access_log_close(&w->log);
+	n += empty_pipe(ends[0], text + n, sizeof text - n);
+	count_whole_lines(text, n, &whole, &rest);
+	assert_int_equal(n, 40 * 3000);
+	assert_true(whole == 40 && rest == 0);
+	close(ends[0]);
+}
+
 static void a_log_that_was_moved_away_is_begun_anew(void **state)
 {
 	struct world *w = *state;
@@ -222,6 +298,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_there_is_written_before_it_is_closed),
 		TEST(a_file_goes_on_where_it_ended),
+		TEST(a_new_file_begins_with_a_whole_line),
+		TEST(a_line_goes_on_in_a_file_that_has_room_again),
 		TEST(a_log_that_was_moved_away_is_begun_anew),
 		TEST(a_full_disk_costs_no_line_while_there_is_room),
 		TEST(a_file_that_cannot_be_made_is_an_error),
