@@ -492,18 +492,18 @@ static void put_losses(FILE *to, const struct status_view *v)
 {
 	const json_t *c = json_object_get(v->now, "capture"), *l = json_object_get(c, "last_loss");
 	if (json_is_object(l))
-		fprintf(to, "%sgaps%s     %lld since %s; the last: %s, %s to %s\n",
+		fprintf(to, "%sgaps%s     %lld since %s; lost last: %s, %s to %s\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), integer(c, "gaps"),
 			text(v->now, "started"), text(l, "reason"), text(l, "first"),
 			text(l, "last"));
 }
 
-/* Since when, and why. */
+/* Since when, and why; a line of its own, for it is long. */
 static void put_trouble(FILE *to, const json_t *c)
 {
 	const char *since = text(c, "away_since");
-	fprintf(to, "%s%s: %s", *since == '-' ? "" : " since ", *since == '-' ? "" : since,
-		text(c, "error"));
+	fprintf(to, "%s%s: %s%s\n       ", *since == '-' ? "" : " since ",
+		*since == '-' ? "" : since, text(c, "error"), paint(PAINT_NONE));
 }
 
 /* The capture log, where there is one: red while it cannot be written. */

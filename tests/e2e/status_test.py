@@ -40,6 +40,16 @@ def test_the_certificate_that_expires_first_is_told(balancer):
     assert f"certificates  1, the first expires on {until_[:10]}: listener" in balancer.command("status").stdout
 
 
+def test_a_log_that_is_away_says_why_before_how_much_it_has(make_balancer, clusters, tmp_path):
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", limit: 2MiB")
+    until(lambda: requests.put(f"{balancer.source}/books/_doc/1", data=b"x" * 900_000, timeout=10).status_code == 503, 15)
+    page = until(lambda: "`limit` is reached" in (p := balancer.command("status").stdout) and p, 15)
+    lines = page.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("capture  "))
+    assert re.match(r"capture  unavailable since 20\S+Z: `limit` is reached: \d\.\d MiB of 2\.0 MiB: ", lines[at])
+    assert re.match(r" {9}\d+ records, \d\.\d MiB, \d+ gaps$", lines[at + 1])
+
+
 def test_what_bounds_the_capture_log_and_who_follows_it(make_balancer, clusters, tmp_path):
     balancer = make_captured(make_balancer, clusters, "auto", tmp_path,
                              ", limit: 512MiB, retain: { size: 64MiB, age: 7d }")
