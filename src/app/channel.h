@@ -20,7 +20,7 @@
 
 enum channel_word {
 	CHANNEL_LISTEN = 0, /* ask: `count` listening sockets on `addr`, or more; see below */
-	CHANNEL_LOCK = 1,   /* ask: the lock of the directory `path` */
+	CHANNEL_LOCK = 1,   /* ask: the locks of the directory `path` */
 	CHANNEL_READY = 2,  /* tell: it serves, and has looked at the newest configuration */
 	CHANNEL_STOP = 3,   /* keeper: leave, drain and end; again: the next of these at once */
 	CHANNEL_FORGET = 4, /* tell: the sockets on `addr` are not needed any more */

@@ -307,13 +307,19 @@ int holdings_listen_local(struct holdings *h, const char *path, int *descriptor)
 
 /* --- locks --- */
 
-static int lock_file(const char *directory)
+static int open_lock_file(const char *directory)
 {
-	struct timespec pause = { .tv_nsec = 20 * 1000000 };
 	int fd = own_file_open_in(directory, "lock", O_RDWR | O_CREAT, 0600);
 	/* A directory that can only be read is served from. */
 	if (fd < 0 && errno == EROFS)
 		fd = own_file_open_in(directory, "lock", O_RDONLY, 0);
+	return fd;
+}
+
+/* Takes what was opened, or closes it. -1 with errno. */
+static int lock_opened(int fd)
+{
+	struct timespec pause = { .tv_nsec = 20 * 1000000 };
 	if (fd < 0)
 		return -1;
 	/* A balancer that has just been killed goes any moment, its working process with it. */
@@ -348,22 +354,59 @@ static void sign(int fd)
 		dprintf(fd, "%d\n", (int)getpid());
 }
 
-int holdings_lock(struct holdings *h, const char *directory, int *descriptor)
+/* The one that is held already; -1: none. */
+static int find_lock(const struct holdings *h, const char *path)
+{
+	for (size_t i = 0; i < h->lock_n; i++)
+		if (is_lock(&h->locks[i], path))
+			return h->locks[i].fd;
+	return -1;
+}
+
+static int hold_file(struct holdings *h, const char *directory)
 {
 	struct held_lock l;
-	if ((size_t)snprintf(l.path, sizeof l.path, "%s/lock", directory) >= sizeof l.path)
-		return ENAMETOOLONG;
-	for (size_t i = 0; i < h->lock_n; i++)
-		if (is_lock(&h->locks[i], l.path)) {
-			*descriptor = h->locks[i].fd;
-			return 0;
-		}
-	l.fd = lock_file(directory);
+	if ((size_t)snprintf(l.path, sizeof l.path, "%s/lock", directory) >= sizeof l.path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	int held = find_lock(h, l.path);
+	if (held >= 0)
+		return held;
+	l.fd = lock_opened(open_lock_file(directory));
 	if (l.fd < 0)
-		return errno;
+		return -1;
 	sign(l.fd);
 	holdings_add_lock(h, &l);
-	*descriptor = l.fd;
+	return l.fd;
+}
+
+/* What is removed from it, `lock` too, changes nothing. */
+static int hold_directory(struct holdings *h, const char *directory)
+{
+	struct held_lock l;
+	int held = find_lock(h, directory);
+	if (held >= 0)
+		return held;
+	snprintf(l.path, sizeof l.path, "%s", directory);
+	l.fd = lock_opened(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (l.fd >= 0)
+		holdings_add_lock(h, &l);
+	return l.fd;
+}
+
+int holdings_lock(struct holdings *h, const char *directory, int descriptors[LOCK_DESCRIPTORS],
+		  unsigned *count)
+{
+	int whole = hold_directory(h, directory);
+	if (whole < 0 && errno == EWOULDBLOCK)
+		return EWOULDBLOCK;
+	descriptors[0] = hold_file(h, directory);
+	if (descriptors[0] < 0)
+		return errno;
+	/* Where directories cannot be locked it is left to the file. */
+	descriptors[1] = whole;
+	*count = whole < 0 ? 1 : 2;
 	return 0;
 }
 
@@ -379,6 +422,6 @@ void holdings_answer(struct holdings *h, const struct channel_message *m, int re
 	else if (m->word == CHANNEL_LISTEN_LOCAL)
 		error = holdings_listen_local(h, m->path, descriptors);
 	else if (m->word == CHANNEL_LOCK)
-		error = holdings_lock(h, m->path, descriptors);
+		error = holdings_lock(h, m->path, descriptors, &count);
 	channel_answer(reply, error, descriptors, error ? 0 : count);
 }

@@ -72,9 +72,16 @@ void holdings_forget(struct holdings *h, const struct addr *a);
 /* The unix socket that listens at `path`, mode 0600. An errno, or 0. */
 int holdings_listen_local(struct holdings *h, const char *path, int *descriptor);
 
-/* The lock of a directory, waited for at most LOCK_WAIT_MS. An errno, or 0; EWOULDBLOCK: held. */
+/*
+ * Locks a directory and the file `lock` in it, waiting at most LOCK_WAIT_MS for each. The file says
+ * who, and is a lock for other machines where the directory is on a server; the directory stays
+ * locked when somebody takes the file away. Descriptors are borrowed. An errno, or 0 and *count;
+ * EWOULDBLOCK: held.
+ */
 #define LOCK_WAIT_MS 3000
-int holdings_lock(struct holdings *h, const char *directory, int *descriptor);
+#define LOCK_DESCRIPTORS 2
+int holdings_lock(struct holdings *h, const char *directory, int descriptors[LOCK_DESCRIPTORS],
+		  unsigned *count);
 
 /* Answers whichever of these a message asks for, at `reply`, moved in. */
 void holdings_answer(struct holdings *h, const struct channel_message *m, int reply);

@@ -24,23 +24,30 @@ static bool is_its_user(const struct config *c)
 	return false;
 }
 
-/* While a balancer runs, what it has in force is the state. -1 after a complaint. */
-static int lock_state(const struct config *c)
+static bool lock_or_complain(int fd, const char *directory)
 {
-	int fd = own_file_open_in(c->state, "lock", O_RDWR | O_CREAT, 0600);
 	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
-		return fd;
+		return true;
 	if (fd >= 0 && errno == EWOULDBLOCK)
 		fprintf(stderr,
 			"crossfade recover: a balancer is running on %s: what it has in force "
 			"stands\n",
-			c->state);
+			directory);
 	else
-		fprintf(stderr, "crossfade recover: cannot lock %s: %s\n", c->state,
+		fprintf(stderr, "crossfade recover: cannot lock %s: %s\n", directory,
 			strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return false;
+}
+
+/*
+ * While a balancer runs, what it has in force is the state. It holds the directory and the file, as
+ * we do until we end. False after a complaint.
+ */
+static bool lock_state(const struct config *c)
+{
+	return lock_or_complain(open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC), c->state) &&
+	       lock_or_complain(own_file_open_in(c->state, "lock", O_RDWR | O_CREAT, 0600),
+				c->state);
 }
 
 static void say_weights(const char *what, const struct state_values *v)
@@ -192,12 +199,8 @@ int command_recover(const struct command *c, int argc, char **argv)
 	code = EXIT_NO;
 	if (config->complaints.n) {
 		complaints_print(&config->complaints, stderr);
-	} else if (is_its_user(config)) {
-		int lock = lock_state(config);
-		if (lock >= 0) {
-			code = recover_state(config, operands ? given : NULL);
-			close(lock);
-		}
+	} else if (is_its_user(config) && lock_state(config)) {
+		code = recover_state(config, operands ? given : NULL);
 	}
 	config_close(config);
 	return code;

@@ -157,7 +157,17 @@ static long holder_of(const char *directory)
 	return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-/* The descriptor stays open, and the lock with it, until we and the keeper have both gone. */
+static void say_holder(const char *what, const char *directory)
+{
+	long holder = holder_of(directory);
+	char named[32] = "";
+	if (holder)
+		snprintf(named, sizeof named, ": process %ld", holder);
+	log_line(LOG_ERROR, "another balancer is running on the %s directory %s%s", what, directory,
+		 named);
+}
+
+/* The descriptors stay open, and the locks with them, until we and the keeper have both gone. */
 static bool lock_directory(struct work *w, const char *what, const char *directory)
 {
 	struct channel_message ask = { .word = CHANNEL_LOCK, .count = 1 };
@@ -172,9 +182,7 @@ static bool lock_directory(struct work *w, const char *what, const char *directo
 	if ((size_t)snprintf(ask.path, sizeof ask.path, "%s", directory) < sizeof ask.path)
 		error = channel_ask(w->channel, &ask, lock, &n);
 	if (error == EWOULDBLOCK)
-		log_line(LOG_ERROR,
-			 "another balancer is running on the %s directory %s: process %ld", what,
-			 directory, holder_of(directory));
+		say_holder(what, directory);
 	else if (error)
 		log_line(LOG_ERROR, "cannot lock the %s directory %s: %s", what, directory,
 			 strerror(error));

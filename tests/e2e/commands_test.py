@@ -402,6 +402,24 @@ def test_a_second_balancer_is_refused(balancer, make_balancer, clusters):
     assert "cannot listen on" in third.said() and ", crossfade, listens there)" in third.said()
 
 
+def crash(balancer):
+    before = balancer.working_pid()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: balancer.working_pid() not in (before, None) and balancer.command("status", check=False).returncode == 0)
+
+
+def test_a_lock_that_is_taken_away_lets_no_second_balancer_in(balancer):
+    """Nor after an upgrade or a crash of the first; and `recover` does nothing then."""
+    for step in (lambda: None, balancer.upgrade, lambda: crash(balancer)):
+        step()
+        (balancer.directory / "state" / "lock").unlink(missing_ok=True)
+        second = crossfade("run", "-c", balancer.file)
+        assert second.returncode == 1 and "another balancer is running on the state directory" in second.stderr
+        recovered = crossfade("recover", "-c", balancer.file)
+        assert recovered.returncode == 1 and "a balancer is running on" in recovered.stderr
+    balancer.weights(3, 7)
+
+
 def test_hup_does_not_end_it(balancer):
     for pid in balancer.process.pid, balancer.working_pid():
         os.kill(pid, signal.SIGHUP)

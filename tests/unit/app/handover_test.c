@@ -20,7 +20,19 @@ enum {
 };
 
 /* The records that it has here, in their order. */
-enum { BOARD, TICKETS, KEPT, SOCKET, LOCAL_SOCKET, LOCK, PROCESS, LOG_FROM, LOG_TO, ALL_RECORDS };
+enum {
+	BOARD,
+	TICKETS,
+	KEPT,
+	SOCKET,
+	LOCAL_SOCKET,
+	DIRECTORY_LOCK,
+	LOCK,
+	PROCESS,
+	LOG_FROM,
+	LOG_TO,
+	ALL_RECORDS
+};
 
 struct stage {
 	struct handover h;
@@ -67,7 +79,7 @@ static int open_stage(void **state)
 	(void)holdings_keep(&s.h.holdings, kept_make(&(struct kept_files){ NULL }));
 	if (s.h.holdings.kept_fd < 0 || holdings_listen(&s.h.holdings, &s.address, 1, fds, &n) ||
 	    holdings_listen_local(&s.h.holdings, path, &fd) ||
-	    holdings_lock(&s.h.holdings, s.directory, &fd))
+	    holdings_lock(&s.h.holdings, s.directory, fds, &n))
 		return -1;
 	s.h.processes.list[2] = (struct process){
 		.state = PROCESS_SERVING, .pid = 12, .channel = dup(0), .started_ms = 99
@@ -120,8 +132,9 @@ static void what_is_written_is_read_again(void **state)
 	assert_string_equal(h.holdings.sockets[1].path, s->h.holdings.sockets[1].path);
 	assert_int_equal(h.holdings.sockets[1].fd, s->h.holdings.sockets[1].fd);
 	assert_int_equal(h.holdings.sockets[0].state, HELD_OLD);
-	assert_int_equal(h.holdings.lock_n, 1);
-	assert_string_equal(h.holdings.locks[0].path, s->h.holdings.locks[0].path);
+	assert_int_equal(h.holdings.lock_n, LOCK_DESCRIPTORS);
+	for (size_t i = 0; i < LOCK_DESCRIPTORS; i++)
+		assert_string_equal(h.holdings.locks[i].path, s->h.holdings.locks[i].path);
 	assert_int_equal(h.log_from, s->h.log_from);
 	assert_int_equal(h.log_to, s->h.log_to);
 	assert_int_equal(processes_n(&h.processes), 1);
@@ -253,10 +266,9 @@ static void only_when_it_is_said_all_stays_open(void **state)
 {
 	struct stage *s = *state;
 	const struct holdings *h = &s->h.holdings;
-	const int all[] = { s->list,	      h->board_fd,
-			    h->tickets_fd,    h->kept_fd,
-			    h->sockets[0].fd, h->sockets[1].fd,
-			    h->locks[0].fd,   s->h.processes.list[2].channel };
+	const int all[] = { s->list,	    h->board_fd,      h->tickets_fd,
+			    h->kept_fd,	    h->sockets[0].fd, h->sockets[1].fd,
+			    h->locks[0].fd, h->locks[1].fd,   s->h.processes.list[2].channel };
 	for (int keep = 1; keep >= 0; keep--) {
 		handover_keep(&s->h, s->list, keep);
 		for (size_t i = 0; i < sizeof all / sizeof *all; i++)

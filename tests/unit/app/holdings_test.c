@@ -177,45 +177,67 @@ static void a_directory_is_locked_once(void **state)
 {
 	struct holdings other;
 	char directory[64], path[80];
-	int lock, again;
+	int lock[LOCK_DESCRIPTORS], again[LOCK_DESCRIPTORS];
+	unsigned n;
 	kit_directory(directory);
-	assert_int_equal(holdings_lock(*state, directory, &lock), 0);
-	assert_int_equal(holdings_lock(*state, directory, &again), 0);
-	assert_int_equal(lock, again);
+	assert_int_equal(holdings_lock(*state, directory, lock, &n), 0);
+	assert_int_equal(holdings_lock(*state, directory, again, &n), 0);
+	assert_int_equal(lock[0], again[0]);
 	assert_true(holdings_open(&other));
-	assert_int_equal(holdings_lock(&other, directory, &again), EWOULDBLOCK);
+	assert_int_equal(holdings_lock(&other, directory, again, &n), EWOULDBLOCK);
 	holdings_close(*state);
-	assert_int_equal(holdings_lock(&other, directory, &again), 0);
+	assert_int_equal(holdings_lock(&other, directory, again, &n), 0);
 	holdings_close(&other);
 	snprintf(path, sizeof path, "%s/lock", directory);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* Somebody tidies up what looks left behind, or all of the directory. */
+static void a_directory_stays_locked_without_its_file(void **state)
+{
+	struct holdings other;
+	char directory[64], path[80];
+	int lock[LOCK_DESCRIPTORS], again[LOCK_DESCRIPTORS];
+	unsigned n;
+	kit_directory(directory);
+	assert_int_equal(holdings_lock(*state, directory, lock, &n), 0);
+	assert_int_equal(n, LOCK_DESCRIPTORS);
+	snprintf(path, sizeof path, "%s/lock", directory);
+	assert_int_equal(unlink(path), 0);
+	assert_true(holdings_open(&other));
+	assert_int_equal(holdings_lock(&other, directory, again, &n), EWOULDBLOCK);
+	assert_int_equal(access(path, F_OK), -1);
+	holdings_close(&other);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_lock_says_who_holds_it_and_is_one_by_any_path(void **state)
 {
 	char directory[64], path[128], text[32] = "";
-	int lock, again;
+	int lock[LOCK_DESCRIPTORS], again[LOCK_DESCRIPTORS];
+	unsigned n;
 	kit_directory(directory);
-	assert_int_equal(holdings_lock(*state, directory, &lock), 0);
-	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
+	assert_int_equal(holdings_lock(*state, directory, lock, &n), 0);
+	assert_true(pread(lock[0], text, sizeof text - 1, 0) > 0);
 	assert_int_equal(atoi(text), getpid());
 	snprintf(path, sizeof path, "%s/./", directory);
-	assert_int_equal(holdings_lock(*state, path, &again), 0);
-	assert_int_equal(lock, again);
+	assert_int_equal(holdings_lock(*state, path, again, &n), 0);
+	assert_int_equal(lock[0], again[0]);
 	snprintf(path, sizeof path, "%s/lock", directory);
 	assert_int_equal(unlink(path), 0);
 	/* Taken away, and made again. */
-	assert_int_equal(holdings_lock(*state, directory, &again), 0);
-	assert_int_not_equal(lock, again);
+	assert_int_equal(holdings_lock(*state, directory, again, &n), 0);
+	assert_int_not_equal(lock[0], again[0]);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(directory), 0);
 }
 
 static void a_directory_that_is_not_there_has_no_lock(void **state)
 {
-	int lock;
-	assert_int_equal(holdings_lock(*state, "/nowhere/at/all", &lock), ENOENT);
+	int lock[LOCK_DESCRIPTORS];
+	unsigned n;
+	assert_int_equal(holdings_lock(*state, "/nowhere/at/all", lock, &n), ENOENT);
 }
 
 #define with_holdings(f) cmocka_unit_test_setup_teardown(f, open_holdings, close_holdings)
@@ -236,6 +258,7 @@ int main(void)
 		with_holdings(a_unix_socket_that_was_removed_is_made_again),
 		with_holdings(the_path_of_a_unix_socket_has_107_bytes_at_most),
 		with_holdings(a_directory_is_locked_once),
+		with_holdings(a_directory_stays_locked_without_its_file),
 		with_holdings(a_directory_that_is_not_there_has_no_lock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
