@@ -30,7 +30,7 @@ static bool has_counted(int directory)
 }
 
 /* The audit comes behind the first state that is on the disk, drains later still. */
-static void look_at_state(struct evidence *e, int directory)
+static void look_at_state(struct evidence *e, int directory, const struct state_note *note)
 {
 	bool drained = is_there(directory, "drained.json"), audit = is_there(directory, AUDIT_FILE);
 	struct audit_seen seen;
@@ -42,7 +42,8 @@ static void look_at_state(struct evidence *e, int directory)
 	e->audited = seen.last;
 	e->audit_damaged = seen.damaged_n > 0;
 	e->drains_lost = seen.drains && !drained;
-	if (!audit_trouble(&seen, e->kept.epoch, e->audit))
+	e->untold = note->epoch && seen.last.epoch && seen.last.epoch + 1 == e->kept.epoch;
+	if (!audit_trouble(&seen, e->kept.epoch - e->untold, e->audit))
 		e->audit[0] = 0;
 }
 
@@ -51,9 +52,10 @@ void evidence_look(struct evidence *e, const struct config *c)
 	*e = (struct evidence){ 0 };
 	int state = open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state >= 0) {
+		struct state_note note;
 		bool damaged;
-		state_peek(c->state, &e->kept, &damaged);
-		look_at_state(e, state);
+		state_peek(c->state, &e->kept, &note, &damaged);
+		look_at_state(e, state, &note);
 		close(state);
 	}
 	if (c->capture.head.at == NOWHERE)
@@ -81,10 +83,11 @@ void evidence_caution(struct config *c)
 {
 	struct evidence e;
 	struct state_values kept;
+	struct state_note note;
 	bool damaged;
 	char why[EVIDENCE_TEXT_BYTES] = "the file is damaged";
 	evidence_look(&e, c);
-	state_peek(c->state, &kept, &damaged);
+	state_peek(c->state, &kept, &note, &damaged);
 	if (damaged || !evidence_allows(&e, &kept, why))
 		caution(&c->complaints, config_place(c, "state"),
 			"state: the weights are lost: %s. A start is refused; `crossfade recover` "

@@ -14,10 +14,11 @@
 
 struct evidence {
 	const char *witness; /* a file here that a balancer with a state has left; NULL: none */
-	struct state_values audited;	 /* the audit's last word of weights; epoch 0: none */
-	struct newest logged;		 /* the newest epoch of the capture log; 0: none */
-	bool drains_lost;		 /* nodes were drained, and the file of drains is gone */
-	bool audit_damaged;		 /* its last word may not be the last */
+	struct state_values audited; /* the audit's last word of weights; epoch 0: none */
+	struct newest logged;	     /* the newest epoch of the capture log; 0: none */
+	bool drains_lost;	     /* nodes were drained, and the file of drains is gone */
+	bool audit_damaged;	     /* its last word may not be the last */
+	bool untold; /* the last change has no line there, and the state file knows what it says */
 	struct state_values kept;	 /* what the state file holds; epoch 0: nothing */
 	char audit[AUDIT_TROUBLE_BYTES]; /* what it has lost; empty: nothing */
 };

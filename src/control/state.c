@@ -22,6 +22,16 @@ struct slot {
 	uint64_t checksum; /* XXH3 of all before it */
 };
 static_assert(sizeof(struct slot) == 56, "the layout on disk has no holes");
+static_assert(sizeof(struct state_note) == 32 + 2 * ASKED_TEXT_BYTES, "nor has a note");
+
+/* Behind it, in a sector of its own: who knows no notes reads the slot alone. */
+#define NOTE_AT 512
+struct noted_slot {
+	struct slot slot;
+	char blank[NOTE_AT - sizeof(struct slot)];
+	struct state_note note;
+};
+static_assert(sizeof(struct noted_slot) <= STATE_SLOT_BYTES, "it has room in its blocks");
 
 static const char magic[16] = "crossfade state";
 
@@ -50,6 +60,17 @@ static bool slot_is_good(const struct slot *s)
 	       s->checksum == checksum(s) && s->epoch > 0 && s->rolled_back <= 1 &&
 	       s->weights[ARM_SOURCE] <= WEIGHT_MAX && s->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	       (s->weights[ARM_SOURCE] || s->weights[ARM_TARGET]);
+}
+
+static uint64_t note_checksum(const struct state_note *n)
+{
+	return XXH3_64bits(n, offsetof(struct state_note, checksum));
+}
+
+static bool note_is_good(const struct state_note *n, uint64_t epoch)
+{
+	return n->epoch == epoch && n->checksum == note_checksum(n) && n->forced <= 1 &&
+	       memchr(n->who, 0, sizeof n->who) && memchr(n->why, 0, sizeof n->why);
 }
 
 static bool is_blank(const struct slot *s)
@@ -82,17 +103,21 @@ static bool preallocate(int fd)
 static bool read_slots(struct state *s, struct state_values *kept, bool *damaged)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot slot = { 0 };
-		if (pread(s->fd, &slot, sizeof slot, i * STATE_SLOT_BYTES) < 0)
+		struct noted_slot both = { 0 };
+		const struct slot *slot = &both.slot;
+		if (pread(s->fd, &both, sizeof both, i * STATE_SLOT_BYTES) < 0)
 			return false;
-		*damaged |= !is_blank(&slot) && !slot_is_good(&slot);
-		if (!slot_is_good(&slot) || slot.epoch <= kept->epoch)
+		*damaged |= !is_blank(slot) && !slot_is_good(slot);
+		if (!slot_is_good(slot) || slot->epoch <= kept->epoch)
 			continue;
-		*kept = (struct state_values){ slot.epoch,
-					       { slot.weights[0], slot.weights[1] },
-					       slot.wall_ns,
-					       slot.rolled_back };
+		*kept = (struct state_values){ slot->epoch,
+					       { slot->weights[0], slot->weights[1] },
+					       slot->wall_ns,
+					       slot->rolled_back };
 		s->next = 1 - i;
+		s->note = both.note;
+		if (!note_is_good(&s->note, slot->epoch))
+			s->note.epoch = 0;
 	}
 	*damaged &= kept->epoch == 0;
 	return true;
@@ -127,13 +152,15 @@ bool state_open(struct state *s, const char *directory, struct state_values *kep
 	return false;
 }
 
-void state_peek(const char *directory, struct state_values *kept, bool *damaged)
+void state_peek(const char *directory, struct state_values *kept, struct state_note *note,
+		bool *damaged)
 {
 	struct state s = { .fd = own_file_open_in(directory, STATE_FILE, O_RDONLY, 0) };
 	*kept = (struct state_values){ 0 };
 	*damaged = false;
 	if (s.fd >= 0)
 		read_slots(&s, kept, damaged);
+	*note = s.note;
 	state_close(&s);
 }
 
@@ -144,17 +171,12 @@ void state_close(struct state *s)
 	s->fd = -1;
 }
 
-bool state_save(struct state *s, const struct state_values *v)
+static bool write_slot(struct state *s, const struct noted_slot *both)
 {
-	struct slot slot = slot_make(v);
-	if (s->sealed) {
-		errno = s->sealed;
-		return false;
-	}
-	ssize_t n = pwrite(s->fd, &slot, sizeof slot, s->next * STATE_SLOT_BYTES);
-	if (n >= 0 && n < (ssize_t)sizeof slot)
+	ssize_t n = pwrite(s->fd, both, sizeof *both, s->next * STATE_SLOT_BYTES);
+	if (n >= 0 && n < (ssize_t)sizeof *both)
 		errno = EIO;
-	if (n == (ssize_t)sizeof slot && fdatasync(s->fd) == 0) {
+	if (n == (ssize_t)sizeof *both && fdatasync(s->fd) == 0) {
 		s->next = 1 - s->next;
 		return true;
 	}
@@ -164,4 +186,21 @@ bool state_save(struct state *s, const struct state_values *v)
 	(void)!pwrite(s->fd, &blank, sizeof blank, s->next * STATE_SLOT_BYTES);
 	errno = why;
 	return false;
+}
+
+bool state_save_noted(struct state *s, const struct state_values *v, const struct state_note *n)
+{
+	struct noted_slot both = { .slot = slot_make(v) };
+	if (s->sealed) {
+		errno = s->sealed;
+		return false;
+	}
+	both.note = *n;
+	both.note.checksum = note_checksum(&both.note);
+	return write_slot(s, &both);
+}
+
+bool state_save(struct state *s, const struct state_values *v)
+{
+	return state_save_noted(s, v, &(struct state_note){ 0 });
 }

@@ -29,6 +29,52 @@ static void publish_values(struct weights *w, const struct state_values *v)
 	w->changed_wall_ns = v->wall_ns;
 }
 
+/* --- telling --- */
+
+static bool append(struct weights *w, const struct weights_owed *o)
+{
+	const struct audit_entry e = { .who = o->who,
+				       .why = o->why[0] ? o->why : NULL,
+				       .from = o->from,
+				       .to = o->to,
+				       .saved = o->saved,
+				       .forced = o->forced,
+				       .lineless_n = o->lineless_n,
+				       .lineless_epoch = o->lineless_epoch };
+	return audit_append(&w->audit, &e);
+}
+
+/* Where no more can be kept, the last one's line tells of how many have none. */
+static void owe(struct weights *w, struct weights_owed *o)
+{
+	if (w->owed_n == AUDIT_OWED_MAX) {
+		const struct weights_owed *last = &w->owed[--w->owed_n];
+		o->lineless_n = last->lineless_n + 1;
+		o->lineless_epoch = last->lineless_n ? last->lineless_epoch : last->to.epoch;
+	}
+	w->owed[w->owed_n++] = *o;
+}
+
+/* The process before was killed between the two. */
+static void tell_of_the_last(struct weights *w, const struct state_values *kept)
+{
+	const struct state_note *n = &w->state.note;
+	struct weights_owed o = {
+		.from.weights = { n->from[ARM_SOURCE], n->from[ARM_TARGET] },
+		.to = *kept,
+		.saved = true,
+		.forced = n->forced,
+	};
+	memcpy(o.who, n->who, sizeof o.who);
+	memcpy(o.why, n->why, sizeof o.why);
+	if (!append(w, &o))
+		owe(w, &o);
+	log_line(LOG_WARN,
+		 "audit: the process before ended between the change of epoch %llu and its line: "
+		 "the line comes now",
+		 (unsigned long long)kept->epoch);
+}
+
 /* --- opening --- */
 
 /* The greater epoch of board, file and audit; the others learn of it. */
@@ -104,8 +150,11 @@ static int take_up(struct weights *w, struct state_values kept, const struct evi
 	say_rollback(w, &kept, &e->audited);
 	if (!settle(w, kept, &e->audited, initial))
 		return errno;
-	if (audit_open(&w->audit, w->directory))
+	if (audit_open(&w->audit, w->directory)) {
+		if (e->untold)
+			tell_of_the_last(w, &kept);
 		return 0;
+	}
 	if (!w->unsaved)
 		w->unsaved = errno;
 	return goes_on ? 0 : w->unsaved;
@@ -162,9 +211,9 @@ static bool reopen(struct weights *w)
 	return true;
 }
 
-static bool save(struct weights *w, const struct state_values *v)
+static bool save(struct weights *w, const struct state_values *v, const struct state_note *n)
 {
-	bool good = reopen(w) && state_save(&w->state, v);
+	bool good = reopen(w) && state_save_noted(&w->state, v, n);
 	if (good && w->unsaved)
 		log_line(LOG_INFO, "weights: the state is saved again (epoch %llu)",
 			 (unsigned long long)v->epoch);
@@ -173,20 +222,7 @@ static bool save(struct weights *w, const struct state_values *v)
 	return good;
 }
 
-/* --- telling --- */
-
-static bool append(struct weights *w, const struct weights_owed *o)
-{
-	const struct audit_entry e = { .who = o->who,
-				       .why = o->why[0] ? o->why : NULL,
-				       .from = o->from,
-				       .to = o->to,
-				       .saved = o->saved,
-				       .forced = o->forced,
-				       .lineless_n = o->lineless_n,
-				       .lineless_epoch = o->lineless_epoch };
-	return audit_append(&w->audit, &e);
-}
+/* --- telling of what is owed --- */
 
 uint64_t weights_untold(const struct weights *w)
 {
@@ -210,17 +246,6 @@ static bool tell_owed(struct weights *w)
 		log_line(LOG_INFO, "weights: audit.jsonl has all changes again");
 	errno = why;
 	return w->owed_n == 0;
-}
-
-/* Where no more can be kept, the last one's line tells of how many have none. */
-static void owe(struct weights *w, struct weights_owed *o)
-{
-	if (w->owed_n == AUDIT_OWED_MAX) {
-		const struct weights_owed *last = &w->owed[--w->owed_n];
-		o->lineless_n = last->lineless_n + 1;
-		o->lineless_epoch = last->lineless_n ? last->lineless_epoch : last->to.epoch;
-	}
-	w->owed[w->owed_n++] = *o;
 }
 
 /* False with errno: it is owed. */
@@ -281,7 +306,8 @@ static void save_is_due(struct timer *t)
 	struct board_values b = board_read(w->board);
 	struct state_values now = values_of(&b, w->changed_wall_ns);
 	bool told = tell_owed(w);
-	if ((w->unsaved && !save(w, &now)) || !told)
+	/* Its line, which says that it was not saved, is written or owed. */
+	if ((w->unsaved && !save(w, &now, &(struct state_note){ 0 })) || !told)
 		save_later(w);
 }
 
@@ -301,8 +327,11 @@ void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *)
 	w->wake = wake;
 	w->waker = waker;
 	timer_init(&w->save_again, save_is_due);
+	w->save_pause_ms = SAVE_PAUSE_MS;
 	if (w->unsaved)
 		save_failed(w, w->unsaved);
+	else if (w->owed_n)
+		save_later(w);
 }
 
 /* --- waiting for the workers --- */
@@ -396,6 +425,18 @@ static void say_change(struct weights *w, struct weights_change *c)
 	}
 }
 
+static struct state_note note_of(const struct weights_change *c)
+{
+	struct state_note n = {
+		.epoch = c->to.epoch,
+		.from = { c->from.weights[ARM_SOURCE], c->from.weights[ARM_TARGET] },
+		.forced = c->forced,
+	};
+	snprintf(n.who, sizeof n.who, "%s", c->who);
+	snprintf(n.why, sizeof n.why, "%s", c->why);
+	return n;
+}
+
 static enum weights_verdict change_by_saving(struct weights *w, struct weights_change *c)
 {
 	/* Where the state directory could not be opened it is tried, and the audit with it. */
@@ -407,7 +448,8 @@ static enum weights_verdict change_by_saving(struct weights *w, struct weights_c
 		c->error = errno;
 		return WEIGHTS_UNTOLD;
 	}
-	if (!save(w, &c->to)) {
+	struct state_note note = note_of(c);
+	if (!save(w, &c->to, &note)) {
 		c->error = errno;
 		return WEIGHTS_UNSAVED;
 	}
@@ -417,9 +459,10 @@ static enum weights_verdict change_by_saving(struct weights *w, struct weights_c
 
 static enum weights_verdict change_at_once(struct weights *w, struct weights_change *c)
 {
+	struct state_note note = note_of(c);
 	publish_values(w, &c->to);
 	w->wake(w->waker);
-	if (!save(w, &c->to)) {
+	if (!save(w, &c->to, &note)) {
 		c->error = errno;
 		save_failed(w, errno);
 	}

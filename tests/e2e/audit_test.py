@@ -96,6 +96,22 @@ def test_an_audit_that_was_moved_or_cut_short_loses_no_later_line(balancer):
     assert len(told) == 3 and json.loads(told[2])["epoch"] == 5
 
 
+def test_a_change_whose_process_was_killed_before_its_line_has_it_after_the_next_start(balancer):
+    """Cut away here what a `kill -9` between the two leaves out; nothing of it is called a loss."""
+    balancer.weights(3, 1, "--reason", "first")
+    balancer.weights(1, 3, "--reason", "second é")
+    file = balancer.directory / "state" / "audit.jsonl"
+    whole = file.read_text()
+    balancer.process.kill()
+    balancer.process.wait()
+    file.write_text(whole.splitlines(keepends=True)[0])
+    assert "audit.jsonl" not in balancer.command("check").stderr
+    balancer.start()
+    assert file.read_text() == whole
+    assert balancer.status()["audit"]["trouble"] is None
+    assert "between the change of epoch 3 and its line" in balancer.said()
+
+
 def empty(file):
     file.write_bytes(b"")
 
@@ -117,7 +133,8 @@ def put_back_an_older_one(file):
                                         (put_back_an_older_one, "it tells of no change behind epoch 2")])
 def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
     admin = Admin(balancer)
-    assert admin.set(1, 1)[0] == 200 and admin.set(2, 1)[0] == 200
+    for source in 1, 2, 3:
+        assert admin.set(source, 1)[0] == 200
     file = balancer.directory / "state/audit.jsonl"
     assert balancer.stop() == 0
     assert "audit" not in balancer.command("check").stderr
@@ -130,9 +147,9 @@ def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
     assert word in balancer.status()["audit"]["trouble"]
     assert "audit.jsonl at the start" in balancer.command("status").stdout
     # What is there stays, and has its lines behind it.
-    assert Admin(balancer).set(3, 1)[0] == 200
+    assert Admin(balancer).set(4, 1)[0] == 200
     after = file.read_bytes()
-    assert after.startswith(before) and json.loads(after.splitlines()[-1])["epoch"] == 4
+    assert after.startswith(before) and json.loads(after.splitlines()[-1])["epoch"] == 5
 
 
 def test_a_token_that_is_gone_is_said(balancer):

@@ -52,6 +52,37 @@ static void write_file(const struct place *p, const uint8_t *bytes, size_t n)
 	fclose(f);
 }
 
+static void a_note_is_kept_with_its_weights_and_only_whole(void **state)
+{
+	(void)state;
+	struct place p;
+	struct state s;
+	struct state_note seen, note = { .epoch = 7, .from = { 1, 2 }, .who = "a", .why = "b" };
+	struct state_values v = values(7);
+	uint8_t bytes[FILE_BYTES];
+	bool damaged;
+	place_open(&p);
+	assert_true(state_open(&s, p.directory, &v, &damaged));
+	assert_int_equal(s.note.epoch, 0);
+	v = values(7);
+	assert_true(state_save_noted(&s, &v, &note));
+	state_close(&s);
+	state_peek(p.directory, &v, &seen, &damaged);
+	assert_int_equal(seen.epoch, 7);
+	assert_int_equal(seen.from[ARM_TARGET], 2);
+	assert_string_equal(seen.who, "a");
+	assert_string_equal(seen.why, "b");
+	/* A write that is torn behind the weights leaves these. */
+	read_file(&p, bytes);
+	for (size_t i = 512; i < STATE_SLOT_BYTES; i++)
+		bytes[i] = 0;
+	write_file(&p, bytes, sizeof bytes);
+	state_peek(p.directory, &v, &seen, &damaged);
+	assert_int_equal(v.epoch, 7);
+	assert_int_equal(seen.epoch, 0);
+	kit_remove(p.directory);
+}
+
 static void what_was_saved_last_is_kept(void **state)
 {
 	(void)state;
@@ -422,6 +453,7 @@ static void the_end_of_a_long_audit_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_note_is_kept_with_its_weights_and_only_whole),
 		cmocka_unit_test(what_was_saved_last_is_kept),
 		cmocka_unit_test(a_torn_write_leaves_the_one_before_it),
 		cmocka_unit_test(each_flipped_byte_of_a_slot_is_seen),

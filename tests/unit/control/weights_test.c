@@ -357,6 +357,30 @@ static void what_is_owed_is_told_at_the_end(void **state)
 }
 
 /* Clients may not override it, through restarts, until somebody says what is to hold next. */
+/* Killed between the change and its line: who comes next writes it, from what was saved with it. */
+static void a_change_without_its_line_gets_it_from_the_next_process(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	for (uint32_t target = 1; target < 3; target++) {
+		struct weights_change c = change(&w, 5, target);
+		c.forced = true;
+		snprintf(c.why, sizeof c.why, "step %u \"\xc3\xa9\"", target);
+		assert_int_equal(weights_set(&w.weights, &c), WEIGHTS_WAITING);
+		weights_forget(&c);
+	}
+	weights_close(&w.weights);
+	char path[128], whole[4096];
+	snprintf(path, sizeof path, "%s/audit.jsonl", w.directory);
+	snprintf(whole, sizeof whole, "%s", kit_read(w.directory, "audit.jsonl"));
+	assert_int_equal(truncate(path, strchr(whole, '\n') + 1 - whole), 0);
+	w.evidence.untold = true;
+	start(&w, 1, 0);
+	assert_string_equal(kit_read(w.directory, "audit.jsonl"), whole);
+	world_close(&w);
+}
+
 static void a_rollback_is_one_until_the_next_change(void **state)
 {
 	(void)state;
@@ -552,6 +576,7 @@ int main(void)
 		cmocka_unit_test(each_rollback_gets_its_line_in_order_when_there_is_room),
 		cmocka_unit_test(rollbacks_beyond_what_is_kept_are_told_of_by_the_last_one),
 		cmocka_unit_test(what_is_owed_is_told_at_the_end),
+		cmocka_unit_test(a_change_without_its_line_gets_it_from_the_next_process),
 		cmocka_unit_test(a_rollback_is_one_until_the_next_change),
 		cmocka_unit_test(a_restart_takes_the_greater_epoch_of_board_and_file),
 		cmocka_unit_test(a_state_that_cannot_be_opened_is_said),
