@@ -1,7 +1,6 @@
 #include "http/secret.h"
 
 #include "base/limits.h"
-#include "http/msg.h"
 #include "http/percent.h"
 
 /* A name, as it is read: a part of it at a time, for brackets divide it. */
@@ -33,11 +32,31 @@ static void begin_name(struct name_read *r)
 	r->too_long = r->secret = false;
 }
 
+static bool is_mark(char c)
+{
+	return c == '_' || c == '-' || c == '.';
+}
+
+/* Words are joined by marks, or by nothing (`accessToken`). */
+static bool is_named(struct span part, struct span name)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < name.n; i++) {
+		if (is_mark(name.at[i]))
+			continue;
+		if (n == part.n || !span_is_nocase((struct span){ part.at + n, 1 },
+						   (struct span){ name.at + i, 1 }))
+			return false;
+		n++;
+	}
+	return n && n == part.n;
+}
+
 static void end_part(struct name_read *r, const struct secret_names *names)
 {
 	struct span part = { r->part, r->n };
 	for (size_t i = 0; i < names->n && !r->too_long; i++)
-		r->secret |= name_is_alike(part, names->names[i]);
+		r->secret |= is_named(part, names->names[i]);
 	r->n = 0;
 	r->too_long = false;
 }
@@ -45,12 +64,12 @@ static void end_part(struct name_read *r, const struct secret_names *names)
 /* Nobody's name has a space or a control character, and some drop them. */
 static void add(struct name_read *r, char c)
 {
-	if ((unsigned char)c <= ' ' || c == '+')
+	if ((unsigned char)c <= ' ' || c == '+' || is_mark(c))
 		return;
 	if (r->n == sizeof r->part)
 		r->too_long = true;
 	else
-		r->part[r->n++] = c == '.' ? '_' : c;
+		r->part[r->n++] = c;
 }
 
 static bool divides(char c)

@@ -19,7 +19,8 @@ struct secret_names {
 /*
  * The first secret value in a query, or in the rest of one behind a value. A name has any case,
  * '_',
- * '-' or '.', and percent codes, of percent codes too; it may stand in brackets or before them
+ * '-', '.' or nothing between its words, and percent codes, of percent codes too; it may stand in
+ * brackets or before them
  * (`access_token[]`, `user[password]`), and in a value that is a URL or a query itself. The value
  * ends at the next '&' that is written as such.
  */
