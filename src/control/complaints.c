@@ -243,16 +243,23 @@ void complaint_line(const struct complaints *c, const struct complaint *one, cha
 		snprintf(to, bytes, "%s:%zu:%zu: %s", c->file, line, column, one->message);
 }
 
+/* It may come from anywhere, and what is printed may end on a terminal by way of the log. */
+static void print_file(const struct complaints *c, FILE *to)
+{
+	plain_put(c->file, strlen(c->file), to);
+}
+
 static void print_one(const struct complaints *c, const struct complaint *one, const char *kind,
 		      FILE *to)
 {
 	size_t line, column;
 	complaint_place(c, one->at, &line, &column);
+	print_file(c, to);
 	if (one->at == NOWHERE) {
-		fprintf(to, "%s: %s%s\n", c->file, kind, one->message);
+		fprintf(to, ": %s%s\n", kind, one->message);
 		return;
 	}
-	fprintf(to, "%s:%zu:%zu: %s%s\n", c->file, line, column, kind, one->message);
+	fprintf(to, ":%zu:%zu: %s%s\n", line, column, kind, one->message);
 	print_excerpt(c, one->at, to);
 }
 
@@ -261,8 +268,10 @@ void complaints_print(struct complaints *c, FILE *to)
 	complaints_sort(c);
 	for (size_t i = 0; i < c->n; i++)
 		print_one(c, &c->list[i], "", to);
-	if (c->more)
-		fprintf(to, "%s: and %zu more\n", c->file, c->more);
+	if (c->more) {
+		print_file(c, to);
+		fprintf(to, ": and %zu more\n", c->more);
+	}
 	for (size_t i = 0; i < c->caution_n; i++)
 		print_one(c, &c->cautions[i], "warning: ", to);
 }

@@ -391,6 +391,17 @@ def test_a_first_start_that_fails_says_why_and_ends(make_balancer, clusters):
     assert "unknown key 'nonsense'" in balancer.said()
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2Jb.yaml", "a\u202eb.yaml", "a\u009bb.yaml"])
+def test_a_start_that_fails_sends_no_terminal_a_name_that_it_obeys(tmp_path, name):
+    """What it says reaches the terminal by way of the log."""
+    for text in None, "nonsense: 1\n":
+        if text:
+            (tmp_path / name).write_text(text)
+        failed = crossfade("run", "-c", tmp_path / name)
+        assert failed.returncode == 1 and "b.yaml" in failed.stderr
+        assert name not in failed.stderr and "\x1b" not in failed.stderr
+
+
 def test_a_second_balancer_is_refused(balancer, make_balancer, clusters):
     """On the same state directory, and on the same address."""
     second = crossfade("run", "-c", balancer.file)
