@@ -236,10 +236,10 @@ static size_t scan_lenient(char *to, const char *from, size_t n)
 	return i;
 }
 
-/* Not the usual way: it must not cost that anything. */
-static __attribute__((noinline, cold)) size_t copy_lenient(struct msg *m, struct line *l)
+/* Not the usual way: it must not cost that anything, and so gets the line by value. */
+static __attribute__((noinline, cold)) size_t copy_lenient(struct msg *m, struct line l)
 {
-	return line_copy(m, l, scan_lenient);
+	return line_copy(m, &l, scan_lenient);
 }
 
 static INLINE enum took take_target(struct h1_parser *p, struct line *l)
@@ -247,8 +247,11 @@ static INLINE enum took take_target(struct h1_parser *p, struct line *l)
 	struct msg *m = p->msg;
 	put(m, " ", 1);
 	size_t n = line_copy(m, l, scan_target);
-	if (!line_at(l, ' ') && p->lenient)
-		n += copy_lenient(m, l);
+	if (!line_at(l, ' ') && p->lenient) {
+		size_t more = copy_lenient(m, *l);
+		l->at += more;
+		n += more;
+	}
 	if (n == 0 || !line_at(l, ' '))
 		return line_stopped(p, *l, n ? ERR_TARGET : ERR_REQUEST_LINE);
 	l->at++;
