@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 import requests
-from stage import EchoCluster, own_address
+from stage import EchoCluster, own_address, until
 
 
 class Authority:
@@ -86,8 +86,9 @@ def refused(balancer, word):
 
 def told(balancer, tls):
     """The line of the log, which names the node."""
+    until(lambda: "TLS with node" in balancer.said())
     said = [line for line in balancer.said().splitlines() if "TLS with node" in line]
-    assert said and all(f"{tls.address}:{tls.port}" in line for line in said)
+    assert all(f"{tls.address}:{tls.port}" in line for line in said)
     return said[0]
 
 
@@ -196,7 +197,7 @@ def test_a_node_without_tls_is_a_502(make_balancer, make_node, clusters):
         node = make_node(lambda c, says=says: c.sendall(says if c.recv(65536) else b"") or c.recv(65536))
         balancer = make_balancer(node.url.replace("http:", "https:"), clusters[1].url)
         assert refused(balancer, "tls_to_cluster_not_spoken")
-        assert "The cluster's node speaks no TLS on this port." in balancer.said()
+        until(lambda b=balancer: "The cluster's node speaks no TLS on this port." in b.said())
 
 
 def test_a_node_that_waits_for_http_may_speak_no_tls(make_balancer, clusters, make_node):
@@ -205,7 +206,7 @@ def test_a_node_that_waits_for_http_may_speak_no_tls(make_balancer, clusters, ma
                              source_more="timeouts: { connect: 500ms }")
     got = get(balancer)
     assert got.status_code == 504 and "speaks HTTP and no TLS" in got.json()["message"]
-    assert "it has not sent a byte" in balancer.said()
+    until(lambda b=balancer: "it has not sent a byte" in b.said())
 
 
 def test_failures_of_one_kind_are_told_once_a_second_with_their_count(make_balancer, clusters, authority, node):
@@ -228,7 +229,7 @@ def test_a_node_with_old_tls_is_a_502(make_balancer, clusters, authority, node):
     balancer = make_balancer(node(context, address).url, clusters[1].url,
                              source_more=f"ca: {authority.certificate}")
     assert refused(balancer, "tls_to_cluster_version")
-    assert "it offers TLS 1.1 at most, which `tls: legacy` of its cluster would allow" in balancer.said()
+    until(lambda b=balancer: "it offers TLS 1.1 at most, which `tls: legacy` of its cluster would allow" in b.said())
 
 
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2"])
