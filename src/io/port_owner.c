@@ -20,25 +20,27 @@ struct inodes {
 
 /* --- /proc/net/tcp --- */
 
+#define WORD_DIGITS 8
+
 /* "0100007F:1F90": words as they are in memory, and the port as a number. */
 static bool read_address(const char *text, int family, struct addr *to)
 {
-	unsigned words = family == AF_INET ? 1 : 4, port;
+	size_t words = family == AF_INET ? 1 : 4, digits = words * WORD_DIGITS;
 	uint32_t bytes[4];
 	*to = (struct addr){ 0 };
-	if (strlen(text) < 8 * words + 2)
+	if (strspn(text, "0123456789ABCDEF") != digits || text[digits] != ':')
 		return false;
-	for (unsigned i = 0; i < words; i++)
-		if (sscanf(text + 8 * i, "%8x", &bytes[i]) != 1)
-			return false;
-	if (sscanf(text + 8 * words, ":%x", &port) != 1)
-		return false;
+	for (size_t i = 0; i < words; i++) {
+		char word[WORD_DIGITS + 1] = "";
+		memcpy(word, text + i * WORD_DIGITS, WORD_DIGITS);
+		bytes[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
 	to->any.sa_family = (sa_family_t)family;
 	if (family == AF_INET)
 		memcpy(&to->v4.sin_addr, bytes, 4);
 	else
 		memcpy(&to->v6.sin6_addr, bytes, 16);
-	addr_set_port(to, (uint16_t)port);
+	addr_set_port(to, (uint16_t)strtoul(text + digits + 1, NULL, 16));
 	return true;
 }
 
@@ -50,19 +52,24 @@ static bool is_in_the_way(const struct addr *other, const struct addr *a)
 		(other->any.sa_family == AF_INET6 && addr_is_any(other)));
 }
 
-static void read_row(const char *line, int family, const struct addr *a, struct inodes *to)
+/* The columns of a row. */
+enum { LOCAL = 1, STATE = 3, UID = 7, INODE = 9, COLUMNS };
+
+static void read_row(char *line, int family, const struct addr *a, struct inodes *to)
 {
-	char local[48];
-	unsigned state, uid;
-	unsigned long inode;
+	char *rest, *columns[COLUMNS];
 	struct addr other;
-	if (sscanf(line, " %*[^ ] %47s %*s %x %*s %*s %*s %u %*s %lu", local, &state, &uid,
-		   &inode) != 4 ||
-	    state != LISTENS || !read_address(local, family, &other) || !is_in_the_way(&other, a) ||
+	for (size_t i = 0; i < COLUMNS; i++) {
+		columns[i] = strtok_r(i ? NULL : line, " ", &rest);
+		if (!columns[i])
+			return;
+	}
+	if (strtoul(columns[STATE], NULL, 16) != LISTENS ||
+	    !read_address(columns[LOCAL], family, &other) || !is_in_the_way(&other, a) ||
 	    to->n == INODES_MAX)
 		return;
-	to->uid = uid;
-	to->list[to->n++] = inode;
+	to->uid = (uid_t)strtoul(columns[UID], NULL, 10);
+	to->list[to->n++] = strtoul(columns[INODE], NULL, 10);
 }
 
 static void read_table(const char *path, int family, const struct addr *a, struct inodes *to)
@@ -79,9 +86,10 @@ static void read_table(const char *path, int family, const struct addr *a, struc
 
 static bool is_one_of(const char *link, const struct inodes *of)
 {
-	unsigned long inode;
-	if (sscanf(link, "socket:[%lu]", &inode) != 1)
+	static const char begin[] = "socket:[";
+	if (strncmp(link, begin, sizeof begin - 1) != 0)
 		return false;
+	unsigned long inode = strtoul(link + sizeof begin - 1, NULL, 10);
 	for (unsigned i = 0; i < of->n; i++)
 		if (of->list[i] == inode)
 			return true;
@@ -115,11 +123,10 @@ static void read_process(const char *pid, struct port_owner *to)
 		close(fd);
 	text[n > 0 ? n : 0] = 0;
 	const char *name = strchr(text, '('), *end = strrchr(text, ')');
-	int parent;
-	if (!name || !end || sscanf(end, ") %*c %d", &parent) != 1)
+	if (!name || !end || strlen(end) < sizeof ") S 1" - 1)
 		return;
-	to->pid = atoi(pid);
-	to->parent = parent;
+	to->pid = (pid_t)strtol(pid, NULL, 10);
+	to->parent = (pid_t)strtol(end + sizeof ") S" - 1, NULL, 10);
 	snprintf(to->name, sizeof to->name, "%.*s", (int)(end - name - 1), name + 1);
 }
 
