@@ -305,11 +305,14 @@ static void tell_of_node(struct exchange *ex, enum err why, const char *what)
 {
 	struct desk *d = ex->desk;
 	const char *said = pool_said(ex->back.peer, why);
-	char more[TELLING_MORE_BYTES];
+	/* A reload may have taken its name away. */
+	const struct node *node = ex->node->node;
+	char more[TELLING_MORE_BYTES], at[ADDR_TEXT_BYTES];
 	if (!telling_begins(&d->telling, why, d->io->now_ns / 1000000, more))
 		return;
+	addr_text(pool_address(ex->back.peer), at);
 	log_line(LOG_WARN, "worker %u: %s: %s node %s failed: %s%s%s%s (%s%s)", d->worker,
-		 ex->plan->clusters[ex->arm].name, what, ex->node->node->name, err_sentence(why),
+		 ex->plan->clusters[ex->arm].name, what, node ? node->name : at, err_sentence(why),
 		 *said ? " (" : "", said, *said ? ")" : "", err_word(why), more);
 }
 

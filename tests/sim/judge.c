@@ -571,6 +571,12 @@ static bool has_suffered(const struct ask *a, enum fate f)
 	return a->reached_n > 1 && (a->fates >> f & 1);
 }
 
+/* Its body's first bytes may come with its head, and then that has not gone. */
+static bool has_begun_badly(const struct ask *a)
+{
+	return a->deed.fate == FATE_BAD_CHUNK && !a->deed.cut_at;
+}
+
 /* Whether what has befallen the request, or the troubles of its world, may lead to that. */
 static bool may_be_made_here(const struct world *w, const struct ask *a, enum err why)
 {
@@ -590,7 +596,7 @@ static bool may_be_made_here(const struct world *w, const struct ask *a, enum er
 		return mishaps_of(&w->mishaps, a, SIM_BROKEN) || t->fickle || has_crashed(w, a) ||
 		       has_suffered(a, FATE_RESET_BEFORE) || has_suffered(a, FATE_FIN_BEFORE);
 	case ERR_BACK_MALFORMED:
-		return has_suffered(a, FATE_RUBBISH);
+		return has_suffered(a, FATE_RUBBISH) || has_begun_badly(a);
 	case ERR_ANSWER_TIMEOUT:
 		return t->hasty || has_suffered(a, FATE_SILENT);
 	case ERR_NODE_DRAINED:
