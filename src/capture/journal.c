@@ -60,7 +60,7 @@ struct journal {
 	_Atomic int rest;		/* enum rest */
 	_Atomic uint64_t queued;
 	_Atomic unsigned waits_n, wanted_n; /* who waits for the next sync; how many are to */
-	atomic_bool full;		    /* no more may be written */
+	_Atomic uint64_t full_at;	    /* of counts.bytes: no more may be written */
 	atomic_bool hurried;		    /* what waits is to be written */
 	_Atomic int state, error;
 	struct journal_counts counts;
@@ -603,7 +603,7 @@ static void give_up(struct journal *j, int error)
 
 static void probe(struct journal *j)
 {
-	if (atomic_load(&j->full))
+	if (journal_is_full(j))
 		fail(j, -EDQUOT);
 	else
 		create(j);
@@ -620,7 +620,7 @@ static void go_on(struct journal *j)
 			fail_all(j);
 		if (j->now_ns >= j->probe_ns)
 			probe(j);
-	} else if (j->step == STEP_IDLE && atomic_load(&j->full) && !j->stopping) {
+	} else if (j->step == STEP_IDLE && journal_is_full(j) && !j->stopping) {
 		give_up(j, -EDQUOT);
 	} else if (j->step == STEP_IDLE) {
 		if (full || (j->stopping && !j->cursor && !has_lost(j)))
@@ -739,6 +739,7 @@ struct journal *journal_open(const struct journal_config *c)
 	j->awaiting.world = c->world;
 	j->sequence = 1;
 	j->step = STEP_BROKEN;
+	atomic_init(&j->full_at, UINT64_MAX);
 	become(j, JOURNAL_STARTING, 0);
 	return j;
 }
@@ -764,15 +765,19 @@ const struct journal_counts *journal_counts(const struct journal *j)
 	return &j->counts;
 }
 
-void journal_limit(struct journal *j, bool full)
+void journal_limit(struct journal *j, uint64_t more)
 {
-	if (atomic_exchange(&j->full, full) != full)
+	uint64_t written = atomic_load_explicit(&j->counts.bytes, memory_order_relaxed);
+	bool was = journal_is_full(j);
+	atomic_store(&j->full_at, more < UINT64_MAX - written ? written + more : UINT64_MAX);
+	if (journal_is_full(j) != was)
 		j->config.wake(j->config.world);
 }
 
 bool journal_is_full(const struct journal *j)
 {
-	return atomic_load_explicit(&j->full, memory_order_relaxed);
+	return atomic_load_explicit(&j->counts.bytes, memory_order_relaxed) >=
+	       atomic_load_explicit(&j->full_at, memory_order_relaxed);
 }
 
 bool journal_is_late(const struct journal *j)

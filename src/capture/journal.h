@@ -71,8 +71,11 @@ enum journal_state journal_state(const struct journal *j);
 /* -errno of what made it unavailable; 0: none. */
 int journal_error(const struct journal *j);
 const struct journal_counts *journal_counts(const struct journal *j);
-/* The directory has as much as it may: the log is unavailable (-EDQUOT) until it has less again. */
-void journal_limit(struct journal *j, bool full);
+/*
+ * So many bytes more, and the directory has as much as it may: the log is unavailable (-EDQUOT)
+ * from then on, until more are allowed. UINT64_MAX: any number.
+ */
+void journal_limit(struct journal *j, uint64_t more);
 bool journal_is_full(const struct journal *j);
 /* The one whose acknowledgment is waited for is late: who must have it cannot be served. */
 bool journal_is_late(const struct journal *j);

@@ -350,6 +350,19 @@ static void look_after_losses(struct recorder *r)
 		unrecorded_keep(&r->unrecorded);
 }
 
+/*
+ * Until the next look. What is seen of a segment that is being written is its whole size, so that
+ * much more is allowed: at a limit that is not reached nobody is refused.
+ */
+static uint64_t allowed(const struct recorder *r)
+{
+	if (!r->limit_bytes)
+		return UINT64_MAX;
+	if (r->retained.bytes >= r->limit_bytes)
+		return 0;
+	return r->limit_bytes - r->retained.bytes + r->segment_bytes;
+}
+
 static void look(struct recorder *r)
 {
 	int directory = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -363,7 +376,7 @@ static void look(struct recorder *r)
 	say_held(r);
 	if (directory >= 0)
 		close(directory);
-	journal_limit(r->writer.journal, r->limit_bytes && r->retained.bytes >= r->limit_bytes);
+	journal_limit(r->writer.journal, allowed(r));
 }
 
 /* By making a file, for a directory may let itself be read alone. */
@@ -412,7 +425,8 @@ bool recorder_open(struct recorder *r, struct config *config, unsigned worker_n,
 	*r = (struct recorder){ .worker_n = worker_n,
 				.retention = { c->retain.size_bytes,
 					       c->retain.age_ms * 1000000ull },
-				.limit_bytes = c->limit_bytes };
+				.limit_bytes = c->limit_bytes,
+				.segment_bytes = c->segment_bytes };
 	if (c->head.at == NOWHERE)
 		return true;
 	bool good = !mkdir(c->directory, 0700) || errno == EEXIST;

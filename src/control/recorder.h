@@ -40,7 +40,8 @@ struct recorder {
 	struct packer packer;
 	/* Of control's thread: what is kept. */
 	struct retention retention;
-	uint64_t limit_bytes;			  /* 0: any */
+	uint64_t limit_bytes; /* 0: any */
+	uint64_t segment_bytes;
 	struct retained retained;		  /* as last looked at, */
 	struct followers followers;		  /* and they; owned */
 	uint64_t looked_sequence, looked_wall_ns; /* what was durable then, and since when */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/least.h"
 #include "control/metrics.h"
 
 static const char *const states[] = { "starting", "available", "unavailable", "over" };
@@ -95,7 +96,8 @@ static void journal_trouble(const struct recorder *r, char text[RECORDER_TROUBLE
 		snprintf(text, RECORDER_TROUBLE_BYTES,
 			 "`limit` is reached: %.1f MiB of %.1f MiB: raise it, or make room: "
 			 "`retain`, or a follower that is dropped",
-			 (double)r->retained.bytes / 1048576, (double)r->limit_bytes / 1048576);
+			 (double)most(r->retained.bytes, r->limit_bytes) / 1048576,
+			 (double)r->limit_bytes / 1048576);
 	else
 		snprintf(text, RECORDER_TROUBLE_BYTES, "%s", error ? strerror(error) : "");
 }

@@ -390,6 +390,17 @@ def test_nothing_is_written_beyond_the_limit(make_balancer, clusters, tmp_path):
     until(lambda: not refused(balancer), 15, "room")
 
 
+def test_a_fast_writer_does_not_outrun_the_limit(make_balancer, clusters, tmp_path):
+    """Before the directory is looked at again: at most the segment that is being written more than that."""
+    balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", limit: 6MiB")
+    requests.put(f"{balancer.source}/books/_doc/first", data=b"{}", timeout=10)
+    until(lambda: balancer.status()["capture"]["kept_bytes"], what="a look at the directory")
+    with requests.Session() as s:
+        statuses = [s.put(f"{balancer.source}/books/_doc/{n}", data=bytes(1_000_000), timeout=10).status_code for n in range(40)]
+    assert 503 in statuses and 503 not in statuses[:4], statuses
+    assert sum(f.stat().st_size for f in balancer.log_directory.glob("*.capture")) <= (6 + 2 + 2) * 1048576
+
+
 def said(balancer, pattern):
     return until(lambda: re.search(pattern, balancer.said()), 15, f"{pattern} in the log:\n{balancer.said()}")
 

@@ -19,7 +19,7 @@ static void set_limit(struct weather *t, bool full)
 {
 	for (unsigned i = 0; i < t->world->process_n; i++)
 		if (t->world->scribes[i].journal)
-			journal_limit(t->world->scribes[i].journal, full);
+			journal_limit(t->world->scribes[i].journal, full ? 0 : UINT64_MAX);
 }
 
 static void clear_up(struct weather *t)
