@@ -444,6 +444,18 @@ static void answer_over(struct h1_front *f)
 	go_on(f);
 }
 
+/*
+ * Whether the connection cannot be kept: of the request more is left than is dropped, or its client
+ * has said that nothing more comes. A chunked one's rest is not known.
+ */
+static bool is_last(const struct h1_front *f)
+{
+	if (f->state == FRONT_WAIT)
+		return f->wire.at_end && !f->wire.in.bytes;
+	return f->state == FRONT_DROP && f->request->msg.body == BODY_LENGTH &&
+	       f->rest->body.left > DROPPED_BODY_BYTES;
+}
+
 static void said_head(struct stream *to, struct msg *m, bool end)
 {
 	struct h1_front *f = front_of(to, stream);
@@ -459,7 +471,7 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 	} else {
 		f->answer_chunked = m->body == BODY_UNKNOWN && !http_1_0;
 		f->closes |= f->fronts->stopping || (m->body == BODY_UNKNOWN && http_1_0) ||
-			     now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms;
+			     now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms || is_last(f);
 		/* A client that has not asked for the end may have sent its next request. */
 		f->lingers |= f->closes && !f->request->msg.close;
 		how = (struct h1_write){ .chunked = f->answer_chunked,

@@ -102,13 +102,14 @@ void exchange_answer(struct exchange *ex, enum err why)
 	bool unknown = is_unknown(ex, why);
 	ex->status = (uint16_t)(unknown ? unknown_status(ex, why) : reply_status(why));
 	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
+	/* First, so that the head says whether what is left of it ends the connection. */
+	exchange_stop_request(ex);
 	if (unknown)
 		reply_unknown(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, ex->status,
 			      head_only);
 	else
 		reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why,
 			    wires_advice(d->wires, why), head_only);
-	exchange_stop_request(ex);
 	exchange_end_if_over(ex);
 }
 

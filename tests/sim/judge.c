@@ -673,6 +673,15 @@ static void judge_from_node(const struct world *w, const struct ask *a, const st
 	judge_whole_body(w, a, r);
 }
 
+/* A client that has sent FIN behind this one; one whose request nobody reads to its end. */
+static bool has_to_close(const struct ask *a, const struct hearer *r)
+{
+	const struct client *c = a->client;
+	bool last = c->said_n == c->ask_n && a == &c->asks[c->ask_n - 1];
+	return (last && c->leaving == LEAVES_HALF) ||
+	       (is_made_here(r) && a->body_n > DROPPED_BODY_BYTES);
+}
+
 static void judge_closing(const struct world *w, const struct ask *a, const struct hearer *r)
 {
 	bool last = a->closes || (a->flaw && a->flaw->status == r->status);
@@ -682,7 +691,8 @@ static void judge_closing(const struct world *w, const struct ask *a, const stru
 	if (a->dismissed && a->minor == 1 && !hearer_closes(r))
 		judge_fail(w, "a stop ends", "answer %llu of a retired worker is not the last",
 			   number(a->id));
-	if (is_calm(w) && hearer_closes(r) && !ask_may_close(a) && !may_be_retired(w, a->client))
+	if (is_calm(w) && hearer_closes(r) && !ask_may_close(a) && !has_to_close(a, r) &&
+	    !may_be_retired(w, a->client))
 		judge_fail(w, "one answer", "answer %llu closes without a reason", number(a->id));
 }
 

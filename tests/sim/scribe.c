@@ -138,6 +138,7 @@ static void add(struct scribe_losses *to, const struct losses *l)
 	to->reads += l->reads;
 	to->writes += l->writes;
 	to->outcomes += l->outcomes;
+	to->uncertain += l->uncertain;
 	if (l->last_write_wall_ns > to->last_write_wall_ns)
 		to->last_write_wall_ns = l->last_write_wall_ns;
 }

@@ -14,6 +14,7 @@ struct world;
 /* What its workers have counted as passed unrecorded. */
 struct scribe_losses {
 	uint64_t reads, writes, outcomes, last_write_wall_ns;
+	uint64_t uncertain; /* processes of which not all is known */
 };
 
 struct scribe {

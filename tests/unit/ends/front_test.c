@@ -69,10 +69,10 @@ static void end_if_over(struct party *p)
 static void answer(struct party *p)
 {
 	struct span target = msg_target(p->request);
-	reply_text(&p->reply, p->stream.peer, &p->arena, &p->world->ours, 200, SPAN("text/plain"),
-		   target, p->request->method == METHOD_HEAD);
 	if (stream_receives(&p->stream))
 		stream_abort(p->stream.peer, STREAM_STOP, ERR_NONE);
+	reply_text(&p->reply, p->stream.peer, &p->arena, &p->world->ours, 200, SPAN("text/plain"),
+		   target, p->request->method == METHOD_HEAD);
 	end_if_over(p);
 }
 
@@ -427,6 +427,7 @@ static void serve_half_closed(struct world *w, size_t length)
 static void a_half_closed_client_is_served_though_its_body_waited(void **state)
 {
 	serve_half_closed(*state, 60);
+	assert_int_equal(count(*state, "Connection: close"), 1);
 }
 
 static void a_half_closed_client_is_served_though_its_long_body_waited(void **state)
@@ -485,7 +486,16 @@ static void too_long_a_rest_closes_the_connection_behind_the_answer(void **state
 	say_bytes(w, part, 1);
 	pass_ms(w, LINGER_MS + 100);
 	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	assert_int_equal(count(w, "Connection: close"), 1);
 	assert_int_equal(w->gone, 1);
+}
+
+static void a_short_rest_ends_no_connection(void **state)
+{
+	struct world *w = *state;
+	say(w, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+	assert_int_equal(count(w, "HTTP/1.1 200"), 1);
+	assert_int_equal(count(w, "Connection: close"), 0);
 }
 
 static void a_slow_head_is_answered_with_408(void **state)
@@ -638,6 +648,7 @@ int main(void)
 		TEST(a_client_that_breaks_off_is_seen_behind_its_next_request),
 		TEST(the_rest_of_an_early_answered_body_is_dropped),
 		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
+		TEST(a_short_rest_ends_no_connection),
 		TEST(a_slow_head_is_answered_with_408),
 		TEST(an_idle_connection_is_closed_in_silence),
 		TEST(a_request_that_meets_our_close_is_not_reset),

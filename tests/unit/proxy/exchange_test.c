@@ -307,7 +307,7 @@ static void a_request_that_is_not_whole_is_stopped_by_an_error(void **state)
 	party_say(&f->clients[0], "half", false);
 	settle(f);
 	far_hang_up(source(f), true);
-	assert_words(&f->s.words, "grant head(502) data. stop(none)");
+	assert_words(&f->s.words, "grant stop(none) head(502) data.");
 	assert_int_equal(counter_read(&f->counters.request_body_bytes[ARM_SOURCE]), 4);
 }
 
@@ -1026,9 +1026,9 @@ static void a_body_may_be_so_large_and_no_larger(void **state)
 		bool reaches;
 	} rows[] = {
 		{ POST "Content-Length: 5\r\n", "hello", "grant head(204).", true },
-		{ POST "Content-Length: 6\r\n", "", "head(413) data. stop(none)", false },
+		{ POST "Content-Length: 6\r\n", "", "stop(none) head(413) data.", false },
 		{ POST CHUNKED, "hello", "grant head(204).", true },
-		{ POST CHUNKED, "hello!", "grant head(413) data. stop(none)", true },
+		{ POST CHUNKED, "hello!", "grant stop(none) head(413) data.", true },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		void *own;
@@ -1531,7 +1531,7 @@ static void a_log_that_is_full_for_a_second_refuses_writes(void **state)
 	fill_log(f);
 	ask_as(f, 1, SOURCE, POST CHUNKED, false);
 	far_pass_ms(&f->s.far, LOG_FULL_MS);
-	assert_words(&f->s.words, "head(503) data. stop(none)");
+	assert_words(&f->s.words, "stop(none) head(503) data.");
 	assert_field(&f->clients[1], "X-Crossfade-Error", "capture_unavailable");
 	ask_as(f, 2, SOURCE, POST, true);
 	assert_words(&f->s.words, "head(503) data.");
