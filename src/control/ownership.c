@@ -316,22 +316,28 @@ static void check_socket(struct config *c, const char *path, uid_t user)
 			 path);
 }
 
+/* What is not named, or wrongly, has no path. */
 void ownership_check(struct config *c, bool runs)
 {
 	uid_t service = service_user(c);
 	/* Who runs it where the state is another user's has files of its own all the same. */
 	uid_t user = runs ? geteuid() : service;
-	check_way(c, c->state, config_place(c, "state"), service);
-	check_way(c, c->admin.socket, config_place(c, "admin.socket"), service);
-	if (c->capture.head.at != NOWHERE)
-		check_way(c, c->capture.directory, config_place(c, "capture.directory"), service);
-	if (c->log.access)
-		check_way(c, c->log.access, config_place(c, "log.access"), service);
+	const char *log = c->capture.head.at == NOWHERE ? NULL : c->capture.directory;
+	const struct {
+		const char *key, *path;
+	} ways[] = { { "state", c->state },
+		     { "admin.socket", c->admin.socket },
+		     { "capture.directory", log },
+		     { "log.access", c->log.access } };
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		if (ways[i].path)
+			check_way(c, ways[i].path, config_place(c, ways[i].key), service);
 	check_directory(c, c->state, "state", runs, is_of_the_state);
-	if (c->capture.head.at != NOWHERE)
-		check_directory(c, c->capture.directory, "capture.directory", runs, is_of_the_log);
+	if (log)
+		check_directory(c, log, "capture.directory", runs, is_of_the_log);
 	check_files(c, user);
 	if (c->log.access)
 		check_log(c, c->log.access, user);
-	check_socket(c, c->admin.socket, user);
+	if (c->admin.socket)
+		check_socket(c, c->admin.socket, user);
 }

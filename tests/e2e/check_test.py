@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -254,3 +255,18 @@ def test_the_file_for_the_service_runs_as_the_unit_runs_it(at, clusters):
                               check=True)
         assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["accepted"], done.stderr
         until(lambda: "/books/_doc/1" in (at / "log/access.log").read_text(), what="the access log")
+
+
+VALUE = re.compile(r"(?<=: )(?:\[[^][]*\]|\"[^\"]*\"|[^][{},\"\n ]+)")
+
+
+def test_whatever_is_wrong_with_a_value_is_said(make_balancer, clusters, tmp_path):
+    """Each value of a configuration that has every key, one after the other, is another kind of thing, or is not there."""
+    balancer = make_balancer(clusters[0].url, clusters[1].url, start=False)
+    whole = (ROOT / "tests/fuzz/corpus/config/every_key").read_text()
+    for value in VALUE.finditer(whole):
+        for other in "{}", "[]", "", "{ a: b }", "[ a, b ]", "''":
+            balancer.file.write_text(whole[:value.start()] + other + whole[value.end():])
+            done = balancer.command("check", check=False)
+            assert done.returncode in (0, 1), (value[0], other, done)
+            assert (done.returncode == 1) == ("error" in done.stderr), (value[0], other, done)
