@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,6 +189,24 @@ static int standard_descriptor(const char *path)
 	return -1;
 }
 
+/* A process that was killed, or a disk that was full, may have left half of one. */
+static void end_line(int fd)
+{
+	struct stat s;
+	char name[32], last;
+	if (fstat(fd, &s) || !S_ISREG(s.st_mode) || !s.st_size)
+		return;
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	int in = open(name, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return;
+	bool torn = pread(in, &last, 1, s.st_size - 1) == 1 && last != '\n';
+	close(in);
+	if (torn && write(fd, "\n", 1) < 0)
+		log_line(LOG_WARN, "access log: its last line has no end, and cannot get one: %s",
+			 strerror(errno));
+}
+
 int access_log_file(const char *path)
 {
 	/* A pipe is neither waited for when it is opened nor when it is written: O_NONBLOCK stays.
@@ -200,6 +220,8 @@ int access_log_file(const char *path)
 		fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	else
 		errno = error;
+	if (fd >= 0)
+		end_line(fd);
 	return fd;
 }
 

@@ -176,6 +176,17 @@ def test_tokens_of_queries_stand_in_no_log(make_balancer, clusters, backend, set
     assert line["url"].count("***") == 3 - len(shown)
 
 
+def test_half_a_line_that_was_left_is_ended(make_balancer, clusters, tmp_path):
+    """By a process that was killed."""
+    log = tmp_path / "access.log"
+    log.write_text('{"time": "20')
+    balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {log}, format: json }}")
+    requests.get(f"{balancer.source}/whole", timeout=20)
+    until(lambda: "/whole" in log.read_text(), 20, "a line")
+    first, second = log.read_text().splitlines()
+    assert first == '{"time": "20' and json.loads(second)["path"] == "/whole"
+
+
 def run_with_stdout(balancer, stdout, *before):
     with open(balancer.log, "ab") as log:
         balancer.process = subprocess.Popen([*before, balancer.program, "run", "-c", balancer.file], stdout=stdout, stderr=log)
