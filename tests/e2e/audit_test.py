@@ -143,7 +143,7 @@ def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
     assert f"audit.jsonl: {word}" in balancer.command("check").stderr
 
     balancer.start()
-    assert f"audit.jsonl: {word}" in balancer.said()
+    until(lambda: f"audit.jsonl: {word}" in balancer.said(), what="a word")
     assert word in balancer.status()["audit"]["trouble"]
     assert "audit.jsonl at the start" in balancer.command("status").stdout
     # What is there stays, and has its lines behind it.

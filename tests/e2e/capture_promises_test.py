@@ -284,11 +284,11 @@ def test_a_log_with_passwords_in_it_is_said_aloud(make_balancer, clusters, tmp_p
     balancer = make_captured(make_balancer, clusters, "auto", tmp_path)
     assert "redact" not in balancer.said() + balancer.command("check").stderr
     assert balancer.reload(lambda text: text.replace("segment:", "redact: none, segment:"))["ok"]
-    assert "redact: none keeps passwords" in balancer.said()
+    until(lambda: "redact: none keeps passwords" in balancer.said(), what="a word")
     balancer.stop()
     balancer.log.unlink()
     balancer.start()
-    assert "redact: none keeps passwords" in balancer.said()
+    until(lambda: "redact: none keeps passwords" in balancer.said(), what="a word")
     checked = json.loads(balancer.command("check", "-o", "json").stdout)
     assert checked["ok"] and [w["message"].partition(" keeps")[0] for w in checked["warnings"]] == ["capture: redact: none"]
 

@@ -263,7 +263,7 @@ def test_weights_that_split_writes_are_warned_of(balancer):
     assert requests.delete(balancer.weighted + "/x", verify=False, timeout=10).ok
     (split,) = balancer.weights(8, 2)["warnings"]
     assert split.startswith("both weights are above 0, and clients write (1 write so far)")
-    assert f"weights: {split}" in balancer.said()
+    until(lambda: f"weights: {split}" in balancer.said(), what="a word")
     assert f"Mind: {split}." in balancer.command("weights", "7", "3").stdout
 
 
@@ -361,7 +361,7 @@ def test_a_killed_working_process_is_replaced_and_nobody_is_refused(balancer):
     for _ in range(20):
         assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
     assert balancer.working_pid() != first
-    assert "was ended by signal 9" in balancer.said()
+    until(lambda: "was ended by signal 9" in balancer.said(), what="a word")
     assert json.loads(balancer.command("weights", "-o", "json").stdout)["epoch"] == 2
 
 
@@ -388,7 +388,7 @@ def test_a_first_start_that_fails_says_why_and_ends(make_balancer, clusters):
     balancer.file.write_text(balancer.file.read_text() + "nonsense: 1\n")
     balancer.start(wait=False)
     assert balancer.process.wait(10) == 1
-    assert "unknown key 'nonsense'" in balancer.said()
+    until(lambda: "unknown key 'nonsense'" in balancer.said(), what="a word")
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2Jb.yaml", "a\u202eb.yaml", "a\u009bb.yaml"])

@@ -87,7 +87,7 @@ def test_fewer_connections_than_workers_are_refused(make_balancer, clusters):
                              start=False)
     balancer.start(wait=False)
     assert balancer.process.wait(20) != 0
-    assert "source: connections: 1 is less than one for each of the 2 workers" in balancer.said()
+    until(lambda: "source: connections: 1 is less than one for each of the 2 workers" in balancer.said(), what="a word")
 
 
 def test_so_many_wait_and_no_more(make_balancer, make_node, clusters):

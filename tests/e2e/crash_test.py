@@ -153,7 +153,7 @@ def test_a_state_directory_that_cannot_be_written_is_served_from(make_balancer, 
         now = balancer.status()
         assert [c["weight"] for c in now["clusters"]] == [3, 1] and not now["saved"]
         assert balancer.nodes("target")[0]["state"] in ("draining", "drained")
-        assert "the state cannot be saved: Read-only file system" in balancer.said()
+        until(lambda: "the state cannot be saved: Read-only file system" in balancer.said(), what="a word")
         assert balancer.command("weights", "1", "1", check=False).returncode == 1
         assert balancer.command("rollback").returncode == 0
         assert balancer.stop() == 0
@@ -193,7 +193,7 @@ def test_a_crash_while_the_access_log_is_bad_is_served_without_it(make_balancer,
     shutil.rmtree(log.parent)
     crash(balancer)
     until(lambda: is_up(balancer), what="the admin API")
-    assert "access log: after a crash" in balancer.said()
+    until(lambda: "access log: after a crash" in balancer.said(), what="a word")
     log.parent.mkdir()
     until(lambda: log.exists(), what="it to be opened again")
     requests.get(f"{balancer.source}/behind", timeout=10)

@@ -197,7 +197,7 @@ def test_a_secret_that_others_may_read_is_said(stopped):
     done = ask(stopped, "check")
     assert done.returncode == 0 and "admin.token is a secret that others may read" in done.stderr
     stopped.start()
-    assert "admin.token is a secret that others may read" in stopped.said()
+    until(lambda: "admin.token is a secret that others may read" in stopped.said(), what="a word")
 
 
 # --- the way there ---
@@ -321,7 +321,7 @@ def test_what_others_may_change_or_read_is_said(with_credential, spoil):
     with_credential.start()
     for word in [words] if isinstance(words, str) else words:
         assert done.returncode == 0 and word in done.stderr, done
-        assert word in with_credential.said()
+        until(lambda: word in with_credential.said(), what="a word")
 
 
 def test_a_reload_looks_again(with_credential):

@@ -127,7 +127,7 @@ def test_a_drain_outlives_reload_crash_and_restart(make_balancer, clusters, pair
     balancer.stop()
     balancer.start()
     assert balancer.names() == ["two"] * 10 and states(balancer)[0] == "drained"
-    assert "is drained still" in balancer.said()
+    until(lambda: "is drained still" in balancer.said(), what="a word")
 
 
 def test_a_node_is_named_as_people_do(make_balancer, clusters):

@@ -26,10 +26,10 @@ def test_a_node_is_taken_out_and_back(make_balancer, clusters, pair, backend):
     # Until it is known to be down, its requests go to the other.
     assert balancer.names() == ["one"] * 10
     until(lambda: healthy(balancer) == [True, False])
-    assert "is taken out" in balancer.said()
+    until(lambda: "is taken out" in balancer.said(), what="a word")
     pair[1] = EchoCluster("two", address)
     until(lambda: healthy(balancer) == [True, True])
-    assert "is back" in balancer.said()
+    until(lambda: "is back" in balancer.said(), what="a word")
     assert sorted(balancer.names()) == ["one"] * 5 + ["two"] * 5
 
 
@@ -210,7 +210,7 @@ def test_a_node_that_resets_new_connections_is_ejected(make_balancer, clusters, 
     balancer = make_balancer([pair[0].url, make_node(reset).url], clusters[1].url, cluster_more=SELDOM,
                              source_more="balance: round_robin", more="workers: 1")
     until(lambda: requests.get(balancer.source, timeout=20) is not None and "is ejected" in balancer.said())
-    assert "is ejected by 1 of 1 workers: connection_reset" in balancer.said()
+    until(lambda: "is ejected by 1 of 1 workers: connection_reset" in balancer.said(), what="a word")
 
 
 def test_when_no_node_is_well_all_are_tried(make_balancer, clusters, pair, backend):

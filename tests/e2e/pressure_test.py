@@ -214,7 +214,7 @@ def test_clients_that_read_nothing_keep_no_response_from_others(short_of_memory,
         target_is_served(balancer)
         used = metric(balancer, 'cluster_memory_bytes{cluster="source"}')
         assert used < 2 * MIB + SLEEPERS * 128 * 1024, f"{used / MIB:.1f} MiB"
-        assert "memory: what has come from source" in balancer.said()
+        until(lambda: "memory: what has come from source" in balancer.said(), what="a word")
     until(lambda: metric(balancer, 'cluster_memory_bytes{cluster="source"}') == 0, 20)
     assert metric(balancer, 'cluster_waiting_for_memory{cluster="source"}') == 0
 

@@ -86,7 +86,7 @@ def test_a_new_node_serves_when_it_has_passed_a_check(make_balancer, make_node, 
         assert "is new and fails its first check: 503 in" in balancer.said()
         status[0] = b"200"
         until(lambda: b"/load" in asked, what="requests for the new node")
-    assert "is taken in: 200 in" in balancer.said()
+    until(lambda: "is taken in: 200 in" in balancer.said(), what="a word")
 
 
 def test_a_name_that_is_new_is_waited_for(make_balancer, clusters, backend):
@@ -193,7 +193,7 @@ def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
         until(lambda: "cannot be read: No such file" in balancer.said(), what="a complaint")
         balancer.file.write_text(good)
     assert balancer.status()["configuration"]["plan"] == before
-    assert "nothing was changed" in balancer.said()
+    until(lambda: "nothing was changed" in balancer.said(), what="a word")
     assert "REFUSED" in balancer.command("status").stdout
     assert "\ncrossfade_configuration_in_force 0\n" in metrics_of(balancer)
     assert balancer.reload()["ok"]

@@ -105,7 +105,7 @@ def test_counts_that_are_lost_are_told(make_balancer, clusters, tmp_path, lose):
 
     balancer.start()
     word = "unrecorded is gone" if lose is remove else "unrecorded is damaged, and kept as unrecorded.damaged"
-    assert word in balancer.said()
+    until(lambda: word in balancer.said(), what="a word")
     told = until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
     assert len(told) == 1 and told[0]["reason"] == "unavailable" and told[0]["first"] <= told[0]["last"]
     assert "are the least that there were" in balancer.command("status").stdout

@@ -303,7 +303,7 @@ def test_a_configuration_with_a_mistake_changes_nothing(installed):
     text = installed.file.read_text()
     installed.file.write_text(text.replace("timeouts:", "timeoutz:"))
     refuses(installed, "nothing has changed")
-    assert "did you mean 'timeouts'" in installed.said()
+    until(lambda: "did you mean 'timeouts'" in installed.said(), what="a word")
     installed.file.write_text(text)
     installed.upgrade()
 
@@ -313,7 +313,7 @@ def test_a_new_process_that_cannot_serve_leaves_the_one_before(installed):
         text = installed.file.read_text()
         installed.file.write_text(text.replace(f"{installed.address}:9202", f"{other.address}:{other.port}"))
         refuses(installed, "upgrade: the new working process never served")
-        assert "cannot listen on" in installed.said()
+        until(lambda: "cannot listen on" in installed.said(), what="a word")
     installed.file.write_text(text)
     installed.upgrade()
     assert requests.get(installed.target, timeout=10).status_code == 200

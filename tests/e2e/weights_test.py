@@ -250,7 +250,7 @@ def test_rollback_works_on_a_full_disk(make_balancer, clusters, tmp_path):
             done = balancer.command("rollback", "--reason", "the disk is full, " + 200 * "x")
             assert "source 1 (100 %)" in done.stdout
             assert ask(connection)["cluster"] == "source"
-        assert "audit" in balancer.said()
+        until(lambda: "audit" in balancer.said(), what="a word")
         # The state's blocks were there before: it is kept all the same.
         os.kill(balancer.working_pid(), signal.SIGKILL)
         balancer.process.kill()

@@ -94,7 +94,7 @@ def test_only_those_who_are_allowed_come_in(make):
             assert read_all(c).startswith(b"HTTP/1.1 200")
     assert is_turned_away(balancer, "127.0.0.8")
     assert metric(balancer, 'connections_rejected_total{reason="not_allowed"}') == 1
-    assert "turned 127.0.0.8 away" in balancer.said()
+    until(lambda: "turned 127.0.0.8 away" in balancer.said(), what="a word")
 
 
 def test_a_proxy_header_comes_before_tls(make):
@@ -219,7 +219,7 @@ def test_check_warns_of_sticky_addresses_behind_a_balancer(make):
     balancer = make("", "sticky: { by: address }")
     done = balancer.command("check")
     assert "warning: sticky: by address" in done.stderr and "is good" in done.stdout
-    assert "sticky: by address" in balancer.said()
+    until(lambda: "sticky: by address" in balancer.said(), what="a word")
     said = json.loads(balancer.command("check", "-o", "json").stdout)
     assert said["ok"] and len(said["warnings"]) == 1 and not said["errors"]
 
