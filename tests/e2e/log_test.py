@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -218,9 +219,6 @@ def test_a_slow_reader_of_the_access_log_gets_every_line(make_balancer, clusters
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
     balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {fifo} }}\n")
-    with requests.Session() as session:
-        for i in range(n):
-            session.get(f"{balancer.source}/{i}-{1000 * 'x'}", timeout=5)
     got = b""
 
     def all_lines():
@@ -229,7 +227,12 @@ def test_a_slow_reader_of_the_access_log_gets_every_line(make_balancer, clusters
             got += os.read(reader, 1000)
         return got.count(b"\n") >= n
 
-    until(all_lines, 20, "all lines")
+    slow = threading.Thread(target=until, args=(all_lines, 60, "all lines"))
+    slow.start()
+    with requests.Session() as session:
+        for i in range(n):
+            session.get(f"{balancer.source}/{i}-{1000 * 'x'}", timeout=5)
+    slow.join()
     lines = got.decode().splitlines()
     assert len(lines) == n and all(f"/{i}-x" in line for i, line in enumerate(lines))
     assert "cannot be written" not in balancer.said()
