@@ -190,7 +190,8 @@ def on_a_terminal(*words):
 def test_no_argument_moves_a_terminal(words):
     shown, piped = on_a_terminal(*words)
     assert "owned" in shown and not set("\x1b\a\u009b\u202e\u2066") & set(shown), shown
-    assert HOSTILE in piped
+    # A file's name is escaped for all: who prints it may be the log of a process, and that may end on a terminal.
+    assert HOSTILE in piped or words[:2] == ["check", "-c"]
 
 
 @pytest.mark.parametrize("words", [["cat"], ["cat", "-o", "raw"], ["cat", "-o", "json", "--bodies"], ["export", "--format", "jsonl"],
