@@ -23,9 +23,14 @@ def run(balancer, *words, check=True):
     return done
 
 
+def is_taken(balancer, name, size=2):
+    answer = requests.put(f"{balancer.source}/books/_doc/{name}", data=os.urandom(size), timeout=10)
+    return answer.status_code == 200
+
+
 def put(balancer, *names, size=2):
     for name in names:
-        requests.put(f"{balancer.source}/books/_doc/{name}", data=os.urandom(size), timeout=10)
+        assert is_taken(balancer, name, size), balancer.said()
 
 
 def lines(balancer, name="nightly", form="jsonl"):
@@ -99,10 +104,13 @@ def test_nothing_is_taken_away_before_a_follower_has_it(make_balancer, clusters,
     names = [str(n) for n in range(12)]
     put(balancer, *names, size=1_000_000)
     until(lambda: "the follower nightly has not passed it yet" in balancer.said(), 15)
-    put(balancer, "more", size=3_000_000)
+    more = [str(n) for n in range(12, 20)]
+    taken = [n for n in more if is_taken(balancer, n, size=1_000_000)]
     until(lambda: refused(balancer), 15, "a refusal at the limit")
-    assert len(kept(balancer)) >= 6
-    assert [p for p in paths(balancer) if p != "refused"] == names + ["more"]  # the first of those was not refused
+    assert len(kept(balancer)) >= 6 and taken == more[:len(taken)] and len(taken) < len(more)
+    exported = [p for p in paths(balancer) if p != "refused"]  # the first of those may not be refused
+    # The outcome of the last one may have met the limit: it is open, and left for the next time.
+    assert exported in (names + taken, names + taken[:-1])
     until(lambda: not refused(balancer) and len(kept(balancer)) < 5, 15, "room")
 
 

@@ -142,13 +142,18 @@ def test_no_cluster_stores_or_deletes_what_a_rule_calls_a_read(servers, arm):
     assert ask(url, "PUT", "/known/_doc/1", '{"a": 1}')[0] in (200, 201)
     before = count_documents(url)
     assert ("known", "1") in before
-    for index in "known", "unknown":
-        asked = list(what_rules_call_a_read(index))
-        assert len(asked) > 100
-        for method, path in asked:
-            ask(url, method, path, '{"a": 2}')
-    assert count_documents(url) == before
-    assert json.loads(ask(url, "GET", "/known/_doc/1")[1])["_source"] == {"a": 1}
+    try:
+        for index in "known", "unknown":
+            asked = list(what_rules_call_a_read(index))
+            assert len(asked) > 100
+            for method, path in asked:
+                ask(url, method, path, '{"a": 2}')
+        assert count_documents(url) == before
+        assert json.loads(ask(url, "GET", "/known/_doc/1")[1])["_source"] == {"a": 1}
+    finally:
+        # A cluster that lacks a plugin may have made an empty one; other tests compare what the two have.
+        for index in "known", "unknown":
+            ask(url, "DELETE", f"/{index}")
 
 
 TODAY = "%3Cclasses-%7Bnow%2Fd%7D%3E"
