@@ -124,7 +124,7 @@ def test_a_key_of_somebody_else_is_refused(stopped):
 @as_root
 def test_a_link_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_path):
     victim, name = tmp_path / "victim", tmp_path / "access.log"
-    victim.write_text("precious")
+    victim.write_text("precious\n")
     balancer = make_balancer(clusters[0].url, clusters[1].url, more=f"log: {{ access: {name} }}")
     assert balancer.stop() == 0
     name.unlink()
@@ -133,7 +133,7 @@ def test_a_link_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_p
     assert balancer.stop() == 0
     os.lchown(name, OTHER, OTHER)
     refuse(balancer, f"access.log is a link that user {OTHER} has made")
-    assert victim.read_text() == "precious"
+    assert victim.read_text() == "precious\n"
 
 
 def plain(at):
