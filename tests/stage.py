@@ -49,6 +49,19 @@ def own_address():
     return f"{_network}.{n // 250}.{n % 250 + 1}"
 
 
+def empty(file):
+    """What may become of a file that is kept; as zero() and garble()."""
+    file.write_bytes(b"")
+
+
+def zero(file):
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def garble(file):
+    file.write_bytes(b"x" * file.stat().st_size)
+
+
 def until(true, seconds=10.0, what="it"):
     """Waits for a condition, not for a time."""
     deadline = time.monotonic() + seconds

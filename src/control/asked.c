@@ -75,9 +75,9 @@ size_t asked_whole(const char *text, size_t most)
 
 json_t *asked_json(const char *text)
 {
-	json_t *j = text ? json_string(text) : NULL;
 	if (!text)
 		return json_null();
+	json_t *j = json_string(text);
 	if (j)
 		return j;
 	char *escaped = malloc(4 * strlen(text) + 1), *to = escaped;

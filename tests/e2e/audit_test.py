@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from stage import until
+from stage import empty, garble, until, zero
 from weights_test import Admin, fill, small_disk
 
 
@@ -110,18 +110,6 @@ def test_a_change_whose_process_was_killed_before_its_line_has_it_after_the_next
     assert file.read_text() == whole
     assert balancer.status()["audit"]["trouble"] is None
     assert "between the change of epoch 3 and its line" in balancer.said()
-
-
-def empty(file):
-    file.write_bytes(b"")
-
-
-def zero(file):
-    file.write_bytes(bytes(file.stat().st_size))
-
-
-def garble(file):
-    file.write_bytes(b"x" * file.stat().st_size)
 
 
 def put_back_an_older_one(file):

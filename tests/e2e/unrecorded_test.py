@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 from capture_stage import make_captured, metrics_of
-from stage import until
+from stage import empty, garble, until, zero
 
 WRITES = 5
 
@@ -74,18 +74,6 @@ def test_what_passed_unrecorded_outlives_the_process(make_balancer, clusters, ba
 
 def remove(file):
     file.unlink()
-
-
-def empty(file):
-    file.write_bytes(b"")
-
-
-def zero(file):
-    file.write_bytes(bytes(file.stat().st_size))
-
-
-def garble(file):
-    file.write_bytes(b"x" * file.stat().st_size)
 
 
 def write_once(balancer):
