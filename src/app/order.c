@@ -113,3 +113,32 @@ int order_is_late(const struct order *o, const char *what)
 		what, o->timeout);
 	return EXIT_UNACKNOWLEDGED;
 }
+
+static int wait_for_outcome(struct order *o, const struct order_kind *kind)
+{
+	json_t *now;
+	int code = -1;
+	while (code < 0 && order_look(o, &now)) {
+		if (now)
+			code = kind->outcome(o, now);
+		json_decref(now);
+	}
+	return code < 0 ? order_is_late(o, kind->late) : code;
+}
+
+int order_run(const struct command *c, int argc, char **argv, const struct order_kind *kind)
+{
+	struct order_options o = { 0 };
+	const struct command_option options[] = { ORDER_OPTIONS(&o) };
+	struct order order;
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (!order_open(&order, c, &o, kind->path, &code))
+		return code;
+	code = wait_for_outcome(&order, kind);
+	order_close(&order);
+	return code;
+}

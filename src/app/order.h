@@ -43,6 +43,17 @@ bool order_look(struct order *o, json_t **now);
 /* Says that nobody knows what became of it. */
 int order_is_late(const struct order *o, const char *what);
 
+/* One that takes no operand, and whose outcome shows in the status. */
+struct order_kind {
+	const char *path;
+	/* Prints it, and gives the exit code; -1: it is not there yet. */
+	int (*outcome)(const struct order *o, const json_t *now);
+	const char *late; /* what did not happen in time: "the configuration was not read" */
+};
+
+/* All of such a command. The exit code. */
+int order_run(const struct command *c, int argc, char **argv, const struct order_kind *kind);
+
 long long order_integer(const json_t *j, const char *name);
 
 #endif

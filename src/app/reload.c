@@ -54,31 +54,8 @@ static int outcome(const struct order *o, const json_t *now)
 	return reloads_of(now) > reloads_of(o->before) ? print_outcome(o, now) : -1;
 }
 
-static int wait_for_outcome(struct order *o)
-{
-	json_t *now;
-	int code = -1;
-	while (code < 0 && order_look(o, &now)) {
-		if (now)
-			code = outcome(o, now);
-		json_decref(now);
-	}
-	return code < 0 ? order_is_late(o, "the configuration was not read") : code;
-}
-
 int command_reload(const struct command *c, int argc, char **argv)
 {
-	struct order_options o = { 0 };
-	const struct command_option options[] = { ORDER_OPTIONS(&o) };
-	struct order order;
-	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
-	if (operands < 0)
-		return code;
-	if (operands > 0)
-		return command_misused(c, "'%s' is not expected here", argv[1]);
-	if (!order_open(&order, c, &o, "/v1/reload", &code))
-		return code;
-	code = wait_for_outcome(&order);
-	order_close(&order);
-	return code;
+	const struct order_kind kind = { "/v1/reload", outcome, "the configuration was not read" };
+	return order_run(c, argc, argv, &kind);
 }
