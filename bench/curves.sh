@@ -23,7 +23,7 @@ PORT=${LISTEN:-28010} B=${B1:-28001}
 taskset -c 1 "$T/backend" -c "$T/bench.test.crt" -k "$T/bench.test.key" "a:$B" & backend=$!
 
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-until answers "$B"; do kill -0 $backend; done
+until responses "$B"; do kill -0 $backend; done
 
 configure() { # VARIANT
 	local nodes="http://127.0.0.1:$B" more='' workers=1 certificates=''
@@ -82,7 +82,7 @@ cell() { # VARIANT: a line "VARIANT us"
 	configure "$1"
 	[[ $1 != workers-2 ]] || cores=0,1
 	taskset -c $cores crossfade run -c "$T/run/crossfade.yaml" 2>"$T/run/log" & subject=$!
-	until answers "$PORT"; do kill -0 $subject || { cat "$T/run/log"; exit 1; }; done
+	until responses "$PORT"; do kill -0 $subject || { cat "$T/run/log"; exit 1; }; done
 	load 1 >/dev/null
 	local before; before=$(resident)
 	[[ $1 != reload-10ms ]] || { reload_always & reloads=$!; }

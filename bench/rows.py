@@ -12,7 +12,7 @@ ROWS = {
     "W2L": ("W2 with the access log", "request", 1),
     "W3": ("TLS, HTTP/2, 1 KiB", "request", 1),
     "W4": ("full TLS handshakes", "handshake", 1),
-    "W5": ("1 MiB answers, TLS", "MiB", 1),
+    "W5": ("1 MiB responses, TLS", "MiB", 1),
     "W6": ("256 KiB uploads, TLS", "MiB", 0.25),
     "W7": ("W2, TLS to the cluster", "request", 1),
     "W10": ("1 KiB uploads, TLS", "request", 1),

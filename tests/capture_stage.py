@@ -36,8 +36,8 @@ def metrics_of(balancer):
 
 
 def refused(balancer):
-    answer = requests.put(f"{balancer.source}/books/_doc/refused", data=b"{}", timeout=10)
-    return answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"
+    response = requests.put(f"{balancer.source}/books/_doc/refused", data=b"{}", timeout=10)
+    return response.status_code == 503 and response.headers["X-Crossfade-Error"] == "capture_unavailable"
 
 
 def kept(balancer):

@@ -15,7 +15,7 @@ EMPTY = {b"204", b"304"}
 
 
 class Message:
-    """One request, or an answer with the interim ones before it, from the bytes that passed."""
+    """One request, or a response with the interim ones before it, from the bytes that passed."""
 
     def __init__(self, data, at=0, asked=None):
         self.data, self.at, self.asked = data, at, asked
@@ -97,7 +97,7 @@ class Message:
 
 
 def messages(data, asked=None):
-    """All that stand in these bytes: requests, or the answers to what was `asked`."""
+    """All that stand in these bytes: requests, or the responses to what was `asked`."""
     found, at = [], 0
     while at < len(data):
         found.append(Message(data, at, asked[len(found)] if asked is not None else None))
@@ -110,6 +110,8 @@ class Wire:
 
     def __init__(self, to):
         self.to, self.address, self.port = to, own_address(), 9201
+        # One port each: the kernel gives the port of a connection that has gone to the next one.
+        self.ports = itertools.count(20000)
         self.asked, self.heard = collections.defaultdict(bytearray), collections.defaultdict(bytearray)
         self.threads = []
         self.socket = socket.create_server((self.address, self.port))
@@ -123,8 +125,8 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.socket.accept()
-                balancer = socket.create_connection(self.to)
-                port = balancer.getsockname()[1]
+                port = next(self.ports)
+                balancer = socket.create_connection(self.to, source_address=(self.address, port))
                 for pair in (client, balancer, self.asked[port]), (balancer, client, self.heard[port]):
                     self.threads.append(threading.Thread(target=self.copy, args=pair, daemon=True))
                     self.threads[-1].start()
@@ -142,11 +144,11 @@ class Wire:
         return {(port, n): request for port, data in self.asked.items() if data
                 for n, request in enumerate(messages(data), 1)}
 
-    def answers(self):
+    def responses(self):
         found = {}
         for port, data in self.heard.items():
             asked = [request.method for request in messages(self.asked[port])]
-            found.update({(port, n): answer for n, answer in enumerate(messages(data, asked), 1)})
+            found.update({(port, n): response for n, response in enumerate(messages(data, asked), 1)})
         return found
 
     def close(self):
@@ -155,10 +157,10 @@ class Wire:
 
 
 class Witness:
-    """A cluster that remembers what it got and what it answered, by a number that stands in the answer."""
+    """A cluster that remembers what it got and what it answered, by a number that stands in the response."""
 
-    def __init__(self, answer):
-        self.answer, self.numbers = answer, itertools.count(1)
+    def __init__(self, response):
+        self.response, self.numbers = response, itertools.count(1)
         self.got, self.sent = {}, {}
 
     def serve(self, connection):
@@ -178,19 +180,19 @@ class Witness:
             request = Message(data)
             del data[:request.at]
             number = next(self.numbers)
-            answer = self.numbered(self.answer(request), number)
-            self.got[number], self.sent[number] = request, Message(before + answer, 0, request.method)
-            connection.sendall(answer)
+            response = self.numbered(self.response(request), number)
+            self.got[number], self.sent[number] = request, Message(before + response, 0, request.method)
+            connection.sendall(response)
             if self.sent[number].field(b"connection") == b"close":
                 return
 
     @staticmethod
-    def numbered(answer, number):
+    def numbered(response, number):
         """In its last head."""
-        at = answer.index(b"\r\n\r\n")
-        if answer.startswith(b"HTTP/1.1 1"):
-            at = answer.index(b"\r\n\r\n", at + 4)
-        return answer[:at] + b"\r\nX-Answer: %d" % number + answer[at:]
+        at = response.index(b"\r\n\r\n")
+        if response.startswith(b"HTTP/1.1 1"):
+            at = response.index(b"\r\n\r\n", at + 4)
+        return response[:at] + b"\r\nX-Answer: %d" % number + response[at:]
 
     @staticmethod
     def receive(connection, data, head):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from stage import ROOT, answers, until
+from stage import ROOT, reachable, until
 
 SCRIPT = ROOT / "tests/clusters/cluster"
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -36,7 +36,7 @@ class Broker:
 
     def start(self):
         self.run("start", "kafka", self.directory, self.port)
-        until(lambda: answers("127.0.0.1", self.port), 20, "a broker")
+        until(lambda: reachable("127.0.0.1", self.port), 20, "a broker")
         return self
 
     def kill(self):
@@ -79,7 +79,7 @@ def free_ports():
     low = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
     start = 10000 + os.getpid() * 2 % (low - 10100)
     for port in [*range(start, low - 2, 2), *range(10000, start, 2)]:
-        if not answers("127.0.0.1", port) and not answers("127.0.0.1", port + 1):
+        if not reachable("127.0.0.1", port) and not reachable("127.0.0.1", port + 1):
             return port
     raise RuntimeError("no port is free")
 

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 
+import descriptors
 import pytest
 import requests
 
@@ -82,7 +83,7 @@ def serves(url):
         return False
 
 
-def answers(address, port):
+def reachable(address, port):
     try:
         socket.create_connection((address, port), 1).close()
         return True
@@ -112,7 +113,7 @@ class EchoCluster:
                     return b"".join(parts)
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-            def answer(self):
+            def response(self):
                 with cluster.lock:
                     cluster.asked[self.path] += 1
                 body = self.body()
@@ -128,7 +129,7 @@ class EchoCluster:
                 if self.command != "HEAD":
                     self.wfile.write(said)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = response
 
             def log_message(self, *_):
                 pass
@@ -284,14 +285,14 @@ class Load:
         left = int(re.search(rb"(?i)content-length: (\d+)", head)[1]) - len(rest)
         while left:
             part = connection.recv(left)
-            assert part, "the answer was cut"
+            assert part, "the response was cut"
             left -= len(part)
         self.served += 1
 
     def __enter__(self):
         for thread in self.threads:
             thread.start()
-        until(lambda: self.served or self.failures, what="a first answer")
+        until(lambda: self.served or self.failures, what="a first response")
         return self
 
     def __exit__(self, *_):
@@ -334,10 +335,13 @@ class Wrk:
 
 
 class H2load:
-    """h2load, HTTP/1.1, in rounds of a second until it is told to stop; `failed` as Wrk's."""
+    """
+    h2load, HTTP/1.1, in rounds of some requests until it is told to stop; `failed` as Wrk's. Rounds of some time (-D)
+    may never end: a client that connects again just as the time is up is not told so, and goes on asking for ever.
+    """
 
     def __init__(self, url, clients=16):
-        self.command = ["h2load", "--h1", "-t1", f"-c{clients}", "-D1", url]
+        self.command = ["h2load", "--h1", "-t1", f"-c{clients}", "-n3000", url]
         self.over, self.said, self.served = threading.Event(), "", 0
         self.failed = collections.Counter()
         self.thread = threading.Thread(target=self.run)
@@ -352,9 +356,12 @@ class H2load:
 
     def run(self):
         while not self.over.is_set():
-            done = subprocess.run(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-            self.said += done.stdout
-            self.count(done)
+            if done := self.round():
+                self.said += done.stdout
+                self.count(done)
+
+    def round(self):
+        return subprocess.run(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     def count(self, done):
         found = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", done.stdout)
@@ -364,6 +371,24 @@ class H2load:
         self.served += int(found[1])
         self.failed.update({name: int(found[n]) for n, name in ((2, "failed"), (3, "errored"), (4, "timeout"))
                             if int(found[n])})
+
+
+class TimedH2load(H2load):
+    """
+    In rounds of a second: with a number of requests, each connection that breaks counts for all that it was still to
+    ask. A round that never ends is no round (see above).
+    """
+
+    def __init__(self, url, clients=16):
+        super().__init__(url, clients)
+        self.command[self.command.index("-n3000")] = "-D1"
+
+    def round(self):
+        try:
+            return subprocess.run(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10,
+                                  check=False)
+        except subprocess.TimeoutExpired:
+            return None
 
 
 class Balancer:
@@ -377,6 +402,9 @@ class Balancer:
         self.file.write_text(configuration)
         self.log = directory / "log"
         self.process = None
+        self.opened = {}  # what each working process had open when it was ready, by its pid
+        self.strict = False  # an error in its log, and all that it holds without use, fail the test,
+        self.may_say = []  # but for errors of these patterns
 
     def start(self, wait=True):
         with open(self.log, "ab") as log:
@@ -384,7 +412,29 @@ class Balancer:
                                             stdout=log, stderr=log)
         if wait:
             until(self.is_up, 20, f"a ready balancer; it said: {self.said()}")
+            self.note_opened()
         return self
+
+    def note_opened(self):
+        with contextlib.suppress(OSError):
+            if pid := self.working_pid():
+                self.opened[pid] = descriptors.kinds(pid)
+
+    def leaks(self):
+        """Descriptors of the working process that are of no use, and kinds of which it has had ever more."""
+        with contextlib.suppress(OSError):  # it has just ended, or may not be looked at
+            if pid := self.working_pid():
+                idle = [d for d in descriptors.idle(pid) if self.strict or d.endswith("connected no more")]
+                grown = descriptors.grown(self.opened.get(pid, descriptors.kinds(pid)), pid)
+                if "kafka:" in self.file.read_text():
+                    grown.pop("pipe", None)  # librdkafka has some for each broker that it has heard of
+                return idle + list(grown.items())
+        return []
+
+    def errors(self):
+        """Lines of errors that the test has not provoked."""
+        said = re.findall(r"^\S+ error (.*)", self.said(), re.M)
+        return [e for e in said if self.strict and not any(re.search(p, e) for p in self.may_say)]
 
     def is_up(self):
         assert self.process.poll() is None, f"it ended: {self.said()}"
@@ -446,11 +496,21 @@ class Balancer:
         return json.loads(self.command("weights", str(source), str(target), *more, "-o", "json").stdout)
 
     def end(self):
-        """Stops it as its operator would, unless the test has: it has said nothing terrible."""
+        """Stops it as its operator would, unless the test has: it holds nothing idle, and has said nothing terrible."""
         if self.process and self.process.poll() is None:
+            leaks = []
+
+            def is_tidy():
+                leaks[:] = self.leaks()
+                return not leaks
+
+            with contextlib.suppress(AssertionError):
+                until(is_tidy, 30)  # a thousand clients that have gone at once are not dealt with at once
             assert self.stop() == 0, self.said()
+            assert not leaks, leaks
         for word in "Sanitizer", "runtime error", "broken promise":
             assert word not in self.said(), self.said()
+        assert not self.errors(), self.errors()
 
     def stop(self, seconds=20):
         if self.process and self.process.poll() is None:

@@ -4,7 +4,7 @@
  *
  * One thread, level-triggered epoll, keepalive. What was received goes to the file in
  * one write() and stays in the page cache: nothing is synced, and nobody waits for
- * it. A request ends where its Content-Length says; the answer is 204. It ends with
+ * it. A request ends where its Content-Length says; the response is 204. It ends with
  * its parent.
  */
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 
 #define HEAD 8192
 struct conn { int fd; size_t left; size_t n; char head[HEAD + 1]; };
-static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+static const char response[] = "HTTP/1.1 204 No Content\r\n\r\n";
 static char buf[256 * 1024];
 
 /* Where requests end in these bytes; false: not what we were promised. */
@@ -42,7 +42,7 @@ static int take(struct conn *c, const char *at, size_t n)
 			c->left = l && l < end ? strtoull(l + 17, NULL, 10) : 0;
 			c->n = 0; at += used; n -= used;
 		}
-		if (!c->left && !c->n && write(c->fd, answer, sizeof answer - 1) < 0) return 0;
+		if (!c->left && !c->n && write(c->fd, response, sizeof response - 1) < 0) return 0;
 	}
 	return 1;
 }

@@ -9,19 +9,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/commands.h"
 #include "base/clock.h"
 #include "capture/listing.h"
-#include "control/config.h"
+#include "capture/segment.h"
+#include "control/config_read.h"
 #include "control/duration.h"
 #include "control/suggest.h"
 
 #define WHERE                                                                                      \
-	"  -c, --config FILE     the configuration, whose capture.directory is meant\n"            \
+	"  -c, --config FILE     the configuration, which names capture.directory\n"               \
 	"      --directory DIR   the directory itself\n"
 #define WHICH                                                                                      \
-	"      --from TIME       what came then or later: 2026-11-24T05:00:00Z, or 10m: ago\n"     \
-	"      --to TIME         what came before that\n"                                          \
-	"      --path PATTERN    as a shell's: '/books/*'\n"                                       \
+	"      --from TIME       exchanges from then on: 2026-11-24T05:00:00Z, or 10m (ago)\n"     \
+	"      --to TIME         exchanges before then\n"                                          \
+	"      --path PATTERN    a shell pattern: '/books/*'\n"                                    \
 	"      --method METHOD\n"                                                                  \
 	"      --status STATUS   404, 5xx, 400-499\n"
 
@@ -34,22 +36,22 @@ static const struct command commands[] = {
 	  "           [--bodies] [--follow]",
 	  "Shows the exchanges, a line each, in the order in which they ended.",
 	  WHERE WHICH
-	  "      --from-sequence [SERIES:]N  what begins with that record or later; without\n"
-	  "                        SERIES of the newest one; json says an exchange's\n"
+	  "      --from-sequence [SERIES:]N  exchanges from that record on; without\n"
+	  "                        SERIES, of the newest series; -o json shows sequences\n"
 	  "  -o, --output FORM     text (default), json, or raw: the messages themselves\n"
 	  "      --bodies          in json: with the bodies\n"
-	  "      --follow          goes on with what comes\n",
+	  "      --follow          keeps running, and shows new exchanges\n",
 	  capture_cat },
 	{ "capture verify", "(-c FILE | --directory DIR) [-o text|json]",
-	  "Reads all of it: every frame, every checksum, every sequence.",
+	  "Reads the whole log and checks every frame, checksum and sequence.",
 	  WHERE "  -o, --output FORM     text (default) or json\n"
-		"\nExit code 0: it is whole, 1: it is damaged, cannot be read, or does not tell\n"
-		"yet of what passed unrecorded (with -c FILE: the state directory has that).\n",
+		"\nExit code 0: the log is whole. 1: it is damaged or cannot be read, or requests\n"
+		"passed unrecorded and no gap reports them yet (only -c FILE can tell that).\n",
 	  capture_verify },
 	{ "capture gaps", "(-c FILE | --directory DIR) [-o text|json]",
-	  "Lists what passed without being recorded, and what a start found damaged.",
+	  "Lists what passed unrecorded, and the damage that starts have found.",
 	  WHERE "  -o, --output FORM     text (default) or json\n"
-		"\nWith -c FILE also what the log cannot tell yet: the state directory has it.\n",
+		"\nWith -c FILE, also what no gap reports yet: the state directory has that.\n",
 	  capture_gaps },
 	{ "capture export",
 	  "(-c FILE | --directory DIR) --format trafficstream|jsonl|har [--output FILE]\n"
@@ -57,21 +59,26 @@ static const struct command commands[] = {
 	  "STATUS]\n"
 	  "           [--follower NAME]",
 	  "Writes the exchanges for other programs.",
-	  WHERE WHICH
-	  "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
-	  "  -o, --output FILE     standard output unless it is given, or for -\n"
-	  "      --follower NAME   what NAME has not got yet; nothing is taken away\n"
-	  "                        before NAME has it\n"
-	  "\nWhat was written, and what was left out and why, is said on standard error.\n",
+	  WHERE WHICH "      --format FORMAT   trafficstream: gzip of key|base64 lines\n"
+		      "  -o, --output FILE     a new file; default, and for -: standard output\n"
+		      "      --follower NAME   only what NAME has not got yet; the log keeps\n"
+		      "                        everything until NAME has it\n"
+		      "\nStandard error says what was written, and what was left out and why.\n",
 	  capture_export },
 	{ "capture followers", "(-c FILE | --directory DIR) [-o text|json]",
-	  "Lists who follows the log, and how far behind it is.",
+	  "Lists the followers of the log, and how far behind each is.",
 	  WHERE "  -o, --output FORM     text (default) or json\n", capture_followers },
 	{ "capture drop-follower", "NAME (-c FILE | --directory DIR)",
-	  "Takes a follower out: nothing is kept for it any more.",
-	  WHERE "\nOne that is at work is not taken out.\n", capture_drop_follower },
+	  "Removes a follower: the log keeps nothing for it any more.",
+	  WHERE "\nA follower that is running is not removed.\n", capture_drop_follower },
 };
 #define COMMAND_N (sizeof commands / sizeof commands[0])
+
+const struct command *commands_of_capture(size_t *n)
+{
+	*n = COMMAND_N;
+	return commands;
+}
 
 /* --- the command --- */
 
@@ -102,14 +109,14 @@ int command_capture(const struct command *c, int argc, char **argv)
 	return command_misused(c, "'%s' is not known", argv[1]);
 }
 
-/* --- where --- */
+/* --- the log's directory --- */
 
 static char *configured_directory(const char *path)
 {
 	struct config *config = config_open(path);
 	char *directory = NULL;
-	if (config->complaints.n)
-		complaints_print(&config->complaints, stderr);
+	if (config->diagnostics.n)
+		diagnostics_print(&config->diagnostics, stderr);
 	else if (config->capture.head.at == NOWHERE)
 		fprintf(stderr, "crossfade capture: %s has no section 'capture'\n", path);
 	else
@@ -127,6 +134,31 @@ char *capture_directory(const struct command *c, const struct capture_options *o
 	return NULL;
 }
 
+static bool cannot_consume(const char *directory, const char *follower, enum follower_verdict v)
+{
+	const char *why = v == FOLLOWER_BUSY ? "another process is running as this follower"
+					     : segment_error(errno);
+	if (follower)
+		fprintf(stderr, "crossfade capture: follower %s: %s\n", follower, why);
+	else
+		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", directory, why);
+	return false;
+}
+
+bool capture_consume(struct consumer *c, const char *directory, const char *follower)
+{
+	const struct consumer_config config = { .directory = directory, .name = follower };
+	enum follower_verdict v = consumer_open(c, &config);
+	if (v != FOLLOWER_OPEN)
+		return cannot_consume(directory, follower, v);
+	if (follower && c->follower.damaged)
+		fprintf(stderr,
+			"crossfade capture: %s/%s.follower is damaged: the follower's position "
+			"is lost, and it gets all of the log again\n",
+			directory, follower);
+	return true;
+}
+
 struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code)
 {
 	char *directory = capture_directory(c, o, code);
@@ -140,7 +172,8 @@ struct reader *capture_open(const struct command *c, const struct capture_option
 
 int capture_failed(const struct reader *r)
 {
-	fprintf(stderr, "crossfade capture: cannot read %s: %s\n", reader_file(r), strerror(errno));
+	fprintf(stderr, "crossfade capture: cannot read %s: %s\n", reader_file(r),
+		segment_error(errno));
 	return EXIT_NO;
 }
 
@@ -148,9 +181,14 @@ void capture_tell_holes(const struct reader *r)
 {
 	if (reader_holes(r))
 		fprintf(stderr,
-			"crossfade capture: %llu times something could not be read: `crossfade "
-			"capture verify` says what is missing\n",
+			"crossfade capture: %llu places in the log could not be read: "
+			"`crossfade capture verify` says what is missing\n",
 			(unsigned long long)reader_holes(r));
+	if (reader_unknown(r))
+		fprintf(stderr,
+			"crossfade capture: %llu records of a newer version of crossfade were "
+			"skipped\n",
+			(unsigned long long)reader_unknown(r));
 }
 
 bool capture_takes_no_more(const struct command *c, int argc, char **argv,
@@ -178,8 +216,10 @@ static bool has_segments(const char *path)
 	return some;
 }
 
-/* Of a log that has something, and counts of what it lacks that are not there: some, for all we
- * know. */
+/*
+ * The log has records, and the file with the counts of what it lacks cannot be read: some loss is
+ * assumed.
+ */
 static void see_nothing(const struct config *c, int why, struct unrecorded_seen *seen)
 {
 	*seen = (struct unrecorded_seen){ 0 };
@@ -187,19 +227,19 @@ static void see_nothing(const struct config *c, int why, struct unrecorded_seen 
 		return;
 	fprintf(stderr,
 		"crossfade capture: cannot read %s/" UNRECORDED_FILE
-		": %s: what passed unrecorded, and no gap tells of, is not known\n",
+		": %s: it is not known what passed unrecorded and no gap reports\n",
 		c->state, why == EPROTO ? "it is damaged" : strerror(why));
 	seen->untold[GAP_UNAVAILABLE].uncertain = 1;
 	seen->untold[GAP_UNAVAILABLE].last_wall_ns = clock_wall_ns();
 }
 
-/* False: the state directory was not named. */
+/* False: no configuration names the state directory. */
 static bool see_unrecorded(const struct capture_options *o, struct unrecorded_seen *seen)
 {
 	struct config *config = o->config ? config_open(o->config) : NULL;
 	if (!config)
 		return false;
-	bool known = !config->complaints.n;
+	bool known = !config->diagnostics.n;
 	int directory = known ? open(config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (known && (directory < 0 || !unrecorded_look(directory, seen)))
 		see_nothing(config, errno, seen);
@@ -227,23 +267,14 @@ int capture_over_all(const struct command *c, int argc, char **argv,
 	return code;
 }
 
-/* --- which --- */
+/* --- filters --- */
 
 static bool read_time(const char *text, uint64_t *ns)
 {
-	struct tm t = { 0 };
 	uint64_t ms;
-	if (duration_read(text, &ms)) {
-		*ns = clock_wall_ns() - ms * 1000000;
-		return true;
-	}
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &t);
-	char *fraction = NULL;
-	double part = end && *end == '.' ? strtod(end, &fraction) : 0;
-	end = fraction ? fraction : end;
-	if (!end || (*end && strcmp(end, "Z") != 0))
-		return false;
-	*ns = (uint64_t)timegm(&t) * 1000000000u + (uint64_t)(part * 1e9);
+	if (!duration_read(text, &ms))
+		return clock_read(text, ns);
+	*ns = clock_wall_ns() - ms * 1000000;
 	return true;
 }
 
@@ -266,19 +297,24 @@ bool capture_filter_read(const struct command *c, struct capture_filter *f)
 {
 	f->to_ns = UINT64_MAX;
 	if (f->from && !read_time(f->from, &f->from_ns))
-		command_misused(c, "--from %s is no time: 2026-11-24T05:00:00Z, or 10m for ago",
+		command_misused(c,
+				"--from %s is not a time: write 2026-11-24T05:00:00Z, or 10m for "
+				"10 minutes ago",
 				f->from);
 	else if (f->to && !read_time(f->to, &f->to_ns))
-		command_misused(c, "--to %s is no time: 2026-11-24T05:00:00Z, or 10m for ago",
+		command_misused(c,
+				"--to %s is not a time: write 2026-11-24T05:00:00Z, or 10m for 10 "
+				"minutes ago",
 				f->to);
 	else if (f->status && !read_status(f->status, &f->least, &f->most))
-		command_misused(c, "--status %s is none: 404, 5xx, 400-499", f->status);
+		command_misused(c, "--status %s is not a status: write 404, 5xx or 400-499",
+				f->status);
 	else
 		return true;
 	return false;
 }
 
-static bool matches(const char *pattern, struct span s)
+static bool pattern_matches(const char *pattern, struct span s)
 {
 	char *text = strndup(s.at ? s.at : "", s.n);
 	bool good = text && !fnmatch(pattern, text, 0);
@@ -286,14 +322,14 @@ static bool matches(const char *pattern, struct span s)
 	return good;
 }
 
-enum capture_misfit capture_misfit(const struct capture_filter *f, const struct story *s)
+enum capture_misfit capture_misfit(const struct capture_filter *f, const struct exchange_record *s)
 {
-	unsigned status = story_status(s);
+	unsigned status = exchange_record_status(s);
 	if (s->first.wall_ns < f->from_ns || s->first.wall_ns >= f->to_ns)
 		return MISFIT_TIME;
-	if (f->method && !span_is(story_method(s), span_of(f->method)))
+	if (f->method && !span_is(exchange_record_method(s), span_of(f->method)))
 		return MISFIT_METHOD;
-	if (f->path && !matches(f->path, story_target(s)))
+	if (f->path && !pattern_matches(f->path, exchange_record_target(s)))
 		return MISFIT_PATH;
 	return !f->status || (status >= f->least && status <= f->most) ? FITS : MISFIT_STATUS;
 }

@@ -4,8 +4,8 @@
 /* What the subcommands of `crossfade capture` share: where the log is, and what of it is wanted. */
 
 #include "app/command.h"
-#include "capture/reader.h"
-#include "capture/story.h"
+#include "capture/consumer.h"
+#include "capture/exchange_record.h"
 #include "capture/unrecorded.h"
 
 /* Options of all of them; they begin the table. */
@@ -19,23 +19,29 @@ struct capture_options {
 		0, "directory", &(o)->directory, NULL                                              \
 	}
 
-/* The reader that they ask for; NULL after a complaint, and *code is what to exit with. */
+/* Opens the reader that the options ask for. NULL after a diagnostic: *code is the exit code. */
 struct reader *capture_open(const struct command *c, const struct capture_options *o, int *code);
-/* The directory that they ask for, to be freed; NULL after a complaint, and *code is set. */
+/* The directory that the options name, to be freed. NULL after a diagnostic: *code is set. */
 char *capture_directory(const struct command *c, const struct capture_options *o, int *code);
-/* Complains of what reader_next() has found; returns EXIT_NO. */
+/*
+ * Opens a consumer of the log, for the follower of that name, or NULL for none. False after a
+ * diagnostic: exit with EXIT_NO. Both texts are borrowed until it is closed.
+ */
+bool capture_consume(struct consumer *c, const char *directory, const char *follower);
+/* Prints the error of reader_next(); returns EXIT_NO. */
 int capture_failed(const struct reader *r);
-/* Says that something could not be read, where holes were passed over. */
+/* Prints how many places could not be read, and how many records were skipped, if any. */
 void capture_tell_holes(const struct reader *r);
-/* Options alone: where the log is, and `-o`. False after a complaint, or help: *code is to be
- * returned. */
+/*
+ * Reads a command line that has only options: the directory, and `-o`. False after a diagnostic, or
+ * help: *code is to be returned.
+ */
 bool capture_takes_no_more(const struct command *c, int argc, char **argv,
 			   struct capture_options *o, bool *json, int *code);
 
 /*
- * A subcommand that has no other options than where and -o text|json. `seen`: what has passed
- * unrecorded, as it was before the first record is read; NULL: only the state directory knows that,
- * and it was not named.
+ * Runs a subcommand that has no options but the directory and -o text|json. `seen`: what has passed
+ * unrecorded, read before the first record; NULL: no state directory is known that could say it.
  */
 int capture_over_all(const struct command *c, int argc, char **argv,
 		     int (*what)(struct reader *r, const struct unrecorded_seen *seen, bool json));
@@ -44,7 +50,7 @@ int capture_over_all(const struct command *c, int argc, char **argv,
 struct capture_filter {
 	const char *from, *to, *path, *method, *status;
 	uint64_t from_ns, to_ns; /* as read; wall time */
-	unsigned least, most;	 /* of the status; 0: any */
+	unsigned least, most;	 /* of the status; without `status`, not used */
 };
 
 #define FILTER_OPTIONS(f)                                                                          \
@@ -54,7 +60,7 @@ struct capture_filter {
 		0, "status", &(f)->status, NULL                                                    \
 	}
 
-/* What keeps an exchange out: the first of these. */
+/* Why an exchange is left out: the first reason that holds. */
 enum capture_misfit {
 	FITS,
 	MISFIT_TIME,
@@ -64,9 +70,9 @@ enum capture_misfit {
 	MISFITS,
 };
 
-/* False after a complaint. */
+/* False after a diagnostic. */
 bool capture_filter_read(const struct command *c, struct capture_filter *f);
-enum capture_misfit capture_misfit(const struct capture_filter *f, const struct story *s);
+enum capture_misfit capture_misfit(const struct capture_filter *f, const struct exchange_record *s);
 
 /* The subcommands: as commands, argv[0] is their name. */
 int capture_ls(const struct command *c, int argc, char **argv);
@@ -78,6 +84,6 @@ int capture_followers(const struct command *c, int argc, char **argv);
 int capture_drop_follower(const struct command *c, int argc, char **argv);
 
 /* One exchange as an object; owned by the caller. */
-struct json_t *story_json(const struct story *s, bool bodies);
+struct json_t *exchange_record_json(const struct exchange_record *s, bool bodies);
 
 #endif

@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/capture.h"
 #include "app/terminal.h"
 #include "base/clock.h"
+
+/* The log's writer wakes a consumer when there is more. A writer that was killed does not. */
+#define CAT_WAIT_MS 1000
 
 enum form { FORM_TEXT, FORM_JSON, FORM_RAW };
 
@@ -18,15 +20,15 @@ struct cat {
 
 /* --- one exchange --- */
 
-static uint64_t took_us(const struct story *s)
+static uint64_t took_us(const struct exchange_record *s)
 {
 	const struct record_outcome *o = &s->outcome;
-	return o->answered_mono_ns > o->arrived_mono_ns
-		       ? (o->answered_mono_ns - o->arrived_mono_ns) / 1000
+	return o->responded_mono_ns > o->arrived_mono_ns
+		       ? (o->responded_mono_ns - o->arrived_mono_ns) / 1000
 		       : 0;
 }
 
-/* The word of a column, and behind the target what there is to say. */
+/* Stands behind the target: the outcome's column has room for one word. */
 static void print_items(const struct bulk_counts *c)
 {
 	fputs("  partly accepted", stdout);
@@ -36,47 +38,47 @@ static void print_items(const struct bulk_counts *c)
 		       (unsigned long long)c->refused);
 }
 
-static void print_text(const struct story *s)
+static void print_text(const struct exchange_record *s)
 {
 	char time[CLOCK_TEXT_BYTES];
 	struct bulk_counts items;
-	bool partly = story_is_partly_accepted(s, &items);
-	struct span method = story_method(s), target = story_target(s);
+	bool partly = exchange_record_is_partly_accepted(s, &items);
+	struct span method = exchange_record_method(s), target = exchange_record_target(s);
 	clock_text(s->first.wall_ns, time);
 	printf("%s  %-7.*s %3u %-8s %9.2f ms  %8llu B in %8llu B out  ", time, (int)method.n,
-	       method.at, story_status(s), partly ? "partly" : outcome_word(s),
+	       method.at, exchange_record_status(s), partly ? "partly" : outcome_word(s),
 	       (double)took_us(s) / 1000, (unsigned long long)s->request_bytes,
-	       (unsigned long long)story_answer_bytes(s));
+	       (unsigned long long)exchange_record_response_bytes(s));
 	terminal_put(target.at, target.n, stdout);
 	if (partly)
 		print_items(&items);
 	putchar('\n');
 }
 
-static void put(struct story_text t)
+static void text_put(struct exchange_record_text t)
 {
 	terminal_put(t.at, t.n, stdout);
 }
 
-static void print_raw(const struct story *s)
+static void print_raw(const struct exchange_record *s)
 {
-	put(s->request_head);
-	put(s->request_body);
-	put(s->request_trailers);
-	put(s->answer_heads);
-	put(s->answer_body);
-	put(s->answer_trailers);
+	text_put(s->request_head);
+	text_put(s->request_body);
+	text_put(s->request_trailers);
+	text_put(s->response_heads);
+	text_put(s->response_body);
+	text_put(s->response_trailers);
 }
 
-static void print_json(const struct story *s, bool bodies)
+static void exchange_print_json(const struct exchange_record *s, bool bodies)
 {
-	json_t *j = story_json(s, bodies);
+	json_t *j = exchange_record_json(s, bodies);
 	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }
 
-static void print(const struct cat *cat, const struct story *s)
+static void cat_print(const struct cat *cat, const struct exchange_record *s)
 {
 	if (capture_misfit(cat->filter, s))
 		return;
@@ -85,7 +87,7 @@ static void print(const struct cat *cat, const struct story *s)
 		print_text(s);
 		return;
 	case FORM_JSON:
-		print_json(s, cat->bodies);
+		exchange_print_json(s, cat->bodies);
 		return;
 	case FORM_RAW:
 		print_raw(s);
@@ -93,45 +95,45 @@ static void print(const struct cat *cat, const struct story *s)
 	}
 }
 
-/* --- all of them --- */
+/* --- all exchanges --- */
 
-static void print_open(void *user, const struct story *s)
+static void print_open(void *user, const struct exchange_record *s)
 {
-	print(user, s);
+	cat_print(user, s);
 }
 
-/* New ones are looked for now and then: the files are all that there is. */
-static void wait_for_more(void)
+/* The log's writer wakes the consumer. The reader of standard output may go meanwhile. */
+static bool wait_for_more(struct consumer *c)
 {
 	fflush(stdout);
-	usleep(100000);
+	if (!ferror(stdout))
+		consumer_wait(c, CAT_WAIT_MS);
+	return !ferror(stdout);
 }
 
-static int cat_all(struct reader *r, struct cat *cat, bool follow)
+static int cat_all(struct consumer *c, struct cat *cat, bool follow)
 {
-	struct stories *stories = stories_open(cat->bodies || cat->form == FORM_RAW);
-	stories_look_at_bulks(stories);
+	struct exchange_records *exchange_records =
+		exchange_records_open(cat->bodies || cat->form == FORM_RAW);
+	exchange_records_look_at_bulks(exchange_records);
 	struct reading reading;
 	enum reader_verdict v;
-	while ((v = reader_next(r, &reading)) != READER_ERROR) {
-		if (v == READER_END && !follow)
+	while ((v = consumer_next(c, &reading)) != READER_ERROR) {
+		if (v == READER_END && (!follow || !wait_for_more(c)))
 			break;
-		if (v == READER_END) {
-			wait_for_more();
-			if (ferror(stdout))
-				break;
-		}
-		struct story *s = v == READER_FRAME ? stories_take(stories, &reading) : NULL;
+		struct exchange_record *s =
+			v == READER_FRAME ? exchange_records_take(exchange_records, &reading)
+					  : NULL;
 		if (!s)
 			continue;
-		print(cat, s);
-		story_free(s);
+		cat_print(cat, s);
+		exchange_record_free(s);
 	}
-	/* Those without an outcome: open, or the process was killed. */
+	/* Exchanges without an outcome: open, or their process was killed. */
 	if (v == READER_END)
-		stories_each_open(stories, r, print_open, cat);
-	stories_close(stories);
-	return v == READER_ERROR ? capture_failed(r) : EXIT_OK;
+		exchange_records_each_open(exchange_records, c->reader, print_open, cat);
+	exchange_records_close(exchange_records);
+	return v == READER_ERROR ? capture_failed(c->reader) : EXIT_OK;
 }
 
 static bool read_form(const struct command *c, const char *output, enum form *form)
@@ -160,7 +162,7 @@ static bool seek_sequence_of(struct reader *r, const char *text)
 	return true;
 }
 
-static bool seek(struct reader *r, const struct capture_filter *f, const char *sequence)
+static bool cat_seek(struct reader *r, const struct capture_filter *f, const char *sequence)
 {
 	if (sequence)
 		return seek_sequence_of(r, sequence);
@@ -192,15 +194,20 @@ int capture_cat(const struct command *c, int argc, char **argv)
 		return command_misused(c, "--from and --from-sequence exclude each other");
 	if (!read_form(c, o.output, &cat.form) || !capture_filter_read(c, &filter))
 		return EXIT_USAGE;
-	struct reader *r = capture_open(c, &o, &code);
-	if (!r)
+	struct consumer all;
+	char *directory = capture_directory(c, &o, &code);
+	if (!directory || !capture_consume(&all, directory, NULL)) {
+		free(directory);
 		return code;
-	code = seek(r, &filter, sequence)
-		       ? cat_all(r, &cat, follow)
-		       : command_misused(
-				 c, "--from-sequence %s is none: 3456, or 12:3456 of series 12",
-				 sequence);
-	capture_tell_holes(r);
-	reader_close(r);
+	}
+	code = cat_seek(all.reader, &filter, sequence)
+		       ? cat_all(&all, &cat, follow)
+		       : command_misused(c,
+					 "--from-sequence %s is not a sequence: write 3456, or "
+					 "12:3456 for series 12",
+					 sequence);
+	capture_tell_holes(all.reader);
+	consumer_close(&all);
+	free(directory);
 	return code;
 }

@@ -18,12 +18,12 @@ enum format { FORMAT_TRAFFICSTREAM, FORMAT_JSONL, FORMAT_HAR, FORMATS };
 
 static const char *const formats[FORMATS] = { "trafficstream", "jsonl", "har" };
 
-/* Where it goes: through gzip for trafficstream, as it is for others. */
+/* Where the output goes: through gzip for trafficstream, as it is for the others. */
 struct target {
 	FILE *file;
 	gzFile packed;
 	bool failed;
-	FILE *summary; /* what was written, and what not: said when all is there */
+	FILE *summary; /* what was written, and what was left out: printed when all is written */
 };
 
 /* --- TrafficStream --- */
@@ -42,7 +42,7 @@ static void write_record(void *user, struct span connection, struct span record)
 	free(text);
 }
 
-/* "3 requests": of one, without the s. */
+/* "3 requests"; of one, without the "s". */
 static void say_number(FILE *to, unsigned long long n, const char *noun)
 {
 	fprintf(to, "%llu %s%s", n, noun, n == 1 ? "" : "s");
@@ -64,31 +64,30 @@ static void say_traffic(FILE *to, const struct traffic_counts *n)
 	fputs("crossfade capture: ", to);
 	say_number(to, n->requests, "request");
 	fputs(" and ", to);
-	say_number(to, n->answers, "response");
+	say_number(to, n->responses, "response");
 	fputs(" written", to);
 	say_left(to, n->requests_cut, &some, "request", "cut short");
-	say_left(to, n->answers_cut, &some, "response",
-		 "recorded in part (capture.answers says whose bodies are)");
-	say_left(to, n->answers_early, &some, "response", "ahead of its request's end");
+	say_left(to, n->responses_cut, &some, "response",
+		 "recorded in part (capture.responses says whose bodies are)");
+	say_left(to, n->responses_early, &some, "response", "ahead of its request's end");
 	say_left(to, n->open, &some, "exchange", "without an outcome yet");
 	fputs(some ? "\n" : "; nothing was left out\n", to);
 }
 
-static enum reader_verdict export_traffic(struct reader *r, struct target *t,
-					  struct follower *follower, struct position *to)
+static enum reader_verdict export_traffic(struct consumer *c, struct target *t, struct position *to)
 {
 	const struct trafficstream_user user = { .record = write_record, .user = t };
 	struct traffic *traffic = traffic_open(&user);
 	struct reading reading;
 	enum reader_verdict v;
-	if (follower)
-		traffic_restore(traffic, &follower->position);
-	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
+	if (to)
+		traffic_restore(traffic, &c->follower.position);
+	while ((v = consumer_next(c, &reading)) != READER_END && v != READER_ERROR)
 		if (v == READER_FRAME)
 			traffic_take(traffic, &reading);
-	if (follower) {
-		reader_position(r, to);
-		traffic_position(traffic, r, to);
+	if (to) {
+		consumer_position(c, to);
+		traffic_position(traffic, c->reader, to);
 	} else
 		traffic_end(traffic);
 	struct traffic_counts counts = traffic_counts(traffic);
@@ -97,7 +96,7 @@ static enum reader_verdict export_traffic(struct reader *r, struct target *t,
 	return v;
 }
 
-/* --- a line, or an entry, for each exchange --- */
+/* --- JSON lines and HAR --- */
 
 struct lines {
 	struct target *target;
@@ -108,7 +107,7 @@ struct lines {
 	uint64_t written, misfits[MISFITS], go_on;
 };
 
-/* What is before --from is mostly not read at all. */
+/* Most of what is before --from is not read, so it is not counted. */
 static void say_lines(const struct lines *l, uint64_t orphans)
 {
 	FILE *to = l->target->summary;
@@ -123,13 +122,13 @@ static void say_lines(const struct lines *l, uint64_t orphans)
 	say_left(to, l->misfits[MISFIT_STATUS], &some, "exchange", "by --status");
 	say_left(to, l->go_on, &some, "exchange", "without an outcome yet (next time)");
 	if (!l->follows && !l->filter->from)
-		say_left(to, orphans, &some, "record", "whose exchange begins in what is not here");
+		say_left(to, orphans, &some, "record", "whose exchange begins before this log");
 	if (l->filter->from)
-		fprintf(to, "%s what is before --from", some ? "," : "; left out:");
+		fprintf(to, "%s all that is before --from", some ? "," : "; left out:");
 	fputs(some || l->filter->from ? "\n" : "; nothing was left out\n", to);
 }
 
-/* Text, or bytes that are none as browsers read them: as Latin-1. */
+/* Text; or bytes that are not UTF-8, which are read as Latin-1, as browsers do. */
 static json_t *har_text(const char *at, size_t n)
 {
 	json_t *j = json_stringn(at, n);
@@ -148,8 +147,8 @@ static json_t *har_text(const char *at, size_t n)
 	return j;
 }
 
-/* What a head's fields are, as HAR has them. */
-static json_t *har_fields(struct story_text head, size_t from)
+/* The fields of a head, in HAR's form. */
+static json_t *har_fields(struct exchange_record_text head, size_t from)
 {
 	json_t *list = json_array();
 	const char *at = head.n > from ? strstr(head.at + from, "\r\n") : NULL;
@@ -165,7 +164,7 @@ static json_t *har_fields(struct story_text head, size_t from)
 	return list;
 }
 
-/* "" where there is none. */
+/* A field's value; "" where there is no such field. */
 static const char *har_value(const json_t *fields, const char *name)
 {
 	size_t i;
@@ -176,7 +175,7 @@ static const char *har_value(const json_t *fields, const char *name)
 	return "";
 }
 
-/* Names and values as they stand in the target. */
+/* The query's names and values, as they stand in the target. */
 static json_t *har_query(struct span target)
 {
 	json_t *list = json_array();
@@ -196,15 +195,15 @@ static json_t *har_query(struct span target)
 	return list;
 }
 
-/* The answer's, which is perhaps empty. */
-static json_t *har_reason(const struct story *s)
+/* The response's reason phrase, which may be empty. */
+static json_t *har_reason(const struct exchange_record *s)
 {
-	const char *line = s->answer_heads.n ? s->answer_heads.at + s->answer_at : "";
+	const char *line = s->response_heads.n ? s->response_heads.at + s->response_at : "";
 	size_t n = strcspn(line, "\r"), before = sizeof "HTTP/1.1 200 " - 1;
 	return n > before ? har_text(line + before, n - before) : json_string("");
 }
 
-static json_t *har_body(struct story_text body, const json_t *fields)
+static json_t *har_body(struct exchange_record_text body, const json_t *fields)
 {
 	const char *type = har_value(fields, "Content-Type");
 	json_t *text = json_stringn(body.at ? body.at : "", body.n);
@@ -219,38 +218,38 @@ static json_t *har_body(struct story_text body, const json_t *fields)
 	return j;
 }
 
-static json_t *har_url(const struct story *s)
+static json_t *har_url(const struct exchange_record *s)
 {
-	struct span target = story_target(s);
+	struct span target = exchange_record_target(s);
 	const char *host = s->request_head.n ? strcasestr(s->request_head.at, "\r\nhost: ") : NULL;
 	size_t n = host ? strcspn(host + 8, "\r") : 0;
-	return json_sprintf("%s://%.*s%.*s", s->request.tls ? "https" : "http", (int)n,
+	return json_sprintf("%s://%.*s%.*s", exchange_record_scheme(s), (int)n,
 			    host ? host + 8 : "", (int)target.n, target.at);
 }
 
-static json_t *har_entry(const struct story *s)
+static json_t *har_entry(const struct exchange_record *s)
 {
-	json_t *all = story_json(s, false);
+	json_t *all = exchange_record_json(s, false);
 	const char *time = json_string_value(json_object_get(all, "time"));
-	struct span method = story_method(s);
+	struct span method = exchange_record_method(s);
 	double ms = json_real_value(json_object_get(all, "latency")) * 1000;
 	json_t *asked = har_fields(s->request_head, 0);
-	json_t *told = har_fields(s->answer_heads, s->answer_at);
+	json_t *told = har_fields(s->response_heads, s->response_at);
 	json_t *request = json_pack(
 		"{s:s%,s:o,s:s,s:[],s:O,s:o,s:I,s:I}", "method", method.at ? method.at : "",
 		method.n, "url", har_url(s), "httpVersion", "HTTP/1.1", "cookies", "headers", asked,
-		"queryString", har_query(story_target(s)), "headersSize",
+		"queryString", har_query(exchange_record_target(s)), "headersSize",
 		(json_int_t)s->request_head.n, "bodySize", (json_int_t)s->request_bytes);
 	if (s->request_body.n)
 		json_object_set_new(request, "postData", har_body(s->request_body, asked));
-	json_t *content = har_body(s->answer_body, told);
-	json_object_set_new(content, "size", json_integer((json_int_t)s->answer_body.n));
-	json_t *response = json_pack("{s:i,s:o,s:s,s:[],s:O,s:o,s:s,s:I,s:I}", "status",
-				     (int)story_status(s), "statusText", har_reason(s),
-				     "httpVersion", "HTTP/1.1", "cookies", "headers", told,
-				     "content", content, "redirectURL", har_value(told, "Location"),
-				     "headersSize", (json_int_t)(s->answer_heads.n - s->answer_at),
-				     "bodySize", (json_int_t)s->answer_bytes);
+	json_t *content = har_body(s->response_body, told);
+	json_object_set_new(content, "size", json_integer((json_int_t)s->response_body.n));
+	json_t *response = json_pack(
+		"{s:i,s:o,s:s,s:[],s:O,s:o,s:s,s:I,s:I}", "status", (int)exchange_record_status(s),
+		"statusText", har_reason(s), "httpVersion", "HTTP/1.1", "cookies", "headers", told,
+		"content", content, "redirectURL", har_value(told, "Location"), "headersSize",
+		(json_int_t)(s->response_heads.n - s->response_at), "bodySize",
+		(json_int_t)s->response_bytes);
 	json_decref(asked);
 	json_decref(told);
 	json_t *entry =
@@ -262,13 +261,13 @@ static json_t *har_entry(const struct story *s)
 	return entry;
 }
 
-static void write_story(struct lines *l, const struct story *s)
+static void write_exchange_record(struct lines *l, const struct exchange_record *s)
 {
 	enum capture_misfit misfit = capture_misfit(l->filter, s);
 	l->misfits[misfit]++;
 	if (misfit)
 		return;
-	json_t *j = l->format == FORMAT_HAR ? har_entry(s) : story_json(s, true);
+	json_t *j = l->format == FORMAT_HAR ? har_entry(s) : exchange_record_json(s, true);
 	if (l->format == FORMAT_HAR && l->written)
 		fputs(",\n", l->target->file);
 	terminal_put_json(j, l->target->file);
@@ -278,46 +277,48 @@ static void write_story(struct lines *l, const struct story *s)
 	json_decref(j);
 }
 
-/* Who follows gets those that go on when they are over. */
-static void write_open(void *user, const struct story *s)
+/* A follower gets exchanges that still go on when they are over. */
+static void write_open(void *user, const struct exchange_record *s)
 {
 	struct lines *l = user;
 	if (!l->follows || reader_is_over(l->reader, s->generation))
-		write_story(l, s);
+		write_exchange_record(l, s);
 	else
 		l->go_on++;
 }
 
-static enum reader_verdict export_lines(struct reader *r, struct lines *l, struct position *to)
+static enum reader_verdict export_lines(struct consumer *c, struct lines *l, struct position *to)
 {
-	struct stories *stories = stories_open(true);
-	stories_look_at_bulks(stories);
+	struct exchange_records *exchange_records = exchange_records_open(true);
+	exchange_records_look_at_bulks(exchange_records);
 	struct reading reading;
 	enum reader_verdict v;
-	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR) {
-		struct story *s = v == READER_FRAME ? stories_take(stories, &reading) : NULL;
+	while ((v = consumer_next(c, &reading)) != READER_END && v != READER_ERROR) {
+		struct exchange_record *s =
+			v == READER_FRAME ? exchange_records_take(exchange_records, &reading)
+					  : NULL;
 		if (!s)
 			continue;
-		write_story(l, s);
-		story_free(s);
+		write_exchange_record(l, s);
+		exchange_record_free(s);
 	}
-	stories_each_open(stories, r, write_open, l);
-	if (l->follows) {
-		reader_position(r, to);
-		stories_position(stories, r, to);
+	exchange_records_each_open(exchange_records, c->reader, write_open, l);
+	if (to) {
+		consumer_position(c, to);
+		exchange_records_position(exchange_records, c->reader, to);
 	}
-	say_lines(l, stories_orphans(stories));
-	stories_close(stories);
+	say_lines(l, exchange_records_orphans(exchange_records));
+	exchange_records_close(exchange_records);
 	return v;
 }
 
-static enum reader_verdict export_har(struct reader *r, struct lines *l, struct position *to)
+static enum reader_verdict export_har(struct consumer *c, struct lines *l, struct position *to)
 {
 	fprintf(l->target->file,
 		"{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"crossfade\",\"version\":"
 		"\"%s\"},\"entries\":[\n",
 		CROSSFADE_VERSION);
-	enum reader_verdict v = export_lines(r, l, to);
+	enum reader_verdict v = export_lines(c, l, to);
 	fputs("\n]}}\n", l->target->file);
 	return v;
 }
@@ -336,7 +337,7 @@ static bool find_format(const struct command *c, const char *word, enum format *
 	return false;
 }
 
-/* What is in the log may be secret, and is no less so here. */
+/* What is in the log may be secret, and so may be what is exported. */
 static FILE *make_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -365,7 +366,7 @@ static bool close_target(struct target *t)
 	if (t->file != stdout)
 		good = fclose(t->file) == 0 && good;
 	if (!good)
-		fprintf(stderr, "crossfade capture: it could not all be written: %s\n",
+		fprintf(stderr, "crossfade capture: not all could be written: %s\n",
 			strerror(errno));
 	return good;
 }
@@ -374,42 +375,41 @@ struct task {
 	enum format format;
 	const char *path; /* NULL: standard output */
 	const struct capture_filter *filter;
-	struct follower *follower; /* NULL: nobody follows */
+	const char *follower; /* NULL: no follower */
 };
 
-static enum reader_verdict export_as(struct reader *r, struct target *t, const struct task *task,
+static enum reader_verdict export_as(struct consumer *c, struct target *t, const struct task *task,
 				     struct position *to)
 {
 	struct lines l = { .target = t,
 			   .filter = task->filter,
 			   .format = task->format,
-			   .reader = r,
+			   .reader = c->reader,
 			   .follows = task->follower };
 	if (task->format == FORMAT_TRAFFICSTREAM)
-		return export_traffic(r, t, task->follower, to);
-	return task->format == FORMAT_HAR ? export_har(r, &l, to) : export_lines(r, &l, to);
+		return export_traffic(c, t, to);
+	return task->format == FORMAT_HAR ? export_har(c, &l, to) : export_lines(c, &l, to);
 }
 
-static int export_to(struct reader *r, struct target *t, const struct task *task)
+static int export_to(struct consumer *c, struct target *t, const struct task *task)
 {
 	struct position to = { 0 };
-	if (task->follower)
-		reader_follow(r, &task->follower->position);
-	else if (task->filter->from)
-		reader_seek_time(r, task->filter->from_ns);
-	int code = export_as(r, t, task, &to) == READER_ERROR ? capture_failed(r) : EXIT_OK;
+	if (task->filter->from)
+		reader_seek_time(c->reader, task->filter->from_ns);
+	enum reader_verdict v = export_as(c, t, task, task->follower ? &to : NULL);
+	int code = v == READER_ERROR ? capture_failed(c->reader) : EXIT_OK;
 	if (!close_target(t))
 		code = EXIT_NO;
-	if (code == EXIT_OK && task->follower && !follower_save(task->follower, &to)) {
-		fprintf(stderr, "crossfade capture: cannot keep the position of %s: %s\n",
-			task->follower->name, strerror(errno));
+	if (code == EXIT_OK && task->follower && !consumer_keep(c, &to)) {
+		fprintf(stderr, "crossfade capture: cannot save the position of %s: %s\n",
+			task->follower, strerror(errno));
 		code = EXIT_NO;
 	}
 	position_free(&to);
 	return code;
 }
 
-static int export(struct reader *r, const struct task *task)
+static int export_to_path(struct consumer *c, const struct task *task)
 {
 	struct target t = { 0 };
 	char *summary;
@@ -418,7 +418,7 @@ static int export(struct reader *r, const struct task *task)
 		return EXIT_NO;
 	t.summary = open_memstream(&summary, &n);
 	must(t.summary);
-	int code = export_to(r, &t, task);
+	int code = export_to(c, &t, task);
 	fclose(t.summary);
 	if (code == EXIT_OK)
 		fputs(summary, stderr);
@@ -428,59 +428,39 @@ static int export(struct reader *r, const struct task *task)
 
 static int export_in(const char *directory, const struct task *task)
 {
-	struct reader *r = reader_open(directory);
-	if (!r) {
-		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", directory,
-			strerror(errno));
+	struct consumer c;
+	if (!capture_consume(&c, directory, task->follower))
 		return EXIT_NO;
-	}
-	int code = export(r, task);
-	capture_tell_holes(r);
-	reader_close(r);
+	int code = export_to_path(&c, task);
+	capture_tell_holes(c.reader);
+	consumer_close(&c);
 	return code;
 }
 
-static int export_for(const char *directory, const char *name, const struct task *like)
-{
-	struct follower f;
-	enum follower_verdict v = follower_open(&f, directory, name);
-	if (v != FOLLOWER_OPEN) {
-		fprintf(stderr, "crossfade capture: follower %s: %s\n", name,
-			v == FOLLOWER_BUSY ? "another process is at work for it" : strerror(errno));
-		return EXIT_NO;
-	}
-	if (f.damaged)
-		fprintf(stderr,
-			"crossfade capture: %s/%s.follower is damaged: nothing is known to be "
-			"passed, and all that is there comes once more\n",
-			directory, name);
-	struct task task = *like;
-	task.follower = &f;
-	int code = export_in(directory, &task);
-	follower_close(&f);
-	return code;
-}
-
-static bool filters(const struct capture_filter *f)
+static bool filter_is_set(const struct capture_filter *f)
 {
 	return f->from || f->to || f->path || f->method || f->status;
 }
 
-/* False after a complaint. */
-static bool is_possible(const struct command *c, const struct task *task, const char *follower)
+/* False after a diagnostic. */
+static bool is_possible(const struct command *c, const struct task *task)
 {
-	if (task->format == FORMAT_TRAFFICSTREAM && filters(task->filter))
-		command_misused(c, "trafficstream is whole connections: nothing can be left out");
+	const char *follower = task->follower;
+	if (task->format == FORMAT_TRAFFICSTREAM && filter_is_set(task->filter))
+		command_misused(c, "trafficstream has whole connections: it cannot be filtered");
 	else if (task->format == FORMAT_TRAFFICSTREAM && !task->path && isatty(STDOUT_FILENO))
 		command_misused(
-			c, "trafficstream is compressed, and not for a terminal: say --output");
-	else if (follower && filters(task->filter))
-		command_misused(c, "a follower passes all of it: what is left out would be lost");
+			c, "trafficstream is compressed, and not for a terminal: use --output");
+	else if (follower && filter_is_set(task->filter))
+		command_misused(c, "a follower cannot be filtered: it would lose what is left out");
 	else if (follower && !follower_name_is_good(follower))
-		command_misused(c, "--follower %s is no name: 1 to 32 of a-z, 0-9, - and _",
+		command_misused(c,
+				"--follower %s is not a name: write 1 to 32 of a-z, 0-9, - and _",
 				follower);
 	else if (follower && !strcmp(follower, FOLLOWER_KAFKA))
-		command_misused(c, "--follower %s is the balancer's own", follower);
+		command_misused(c,
+				"--follower %s is the balancer's own follower: choose another name",
+				follower);
 	else
 		return true;
 	return false;
@@ -491,11 +471,11 @@ int capture_export(const struct command *c, int argc, char **argv)
 	struct capture_options o = { 0 };
 	struct capture_filter filter = { 0 };
 	struct task task = { .filter = &filter };
-	const char *word = NULL, *follower = NULL;
+	const char *word = NULL;
 	const struct command_option options[] = { CAPTURE_OPTIONS(&o),
 						  FILTER_OPTIONS(&filter),
 						  { 0, "format", &word, NULL },
-						  { 0, "follower", &follower, NULL },
+						  { 0, "follower", &task.follower, NULL },
 						  { 'o', "output", &task.path, NULL } };
 	int code, operands = command_options(c, argc, argv, options,
 					     sizeof options / sizeof options[0], &code);
@@ -506,12 +486,12 @@ int capture_export(const struct command *c, int argc, char **argv)
 	if (task.path && !strcmp(task.path, "-"))
 		task.path = NULL;
 	if (!find_format(c, word, &task.format) || !capture_filter_read(c, &filter) ||
-	    !is_possible(c, &task, follower))
+	    !is_possible(c, &task))
 		return EXIT_USAGE;
 	char *directory = capture_directory(c, &o, &code);
 	if (!directory)
 		return code;
-	code = follower ? export_for(directory, follower, &task) : export_in(directory, &task);
+	code = export_in(directory, &task);
 	free(directory);
 	return code;
 }

@@ -19,7 +19,7 @@ static double seconds_behind(const struct lag *l)
 	return l->wall_ns && now_ns > l->wall_ns ? (double)(now_ns - l->wall_ns) / 1e9 : 0;
 }
 
-static void print(const struct follower_seen *f, const struct lag *l)
+static void follower_print(const struct follower_seen *f, const struct lag *l)
 {
 	char at[CLOCK_TEXT_BYTES] = "nothing yet";
 	if (f->position.wall_ns)
@@ -28,7 +28,7 @@ static void print(const struct follower_seen *f, const struct lag *l)
 	       seconds_behind(l), f->damaged ? "  its position is damaged" : "");
 }
 
-static void print_json(const struct follower_seen *f, const struct lag *l)
+static void follower_print_json(const struct follower_seen *f, const struct lag *l)
 {
 	char at[CLOCK_TEXT_BYTES];
 	clock_text(f->position.wall_ns, at);
@@ -41,20 +41,20 @@ static void print_json(const struct follower_seen *f, const struct lag *l)
 	json_decref(j);
 }
 
-static bool list(int directory, bool json)
+static bool followers_list(int directory, bool json)
 {
 	struct followers all;
 	struct lag lag;
 	bool good = followers_look(&all, directory);
 	if (good && !json && !all.n)
-		printf("Nobody follows the log.\n");
+		printf("The log has no followers.\n");
 	else if (good && !json)
 		printf("%s%-32s  %-24s  %10s  %9s%s\n", paint(PAINT_DIM), "NAME", "PASSED",
 		       "RECORDS", "SECONDS", paint(PAINT_NONE));
 	for (size_t i = 0; good && i < all.n; i++) {
 		good = lag_look(directory, &all.list[i].position, &lag);
 		if (good)
-			(json ? print_json : print)(&all.list[i], &lag);
+			(json ? follower_print_json : follower_print)(&all.list[i], &lag);
 	}
 	followers_free(&all);
 	return good;
@@ -71,7 +71,7 @@ int capture_followers(const struct command *c, int argc, char **argv)
 	if (!path)
 		return code;
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = directory >= 0 && list(directory, json);
+	bool good = directory >= 0 && followers_list(directory, json);
 	if (!good)
 		fprintf(stderr, "crossfade capture: cannot read %s: %s\n", path, strerror(errno));
 	if (directory >= 0)
@@ -80,14 +80,15 @@ int capture_followers(const struct command *c, int argc, char **argv)
 	return good ? EXIT_OK : EXIT_NO;
 }
 
-static int drop(const char *directory, const char *name)
+static int follower_drop_named(const char *directory, const char *name)
 {
 	switch (follower_drop(directory, name)) {
 	case FOLLOWER_OPEN:
-		printf("%s follows the log no more.\n", name);
+		printf("%s is no longer a follower of the log.\n", name);
 		return EXIT_OK;
 	case FOLLOWER_BUSY:
-		fprintf(stderr, "crossfade capture: a process is at work for %s: stop it first\n",
+		fprintf(stderr,
+			"crossfade capture: a process is running as follower %s: stop it first\n",
 			name);
 		break;
 	case FOLLOWER_ERROR:
@@ -110,7 +111,7 @@ int capture_drop_follower(const struct command *c, int argc, char **argv)
 	char *directory = capture_directory(c, &o, &code);
 	if (!directory)
 		return code;
-	code = drop(directory, argv[1]);
+	code = follower_drop_named(directory, argv[1]);
 	free(directory);
 	return code;
 }

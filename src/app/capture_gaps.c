@@ -8,7 +8,7 @@
 
 static const char *const reasons[GAP_REASONS] = { "unavailable", "shed", "tunnel", "damage" };
 
-/* One gap, as it is shown. */
+/* A gap, as it is shown. */
 struct shown {
 	const struct frame *frame;
 	uint64_t generation;
@@ -17,8 +17,8 @@ struct shown {
 	char file[SERIES_NAME_BYTES];
 	const char *reason;
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
-	char connection[64]; /* of a tunnel; empty: of several */
-	bool untold;	     /* the log has no record of it yet */
+	char connection[64]; /* of one tunnel; empty: of several */
+	bool not_in_log;     /* the log has no record of it yet */
 };
 
 static void read_words(struct shown *s)
@@ -31,7 +31,7 @@ static void read_words(struct shown *s)
 	clock_text(s->gap.last_wall_ns, s->last);
 }
 
-/* False: it is of another version. */
+/* False: it has another version's form. */
 static bool read_gap(struct shown *s, const struct reading *r)
 {
 	*s = (struct shown){ .frame = &r->frame, .generation = r->segment->generation };
@@ -61,7 +61,7 @@ static void print_tunnel(const struct shown *s)
 		printf("%llu connections",
 		       (unsigned long long)g->reads + (unsigned long long)g->writes);
 	printf(": %llu bytes to the source, %llu back\n", (unsigned long long)g->request_bytes,
-	       (unsigned long long)g->answer_bytes);
+	       (unsigned long long)g->response_bytes);
 }
 
 static void print_sequences(const struct record_damage *d)
@@ -77,8 +77,8 @@ static void print_damage(const struct shown *s)
 {
 	static const char *const texts[DAMAGE_KINDS] = {
 		"were torn, and cut off",
-		"are a hole, of what is not known to have been durable",
-		"are LOST: all of it had been durable",
+		"are a hole: nothing says that they were durable",
+		"are LOST: they had been durable",
 		"cannot be read: the file's head is damaged",
 	};
 	const struct record_damage *d = &s->damage;
@@ -89,7 +89,7 @@ static void print_damage(const struct shown *s)
 		print_sequences(d);
 	}
 	if (d->places > 1)
-		printf("; so were %u places behind it", d->places - 1);
+		printf("; so are %u places behind it", d->places - 1);
 	putchar('\n');
 }
 
@@ -98,15 +98,15 @@ static void print_counts(const struct shown *s)
 	const struct record_gap *g = &s->gap;
 	printf("%llu writes, %llu reads, %llu outcomes%s%s\n", (unsigned long long)g->writes,
 	       (unsigned long long)g->reads, (unsigned long long)g->outcomes,
-	       g->flags & GAP_AT_LEAST ? " at least: not all counts could be kept" : "",
-	       s->untold ? "; NOT IN THE LOG YET" : "");
+	       g->flags & GAP_AT_LEAST ? " at least: not all counts could be saved" : "",
+	       s->not_in_log ? "; NOT IN THE LOG YET" : "");
 }
 
-static void print(const struct shown *s)
+static void gap_print(const struct shown *s)
 {
 	const struct record_gap *g = &s->gap;
 	printf("%-24s to %-24s  %-11s  ", s->first, s->last, s->reason);
-	if (g->reason == GAP_TUNNEL && !(g->flags & GAP_AT_LEAST) && !s->untold)
+	if (g->reason == GAP_TUNNEL && !(g->flags & GAP_AT_LEAST) && !s->not_in_log)
 		print_tunnel(s);
 	else if (*s->file)
 		print_damage(s);
@@ -116,15 +116,15 @@ static void print(const struct shown *s)
 
 /* --- JSON --- */
 
-static void add_tunnel(json_t *j, const struct shown *s)
+static void gap_add_tunnel(json_t *j, const struct shown *s)
 {
 	json_object_set_new(j, "connection",
 			    *s->connection ? json_string(s->connection) : json_null());
 	json_object_set_new(j, "request_bytes", json_integer((json_int_t)s->gap.request_bytes));
-	json_object_set_new(j, "answer_bytes", json_integer((json_int_t)s->gap.answer_bytes));
+	json_object_set_new(j, "response_bytes", json_integer((json_int_t)s->gap.response_bytes));
 }
 
-static void add_damage(json_t *j, const struct shown *s)
+static void gap_add_damage(json_t *j, const struct shown *s)
 {
 	static const char *const kinds[DAMAGE_KINDS] = { "torn", "hole", "lost", "head" };
 	const struct record_damage *d = &s->damage;
@@ -141,7 +141,7 @@ static void add_damage(json_t *j, const struct shown *s)
 	json_object_set_new(j, "places", json_integer(d->places));
 }
 
-static void print_json(const struct shown *s)
+static void gap_print_json(const struct shown *s)
 {
 	const struct record_gap *g = &s->gap;
 	json_t *j = json_pack("{s:o,s:s,s:s,s:I,s:I,s:I}", "first",
@@ -149,28 +149,28 @@ static void print_json(const struct shown *s)
 			      s->last, "reason", s->reason, "writes", (json_int_t)g->writes,
 			      "reads", (json_int_t)g->reads, "outcomes", (json_int_t)g->outcomes);
 	json_object_set_new(j, "at_least", json_boolean(g->flags & GAP_AT_LEAST));
-	json_object_set_new(j, "told", json_boolean(!s->untold));
+	json_object_set_new(j, "told", json_boolean(!s->not_in_log));
 	if (g->reason == GAP_TUNNEL)
-		add_tunnel(j, s);
+		gap_add_tunnel(j, s);
 	if (*s->file)
-		add_damage(j, s);
+		gap_add_damage(j, s);
 	terminal_put_json(j, stdout);
 	putchar('\n');
 	json_decref(j);
 }
 
-/* --- all of them --- */
+/* --- all gaps --- */
 
 static void print_untold(const struct unrecorded_seen *seen, void (*show)(const struct shown *s))
 {
 	for (uint32_t reason = 0; reason < GAP_REASONS; reason++) {
 		const struct losses *l = &seen->untold[reason];
-		struct shown s = { .untold = true,
+		struct shown s = { .not_in_log = true,
 				   .gap = { .reads = l->reads,
 					    .writes = l->writes,
 					    .outcomes = l->outcomes,
 					    .request_bytes = l->request_bytes,
-					    .answer_bytes = l->answer_bytes,
+					    .response_bytes = l->response_bytes,
 					    .first_wall_ns = l->first_wall_ns,
 					    .last_wall_ns = l->last_wall_ns,
 					    .reason = reason,
@@ -181,9 +181,9 @@ static void print_untold(const struct unrecorded_seen *seen, void (*show)(const 
 	}
 }
 
-static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
+static int gaps_list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 {
-	void (*show)(const struct shown *s) = json ? print_json : print;
+	void (*show)(const struct shown *s) = json ? gap_print_json : gap_print;
 	struct reading reading;
 	struct shown s;
 	enum reader_verdict v;
@@ -198,5 +198,5 @@ static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 
 int capture_gaps(const struct command *c, int argc, char **argv)
 {
-	return capture_over_all(c, argc, argv, list);
+	return capture_over_all(c, argc, argv, gaps_list);
 }

@@ -6,16 +6,16 @@
 #include "app/terminal.h"
 #include "base/clock.h"
 
-/* One segment, as far as it was read. */
+/* A segment, as far as it was read. */
 struct row {
 	char file[SERIES_NAME_BYTES];
 	struct segment_head head;
 	uint64_t last_wall_ns, bytes, requests, outcomes, gaps;
-	uint64_t file_bytes; /* of a packed one; else 0 */
+	uint64_t file_bytes; /* of a packed segment; else 0 */
 	bool sealed, some;
 };
 
-static void print(const struct row *r)
+static void row_print(const struct row *r)
 {
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
 	clock_text(r->head.wall_ns, first);
@@ -28,7 +28,7 @@ static void print(const struct row *r)
 	putchar('\n');
 }
 
-static void print_json(const struct row *r)
+static void row_print_json(const struct row *r)
 {
 	char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
 	clock_text(r->head.wall_ns, first);
@@ -47,11 +47,11 @@ static void print_json(const struct row *r)
 static void end_row(struct row *r, bool json)
 {
 	if (r->some)
-		(json ? print_json : print)(r);
+		(json ? row_print_json : row_print)(r);
 	*r = (struct row){ 0 };
 }
 
-static void note(struct row *row, const struct reader *r, const struct reading *n)
+static void row_note(struct row *row, const struct reader *r, const struct reading *n)
 {
 	if (!row->some) {
 		row->some = true;
@@ -68,7 +68,7 @@ static void note(struct row *row, const struct reader *r, const struct reading *
 	row->sealed |= n->frame.type == FRAME_SEAL;
 }
 
-/* Series that were written side by side are read in turns: a few rows are open at a time. */
+/* Series that were written at the same time are read in turns: so a few rows are open at a time. */
 #define ROWS 8
 
 static struct row *row_of(struct row rows[ROWS], const struct segment_head *h, bool json)
@@ -88,7 +88,7 @@ static struct row *row_of(struct row rows[ROWS], const struct segment_head *h, b
 	return &rows[ROWS - 1];
 }
 
-static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
+static int segments_list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 {
 	(void)seen;
 	struct row rows[ROWS] = { 0 };
@@ -96,7 +96,7 @@ static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 	enum reader_verdict v;
 	while ((v = reader_next(r, &reading)) != READER_END && v != READER_ERROR)
 		if (v == READER_FRAME)
-			note(row_of(rows, reading.segment, json), r, &reading);
+			row_note(row_of(rows, reading.segment, json), r, &reading);
 	for (int i = 0; i < ROWS; i++)
 		end_row(&rows[i], json);
 	capture_tell_holes(r);
@@ -105,5 +105,5 @@ static int list(struct reader *r, const struct unrecorded_seen *seen, bool json)
 
 int capture_ls(const struct command *c, int argc, char **argv)
 {
-	return capture_over_all(c, argc, argv, list);
+	return capture_over_all(c, argc, argv, segments_list);
 }

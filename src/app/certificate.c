@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #define DAYS 365
-/* A clock that is a little behind must not take it for one of tomorrow. */
+/*
+ * The certificate is valid from an hour ago: a client whose clock is a little slow must accept it.
+ */
 #define BEGUN_BEFORE_S 3600
 
-static bool add_extension(X509 *x, int nid, const char *value)
+static bool certificate_add_extension(X509 *x, int nid, const char *value)
 {
 	X509V3_CTX context;
 	X509V3_set_ctx_nodb(&context);
@@ -26,7 +28,7 @@ static bool add_extension(X509 *x, int nid, const char *value)
 	return good;
 }
 
-/* What would not be a name in a certificate's list is left out of it. */
+/* A host name that is not plain is left out: it would break the list of names. */
 static bool is_plain_name(const char *name)
 {
 	return *name &&
@@ -34,42 +36,44 @@ static bool is_plain_name(const char *name)
 		       strlen(name);
 }
 
-static bool add_names(X509 *x)
+static bool certificate_add_names(X509 *x)
 {
 	char host[256] = "", names[512];
 	gethostname(host, sizeof host - 1);
 	snprintf(names, sizeof names, "DNS:localhost,IP:127.0.0.1,IP:::1%s%s",
 		 is_plain_name(host) ? ",DNS:" : "", is_plain_name(host) ? host : "");
-	return add_extension(x, NID_subject_alt_name, names);
+	return certificate_add_extension(x, NID_subject_alt_name, names);
 }
 
-static bool set_serial(X509 *x)
+static bool certificate_set_serial(X509 *x)
 {
 	BIGNUM *n = BN_new();
-	/* 20 bytes at most, and positive: RFC 5280, 4.1.2.2. */
+	/* RFC 5280, 4.1.2.2: the serial number is positive and has at most 20 bytes. */
 	bool good = n && BN_rand(n, 127, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
 		    BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x));
 	BN_free(n);
 	return good;
 }
 
-static bool fill(X509 *x, EVP_PKEY *key)
+static bool certificate_fill(X509 *x, EVP_PKEY *key)
 {
 	X509_NAME *name = X509_get_subject_name(x);
-	return X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
+	return X509_set_version(x, X509_VERSION_3) && certificate_set_serial(x) &&
 	       X509_gmtime_adj(X509_getm_notBefore(x), -BEGUN_BEFORE_S) &&
 	       X509_gmtime_adj(X509_getm_notAfter(x), DAYS * 86400L) &&
 	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
 					  (const unsigned char *)"crossfade", -1, -1, 0) &&
-	       X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) && add_names(x) &&
-	       add_extension(x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
-	       add_extension(x, NID_key_usage, "critical,digitalSignature,keyCertSign") &&
-	       add_extension(x, NID_ext_key_usage, "serverAuth") &&
-	       add_extension(x, NID_subject_key_identifier, "hash") &&
+	       X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
+	       certificate_add_names(x) &&
+	       certificate_add_extension(x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+	       certificate_add_extension(x, NID_key_usage,
+					 "critical,digitalSignature,keyCertSign") &&
+	       certificate_add_extension(x, NID_ext_key_usage, "serverAuth") &&
+	       certificate_add_extension(x, NID_subject_key_identifier, "hash") &&
 	       X509_sign(x, key, EVP_sha256());
 }
 
-static char *take_text(BIO *from)
+static char *certificate_take_text(BIO *from)
 {
 	char *bytes;
 	long n = BIO_get_mem_data(from, &bytes);
@@ -82,11 +86,11 @@ bool certificate_make(struct certificate *c)
 	X509 *x = X509_new();
 	BIO *key_text = BIO_new(BIO_s_mem()), *text = BIO_new(BIO_s_mem());
 	*c = (struct certificate){ 0 };
-	if (key && x && key_text && text && fill(x, key) &&
+	if (key && x && key_text && text && certificate_fill(x, key) &&
 	    PEM_write_bio_PKCS8PrivateKey(key_text, key, NULL, NULL, 0, NULL, NULL) &&
 	    PEM_write_bio_X509(text, x)) {
-		c->key = take_text(key_text);
-		c->certificate = take_text(text);
+		c->key = certificate_take_text(key_text);
+		c->certificate = certificate_take_text(text);
 	}
 	BIO_free(key_text);
 	BIO_free(text);

@@ -1,7 +1,7 @@
 #ifndef APP_CERTIFICATE_H
 #define APP_CERTIFICATE_H
 
-/* A certificate that signs itself, to begin with: EC P-256, one year, for this machine's names. */
+/* A self-signed certificate to begin with: EC P-256, valid for one year. */
 
 #include <stdbool.h>
 
@@ -9,7 +9,7 @@ struct certificate {
 	char *certificate, *key; /* owned: PEM, terminated */
 };
 
-/* Good for localhost, 127.0.0.1, ::1 and the machine's own name. */
+/* For localhost, 127.0.0.1, ::1 and this machine's host name. False: OpenSSL failed. */
 bool certificate_make(struct certificate *c);
 void certificate_free(struct certificate *c);
 

@@ -20,7 +20,7 @@ bool channel_open(int ends[2])
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
 }
 
-/* A message goes whole or not at all: it is small enough for one buffer of the kernel's. */
+/* The kernel sends a message whole or not at all: it fits one buffer of the kernel. */
 static bool send_whole(int fd, const struct msghdr *m, bool wait)
 {
 	ssize_t n;
@@ -51,7 +51,7 @@ static void add_descriptors(struct msghdr *m, union descriptors *room, const int
 	m->msg_controllen = CMSG_SPACE(sizeof(int) * count);
 }
 
-/* How many came; what nobody asked for is closed. */
+/* Returns how many descriptors were taken. Those that exceed `count` are closed. */
 static unsigned take_descriptors(struct msghdr *m, int *descriptors, unsigned count)
 {
 	unsigned taken = 0;
@@ -71,12 +71,14 @@ static unsigned take_descriptors(struct msghdr *m, int *descriptors, unsigned co
 	return taken;
 }
 
-/* `count` is how many are wanted at least; *given, how many came. */
-static int receive_answer(int from, int descriptors[WORKERS_MAX], unsigned count, unsigned *given)
+/*
+ * `count`: how many descriptors the caller needs at least. *given: how many came. 0, or an errno.
+ */
+static int receive_response(int from, int descriptors[WORKERS_MAX], unsigned count, unsigned *given)
 {
-	struct channel_answer answer;
+	struct channel_reply response;
 	union descriptors control;
-	struct iovec bytes = { &answer, sizeof answer };
+	struct iovec bytes = { &response, sizeof response };
 	struct msghdr got = { .msg_iov = &bytes,
 			      .msg_iovlen = 1,
 			      .msg_control = &control,
@@ -84,15 +86,15 @@ static int receive_answer(int from, int descriptors[WORKERS_MAX], unsigned count
 	ssize_t n = receive_whole(from, &got);
 	if (n < 0)
 		return errno;
-	if (n != sizeof answer)
+	if (n != sizeof response)
 		return ECONNRESET;
 	*given = take_descriptors(&got, descriptors, WORKERS_MAX);
-	if (answer.error == 0 && *given == answer.count && *given >= count)
+	if (response.error == 0 && *given == response.count && *given >= count)
 		return 0;
 	while (*given > 0)
 		close(descriptors[--*given]);
-	/* When fewer have come than were sent, this process may have no more. */
-	return answer.error ? answer.error : EMFILE;
+	/* Fewer descriptors came than were sent: probably this process may not open more files. */
+	return response.error ? response.error : EMFILE;
 }
 
 int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS_MAX],
@@ -108,15 +110,15 @@ int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS
 		return errno;
 	add_descriptors(&question, &control, &reply[1], 1);
 	int error = send_whole(fd, &question, true) ? 0 : errno;
-	/* Ours is closed, so that a keeper that dies over the question is seen. */
+	/* This end is closed here, so that the read ends if the keeper dies before it replies. */
 	close(reply[1]);
 	if (!error)
-		error = receive_answer(reply[0], descriptors, m->count, given);
+		error = receive_response(reply[0], descriptors, m->count, given);
 	close(reply[0]);
 	return error;
 }
 
-static bool tell(int fd, struct channel_message m)
+static bool channel_send_message(int fd, struct channel_message m)
 {
 	struct iovec bytes = { &m, sizeof m };
 	return send_whole(fd, &(struct msghdr){ .msg_iov = &bytes, .msg_iovlen = 1 }, false);
@@ -124,19 +126,20 @@ static bool tell(int fd, struct channel_message m)
 
 bool channel_tell(int fd, enum channel_word word)
 {
-	return tell(fd, (struct channel_message){ .word = word });
+	return channel_send_message(fd, (struct channel_message){ .word = word });
 }
 
 bool channel_say(int fd, enum channel_word word, const char *text)
 {
 	struct channel_message m = { .word = word };
 	snprintf(m.path, sizeof m.path, "%s", text);
-	return tell(fd, m);
+	return channel_send_message(fd, m);
 }
 
 bool channel_forget(int fd, const struct addr *a)
 {
-	return tell(fd, (struct channel_message){ .word = CHANNEL_FORGET, .addr = *a });
+	return channel_send_message(fd,
+				    (struct channel_message){ .word = CHANNEL_FORGET, .addr = *a });
 }
 
 bool channel_give(int fd, enum channel_word word, int descriptor)
@@ -169,15 +172,15 @@ bool channel_hear(int fd, struct channel_message *m, int *reply)
 	return false;
 }
 
-void channel_answer(int reply, int error, const int *descriptors, unsigned count)
+void channel_reply(int reply, int error, const int *descriptors, unsigned count)
 {
-	struct channel_answer answer = { .error = error, .count = count };
+	struct channel_reply response = { .error = error, .count = count };
 	union descriptors control;
-	struct iovec bytes = { &answer, sizeof answer };
+	struct iovec bytes = { &response, sizeof response };
 	struct msghdr m = { .msg_iov = &bytes, .msg_iovlen = 1 };
 	if (count)
 		add_descriptors(&m, &control, descriptors, count);
-	/* When it has gone, its end is seen soon enough. */
+	/* The working process may have died; the keeper learns that from SIGCHLD. */
 	(void)send_whole(reply, &m, true);
 	close(reply);
 }

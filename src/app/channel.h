@@ -2,13 +2,16 @@
 #define APP_CHANNEL_H
 
 /*
- * What a working process and its keeper say to each other, over a pair of sockets, in messages of
- * one size. The working process asks for what must outlive it, and gets descriptors; it tells when
- * it is ready. Each question brings a socket of its own for its answer, so that it may be asked at
- * any time: whatever comes over the pair itself is the keeper's own word.
+ * The messages between a working process and its keeper, over a pair of sockets. All have the same
+ * size. The working process asks for what must outlive it, and gets descriptors; it also tells the
+ * keeper when it is ready. Each question carries a socket of its own for the reply, so that a
+ * question may be asked at any time: every message that a working process receives on
+ * the pair itself was sent by the keeper unasked.
  *
- * After an upgrade a keeper of the new version speaks with a working process of the old one: words
- * keep their numbers and messages their layout, or HANDOVER_VERSION (handover.h) is another.
+ * After an upgrade, a keeper of the new version talks to a working process of the old version.
+ * Therefore words keep their numbers and messages keep their layout, or HANDOVER_MAJOR (handover.h)
+ * changes. A receiver ignores a word that it does not know, and replies EINVAL to a question that
+ * it does not know: a newer minor version may have more words.
  */
 
 #include <stdbool.h>
@@ -19,18 +22,18 @@
 #include "base/limits.h"
 
 enum channel_word {
-	CHANNEL_LISTEN = 0, /* ask: `count` listening sockets on `addr`, or more; see below */
+	CHANNEL_LISTEN = 0, /* ask: `count` or more sockets that listen on `addr`; see below */
 	CHANNEL_LOCK = 1,   /* ask: the locks of the directory `path` */
-	CHANNEL_READY = 2,  /* tell: it serves, and has looked at the newest configuration */
-	CHANNEL_STOP = 3,   /* keeper: leave, drain and end; again: the next of these at once */
-	CHANNEL_FORGET = 4, /* tell: the sockets on `addr` are not needed any more */
-	CHANNEL_RELOAD = 5, /* keeper: read the configuration anew; CHANNEL_READY follows */
+	CHANNEL_READY = 2,  /* tell: it serves, and has read the newest configuration */
+	CHANNEL_STOP = 3,   /* keeper: leave, drain and end; repeated: go to the next step */
+	CHANNEL_FORGET = 4, /* tell: the sockets on `addr` are no longer needed */
+	CHANNEL_RELOAD = 5, /* keeper: read the configuration again; CHANNEL_READY follows */
 	CHANNEL_LOOK = 6,   /* tell: the board has changed. keeper: look at the board */
-	CHANNEL_RETIRE = 7, /* keeper: another one serves; drain without haste, and end */
+	CHANNEL_RETIRE = 7, /* keeper: another process serves; drain without haste, and end */
 	CHANNEL_REOPEN = 8, /* keeper: open log files anew */
-	CHANNEL_KEEP = 10,  /* tell: what is in force by now, in memory; see kept.h */
-	CHANNEL_RENEW = 11, /* tell: a crash left me incomplete; another one could be whole */
-	CHANNEL_LEFT = 12,  /* tell: nobody is accepted any more; the sockets may be closed */
+	CHANNEL_KEEP = 10,  /* tell: the configuration in force, in memory; see saved_config.h */
+	CHANNEL_RENEW = 11, /* tell: a crash left this process incomplete; replace it */
+	CHANNEL_LEFT = 12,  /* tell: it accepts no more; the keeper may close the sockets */
 	CHANNEL_UPGRADE_FAILED =
 		13, /* keeper: an upgrade was refused or has failed: `path` says why */
 	CHANNEL_LISTEN_LOCAL = 9, /* ask: the unix socket that listens at `path` */
@@ -41,43 +44,49 @@ struct channel_message {
 	uint32_t count;
 	struct addr addr;
 	char path[1024];
+	uint64_t room[8]; /* zero */
 };
 
-struct channel_answer {
-	int32_t error;	/* errno; 0: the descriptors come with it */
-	uint32_t count; /* of them */
+struct channel_reply {
+	int32_t error;	  /* an errno; 0: the descriptors come with this reply */
+	uint32_t count;	  /* of the descriptors */
+	uint64_t room[2]; /* zero */
 };
 
-/* The two ends: close-on-exec, blocking. False with errno. */
+/* Opens both ends: close-on-exec, blocking. False with errno. */
 bool channel_open(int ends[2]);
 
 /* --- the working process --- */
 
 /*
- * Gets m->count descriptors, owned by the caller; of CHANNEL_LISTEN all that listen on the address,
- * which are more when an earlier process had more workers: to close one would reset who waits in
- * its queue. *given says how many. An errno, or 0.
+ * Gets m->count descriptors, owned by the caller. For CHANNEL_LISTEN, the caller gets all sockets
+ * that listen on the address. There are more of them when an earlier process had more workers: to
+ * close one would reset the connections in its queue. *given says how many came. Returns 0 or an
+ * errno.
  */
 int channel_ask(int fd, const struct channel_message *m, int descriptors[WORKERS_MAX],
 		unsigned *given);
 
 /* --- both --- */
 
-/* Never waits. False with errno: the other has gone, or, EAGAIN, has not listened for long. */
+/*
+ * Never waits. False with errno: the other side has ended, or (EAGAIN) has not read for a long
+ * time.
+ */
 bool channel_tell(int fd, enum channel_word word);
 bool channel_say(int fd, enum channel_word word, const char *text);
 bool channel_forget(int fd, const struct addr *a);
-/* With a descriptor, borrowed. */
+/* Sends a descriptor along, borrowed. */
 bool channel_give(int fd, enum channel_word word, int descriptor);
 
 /* --- the keeper --- */
 
 /*
- * False at the other side's end. *reply, owned, is where a question is to be answered, or what
- * comes with CHANNEL_KEEP; else -1.
+ * False when the other side has closed its end. *reply, owned: the socket for the reply to a
+ * question, or the descriptor that came with CHANNEL_KEEP; otherwise -1.
  */
 bool channel_hear(int fd, struct channel_message *m, int *reply);
-/* Descriptors are borrowed. */
-void channel_answer(int reply /* moved in */, int error, const int *descriptors, unsigned count);
+/* The descriptors are borrowed. */
+void channel_reply(int reply /* moved in */, int error, const int *descriptors, unsigned count);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef APP_CHECK_H
 #define APP_CHECK_H
 
-/* Whether a configuration is good; what is not is said on standard error. Opens no port. */
+/* Checks a configuration. Prints what is wrong on standard error. Opens no port. */
 
 #include <stdbool.h>
 

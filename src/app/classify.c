@@ -8,6 +8,7 @@
 #include "control/suggest.h"
 #include "http/h1_parse.h"
 #include "proxy/class.h"
+#include "replay/operation.h"
 
 static const char *const profiles[] = { "http", "opensearch" };
 #define PROFILE_N (sizeof profiles / sizeof profiles[0])
@@ -34,8 +35,8 @@ static bool find_profile(const char *word, enum profile *profile)
 }
 
 /*
- * As the balancer reads it: an absolute target becomes a path there, and what is no request at all
- * is refused. HTTP/1.0, because that wants no Host.
+ * Parses the request as the balancer does: an absolute target becomes a path, and invalid requests
+ * are refused. HTTP/1.0, because that needs no Host.
  */
 static enum err read_request(struct msg *m, struct arena *arena, const char *method,
 			     const char *target)
@@ -54,27 +55,40 @@ static enum err read_request(struct msg *m, struct arena *arena, const char *met
 	return progress == H1_DONE && used == (size_t)n ? ERR_NONE : ERR_REQUEST_LINE;
 }
 
-static void print(const struct msg *m, enum profile profile, bool json)
+/* What replay makes of such a request once it has been answered. */
+static const char *classify_replay(enum profile profile, struct classed c, enum method method,
+				   struct span target)
+{
+	if (profile == PROFILE_HTTP)
+		return c.class == CLASS_WRITE ? "request" : "nothing";
+	struct operation o = operation_of(method, target);
+	return operation_effect(&o);
+}
+
+static void classify_print(const struct msg *m, enum profile profile, bool json)
 {
 	struct span target = msg_target(m), method = msg_method(m);
-	struct classed c = class_of(profile, (enum method)m->method, target);
+	enum method kind = (enum method)m->method;
+	struct classed c = class_of(profile, kind, target);
 	char room[CLASS_RULE_BYTES];
 	const char *rule = class_rule_text(c, room), *class = class_name((enum class)c.class);
+	const char *replay = classify_replay(profile, c, kind, target);
 	if (!json) {
-		printf("%s, %s%s: %s\n", class, c.repeatable ? "repeatable" : "not repeatable",
-		       c.in_parts ? ", in parts" : "", rule);
+		printf("%s, %s%s: %s\nreplay: %s\n", class,
+		       c.repeatable ? "repeatable" : "not repeatable",
+		       c.in_parts ? ", in parts" : "", rule, replay);
 		return;
 	}
-	json_t *all =
-		json_pack("{s:s%,s:s%,s:s,s:s,s:b,s:b,s:s}", "method", method.at, method.n,
-			  "target", target.at, target.n, "profile", profiles[profile], "class",
-			  class, "repeatable", c.repeatable, "in_parts", c.in_parts, "rule", rule);
+	json_t *all = json_pack("{s:s%,s:s%,s:s,s:s,s:b,s:b,s:s,s:s}", "method", method.at,
+				method.n, "target", target.at, target.n, "profile",
+				profiles[profile], "class", class, "repeatable", c.repeatable,
+				"in_parts", c.in_parts, "rule", rule, "replay", replay);
 	terminal_put_json(all, stdout);
 	putchar('\n');
 	json_decref(all);
 }
 
-static int classify(const char *method, const char *target, enum profile profile, bool json)
+static int classify_request(const char *method, const char *target, enum profile profile, bool json)
 {
 	struct slab chunks;
 	struct arena arena;
@@ -83,9 +97,10 @@ static int classify(const char *method, const char *target, enum profile profile
 	arena_open(&arena, &chunks);
 	enum err err = read_request(&m, &arena, method, target);
 	if (err)
-		fprintf(stderr, "crossfade classify: this is no request: %s\n", err_sentence(err));
+		fprintf(stderr, "crossfade classify: this is not a valid request: %s\n",
+			err_sentence(err));
 	else
-		print(&m, profile, json);
+		classify_print(&m, profile, json);
 	arena_close(&arena);
 	slab_close(&chunks);
 	return err ? EXIT_NO : EXIT_OK;
@@ -107,5 +122,5 @@ int command_classify(const struct command *c, int argc, char **argv)
 		return complain_about_profile(c, word);
 	if (!command_wants_json(c, output, &json))
 		return EXIT_USAGE;
-	return classify(argv[1], argv[2], profile, json);
+	return classify_request(argv[1], argv[2], profile, json);
 }

@@ -1,7 +1,9 @@
 #ifndef APP_CLIENT_H
 #define APP_CLIENT_H
 
-/* A client of a running balancer's admin API, over its unix socket, or over TCP with its token. */
+/*
+ * A client for the admin API of a running balancer, over its unix socket, or over TCP with a token.
+ */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -11,23 +13,24 @@
 #include "app/fetch.h"
 
 /*
- * How a command finds the balancer: -c FILE, --socket PATH, --admin URL, or CROSSFADE_SOCKET or
- * CROSSFADE_ADMIN. The token for a URL is in --token-file, or CROSSFADE_TOKEN_FILE.
+ * How a command finds the balancer: -c FILE, --socket PATH, --admin URL, or the environment's
+ * CROSSFADE_SOCKET or CROSSFADE_ADMIN. The token for a URL is in the file that --token-file or
+ * CROSSFADE_TOKEN_FILE names.
  */
 struct client_options {
-	const char *config, *socket, *output, *admin, *token_file;
-	bool clear_text; /* the token may go over a network as it is */
+	const char *config, *socket, *output, *admin, *token_file, *ca;
+	bool clear_text; /* sends the token unencrypted, too */
 };
 
 #define CLIENT_OPTIONS(o)                                                                          \
 	{ 'c', "config", &(o)->config, NULL }, { 0, "socket", &(o)->socket, NULL },                \
 		{ 0, "admin", &(o)->admin, NULL }, { 0, "token-file", &(o)->token_file, NULL },    \
-		{ 0, "clear-text", NULL, &(o)->clear_text },                                       \
+		{ 0, "ca", &(o)->ca, NULL }, { 0, "clear-text", NULL, &(o)->clear_text },          \
 	{                                                                                          \
 		'o', "output", &(o)->output, NULL                                                  \
 	}
 
-#define CLIENT_OPTION_N 6
+#define CLIENT_OPTION_N 7
 
 #define CLIENT_WHERE "[-c FILE | --socket PATH | --admin URL]"
 
@@ -35,10 +38,12 @@ struct client_options {
 	"  -c, --config FILE   finds the balancer by its configuration\n"                          \
 	"      --socket PATH   or by its admin socket (CROSSFADE_SOCKET does the same)\n"          \
 	"      --admin URL     or by its admin.address, as http://127.0.0.1:9280\n"                \
-	"                      (CROSSFADE_ADMIN)\n"                                                \
-	"      --token-file F  has the token for that: the balancer's state/admin.token\n"         \
-	"                      (CROSSFADE_TOKEN_FILE)\n"                                           \
-	"      --clear-text    sends the token over a network unencrypted, too\n"                  \
+	"                      (CROSSFADE_ADMIN does the same)\n"                                  \
+	"      --token-file F  the file with the token for that URL: state/admin.token of the\n"   \
+	"                      balancer (CROSSFADE_TOKEN_FILE)\n"                                  \
+	"      --ca FILE       for https://, trusts certificates signed by this CA\n"              \
+	"                      (CROSSFADE_CA); default: the CAs that this machine trusts\n"        \
+	"      --clear-text    allows sending the token unencrypted over a network\n"              \
 	"  -o, --output FORM   text (default) or json\n"
 
 #define CLIENT_URL_BYTES 300
@@ -47,59 +52,60 @@ struct client_options {
 struct client {
 	const struct command *command; /* borrowed */
 	bool json;
-	long timeout_s;	  /* for an answer */
-	char socket[108]; /* "": by the URL */
+	long timeout_s;	  /* how long to wait for a response */
+	char socket[108]; /* "": `url` is used */
 	char url[CLIENT_URL_BYTES];
+	const char *ca; /* borrowed; NULL: the CAs that this machine trusts */
 	char authorization[CLIENT_TOKEN_BYTES + 32]; /* the header; "": none */
 	struct fetch fetch;
 };
 
-struct client_answer {
+struct client_response {
 	long status;
 	char *text; /* owned */
 	size_t n;
-	json_t *json; /* owned; NULL: it is not JSON */
+	json_t *json; /* owned; NULL: the body is not JSON */
 };
 
-/* False after a complaint: *code is what to exit with. */
+/* False after a diagnostic: *code is the exit code. */
 bool client_open(struct client *t, const struct command *c, const struct client_options *o,
 		 int *code);
 void client_close(struct client *t);
 
 /*
- * Asks and waits at most 10 s. `body` and `if_epoch` may be NULL and 0. False after a complaint:
- * nobody answers.
+ * Sends a request and waits at most 10 s for the response. `body` may be NULL; `if_epoch` 0 means
+ * no condition. False after a diagnostic: there is no response.
  */
 bool client_ask(struct client *t, const char *method, const char *path, json_t *body,
-		uint64_t if_epoch, struct client_answer *a);
-/* The same without a word: `error` gets it. */
+		uint64_t if_epoch, struct client_response *a);
+/* The same without a diagnostic: `error` gets the text. */
 bool client_try(struct client *t, const char *method, const char *path, json_t *body,
-		uint64_t if_epoch, struct client_answer *a, char error[FETCH_ERROR_BYTES]);
-void client_answer_free(struct client_answer *a);
+		uint64_t if_epoch, struct client_response *a, char error[FETCH_ERROR_BYTES]);
+void client_response_free(struct client_response *a);
 
-/* In words. */
-void client_tell_refusal(const struct client *t, const struct client_answer *a,
+/* Writes why the balancer refused, in words. */
+void client_tell_refusal(const struct client *t, const struct client_response *a,
 			 char text[FETCH_ERROR_BYTES]);
-/* Says what the balancer found wrong; EXIT_NO. With -o json the answer itself is printed. */
-int client_refused(const struct client *t, const struct client_answer *a);
+/* Prints why the balancer refused; with -o json, the response itself. Returns EXIT_NO. */
+int client_refused(const struct client *t, const struct client_response *a);
 
-/* What a command asks of the balancer. */
+/* One request of a command to the balancer. */
 struct client_request {
 	const char *method, *path;
 	json_t *body;	   /* moved in */
-	uint64_t if_epoch; /* 0: whatever it is */
-	/* Says in text what the answer to it says. Returns the exit code. */
-	int (*print)(struct client *t, const json_t *answer);
+	uint64_t if_epoch; /* 0: no condition */
+	/* Prints the response as text. Returns the exit code. */
+	int (*print)(struct client *t, const json_t *response);
 };
 
 /*
- * All that a command does that asks once: finds the balancer, asks, and prints what it says; with
- * -o json the answer itself. Returns the exit code.
+ * Does all that a command with one request needs: finds the balancer, sends the request, and prints
+ * the response; with -o json, the response itself. Returns the exit code.
  */
 int client_do(const struct command *c, const struct client_options *o,
 	      const struct client_request *r);
 
-/* Who asks, for the audit log: the login name, also behind sudo. */
+/* The user's login name, for the audit log. Under sudo, the name of the user who called sudo. */
 const char *client_who(void);
 
 #endif

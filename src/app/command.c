@@ -48,9 +48,12 @@ bool command_takes_reason(const struct command *c, const char *reason)
 	return false;
 }
 
-/* getopt's two descriptions of the same. Returned numbers are 1 + the row's, but for --help. */
-static void describe(const struct command_option *options, size_t n, char *letters,
-		     struct option *names)
+/*
+ * Describes the options twice, as getopt_long() needs it. Each long option returns 1 + its row
+ * number; --help returns HELP_LETTER.
+ */
+static void describe_options(const struct command_option *options, size_t n, char *letters,
+			     struct option *names)
 {
 	*letters++ = ':';
 	*letters++ = HELP_LETTER;
@@ -77,7 +80,7 @@ static const struct command_option *find_option(const struct command_option *opt
 	return NULL;
 }
 
-/* Of letters that stand together getopt says which one; of a name, where it was. */
+/* getopt tells which short option is wrong in optopt; of a long option, only its place in argv. */
 static int complain_of_option(const struct command *c, const struct command_option *options,
 			      size_t n, const char *word, bool wants_argument)
 {
@@ -106,7 +109,7 @@ int command_options(const struct command *c, int argc, char **argv,
 	char letters[2 * OPTIONS_MAX + 3];
 	struct option names[OPTIONS_MAX + 2];
 	must(option_n <= OPTIONS_MAX);
-	describe(options, option_n, letters, names);
+	describe_options(options, option_n, letters, names);
 	optind = 1;
 	opterr = 0;
 	for (int which; (which = getopt_long(argc, argv, letters, names, NULL)) != -1;) {
@@ -126,7 +129,7 @@ int command_options(const struct command *c, int argc, char **argv,
 		else
 			*o->flag = true;
 	}
-	/* getopt has moved the operands to the end. */
+	/* getopt has moved the operands to the end of argv. */
 	memmove(argv + 1, argv + optind, (size_t)(argc - optind + 1) * sizeof *argv);
 	return argc - optind;
 }

@@ -1,210 +1,19 @@
 #include "app/demo_cluster.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/command.h"
-#include "app/demo_api.h"
+#include "app/sample_server.h"
 #include "base/bug.h"
 #include "io/addr.h"
 
-/* A bulk of a client has a few MiB. */
-#define BODY_BYTES (64u * 1024 * 1024)
-#define SEGMENTS_MAX 3
-
-/* A request's path in pieces, decoded: "/logs/_doc/a%20b" is logs, _doc, "a b". */
-struct path {
-	char *segments[SEGMENTS_MAX];
-	size_t n;
-	char text[4096];
-};
-
-/* --- answers --- */
-
-void demo_answer(struct call *c, unsigned status, json_t *j /* moved in */)
-{
-	if (!j) {
-		call_error(c, ERR_TARGET);
-		return;
-	}
-	char *text = json_dumps(j, JSON_COMPACT);
-	json_decref(j);
-	must(text);
-	struct msg *head = call_head(c, status, SPAN("application/json; charset=UTF-8"));
-	msg_add_named(head, SPAN("X-Demo-Cluster"), span_of(demo_cluster_of(c)->name));
-	call_answer(c, span_of(text));
-	free(text);
-}
-
-void demo_answer_error(struct call *c, unsigned status, const char *type, const char *reason)
-{
-	demo_answer(c, status,
-		    json_pack("{s:{s:s,s:s},s:i}", "error", "type", type, "reason", reason,
-			      "status", (int)status));
-}
-
-json_t *demo_shards(void)
-{
-	return json_pack("{s:i,s:i,s:i,s:i}", "total", 1, "successful", 1, "skipped", 0, "failed",
-			 0);
-}
-
-/* --- the cluster --- */
-
-static void serve_info(struct call *c)
-{
-	const char *name = demo_cluster_of(c)->name;
-	demo_answer(c, 200,
-		    json_pack("{s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s},s:s}", "name", name,
-			      "cluster_name", name, "cluster_uuid", name, "version", "distribution",
-			      "opensearch", "number", "2.19.0", "lucene_version", "9.12.1",
-			      "minimum_wire_compatibility_version", "7.10.0",
-			      "minimum_index_compatibility_version", "7.0.0", "tagline",
-			      "A sample cluster of Crossfade"));
-}
-
-static void serve_health(struct call *c)
-{
-	const struct demo_cluster *p = demo_cluster_of(c);
-	int shards_n = (int)json_object_size(p->store.indices);
-	demo_answer(c, 200,
-		    json_pack("{s:s,s:s,s:b,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "cluster_name", p->name,
-			      "status", "green", "timed_out", 0, "number_of_nodes", 1,
-			      "number_of_data_nodes", 1, "active_primary_shards", shards_n,
-			      "active_shards", shards_n, "relocating_shards", 0,
-			      "initializing_shards", 0, "unassigned_shards", 0));
-}
-
-/* --- routes --- */
-
-static bool decode(char *text)
-{
-	char *to = text;
-	for (const char *at = text; *at; at++) {
-		if (*at != '%') {
-			*to++ = *at;
-			continue;
-		}
-		if (!isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
-			return false;
-		char digits[3] = { at[1], at[2], 0 };
-		*to++ = (char)strtol(digits, NULL, 16);
-		at += 2;
-	}
-	*to = 0;
-	return true;
-}
-
-static bool read_path(const struct call *c, struct path *p)
-{
-	char *rest = p->text, *segment;
-	p->n = 0;
-	memset(p->segments, 0, sizeof p->segments);
-	if (c->path.n >= sizeof p->text)
-		return false;
-	memcpy(p->text, c->path.at, c->path.n);
-	p->text[c->path.n] = 0;
-	while ((segment = strsep(&rest, "/"))) {
-		if (!*segment)
-			continue;
-		if (p->n == SEGMENTS_MAX || !decode(segment))
-			return false;
-		p->segments[p->n++] = segment;
-	}
-	return true;
-}
-
-static bool is(const char *word, const char *other)
-{
-	return strcmp(word, other) == 0;
-}
-
-/* `index` NULL: over all of them. False: there is no such verb. */
-static bool serve_verb(struct call *c, const char *index, const char *verb)
-{
-	if (is(verb, "_bulk"))
-		demo_serve_bulk(c, index);
-	else if (is(verb, "_search"))
-		demo_serve_search(c, index);
-	else if (is(verb, "_count"))
-		demo_serve_count(c, index);
-	else if (is(verb, "_refresh"))
-		demo_answer(c, 200, json_pack("{s:o}", "_shards", demo_shards()));
-	else
-		return false;
-	return true;
-}
-
-static bool serve_one(struct call *c, const char *name)
-{
-	if (name[0] == '_')
-		return serve_verb(c, NULL, name);
-	demo_serve_index(c, name);
-	return true;
-}
-
-static bool serve_two(struct call *c, const char *first, const char *second)
-{
-	if (is(first, "_cluster") && is(second, "health"))
-		serve_health(c);
-	else if (is(first, "_cat") && is(second, "indices"))
-		demo_serve_indices(c);
-	else if (is(second, "_doc"))
-		demo_serve_document(c, first, NULL, false);
-	else
-		return serve_verb(c, first, second);
-	return true;
-}
-
-static bool serve_three(struct call *c, const char *index, const char *verb, const char *id)
-{
-	bool create = is(verb, "_create");
-	if (is(index, "_cluster"))
-		serve_health(c);
-	else if (create || is(verb, "_doc"))
-		demo_serve_document(c, index, id, create);
-	else
-		return false;
-	return true;
-}
-
-static bool serve_path(struct call *c, const struct path *p)
-{
-	char *const *s = p->segments;
-	switch (p->n) {
-	case 0:
-		serve_info(c);
-		return true;
-	case 1:
-		return serve_one(c, s[0]);
-	case 2:
-		return serve_two(c, s[0], s[1]);
-	case 3:
-		return serve_three(c, s[0], s[1], s[2]);
-	default:
-		return false;
-	}
-}
-
-static void serve(struct call *c)
-{
-	struct path p;
-	if (!read_path(c, &p) || !serve_path(c, &p))
-		call_error(c, ERR_NOT_FOUND);
-}
-
-static void gone(struct call *c)
-{
-	(void)c; /* it is answered at once, or not at all */
-}
-
-static const struct service_user user = { serve, gone };
-
-/* "127.0.0.1:9200"; -1 after a complaint. */
+/* "127.0.0.1:9200"; -1 after a diagnostic. */
 static int listen_at(const char *where)
 {
 	const char *colon = strrchr(where, ':');
@@ -224,25 +33,59 @@ static int listen_at(const char *where)
 	return -1;
 }
 
+/* What test clusters do besides. False after a diagnostic. */
+static bool read_options(int argc, char **argv, struct sample_options *o)
+{
+	static const struct option options[] = {
+		{ "log", required_argument, NULL, 'l' },
+		{ "keep", no_argument, NULL, 'k' },
+		{ "refuse", required_argument, NULL, 'r' },
+		{ "refuse-items", required_argument, NULL, 'i' },
+		{ "stall-ms", required_argument, NULL, 's' },
+		{ "act-after-ms", required_argument, NULL, 'a' },
+		{ "read-only", no_argument, NULL, 'o' },
+		{ 0 },
+	};
+	struct sample_faults *f = &o->faults;
+	unsigned long long n = 0;
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (c == '?' || (strchr("risa", c) && !span_to_u64(span_of(optarg), 3600000, &n)))
+			return false;
+		if (c == 'l')
+			o->log_path = optarg;
+		else if (c == 'k')
+			o->keep = true;
+		else if (c == 'o')
+			f->read_only = true;
+		else
+			*(c == 'r'   ? &f->refuse
+			  : c == 'i' ? &f->refuse_items
+			  : c == 's' ? &f->stall_ms
+				     : &f->act_after_ms) = (unsigned)n;
+	}
+	return argc - optind == 2;
+}
+
 int demo_cluster_main(int argc, char **argv)
 {
 	unsigned long long given;
-	if (argc != 3) {
+	struct sample_options o = { 0 };
+	if (!read_options(argc, argv, &o)) {
 		fprintf(stderr, "crossfade demo-cluster: a name and an address are expected, as "
 				"source 127.0.0.1:9200\n");
 		return EXIT_USAGE;
 	}
-	bool inherited = span_to_u64(span_of(argv[2]), INT32_MAX, &given);
-	int fd = inherited ? (int)given : listen_at(argv[2]);
-	if (fd < 0)
-		return EXIT_NO;
-	struct demo_cluster p = { .name = argv[1] };
+	bool inherited = span_to_u64(span_of(argv[optind + 1]), INT32_MAX, &given);
+	int fd = inherited ? (int)given : listen_at(argv[optind + 1]);
+	/* What is accepted inherits it: a response does not wait for the one before it. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	struct sample_server *s = calloc(1, sizeof *s);
+	must(s);
 	signal(SIGPIPE, SIG_IGN);
-	demo_store_open(&p.store);
-	if (!loop_open(&p.loop))
+	o.name = argv[optind];
+	if (fd < 0 || !sample_server_open(s, &o, fd)) {
+		free(s);
 		return EXIT_NO;
-	service_open(&p.service, &p.loop, &user, &p, BODY_BYTES);
-	service_listen(&p.service, fd, false, NULL);
-	for (;;)
-		loop_turn(&p.loop);
+	}
+	sample_server_run(s);
 }

@@ -19,14 +19,16 @@
 #include "app/demo_cluster.h"
 #include "app/fetch.h"
 
-/* A balancer is up in a fraction of a second; a machine that is very busy takes longer. */
+/*
+ * The balancer starts in a fraction of a second, but a very busy machine takes longer.
+ */
 #define READY_TRIES 400
 #define READY_PAUSE_MS 25
 #define STOP_TRIES 200
 
 static const uint16_t usual_ports[DEMO_PORTS] = { 8443, 9201, 9202, 9280 };
 
-static bool complain_of(const char *what)
+static bool stage_complain(const char *what)
 {
 	fprintf(stderr, "crossfade demo: %s: %s\n", what, strerror(errno));
 	return false;
@@ -39,7 +41,7 @@ static void pause_ms(long ms)
 
 /* --- ports --- */
 
-/* A socket bound to that port of this machine, 0: any; -1 with errno. */
+/* Returns a socket bound to this port of 127.0.0.1; 0: any free port. -1 with errno. */
 static int bind_port(uint16_t port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
@@ -74,10 +76,10 @@ static bool choose_ports(struct demo_stage *s, unsigned base)
 		if (fds[i] < 0 && !base)
 			fds[i] = bind_port(0);
 		if (fds[i] < 0 && good)
-			good = complain_of("no port can be had on 127.0.0.1");
+			good = stage_complain("cannot get a port on 127.0.0.1");
 		s->ports[i] = fds[i] < 0 ? 0 : port_of(fds[i]);
 	}
-	/* They are held until all are chosen, so that no two are the same. */
+	/* All sockets stay open until every port is chosen, so that no port is chosen twice. */
 	for (int i = 0; i < DEMO_PORTS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -93,7 +95,7 @@ static bool write_file(const char *path, const char *text, mode_t mode)
 	bool good = fd >= 0 && write(fd, text, n) == (ssize_t)n;
 	if (fd >= 0)
 		close(fd);
-	return good || complain_of(path);
+	return good || stage_complain(path);
 }
 
 static bool write_certificate(const struct demo_stage *s)
@@ -103,7 +105,7 @@ static bool write_certificate(const struct demo_stage *s)
 	snprintf(key, sizeof key, "%s/tls.key", s->directory);
 	if (!certificate_make(&c)) {
 		errno = EIO;
-		return complain_of("OpenSSL could not make a certificate");
+		return stage_complain("OpenSSL could not make a certificate");
 	}
 	bool good = write_file(s->certificate, c.certificate, 0644) && write_file(key, c.key, 0600);
 	certificate_free(&c);
@@ -114,6 +116,7 @@ static bool write_config(const struct demo_stage *s, const uint16_t cluster_port
 {
 	char text[1024];
 	snprintf(text, sizeof text,
+		 "profile: opensearch\n"
 		 "listeners:\n"
 		 "  weighted: { address: 127.0.0.1:%u }\n"
 		 "  source:   { address: 127.0.0.1:%u }\n"
@@ -124,22 +127,24 @@ static bool write_config(const struct demo_stage *s, const uint16_t cluster_port
 		 "weights: { source: 1, target: 0 }\n"
 		 "timeouts: { drain: 2s }\n"
 		 "admin: { address: 127.0.0.1:%u, socket: admin.sock }\n"
-		 "state: state\n",
+		 "state: state\n"
+		 "capture: { directory: capture, commit: 2ms }\n"
+		 "replay: {}\n",
 		 s->ports[DEMO_WEIGHTED], s->ports[DEMO_SOURCE], s->ports[DEMO_TARGET],
 		 cluster_ports[ARM_SOURCE], cluster_ports[ARM_TARGET], s->ports[DEMO_ADMIN]);
 	return write_file(s->config, text, 0644);
 }
 
-static bool make_directory(struct demo_stage *s)
+static bool stage_make_directory(struct demo_stage *s)
 {
 	const char *base = getenv("TMPDIR");
-	/* A unix socket's path has to fit 107 bytes. */
+	/* The path of a unix socket may have 107 bytes. */
 	if (!base || !*base || strlen(base) > sizeof s->directory - sizeof "/crossfade-demo-XXXXXX")
 		base = "/tmp";
 	snprintf(s->directory, sizeof s->directory, "%s/crossfade-demo-XXXXXX", base);
 	if (!mkdtemp(s->directory)) {
 		s->directory[0] = 0;
-		return complain_of(base);
+		return stage_complain(base);
 	}
 	snprintf(s->certificate, sizeof s->certificate, "%s/tls.crt", s->directory);
 	snprintf(s->config, sizeof s->config, "%s/crossfade.yaml", s->directory);
@@ -156,9 +161,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 /* --- processes --- */
 
-/* In the child. Ctrl-C on the terminal is the demo's own business: it ends them in order. */
-static _Noreturn void become(const struct demo_stage *s, int keep_fd, int death_signal,
-			     pid_t parent, const char *const *arguments)
+/*
+ * Runs in the child. The child gets a process group of its own: Ctrl-C on the terminal must not
+ * reach it, because the demo ends the processes in order.
+ */
+static _Noreturn void stage_execute(const struct demo_stage *s, int keep_fd, int death_signal,
+				    pid_t parent, const char *const *arguments)
 {
 	sigset_t none;
 	setpgid(0, 0);
@@ -178,14 +186,14 @@ static _Noreturn void become(const struct demo_stage *s, int keep_fd, int death_
 	_exit(1);
 }
 
-static pid_t spawn(const struct demo_stage *s, int keep_fd, int death_signal,
-		   const char *const *arguments)
+static pid_t stage_spawn(const struct demo_stage *s, int keep_fd, int death_signal,
+			 const char *const *arguments)
 {
 	pid_t parent = getpid(), child = fork();
 	if (child == 0)
-		become(s, keep_fd, death_signal, parent, arguments);
+		stage_execute(s, keep_fd, death_signal, parent, arguments);
 	if (child < 0)
-		complain_of("fork");
+		stage_complain("cannot start a process");
 	return child < 0 ? 0 : child;
 }
 
@@ -196,12 +204,13 @@ static bool start_clusters(struct demo_stage *s, uint16_t ports[ARMS])
 		char number[16];
 		int fd = bind_port(0);
 		if (fd < 0 || listen(fd, 128) < 0)
-			return complain_of("a sample cluster has no port");
+			return stage_complain("cannot get a port for a sample cluster");
 		ports[arm] = port_of(fd);
 		snprintf(number, sizeof number, "%d", fd);
-		s->clusters[arm] = spawn(s, fd, SIGKILL,
-					 (const char *const[]){ "crossfade", DEMO_CLUSTER_COMMAND,
-								names[arm], number, NULL });
+		s->clusters[arm] =
+			stage_spawn(s, fd, SIGKILL,
+				    (const char *const[]){ "crossfade", DEMO_CLUSTER_COMMAND,
+							   names[arm], number, NULL });
 		close(fd);
 		if (!s->clusters[arm])
 			return false;
@@ -227,15 +236,15 @@ bool demo_stage_stands(struct demo_stage *s)
 	return s->balancer != 0;
 }
 
-static bool is_ready(struct fetch *f, const struct demo_stage *s)
+static bool balancer_is_ready(struct fetch *f, const struct demo_stage *s)
 {
-	struct fetch_answer a;
+	struct fetch_response a;
 	struct fetch_request ask = { .method = "GET",
 				     .url = "http://crossfade/readyz",
 				     .socket = s->socket,
 				     .timeout_s = 5 };
 	bool ready = fetch_do(f, &ask, &a) && a.status == 200;
-	fetch_answer_free(&a);
+	fetch_response_free(&a);
 	return ready;
 }
 
@@ -245,7 +254,7 @@ static bool await_balancer(struct demo_stage *s)
 	bool ready = false;
 	fetch_open(&f);
 	for (int i = 0; i < READY_TRIES && !ready && demo_stage_stands(s); i++) {
-		ready = is_ready(&f, s);
+		ready = balancer_is_ready(&f, s);
 		if (!ready)
 			pause_ms(READY_PAUSE_MS);
 	}
@@ -259,8 +268,8 @@ static bool await_balancer(struct demo_stage *s)
 
 static bool start_balancer(struct demo_stage *s)
 {
-	s->balancer = spawn(s, -1, SIGTERM,
-			    (const char *const[]){ "crossfade", "run", "-c", s->config, NULL });
+	s->balancer = stage_spawn(
+		s, -1, SIGTERM, (const char *const[]){ "crossfade", "run", "-c", s->config, NULL });
 	return s->balancer && await_balancer(s);
 }
 
@@ -271,7 +280,7 @@ bool demo_stage_set(struct demo_stage *s, unsigned port_base)
 	uint16_t cluster_ports[ARMS];
 	*s = (struct demo_stage){ 0 };
 	snprintf(s->balancer_program, sizeof s->balancer_program, "%s", program_invocation_name);
-	if (make_directory(s) && choose_ports(s, port_base) && write_certificate(s) &&
+	if (stage_make_directory(s) && choose_ports(s, port_base) && write_certificate(s) &&
 	    start_clusters(s, cluster_ports) && write_config(s, cluster_ports) && start_balancer(s))
 		return true;
 	demo_stage_strike(s);

@@ -11,29 +11,27 @@
 #include "app/fetch.h"
 #include "base/bug.h"
 
-/* Kept-alive connections, so that every worker gets some of it. */
+/* Several kept-alive connections, so that every worker gets some of the requests. */
 #define CONNECTIONS 4
 #define PAUSE_MS 20
-/* Documents that are on both sides from the beginning, for reads. */
-#define SEEDED 20
 
 struct demo_traffic {
 	const struct demo_stage *stage; /* borrowed */
 	pthread_t thread;
 	atomic_bool stopping;
 	pthread_mutex_t lock;
-	struct demo_counts counts; /* under it */
+	struct demo_counts counts; /* guarded by `lock` */
 	struct fetch fetches[CONNECTIONS];
-	unsigned long number; /* of requests so far */
+	unsigned long number; /* how many requests were sent */
 };
 
-static void count(struct demo_traffic *t, bool answered, const struct fetch_answer *a)
+static void traffic_count(struct demo_traffic *t, bool responded, const struct fetch_response *a)
 {
 	pthread_mutex_lock(&t->lock);
-	if (answered && a->status < 400 && !strcmp(a->watched, "source"))
-		t->counts.answered[ARM_SOURCE]++;
-	else if (answered && a->status < 400 && !strcmp(a->watched, "target"))
-		t->counts.answered[ARM_TARGET]++;
+	if (responded && a->status < 400 && !strcmp(a->watched, "source"))
+		t->counts.responded[ARM_SOURCE]++;
+	else if (responded && a->status < 400 && !strcmp(a->watched, "target"))
+		t->counts.responded[ARM_TARGET]++;
 	else {
 		t->counts.failed++;
 		snprintf(t->counts.failure, sizeof t->counts.failure, "status %ld %.200s",
@@ -42,15 +40,16 @@ static void count(struct demo_traffic *t, bool answered, const struct fetch_answ
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* Three reads, then a write. */
-static void send_one(struct demo_traffic *t)
+/* Sends three reads, then a write, and so on. */
+static void traffic_send_one(struct demo_traffic *t)
 {
 	char url[128], body[128];
 	unsigned long n = t->number++;
 	bool writes = n % 4 == 3;
-	struct fetch_answer a;
+	struct fetch_response a;
 	snprintf(url, sizeof url, "https://127.0.0.1:%u/demo/_doc/%s%lu",
-		 t->stage->ports[DEMO_WEIGHTED], writes ? "live-" : "", writes ? n : n % SEEDED);
+		 t->stage->ports[DEMO_WEIGHTED], writes ? "live-" : "",
+		 writes ? n : n % DEMO_SEEDED);
 	snprintf(body, sizeof body, "{\"number\":%lu,\"text\":\"written while the weights move\"}",
 		 n);
 	struct fetch_request r = {
@@ -62,16 +61,16 @@ static void send_one(struct demo_traffic *t)
 		.timeout_s = 10,
 		.watch = "X-Demo-Cluster",
 	};
-	bool answered = fetch_do(&t->fetches[n % CONNECTIONS], &r, &a);
-	count(t, answered, &a);
-	fetch_answer_free(&a);
+	bool responded = fetch_do(&t->fetches[n % CONNECTIONS], &r, &a);
+	traffic_count(t, responded, &a);
+	fetch_response_free(&a);
 }
 
-static void *run(void *arg)
+static void *traffic_run(void *arg)
 {
 	struct demo_traffic *t = arg;
 	while (!atomic_load(&t->stopping)) {
-		send_one(t);
+		traffic_send_one(t);
 		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
 	}
 	return NULL;
@@ -83,20 +82,20 @@ static char *seed_body(void)
 	char *text;
 	FILE *to = open_memstream(&text, &n);
 	must(to);
-	for (int i = 0; i < SEEDED; i++)
+	for (int i = 0; i < DEMO_SEEDED; i++)
 		fprintf(to,
 			"{\"index\":{\"_index\":\"demo\",\"_id\":\"%d\"}}\n"
-			"{\"number\":%d,\"text\":\"on both sides from the beginning\"}\n",
+			"{\"number\":%d,\"text\":\"there from the beginning\"}\n",
 			i, i);
 	fclose(to);
 	return text;
 }
 
-static bool seed(struct demo_traffic *t, enum demo_port port)
+static bool traffic_seed(struct demo_traffic *t)
 {
 	char url[64], *body = seed_body();
-	struct fetch_answer a;
-	snprintf(url, sizeof url, "https://127.0.0.1:%u/_bulk", t->stage->ports[port]);
+	struct fetch_response a;
+	snprintf(url, sizeof url, "https://127.0.0.1:%u/_bulk", t->stage->ports[DEMO_SOURCE]);
 	struct fetch_request r = {
 		.method = "POST",
 		.url = url,
@@ -108,7 +107,7 @@ static bool seed(struct demo_traffic *t, enum demo_port port)
 	bool good = fetch_do(&t->fetches[0], &r, &a) && a.status == 200;
 	if (!good)
 		fprintf(stderr, "crossfade demo: %s: status %ld %s\n", url, a.status, a.error);
-	fetch_answer_free(&a);
+	fetch_response_free(&a);
 	free(body);
 	return good;
 }
@@ -129,8 +128,7 @@ struct demo_traffic *demo_traffic_start(const struct demo_stage *s)
 	pthread_mutex_init(&t->lock, NULL);
 	for (int i = 0; i < CONNECTIONS; i++)
 		fetch_open(&t->fetches[i]);
-	if (seed(t, DEMO_SOURCE) && seed(t, DEMO_TARGET) &&
-	    pthread_create(&t->thread, NULL, run, t) == 0)
+	if (traffic_seed(t) && pthread_create(&t->thread, NULL, traffic_run, t) == 0)
 		return t;
 	traffic_free(t);
 	return NULL;

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "control/duration.h"
 
-static bool is(const json_t *j, const char *name)
+static bool member_is_true(const json_t *j, const char *name)
 {
 	return json_is_true(json_object_get(j, name));
 }
@@ -15,13 +15,15 @@ static void print_drained(const json_t *j, const char *node)
 {
 	char delay[DURATION_TEXT_BYTES];
 	duration_text((uint64_t)json_integer_value(json_object_get(j, "delay_ms")), delay);
-	printf("%s gets no new requests. What is still with it after %s is cut.\n", node, delay);
-	if (is(j, "all_drained"))
-		printf("%sAll nodes of its cluster are drained: requests to it get 503.%s\n",
+	printf("%s gets no new requests. Requests that it still has after %s are cut off.\n", node,
+	       delay);
+	if (member_is_true(j, "all_drained"))
+		printf("%sAll nodes of its cluster are drained: requests to the cluster get "
+		       "503.%s\n",
 		       paint(PAINT_RED), paint(PAINT_NONE));
 }
 
-static int print_change(struct client *t, const json_t *j)
+static int drain_print_change(struct client *t, const json_t *j)
 {
 	(void)t;
 	const char *node = json_string_value(json_object_get(j, "node"));
@@ -34,19 +36,21 @@ static int print_change(struct client *t, const json_t *j)
 	else
 		printf("%s %s requests%s.\n", node, strcmp(before, state) ? "takes" : "took",
 		       strcmp(before, state) ? " again" : " already");
-	if (!is(j, "saved"))
-		printf("%sIt could not be saved; that is tried again until it works.%s\n",
+	if (!member_is_true(j, "saved"))
+		printf("%sThe change could not be saved; the balancer tries again until it "
+		       "can.%s\n",
 		       paint(PAINT_RED), paint(PAINT_NONE));
-	if (is(j, "acknowledged"))
+	if (member_is_true(j, "acknowledged"))
 		return EXIT_OK;
-	printf("%s%lld of the workers have not heeded it within %d s.%s It stands.\n",
+	printf("%s%lld of the workers did not acknowledge the change within %d s.%s It is in "
+	       "force all the same.\n",
 	       paint(PAINT_RED), (long long)json_integer_value(json_object_get(j, "late")),
 	       ACKNOWLEDGE_TIMEOUT_MS / 1000, paint(PAINT_NONE));
 	return EXIT_UNACKNOWLEDGED;
 }
 
-/* Host names need no encoding; what a mistyped one may hold does. */
-static void encode(const char *name, char *to, size_t bytes)
+/* Host names need no encoding; characters of a mistyped name may. */
+static void encode_node(const char *name, char *to, size_t bytes)
 {
 	size_t n = 0;
 	for (; *name && n + 4 <= bytes; name++)
@@ -62,7 +66,7 @@ static bool is_delay(const struct command *c, const char *text)
 	uint64_t ms;
 	if (duration_read(text, &ms) && ms <= DRAIN_DELAY_MAX_MS)
 		return true;
-	command_misused(c, "--delay %s: is not a duration from 0s to 1d, as 300s", text);
+	command_misused(c, "--delay: '%s' is not a duration from 0s to 1d, such as 300s", text);
 	return false;
 }
 
@@ -70,12 +74,13 @@ static int change_state(const struct command *c, const struct client_options *o,
 			json_t *body /* moved in */)
 {
 	char path[1024], encoded[768];
-	encode(node, encoded, sizeof encoded);
+	encode_node(node, encoded, sizeof encoded);
 	snprintf(path, sizeof path, "/v1/nodes/%s/state", encoded);
-	return client_do(c, o, &(struct client_request){ "PUT", path, body, 0, print_change });
+	return client_do(c, o,
+			 &(struct client_request){ "PUT", path, body, 0, drain_print_change });
 }
 
-static int run(const struct command *c, int argc, char **argv, bool drain)
+static int drain_or_ready(const struct command *c, int argc, char **argv, bool drain)
 {
 	struct client_options o = { 0 };
 	const char *reason = NULL, *delay = NULL;
@@ -101,10 +106,10 @@ static int run(const struct command *c, int argc, char **argv, bool drain)
 
 int command_drain(const struct command *c, int argc, char **argv)
 {
-	return run(c, argc, argv, true);
+	return drain_or_ready(c, argc, argv, true);
 }
 
 int command_ready(const struct command *c, int argc, char **argv)
 {
-	return run(c, argc, argv, false);
+	return drain_or_ready(c, argc, argv, false);
 }

@@ -21,9 +21,9 @@ void fetch_close(struct fetch *f)
 	f->curl = NULL;
 }
 
-static size_t take_bytes(char *bytes, size_t one, size_t n, void *to)
+static size_t fetch_take_bytes(char *bytes, size_t one, size_t n, void *to)
 {
-	struct fetch_answer *a = to;
+	struct fetch_response *a = to;
 	char *more = realloc(a->text, a->n + one * n + 1);
 	if (!more)
 		return 0;
@@ -44,8 +44,8 @@ static struct curl_slist *headers_of(const struct fetch_request *r)
 	return list;
 }
 
-static void set_options(CURL *curl, const struct fetch_request *r, struct fetch_answer *a,
-			struct curl_slist *headers)
+static void fetch_set_options(CURL *curl, const struct fetch_request *r, struct fetch_response *a,
+			      struct curl_slist *headers)
 {
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_URL, r->url);
@@ -61,16 +61,18 @@ static void set_options(CURL *curl, const struct fetch_request *r, struct fetch_
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	if (r->socket)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, r->socket);
+	if (r->ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, r->ca);
 	if (r->trust) {
 		curl_easy_setopt(curl, CURLOPT_CAINFO, r->trust);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, fetch_take_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, a);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, a->error);
 }
 
-static void read_facts(CURL *curl, const struct fetch_request *r, struct fetch_answer *a)
+static void fetch_read_facts(CURL *curl, const struct fetch_request *r, struct fetch_response *a)
 {
 	struct curl_header *h;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &a->status);
@@ -79,18 +81,18 @@ static void read_facts(CURL *curl, const struct fetch_request *r, struct fetch_a
 		snprintf(a->watched, sizeof a->watched, "%s", h->value);
 }
 
-bool fetch_do(struct fetch *f, const struct fetch_request *r, struct fetch_answer *a)
+bool fetch_do(struct fetch *f, const struct fetch_request *r, struct fetch_response *a)
 {
 	struct curl_slist *headers = headers_of(r);
 	static_assert(FETCH_ERROR_BYTES >= CURL_ERROR_SIZE, "curl writes its error there");
-	*a = (struct fetch_answer){ .text = strdup("") };
+	*a = (struct fetch_response){ .text = strdup("") };
 	must(a->text);
 	curl_easy_reset(f->curl);
-	set_options(f->curl, r, a, headers);
+	fetch_set_options(f->curl, r, a, headers);
 	CURLcode result = curl_easy_perform(f->curl);
 	curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_slist_free_all(headers);
-	read_facts(f->curl, r, a);
+	fetch_read_facts(f->curl, r, a);
 	a->unconnected = result == CURLE_COULDNT_CONNECT;
 	a->strange = result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY ||
 		     result == CURLE_GOT_NOTHING;
@@ -100,7 +102,7 @@ bool fetch_do(struct fetch *f, const struct fetch_request *r, struct fetch_answe
 	return result == CURLE_OK;
 }
 
-void fetch_answer_free(struct fetch_answer *a)
+void fetch_response_free(struct fetch_response *a)
 {
 	free(a->text);
 	a->text = NULL;

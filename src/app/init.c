@@ -12,13 +12,12 @@
 
 #define PATH_BYTES 4096
 
-/* For a look at it on one machine. */
+/* For a trial on one machine. */
 static const char for_a_trial[] =
 	"# Crossfade: one address in front of two clusters, and two weights. This file is for a "
 	"trial\n"
-	"# on one machine: nobody else gets there. `crossfade init --profile opensearch` makes the "
-	"one\n"
-	"# for a service.\n"
+	"# on one machine: other machines cannot connect. `crossfade init --profile opensearch`\n"
+	"# makes a file for a service.\n"
 	"#\n"
 	"#   crossfade check   -c crossfade.yaml\n"
 	"#   crossfade run     -c crossfade.yaml\n"
@@ -29,30 +28,32 @@ static const char for_a_trial[] =
 	"  source:   { address: 127.0.0.1:9201 }  # always the source\n"
 	"  target:   { address: 127.0.0.1:9202 }  # always the target\n"
 	"\n"
-	"# Made by `crossfade init`, signed by nobody: clients must be told to trust it.\n"
+	"# Made by `crossfade init`. No CA has signed it: clients must be told to trust it.\n"
 	"tls: { certificate: tls.crt, key: tls.key }\n"
 	"\n"
 	"source:                                  # where the traffic is today\n"
 	"  nodes: [ http://127.0.0.1:9200 ]\n"
 	"\n"
-	"target:                                  # where it is to go\n"
+	"target:                                  # where the traffic will go\n"
 	"  nodes: [ http://127.0.0.1:9210 ]\n"
 	"\n"
 	"weights: { source: 1, target: 0 }        # only the start; later changes are kept in "
 	"`state`\n"
 	"\n"
-	"admin: { address: 127.0.0.1:9280 }       # /metrics and the API; a socket is beside the "
-	"state\n"
+	"admin: { address: 127.0.0.1:9280 }       # /metrics and the API; the admin socket is in "
+	"`state`\n"
 	"state: state\n";
 
-/* For deploy/crossfade.service: where that lets it write, and what that hands over. */
+/*
+ * For deploy/crossfade.service: the paths that the unit may write, and the credentials that it
+ * hands over.
+ */
 static const char for_the_service[] =
 	"# Crossfade: one address in front of two clusters, and two weights. This file fits the "
 	"service\n"
-	"# crossfade.service, which runs /etc/crossfade/crossfade.yaml. That user may read this "
-	"file, so\n"
-	"# that nothing secret belongs here: credentials have files of their own, which the unit "
-	"hands over.\n"
+	"# crossfade.service, which runs /etc/crossfade/crossfade.yaml. Every user can read this "
+	"file: put\n"
+	"# nothing secret here. Credentials have files of their own, which the unit hands over.\n"
 	"#\n"
 	"#   crossfade check -c /etc/crossfade/crossfade.yaml\n"
 	"#   systemctl enable --now crossfade              systemctl reload crossfade after a "
@@ -66,47 +67,50 @@ static const char for_the_service[] =
 	"  source:   { address: 0.0.0.0:9201 }                   # always the source\n"
 	"  target:   { address: 0.0.0.0:9202 }                   # always the target\n"
 	"\n"
-	"# So long a load balancer in front is told 503 at /healthz before a stop closes the port; "
-	"then\n"
-	"# requests may end. TimeoutStopSec= of the unit is above both together.\n"
+	"# A stop first responds with 503 at /healthz for `leave`, so that a load balancer in "
+	"front "
+	"goes\n"
+	"# elsewhere; then the port closes, and requests have `drain` to end. TimeoutStopSec= of "
+	"the\n"
+	"# unit must be above the sum of both.\n"
 	"timeouts: { leave: 10s, drain: 60s }\n"
 	"\n"
-	"# Made by `crossfade init`, signed by nobody: put your own in their places. The unit "
-	"hands over\n"
-	"# tls.key: LoadCredential=tls.key:/etc/crossfade/tls.key.\n"
+	"# Made by `crossfade init`. No CA has signed it: replace both files by your own. The unit "
+	"hands\n"
+	"# over tls.key: LoadCredential=tls.key:/etc/crossfade/tls.key.\n"
 	"tls: { certificate: tls.crt, key: tls.key }\n"
 	"\n"
 	"source:                                    # where the traffic is today\n"
 	"  nodes: [ https://source-1.internal:9200, https://source-2.internal:9200 ]\n"
-	"  # ca: source-ca.crt                      # who signed their certificates; else the "
-	"system's\n"
-	"  # authorization: { file: source.auth }   # \"Basic ...\"; else the clients' own\n"
+	"  # ca: source-ca.crt                      # the CA of the nodes; default: the system's "
+	"CAs\n"
+	"  # authorization: { file: source.auth }   # \"Basic ...\"; default: the clients' own\n"
 	"\n"
-	"target:                                    # where it is to go\n"
+	"target:                                    # where the traffic will go\n"
 	"  nodes: [ https://target-1.internal:9200 ]\n"
-	"  # host: node                             # managed clusters want their own name as "
+	"  # host: node                             # managed clusters need their own name as "
 	"Host\n"
 	"\n"
 	"weights: { source: 1, target: 0 }          # only the start; later changes are kept in "
 	"`state`\n"
 	"\n"
-	"# Each write to the source is on the disk before its client has its response.\n"
+	"# Each write to the source is recorded on disk before its client gets the response.\n"
 	"capture: { directory: /var/lib/crossfade/capture }\n"
 	"\n"
 	"log: { access: /var/log/crossfade/access.log }\n"
 	"admin: { address: 127.0.0.1:9280, socket: /run/crossfade/admin.sock }\n"
 	"state: /var/lib/crossfade/state\n";
 
-/* Makes a file that is not there; says so either way. False after a complaint. */
-static bool make_file(const char *directory, const char *name, mode_t mode, const char *text,
-		      bool *made)
+/* Makes the file unless it exists, and prints which of the two. False after a diagnostic. */
+static bool init_make_file(const char *directory, const char *name, mode_t mode, const char *text,
+			   bool *made)
 {
 	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/%s", directory, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	*made = fd >= 0;
 	if (fd < 0 && errno == EEXIST) {
-		printf("  %-24s is there already, and stays\n", name);
+		printf("  %-24s exists already: left as it is\n", name);
 		return true;
 	}
 	size_t n = strlen(text);
@@ -122,33 +126,33 @@ static bool make_file(const char *directory, const char *name, mode_t mode, cons
 	return true;
 }
 
-static bool exists(const char *directory, const char *name)
+static bool file_exists(const char *directory, const char *name)
 {
 	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/%s", directory, name);
 	return access(path, F_OK) == 0;
 }
 
-/* A new key beside an old certificate would not fit it: both or none. */
-static bool make_certificate(const char *directory)
+/* A new key would not fit an old certificate: both files are made, or none. */
+static bool init_make_certificate(const char *directory)
 {
 	struct certificate c;
 	bool made;
-	if (exists(directory, "tls.crt") || exists(directory, "tls.key")) {
-		printf("  %-24s are there already, and stay\n", "tls.crt, tls.key");
+	if (file_exists(directory, "tls.crt") || file_exists(directory, "tls.key")) {
+		printf("  %-24s exist already: left as they are\n", "tls.crt, tls.key");
 		return true;
 	}
 	if (!certificate_make(&c)) {
 		fprintf(stderr, "crossfade init: OpenSSL could not make a certificate\n");
 		return false;
 	}
-	bool good = make_file(directory, "tls.key", 0600, c.key, &made) &&
-		    make_file(directory, "tls.crt", 0644, c.certificate, &made);
+	bool good = init_make_file(directory, "tls.key", 0600, c.key, &made) &&
+		    init_make_file(directory, "tls.crt", 0644, c.certificate, &made);
 	certificate_free(&c);
 	return good;
 }
 
-static bool make_directory(const char *path, mode_t mode)
+static bool init_make_directory(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return true;
@@ -157,7 +161,7 @@ static bool make_directory(const char *path, mode_t mode)
 	return false;
 }
 
-static bool make_token(const char *state)
+static bool init_make_token(const char *state)
 {
 	char token[TOKEN_BYTES];
 	bool made;
@@ -166,13 +170,14 @@ static bool make_token(const char *state)
 			strerror(errno));
 		return false;
 	}
-	printf("  %-24s %s\n", "state/" TOKEN_FILE, made ? "made" : "is there already, and stays");
+	printf("  %-24s %s\n", "state/" TOKEN_FILE,
+	       made ? "made" : "exists already: left as it is");
 	return true;
 }
 
 static void say_what_is_next(const char *directory, bool service)
 {
-	printf("\nNow say in %s/crossfade.yaml where your clusters are, then:\n\n"
+	printf("\nNow write the addresses of your clusters into %s/crossfade.yaml, then run:\n\n"
 	       "  crossfade check -c %s/crossfade.yaml\n",
 	       directory, directory);
 	if (service)
@@ -182,14 +187,14 @@ static void say_what_is_next(const char *directory, bool service)
 		printf("  crossfade run   -c %s/crossfade.yaml\n", directory);
 }
 
-/* State and token are the service's own, and made when it starts. */
+/* The service makes the state directory and the token when it starts. */
 static bool make_for_the_service(const char *directory, const char *profile)
 {
 	char text[sizeof for_the_service + 32];
 	bool made;
 	snprintf(text, sizeof text, for_the_service, profile);
-	return make_directory(directory, 0755) && make_certificate(directory) &&
-	       make_file(directory, "crossfade.yaml", 0644, text, &made);
+	return init_make_directory(directory, 0755) && init_make_certificate(directory) &&
+	       init_make_file(directory, "crossfade.yaml", 0644, text, &made);
 }
 
 static bool make_for_a_trial(const char *directory)
@@ -197,10 +202,10 @@ static bool make_for_a_trial(const char *directory)
 	char state[PATH_BYTES];
 	bool made;
 	snprintf(state, sizeof state, "%s/state", directory);
-	return make_directory(directory, 0755) && make_directory(state, 0700) &&
-	       make_certificate(directory) &&
-	       make_file(directory, "crossfade.yaml", 0600, for_a_trial, &made) &&
-	       make_token(state);
+	return init_make_directory(directory, 0755) && init_make_directory(state, 0700) &&
+	       init_make_certificate(directory) &&
+	       init_make_file(directory, "crossfade.yaml", 0600, for_a_trial, &made) &&
+	       init_make_token(state);
 }
 
 int command_init(const struct command *c, int argc, char **argv)

@@ -13,85 +13,82 @@
 #include "app/logger.h"
 #include "app/restart.h"
 #include "app/signals.h"
-#include "app/supervisor.h"
+#include "app/sd_notify.h"
 #include "app/upgrade.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 
-/* Tickets live for a rotation or two: RFC 8446, 4.6.1 allows seven days, forward secrecy wants
- * less. */
-#define TICKETS_ROTATE_MS (12 * 3600 * 1000ull)
-
 enum keeper_state {
-	KEEPER_STARTING, /* no working process was ever ready */
+	KEEPER_STARTING, /* no working process was ready yet */
 	KEEPER_RUNNING,
-	KEEPER_PAUSING,	 /* the one that served has died; the next one waits */
-	KEEPER_STOPPING, /* all were told to drain */
+	KEEPER_PAUSING,	 /* the serving process has died; the next one starts after a pause */
+	KEEPER_STOPPING, /* all processes were told to drain */
 	KEEPER_OVER,
 };
 
 struct keeper {
 	enum keeper_state state;
 	const char *config; /* borrowed */
-	int binary;	    /* our own, as it was when we started */
+	int binary;	    /* our own program, opened when we started */
 	int signals;
-	struct handover own; /* what we hold, and would hand over */
+	struct handover own; /* what the keeper holds, and hands over in an upgrade */
 	struct logger logger;
 	struct upgrade upgrade;
 	struct restart restart;
-	unsigned stops; /* asked for so far */
-	unsigned skips; /* of those: they ended the time in which the one that serves leaves */
-	bool leaving;	/* it may, and has not said that it accepts nobody any more */
+	unsigned stops; /* how many SIGTERM and SIGINT have come */
+	unsigned skips; /* how many of them came while `leaving` was set */
+	bool leaving;	/* the serving process is in timeouts.leave: it still accepts connections */
 	unsigned unlocked_said;
 	int exit_code;
 };
 
-static uint64_t now_ms(void)
+static uint64_t keeper_now_ms(void)
 {
 	return clock_monotonic_ns() / 1000000;
 }
 
-static struct process *find(struct keeper *k, enum process_state state)
+static struct process *keeper_find(struct keeper *k, enum process_state state)
 {
 	return processes_find(&k->own.processes, state);
 }
 
 /* --- starting --- */
 
-static bool start(struct keeper *k)
+static bool keeper_start_process(struct keeper *k)
 {
-	struct process *p = find(k, PROCESS_NONE);
-	holdings_begin(&k->own.holdings);
-	return process_start(p, k->binary, k->config, k->restart.source, &k->own.holdings);
+	struct process *p = keeper_find(k, PROCESS_NONE);
+	inherited_begin(&k->own.inherited);
+	return process_start(p, k->binary, k->config, k->restart.source, &k->own.inherited);
 }
 
-static void pause_before_restart(struct keeper *k, uint64_t started_ms)
+static void keeper_pause_before_restart(struct keeper *k, uint64_t started_ms)
 {
-	uint64_t pause_ms = restart_after(&k->restart, started_ms, now_ms());
+	uint64_t pause_ms = restart_after(&k->restart, started_ms, keeper_now_ms());
 	log_line(LOG_ERROR, "keeper: a working process is started again in %llu ms",
 		 (unsigned long long)pause_ms);
 	k->state = KEEPER_PAUSING;
 }
 
-static void restart(struct keeper *k)
+static void keeper_restart(struct keeper *k)
 {
 	k->state = KEEPER_RUNNING;
-	if (start(k))
+	if (keeper_start_process(k))
 		return;
 	log_line(LOG_ERROR, "keeper: cannot start a working process: %s", strerror(errno));
-	pause_before_restart(k, now_ms());
+	keeper_pause_before_restart(k, keeper_now_ms());
 }
 
 /* --- ends --- */
 
-/* SIGKILL after a signal to us is our own doing: see stop(). */
+/* After SIGTERM or SIGINT, keeper_stop() itself sends SIGKILL: that is no crash. */
 static bool has_crashed(const struct keeper *k, int status)
 {
 	return WIFSIGNALED(status) && !(k->stops && WTERMSIG(status) == SIGKILL);
 }
 
-/* Nothing is to follow, whatever it was: we stop, or have never served. */
-static void end_with(struct keeper *k, int status)
+/* No process is started after this one: the balancer stops, or has never served. */
+static void keeper_end_with(struct keeper *k, int status)
 {
 	if (WIFEXITED(status) ? WEXITSTATUS(status) : has_crashed(k, status))
 		k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -99,11 +96,11 @@ static void end_with(struct keeper *k, int status)
 		k->state = KEEPER_OVER;
 }
 
-/* In the log; and to who serves, for whoever asks there. */
+/* Logs the message, and sends it to the serving process, which shows it in its status. */
 __attribute__((format(printf, 2, 3))) static void say_upgrade(struct keeper *k, const char *format,
 							      ...)
 {
-	const struct process *serving = find(k, PROCESS_SERVING);
+	const struct process *serving = keeper_find(k, PROCESS_SERVING);
 	char why[1024];
 	va_list args;
 	va_start(args, format);
@@ -117,19 +114,19 @@ __attribute__((format(printf, 2, 3))) static void say_upgrade(struct keeper *k, 
 static void say_upgrade_failed(struct keeper *k, const struct process *serving)
 {
 	say_upgrade(k,
-		    "the new working process never served; process %d, of the version before, goes "
-		    "on",
+		    "the new working process did not become ready; process %d, of the version "
+		    "before, goes on serving",
 		    (int)serving->pid);
-	supervisor_upgrade_failed();
+	sd_notify_upgrade_failed();
 }
 
-/* Nobody is to come any more: the one that serves has closed its sockets. */
-static void has_left(struct keeper *k, const struct process *p)
+/* The serving process accepts no more connections: the keeper's sockets are closed too. */
+static void process_has_left(struct keeper *k, const struct process *p)
 {
 	if (k->state != KEEPER_STOPPING || p->state == PROCESS_RETIRED)
 		return;
 	k->leaving = false;
-	holdings_stop_listening(&k->own.holdings);
+	inherited_stop_listening(&k->own.inherited);
 }
 
 static void process_ended(struct keeper *k, struct process *p, int status)
@@ -141,18 +138,18 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 	if (!expected || was.state == PROCESS_RETIRED)
 		log_line(expected ? LOG_INFO : LOG_ERROR, "keeper: the %sworking process %d %s",
 			 was.state == PROCESS_RETIRED ? "retired " : "", (int)was.pid, how);
-	has_left(k, &was);
+	process_has_left(k, &was);
 	process_forget(p);
-	board_free_slots_of(k->own.holdings.board, (uint32_t)was.pid);
+	board_free_slots_of(k->own.inherited.board, (uint32_t)was.pid);
 	if (was.state == PROCESS_STARTING)
-		holdings_take_back(&k->own.holdings);
+		inherited_close_fresh(&k->own.inherited);
 	if (k->state == KEEPER_STOPPING || k->state == KEEPER_STARTING)
-		end_with(k, status);
-	else if (was.state == PROCESS_STARTING && find(k, PROCESS_SERVING))
-		say_upgrade_failed(k, find(k, PROCESS_SERVING));
-	else if (was.state != PROCESS_RETIRED && !find(k, PROCESS_STARTING)) {
+		keeper_end_with(k, status);
+	else if (was.state == PROCESS_STARTING && keeper_find(k, PROCESS_SERVING))
+		say_upgrade_failed(k, keeper_find(k, PROCESS_SERVING));
+	else if (was.state != PROCESS_RETIRED && !keeper_find(k, PROCESS_STARTING)) {
 		restart_choose_source(&k->restart, was.state);
-		pause_before_restart(k, was.started_ms);
+		keeper_pause_before_restart(k, was.started_ms);
 	}
 }
 
@@ -161,11 +158,11 @@ static void process_ended(struct keeper *k, struct process *p, int status)
 static const char *why_no_upgrade(struct keeper *k)
 {
 	if (k->state == KEEPER_STOPPING)
-		return "the balancer stops";
-	if (k->upgrade.checker || find(k, PROCESS_STARTING))
-		return "one is under way, or a working process is just starting";
-	if (!find(k, PROCESS_NONE))
-		return "too many working processes of earlier upgrades still drain";
+		return "the balancer is stopping";
+	if (k->upgrade.checker || keeper_find(k, PROCESS_STARTING))
+		return "an upgrade is under way, or a working process is starting";
+	if (!keeper_find(k, PROCESS_NONE))
+		return "too many working processes of earlier upgrades are still draining";
 	return NULL;
 }
 
@@ -182,11 +179,11 @@ static void checker_ended(struct keeper *k, int status)
 {
 	char how[64];
 	if (k->state != KEEPER_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		supervisor_reloading("Upgrading");
-		logger_rest(&k->logger);
+		sd_notify_reloading("Upgrading");
+		logger_flush(&k->logger);
 		upgrade_become(&k->upgrade, &k->own, k->config);
 		say_upgrade(k, "nothing has changed: %s could not take over", k->own.program);
-		supervisor_upgraded();
+		sd_notify_upgraded();
 		return;
 	}
 	process_describe_end(status, how);
@@ -196,8 +193,8 @@ static void checker_ended(struct keeper *k, int status)
 
 /* --- what comes in --- */
 
-/* What was missed while it was starting. */
-static void catch_up(struct process *p)
+/* Sends what was asked for while the process was starting. */
+static void process_catch_up(struct process *p)
 {
 	process_tell(p, CHANNEL_LOOK);
 	if (p->reload_due)
@@ -206,7 +203,7 @@ static void catch_up(struct process *p)
 		process_tell(p, CHANNEL_REOPEN);
 }
 
-static void replace(struct process *before, const struct process *by)
+static void process_replace(struct process *before, const struct process *by)
 {
 	log_line(LOG_INFO, "upgrade: process %d serves; process %d drains", (int)by->pid,
 		 (int)before->pid);
@@ -214,47 +211,53 @@ static void replace(struct process *before, const struct process *by)
 	process_tell(before, CHANNEL_RETIRE);
 }
 
-/* It was started, or has read the configuration anew. */
+/* The process has started, or has read the configuration again. */
 static void process_is_ready(struct keeper *k, struct process *p)
 {
-	struct process *before = find(k, PROCESS_SERVING);
+	struct process *before = keeper_find(k, PROCESS_SERVING);
 	if (p->state == PROCESS_RETIRED)
 		return;
 	if (p->state == PROCESS_STARTING) {
 		p->state = PROCESS_SERVING;
-		holdings_settle(&k->own.holdings);
-		catch_up(p);
+		inherited_close_old(&k->own.inherited);
+		process_catch_up(p);
 		if (before)
-			replace(before, p);
+			process_replace(before, p);
 	}
 	if (k->state == KEEPER_STARTING)
 		k->state = KEEPER_RUNNING;
-	supervisor_serving(p->pid);
+	sd_notify_serving(p->pid);
 }
 
-/* By the one that serves, or will in a moment. */
-static void keep(struct keeper *k, const struct process *p, int fd)
+/*
+ * Only the serving process, or the one that is about to serve, may replace the saved configuration.
+ */
+static void keeper_keep_config(struct keeper *k, const struct process *p, int fd)
 {
 	if (fd < 0)
 		return;
 	if (p->state == PROCESS_RETIRED)
 		close(fd);
-	else if (!holdings_keep(&k->own.holdings, fd) && !k->unlocked_said++)
+	else if (!inherited_keep(&k->own.inherited, fd) && !k->unlocked_said++)
 		log_line(LOG_WARN,
-			 "keeper: keys that are held for a crash may be written to swap: they "
-			 "cannot be locked into memory: %s (LimitMEMLOCK=, ulimit -l)",
+			 "keeper: the configuration that is kept for a crash, with its keys, "
+			 "cannot be locked into memory and may be written to swap: %s (raise "
+			 "LimitMEMLOCK=, ulimit -l)",
 			 strerror(errno));
 }
 
-/* What it had to do without after a crash is there again: another one takes its place. */
-static void renew(struct keeper *k, const struct process *p)
+/*
+ * After a crash the serving process had to start without something, which is available again:
+ * another process takes its place.
+ */
+static void keeper_renew(struct keeper *k, const struct process *p)
 {
 	if (p->state != PROCESS_SERVING || k->state == KEEPER_STOPPING || why_no_upgrade(k))
 		return;
-	k->restart.source = CONFIG_KEPT;
-	log_line(LOG_INFO, "keeper: what a crash had to do without is there: another working "
-			   "process takes over");
-	if (!start(k))
+	k->restart.source = CONFIG_SAVED;
+	log_line(LOG_INFO, "keeper: what was missing after a crash is available again: another "
+			   "working process takes over");
+	if (!keeper_start_process(k))
 		log_line(LOG_ERROR, "keeper: cannot start a working process: %s", strerror(errno));
 }
 
@@ -263,76 +266,79 @@ static void channel_is_readable(struct keeper *k, struct process *p)
 	struct channel_message m;
 	int reply;
 	if (!channel_hear(p->channel, &m, &reply)) {
-		close(p->channel); /* its end is told by SIGCHLD */
+		close(p->channel); /* SIGCHLD follows */
 		p->channel = -1;
 	} else if (m.word == CHANNEL_KEEP) {
-		keep(k, p, reply);
+		keeper_keep_config(k, p, reply);
 	} else if (m.word == CHANNEL_LEFT) {
-		has_left(k, p);
+		process_has_left(k, p);
 	} else if (m.word == CHANNEL_RENEW) {
-		renew(k, p);
+		keeper_renew(k, p);
 	} else if (reply >= 0) {
-		holdings_answer(&k->own.holdings, &m, reply);
+		inherited_reply(&k->own.inherited, &m, reply);
 	} else if (m.word == CHANNEL_READY) {
 		process_is_ready(k, p);
 	} else if (m.word == CHANNEL_LOOK) {
 		processes_tell(&k->own.processes, p, CHANNEL_LOOK);
 	} else if (m.word == CHANNEL_FORGET) {
-		holdings_forget(&k->own.holdings, &m.addr);
+		inherited_forget(&k->own.inherited, &m.addr);
 	}
 }
 
 static void stop_process(struct keeper *k, struct process *p)
 {
-	/* One that is not ready yet serves nobody and listens to nobody. */
+	/* A process that is not ready serves nobody, and does not read its channel. */
 	if (p->state == PROCESS_STARTING || (p->state != PROCESS_NONE && k->stops - k->skips > 2))
 		kill(p->pid, SIGKILL);
 	else if (p->state != PROCESS_NONE)
 		process_tell(p, CHANNEL_STOP);
 }
 
-static void stop(struct keeper *k)
+static void keeper_stop(struct keeper *k)
 {
 	k->stops++;
 	if (k->leaving)
 		k->skips++;
 	else if (k->stops == 1)
-		k->leaving = find(k, PROCESS_SERVING) != NULL;
-	supervisor_stopping();
+		k->leaving = keeper_find(k, PROCESS_SERVING) != NULL;
+	sd_notify_stopping();
 	if (k->upgrade.checker)
 		kill(k->upgrade.checker, SIGKILL);
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		stop_process(k, &k->own.processes.list[i]);
 	if (!k->leaving)
-		holdings_stop_listening(&k->own.holdings);
+		inherited_stop_listening(&k->own.inherited);
 	k->state = processes_n(&k->own.processes) ? KEEPER_STOPPING : KEEPER_OVER;
 }
 
-static void reopen(struct keeper *k)
+static void keeper_reopen_logs(struct keeper *k)
 {
-	struct process *starting = find(k, PROCESS_STARTING);
+	struct process *starting = keeper_find(k, PROCESS_STARTING);
 	if (starting)
 		starting->reopen_due = true;
 	processes_tell(&k->own.processes, NULL, CHANNEL_REOPEN);
 }
 
-/* Whoever is started later is to read the file too. */
-static void reload(struct keeper *k)
+/* A process that is started later must read the file too, so restart.source is set. */
+static void keeper_reload(struct keeper *k)
 {
-	struct process *starting = find(k, PROCESS_STARTING), *serving = find(k, PROCESS_SERVING);
+	struct process *starting = keeper_find(k, PROCESS_STARTING),
+		       *serving = keeper_find(k, PROCESS_SERVING);
 	if (starting)
 		starting->reload_due = true;
 	if (!serving)
 		k->restart.source = CONFIG_FROM_FILE;
 	if (!serving || k->state == KEEPER_STOPPING)
 		return;
-	supervisor_reloading("Reading the configuration anew");
+	sd_notify_reloading("Reading the configuration anew");
 	process_tell(serving, CHANNEL_RELOAD);
 }
 
-/* One SIGCHLD may stand for several. Strangers are those who come to us as the first process of a
- * container. */
-static void reap(struct keeper *k)
+/*
+ * One SIGCHLD may stand for several children. As the first process of a container, the keeper also
+ * gets children that it has not started; they are reaped and ignored.
+ */
+static void keeper_reap(struct keeper *k)
 {
 	int status;
 	pid_t pid;
@@ -345,31 +351,31 @@ static void reap(struct keeper *k)
 	}
 }
 
-static void signal_came(struct keeper *k)
+static void keeper_signal_came(struct keeper *k)
 {
 	switch (signals_hear(k->signals)) {
 	case SIGTERM:
 	case SIGINT:
-		stop(k);
+		keeper_stop(k);
 		break;
 	case SIGHUP:
-		reload(k);
+		keeper_reload(k);
 		break;
 	case SIGUSR1:
-		reopen(k);
+		keeper_reopen_logs(k);
 		break;
 	case SIGUSR2:
 		upgrade_is_asked(k);
 		break;
 	case SIGCHLD:
-		reap(k);
+		keeper_reap(k);
 		break;
 	}
 }
 
 /* --- the loop --- */
 
-static void sooner(uint64_t *due, uint64_t other)
+static void due_sooner(uint64_t *due, uint64_t other)
 {
 	if (other < *due)
 		*due = other;
@@ -377,66 +383,69 @@ static void sooner(uint64_t *due, uint64_t other)
 
 static struct process *upgraded_to(struct keeper *k)
 {
-	return find(k, PROCESS_SERVING) ? find(k, PROCESS_STARTING) : NULL;
+	return keeper_find(k, PROCESS_SERVING) ? keeper_find(k, PROCESS_STARTING) : NULL;
 }
 
-static int until_next(struct keeper *k)
+static int keeper_until_next_ms(struct keeper *k)
 {
-	uint64_t due = k->own.rotate_ms, now = now_ms();
+	uint64_t due = k->own.rotate_ms, now = keeper_now_ms();
 	if (k->state == KEEPER_PAUSING)
-		sooner(&due, k->restart.due_ms);
+		due_sooner(&due, k->restart.due_ms);
 	if (k->upgrade.checker)
-		sooner(&due, k->upgrade.due_ms);
+		due_sooner(&due, k->upgrade.due_ms);
 	if (upgraded_to(k))
-		sooner(&due, upgraded_to(k)->started_ms + UPGRADE_READY_MS);
+		due_sooner(&due, upgraded_to(k)->started_ms + UPGRADE_READY_MS);
 	return due > now ? (int)(due - now) : 0;
 }
 
-static void lose_patience(struct keeper *k, uint64_t now)
+static void keeper_give_up_waiting(struct keeper *k, uint64_t now)
 {
 	const struct process *next = upgraded_to(k);
-	upgrade_lose_patience(&k->upgrade, now);
+	upgrade_give_up_waiting(&k->upgrade, now);
 	if (next && now >= next->started_ms + UPGRADE_READY_MS)
 		kill(next->pid, SIGKILL);
 }
 
-static void do_what_is_due(struct keeper *k)
+static void keeper_do_what_is_due(struct keeper *k)
 {
-	uint64_t now = now_ms();
+	uint64_t now = keeper_now_ms();
 	if (now >= k->own.rotate_ms) {
-		if (!ticket_keys_rotate(k->own.holdings.tickets))
-			log_line(LOG_ERROR, "keeper: no random bytes for new ticket keys");
+		if (!ticket_keys_rotate(k->own.inherited.tickets))
+			log_line(LOG_ERROR, "keeper: cannot make new ticket keys: no random bytes");
 		k->own.rotate_ms = now + TICKETS_ROTATE_MS;
 	}
 	if (k->state == KEEPER_PAUSING && now >= k->restart.due_ms)
-		restart(k);
-	lose_patience(k, now);
+		keeper_restart(k);
+	keeper_give_up_waiting(k, now);
 }
 
-static void turn(struct keeper *k)
+static void keeper_turn(struct keeper *k)
 {
 	struct process *list = k->own.processes.list;
 	struct pollfd fds[1 + PROCESSES_MAX] = { { .fd = k->signals, .events = POLLIN } };
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		fds[1 + i] = (struct pollfd){ .fd = list[i].channel, .events = POLLIN };
-	/* Interrupted, or the kernel had no memory for it: then nothing is ready. */
-	if (poll(fds, 1 + PROCESSES_MAX, until_next(k)) < 0)
+	/* Interrupted, or the kernel had no memory: then nothing is ready. */
+	if (poll(fds, 1 + PROCESSES_MAX, keeper_until_next_ms(k)) < 0)
 		for (int i = 0; i < 1 + PROCESSES_MAX; i++)
 			fds[i].revents = 0;
-	/* Requests first: a working process may ask, and die. */
+	/* Channels first: a working process may send a message and then die. */
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		if (fds[1 + i].revents)
 			channel_is_readable(k, &list[i]);
 	if (fds[0].revents)
-		signal_came(k);
-	do_what_is_due(k);
+		keeper_signal_came(k);
+	keeper_do_what_is_due(k);
 }
 
-/* Without it the log is written by whoever has something to say, and waits where it must. */
-static void open_log(struct keeper *k)
+/* Without the logger, each process writes to standard error itself, and may have to wait for it. */
+static void keeper_open_log(struct keeper *k)
 {
 	if (!logger_open(&k->logger))
-		log_line(LOG_WARN, "keeper: the log has no thread of its own: %s", strerror(errno));
+		log_line(
+			LOG_WARN,
+			"keeper: cannot start the log's thread, processes may wait for the log: %s",
+			strerror(errno));
 	k->own.log_from = k->logger.from;
 	k->own.log_to = k->logger.to;
 }
@@ -444,27 +453,27 @@ static void open_log(struct keeper *k)
 static bool take_log_over(struct keeper *k)
 {
 	if (k->own.log_from < 0)
-		return open_log(k), true;
+		return keeper_open_log(k), true;
 	return logger_open_from(&k->logger, k->own.log_from, k->own.log_to);
 }
 
-static bool open_keeper(struct keeper *k)
+static bool keeper_open(struct keeper *k)
 {
 	upgrade_find_program(k->own.program);
 	processes_open(&k->own.processes);
-	k->own.rotate_ms = now_ms() + TICKETS_ROTATE_MS;
-	open_log(k);
-	if (holdings_open(&k->own.holdings)) {
-		log_count_lost_in(&k->own.holdings.board->log_lost);
-		if (start(k))
+	k->own.rotate_ms = keeper_now_ms() + TICKETS_ROTATE_MS;
+	keeper_open_log(k);
+	if (inherited_open(&k->own.inherited)) {
+		log_count_lost_in(&k->own.inherited.board->log_lost);
+		if (keeper_start_process(k))
 			return true;
 	}
 	log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 	return false;
 }
 
-/* In place of the version before, whose children are ours. */
-static bool take_over(struct keeper *k, int handed_over)
+/* Replaces the version before in the same process: its children are our children. */
+static bool keeper_take_over(struct keeper *k, int handed_over)
 {
 	char error[HANDOVER_ERROR_BYTES];
 	if (!handover_read(handed_over, &k->own, error)) {
@@ -473,24 +482,23 @@ static bool take_over(struct keeper *k, int handed_over)
 	}
 	handover_keep(&k->own, handed_over, false);
 	close(handed_over);
-	log_count_lost_in(&k->own.holdings.board->log_lost);
+	log_count_lost_in(&k->own.inherited.board->log_lost);
 	if (!take_log_over(k))
-		log_line(LOG_ERROR, "upgrade: the log's thread cannot be started: %s",
-			 strerror(errno));
+		log_line(LOG_ERROR, "upgrade: cannot start the log's thread: %s", strerror(errno));
 	log_line(LOG_INFO, "upgrade: crossfade %s has taken over", CROSSFADE_VERSION);
-	restart(k);
-	/* The signal for one that died meanwhile may have been heard before. */
-	reap(k);
+	keeper_restart(k);
+	/* SIGCHLD for a child that died during the exec may have been consumed before it. */
+	keeper_reap(k);
 	return true;
 }
 
-/* The exit code. */
-static int run(struct keeper *k, int handed_over)
+/* Returns the exit code. */
+static int keeper_open_and_turn(struct keeper *k, int handed_over)
 {
-	if (!(handed_over < 0 ? open_keeper(k) : take_over(k, handed_over)))
+	if (!(handed_over < 0 ? keeper_open(k) : keeper_take_over(k, handed_over)))
 		return 1;
 	while (k->state != KEEPER_OVER)
-		turn(k);
+		keeper_turn(k);
 	return k->exit_code;
 }
 
@@ -506,10 +514,10 @@ int keeper_run(const char *config, int handed_over)
 		log_line(LOG_ERROR, "keeper: cannot start: %s", strerror(errno));
 		return 1;
 	}
-	int code = run(&k, handed_over);
+	int code = keeper_open_and_turn(&k, handed_over);
 	logger_close(&k.logger);
 	log_count_lost_in(NULL);
-	holdings_close(&k.own.holdings);
+	inherited_close(&k.own.inherited);
 	close(k.binary);
 	close(k.signals);
 	return code;

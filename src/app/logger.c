@@ -22,18 +22,18 @@ static uint64_t count_lines(const char *text, size_t n)
 	return lines;
 }
 
-/* Whoever else has this file open may have made it one that does not block. */
-static void await_room(int fd)
+/* Another program that has this file open may have made it non-blocking. */
+static void logger_await_room(int fd)
 {
 	(void)poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
 }
 
-static void write_out(struct logger *l, const char *text, size_t n)
+static void logger_write_out(struct logger *l, const char *text, size_t n)
 {
 	while (n) {
 		ssize_t done = write(l->to, text, n);
 		if (done < 0 && errno == EAGAIN)
-			await_room(l->to);
+			logger_await_room(l->to);
 		else if (done < 0 && errno != EINTR)
 			break;
 		text += done > 0 ? done : 0;
@@ -43,20 +43,20 @@ static void write_out(struct logger *l, const char *text, size_t n)
 		log_lose(count_lines(text, n));
 }
 
-static bool is_empty(const struct logger *l)
+static bool logger_is_empty(const struct logger *l)
 {
 	int n = 0;
 	return ioctl(l->from, FIONREAD, &n) < 0 || n == 0;
 }
 
-/* When it goes on; where it never quite does, now and then. */
-static void tell_of_lost(struct logger *l)
+/* Logs how many lines were lost: when the pipe is empty; if it never is, every LOGGER_TELL_MS. */
+static void logger_tell_of_lost(struct logger *l)
 {
 	struct log_lost *lost = log_lost();
 	uint64_t lines = atomic_load(&lost->lines), now_ns = clock_monotonic_ns();
 	char line[LOG_LINE_BYTES], since[CLOCK_TEXT_BYTES];
 	if (lines == lost->told ||
-	    (!is_empty(l) && now_ns - l->told_ns < LOGGER_TELL_MS * 1000000ull))
+	    (!logger_is_empty(l) && now_ns - l->told_ns < LOGGER_TELL_MS * 1000000ull))
 		return;
 	uint64_t since_ns = atomic_exchange(&lost->since_ns, 0);
 	clock_text(since_ns ? since_ns : clock_wall_ns(), since);
@@ -65,10 +65,10 @@ static void tell_of_lost(struct logger *l)
 			      (unsigned long long)(lines - lost->told), since);
 	lost->told = lines;
 	l->told_ns = now_ns;
-	write_out(l, line, n);
+	logger_write_out(l, line, n);
 }
 
-static void *run(void *argument)
+static void *logger_run(void *argument)
 {
 	struct logger *l = argument;
 	char text[LOGGER_CHUNK_BYTES];
@@ -79,10 +79,10 @@ static void *run(void *argument)
 		n = read(l->from, text, sizeof text);
 		if (n > 0) {
 			atomic_store(&l->in_hand, count_lines(text, (size_t)n));
-			write_out(l, text, (size_t)n);
+			logger_write_out(l, text, (size_t)n);
 			atomic_store(&l->in_hand, 0);
 			if (text[n - 1] == '\n')
-				tell_of_lost(l);
+				logger_tell_of_lost(l);
 		}
 		atomic_store(&l->busy, false);
 	}
@@ -104,13 +104,13 @@ void logger_keep_standard_descriptors(void)
 bool logger_open_from(struct logger *l, int from, int to)
 {
 	*l = (struct logger){ .from = from, .to = to };
-	int error = pthread_create(&l->thread, NULL, run, l);
+	int error = pthread_create(&l->thread, NULL, logger_run, l);
 	l->running = !error;
 	errno = error;
 	return l->running;
 }
 
-static void forget(struct logger *l)
+static void logger_close_descriptors(struct logger *l)
 {
 	close(l->from);
 	close(l->to);
@@ -127,10 +127,10 @@ bool logger_open(struct logger *l)
 		close(to);
 		return false;
 	}
-	/* Without the larger one it is as large as the system makes them. */
+	/* If the pipe cannot be made larger, it keeps the system's default size. */
 	(void)fcntl(ends[1], F_SETPIPE_SZ, LOGGER_PIPE_BYTES);
 	if (!logger_open_from(l, ends[0], to)) {
-		forget(l);
+		logger_close_descriptors(l);
 		close(ends[1]);
 		return false;
 	}
@@ -139,16 +139,16 @@ bool logger_open(struct logger *l)
 	return true;
 }
 
-static bool is_at_rest(const struct logger *l)
+static bool logger_is_flushed(const struct logger *l)
 {
-	return is_empty(l) && !atomic_load(&l->busy);
+	return logger_is_empty(l) && !atomic_load(&l->busy);
 }
 
-static bool await_rest(const struct logger *l)
+static bool logger_await_flushed(const struct logger *l)
 {
 	static const struct timespec pause = { .tv_nsec = 1000000 };
 	uint64_t until_ns = clock_monotonic_ns() + LOGGER_LAST_MS * 1000000ull;
-	while (!is_at_rest(l)) {
+	while (!logger_is_flushed(l)) {
 		if (clock_monotonic_ns() >= until_ns)
 			return false;
 		nanosleep(&pause, NULL);
@@ -156,27 +156,27 @@ static bool await_rest(const struct logger *l)
 	return true;
 }
 
-void logger_rest(struct logger *l)
+void logger_flush(struct logger *l)
 {
-	if (l->running && !await_rest(l))
+	if (l->running && !logger_await_flushed(l))
 		log_lose(atomic_load(&l->in_hand));
 }
 
-/* A thread that still waits is left to the end of the process. */
+/* A thread that still waits for standard error runs until the process ends. */
 void logger_close(struct logger *l)
 {
 	if (!l->running)
 		return;
-	bool rests = await_rest(l);
+	bool flushed = logger_await_flushed(l);
 	dup2(l->to, STDERR_FILENO);
-	/* Others may have the pipe open still: then its end does not come by itself. */
+	/* Other processes may still have the pipe open: then the thread never reads its end. */
 	struct timespec until;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += rests ? 100000000 : 0;
+	until.tv_nsec += flushed ? 100000000 : 0;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	if (pthread_timedjoin_np(l->thread, NULL, &until) == 0)
-		forget(l);
+		logger_close_descriptors(l);
 	else
 		pthread_detach(l->thread);
 	l->running = false;

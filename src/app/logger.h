@@ -2,11 +2,11 @@
 #define APP_LOGGER_H
 
 /*
- * Where all processes of a balancer write their log: a pipe in the place of standard error, which
- * takes a line at once or not at all, and a thread of the keeper that brings what comes out of it
- * to the standard error that we were started with. However long that one makes us wait (a pipe that
- * nobody reads, a file on a server that is gone), it is this thread that waits. Lines that the pipe
- * has no room for are counted (log.h), and the thread says how many they were when it goes on.
+ * All processes of a balancer write their log to a pipe in place of standard error. The pipe takes
+ * a line at once or not at all. A thread of the keeper copies the pipe to the standard error that
+ * the keeper was started with. Only this thread waits when that standard error is slow (a pipe that
+ * nobody reads, a file on a server that is down). Lines for which the pipe has no room are counted
+ * (log.h), and the thread logs their number when it can write again.
  */
 
 #include <pthread.h>
@@ -15,29 +15,32 @@
 #include <stdint.h>
 
 struct logger {
-	int from; /* owned: the pipe's end that is read; -1: there is none, and the log is direct */
-	int to;	  /* owned: the standard error that we were started with */
+	int from; /* owned: the pipe's reading end; -1: there is no pipe */
+	int to;	  /* owned: the standard error that the keeper was started with */
 	pthread_t thread;
 	bool running;
-	atomic_bool busy;	  /* what was read is not written yet */
-	_Atomic uint64_t in_hand; /* lines of it */
+	atomic_bool busy;	  /* bytes that were read are not yet written */
+	_Atomic uint64_t in_hand; /* lines among those bytes */
 	uint64_t told_ns;
 };
 
-/* From now on standard error is the pipe. False with errno: it stays what it is. */
+/* Replaces standard error by the pipe. False with errno: standard error is unchanged. */
 bool logger_open(struct logger *l);
-/* The same after an upgrade, where standard error is the pipe already. */
+/* The same after an upgrade, where standard error is already the pipe. */
 bool logger_open_from(struct logger *l, int from, int to);
 
 /*
- * Waits until all that was said is written, at most LOGGER_LAST_MS: before another program takes
- * this one's place, in which this thread ends. What is not written then counts as lost.
+ * Waits until every line is written, at most LOGGER_LAST_MS. For before an exec, which ends the
+ * thread. Lines that are not written by then count as lost.
  */
-void logger_rest(struct logger *l);
-/* The same at the end; then standard error is what it was. */
+void logger_flush(struct logger *l);
+/* The same at the end; then restores standard error. */
 void logger_close(struct logger *l);
 
-/* Descriptors 0, 1 and 2 are there, so that nothing else can become one of them. */
+/*
+ * Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed, so that no other file gets
+ * its number.
+ */
 void logger_keep_standard_descriptors(void);
 
 #endif

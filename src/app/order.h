@@ -1,15 +1,15 @@
 #ifndef APP_ORDER_H
 #define APP_ORDER_H
 
-/* What a running balancer is told to do as by a signal, and what becomes of that. */
+/* Orders to a running balancer, as a signal would give them, and their outcome. */
 
 #include "app/client.h"
 
 struct order {
 	struct client client;
-	json_t *before; /* owned: its status when it was told */
+	json_t *before; /* owned: the status before the order */
 	uint64_t until_ns;
-	const char *timeout; /* as it was said */
+	const char *timeout; /* as the user wrote it */
 };
 
 struct order_options {
@@ -25,33 +25,35 @@ struct order_options {
 
 #define ORDER_HELP                                                                                 \
 	CLIENT_HELP                                                                                \
-	"      --reason TEXT   why, for its log\n"                                                 \
-	"      --timeout TIME  how long the outcome is waited for (default: 120s)\n"
+	"      --reason TEXT   why, for the balancer's log\n"                                      \
+	"      --timeout TIME  how long to wait for the outcome (default: 120s)\n"
 
-/* Looks at it, and tells it: POST to the path. False after a complaint: *code is what to exit with.
+/*
+ * Gets the status, and sends the order: POST to `path`. False after a diagnostic: *code is the exit
+ * code.
  */
 bool order_open(struct order *o, const struct command *c, const struct order_options *options,
 		const char *path, int *code);
 void order_close(struct order *o);
-/* Once more: POST to the path; whatever comes of it. */
+/* Sends another order: POST to `path`. Errors are ignored. */
 void order_tell(struct order *o, const char *path);
 /*
- * Its status as it is now, after a little while; owned by the caller. NULL: nobody answers. False:
- * the time is over.
+ * Waits a little, and gets the current status, owned by the caller; NULL: there was no response.
+ * Returns false when the time is over.
  */
 bool order_look(struct order *o, json_t **now);
-/* Says that nobody knows what became of it. */
+/* Prints that the outcome is not known. Returns EXIT_UNACKNOWLEDGED. */
 int order_is_late(const struct order *o, const char *what);
 
-/* One that takes no operand, and whose outcome shows in the status. */
+/* An order that takes no operand, and whose outcome is in the status. */
 struct order_kind {
 	const char *path;
-	/* Prints it, and gives the exit code; -1: it is not there yet. */
+	/* Prints the outcome, and returns the exit code; -1: there is none yet. */
 	int (*outcome)(const struct order *o, const json_t *now);
-	const char *late; /* what did not happen in time: "the configuration was not read" */
+	const char *late; /* what did not happen in time, as "the configuration was not read" */
 };
 
-/* All of such a command. The exit code. */
+/* Does all that such a command needs. Returns the exit code. */
 int order_run(const struct command *c, int argc, char **argv, const struct order_kind *kind);
 
 long long order_integer(const json_t *j, const char *name);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int is_wanted(void)
+static int paint_is_wanted(void)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 	return isatty(STDOUT_FILENO) && (!no || !*no) && term && strcmp(term, "dumb") != 0;
@@ -14,7 +14,7 @@ const char *paint(enum paint p)
 {
 	static const char *const begin[] = { "\033[0m",	 "\033[1m",  "\033[32m",
 					     "\033[33m", "\033[31m", "\033[2m" };
-	return is_wanted() ? begin[p] : "";
+	return paint_is_wanted() ? begin[p] : "";
 }
 
 const char *paint_good(int good)

@@ -58,8 +58,9 @@ void process_forbid_cores(void)
 }
 
 /*
- * The keeper hears signals and says what they mean: `kill` by name must not skip the drain. What is
- * ignored stays so over exec, so that a process is deaf from its first instruction on.
+ * The keeper handles signals and passes them on: `pkill crossfade` must not skip the drain. An
+ * ignored signal stays ignored over exec, so that a process ignores it from its first instruction
+ * on.
  */
 void process_leave_signals(void)
 {
@@ -71,15 +72,15 @@ void process_leave_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child, between fork and exec. */
-static _Noreturn void execute(int binary, const char *config, enum config_source source,
-			      const struct holdings *h, int channel, pid_t keeper)
+/* Runs in the child, between fork and exec. */
+static _Noreturn void process_execute(int binary, const char *config, enum config_source source,
+				      const struct inherited *h, int channel, pid_t keeper)
 {
-	static const char *const sources[] = { CONFIG_SOURCE_FILE, CONFIG_SOURCE_KEPT };
+	static const char *const sources[] = { CONFIG_SOURCE_FILE, CONFIG_SOURCE_SAVED };
 	char numbers[5][16];
-	/* Nothing in force yet: 0. */
+	/* 0: no configuration is in force yet. */
 	const int values[5] = { channel, h->board_fd, h->tickets_fd,
-				h->kept_fd < 0 ? 0 : h->kept_fd, (int)keeper };
+				h->saved_config_fd < 0 ? 0 : h->saved_config_fd, (int)keeper };
 	for (int i = 0; i < 5; i++)
 		snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
 	for (int i = 0; i < 4; i++)
@@ -95,14 +96,14 @@ static _Noreturn void execute(int binary, const char *config, enum config_source
 }
 
 bool process_start(struct process *p, int binary, const char *config, enum config_source source,
-		   const struct holdings *h)
+		   const struct inherited *h)
 {
 	int ends[2];
 	if (!channel_open(ends))
 		return false;
 	pid_t keeper = getpid(), child = fork();
 	if (child == 0)
-		execute(binary, config, source, h, ends[1], keeper);
+		process_execute(binary, config, source, h, ends[1], keeper);
 	int why = errno;
 	close(ends[1]);
 	if (child < 0) {
@@ -137,10 +138,11 @@ void process_tell(struct process *p, enum channel_word word)
 {
 	if (p->channel < 0 || channel_tell(p->channel, word) || errno != EAGAIN)
 		return;
-	/* One look among so many that wait is as good as another. */
+	/* So many messages are waiting that one CHANNEL_LOOK more makes no difference. */
 	if (word == CHANNEL_LOOK)
 		return;
-	log_line(LOG_ERROR, "keeper: the working process %d does not listen: it is killed",
+	log_line(LOG_ERROR,
+		 "keeper: the working process %d does not read its messages: it is killed",
 		 (int)p->pid);
 	kill(p->pid, SIGKILL);
 }

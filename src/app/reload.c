@@ -46,8 +46,8 @@ static long long reloads_of(const json_t *status)
 	return order_integer(json_object_get(status, "configuration"), "reloads");
 }
 
-/* -1: not yet. */
-static int outcome(const struct order *o, const json_t *now)
+/* Returns the exit code; -1: there is no outcome yet. */
+static int reload_outcome(const struct order *o, const json_t *now)
 {
 	if (order_integer(now, "pid") != order_integer(o->before, "pid"))
 		return say_replaced(o);
@@ -56,6 +56,7 @@ static int outcome(const struct order *o, const json_t *now)
 
 int command_reload(const struct command *c, int argc, char **argv)
 {
-	const struct order_kind kind = { "/v1/reload", outcome, "the configuration was not read" };
+	const struct order_kind kind = { "/v1/reload", reload_outcome,
+					 "the configuration was not read" };
 	return order_run(c, argc, argv, &kind);
 }

@@ -11,8 +11,8 @@
 
 /* --- the token --- */
 
-/* One line of visible characters: it becomes a part of a header. */
-static bool is_token(char *text)
+/* A token is one line of visible characters, because it becomes part of a header field. */
+static bool token_is_valid(char *text)
 {
 	size_t n = strcspn(text, "\r\n");
 	bool ends = text[n + strspn(text + n, "\r\n")] == 0;
@@ -23,7 +23,7 @@ static bool is_token(char *text)
 	return n && ends;
 }
 
-static bool read_token(const struct command *c, const char *file, struct remote *to)
+static bool remote_read_token(const struct command *c, const char *file, struct remote *to)
 {
 	char text[CLIENT_TOKEN_BYTES];
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -36,7 +36,7 @@ static bool read_token(const struct command *c, const char *file, struct remote 
 		return false;
 	}
 	text[n] = 0;
-	if (!is_token(text)) {
+	if (!token_is_valid(text)) {
 		command_misused(c, "--token-file: %s has no token: one line is expected", file);
 		return false;
 	}
@@ -50,7 +50,7 @@ struct parts {
 	char *scheme, *host, *port, *path, *user, *query;
 };
 
-static char *part(CURLU *u, CURLUPart which)
+static char *url_part(CURLU *u, CURLUPart which)
 {
 	char *text = NULL;
 	return curl_url_get(u, which, &text, 0) == CURLUE_OK ? text : NULL;
@@ -69,21 +69,21 @@ static bool parts_read(const char *url, struct parts *to)
 	bool good = u && strstr(url, "://") && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK;
 	*to = (struct parts){ 0 };
 	if (good)
-		*to = (struct parts){ part(u, CURLUPART_SCHEME), part(u, CURLUPART_HOST),
-				      part(u, CURLUPART_PORT),	 part(u, CURLUPART_PATH),
-				      part(u, CURLUPART_USER),	 part(u, CURLUPART_QUERY) };
+		*to = (struct parts){ url_part(u, CURLUPART_SCHEME), url_part(u, CURLUPART_HOST),
+				      url_part(u, CURLUPART_PORT),   url_part(u, CURLUPART_PATH),
+				      url_part(u, CURLUPART_USER),   url_part(u, CURLUPART_QUERY) };
 	curl_url_cleanup(u);
 	return good;
 }
 
-static bool is_whole(const struct parts *p)
+static bool parts_are_whole(const struct parts *p)
 {
 	return p->scheme && p->host &&
 	       (!strcmp(p->scheme, "http") || !strcmp(p->scheme, "https")) && !p->user &&
 	       !p->query && (!p->path || !strcmp(p->path, "/"));
 }
 
-static bool is_loopback(const char *host)
+static bool host_is_loopback(const char *host)
 {
 	struct in_addr v4;
 	if (inet_pton(AF_INET, host, &v4) == 1)
@@ -91,18 +91,19 @@ static bool is_loopback(const char *host)
 	return !strcasecmp(host, "localhost") || !strcmp(host, "[::1]");
 }
 
-static bool take_url(const struct command *c, const char *url, struct remote *to, bool *exposed)
+static bool remote_take_url(const struct command *c, const char *url, struct remote *to,
+			    bool *exposed)
 {
 	struct parts p;
-	bool good = parts_read(url, &p) && is_whole(&p);
+	bool good = parts_read(url, &p) && parts_are_whole(&p);
 	int n = good ? snprintf(to->url, sizeof to->url, "%s://%s%s%s", p.scheme, p.host,
 				p.port ? ":" : "", p.port ? p.port : "")
 		     : 0;
-	*exposed = good && !strcmp(p.scheme, "http") && !is_loopback(p.host);
+	*exposed = good && !strcmp(p.scheme, "http") && !host_is_loopback(p.host);
 	parts_free(&p);
 	good = good && (size_t)n < sizeof to->url;
 	if (!good)
-		command_misused(c, "--admin %s: is not a URL as http://127.0.0.1:9280", url);
+		command_misused(c, "--admin: '%s' is not a URL such as http://127.0.0.1:9280", url);
 	return good;
 }
 
@@ -111,15 +112,16 @@ bool remote_read(const struct command *c, const char *url, const char *token_fil
 {
 	bool exposed;
 	*to = (struct remote){ 0 };
-	if (!take_url(c, url, to, &exposed))
+	if (!remote_take_url(c, url, to, &exposed))
 		return false;
 	if (exposed && token_file && !clear_text) {
 		command_misused(c,
-				"%s: the token would go over the network in clear text, for "
-				"everybody there to use; ask over a tunnel to its loopback "
-				"(ssh -L), or say --clear-text",
+				"%s: the token would cross the network in clear text, where others "
+				"can read and use it; a balancer refuses such a token. Use https "
+				"(admin.tls), or a tunnel to the balancer's loopback address (ssh "
+				"-L). If a proxy with TLS is in between, use --clear-text",
 				to->url);
 		return false;
 	}
-	return !token_file || read_token(c, token_file, to);
+	return !token_file || remote_read_token(c, token_file, to);
 }

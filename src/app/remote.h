@@ -2,8 +2,8 @@
 #define APP_REMOTE_H
 
 /*
- * A balancer's admin.address and its token, for a client. The token is as good as a key: it goes
- * over a network in clear text only for who asks for that.
+ * The admin.address and the token of a balancer, for a client. Whoever has the token can do
+ * everything. Therefore it is sent unencrypted over a network only when the user asks for that.
  */
 
 #include "app/client.h"
@@ -13,7 +13,7 @@ struct remote {
 	char authorization[CLIENT_TOKEN_BYTES + 32];
 };
 
-/* `token_file` may be NULL: no token. False after a complaint. */
+/* `token_file` NULL: no token. False after a diagnostic. */
 bool remote_read(const struct command *c, const char *url, const char *token_file, bool clear_text,
 		 struct remote *to);
 

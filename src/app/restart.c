@@ -1,8 +1,10 @@
 #include "app/restart.h"
 
+#include "base/limits.h"
+
 uint64_t restart_after(struct restart *r, uint64_t started_ms, uint64_t now_ms)
 {
-	if (!r->pause_ms || now_ms - started_ms >= UP_LONG_ENOUGH_MS)
+	if (!r->pause_ms || now_ms - started_ms >= RESTART_UP_LONG_MS)
 		r->pause_ms = RESTART_PAUSE_MS;
 	uint64_t pause_ms = r->pause_ms;
 	r->due_ms = now_ms + pause_ms;
@@ -12,6 +14,6 @@ uint64_t restart_after(struct restart *r, uint64_t started_ms, uint64_t now_ms)
 
 void restart_choose_source(struct restart *r, enum process_state had_died)
 {
-	bool failed = had_died == PROCESS_STARTING && r->source == CONFIG_KEPT;
-	r->source = failed ? CONFIG_FROM_FILE : CONFIG_KEPT;
+	bool failed = had_died == PROCESS_STARTING && r->source == CONFIG_SAVED;
+	r->source = failed ? CONFIG_FROM_FILE : CONFIG_SAVED;
 }

@@ -1,28 +1,25 @@
 #ifndef APP_RESTART_H
 #define APP_RESTART_H
 
-/* When a working process that has died is followed by the next one, and what that begins with. */
+/* When a process is started in place of one that has died, and with which configuration. */
 
 #include "app/process.h"
-
-/* 100 ms after it has died, then twice that, up to 5 s. */
-#define RESTART_PAUSE_MS 100
-#define RESTART_PAUSE_MAX_MS 5000
-/* One that was up for so long had a reason of its own to die: the pause begins anew. */
-#define UP_LONG_ENOUGH_MS 10000
 
 struct restart {
 	enum config_source source; /* of the next working process */
 	uint64_t due_ms;
-	uint64_t pause_ms; /* the next one; 0: the shortest */
+	uint64_t pause_ms; /* of the next restart; 0: the shortest */
 };
 
-/* Sets when the next one is due, after one that was started at `started_ms`. Returns the pause. */
+/*
+ * Sets when the next process is due after one that was started at `started_ms`. Returns the pause.
+ */
 uint64_t restart_after(struct restart *r, uint64_t started_ms, uint64_t now_ms);
 
 /*
- * A crash changes nothing: what was in force goes on, whatever the file says by now. Where that
- * does not come up, the file is tried, and so on in turns: one of them may have been mended.
+ * A crash must not change anything: the next process starts with the configuration that was in
+ * force, whatever is in the file now. If a process with it fails to start, the next one reads the
+ * file, and so on in turns: one of the two may work by then.
  */
 void restart_choose_source(struct restart *r, enum process_state had_died);
 

@@ -3,7 +3,7 @@
 #include "app/client.h"
 #include "app/weights_text.h"
 
-static int print(struct client *t, const json_t *j)
+static int rollback_print(struct client *t, const json_t *j)
 {
 	(void)t;
 	return weights_text_change(j);
@@ -23,6 +23,6 @@ int command_rollback(const struct command *c, int argc, char **argv)
 	if (!command_takes_reason(c, reason))
 		return EXIT_USAGE;
 	json_t *body = json_pack("{s:s*,s:s}", "reason", reason, "who", client_who());
-	const struct client_request back = { "POST", "/v1/rollback", body, 0, print };
+	const struct client_request back = { "POST", "/v1/rollback", body, 0, rollback_print };
 	return body ? client_do(c, &o, &back) : command_misused(c, "--reason: is not UTF-8 text");
 }

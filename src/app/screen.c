@@ -14,15 +14,15 @@ struct screen_size screen_size(void)
 	return (struct screen_size){ w.ws_col, w.ws_row };
 }
 
-static void say(const char *bytes, size_t n)
+static void screen_write(const char *bytes, size_t n)
 {
-	/* Nothing useful can be done when the terminal is gone. */
+	/* If the terminal is gone, nothing useful can be done. */
 	if (write(STDOUT_FILENO, bytes, n) < 0)
 		return;
 }
 
-/* Not in the background: the terminal's keys are another's there. */
-static void take_keys(struct screen *s)
+/* Not in the background: there the keys belong to another process. */
+static void screen_take_keys(struct screen *s)
 {
 	s->keys = tcgetpgrp(STDIN_FILENO) == getpgrp() && !tcgetattr(STDIN_FILENO, &s->before);
 	if (!s->keys)
@@ -34,19 +34,19 @@ static void take_keys(struct screen *s)
 	tcsetattr(STDIN_FILENO, TCSANOW, &ours);
 }
 
-/* The other page, without a cursor. */
+/* Switches to the terminal's alternate page, without a cursor. */
 void screen_enter(struct screen *s)
 {
 	static const char enter[] = "\033[?1049h\033[?25l\033[H\033[J";
 	fflush(stdout);
-	say(enter, sizeof enter - 1);
-	take_keys(s);
+	screen_write(enter, sizeof enter - 1);
+	screen_take_keys(s);
 }
 
 void screen_leave(struct screen *s)
 {
 	static const char leave[] = "\033[0m\033[?25h\033[?1049l";
-	say(leave, sizeof leave - 1);
+	screen_write(leave, sizeof leave - 1);
 	if (s->keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &s->before);
 }
@@ -57,8 +57,8 @@ char screen_key(const struct screen *s)
 	return s->keys && read(STDIN_FILENO, &key, 1) == 1 ? key : 0;
 }
 
-/* On the screen: without escape sequences and the further bytes of a character. */
-static unsigned width_of(const char *line)
+/* The width on the screen: escape sequences and continuation bytes of UTF-8 take none. */
+static unsigned line_width(const char *line)
 {
 	unsigned n = 0;
 	for (; *line && *line != '\n'; line++) {
@@ -72,7 +72,7 @@ static unsigned width_of(const char *line)
 	return n;
 }
 
-static unsigned lines_of(const char *page)
+static unsigned page_lines(const char *page)
 {
 	unsigned n = 0;
 	for (; *page; page++)
@@ -80,11 +80,11 @@ static unsigned lines_of(const char *page)
 	return n;
 }
 
-/* An escape sequence takes no room, and neither do the further bytes of a character. */
-static const char *draw_line(FILE *to, const char *line, unsigned columns)
+/* Escape sequences and continuation bytes of UTF-8 take no room. */
+static const char *screen_draw_line(FILE *to, const char *line, unsigned columns)
 {
 	unsigned used = 0;
-	bool cut = width_of(line) > columns;
+	bool cut = line_width(line) > columns;
 	for (; *line && *line != '\n'; line++) {
 		if (*line == '\033') {
 			size_t n = strcspn(line, "m");
@@ -109,7 +109,7 @@ void screen_draw(const char *page, struct screen_size size)
 	if (!to)
 		return;
 	fputs("\033[H", to);
-	unsigned lines = lines_of(page);
+	unsigned lines = page_lines(page);
 	for (unsigned row = 0; *page && row < size.rows; row++) {
 		if (row)
 			fputs("\r\n", to);
@@ -117,11 +117,11 @@ void screen_draw(const char *page, struct screen_size size)
 			fprintf(to, "... %u more lines\033[K", lines - row);
 			break;
 		}
-		page = draw_line(to, page, size.columns);
+		page = screen_draw_line(to, page, size.columns);
 		fputs("\033[0m\033[K", to);
 	}
 	fputs("\033[J", to);
 	fclose(to);
-	say(bytes, n);
+	screen_write(bytes, n);
 	free(bytes);
 }

@@ -2,8 +2,9 @@
 #define APP_SCREEN_H
 
 /*
- * A terminal that shows one page, drawn anew now and then. It does not flicker: every line is
- * written over the one before, in one write. What was on the terminal comes back at the end.
+ * Shows one page on a terminal, and draws it anew now and then. It does not flicker, because every
+ * line is written over the line before, in one write. At the end the terminal shows what it showed
+ * before.
  */
 
 #include <stdbool.h>
@@ -14,23 +15,23 @@ struct screen_size {
 	unsigned columns, rows;
 };
 
-/* 80 by 24 where the terminal does not say. */
+/* 80 by 24 if the terminal does not say. */
 struct screen_size screen_size(void);
 
-/* Keys come one by one, and are not shown, while the terminal is ours. */
+/* Between screen_enter() and screen_leave(), keys are read one by one and not echoed. */
 struct screen {
-	bool keys; /* they come */
+	bool keys; /* keys can be read */
 	struct termios before;
 };
 
 void screen_enter(struct screen *s);
 void screen_leave(struct screen *s);
-/* One that was pressed; 0: none. */
+/* Returns a key that was pressed; 0: none. */
 char screen_key(const struct screen *s);
 
 /*
- * A line that is longer than the terminal is wide ends with a '>'; where there are more lines than
- * rows the last one says how many are not shown.
+ * A line that is wider than the terminal is cut and ends with '>'. If there are more lines than
+ * rows, the last row says how many are not shown.
  */
 void screen_draw(const char *page, struct screen_size size);
 

@@ -1,11 +1,13 @@
 #ifndef APP_SIGNALS_H
 #define APP_SIGNALS_H
 
-/* The signals that the keeper hears, as a descriptor that is readable when one has come. */
+/* The keeper's signals, as a descriptor that is readable when a signal has come. */
 
-/* Blocks them; SIGPIPE is ignored. -1 with errno. */
+/* Blocks the signals, and ignores SIGPIPE. -1 with errno. */
 int signals_open(void);
-/* The number of one that has come, or 0. Several of a kind may be heard as one. */
+/*
+ * Returns the number of a signal that has come, or 0. Several signals of a kind may count as one.
+ */
 int signals_hear(int fd);
 
 #endif

@@ -10,9 +10,9 @@
 #include "app/smoke_compare.h"
 #include "app/smoke_suite.h"
 #include "app/terminal.h"
-#include "control/config.h"
+#include "control/config_read.h"
 
-/* Indices that the default suite looks at. */
+/* How many indices the default suite checks at most. */
 #define INDICES_MAX 50
 #define TIMEOUT_S 30L
 
@@ -20,7 +20,7 @@ struct smoke {
 	const struct config *config; /* borrowed */
 	struct smoke_suite suite;
 	char base[ARMS][96]; /* "https://127.0.0.1:9201" */
-	const char *trust; /* the configured certificate; NULL: no listener of the two speaks TLS */
+	const char *trust;   /* the configured certificate; NULL: neither listener speaks TLS */
 	struct fetch fetch[ARMS];
 	json_t *results; /* owned */
 	unsigned different;
@@ -28,8 +28,8 @@ struct smoke {
 
 /* --- where --- */
 
-/* 0.0.0.0 and :: are everywhere, so also here. */
-static void reachable(const struct addr *a, char text[ADDR_TEXT_BYTES])
+/* A listener on 0.0.0.0 or :: accepts on every address, so also on loopback. */
+static void reachable_address(const struct addr *a, char text[ADDR_TEXT_BYTES])
 {
 	struct addr to = *a;
 	if (to.any.sa_family == AF_INET && to.v4.sin_addr.s_addr == htonl(INADDR_ANY))
@@ -52,7 +52,7 @@ static bool find_listeners(struct smoke *s, const struct command *c)
 				listener_name(kinds[arm]));
 			return false;
 		}
-		reachable(&l->addresses->addr, text);
+		reachable_address(&l->addresses->addr, text);
 		snprintf(s->base[arm], sizeof s->base[arm], "http%s://%s", l->tls ? "s" : "", text);
 		if (l->tls)
 			s->trust = s->config->tls.certificate.certificate.path;
@@ -62,7 +62,8 @@ static bool find_listeners(struct smoke *s, const struct command *c)
 
 /* --- asking --- */
 
-static void ask(struct smoke *s, int arm, const struct smoke_request *r, struct fetch_answer *a)
+static void smoke_ask(struct smoke *s, int arm, const struct smoke_request *r,
+		      struct fetch_response *a)
 {
 	char url[2048];
 	snprintf(url, sizeof url, "%s%s", s->base[arm], r->path);
@@ -78,12 +79,13 @@ static void ask(struct smoke *s, int arm, const struct smoke_request *r, struct 
 		a->status = 0;
 }
 
-static void keep_result(struct smoke *s, const struct smoke_request *r,
-			const struct fetch_answer answers[ARMS], bool same, const char *difference)
+static void smoke_keep_result(struct smoke *s, const struct smoke_request *r,
+			      const struct fetch_response responses[ARMS], bool same,
+			      const char *difference)
 {
 	json_t *j = json_pack("{s:s,s:s,s:I,s:I,s:b}", "method", r->method, "path", r->path,
-			      "source", (json_int_t)answers[ARM_SOURCE].status, "target",
-			      (json_int_t)answers[ARM_TARGET].status, "same", same);
+			      "source", (json_int_t)responses[ARM_SOURCE].status, "target",
+			      (json_int_t)responses[ARM_TARGET].status, "same", same);
 	if (!same)
 		json_object_set_new(j, "difference", json_string(difference));
 	json_array_append_new(s->results, j);
@@ -97,36 +99,36 @@ static void print_status(long status)
 		printf(" %6s", "-");
 }
 
-static void print_result(const struct smoke_request *r, const struct fetch_answer answers[ARMS],
+static void print_result(const struct smoke_request *r, const struct fetch_response responses[ARMS],
 			 bool same, const char *difference)
 {
 	printf("%s%-6s%s %-4s %-44.44s", paint_good(same), same ? "same" : "DIFFER",
 	       paint(PAINT_NONE), r->method, r->path);
-	print_status(answers[ARM_SOURCE].status);
-	print_status(answers[ARM_TARGET].status);
-	printf(" %7.1f %7.1f%s", answers[ARM_SOURCE].seconds * 1000,
-	       answers[ARM_TARGET].seconds * 1000, same ? "" : "\n         ");
+	print_status(responses[ARM_SOURCE].status);
+	print_status(responses[ARM_TARGET].status);
+	printf(" %7.1f %7.1f%s", responses[ARM_SOURCE].seconds * 1000,
+	       responses[ARM_TARGET].seconds * 1000, same ? "" : "\n         ");
 	terminal_put(difference, strlen(difference), stdout);
 	putchar('\n');
 }
 
-static void try_request(struct smoke *s, const struct smoke_request *r, bool json)
+static void smoke_try_request(struct smoke *s, const struct smoke_request *r, bool json)
 {
-	struct fetch_answer answers[ARMS];
+	struct fetch_response responses[ARMS];
 	struct smoke_side sides[ARMS];
 	char difference[SMOKE_DIFFERENCE_BYTES];
 	for (int arm = 0; arm < ARMS; arm++) {
-		ask(s, arm, r, &answers[arm]);
-		sides[arm] = (struct smoke_side){ answers[arm].status, answers[arm].text,
-						  answers[arm].n, answers[arm].error };
+		smoke_ask(s, arm, r, &responses[arm]);
+		sides[arm] = (struct smoke_side){ responses[arm].status, responses[arm].text,
+						  responses[arm].n, responses[arm].error };
 	}
 	bool same = smoke_compare(r->path, &sides[ARM_SOURCE], &sides[ARM_TARGET], difference);
 	s->different += !same;
-	keep_result(s, r, answers, same, difference);
+	smoke_keep_result(s, r, responses, same, difference);
 	if (!json)
-		print_result(r, answers, same, difference);
+		print_result(r, responses, same, difference);
 	for (int arm = 0; arm < ARMS; arm++)
-		fetch_answer_free(&answers[arm]);
+		fetch_response_free(&responses[arm]);
 }
 
 /* --- the default suite --- */
@@ -137,26 +139,33 @@ static bool is_plain_index(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(name);
 }
 
-static void add_index(struct smoke_suite *s, const char *name)
+static void suite_add_index(struct smoke_suite *s, const char *name)
 {
 	char path[512];
 	snprintf(path, sizeof path, "/%.255s/_count", name);
 	smoke_suite_add(s, "GET", path, NULL);
 	snprintf(path, sizeof path, "/%.255s/_search?size=0", name);
 	smoke_suite_add(s, "GET", path, "{\"query\":{\"match_all\":{}},\"track_total_hits\":true}");
+	snprintf(path, sizeof path, "/%.255s/_mapping", name);
+	smoke_suite_add(s, "GET", path, NULL);
+	snprintf(path, sizeof path, "/%.255s/_alias", name);
+	smoke_suite_add(s, "GET", path, NULL);
 }
 
-/* What the source has, the target should have; a service that is no search cluster has no list. */
-static void make_suite(struct smoke *s)
+/*
+ * Each index of the source must be on the target too. A service that is no search cluster has no
+ * list of indices.
+ */
+static void suite_make_default(struct smoke *s)
 {
 	const struct smoke_request list = { .method = "GET", .path = "/_cat/indices?format=json" };
-	struct fetch_answer a;
+	struct fetch_response a;
 	size_t i, n = 0;
 	json_t *row;
 	smoke_suite_add(&s->suite, "GET", "/", NULL);
-	ask(s, ARM_SOURCE, &list, &a);
+	smoke_ask(s, ARM_SOURCE, &list, &a);
 	json_t *rows = a.status == 200 ? json_loadb(a.text, a.n, 0, NULL) : NULL;
-	fetch_answer_free(&a);
+	fetch_response_free(&a);
 	if (!json_is_array(rows)) {
 		json_decref(rows);
 		smoke_suite_add(&s->suite, "HEAD", "/", NULL);
@@ -167,27 +176,27 @@ static void make_suite(struct smoke *s)
 	json_array_foreach(rows, i, row) {
 		const char *name = json_string_value(json_object_get(row, "index"));
 		if (is_plain_index(name) && n++ < INDICES_MAX)
-			add_index(&s->suite, name);
+			suite_add_index(&s->suite, name);
 	}
 	json_decref(rows);
 }
 
 /* --- the command --- */
 
-static int run(struct smoke *s, const char *suite, bool json)
+static int smoke_run_suite(struct smoke *s, const char *suite, bool json)
 {
 	unsigned n = 0;
 	if (suite && !smoke_suite_read(&s->suite, suite)) {
-		complaints_print(&s->suite.complaints, stderr);
+		diagnostics_print(&s->suite.diagnostics, stderr);
 		return EXIT_USAGE;
 	}
 	if (!suite)
-		make_suite(s);
+		suite_make_default(s);
 	if (!json)
 		printf("%s       %-49s %6s %6s %7s %7s%s\n", paint(PAINT_DIM), "request", "source",
 		       "target", "ms", "ms", paint(PAINT_NONE));
 	for (const struct smoke_request *r = s->suite.first; r; r = r->next, n++)
-		try_request(s, r, json);
+		smoke_try_request(s, r, json);
 	if (json) {
 		json_t *all =
 			json_pack("{s:b,s:O}", "ok", s->different == 0, "requests", s->results);
@@ -199,30 +208,30 @@ static int run(struct smoke *s, const char *suite, bool json)
 		       s->base[ARM_SOURCE], s->base[ARM_TARGET], paint_good(!s->different),
 		       s->different, paint(PAINT_NONE));
 		if (s->trust)
-			printf("(The certificate %s was trusted, whatever name it is for.)\n",
-			       s->trust);
+			printf("(The certificate %s was trusted for any host name.)\n", s->trust);
 	}
 	return s->different ? EXIT_NO : EXIT_OK;
 }
 
-static bool listeners_answer(struct smoke *s, const struct command *c)
+static bool listeners_respond(struct smoke *s, const struct command *c)
 {
 	const struct smoke_request probe = { .method = "HEAD", .path = "/" };
 	for (int arm = 0; arm < ARMS; arm++) {
-		struct fetch_answer a;
-		ask(s, arm, &probe, &a);
+		struct fetch_response a;
+		smoke_ask(s, arm, &probe, &a);
 		if (!a.status)
-			fprintf(stderr, "crossfade %s: nobody answers at %s: %s\n", c->name,
+			fprintf(stderr, "crossfade %s: no response from %s: %s\n", c->name,
 				s->base[arm], a.error);
-		bool answers = a.status != 0;
-		fetch_answer_free(&a);
-		if (!answers)
+		bool responded = a.status != 0;
+		fetch_response_free(&a);
+		if (!responded)
 			return false;
 	}
 	return true;
 }
 
-static int smoke(const struct command *c, const struct config *config, const char *suite, bool json)
+static int smoke_run(const struct command *c, const struct config *config, const char *suite,
+		     bool json)
 {
 	struct smoke s = { .config = config, .results = json_array() };
 	int code = EXIT_USAGE;
@@ -230,7 +239,8 @@ static int smoke(const struct command *c, const struct config *config, const cha
 	for (int arm = 0; arm < ARMS; arm++)
 		fetch_open(&s.fetch[arm]);
 	if (find_listeners(&s, c))
-		code = listeners_answer(&s, c) ? run(&s, suite, json) : EXIT_UNREACHABLE;
+		code = listeners_respond(&s, c) ? smoke_run_suite(&s, suite, json)
+						: EXIT_UNREACHABLE;
 	for (int arm = 0; arm < ARMS; arm++)
 		fetch_close(&s.fetch[arm]);
 	smoke_suite_close(&s.suite);
@@ -251,15 +261,15 @@ int command_smoke(const struct command *c, int argc, char **argv)
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
 	if (!path)
-		return command_misused(c, "-c FILE is missing: the configuration");
+		return command_misused(c, "-c FILE is missing: the path of the configuration");
 	if (!command_wants_json(c, output, &json))
 		return EXIT_USAGE;
 	struct config *config = config_open(path);
-	if (config->complaints.n) {
-		complaints_print(&config->complaints, stderr);
+	if (config->diagnostics.n) {
+		diagnostics_print(&config->diagnostics, stderr);
 		code = EXIT_USAGE;
 	} else {
-		code = smoke(c, config, suite, json);
+		code = smoke_run(c, config, suite, json);
 	}
 	config_close(config);
 	return code;

@@ -6,21 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "replay/compare_json.h"
+
 /* --- what does not count --- */
 
-/* Wherever they stand. */
+/* Ignored at every level. */
 static const char *const ignored[] = {
 	"took",		 "_shards",	  "_type",	   "_score",	"max_score", "_seq_no",
 	"_primary_term", "_version",	  "_scroll_id",	   "pit_id",	"uuid",	     "cluster_uuid",
 	"cluster_name",	 "creation_date", "provided_name", "timestamp", "epoch",
 };
 
-/* Of `GET /`. */
+/* Ignored in the response to `GET /`. */
 static const char *const ignored_of_info[] = { "name", "version", "tagline" };
 
-/* What is left of the others is whether it is red. */
+/* Of the health and the list of indices, only these members are compared. */
 static const char *const kept_of_health[] = { "status", "timed_out" };
-static const char *const kept_of_indices[] = { "index", "docs.count" };
+static const char *const saved_of_indices[] = { "index", "docs.count" };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -32,13 +34,13 @@ static bool is_in(const char *word, const char *const *list, size_t n)
 	return false;
 }
 
-static void drop(json_t *object, const char *const *list, size_t n)
+static void json_drop_members(json_t *object, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		json_object_del(object, list[i]);
 }
 
-static void keep(json_t *object, const char *const *list, size_t n)
+static void json_keep_members(json_t *object, const char *const *list, size_t n)
 {
 	const char *key;
 	json_t *value;
@@ -48,28 +50,31 @@ static void keep(json_t *object, const char *const *list, size_t n)
 			json_object_del(object, key);
 }
 
-static void drop_everywhere(json_t *j)
+static void json_drop_everywhere(json_t *j)
 {
 	size_t i;
 	const char *key;
 	json_t *value;
-	drop(j, ignored, COUNT(ignored));
+	json_drop_members(j, ignored, COUNT(ignored));
 	json_array_foreach(j, i, value)
-		drop_everywhere(value);
+		json_drop_everywhere(value);
 	json_object_foreach(j, key, value)
-		drop_everywhere(value);
+		json_drop_everywhere(value);
 }
 
-/* Yellow and green say how many nodes there are; red says that something is missing. */
+/* Yellow and green depend on the number of nodes; only red says that data is missing. */
 static void calm_health(json_t *j)
 {
 	const char *status = json_string_value(json_object_get(j, "status"));
-	keep(j, kept_of_health, COUNT(kept_of_health));
+	json_keep_members(j, kept_of_health, COUNT(kept_of_health));
 	if (status && !strcmp(status, "yellow"))
 		json_object_set_new(j, "status", json_string("green"));
 }
 
-/* As an object by index: the order is of no meaning, and hidden indices are a cluster's own. */
+/*
+ * Makes an object with the index's name as key: the order of the list means nothing, and hidden
+ * indices belong to one cluster alone.
+ */
 static json_t *indices_by_name(json_t *list /* moved in */)
 {
 	size_t i;
@@ -78,95 +83,43 @@ static json_t *indices_by_name(json_t *list /* moved in */)
 		const char *name = json_string_value(json_object_get(row, "index"));
 		if (!name || name[0] == '.')
 			continue;
-		keep(row, kept_of_indices, COUNT(kept_of_indices));
+		json_keep_members(row, saved_of_indices, COUNT(saved_of_indices));
 		json_object_set(named, name, row);
 	}
 	json_decref(list);
 	return named;
 }
 
-static bool begins(const char *path, const char *with)
+static bool path_begins(const char *path, const char *with)
 {
 	return !strncmp(path, with, strlen(with));
 }
 
-static json_t *normalize(const char *path, json_t *j /* moved in */)
+static json_t *normalize_body(const char *path, json_t *j /* moved in */)
 {
-	drop_everywhere(j);
+	json_drop_everywhere(j);
 	if (!strcmp(path, "/"))
-		drop(j, ignored_of_info, COUNT(ignored_of_info));
-	if (begins(path, "/_cluster/health"))
+		json_drop_members(j, ignored_of_info, COUNT(ignored_of_info));
+	if (path_begins(path, "/_cluster/health"))
 		calm_health(j);
-	if (begins(path, "/_cat/indices") && json_is_array(j))
+	if (path_begins(path, "/_cat/indices") && json_is_array(j))
 		return indices_by_name(j);
 	return j;
 }
 
 /* --- differences --- */
 
-static void show(const json_t *j, char text[96])
+/* False: `text` has the first difference: "hits.total.value: 5000 / 4980". */
+static bool same_values(const json_t *a, const json_t *b, char text[SMOKE_DIFFERENCE_BYTES])
 {
-	char *whole = j ? json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	snprintf(text, 96, "%.80s%s", whole ? whole : "nothing",
-		 whole && strlen(whole) > 80 ? "..." : "");
-	free(whole);
-}
-
-/* The first place where they differ: ".hits.total.value: 5000 / 4980". */
-static bool same(json_t *a, json_t *b, const char *at, char text[SMOKE_DIFFERENCE_BYTES]);
-
-static bool differ(json_t *a, json_t *b, const char *at, char text[SMOKE_DIFFERENCE_BYTES])
-{
-	char left[96], right[96];
-	show(a, left);
-	show(b, right);
-	snprintf(text, SMOKE_DIFFERENCE_BYTES, "%.60s: %.90s / %.90s", *at ? at : "the body", left,
-		 right);
-	return false;
-}
-
-static bool same_members(json_t *a, json_t *b, const char *at, char text[SMOKE_DIFFERENCE_BYTES])
-{
-	const char *key;
-	json_t *value;
-	char below[128];
-	json_object_foreach(a, key, value) {
-		snprintf(below, sizeof below, "%.60s.%.60s", at, key);
-		if (!same(value, json_object_get(b, key), below, text))
-			return false;
-	}
-	json_object_foreach(b, key, value) {
-		snprintf(below, sizeof below, "%.60s.%.60s", at, key);
-		if (!json_object_get(a, key))
-			return differ(NULL, value, below, text);
-	}
-	return true;
-}
-
-static bool same_items(json_t *a, json_t *b, const char *at, char text[SMOKE_DIFFERENCE_BYTES])
-{
-	char below[128];
-	size_t n = json_array_size(a);
-	if (n != json_array_size(b)) {
-		snprintf(text, SMOKE_DIFFERENCE_BYTES, "%.60s: %zu / %zu items",
-			 *at ? at : "the body", n, json_array_size(b));
-		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		snprintf(below, sizeof below, "%.60s[%zu]", at, i);
-		if (!same(json_array_get(a, i), json_array_get(b, i), below, text))
-			return false;
-	}
-	return true;
-}
-
-static bool same(json_t *a, json_t *b, const char *at, char text[SMOKE_DIFFERENCE_BYTES])
-{
-	if (json_is_object(a) && json_is_object(b))
-		return same_members(a, b, at, text);
-	if (json_is_array(a) && json_is_array(b))
-		return same_items(a, b, at, text);
-	return (a && b && json_equal(a, b)) || differ(a, b, at, text);
+	char where[COMPARE_WHERE_BYTES];
+	char *x = json_dumps(a, JSON_COMPACT | JSON_ENCODE_ANY),
+	     *y = json_dumps(b, JSON_COMPACT | JSON_ENCODE_ANY);
+	bool equal = compare_json(span_of(x), span_of(y), where) == COMPARE_EQUAL;
+	snprintf(text, SMOKE_DIFFERENCE_BYTES, "%s", where);
+	free(x);
+	free(y);
+	return equal;
 }
 
 static bool same_json(const char *path, const struct smoke_side *source,
@@ -178,9 +131,9 @@ static bool same_json(const char *path, const struct smoke_side *source,
 	bool equal = false;
 	*is_json = a && b;
 	if (*is_json) {
-		a = normalize(path, a);
-		b = normalize(path, b);
-		equal = same(a, b, "", text);
+		a = normalize_body(path, a);
+		b = normalize_body(path, b);
+		equal = same_values(a, b, text);
 	}
 	json_decref(a);
 	json_decref(b);
@@ -193,7 +146,7 @@ bool smoke_compare(const char *path, const struct smoke_side *source,
 	bool is_json;
 	difference[0] = 0;
 	if (!source->status || !target->status) {
-		snprintf(difference, SMOKE_DIFFERENCE_BYTES, "no answer of the %s: %.180s",
+		snprintf(difference, SMOKE_DIFFERENCE_BYTES, "no response from the %s: %.180s",
 			 source->status ? "target" : "source",
 			 source->status ? target->error : source->error);
 		return false;
@@ -203,7 +156,7 @@ bool smoke_compare(const char *path, const struct smoke_side *source,
 			 target->status);
 		return false;
 	}
-	/* Two refusals say the same in words of their own. */
+	/* The bodies of two errors differ in their words only. */
 	if (source->status >= 400)
 		return true;
 	if (same_json(path, source, target, difference, &is_json))

@@ -12,17 +12,17 @@ void smoke_suite_open(struct smoke_suite *s)
 	s->end = &s->first;
 	slab_open(&s->chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&s->arena, &s->chunks);
-	complaints_open(&s->complaints, "", SPAN(""));
+	diagnostics_open(&s->diagnostics, "", SPAN(""));
 }
 
 void smoke_suite_close(struct smoke_suite *s)
 {
-	complaints_close(&s->complaints);
+	diagnostics_close(&s->diagnostics);
 	arena_close(&s->arena);
 	slab_close(&s->chunks);
 }
 
-static const char *copy(struct smoke_suite *s, struct span text)
+static const char *suite_copy(struct smoke_suite *s, struct span text)
 {
 	char *to = arena_take(&s->arena, text.n + 1);
 	memcpy(to, text.at, text.n);
@@ -30,19 +30,19 @@ static const char *copy(struct smoke_suite *s, struct span text)
 	return to;
 }
 
-static void add(struct smoke_suite *s, struct span method, struct span path, struct span body)
+static void suite_add(struct smoke_suite *s, struct span method, struct span path, struct span body)
 {
 	struct smoke_request *r = arena_take(&s->arena, sizeof *r);
-	*r = (struct smoke_request){ .method = copy(s, method),
-				     .path = copy(s, path),
-				     .body = body.n ? copy(s, body) : NULL };
+	*r = (struct smoke_request){ .method = suite_copy(s, method),
+				     .path = suite_copy(s, path),
+				     .body = body.n ? suite_copy(s, body) : NULL };
 	*s->end = r;
 	s->end = &r->next;
 }
 
 void smoke_suite_add(struct smoke_suite *s, const char *method, const char *path, const char *body)
 {
-	add(s, span_of(method), span_of(path), span_of(body));
+	suite_add(s, span_of(method), span_of(path), span_of(body));
 }
 
 /* --- a file of them --- */
@@ -88,44 +88,44 @@ static bool is_path(struct span path)
 	return path.n && path.at[0] == '/';
 }
 
-static void read_line(struct smoke_suite *s, struct span line)
+static void suite_read_line(struct smoke_suite *s, struct span line)
 {
-	const char *text = s->complaints.text.at;
+	const char *text = s->diagnostics.text.at;
 	struct span rest = line, method = next_word(&rest), path;
 	if (!method.n || method.at[0] == '#')
 		return;
 	path = next_word(&rest);
 	if (!is_path(path))
-		complain(&s->complaints, (size_t)(method.at - text),
-			 "a line is METHOD PATH [BODY], as GET /_cluster/health");
+		diagnose(&s->diagnostics, (size_t)(method.at - text),
+			 "a line must be METHOD PATH [BODY], such as GET /_cluster/health");
 	else if (!is_read_only(method, path))
-		complain(
-			&s->complaints, (size_t)(method.at - text),
+		diagnose(
+			&s->diagnostics, (size_t)(method.at - text),
 			"%.*s %.*s may write: a smoke test only reads (GET, HEAD, OPTIONS, POST to "
 			"_search and the like)",
 			(int)method.n, method.at, (int)path.n, path.at);
 	else
-		add(s, method, path, span_trim(rest));
+		suite_add(s, method, path, span_trim(rest));
 }
 
 bool smoke_suite_read(struct smoke_suite *s, const char *path)
 {
 	struct span text;
-	s->complaints.file = path;
+	s->diagnostics.file = path;
 	if (!text_file_read(path, &s->arena, &text)) {
-		complain(&s->complaints, NOWHERE, "cannot be read: %s", strerror(errno));
+		diagnose(&s->diagnostics, NOWHERE, "cannot be read: %s", strerror(errno));
 		return false;
 	}
-	s->complaints.text = text;
+	s->diagnostics.text = text;
 	for (size_t at = 0; at < text.n;) {
 		const char *end = memchr(text.at + at, '\n', text.n - at);
 		size_t n = end ? (size_t)(end - (text.at + at)) : text.n - at, line_n = n;
 		if (line_n && text.at[at + line_n - 1] == '\r')
 			line_n--;
-		read_line(s, (struct span){ text.at + at, line_n });
+		suite_read_line(s, (struct span){ text.at + at, line_n });
 		at += n + 1;
 	}
-	if (!s->first && !s->complaints.n)
-		complain(&s->complaints, NOWHERE, "holds no request");
-	return s->complaints.n == 0;
+	if (!s->first && !s->diagnostics.n)
+		diagnose(&s->diagnostics, NOWHERE, "contains no request");
+	return s->diagnostics.n == 0;
 }

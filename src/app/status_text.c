@@ -1,3 +1,4 @@
+#include "base/plain.h"
 #include "app/status_text.h"
 
 #include <ctype.h>
@@ -7,60 +8,76 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/compare_text.h"
 #include "app/paint.h"
+#include "app/replay_text.h"
 #include "app/weights_text.h"
 #include "control/duration.h"
 
 #define SIDES_N 2
-/* The widths of a label and of a side's column: 80 columns hold them. */
+/* The widths of the label and of each cluster's column. They fit 80 columns. */
 #define LABEL_COLUMNS 24
 #define SIDE_COLUMNS 26
 #define SIDE_COLUMNS_MIN 13
 #define LABEL "%-24s"
 #define VALUE_BYTES 27
 
-static const char *text(const json_t *j, const char *name)
+static const char *member_text(const json_t *j, const char *name)
 {
 	const char *s = json_string_value(json_object_get(j, name));
 	return s ? s : "-";
 }
 
-static long long integer(const json_t *j, const char *name)
+static long long member_integer(const json_t *j, const char *name)
 {
 	return (long long)json_integer_value(json_object_get(j, name));
 }
 
-static bool is_true(const json_t *j, const char *name)
+static bool member_is_true(const json_t *j, const char *name)
 {
 	return json_is_true(json_object_get(j, name));
 }
 
 int status_is_comparable(const json_t *before, const json_t *now)
 {
-	return before && integer(before, "pid") == integer(now, "pid") &&
-	       !strcmp(text(before, "started"), text(now, "started"));
+	return before && member_integer(before, "pid") == member_integer(now, "pid") &&
+	       !strcmp(member_text(before, "started"), member_text(now, "started"));
 }
 
 /* --- the head --- */
 
 static void put_head(FILE *to, const json_t *j)
 {
-	bool serving = !strcmp(text(j, "state"), "serving");
-	long long up = integer(j, "up_seconds");
+	bool serving = !strcmp(member_text(j, "state"), "serving");
+	long long up = member_integer(j, "up_seconds");
 	fprintf(to,
 		"crossfade %s  %s%s%s  keeper %lld, %lld workers on %s, up %lldd "
 		"%02lld:%02lld:%02lld\n",
-		text(j, "version"), paint_good(serving), text(j, "state"), paint(PAINT_NONE),
-		integer(j, "keeper"), integer(j, "workers"), text(j, "io"), up / 86400,
-		up / 3600 % 24, up / 60 % 60, up % 60);
+		member_text(j, "version"), paint_good(serving), member_text(j, "state"),
+		paint(PAINT_NONE), member_integer(j, "keeper"), member_integer(j, "workers"),
+		member_text(j, "io"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
 	fprintf(to, "%sweights%s  ", paint(PAINT_BOLD), paint(PAINT_NONE));
 	weights_text_share(to, j);
-	fprintf(to, "   epoch %lld%s%s%s%s\n", integer(j, "epoch"),
-		is_true(j, "rolled_back") ? "   rolled back" : "", paint(PAINT_RED),
-		is_true(j, "saved") ? "" : "   NOT SAVED", paint(PAINT_NONE));
+	fprintf(to, "   epoch %lld%s%s%s%s\n", member_integer(j, "epoch"),
+		member_is_true(j, "rolled_back") ? "   rolled back" : "", paint(PAINT_RED),
+		member_is_true(j, "saved") ? "" : "   NOT SAVED", paint(PAINT_NONE));
 }
 
-/* Silent while there is one. */
+/* Prints nothing until a cutover has moved the writes or is about to. */
+static void put_owner(FILE *to, const json_t *j)
+{
+	long long since = member_integer(j, "since");
+	bool held = !strcmp(member_text(j, "phase"), "hold");
+	if (!since && !held)
+		return;
+	fprintf(to, "%swrites%s   owner %s", paint(PAINT_BOLD), paint(PAINT_NONE),
+		member_text(j, "owner"));
+	if (since)
+		fprintf(to, " since epoch %lld", since);
+	fprintf(to, "%s%s%s\n", paint(PAINT_RED), held ? "   HELD" : "", paint(PAINT_NONE));
+}
+
+/* Prints nothing while there is only one process. */
 static void put_processes(FILE *to, const json_t *processes)
 {
 	size_t i;
@@ -69,77 +86,80 @@ static void put_processes(FILE *to, const json_t *processes)
 		return;
 	json_array_foreach(processes, i, p)
 		fprintf(to, "%sprocess%s  %lld %s, %lld workers, %lld requests in flight\n",
-			paint(PAINT_BOLD), paint(PAINT_NONE), integer(p, "pid"), text(p, "state"),
-			integer(p, "workers"), integer(p, "in_flight"));
+			paint(PAINT_BOLD), paint(PAINT_NONE), member_integer(p, "pid"),
+			member_text(p, "state"), member_integer(p, "workers"),
+			member_integer(p, "in_flight"));
 }
 
-/* Silent while nothing was lost. */
+/* Prints nothing while no line was lost. */
 static void put_log(FILE *to, const json_t *log)
 {
-	long long lost = integer(log, "lines_lost");
+	long long lost = member_integer(log, "lines_lost");
 	if (lost)
 		fprintf(to, "%slog%s      %s%lld lines LOST%s: standard error took no more\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(false), lost,
 			paint(PAINT_NONE));
 }
 
-/* Silent while each change has its line, and lines that there were are there. */
+/* Prints nothing while each change has its line and no line was lost. */
 static void put_audit(FILE *to, const json_t *audit)
 {
-	long long owed = integer(audit, "lines_owed");
+	long long owed = member_integer(audit, "lines_owed");
 	if (owed)
 		fprintf(to,
-			"%saudit%s    %schanges without a line in audit.jsonl: %lld%s: it takes "
-			"no more\n",
+			"%saudit%s    %schanges without a line in audit.jsonl: %lld%s: it cannot "
+			"be "
+			"written\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(false), owed,
 			paint(PAINT_NONE));
 	if (json_is_string(json_object_get(audit, "trouble")))
 		fprintf(to, "%saudit%s    %saudit.jsonl at the start: %s%s\n", paint(PAINT_BOLD),
-			paint(PAINT_NONE), paint_good(false), text(audit, "trouble"),
+			paint(PAINT_NONE), paint_good(false), member_text(audit, "trouble"),
 			paint(PAINT_NONE));
 }
 
-/* Silent while all are valid for long enough. */
+/* Prints only certificates that are not valid for long enough. */
 static void put_bad_certificates(FILE *to, const json_t *list)
 {
 	size_t i;
 	const json_t *one;
 	json_array_foreach(list, i, one)
-		if (strcmp(text(one, "state"), "good") != 0)
+		if (strcmp(member_text(one, "state"), "good") != 0)
 			fprintf(to, "%scertificate%s %s%s%s\n", paint(PAINT_BOLD),
-				paint(PAINT_NONE), paint_good(false), text(one, "message"),
+				paint(PAINT_NONE), paint_good(false), member_text(one, "message"),
 				paint(PAINT_NONE));
 }
 
-/* Until when there is nothing to do. */
+/* Prints until when no certificate needs attention. */
 static void put_certificates(FILE *to, const json_t *list)
 {
 	size_t i;
 	const json_t *one, *first = NULL;
 	json_array_foreach(list, i, one)
-		if (!first || integer(one, "not_after") < integer(first, "not_after"))
+		if (!first || member_integer(one, "not_after") < member_integer(first, "not_after"))
 			first = one;
 	if (first)
 		fprintf(to, "%scertificates%s  %zu, the first expires on %.10s: %s\n",
 			paint(PAINT_BOLD), paint(PAINT_NONE), json_array_size(list),
-			text(first, "until"), text(first, "use"));
+			member_text(first, "until"), member_text(first, "use"));
 }
 
-/* A low terminal shows so many, and the number of the others. */
+/* On a low terminal, so many mistakes are shown, and the number of the others. */
 #define MISTAKES_LOW 3
 #define ROWS_LOW 50
 
-/* The last one, with each mistake. */
+/* Prints the last reload, with each mistake. */
 static void put_reload(FILE *to, const json_t *reload, size_t room)
 {
 	const json_t *mistakes = json_object_get(reload, "mistakes"), *one;
-	bool good = is_true(reload, "ok");
+	bool good = member_is_true(reload, "ok");
 	size_t i, n = json_array_size(mistakes);
-	long long more = integer(reload, "more");
+	long long more = member_integer(reload, "more");
 	fprintf(to, "%sreload%s   %s%s%s at %s: ", paint(PAINT_BOLD), paint(PAINT_NONE),
-		paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE), text(reload, "at"));
+		paint_good(good), good ? "ok" : "REFUSED", paint(PAINT_NONE),
+		member_text(reload, "at"));
 	if (n + (size_t)more < 2) {
-		fprintf(to, "%s\n", text(reload, "message"));
+		fprintf(to, "%s\n", member_text(reload, "message"));
 		return;
 	}
 	fprintf(to, "%lld mistakes\n", (long long)n + more);
@@ -151,7 +171,7 @@ static void put_reload(FILE *to, const json_t *reload, size_t room)
 		fprintf(to, "         and %lld more\n", more);
 }
 
-/* Silent while the file says what holds. */
+/* Prints nothing while the file is what is in force. */
 static void put_configuration(FILE *to, const struct status_view *v)
 {
 	const json_t *c = json_object_get(v->now, "configuration");
@@ -159,13 +179,13 @@ static void put_configuration(FILE *to, const struct status_view *v)
 	if (json_is_object(file))
 		fprintf(to,
 			"%sthe file's source %lld, target %lld are for a first start; the weights "
-			"above hold%s\n",
-			paint(PAINT_DIM), integer(file, "source"), integer(file, "target"),
-			paint(PAINT_NONE));
+			"above are in force%s\n",
+			paint(PAINT_DIM), member_integer(file, "source"),
+			member_integer(file, "target"), paint(PAINT_NONE));
 	if (json_is_string(json_object_get(c, "not_in_force")))
 		fprintf(to, "%sfile%s     %sNOT IN FORCE%s since a crash: %s\n", paint(PAINT_BOLD),
 			paint(PAINT_NONE), paint_good(false), paint(PAINT_NONE),
-			text(c, "not_in_force"));
+			member_text(c, "not_in_force"));
 	if (!json_is_object(reload))
 		return;
 	put_reload(to, reload, v->rows < ROWS_LOW ? MISTAKES_LOW : SIZE_MAX);
@@ -176,11 +196,11 @@ static void put_configuration(FILE *to, const struct status_view *v)
 /* One cluster, now and before. */
 struct side {
 	const json_t *now, *before; /* before: NULL when there are no rates */
-	const json_t *bounds;	    /* of the buckets, in milliseconds */
+	const json_t *bounds;	    /* upper bounds of the buckets, in milliseconds */
 	double seconds;
 };
 
-static struct side side_of(const struct status_view *v, size_t i)
+static struct side status_side(const struct status_view *v, size_t i)
 {
 	return (struct side){
 		.now = json_array_get(json_object_get(v->now, "clusters"), i),
@@ -190,12 +210,12 @@ static struct side side_of(const struct status_view *v, size_t i)
 	};
 }
 
-/* What has come since the look before, or since the start. */
-static double grown(const struct side *s, const char *group, const char *name)
+/* How much a number has grown since the last look, or since the start. */
+static double side_grown(const struct side *s, const char *group, const char *name)
 {
-	long long n = integer(json_object_get(s->now, group), name);
+	long long n = member_integer(json_object_get(s->now, group), name);
 	if (s->before)
-		n -= integer(json_object_get(s->before, group), name);
+		n -= member_integer(json_object_get(s->before, group), name);
 	return (double)n;
 }
 
@@ -208,7 +228,7 @@ __attribute__((format(printf, 2, 3))) static void print_to(char value[VALUE_BYTE
 	va_end(args);
 }
 
-/* "1,234,567"; a rate below ten with its tenths. */
+/* "1,234,567"; a rate below ten has one decimal. */
 static void print_count(char value[VALUE_BYTES], double n, bool is_rate)
 {
 	char digits[32];
@@ -228,7 +248,7 @@ static void print_count(char value[VALUE_BYTES], double n, bool is_rate)
 static void print_grown(char value[VALUE_BYTES], const struct side *s, const char *group,
 			const char *name)
 {
-	double n = grown(s, group, name);
+	double n = side_grown(s, group, name);
 	print_count(value, s->before ? n / s->seconds : n, s->before != NULL);
 }
 
@@ -241,12 +261,12 @@ static void print_bytes(char value[VALUE_BYTES], double n)
 	print_to(value, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
 }
 
-static void requests(char value[VALUE_BYTES], const struct side *s)
+static void row_requests(char value[VALUE_BYTES], const struct side *s)
 {
 	print_grown(value, s, "requests", "all");
 }
 
-static void kinds(char value[VALUE_BYTES], const struct side *s)
+static void row_kinds(char value[VALUE_BYTES], const struct side *s)
 {
 	char reads[VALUE_BYTES], writes[VALUE_BYTES];
 	print_grown(reads, s, "classes", "reads");
@@ -254,11 +274,11 @@ static void kinds(char value[VALUE_BYTES], const struct side *s)
 	print_to(value, "%.11s / %.11s", reads, writes);
 }
 
-/* Nothing where nothing was asked. */
-static void failures(char value[VALUE_BYTES], const struct side *s)
+/* "-" if there were no requests. */
+static void row_failures(char value[VALUE_BYTES], const struct side *s)
 {
-	double all = grown(s, "requests", "all");
-	double failed = grown(s, "requests", "5xx") + grown(s, "requests", "unanswered");
+	double all = side_grown(s, "requests", "all");
+	double failed = side_grown(s, "requests", "5xx") + side_grown(s, "requests", "unanswered");
 	char count[VALUE_BYTES];
 	print_count(count, s->before ? failed / s->seconds : failed, s->before != NULL);
 	if (all > 0)
@@ -267,7 +287,7 @@ static void failures(char value[VALUE_BYTES], const struct side *s)
 		print_to(value, "-");
 }
 
-static void client_errors(char value[VALUE_BYTES], const struct side *s)
+static void row_client_errors(char value[VALUE_BYTES], const struct side *s)
 {
 	print_grown(value, s, "requests", "4xx");
 }
@@ -280,8 +300,8 @@ static double new_in_bucket(const struct side *s, const char *which, size_t i)
 			json_integer_value(json_array_get(before, i)));
 }
 
-/* The time below which that share of the new answers was; NAN when there were none. */
-static double quantile_ms(const struct side *s, const char *which, double share)
+/* The time below which `share` of the new responses took; NAN if there were none. */
+static double side_quantile_ms(const struct side *s, const char *which, double share)
 {
 	size_t n = json_array_size(s->bounds);
 	double all = 0, seen = 0, lower = 0;
@@ -302,41 +322,42 @@ static double quantile_ms(const struct side *s, const char *which, double share)
 
 static void print_quantiles(char value[VALUE_BYTES], const struct side *s, const char *which)
 {
-	double median = quantile_ms(s, which, 0.5);
+	double median = side_quantile_ms(s, which, 0.5);
 	if (isnan(median))
 		print_to(value, "-");
 	else
-		print_to(value, "%.2f / %.2f", median, quantile_ms(s, which, 0.99));
+		print_to(value, "%.2f / %.2f", median, side_quantile_ms(s, which, 0.99));
 }
 
-static void answer_times(char value[VALUE_BYTES], const struct side *s)
+static void row_response_times(char value[VALUE_BYTES], const struct side *s)
 {
-	print_quantiles(value, s, "answer");
+	print_quantiles(value, s, "response");
 }
 
-static void whole_times(char value[VALUE_BYTES], const struct side *s)
+static void row_whole_times(char value[VALUE_BYTES], const struct side *s)
 {
 	print_quantiles(value, s, "total");
 }
 
-static void in_flight(char value[VALUE_BYTES], const struct side *s)
+static void row_in_flight(char value[VALUE_BYTES], const struct side *s)
 {
-	print_to(value, "%lld / %lld", integer(s->now, "in_flight"),
-		 integer(s->now, "connections"));
+	print_to(value, "%lld / %lld", member_integer(s->now, "in_flight"),
+		 member_integer(s->now, "connections"));
 }
 
-static void bytes(char value[VALUE_BYTES], const struct side *s)
+static void row_bytes(char value[VALUE_BYTES], const struct side *s)
 {
 	char in[VALUE_BYTES], out[VALUE_BYTES];
 	double per = s->before ? s->seconds : 1;
-	print_bytes(in, grown(s, "bytes", "requests") / per);
-	print_bytes(out, grown(s, "bytes", "answers") / per);
+	print_bytes(in, side_grown(s, "bytes", "requests") / per);
+	print_bytes(out, side_grown(s, "bytes", "responses") / per);
 	print_to(value, "%.11s / %.11s", in, out);
 }
 
-static void retries(char value[VALUE_BYTES], const struct side *s)
+static void row_retries(char value[VALUE_BYTES], const struct side *s)
 {
-	double n = (double)(integer(s->now, "retries") - integer(s->before, "retries"));
+	double n =
+		(double)(member_integer(s->now, "retries") - member_integer(s->before, "retries"));
 	print_count(value, s->before ? n / s->seconds : n, s->before != NULL);
 }
 
@@ -344,22 +365,22 @@ static const struct row {
 	const char *sum, *rate; /* the label, without and with rates */
 	void (*print)(char value[VALUE_BYTES], const struct side *s);
 } rows[] = {
-	{ "requests", "requests /s", requests },
-	{ "reads / writes", "reads / writes /s", kinds },
-	{ "5xx or no answer", "5xx or no answer /s", failures },
-	{ "4xx", "4xx /s", client_errors },
-	{ "cluster  p50 / p99 ms", "cluster  p50 / p99 ms", answer_times },
-	{ "client   p50 / p99 ms", "client   p50 / p99 ms", whole_times },
-	{ "in flight / connections", "in flight / connections", in_flight },
-	{ "bytes in / out", "bytes in / out /s", bytes },
-	{ "tried again", "tried again /s", retries },
+	{ "requests", "requests /s", row_requests },
+	{ "reads / writes", "reads / writes /s", row_kinds },
+	{ "5xx or no response", "5xx or no response /s", row_failures },
+	{ "4xx", "4xx /s", row_client_errors },
+	{ "cluster  p50 / p99 ms", "cluster  p50 / p99 ms", row_response_times },
+	{ "client   p50 / p99 ms", "client   p50 / p99 ms", row_whole_times },
+	{ "in flight / connections", "in flight / connections", row_in_flight },
+	{ "bytes in / out", "bytes in / out /s", row_bytes },
+	{ "tried again", "tried again /s", row_retries },
 };
 
 static void put_side(FILE *to, const struct row *r, const struct side *s, int width)
 {
 	char value[VALUE_BYTES];
-	double failed = grown(s, "requests", "5xx") + grown(s, "requests", "unanswered");
-	bool bad = r->print == failures && failed > 0;
+	double failed = side_grown(s, "requests", "5xx") + side_grown(s, "requests", "unanswered");
+	bool bad = r->print == row_failures && failed > 0;
 	r->print(value, s);
 	fprintf(to, " %s%*s%s", bad ? paint(PAINT_RED) : "", width, value,
 		bad ? paint(PAINT_NONE) : "");
@@ -373,12 +394,12 @@ static int side_width(const struct status_view *v)
 	return width < SIDE_COLUMNS ? (int)width : SIDE_COLUMNS;
 }
 
-/* With its headline. */
+/* The rows and their headline. */
 #define SIDES_LINES (1 + sizeof rows / sizeof rows[0])
 
 static void put_sides(FILE *to, const struct status_view *v, bool low)
 {
-	struct side sides[SIDES_N] = { side_of(v, 0), side_of(v, 1) };
+	struct side sides[SIDES_N] = { status_side(v, 0), status_side(v, 1) };
 	int width = side_width(v);
 	char since[32] = "since the start";
 	if (v->before)
@@ -388,7 +409,7 @@ static void put_sides(FILE *to, const struct status_view *v, bool low)
 	fprintf(to, "%s%s" LABEL "%s", low ? "" : "\n",
 		paint(v->stale_seconds > 0 ? PAINT_RED : PAINT_DIM), since, paint(PAINT_NONE));
 	for (size_t i = 0; i < SIDES_N; i++)
-		fprintf(to, " %s%*s%s", paint(PAINT_BOLD), width, text(sides[i].now, "name"),
+		fprintf(to, " %s%*s%s", paint(PAINT_BOLD), width, member_text(sides[i].now, "name"),
 			paint(PAINT_NONE));
 	putc('\n', to);
 	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
@@ -401,20 +422,20 @@ static void put_sides(FILE *to, const struct status_view *v, bool low)
 
 /* --- the capture log --- */
 
-/* Who brings the log to Kafka: red while it does not get there. */
+/* The follower that copies the log to Kafka; red while it fails. */
 static void put_kafka(FILE *to, const json_t *k)
 {
-	bool good = strcmp(text(k, "state"), "failing") != 0;
+	bool good = strcmp(member_text(k, "state"), "failing") != 0;
 	if (!json_is_object(k))
 		return;
 	fprintf(to, "%skafka%s    %s%s%s%s%s  %lld records, %lld behind, %.1f s\n",
-		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), text(k, "state"),
-		good ? "" : ": ", good ? "" : text(k, "error"), paint(PAINT_NONE),
-		integer(k, "records"), integer(k, "lag_records"),
+		paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good), member_text(k, "state"),
+		good ? "" : ": ", good ? "" : member_text(k, "error"), paint(PAINT_NONE),
+		member_integer(k, "records"), member_integer(k, "lag_records"),
 		json_number_value(json_object_get(k, "lag_seconds")));
 }
 
-/* Times since the last look, or since the start. */
+/* The durations of commits since the last look, or since the start. */
 static void put_commits(FILE *to, const struct status_view *v)
 {
 	const json_t *c = json_object_get(v->now, "capture");
@@ -422,16 +443,18 @@ static void put_commits(FILE *to, const struct status_view *v)
 				.before = json_object_get(v->before, "capture"),
 				.bounds = json_object_get(v->now, "bucket_bounds_ms") };
 	const json_t *refused = json_object_get(c, "refused");
-	long long n = integer(refused, "reads") + integer(refused, "writes");
+	long long n = member_integer(refused, "reads") + member_integer(refused, "writes");
 	char times[VALUE_BYTES], queued[VALUE_BYTES];
 	print_quantiles(times, &s, "commit");
-	print_bytes(queued, (double)integer(c, "queued_bytes"));
+	print_bytes(queued, (double)member_integer(c, "queued_bytes"));
 	fprintf(to, "%scommits%s  p50 / p99 ms %s, %lld segments, %s queued, %s%lld refused%s\n",
-		paint(PAINT_BOLD), paint(PAINT_NONE), times, integer(c, "segments"), queued,
+		paint(PAINT_BOLD), paint(PAINT_NONE), times, member_integer(c, "segments"), queued,
 		n ? paint(PAINT_RED) : "", n, n ? paint(PAINT_NONE) : "");
 }
 
-/* Silent while each request without a record is counted, and the count outlives who counted. */
+/*
+ * Prints nothing while every unrecorded request is counted and the state directory keeps the count.
+ */
 static void put_counts(FILE *to, const json_t *c)
 {
 	const char *key;
@@ -441,29 +464,41 @@ static void put_counts(FILE *to, const json_t *c)
 		known &= !json_is_true(json_object_get(losses, "at_least"));
 	if (kept && known)
 		return;
-	fprintf(to, "%scounts%s   %sof what passed unrecorded %s%s\n", paint(PAINT_BOLD),
+	fprintf(to, "%scounts%s   %sof unrecorded requests %s%s\n", paint(PAINT_BOLD),
 		paint(PAINT_NONE), paint_good(false),
-		kept ? "are the least that there were: `crossfade capture gaps`"
-		     : "are in memory alone: the state directory does not keep them",
+		kept ? "are lower bounds: `crossfade capture gaps`"
+		     : "are only in memory: the state directory does not keep them",
 		paint(PAINT_NONE));
 }
 
-/* What is on the disk, and what bounds it. */
+/* Prints nothing while what is known of the directory is fresh. */
+static void put_look(FILE *to, const json_t *c)
+{
+	const char *at = member_text(c, "looked_at");
+	if (!strcmp(member_text(c, "look"), "stale"))
+		fprintf(to, "         %sthe directory does not answer: this is %s%s%s\n",
+			paint_good(false), *at == '-' ? "not known yet" : "of ",
+			*at == '-' ? "" : at, paint(PAINT_NONE));
+}
+
+/* How much is on the disk, and what limits it. */
 static void put_kept(FILE *to, const json_t *c)
 {
 	const json_t *retain = json_object_get(c, "retain");
-	long long limit = integer(c, "limit_bytes"), size = integer(retain, "size_bytes"),
-		  age = integer(retain, "age_seconds");
+	long long limit = member_integer(c, "limit_bytes"),
+		  size = member_integer(retain, "size_bytes"),
+		  age = member_integer(retain, "age_seconds");
 	char bytes[VALUE_BYTES], bound[VALUE_BYTES], days[DURATION_TEXT_BYTES];
-	print_bytes(bytes, (double)integer(c, "kept_bytes"));
+	print_bytes(bytes, (double)member_integer(c, "kept_bytes"));
 	fprintf(to, "%skept%s     %s", paint(PAINT_BOLD), paint(PAINT_NONE), bytes);
 	print_bytes(bound, (double)limit);
 	fprintf(to, "%s%s, ", limit ? " of limit " : ", no limit", limit ? bound : "");
 	print_bytes(bound, (double)size);
 	duration_text((uint64_t)age * 1000, days);
-	fprintf(to, "%s%s%s%s%s\n", size || age ? "retain " : "nothing is taken away",
+	fprintf(to, "%s%s%s%s%s\n", size || age ? "retain " : "nothing is deleted",
 		size ? bound : "", size && age ? ", " : "", age ? days : "",
 		size || age ? "" : " (no retain)");
+	put_look(to, c);
 }
 
 static void put_followers(FILE *to, const json_t *list)
@@ -473,56 +508,57 @@ static void put_followers(FILE *to, const json_t *list)
 	json_array_foreach(list, i, f) {
 		const json_t *lag = json_object_get(f, "lag_seconds");
 		fprintf(to, "%sfollower%s %-20s ", paint(PAINT_BOLD), paint(PAINT_NONE),
-			text(f, "name"));
-		if (is_true(f, "damaged"))
+			member_text(f, "name"));
+		if (member_is_true(f, "damaged"))
 			fprintf(to, "%sits position is damaged%s\n", paint_good(false),
 				paint(PAINT_NONE));
 		else if (!json_is_string(json_object_get(f, "position")))
 			fputs("has passed nothing yet\n", to);
 		else if (json_is_number(lag))
 			fprintf(to, "%.1f s behind, at %s\n", json_number_value(lag),
-				text(f, "position"));
+				member_text(f, "position"));
 		else
-			fprintf(to, "at %s\n", text(f, "position"));
+			fprintf(to, "at %s\n", member_text(f, "position"));
 	}
 }
 
-/* Silent while nothing was ever lost. */
+/* Prints nothing while no record was ever lost. */
 static void put_losses(FILE *to, const struct status_view *v)
 {
 	const json_t *c = json_object_get(v->now, "capture"), *l = json_object_get(c, "last_loss");
 	if (json_is_object(l))
 		fprintf(to, "%sgaps%s     %lld since %s; lost last: %s, %s to %s\n",
-			paint(PAINT_BOLD), paint(PAINT_NONE), integer(c, "gaps"),
-			text(v->now, "started"), text(l, "reason"), text(l, "first"),
-			text(l, "last"));
+			paint(PAINT_BOLD), paint(PAINT_NONE), member_integer(c, "gaps"),
+			member_text(v->now, "started"), member_text(l, "reason"),
+			member_text(l, "first"), member_text(l, "last"));
 }
 
-/* Since when, and why; a line of its own, for it is long. */
+/* Prints why, and since when, on a line of its own, because it is long. */
 static void put_trouble(FILE *to, const json_t *c)
 {
-	const char *since = text(c, "away_since");
+	const char *since = member_text(c, "away_since");
 	fprintf(to, "%s%s: %s%s\n       ", *since == '-' ? "" : " since ",
-		*since == '-' ? "" : since, text(c, "error"), paint(PAINT_NONE));
+		*since == '-' ? "" : since, member_text(c, "error"), paint(PAINT_NONE));
 }
 
-/* The capture log, where there is one: red while it cannot be written. */
+/* The capture log, if there is one; red while it cannot be written. */
 static void put_capture(FILE *to, const struct status_view *v)
 {
 	const json_t *c = json_object_get(v->now, "capture");
-	bool good = !strcmp(text(c, "state"), "available");
+	bool good = !strcmp(member_text(c, "state"), "available");
 	if (!json_is_object(c))
 		return;
 	fprintf(to, "%scapture%s  %s%s", paint(PAINT_BOLD), paint(PAINT_NONE), paint_good(good),
-		text(c, "state"));
+		member_text(c, "state"));
 	if (!good)
 		put_trouble(to, c);
 	fprintf(to, "%s  %lld records, %.1f MiB, %lld gaps", paint(PAINT_NONE),
-		integer(c, "records"), (double)integer(c, "bytes") / 1048576, integer(c, "gaps"));
+		member_integer(c, "records"), (double)member_integer(c, "bytes") / 1048576,
+		member_integer(c, "gaps"));
 	const json_t *skipped = json_object_get(c, "skipped");
-	long long n = integer(skipped, "reads") + integer(skipped, "writes");
+	long long n = member_integer(skipped, "reads") + member_integer(skipped, "writes");
 	if (n)
-		fprintf(to, ", %lld requests skipped as `skip` says", n);
+		fprintf(to, ", %lld requests skipped by `skip`", n);
 	putc('\n', to);
 	put_counts(to, c);
 	put_losses(to, v);
@@ -543,21 +579,22 @@ static void put_listeners(FILE *to, const struct status_view *v)
 		"tls", "connections", v->before ? "requests /s" : "requests", paint(PAINT_NONE));
 	json_array_foreach(now, i, l) {
 		char value[VALUE_BYTES];
-		double n = (double)integer(l, "requests");
+		double n = (double)member_integer(l, "requests");
 		if (v->before)
-			n -= (double)integer(json_array_get(before, i), "requests");
-		/* After a reload it may be another one. */
+			n -= (double)member_integer(json_array_get(before, i), "requests");
+		/* After a reload, another listener may have this index. */
 		n = n < 0 ? 0 : n;
 		print_count(value, v->before ? n / v->seconds : n, v->before != NULL);
-		fprintf(to, "%-9s %-26s %4s %12lld %16s\n", text(l, "name"), text(l, "address"),
-			is_true(l, "tls") ? "on" : "off", integer(l, "connections"), value);
+		fprintf(to, "%-9s %-26s %4s %12lld %16s\n", member_text(l, "name"),
+			member_text(l, "address"), member_is_true(l, "tls") ? "on" : "off",
+			member_integer(l, "connections"), value);
 	}
 }
 
 /* --- nodes --- */
 
-/* What is not well is to be seen. */
-static const char *shout(const char *word, char *to, size_t room)
+/* Writes the word in upper case, because the node is not well. */
+static const char *upper_case(const char *word, char *to, size_t room)
 {
 	size_t n = 0;
 	for (; word[n] && n + 1 < room; n++)
@@ -566,37 +603,37 @@ static const char *shout(const char *word, char *to, size_t room)
 	return to;
 }
 
-static bool is_well(const json_t *node)
+static bool node_is_well(const json_t *node)
 {
-	return !strcmp(text(node, "state"), "healthy");
+	return !strcmp(member_text(node, "state"), "healthy");
 }
 
-/* After a reload it may be another one. */
+/* After a reload the cluster may have other nodes: the node is found by its name. */
 static const json_t *same_node(const json_t *cluster, const json_t *node)
 {
 	size_t i;
 	const json_t *n;
 	json_array_foreach(json_object_get(cluster, "nodes"), i, n)
-		if (!strcmp(text(n, "name"), text(node, "name")))
+		if (!strcmp(member_text(n, "name"), member_text(node, "name")))
 			return n;
 	return NULL;
 }
 
-static double requests_of(const json_t *node)
+static double node_requests_sum(const json_t *node)
 {
-	return (double)integer(json_object_get(node, "requests"), "all");
+	return (double)member_integer(json_object_get(node, "requests"), "all");
 }
 
-static void node_requests(char value[VALUE_BYTES], const struct side *s, const json_t *n)
+static void node_print_requests(char value[VALUE_BYTES], const struct side *s, const json_t *n)
 {
-	double sum = requests_of(n);
+	double sum = node_requests_sum(n);
 	if (s->before)
-		sum -= requests_of(same_node(s->before, n));
+		sum -= node_requests_sum(same_node(s->before, n));
 	sum = sum < 0 ? 0 : sum;
 	print_count(value, s->before ? sum / s->seconds : sum, s->before != NULL);
 }
 
-/* Of a name that has several, and is well by another. */
+/* For a node with several addresses that is healthy by at least one of them. */
 static void put_failing_addresses(FILE *to, const json_t *n)
 {
 	size_t i;
@@ -605,41 +642,45 @@ static void put_failing_addresses(FILE *to, const json_t *n)
 		return;
 	json_array_foreach(json_object_get(n, "address_checks"), i, a)
 		if (!json_is_true(json_object_get(a, "healthy")))
-			fprintf(to, "; %s fails its checks: %s", text(a, "address"),
-				text(a, "check"));
+			fprintf(to, "; %s fails its checks: %s", member_text(a, "address"),
+				member_text(a, "check"));
 }
 
-static void put_node(FILE *to, const struct side *s, const json_t *n)
+static void status_put_node(FILE *to, const struct side *s, const json_t *n)
 {
 	const json_t *drained = json_object_get(n, "drained");
 	const json_t *ejected = json_object_get(n, "ejected");
-	const char *state = text(n, "state"), *why = text(drained, "why");
+	const char *state = member_text(n, "state"), *why = member_text(drained, "why");
 	char loud[16], requests[VALUE_BYTES];
-	node_requests(requests, s, n);
-	fprintf(to, "%-7s %-25s %s%-10s%s %9s %9lld %s", text(s->now, "name"), text(n, "name"),
-		paint_good(is_well(n)), is_well(n) ? state : shout(state, loud, sizeof loud),
-		paint(PAINT_NONE), requests, integer(n, "in_flight"), text(n, "check"));
+	node_print_requests(requests, s, n);
+	fprintf(to, "%-7s %-25s %s%-10s%s %9s %9lld %s", member_text(s->now, "name"),
+		member_text(n, "name"), paint_good(node_is_well(n)),
+		node_is_well(n) ? state : upper_case(state, loud, sizeof loud), paint(PAINT_NONE),
+		requests, member_integer(n, "in_flight"), member_text(n, "check"));
 	if (!strcmp(state, "ejected"))
-		fprintf(to, "; by %lld workers: %s", integer(ejected, "by_workers"),
-			text(ejected, "why"));
+		fprintf(to, "; by %lld workers: %s", member_integer(ejected, "by_workers"),
+			member_text(ejected, "why"));
 	put_failing_addresses(to, n);
 	if (drained)
-		fprintf(to, "; by %s%s%s", text(drained, "by"), *why ? ": " : "", why);
+		fprintf(to, "; by %s%s%s", member_text(drained, "by"), *why ? ": " : "", why);
 	putc('\n', to);
 }
 
-/* Those that are well, or those that are not; at most *room of them. How many were left out. */
+/*
+ * Puts the nodes that are well, or those that are not, at most *room of them. Returns how many were
+ * left out.
+ */
 static size_t put_some_nodes(FILE *to, const struct status_view *v, bool well, size_t *room)
 {
 	size_t k, left_out = 0;
 	const json_t *n;
 	for (size_t i = 0; i < SIDES_N; i++) {
-		struct side s = side_of(v, i);
+		struct side s = status_side(v, i);
 		json_array_foreach(json_object_get(s.now, "nodes"), k, n) {
-			if (is_well(n) != well)
+			if (node_is_well(n) != well)
 				continue;
 			if (*room) {
-				put_node(to, &s, n);
+				status_put_node(to, &s, n);
 				--*room;
 			} else {
 				left_out++;
@@ -664,7 +705,7 @@ static void put_nodes(FILE *to, const struct status_view *v, size_t room, bool l
 	fprintf(to, "%s%s%-7s %-25s %-10s %9s %9s %s%s\n", low ? "" : "\n", paint(PAINT_DIM),
 		"cluster", "node", "state", v->before ? "req /s" : "requests", "in flight",
 		"last check", paint(PAINT_NONE));
-	/* The last line is for the number of those that do not fit. */
+	/* The last line is for the number of nodes that do not fit. */
 	if (nodes > room)
 		room = room ? room - 1 : 0;
 	size_t bad = put_some_nodes(to, v, false, &room);
@@ -675,7 +716,7 @@ static void put_nodes(FILE *to, const struct status_view *v, size_t room, bool l
 
 /* --- the whole --- */
 
-static unsigned lines_of(const char *page)
+static unsigned count_page_lines(const char *page)
 {
 	unsigned n = 0;
 	for (; *page; page++)
@@ -683,7 +724,9 @@ static unsigned lines_of(const char *page)
 	return n;
 }
 
-/* An empty line and a headline stand before listeners and nodes, an empty line before the sides. */
+/*
+ * Listeners and nodes each have an empty line and a headline; an empty line is before the clusters.
+ */
 static size_t rest_lines(const struct status_view *v)
 {
 	size_t certificates = json_array_size(json_object_get(v->now, "certificates")) > 0;
@@ -698,7 +741,7 @@ static void put_rest(FILE *to, const struct status_view *v)
 	put_nodes(to, v, SIZE_MAX, false);
 }
 
-/* The nodes, as many as there is room for, and what is not shown. */
+/* Puts as many nodes as there is room for, and says what is not shown. */
 static void put_low_rest(FILE *to, const struct status_view *v, size_t used)
 {
 	size_t listeners = json_array_size(json_object_get(v->now, "listeners"));
@@ -717,15 +760,18 @@ void status_text(FILE *to, const struct status_view *v)
 	if (!above)
 		return;
 	put_head(above, v->now);
+	put_owner(above, v->now);
 	put_processes(above, json_object_get(v->now, "processes"));
 	put_log(above, json_object_get(v->now, "log"));
 	put_audit(above, json_object_get(v->now, "audit"));
 	put_bad_certificates(above, json_object_get(v->now, "certificates"));
+	replay_text_put(above, json_object_get(v->now, "replay"));
+	compare_text_line(above, json_object_get(v->now, "compare"));
 	put_capture(above, v);
 	put_configuration(above, v);
 	fclose(above);
 	fputs(page, to);
-	size_t used = lines_of(page) + SIDES_LINES;
+	size_t used = count_page_lines(page) + SIDES_LINES;
 	free(page);
 	bool low = used + rest_lines(v) > v->rows;
 	put_sides(to, v, low);

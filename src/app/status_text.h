@@ -1,25 +1,28 @@
 #ifndef APP_STATUS_TEXT_H
 #define APP_STATUS_TEXT_H
 
-/* How a balancer is, for a person: both sides beside each other, then its listeners and nodes. */
+/*
+ * The status of a balancer as text for a person: both clusters side by side, then the listeners and
+ * nodes.
+ */
 
 #include <jansson.h>
 #include <stdio.h>
 
 struct status_view {
-	const json_t *now;    /* what /v1/status says */
-	const json_t *before; /* what it said earlier, for rates; NULL: sums since the start */
-	double seconds;	      /* between the two */
+	const json_t *now;    /* a response of GET /v1/status */
+	const json_t *before; /* an earlier response, for rates; NULL: sums since the start */
+	double seconds;	      /* between the two responses */
 	/*
-	 * The room. Where it is narrow the sides move together. Where it is low certificates that
-	 * are valid and the listeners are left out, then nodes are only counted; those that are not
-	 * well come first. What is left out is said.
+	 * The size of the screen. On a narrow one, the columns of the clusters become narrower. On
+	 * a low one, the valid certificates and the listeners are left out, then nodes are only
+	 * counted, those that are not well last. The text says what is left out.
 	 */
 	unsigned columns, rows;
-	double stale_seconds; /* so old it is, for nobody answers; 0: it is not */
+	double stale_seconds; /* age of `now` while there is no response; 0: it is fresh */
 };
 
-/* Whether both are of one process, so that there are rates between them. */
+/* True when both are of the same process, so that rates between them make sense. */
 int status_is_comparable(const json_t *before, const json_t *now);
 
 void status_text(FILE *to, const struct status_view *v);

@@ -9,18 +9,18 @@
 #include "app/order.h"
 #include "app/terminal.h"
 
-/* The keeper, while it ends. */
+/* What `stop` knows about the balancer while that ends. */
 struct ending {
 	struct order order;
-	int keeper;	     /* its pidfd, where it is a process of ours; -1 */
-	bool now;	     /* what is under way is not waited for */
-	const char *told_in; /* the state in which it was told last */
-	long long in_flight; /* as last seen */
-	unsigned silent;     /* so many looks nobody has answered */
+	int keeper; /* a pidfd of the keeper, if it is a process of this machine; otherwise -1 */
+	bool now;   /* --now: do not wait for requests */
+	const char *told_in; /* the state in which the balancer was last told to stop */
+	long long in_flight; /* as of the last look */
+	unsigned silent;     /* how many looks in a row got no response */
 };
 
-/* Who made the socket, as we number processes; 0: that is not to be known. */
-static pid_t owner_of(const char *path)
+/* The process that made the socket, as this process's PID namespace numbers it; 0: not known. */
+static pid_t socket_owner(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	struct ucred who = { 0 };
@@ -36,27 +36,27 @@ static pid_t owner_of(const char *path)
 	return who.pid;
 }
 
-/* -1: it is on another machine, or in another container. */
-static int open_keeper(const struct client_options *options, const struct command *c)
+/* Returns a pidfd; -1: the balancer runs on another machine or in another container. */
+static int stop_open_keeper(const struct client_options *options, const struct command *c)
 {
 	struct client t;
 	int code;
 	if (!client_open(&t, c, options, &code))
 		return -1;
-	pid_t pid = t.socket[0] ? owner_of(t.socket) : 0;
+	pid_t pid = t.socket[0] ? socket_owner(t.socket) : 0;
 	client_close(&t);
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-/* Without its process to look at: nobody answers any more. */
-static bool has_ended(struct ending *e, const json_t *now)
+/* Without a pidfd: the balancer has ended when it does not respond any more. */
+static bool keeper_has_ended(struct ending *e, const json_t *now)
 {
 	struct pollfd keeper = { .fd = e->keeper, .events = POLLIN };
 	e->silent = now ? 0 : e->silent + 1;
 	return e->keeper >= 0 ? poll(&keeper, 1, 0) > 0 : e->silent > 1;
 }
 
-static long long in_flight(const json_t *status)
+static long long status_in_flight(const json_t *status)
 {
 	long long sum = 0;
 	size_t i;
@@ -76,8 +76,8 @@ static const char *known_state(const json_t *status)
 	return NULL;
 }
 
-/* Each further signal ends what it is at: its leaving, its draining. */
-static void hurry(struct ending *e, const json_t *now)
+/* Each further order ends the state that the balancer is in: leaving, then draining. */
+static void stop_hurry(struct ending *e, const json_t *now)
 {
 	const char *state = known_state(now);
 	if (!state || state == e->told_in)
@@ -108,11 +108,11 @@ static int wait_for_end(struct ending *e)
 {
 	json_t *now;
 	while (order_look(&e->order, &now)) {
-		bool over = has_ended(e, now);
+		bool over = keeper_has_ended(e, now);
 		if (now)
-			e->in_flight = in_flight(now);
+			e->in_flight = status_in_flight(now);
 		if (!over && now && e->now)
-			hurry(e, now);
+			stop_hurry(e, now);
 		json_decref(now);
 		if (over)
 			return say_stopped(e);
@@ -130,7 +130,7 @@ int command_stop(const struct command *c, int argc, char **argv)
 		return code;
 	if (operands > 0)
 		return command_misused(c, "'%s' is not expected here", argv[1]);
-	e.keeper = open_keeper(&o.client, c);
+	e.keeper = stop_open_keeper(&o.client, c);
 	if (order_open(&e.order, c, &o, "/v1/stop", &code)) {
 		e.told_in = known_state(e.order.before);
 		code = wait_for_end(&e);

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* 0 or an errno. */
+/* Returns 0 or an errno. */
 static int try_to_connect(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
@@ -30,20 +30,20 @@ static void say_no_right(const char *path, char text[UNREACHABLE_BYTES])
 	const struct passwd *p = stat(path, &s) < 0 ? NULL : getpwuid(s.st_uid);
 	if (p)
 		snprintf(text, UNREACHABLE_BYTES,
-			 "you have no right to it: it belongs to %.60s; ask as that user (sudo -u "
-			 "%.60s), or as root",
+			 "you have no right to it: it belongs to %.60s; run the command as that "
+			 "user (sudo -u %.60s), or as root",
 			 p->pw_name, p->pw_name);
 	else
 		snprintf(text, UNREACHABLE_BYTES,
-			 "you have no right to its directory; ask as the balancer's user, or as "
-			 "root");
+			 "you have no right to its directory; run the command as the balancer's "
+			 "user, or as root");
 }
 
 static void say_refused(const char *path, char text[UNREACHABLE_BYTES])
 {
 	struct stat s;
 	if (!stat(path, &s) && !S_ISSOCK(s.st_mode))
-		snprintf(text, UNREACHABLE_BYTES, "that is %s, and no socket",
+		snprintf(text, UNREACHABLE_BYTES, "that is %s, not a socket",
 			 S_ISDIR(s.st_mode)   ? "a directory"
 			 : S_ISREG(s.st_mode) ? "a file"
 					      : "something else");
@@ -73,7 +73,8 @@ void unreachable_why(const char *path, char text[UNREACHABLE_BYTES])
 		say_refused(path, text);
 		break;
 	case EAGAIN:
-		snprintf(text, UNREACHABLE_BYTES, "too many wait there: does the balancer hang?");
+		snprintf(text, UNREACHABLE_BYTES,
+			 "too many connections wait there: does the balancer hang?");
 		break;
 	default:
 		snprintf(text, UNREACHABLE_BYTES, "%s", strerror(error));

@@ -31,8 +31,8 @@ void upgrade_find_program(char path[1024])
 
 /* --- asking --- */
 
-static _Noreturn void ask(const struct upgrade *u, const struct handover *h, int list,
-			  const char *config, pid_t keeper)
+static _Noreturn void upgrade_execute_check(const struct upgrade *u, const struct handover *h,
+					    int list, const char *config, pid_t keeper)
 {
 	char number[16];
 	snprintf(number, sizeof number, "%d", list);
@@ -56,12 +56,12 @@ bool upgrade_begin(struct upgrade *u, const struct handover *h, const char *conf
 	if (u->binary >= 0 && list >= 0)
 		child = fork();
 	if (child == 0)
-		ask(u, h, list, config, keeper);
+		upgrade_execute_check(u, h, list, config, keeper);
 	if (child < 0)
 		log_line(LOG_ERROR, "upgrade: nothing has changed: cannot start %s: %s", h->program,
 			 strerror(errno));
 	else
-		log_line(LOG_INFO, "upgrade: %s is asked whether it can take over", h->program);
+		log_line(LOG_INFO, "upgrade: checking whether %s can take over", h->program);
 	if (list >= 0)
 		close(list);
 	if (child > 0)
@@ -71,11 +71,12 @@ bool upgrade_begin(struct upgrade *u, const struct handover *h, const char *conf
 	return child > 0;
 }
 
-void upgrade_lose_patience(struct upgrade *u, uint64_t now_ms)
+void upgrade_give_up_waiting(struct upgrade *u, uint64_t now_ms)
 {
 	if (!u->checker || now_ms < u->due_ms)
 		return;
-	log_line(LOG_ERROR, "upgrade: its check has not ended in %d s", UPGRADE_CHECK_MS / 1000);
+	log_line(LOG_ERROR, "upgrade: the check has not ended within %d s: it is killed",
+		 UPGRADE_CHECK_MS / 1000);
 	kill(u->checker, SIGKILL);
 	u->due_ms = UINT64_MAX;
 }
@@ -93,7 +94,7 @@ void upgrade_become(struct upgrade *u, const struct handover *h, const char *con
 {
 	static const char option[] = "--" KEEPER_HANDOVER_OPTION;
 	char number[16];
-	/* Since it was asked processes may have died: a new list. */
+	/* Processes may have died since the check: the list is written again. */
 	int list = handover_write(h);
 	if (list >= 0) {
 		snprintf(number, sizeof number, "%d", list);

@@ -8,7 +8,7 @@ static const json_t *upgrade_of(const json_t *status)
 	return json_object_get(status, "upgrade");
 }
 
-static void print_json(json_t *j /* moved in */)
+static void upgrade_print_json(json_t *j /* moved in */)
 {
 	terminal_put_json(j, stdout);
 	putchar('\n');
@@ -20,8 +20,8 @@ static int say_done(const struct order *o, const json_t *now)
 	long long by = order_integer(now, "pid"), before = order_integer(o->before, "pid");
 	const char *version = json_string_value(json_object_get(now, "version"));
 	if (o->client.json)
-		print_json(json_pack("{s:b,s:I,s:I,s:s}", "ok", 1, "pid", (json_int_t)by, "before",
-				     (json_int_t)before, "version", version));
+		upgrade_print_json(json_pack("{s:b,s:I,s:I,s:s}", "ok", 1, "pid", (json_int_t)by,
+					     "before", (json_int_t)before, "version", version));
 	else
 		printf("Process %lld of crossfade %s serves; process %lld drains.\n", by, version,
 		       before);
@@ -32,15 +32,15 @@ static int say_failed(const struct order *o, const json_t *now)
 {
 	const char *why = json_string_value(json_object_get(upgrade_of(now), "message"));
 	if (o->client.json)
-		print_json(json_pack("{s:b,s:s}", "ok", 0, "message", why));
+		upgrade_print_json(json_pack("{s:b,s:s}", "ok", 0, "message", why));
 	else
 		fprintf(stderr, "crossfade %s: %s\nThe balancer's log says more.\n",
 			o->client.command->name, why);
 	return EXIT_NO;
 }
 
-/* -1: not yet. */
-static int outcome(const struct order *o, const json_t *now)
+/* Returns the exit code; -1: there is no outcome yet. */
+static int upgrade_outcome(const struct order *o, const json_t *now)
 {
 	if (order_integer(now, "pid") != order_integer(o->before, "pid"))
 		return say_done(o, now);
@@ -50,7 +50,7 @@ static int outcome(const struct order *o, const json_t *now)
 
 int command_upgrade(const struct command *c, int argc, char **argv)
 {
-	const struct order_kind kind = { "/v1/upgrade", outcome,
+	const struct order_kind kind = { "/v1/upgrade", upgrade_outcome,
 					 "no other process has taken over" };
 	return order_run(c, argc, argv, &kind);
 }

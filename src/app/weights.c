@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/span.h"
 
-static int print_now(struct client *t, const json_t *j)
+static int weights_print_now(struct client *t, const json_t *j)
 {
 	(void)t;
 	weights_text_share(stdout, j);
@@ -13,13 +13,14 @@ static int print_now(struct client *t, const json_t *j)
 	return EXIT_OK;
 }
 
-static int print_change(struct client *t, const json_t *j)
+static int weights_print_change(struct client *t, const json_t *j)
 {
 	(void)t;
 	return weights_text_change(j);
 }
 
-static bool read_weight(const struct command *c, const char *text, unsigned long long *weight)
+static bool weights_read_operand(const struct command *c, const char *text,
+				 unsigned long long *weight)
 {
 	if (span_to_u64(span_of(text), WEIGHT_MAX, weight))
 		return true;
@@ -54,18 +55,19 @@ int command_weights(const struct command *c, int argc, char **argv)
 	if (operands == 0 && (reason || if_epoch || force))
 		return command_misused(
 			c, "--reason, --if-epoch and --force go with a change: SOURCE TARGET");
-	if (operands && (!read_weight(c, argv[1], &source) || !read_weight(c, argv[2], &target)))
+	if (operands && (!weights_read_operand(c, argv[1], &source) ||
+			 !weights_read_operand(c, argv[2], &target)))
 		return EXIT_USAGE;
 	if (!command_takes_reason(c, reason))
 		return EXIT_USAGE;
 	if (operands && source == 0 && target == 0)
 		return command_misused(c, "0 0: nobody would be served");
 	if (if_epoch && (!span_to_u64(span_of(if_epoch), INT64_MAX, &epoch) || !epoch))
-		return command_misused(c, "--if-epoch %s: is not an epoch", if_epoch);
-	struct client_request now = { "GET", "/v1/weights", NULL, 0, print_now };
+		return command_misused(c, "--if-epoch: '%s' is not an epoch", if_epoch);
+	struct client_request now = { "GET", "/v1/weights", NULL, 0, weights_print_now };
 	if (!operands)
 		return client_do(c, &o, &now);
 	json_t *body = change_body(source, target, reason, force);
-	struct client_request change = { "PUT", "/v1/weights", body, epoch, print_change };
+	struct client_request change = { "PUT", "/v1/weights", body, epoch, weights_print_change };
 	return body ? client_do(c, &o, &change) : command_misused(c, "--reason: is not UTF-8 text");
 }

@@ -14,53 +14,60 @@
 
 #include "app/channel.h"
 #include "app/command.h"
-#include "app/kept.h"
+#include "app/saved_config.h"
 #include "app/process.h"
-#include "app/strays.h"
+#include "app/stray_signals.h"
 #include "app/worker_threads.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "control/config_read.h"
 #include "control/control.h"
 #include "control/local_socket.h"
 #include "control/ownership.h"
 #include "io/port_owner.h"
 
-/* Fewer open files than these are worth a warning: busy clusters have some thousand clients. */
+/* With fewer open files, a warning is logged: busy clusters have some thousand clients. */
 #define FILES_COMFORTABLE 10000
 
+/* Whether a keeper handles signals and this process dies with it, or it runs alone. */
+enum work_under { UNDER_KEEPER, UNDER_NOBODY };
+
 struct work {
+	enum work_under under;
 	const char *config_path;
 	enum config_source source;
-	int channel, board_fd, tickets_fd, kept_fd;
+	int channel, board_fd, tickets_fd, saved_config_fd;
 	pid_t keeper;
 	struct config *config;
 	struct board *board;
 	const struct ticket_keys *tickets;
-	struct kept_files kept; /* what was in force when it was started, after a crash */
+	struct saved_files kept; /* the configuration that was in force, if a crash came before */
 	struct slab kept_chunks;
 	struct arena kept_arena;
 	struct control *control;
 	struct worker_threads threads;
-	/* What the keeper says, once we serve. */
+	/* The channel to the keeper, once this process serves. */
 	struct sock *keeper_sock;
 	struct io_op listen_to_keeper;
 	struct channel_message heard;
-	size_t heard_bytes; /* of a message that is coming in */
-	unsigned reloads;   /* that the keeper was told of */
-	uint64_t
-		address_until_ns; /* so long an address that is in use is waited for; 0: none was */
-	struct strays strays;
-	bool stopping; /* the keeper has said so */
-	/* Until this process leads. */
+	size_t heard_bytes;	   /* bytes of a message that has come in part */
+	unsigned reloads;	   /* how many reloads the keeper was told about */
+	uint64_t address_until_ns; /* until when to wait for addresses in use; 0: none was in use */
+	struct stray_signals stray_signals;
+	bool stopping; /* the keeper has sent CHANNEL_STOP */
+	bool retiring; /* the keeper has sent CHANNEL_RETIRE, and the leader's lock is still held */
+	/* Used until this process leads. */
 	struct control_sockets admin;
 	struct timer try_to_lead;
+	struct timer lead_is_late;
+	bool admin_served; /* the admin API is served */
 };
 
 /* --- becoming a working process --- */
 
-/* A keeper that died before the signal was set is seen by our having another parent. */
+/* If the keeper died before prctl(), this process has another parent by now. */
 static void die_with_keeper(pid_t keeper)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -68,7 +75,7 @@ static void die_with_keeper(pid_t keeper)
 		_exit(EXIT_NO);
 }
 
-static void *map(int fd, size_t bytes, int protection)
+static void *work_map(int fd, size_t bytes, int protection)
 {
 	void *memory = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
 	return memory == MAP_FAILED ? NULL : memory;
@@ -76,8 +83,8 @@ static void *map(int fd, size_t bytes, int protection)
 
 static bool map_shared(struct work *w)
 {
-	w->board = map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
-	w->tickets = map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
+	w->board = work_map(w->board_fd, sizeof *w->board, PROT_READ | PROT_WRITE);
+	w->tickets = work_map(w->tickets_fd, sizeof *w->tickets, PROT_READ);
 	if (w->board && w->tickets && board_fits(w->board)) {
 		log_count_lost_in(&w->board->log_lost);
 		return true;
@@ -95,11 +102,11 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 		if (!span_to_u64(span_of(argv[3 + i]), INT32_MAX, &n[i]) || (n[i] == 0 && i != 3))
 			return false;
 	w->config_path = argv[1];
-	w->source = strcmp(argv[2], CONFIG_SOURCE_KEPT) == 0 ? CONFIG_KEPT : CONFIG_FROM_FILE;
+	w->source = strcmp(argv[2], CONFIG_SOURCE_SAVED) == 0 ? CONFIG_SAVED : CONFIG_FROM_FILE;
 	w->channel = (int)n[0];
 	w->board_fd = (int)n[1];
 	w->tickets_fd = (int)n[2];
-	w->kept_fd = (int)n[3];
+	w->saved_config_fd = (int)n[3];
 	w->keeper = (pid_t)n[4];
 	for (int i = 0; i < 4; i++)
 		if (n[i])
@@ -109,42 +116,42 @@ static bool read_arguments(struct work *w, int argc, char **argv)
 
 /* --- what the configuration asks for --- */
 
-static void complaints_say(struct complaints *c)
+static void diagnostics_say(struct diagnostics *c)
 {
 	char *text = NULL;
 	size_t n;
 	FILE *to = open_memstream(&text, &n);
 	if (!to)
 		return;
-	complaints_print(c, to);
+	diagnostics_print(c, to);
 	fclose(to);
 	log_text(text);
 	free(text);
 }
 
-/* It stays mapped: the configuration refers to it. */
+/* The memory stays mapped, because the configuration refers to it. */
 static bool read_kept(struct work *w)
 {
 	struct span bytes;
-	slab_open(&w->kept_chunks, ARENA_CHUNK_BYTES, 4);
-	arena_open(&w->kept_arena, &w->kept_chunks);
-	return w->kept_fd && kept_map(w->kept_fd, &bytes) &&
-	       kept_files_read(&w->kept, &w->kept_arena, bytes);
+	return w->saved_config_fd && saved_config_map(w->saved_config_fd, &bytes) &&
+	       saved_files_read(&w->kept, &w->kept_arena, bytes);
 }
 
 static bool read_config(struct work *w)
 {
-	if (w->source == CONFIG_KEPT && !read_kept(w))
+	slab_open(&w->kept_chunks, ARENA_CHUNK_BYTES, 4);
+	arena_open(&w->kept_arena, &w->kept_chunks);
+	if (w->source == CONFIG_SAVED && !read_kept(w))
 		w->source = CONFIG_FROM_FILE;
-	w->config = w->source == CONFIG_KEPT ? config_open_kept(w->config_path, &w->kept)
-					     : config_open(w->config_path);
-	if (w->config->complaints.n == 0)
+	w->config = w->source == CONFIG_SAVED ? config_open_saved(w->config_path, &w->kept)
+					      : config_open(w->config_path);
+	if (w->config->diagnostics.n == 0)
 		return true;
-	complaints_say(&w->config->complaints);
+	diagnostics_say(&w->config->diagnostics);
 	return false;
 }
 
-/* Who holds the lock, as the keeper wrote it; 0: that is not known. */
+/* Returns the process id that the keeper wrote into the lock file; 0: not known. */
 static long holder_of(const char *directory)
 {
 	char path[1024 + sizeof "/lock"], text[32] = "";
@@ -167,13 +174,15 @@ static void say_holder(const char *what, const char *directory)
 		 named);
 }
 
-/* The descriptors stay open, and the locks with them, until we and the keeper have both gone. */
+/*
+ * The descriptors, and with them the locks, stay open until this process and the keeper have ended.
+ */
 static bool lock_directory(struct work *w, const char *what, const char *directory)
 {
 	struct channel_message ask = { .word = CHANNEL_LOCK, .count = 1 };
 	int lock[WORKERS_MAX];
 	unsigned n;
-	if (mkdir(directory, 0700) < 0 && errno != EEXIST && w->source != CONFIG_KEPT) {
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST && w->source != CONFIG_SAVED) {
 		log_line(LOG_ERROR, "cannot make the %s directory %s: %s", what, directory,
 			 strerror(errno));
 		return false;
@@ -186,17 +195,20 @@ static bool lock_directory(struct work *w, const char *what, const char *directo
 	else if (error)
 		log_line(LOG_ERROR, "cannot lock the %s directory %s: %s", what, directory,
 			 strerror(error));
-	/* After a crash the keeper has the lock still, if only of what was there before. */
-	return error == 0 || (w->source == CONFIG_KEPT && error != EWOULDBLOCK);
+	/*
+	 * After a crash the keeper still has the lock, if only of a directory that was replaced
+	 * since.
+	 */
+	return error == 0 || (w->source == CONFIG_SAVED && error != EWOULDBLOCK);
 }
 
 static bool lock_directories(struct work *w)
 {
 	const struct config_capture *c = &w->config->capture;
-	if (w->source != CONFIG_KEPT)
+	if (w->source != CONFIG_SAVED)
 		ownership_check(w->config, true);
-	if (w->config->complaints.n) {
-		complaints_say(&w->config->complaints);
+	if (w->config->diagnostics.n) {
+		diagnostics_say(&w->config->diagnostics);
 		return false;
 	}
 	return lock_directory(w, "state", w->config->state) &&
@@ -209,7 +221,7 @@ static bool open_control(struct work *w)
 	w->control = control_open(w->config, w->board, w->tickets, error);
 	if (w->control)
 		return true;
-	complaints_say(&w->config->complaints);
+	diagnostics_say(&w->config->diagnostics);
 	if (error[0])
 		log_line(LOG_ERROR, "%s", error);
 	return false;
@@ -218,8 +230,8 @@ static bool open_control(struct work *w)
 /* --- sockets --- */
 
 /*
- * A balancer that was killed a moment ago, or one of our own processes that is just letting go of
- * the address. Any other one stays.
+ * True for a balancer that was killed a moment ago, and for our own processes, which may be about
+ * to close the address. Other programs will not close it.
  */
 static bool may_be_ending(const struct work *w, const struct port_owner *o)
 {
@@ -228,8 +240,8 @@ static bool may_be_ending(const struct work *w, const struct port_owner *o)
 }
 
 /*
- * The sockets of a balancer that was killed may still be there when it is not: the kernel takes an
- * io_uring's accepts back in its own time. For all addresses together it is waited once.
+ * The sockets of a killed balancer may live on after its process: the kernel cancels the accepts of
+ * an io_uring later. All addresses together are waited for once.
  */
 static bool is_worth_waiting(struct work *w, const struct addr *a)
 {
@@ -244,14 +256,14 @@ static bool is_worth_waiting(struct work *w, const struct addr *a)
 		w->address_until_ns = clock_monotonic_ns() + ADDRESS_WAIT_MS * 1000000ull;
 	if (clock_monotonic_ns() < w->address_until_ns)
 		log_line(LOG_INFO,
-			 "address %s is in use%s: a balancer that has just ended lets go of it "
-			 "within %d s",
+			 "address %s is in use%s: waiting up to %d s, for a balancer that has just "
+			 "ended to release it",
 			 at, owner, ADDRESS_WAIT_MS / 1000);
 	return true;
 }
 
-static int ask_patiently(struct work *w, const struct channel_message *ask, int to[WORKERS_MAX],
-			 unsigned *given)
+static int work_ask_patiently(struct work *w, const struct channel_message *ask,
+			      int to[WORKERS_MAX], unsigned *given)
 {
 	static const struct timespec pause = { .tv_nsec = 20 * 1000000 };
 	int error = channel_ask(w->channel, ask, to, given);
@@ -264,20 +276,20 @@ static int ask_patiently(struct work *w, const struct channel_message *ask, int 
 	return error;
 }
 
-static int listen_on(void *self, const struct addr *a, unsigned count, int list[WORKERS_MAX],
-		     unsigned *given)
+static int work_listen_on(void *self, const struct addr *a, unsigned count, int list[WORKERS_MAX],
+			  unsigned *given)
 {
 	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = count, .addr = *a };
-	return ask_patiently(self, &ask, list, given);
+	return work_ask_patiently(self, &ask, list, given);
 }
 
-static void forget(void *self, const struct addr *a)
+static void work_forget_address(void *self, const struct addr *a)
 {
 	struct work *w = self;
 	channel_forget(w->channel, a);
 }
 
-/* The directory of a socket is made when its own parent is there: /run/crossfade. */
+/* Makes the directory of a socket, such as /run/crossfade, if its parent exists. */
 static void make_directory_of(const char *path)
 {
 	char directory[4096];
@@ -303,8 +315,11 @@ static bool open_local_socket(struct work *w)
 	else
 		log_line(LOG_ERROR, "cannot listen on the admin socket %s: %s", path,
 			 local_socket_trouble(error));
-	/* Better served without it than not at all, where nobody has been refused yet. */
-	return error == 0 || w->source == CONFIG_KEPT || error == EROFS;
+	/*
+	 * To serve without an admin socket is better than not to serve: after a crash, and on a
+	 * read-only file system.
+	 */
+	return error == 0 || w->source == CONFIG_SAVED || error == EROFS;
 }
 
 static bool open_admin_sockets(struct work *w)
@@ -314,22 +329,22 @@ static bool open_admin_sockets(struct work *w)
 	     a && s->tcp_n < LISTENERS_MAX; a = a->next) {
 		int fds[WORKERS_MAX];
 		unsigned n;
-		int error = listen_on(w, &a->addr, 1, fds, &n);
+		int error = work_listen_on(w, &a->addr, 1, fds, &n);
 		if (error)
 			listeners_complain(w->config, a, error);
 		else
 			s->tcp[s->tcp_n++] = fds[0];
 	}
-	if (w->config->complaints.n)
-		complaints_say(&w->config->complaints);
-	return w->config->complaints.n == 0 && open_local_socket(w);
+	if (w->config->diagnostics.n)
+		diagnostics_say(&w->config->diagnostics);
+	return w->config->diagnostics.n == 0 && open_local_socket(w);
 }
 
 /* --- leading --- */
 
 /*
- * One process at a time changes weights and answers the admin API: the newest that serves. It has a
- * lock on the board, which goes with it however it ends.
+ * One process at a time changes weights and serves the admin API: the newest one that serves. It
+ * holds a lock on the board, which the kernel releases when the process ends, in whatever way.
  */
 static bool set_leader_lock(const struct work *w, short type)
 {
@@ -348,47 +363,99 @@ static bool signal_keeper(void *self, int number)
 	return kill(w->keeper, number) == 0;
 }
 
-static bool lead(struct work *w)
+static void work_serve_admin(struct work *w)
+{
+	if (w->admin_served || !control_is_open(w->control))
+		return;
+	control_respond(w->control, &w->admin);
+	w->admin_served = true;
+}
+
+static void work_led(void *self, const char *error)
+{
+	struct work *w = self;
+	struct wheel *wheel = &w->control->loop.wheel;
+	timer_clear(&w->lead_is_late);
+	if (!error) {
+		work_serve_admin(w);
+		return;
+	}
+	log_line(LOG_ERROR, "%s", error);
+	timer_set(wheel, &w->try_to_lead, wheel->now_ms + LEAD_RETRY_MS);
+}
+
+/* The admin API is served meanwhile, so that its status shows the trouble. */
+static void work_lead_is_late(struct timer *t)
+{
+	log_line(LOG_ERROR, "the state directory does not answer: nothing can be changed until it "
+			    "does");
+	work_serve_admin(list_entry(t, struct work, lead_is_late));
+}
+
+static struct leader_peers peers_of(struct work *w)
+{
+	return (struct leader_peers){ let_others_look, w, signal_keeper, work_led };
+}
+
+static bool work_lead(struct work *w)
 {
 	char error[WEIGHTS_TEXT_BYTES];
-	const struct control_peers peers = { let_others_look, w, signal_keeper };
-	if (control_lead(w->control, &w->admin, &peers, error))
+	const struct leader_peers peers = peers_of(w);
+	w->admin_served = control_lead(w->control, &w->admin, &peers, error);
+	if (w->admin_served)
 		return true;
 	log_line(LOG_ERROR, "%s", error);
 	return false;
 }
 
-static void try_to_lead(struct timer *t)
+static void work_try_to_lead(struct timer *t)
 {
 	struct work *w = list_entry(t, struct work, try_to_lead);
 	struct wheel *wheel = &w->control->loop.wheel;
-	if (!set_leader_lock(w, F_WRLCK))
+	const struct leader_peers peers = peers_of(w);
+	if (!set_leader_lock(w, F_WRLCK)) {
 		timer_set(wheel, t, wheel->now_ms + LEAD_PAUSE_MS);
-	else if (!lead(w))
-		timer_set(wheel, t, wheel->now_ms + LEAD_RETRY_MS);
+		return;
+	}
+	timer_set(wheel, &w->lead_is_late, wheel->now_ms + LEAD_LATE_MS);
+	leader_lead_soon(&w->control->leader, &peers);
 }
 
-/* The first process leads before it serves; after an upgrade the one before does until we serve. */
+/*
+ * The first process leads before it serves. After an upgrade, the process before leads until this
+ * one serves.
+ */
 static bool lead_or_wait(struct work *w)
 {
-	timer_init(&w->try_to_lead, try_to_lead);
+	timer_init(&w->try_to_lead, work_try_to_lead);
+	timer_init(&w->lead_is_late, work_lead_is_late);
 	if (set_leader_lock(w, F_WRLCK))
-		return lead(w);
+		return work_lead(w);
 	timer_set(&w->control->loop.wheel, &w->try_to_lead,
 		  loop_now_ms(&w->control->loop) + LEAD_PAUSE_MS);
 	return true;
 }
 
-static void retire(struct work *w)
+static void work_retire(struct work *w)
 {
 	timer_clear(&w->try_to_lead);
+	timer_clear(&w->lead_is_late);
 	control_retire(w->control);
+	w->retiring = true;
+}
+
+/* Releases the lock only when all changes are on the disk, where the next leader reads them. */
+static void look_at_retiring(struct work *w)
+{
+	if (!w->retiring || !leader_has_retired(&w->control->leader))
+		return;
 	set_leader_lock(w, F_UNLCK);
+	w->retiring = false;
 }
 
 /* --- serving --- */
 
-static void obey(struct work *w, enum channel_word word)
+static void work_obey(struct work *w, enum channel_word word)
 {
 	switch (word) {
 	case CHANNEL_STOP:
@@ -396,19 +463,19 @@ static void obey(struct work *w, enum channel_word word)
 		control_stop(w->control);
 		break;
 	case CHANNEL_RETIRE:
-		retire(w);
+		work_retire(w);
 		break;
 	case CHANNEL_RELOAD:
 		control_reload(w->control);
 		break;
 	case CHANNEL_LOOK:
-		control_look(w->control);
+		leader_look(&w->control->leader);
 		break;
 	case CHANNEL_REOPEN:
 		control_reopen_logs(w->control);
 		break;
 	case CHANNEL_UPGRADE_FAILED:
-		control_upgrade_failed(w->control, w->heard.path);
+		leader_upgrade_failed(&w->control->leader, w->heard.path);
 		break;
 	case CHANNEL_LISTEN:
 	case CHANNEL_LISTEN_LOCAL:
@@ -418,12 +485,12 @@ static void obey(struct work *w, enum channel_word word)
 	case CHANNEL_KEEP:
 	case CHANNEL_RENEW:
 	case CHANNEL_LEFT:
-		break; /* ours to say; and a newer keeper may know words that we do not */
+		break; /* sent only by this process, or words of a newer keeper */
 	}
 }
 
-/* A message may come in pieces, and several at once. */
-static void heard(struct io_op *op)
+/* A message may come in several parts, and several messages in one part. */
+static void work_heard(struct io_op *op)
 {
 	struct work *w = list_entry(op, struct work, listen_to_keeper);
 	if (op->result <= 0)
@@ -438,7 +505,7 @@ static void heard(struct io_op *op)
 			break;
 		w->heard_bytes = 0;
 		w->heard.path[sizeof w->heard.path - 1] = 0;
-		obey(w, (enum channel_word)w->heard.word);
+		work_obey(w, (enum channel_word)w->heard.word);
 	}
 	block_drop(op->block);
 	io_recv(w->control->loop.io, op, w->keeper_sock, BLOCK_SMALL);
@@ -448,15 +515,15 @@ static void keep_config(struct work *w)
 {
 	struct slab chunks;
 	struct arena arena;
-	struct kept_files files = { NULL };
+	struct saved_files files = { NULL };
 	slab_open(&chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&arena, &chunks);
 	control_keep(w->control, &files, &arena);
-	int fd = kept_make(&files);
+	int fd = saved_config_make(&files);
 	if (fd < 0 || !channel_give(w->channel, CHANNEL_KEEP, fd))
 		log_line(LOG_ERROR,
-			 "what is in force cannot be kept, and a crash would go on with what was "
-			 "before: %s",
+			 "cannot keep the configuration in force for a crash; after a crash the "
+			 "balancer would go on with an older one: %s",
 			 strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -464,11 +531,11 @@ static void keep_config(struct work *w)
 	slab_close(&chunks);
 }
 
-/* The keeper's supervisor waits for the end of a reload, good or bad. */
+/* The keeper's supervisor waits for the end of a reload, whether it succeeds or fails. */
 static void tell_of_reloads(struct work *w)
 {
 	const struct reload *r = &w->control->reload;
-	if (control_is_to_be_kept(w->control) && w->control->state == CONTROL_SERVING)
+	if (control_is_to_be_kept(w->control) && w->control->workers.state == WORKERS_SERVING)
 		keep_config(w);
 	if (control_is_to_be_renewed(w->control))
 		channel_tell(w->channel, CHANNEL_RENEW);
@@ -479,16 +546,16 @@ static void tell_of_reloads(struct work *w)
 	channel_tell(w->channel, CHANNEL_READY);
 }
 
-/* Without it nobody could be told to stop. */
+/* Without its channel, the process could not be told to stop. */
 static void listen_to_keeper(struct work *w)
 {
 	struct io *io = w->control->loop.io;
 	w->keeper_sock = io_adopt(io, w->channel);
 	if (!w->keeper_sock) {
-		log_line(LOG_ERROR, "cannot hear what the keeper says: %s", strerror(errno));
+		log_line(LOG_ERROR, "cannot read from the keeper's channel: %s", strerror(errno));
 		_exit(EXIT_NO);
 	}
-	io_op_init(&w->listen_to_keeper, heard);
+	io_op_init(&w->listen_to_keeper, work_heard);
 	io_recv(io, &w->listen_to_keeper, w->keeper_sock, BLOCK_SMALL);
 }
 
@@ -502,8 +569,8 @@ static void stop_listening_to_keeper(struct work *w)
 
 static void say_files(const struct work *w)
 {
-	const struct plan *p = publisher_newest(&w->control->publisher);
-	unsigned long long most = w->control->files;
+	const struct plan *p = publisher_newest(&w->control->workers.publisher);
+	unsigned long long most = w->control->workers.files;
 	log_line(most < FILES_COMFORTABLE ? LOG_WARN : LOG_INFO,
 		 "at most %llu open files: room for %llu clients and %llu connections to nodes%s",
 		 most, (unsigned long long)p->clients_max * p->worker_n,
@@ -515,9 +582,10 @@ static void say_files(const struct work *w)
 static void say_root(void)
 {
 	if (geteuid() == 0)
-		log_line(LOG_WARN,
-			 "it runs as root and needs no right of root's but, for ports below 1024, "
-			 "CAP_NET_BIND_SERVICE: deploy/crossfade.service has a user of its own");
+		log_line(LOG_WARN, "it runs as root, but needs no right of root except "
+				   "CAP_NET_BIND_SERVICE for "
+				   "ports below 1024: run it as a user of its own, as "
+				   "deploy/crossfade.service does");
 }
 
 static void say_serving(const struct work *w)
@@ -525,12 +593,12 @@ static void say_serving(const struct work *w)
 	const struct board_values v = board_read(w->board);
 	log_line(LOG_INFO,
 		 "crossfade %s serves: %u workers on %s, weights source %u, target %u (epoch %llu)",
-		 CROSSFADE_VERSION, w->control->worker_n, w->control->backend,
+		 CROSSFADE_VERSION, w->control->workers.n, w->control->workers.backend,
 		 v.weights[ARM_SOURCE], v.weights[ARM_TARGET], (unsigned long long)v.epoch);
-	log_line(LOG_INFO, "%u workers: %s", w->control->worker_n, w->control->cores.from);
+	log_line(LOG_INFO, "%u workers: %s", w->control->workers.n, w->control->workers.cores.from);
 	say_files(w);
 	say_root();
-	control_say_risks(w->control);
+	workers_say_risks(&w->control->workers);
 }
 
 static bool attach_control(struct work *w)
@@ -544,12 +612,12 @@ static bool attach_control(struct work *w)
 
 static bool start_workers(struct work *w)
 {
-	if (!control_take_slots(w->control)) {
+	if (!workers_take_slots(&w->control->workers)) {
 		log_line(LOG_ERROR, "the board has no room for %u more workers",
-			 w->control->worker_n);
+			 w->control->workers.n);
 		return false;
 	}
-	int error = worker_threads_start(&w->threads, w->control);
+	int error = worker_threads_start(&w->threads, &w->control->workers);
 	if (error)
 		log_line(LOG_ERROR, "cannot start the workers%s: %s",
 			 w->config->io == CONFIG_IO_URING ? " on io_uring" : "", strerror(error));
@@ -559,7 +627,7 @@ static bool start_workers(struct work *w)
 static bool open_capture(struct work *w)
 {
 	char error[RECORDER_ERROR_BYTES];
-	if (control_record(w->control, error))
+	if (workers_record(&w->control->workers, error))
 		return true;
 	log_line(LOG_ERROR, "%s", error);
 	return false;
@@ -567,41 +635,58 @@ static bool open_capture(struct work *w)
 
 static bool start_serving(struct work *w)
 {
-	const struct socket_source source = { w, listen_on, forget };
-	if (!control_listen(w->control, &source)) {
-		complaints_say(&w->config->complaints);
+	const struct socket_source source = { w, work_listen_on, work_forget_address };
+	if (!workers_listen(&w->control->workers, &source)) {
+		diagnostics_say(&w->config->diagnostics);
 		return false;
 	}
 	return open_admin_sockets(w) && attach_control(w) && open_capture(w) && lead_or_wait(w) &&
 	       start_workers(w);
 }
 
-static void serve(struct work *w)
+static void work_serve(struct work *w)
 {
 	say_serving(w);
-	if (w->source == CONFIG_KEPT)
-		reload_compare(w->control);
+	if (w->source == CONFIG_SAVED)
+		reload_compare(&w->control->reload, &w->control->workers);
 	(void)control_is_to_be_kept(w->control);
 	keep_config(w);
 	channel_tell(w->channel, CHANNEL_READY);
 	w->address_until_ns = 0;
 	listen_to_keeper(w);
-	strays_open(&w->strays, &w->control->loop.wheel, w->keeper, &w->stopping);
+	if (w->under == UNDER_KEEPER)
+		stray_signals_open(&w->stray_signals, &w->control->loop.wheel, w->keeper,
+				   &w->stopping);
 	bool open = true;
 	while (!control_is_over(w->control)) {
 		control_turn(w->control);
 		if (open && !control_is_open(w->control))
 			channel_tell(w->channel, CHANNEL_LEFT);
 		open = control_is_open(w->control);
+		look_at_retiring(w);
 		tell_of_reloads(w);
 	}
 	timer_clear(&w->try_to_lead);
-	strays_close(&w->strays);
+	timer_clear(&w->lead_is_late);
+	if (w->under == UNDER_KEEPER)
+		stray_signals_close(&w->stray_signals);
 	stop_listening_to_keeper(w);
 	worker_threads_join(&w->threads);
 	control_close(w->control);
 	config_close(w->config);
+	arena_close(&w->kept_arena);
+	slab_close(&w->kept_chunks);
 	log_line(LOG_INFO, "stopped");
+}
+
+/* Once threads run, a failed start cannot be undone step by step: the process exits. */
+static int work_run(struct work *w)
+{
+	if (!map_shared(w) || !read_config(w) || !lock_directories(w) || !open_control(w) ||
+	    !start_serving(w))
+		_exit(EXIT_NO);
+	work_serve(w);
+	return EXIT_OK;
 }
 
 int work_main(int argc, char **argv)
@@ -609,17 +694,25 @@ int work_main(int argc, char **argv)
 	struct work w = { 0 };
 	prctl(PR_SET_NAME, "crossfade");
 	if (!read_arguments(&w, argc, argv)) {
-		fprintf(stderr, "crossfade " WORK_COMMAND ": is started by `crossfade run` only\n");
+		fprintf(stderr,
+			"crossfade " WORK_COMMAND ": only `crossfade run` starts this command\n");
 		return EXIT_USAGE;
 	}
-	strays_hold();
+	stray_signals_hold();
 	process_forbid_cores();
 	die_with_keeper(w.keeper);
 	process_raise_files();
-	/* With threads under way there is no tearing down: the process ends, and all with it. */
-	if (!map_shared(&w) || !read_config(&w) || !lock_directories(&w) || !open_control(&w) ||
-	    !start_serving(&w))
-		_exit(EXIT_NO);
-	serve(&w);
-	return EXIT_OK;
+	return work_run(&w);
+}
+
+int work_alone(const char *config, int channel, int board_fd, int tickets_fd)
+{
+	struct work w = { .under = UNDER_NOBODY,
+			  .config_path = config,
+			  .source = CONFIG_FROM_FILE,
+			  .channel = channel,
+			  .board_fd = board_fd,
+			  .tickets_fd = tickets_fd,
+			  .keeper = getpid() };
+	return work_run(&w);
 }

@@ -1,5 +1,7 @@
 #include "app/worker_threads.h"
 
+#include "app/replay_thread.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +15,7 @@
 
 struct worker_thread {
 	pthread_t id;
-	struct control *control;
+	struct workers *workers;
 	unsigned number;
 	enum config_io wanted;
 	struct start *start;
@@ -21,7 +23,7 @@ struct worker_thread {
 	struct io *io;
 };
 
-/* Where threads say how their beginning went. */
+/* Where the threads report whether they have started. */
 struct start {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -49,7 +51,10 @@ static void await_started(struct start *s, unsigned n)
 
 /* --- in the thread --- */
 
-/* With a worker for each core, each has its own: its caches are warm and its sockets stay there. */
+/*
+ * If there is one worker for each core, each worker is pinned to its own core: caches stay warm,
+ * and its sockets stay on that core.
+ */
 static void pin_to_core(unsigned number, unsigned worker_n)
 {
 	cpu_set_t cores, one;
@@ -62,53 +67,55 @@ static void pin_to_core(unsigned number, unsigned worker_n)
 			continue;
 		CPU_ZERO(&one);
 		CPU_SET(core, &one);
-		/* Only speed is lost without it. */
+		/* If this fails, only speed is lost. */
 		(void)sched_setaffinity(0, sizeof one, &one);
 		return;
 	}
 }
 
-static struct io *open_io(struct worker_thread *t)
+static struct io *worker_thread_open_io(struct worker_thread *t)
 {
 	struct io *io = NULL;
 	if (t->wanted != CONFIG_IO_EPOLL)
 		io = io_uring_open(&t->bufs);
 	if (!io && t->wanted == CONFIG_IO_AUTO)
-		log_line(LOG_WARN, "worker %u: io_uring is not to be had here (%s): epoll is used",
+		log_line(LOG_WARN, "worker %u: io_uring is not available here (%s): epoll is used",
 			 t->number, strerror(errno));
 	if (!io && t->wanted != CONFIG_IO_URING)
 		io = io_epoll_open(&t->bufs);
 	return io;
 }
 
-static void serve(struct worker_thread *t)
+static void worker_thread_serve(struct worker_thread *t)
 {
-	struct worker_config config = control_worker(t->control, t->number);
+	struct worker_config config = workers_config(t->workers, t->number);
 	config.io = t->io;
 	config.bufs = &t->bufs;
 	struct worker *w = worker_open(&config);
-	control_worker_up(t->control, t->number, t->io);
+	workers_up(t->workers, t->number, t->io);
 	say_started(t->start, 0);
+	if (workers_replay_is(t->workers, t->number))
+		replay_thread_serve(t->workers, w);
 	while (!worker_is_over(w))
 		worker_turn(w, UINT64_MAX);
 	worker_close(w);
-	control_worker_over(t->control, t->number);
+	workers_over(t->workers, t->number);
 	io_free(t->io);
 	bufs_close(&t->bufs);
 }
 
-static void *run(void *argument)
+static void *worker_thread_run(void *argument)
 {
 	struct worker_thread *t = argument;
 	char name[16];
 	snprintf(name, sizeof name, "worker %u", t->number);
 	pthread_setname_np(pthread_self(), name);
-	pin_to_core(t->number, t->control->worker_n);
-	tls_library_enter(t->control->libraries[t->number]);
+	pin_to_core(t->number, t->workers->accepting_n);
+	tls_library_enter(t->workers->libraries[t->number]);
 	bufs_open(&t->bufs);
-	t->io = open_io(t);
+	t->io = worker_thread_open_io(t);
 	if (t->io)
-		serve(t);
+		worker_thread_serve(t);
 	else
 		say_started(t->start, errno ? errno : ENOSYS);
 	return NULL;
@@ -116,25 +123,25 @@ static void *run(void *argument)
 
 /* --- outside --- */
 
-int worker_threads_start(struct worker_threads *threads, struct control *c)
+int worker_threads_start(struct worker_threads *threads, struct workers *w)
 {
 	struct start start = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
-	*threads = (struct worker_threads){ .n = c->worker_n };
-	threads->list = calloc(c->worker_n, sizeof *threads->list);
+	*threads = (struct worker_threads){ .n = w->n };
+	threads->list = calloc(w->n, sizeof *threads->list);
 	must(threads->list);
-	for (unsigned i = 0; i < c->worker_n; i++) {
+	for (unsigned i = 0; i < w->n; i++) {
 		struct worker_thread *t = &threads->list[i];
-		t->control = c;
+		t->workers = w;
 		t->number = i;
-		t->wanted = (enum config_io)c->config->io;
+		t->wanted = (enum config_io)w->config->io;
 		t->start = &start;
-		int error = pthread_create(&t->id, NULL, run, t);
+		int error = pthread_create(&t->id, NULL, worker_thread_run, t);
 		if (error) {
 			await_started(&start, i);
 			return error;
 		}
 	}
-	await_started(&start, c->worker_n);
+	await_started(&start, w->n);
 	return start.error;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -15,7 +16,7 @@ struct arena_large {
 	size_t bytes;
 };
 
-static size_t rounded(size_t bytes)
+static size_t arena_rounded(size_t bytes)
 {
 	return (bytes + 7) & ~(size_t)7;
 }
@@ -42,6 +43,18 @@ void arena_close(struct arena *a)
 	a->large_bytes = 0;
 }
 
+void arena_check(const struct arena *a)
+{
+	size_t bytes = 0;
+	must(!a->newest == !a->at && a->at <= a->end);
+	if (a->newest)
+		must(a->end == (char *)a->newest + a->chunks->object_bytes &&
+		     a->at >= (char *)(a->newest + 1));
+	for (const struct arena_large *l = a->large; l; l = l->next)
+		bytes += l->bytes;
+	must(bytes == a->large_bytes);
+}
+
 static void *take_large(struct arena *a, size_t bytes)
 {
 	struct arena_large *l = malloc(sizeof *l + bytes);
@@ -63,21 +76,23 @@ static void add_chunk(struct arena *a)
 
 void *arena_take(struct arena *a, size_t bytes)
 {
-	bytes = rounded(bytes);
+	bytes = arena_rounded(bytes);
 	if (bytes > a->chunks->object_bytes - sizeof(struct arena_chunk))
 		return take_large(a, bytes);
 	if (bytes > (size_t)(a->end - a->at))
 		add_chunk(a);
 	void *piece = a->at;
 	a->at += bytes;
+	checks(arena_check(a));
 	return piece;
 }
 
 void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t bytes)
 {
 	must(bytes >= old_bytes && (old || !old_bytes));
-	size_t more = rounded(bytes) - rounded(old_bytes);
-	if (old && (char *)old + rounded(old_bytes) == a->at && more <= (size_t)(a->end - a->at)) {
+	size_t more = arena_rounded(bytes) - arena_rounded(old_bytes);
+	if (old && (char *)old + arena_rounded(old_bytes) == a->at &&
+	    more <= (size_t)(a->end - a->at)) {
 		a->at += more;
 		return old;
 	}

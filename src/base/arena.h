@@ -2,8 +2,8 @@
 #define BASE_ARENA_H
 
 /*
- * Memory that lives as long as one exchange: taken piece by piece, given back all at once. Small
- * pieces come out of chunks of one slab; a piece too large for a chunk is a block of its own.
+ * Memory that lives as long as one exchange: taken in pieces, freed all at once. Small pieces come
+ * from chunks of a slab; a piece too large for a chunk gets a block of its own.
  */
 
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct arena {
 	size_t large_bytes;
 };
 
-/* `chunks` holds objects of at least 512 bytes. Nothing is taken yet. */
+/* The objects of `chunks` have at least 512 bytes. Takes no memory yet. */
 void arena_open(struct arena *a, struct slab *chunks);
 void arena_close(struct arena *a);
 
@@ -29,9 +29,11 @@ void arena_close(struct arena *a);
 void *arena_take(struct arena *a, size_t bytes);
 
 /*
- * Makes the piece `old` of `old_bytes` (NULL, 0 at first) at least `bytes` large and returns where
- * it is now. Grows in place when it is the newest piece and there is room.
+ * Enlarges the piece `old` of `old_bytes` (NULL, 0 at first) to at least `bytes` and returns its
+ * new place. It grows in place when it is the newest piece and there is room.
  */
 void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t bytes);
+
+void arena_check(const struct arena *a);
 
 #endif

@@ -25,13 +25,13 @@ struct account *account_open(struct slab *home, struct budget *b, void *owner)
 
 void account_close(struct account *a)
 {
-	account_wait_not(a);
+	account_stop_waiting(a);
 	a->owner = NULL;
 	a->is_watched = true;
 	account_look(a);
 }
 
-/* Who holds more than any may waits for its own peer, and not for room. */
+/* An account above ACCOUNT_MAX_BYTES waits for its own peer, not for room in the budget. */
 static void account_queue(struct account *a)
 {
 	struct list *to = account_may_receive(a)	? &a->budget->fed
@@ -52,7 +52,7 @@ void account_wait(struct account *a)
 	account_queue(a);
 }
 
-void account_wait_not(struct account *a)
+void account_stop_waiting(struct account *a)
 {
 	if (!a->waits)
 		return;
@@ -81,6 +81,6 @@ struct account *budget_feed(struct budget *b)
 	if (!budget_feeds(b))
 		return NULL;
 	struct account *a = list_entry(from->next, struct account, link);
-	account_wait_not(a);
+	account_stop_waiting(a);
 	return a;
 }

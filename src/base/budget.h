@@ -2,15 +2,17 @@
 #define BASE_BUDGET_H
 
 /*
- * Who holds how much memory. A *budget* is what one party's connections may hold together: all
- * clients of a worker, or all nodes of a cluster. Each of them has an *account* in it, to which the
- * blocks of what it has sent are charged until the last reference to them goes, whoever has that.
+ * How much memory connections hold. A *budget* is what the connections of one party may hold
+ * together: all clients of a worker, or all nodes of a cluster. Each connection has an *account* in
+ * it. The blocks that it has sent are charged to its account until the last reference to them is
+ * dropped, whoever holds it.
  *
- * A connection may receive while its account is small (ACCOUNT_FLOOR_BYTES), whatever others hold;
- * beyond that while its budget has room, up to ACCOUNT_MAX_BYTES. So who does not keep up waits
- * alone, and all of a budget is its maximum and the floor of each connection, at most.
+ * A connection may receive while its account is small (ACCOUNT_FLOOR_BYTES), whatever others hold.
+ * Beyond that it may receive while the budget has room, up to ACCOUNT_MAX_BYTES. So a connection
+ * that does not keep up waits alone, and a budget never exceeds its maximum plus the floor of each
+ * connection.
  *
- * An account outlives its owner for as long as blocks are charged to it. One thread.
+ * An account outlives its owner while blocks are charged to it. One thread.
  */
 
 #include <stdbool.h>
@@ -24,29 +26,29 @@
 struct block;
 
 struct budget {
-	size_t used, max;    /* bytes of blocks that are out */
-	struct list waiting; /* accounts that go on when it has room, in their order */
+	size_t used, max;    /* bytes of blocks in use */
+	struct list waiting; /* accounts that may go on when the budget has room, in order */
 	struct list fed;     /* accounts that waited and may go on */
-	struct list link;    /* its user's own, while anybody waits */
-	unsigned waiting_n;  /* accounts that wait, for room or for their own owner's peer */
-	uint64_t waits;	     /* how often one began to */
+	struct list link;    /* its user's own; in use while an account waits */
+	unsigned waiting_n;  /* accounts that wait for room, or for their owner's peer */
+	uint64_t waits;	     /* how often an account has begun to wait */
 };
 
 struct account {
 	struct budget *budget; /* borrowed */
-	struct slab *home;     /* where it goes back to */
-	void *owner;	       /* borrowed; NULL: gone */
-	size_t used;	       /* bytes of blocks that are out */
-	size_t spared; /* of which so many do not count: the owner cannot go on without more */
-	struct block *packed; /* being filled with small pieces: one reference; NULL: none is */
-	size_t packed_n;      /* bytes of it that are filled */
+	struct slab *home;     /* the slab it is given back to */
+	void *owner;	       /* borrowed; NULL: the owner has gone */
+	size_t used;	       /* bytes of blocks in use */
+	size_t spared;	      /* bytes of `used` that do not count: the owner needs more to go on */
+	struct block *packed; /* one reference; it is being filled with small pieces; NULL: none */
+	size_t packed_n;      /* bytes of `packed` that are filled */
 	struct list link;     /* in one of the budget's lists */
-	bool waits;	      /* its owner wants to receive, and must wait */
-	bool is_watched;      /* it waits, or its owner has gone: account_look() at each change */
+	bool waits;	      /* the owner wants to receive, and must wait */
+	bool is_watched;      /* account_give() must call account_look(): waits, or no owner */
 };
 
 void budget_open(struct budget *b, size_t max);
-/* Nothing may be charged to it any more. */
+/* No block may be charged to the budget any more. */
 void budget_close(struct budget *b);
 
 static inline bool budget_has_room(const struct budget *b)
@@ -55,10 +57,10 @@ static inline bool budget_has_room(const struct budget *b)
 }
 
 struct account *account_open(struct slab *home, struct budget *b /* borrowed */, void *owner);
-/* Its owner goes. What is charged to it stays so until it is dropped. */
+/* The owner goes. Blocks stay charged to the account until they are dropped. */
 void account_close(struct account *a /* moved in */);
 
-/* Whether its owner may receive. */
+/* True when the owner may receive. */
 static inline bool account_may_receive(const struct account *a)
 {
 	if (budget_has_room(a->budget))
@@ -66,17 +68,17 @@ static inline bool account_may_receive(const struct account *a)
 	return a->used < a->spared + ACCOUNT_FLOOR_BYTES;
 }
 
-/* Its owner waits until it may; then budget_feed() gives it. */
+/* The owner waits until it may receive; budget_feed() then returns the account. */
 void account_wait(struct account *a);
-/* It does not wait any more. Does nothing when it did not. */
-void account_wait_not(struct account *a);
+/* Ends the wait. Does nothing when the account does not wait. */
+void account_stop_waiting(struct account *a);
 
-/* Whether budget_feed() has somebody. */
+/* True when budget_feed() would return an account. */
 bool budget_feeds(const struct budget *b);
-/* The next that waited and may receive; NULL: there is none. */
+/* Takes the next account that waited and may receive; NULL: there is none. */
 struct account *budget_feed(struct budget *b);
 
-/* For account_give(). */
+/* Private to account_give(). */
 void account_look(struct account *a);
 
 static inline void account_take(struct account *a, size_t bytes)

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "base/limits.h"
 
 static const size_t class_bytes[BLOCK_CLASSES] = {
@@ -51,7 +52,7 @@ struct block *block_take(struct bufs *b, enum block_class class, struct account 
 	return k;
 }
 
-/* Its account fills it no more. */
+/* The account stops filling this block. */
 static void end_packing(struct block *k)
 {
 	k->packing = false;
@@ -75,7 +76,23 @@ void block_drop(struct block *k)
 	slab_give(&b->blocks[k->class], k);
 }
 
-static void append(struct chain *c, struct slice *s)
+/* Only the first CHECKED_MAX slices are checked; beyond them only that there are more bytes. */
+void chain_check(const struct chain *c)
+{
+	size_t bytes = 0;
+	const struct slice *s = c->first;
+	must(!c->first == !c->bytes);
+	for (unsigned n = 0; s && n < CHECKED_MAX; n++, s = s->next) {
+		const struct block *k = s->block;
+		must(s->n > 0 && k->refs > 0);
+		must(s->at >= k->data && s->at + s->n <= k->data + k->size);
+		must(s->next || s == c->last);
+		bytes += s->n;
+	}
+	must(s ? bytes < c->bytes : bytes == c->bytes);
+}
+
+static void chain_append(struct chain *c, struct slice *s)
 {
 	s->next = NULL;
 	if (c->last)
@@ -102,10 +119,10 @@ void chain_add(struct chain *c, struct block *k, uint8_t *at, size_t n)
 	}
 	struct slice *s = slab_take(&k->bufs->slices);
 	*s = (struct slice){ .block = k, .at = at, .n = (uint32_t)n };
-	append(c, s);
+	chain_append(c, s);
 }
 
-/* Free bytes behind the last slice, in a block that nobody else looks at. */
+/* The free bytes after the last slice, if no other slice uses the block. */
 static size_t tail_room(const struct chain *c)
 {
 	const struct slice *s = c->last;
@@ -124,7 +141,7 @@ uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room)
 		must(least <= k->size);
 		struct slice *s = slab_take(&b->slices);
 		*s = (struct slice){ .block = k, .at = k->data, .n = 0 };
-		append(c, s);
+		chain_append(c, s);
 		have = k->size;
 	}
 	*room = have;
@@ -136,6 +153,7 @@ void chain_extend(struct chain *c, size_t n)
 	must(n <= tail_room(c));
 	c->last->n += (uint32_t)n;
 	c->bytes += n;
+	checks(chain_check(c));
 }
 
 void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n)
@@ -152,13 +170,13 @@ void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n)
 	}
 }
 
-/* In one block, one right behind the other: they may be one slice. */
-static bool joins(const struct slice *last, const struct slice *s)
+/* True when `s` directly follows `last` in the same block: they can become one slice. */
+static bool slices_join(const struct slice *last, const struct slice *s)
 {
 	return last && last->block == s->block && last->at + last->n == s->at;
 }
 
-static struct slice *take_first(struct chain *c)
+static struct slice *chain_take_first(struct chain *c)
 {
 	struct slice *s = c->first;
 	c->first = s->next;
@@ -170,7 +188,7 @@ static struct slice *take_first(struct chain *c)
 
 static void join_first(struct chain *to, struct chain *from)
 {
-	struct slice *s = take_first(from);
+	struct slice *s = chain_take_first(from);
 	to->last->n += s->n;
 	to->bytes += s->n;
 	free_slice(s);
@@ -189,7 +207,7 @@ void chain_move(struct chain *to, struct chain *from)
 		chain_drop(from);
 		return;
 	}
-	if (joins(to->last, from->first))
+	if (slices_join(to->last, from->first))
 		join_first(to, from);
 	if (!from->first)
 		return;
@@ -200,15 +218,21 @@ void chain_move(struct chain *to, struct chain *from)
 	to->last = from->last;
 	to->bytes += from->bytes;
 	*from = (struct chain){ 0 };
+	checks(chain_check(to));
 }
 
 void chain_move_some(struct chain *to, struct chain *from, size_t n)
 {
 	must(n <= from->bytes);
+	if (n == from->bytes && !to->first) {
+		*to = *from;
+		*from = (struct chain){ 0 };
+		return;
+	}
 	while (n && n >= from->first->n) {
-		struct slice *s = take_first(from);
+		struct slice *s = chain_take_first(from);
 		n -= s->n;
-		append(to, s);
+		chain_append(to, s);
 	}
 	if (!n)
 		return;
@@ -218,6 +242,8 @@ void chain_move_some(struct chain *to, struct chain *from, size_t n)
 	s->at += n;
 	s->n -= (uint32_t)n;
 	from->bytes -= n;
+	checks(chain_check(to));
+	checks(chain_check(from));
 }
 
 static bool is_behind(const struct slice *last, const struct slice *s)
@@ -236,12 +262,13 @@ void chain_gather(struct chain *to, struct chain *from, size_t n)
 	last->n += (uint32_t)n;
 	to->bytes += n;
 	chain_skip(from, n);
+	checks(chain_check(to));
 }
 
 void chain_refer(struct chain *to, const struct chain *from)
 {
 	for (const struct slice *s = from->first; s; s = s->next) {
-		if (joins(to->last, s)) {
+		if (slices_join(to->last, s)) {
 			to->last->n += s->n;
 			to->bytes += s->n;
 			continue;
@@ -251,7 +278,7 @@ void chain_refer(struct chain *to, const struct chain *from)
 	}
 }
 
-/* The account's block, with some room. */
+/* The account's block for small pieces, with some room. */
 static struct block *packed_block(struct bufs *b, struct account *a)
 {
 	struct block *k = a->packed;
@@ -288,20 +315,21 @@ void chain_pack_all(struct chain *c, struct account *a)
 {
 	struct chain packed = { 0 };
 	while (c->first) {
-		struct slice *s = take_first(c);
+		struct slice *s = chain_take_first(c);
 		if (!s->block->packing && s->n < s->block->size / PACK_SHARE)
 			pack_slice(&packed, s, a);
 		else
-			append(&packed, s);
+			chain_append(&packed, s);
 	}
 	*c = packed;
+	checks(chain_check(c));
 }
 
 void chain_skip(struct chain *c, size_t n)
 {
 	must(n <= c->bytes);
 	while (n && n >= c->first->n) {
-		struct slice *s = take_first(c);
+		struct slice *s = chain_take_first(c);
 		n -= s->n;
 		free_slice(s);
 	}
@@ -310,12 +338,13 @@ void chain_skip(struct chain *c, size_t n)
 		c->first->n -= (uint32_t)n;
 		c->bytes -= n;
 	}
+	checks(chain_check(c));
 }
 
 void chain_drop(struct chain *c)
 {
 	while (c->first)
-		free_slice(take_first(c));
+		free_slice(chain_take_first(c));
 }
 
 void chain_peek(const struct chain *c, void *to, size_t n)

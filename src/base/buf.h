@@ -2,14 +2,14 @@
 #define BASE_BUF_H
 
 /*
- * Bytes on their way through a worker. A *block* is memory that a receive fills once; *slices* are
+ * Bytes on their way through a worker. A *block* is memory that one receive fills; *slices* are
  * counted references to parts of blocks; a *chain* is a queue of slices. Moving a body from one
- * wire to the other moves slices: no byte of it is copied. Everything belongs to one worker and to
- * its one thread.
+ * wire to another moves slices: no byte is copied. Everything belongs to one worker and its single
+ * thread.
  *
- * A block is charged to an *account* while it is out (base/budget.h), so that one party's stalled
- * bytes cannot use up the memory of all. Bytes that are copied into a block of nobody's make it
- * theirs whose bytes they are.
+ * A block is charged to an *account* while it is in use (base/budget.h), so that the stalled bytes
+ * of one party cannot use up the memory of all. When bytes are copied into a block without an
+ * account, the block is charged to the account of those bytes.
  */
 
 #include <stdbool.h>
@@ -29,12 +29,12 @@ enum block_class {
 struct bufs;
 
 struct block {
-	struct bufs *bufs;	 /* where it goes back to */
-	struct account *account; /* borrowed; NULL: charged to nobody */
+	struct bufs *bufs;	 /* where it is given back to */
+	struct account *account; /* borrowed; NULL: no account is charged */
 	uint32_t refs;
 	uint32_t size; /* bytes at data */
 	uint8_t class;
-	bool packing; /* its account fills it, and has a reference */
+	bool packing; /* its account is filling it, and holds a reference */
 	uint8_t data[];
 };
 
@@ -54,21 +54,24 @@ struct bufs {
 	struct slab blocks[BLOCK_CLASSES];
 	struct slab slices;
 	struct slab accounts;
-	size_t bytes_out; /* sizes of all blocks that are out */
+	size_t bytes_out; /* the size of all blocks in use */
 };
 
 void bufs_open(struct bufs *b);
 /* All blocks, slices and accounts must be back. */
 void bufs_close(struct bufs *b);
 
-/* Gives memory that nobody uses back to the system, a bounded share. True while there is more. */
+/* Gives unused memory back to the system, a limited amount per call. True while there is more. */
 bool bufs_trim(struct bufs *b);
 
-/* A block with one reference. `account` may be NULL; that it is full is the caller's business. */
+/*
+ * Takes a block with one reference. `account` may be NULL. Whether it is full is for the caller to
+ * check.
+ */
 struct block *block_take(struct bufs *b, enum block_class class, struct account *account);
 /*
- * Charges `account` instead of who was charged before: a ring's block, once it is filled. The new
- * one first: an account whose owner has gone goes with its last block.
+ * Charges `account` instead of the account before; for a ring's block, once it is filled. The new
+ * account is charged first: an account whose owner has gone is freed with its last block.
  */
 static inline void block_charge(struct block *k, struct account *account)
 {
@@ -91,32 +94,39 @@ static inline bool chain_empty(const struct chain *c)
 	return !c->first;
 }
 
-/* Appends `n` bytes at `at`, inside `k`, whose one reference is moved in. n = 0 just drops it. */
+/*
+ * Appends the `n` bytes at `at`, inside `k`, whose one reference is moved in. n = 0 only drops it.
+ */
 void chain_add(struct chain *c, struct block *k, uint8_t *at, size_t n);
-/* Appends a copy. The last block's free end is used when it is ours alone; else blocks are taken.
+/*
+ * Appends a copy. Uses the free end of the last block if no other slice uses the block; otherwise
+ * takes blocks.
  */
 void chain_copy_in(struct chain *c, struct bufs *b, const void *from, size_t n);
-/* Room for at least `least` contiguous bytes behind the last slice: write there, then extend. */
+/*
+ * Returns room for at least `least` contiguous bytes after the last slice. Write there, then call
+ * chain_extend().
+ */
 uint8_t *chain_room(struct chain *c, struct bufs *b, size_t least, size_t *room);
 void chain_extend(struct chain *c, size_t n);
 /*
- * Appends all of `from`, which is empty afterwards. At most BYTES_COPIED are copied into the last
- * block's free end, as by chain_copy_in(): a peer that sends byte by byte must not hold a block for
- * each.
+ * Appends all of `from` and empties it. Up to BYTES_COPIED bytes are copied into the free end of
+ * the last block, as by chain_copy_in(): a peer that sends byte by byte must not hold a block for
+ * each byte.
  */
 void chain_move(struct chain *to, struct chain *from);
-/* Appends the first `n` bytes of `from`; the slice at the border is shared, not copied. */
+/* Appends the first `n` bytes of `from`. The slice at the border is shared, not copied. */
 void chain_move_some(struct chain *to, struct chain *from, size_t n);
 /*
- * The same of a body's piece, before which framing was skipped that nobody looks at any more. At
- * most BYTES_COPIED are moved down to the piece before them in their block: a body in chunks of one
- * byte must not become a slice for each.
+ * The same for a piece of a body whose framing before it was skipped and is not used any more. Up
+ * to BYTES_COPIED bytes are moved down to the piece before them in their block: a body in chunks of
+ * one byte must not become a slice for each byte.
  */
 void chain_gather(struct chain *to, struct chain *from, size_t n);
 /*
- * Copies what fills less than 1/PACK_SHARE of its block into blocks of the account's that are
- * filled by many, if that holds much: peers that send little at a time must not hold a block for
- * each.
+ * Copies each slice that fills less than 1/PACK_SHARE of its block into a block of the account that
+ * many slices fill. Peers that send little at a time must not hold a block for each receive.
+ * chain_pack() does so only if the account holds much.
  */
 void chain_pack_all(struct chain *c, struct account *a);
 static inline void chain_pack(struct chain *c, struct account *a)
@@ -124,20 +134,21 @@ static inline void chain_pack(struct chain *c, struct account *a)
 	if (a->used >= PACK_FROM_BYTES && c->first)
 		chain_pack_all(c, a);
 }
-/* Appends all of `from` and leaves it: the slices refer to the same bytes. */
+/* Appends all of `from`, which stays unchanged: the slices refer to the same bytes. */
 void chain_refer(struct chain *to, const struct chain *from);
 /* Drops the first `n` bytes; n <= c->bytes. */
 void chain_skip(struct chain *c, size_t n);
 void chain_drop(struct chain *c);
 /* Makes the first `n` bytes contiguous and returns them; n <= c->bytes, n <= BLOCK_LARGE_BYTES. */
 uint8_t *chain_pull(struct chain *c, size_t n);
-/* The first slice's bytes; empty when the chain is. */
+/* The bytes of the first slice; empty when the chain is empty. */
 static inline struct span chain_front(const struct chain *c)
 {
 	return c->first ? (struct span){ (const char *)c->first->at, c->first->n }
 			: (struct span){ NULL, 0 };
 }
-/* Copies the first n bytes out, n <= c->bytes; the chain stays as it is. */
+void chain_check(const struct chain *c);
+/* Copies the first n bytes to `to`, n <= c->bytes. The chain is unchanged. */
 void chain_peek(const struct chain *c, void *to, size_t n);
 
 #endif

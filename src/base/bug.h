@@ -2,9 +2,9 @@
 #define BASE_BUG_H
 
 /*
- * What only we can do wrong. must() is on in every build: a broken promise ends the process at the
- * place that noticed it, and the keeper starts it again. What a peer or the world may do is never
- * a must(); that is an `enum err`.
+ * For mistakes of our own. must() is on in every build: a broken promise ends the process where it
+ * is noticed, and the keeper starts another one. What a peer or the world may do is never a must();
+ * that is an `enum err`.
  */
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ _Noreturn void bug_die(const char *promise, const char *file, int line);
 #define must(promise) ((promise) ? (void)0 : bug_die(#promise, __FILE__, __LINE__))
 
 /*
- * What is surprising and does no harm: it is counted, and the work goes on. Returns whether it is
- * so. Each one is a mistake of ours that somebody should look at.
+ * For something surprising but harmless: it is counted, and the work goes on. Returns `oddity`.
+ * Each one is a mistake of ours that an engineer should look at.
  */
 static inline bool odd(counter *n, bool oddity)
 {

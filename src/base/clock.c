@@ -1,6 +1,8 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t read_ns(clockid_t id)
@@ -35,4 +37,17 @@ void clock_text(uint64_t wall_ns, char text[CLOCK_TEXT_BYTES])
 		 t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
 		 (unsigned)(wall_ns / 1000000u % 1000u));
 	snprintf(text, CLOCK_TEXT_BYTES, "%.24s", wide);
+}
+
+bool clock_read(const char *text, uint64_t *wall_ns)
+{
+	struct tm t = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &t);
+	char *fraction = NULL;
+	double part = end && *end == '.' ? strtod(end, &fraction) : 0;
+	end = fraction ? fraction : end;
+	if (!end || (*end && strcmp(end, "Z") != 0))
+		return false;
+	*wall_ns = (uint64_t)timegm(&t) * 1000000000u + (uint64_t)(part * 1e9);
+	return true;
 }

@@ -2,8 +2,8 @@
 #define BASE_COUNTER_H
 
 /*
- * A count that one thread writes and any may read at any time: a relaxed atomic with one writer, so
- * that counting is a plain add.
+ * A count that one thread writes and any thread may read at any time. It is a relaxed atomic with
+ * one writer, so counting is a plain add.
  */
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
 
 #include "base/bug.h"
 
-/* Long runs are the library's: several of the processor's instructions are under way at once. */
+/* The library is for long runs: it keeps several instructions under way at once. */
 static uint32_t long_run(uint32_t sum, const uint8_t *at, size_t n)
 {
 	must(n <= INT_MAX);
@@ -17,7 +17,7 @@ static uint32_t long_run(uint32_t sum, const uint8_t *at, size_t n)
 
 #include <nmmintrin.h>
 
-/* Where one instruction after the other is as fast as the library. */
+/* Below this size one instruction after the other is as fast as the library. */
 #define SHORT_BYTES 320
 
 static uint32_t short_run(uint32_t sum, const uint8_t *at, size_t n)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of the bytes that gave `crc` (0: none) and the `n` at `bytes` behind them. */
+/* Continues the checksum `crc` (0: no bytes before) over the `n` bytes at `bytes`. */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t n);
 
 #endif

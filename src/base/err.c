@@ -36,3 +36,11 @@ const char *err_sentence(enum err e)
 	must(e < ERRS);
 	return rows[e].sentence;
 }
+
+enum err err_find(struct span word)
+{
+	for (int e = ERR_NONE + 1; e < ERRS; e++)
+		if (span_is(word, span_of(rows[e].word)))
+			return (enum err)e;
+	return ERR_NONE;
+}

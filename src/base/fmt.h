@@ -1,7 +1,7 @@
 #ifndef BASE_FMT_H
 #define BASE_FMT_H
 
-/* Numbers as text, where a request pays for it: printf() takes ten times as long. */
+/* Numbers as text, on the path of each request: printf() takes ten times as long. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,11 +9,11 @@
 #define FMT_DECIMAL_BYTES 20
 #define FMT_HEX_BYTES 16
 
-/* Writes the number without leading zeros and without a NUL; returns how many bytes. */
+/* Writes the number without leading zeros and without a NUL; returns the number of bytes. */
 size_t fmt_decimal(char to[FMT_DECIMAL_BYTES], uint64_t n);
 size_t fmt_hex(char to[FMT_HEX_BYTES], uint64_t n);
 
-/* Writes the last `digits` digits of it, with leading zeros; returns where they end. */
+/* Writes the last `digits` digits, with leading zeros; returns the end of the text. */
 char *fmt_hex_wide(char *to, uint64_t n, unsigned digits);
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/bug.h"
 
 #define FIRST_BOUND_US 64
-/* Where the upper half of an octave begins: the square root of 2, in 1/1024. */
+/* The bound between the two halves of an octave: the square root of 2, in 1/1024. */
 #define HALF_OCTAVE 1448
 
 uint64_t latency_bound_us(unsigned bucket)

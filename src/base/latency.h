@@ -2,8 +2,8 @@
 #define BASE_LATENCY_H
 
 /*
- * Latencies, in buckets whose upper bounds are 2^(i/2) * 64 us: from 64 us to about 190 s, half an
- * octave each. The last holds all that took longer.
+ * Histograms of latencies. The upper bounds of the buckets are 2^(i/2) * 64 us: from 64 us to about
+ * 190 s, half an octave each. The last bucket holds everything longer.
  */
 
 #include "base/counter.h"
@@ -24,7 +24,7 @@ static inline void latency_add(struct latency *l, uint64_t us)
 	counter_add(&l->sum_us, us);
 }
 
-/* As somebody reads it: of one, or of several together. */
+/* A sum of one or several histograms, for reading. */
 struct latency_seen {
 	uint64_t buckets[LATENCY_BUCKETS], sum_us;
 };
@@ -32,8 +32,8 @@ struct latency_seen {
 void latency_see(struct latency_seen *to, const struct latency *l);
 uint64_t latency_count(const struct latency_seen *l);
 /*
- * The upper bound of the bucket in which that share of them ends, of the last but one at most; 0:
- * there were none.
+ * The upper bound of the bucket in which the given share of the latencies ends; at most the bound
+ * of the last bucket but one. 0: there are no latencies.
  */
 uint64_t latency_quantile_us(const struct latency_seen *l, double share);
 

@@ -3,7 +3,7 @@
 
 /*
  * A doubly linked ring with its links inside its members. An unlinked member points at itself, so
- * list_remove() may be called twice. Whoever owns the head must outlive the members' membership.
+ * list_remove() may be called twice. The head must exist as long as any member is linked.
  */
 
 #include <stdbool.h>

@@ -23,8 +23,8 @@ static const char *const journal_prefix[] = {
 };
 
 /*
- * What belongs to standard error, which is the process's own and nobody's argument either: the only
- * state of this kind. Before anything is shared a process counts for itself.
+ * The only global state. It belongs to standard error, which belongs to the whole process and is no
+ * function's argument either. Until log_count_lost_in() a process counts in `own`.
  */
 static struct log_lost own;
 static struct log_lost *_Atomic counted_in = &own;
@@ -36,7 +36,7 @@ struct log_lost *log_lost(void)
 	return atomic_load(&counted_in);
 }
 
-static void lose(struct log_lost *l, uint64_t lines, uint64_t since_ns)
+static void lost_add(struct log_lost *l, uint64_t lines, uint64_t since_ns)
 {
 	uint64_t none = 0;
 	atomic_fetch_add(&l->lines, lines);
@@ -45,7 +45,7 @@ static void lose(struct log_lost *l, uint64_t lines, uint64_t since_ns)
 
 void log_lose(uint64_t lines)
 {
-	lose(log_lost(), lines, clock_wall_ns());
+	lost_add(log_lost(), lines, clock_wall_ns());
 }
 
 void log_count_lost_in(struct log_lost *shared)
@@ -53,12 +53,12 @@ void log_count_lost_in(struct log_lost *shared)
 	struct log_lost *before = atomic_exchange(&counted_in, shared ? shared : &own);
 	uint64_t lines = before == &own && shared ? atomic_exchange(&own.lines, 0) : 0;
 	if (lines)
-		lose(shared, lines, atomic_exchange(&before->since_ns, 0));
+		lost_add(shared, lines, atomic_exchange(&before->since_ns, 0));
 }
 
 /* --- lines --- */
 
-static size_t begin(enum log_level level, char line[LOG_LINE_BYTES])
+static size_t log_line_begin(enum log_level level, char line[LOG_LINE_BYTES])
 {
 	char when[CLOCK_TEXT_BYTES];
 	if (getenv("JOURNAL_STREAM"))
@@ -67,10 +67,10 @@ static size_t begin(enum log_level level, char line[LOG_LINE_BYTES])
 	return (size_t)snprintf(line, LOG_LINE_BYTES, "%s %s ", when, words[level]);
 }
 
-/* Names and reasons come from outside. */
-static size_t make(char line[LOG_LINE_BYTES], enum log_level level, const char *text)
+/* The text is escaped: names and reasons come from outside. */
+static size_t log_line_make(char line[LOG_LINE_BYTES], enum log_level level, const char *text)
 {
-	size_t n = begin(level, line);
+	size_t n = log_line_begin(level, line);
 	n += plain_copy(line + n, LOG_LINE_BYTES - n - 1, text);
 	line[n++] = '\n';
 	line[n] = 0;
@@ -84,12 +84,14 @@ size_t log_format(char line[LOG_LINE_BYTES], enum log_level level, const char *f
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	return make(line, level, text);
+	return log_line_make(line, level, text);
 }
 
-/* One that blocks is asked first: where nobody has made it a pipe of our own, as in other commands.
+/*
+ * poll() comes first because standard error may block: other commands do not replace it with a pipe
+ * of our own.
  */
-static void put(const char *line, size_t n)
+static void log_line_put(const char *line, size_t n)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
@@ -104,7 +106,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	put(line, make(line, level, text));
+	log_line_put(line, log_line_make(line, level, text));
 }
 
 void log_text(const char *text)
@@ -115,7 +117,7 @@ void log_text(const char *text)
 		for (size_t n; text < end; text += n) {
 			n = (size_t)(end - text);
 			n = n < LOG_LINE_BYTES ? n : LOG_LINE_BYTES;
-			put(text, n);
+			log_line_put(text, n);
 		}
 	}
 }

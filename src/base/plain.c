@@ -5,7 +5,10 @@
 
 /* --- characters --- */
 
-/* Bytes of a character by its first one, and what of that belongs to its number: RFC 3629, 3. */
+/*
+ * The number of bytes of a character, by its first byte, and the bits of its code point in that
+ * byte: RFC 3629, 3.
+ */
 static size_t length_of(unsigned char first, uint32_t *number, uint32_t *least)
 {
 	static const uint32_t leasts[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -19,8 +22,8 @@ static size_t length_of(unsigned char first, uint32_t *number, uint32_t *least)
 	return n;
 }
 
-/* 0: it is no UTF-8. */
-static size_t decode(const char *at, size_t n, uint32_t *number)
+/* 0: it is not UTF-8. */
+static size_t utf8_decode(const char *at, size_t n, uint32_t *number)
 {
 	uint32_t least;
 	size_t bytes = length_of((unsigned char)at[0], number, &least);
@@ -35,7 +38,7 @@ static size_t decode(const char *at, size_t n, uint32_t *number)
 	return *number < least || *number > 0x10ffff || surrogate ? 0 : bytes;
 }
 
-static bool is_shown(uint32_t c)
+static bool plain_is_shown(uint32_t c)
 {
 	static const struct {
 		uint32_t first, last;
@@ -53,8 +56,8 @@ static bool is_shown(uint32_t c)
 size_t plain_character(const char *at, size_t n, bool *shown)
 {
 	uint32_t number;
-	size_t bytes = decode(at, n, &number);
-	*shown = bytes && is_shown(number);
+	size_t bytes = utf8_decode(at, n, &number);
+	*shown = bytes && plain_is_shown(number);
 	return bytes ? bytes : 1;
 }
 
@@ -91,7 +94,7 @@ size_t plain_copy(char *to, size_t room, const char *from)
 	return used;
 }
 
-static bool ends_line(const char *at, size_t n)
+static bool plain_ends_line(const char *at, size_t n)
 {
 	return *at == '\n' || *at == '\t' || (*at == '\r' && n > 1 && at[1] == '\n');
 }
@@ -101,7 +104,7 @@ void plain_put(const char *at, size_t n, FILE *to)
 	for (size_t bytes; n; at += bytes, n -= bytes) {
 		bool shown;
 		bytes = plain_character(at, n, &shown);
-		if (shown || ends_line(at, n))
+		if (shown || plain_ends_line(at, n))
 			fwrite(at, 1, bytes, to);
 		else
 			for (size_t i = 0; i < bytes; i++)
@@ -109,7 +112,7 @@ void plain_put(const char *at, size_t n, FILE *to)
 	}
 }
 
-static void put_number(uint32_t c, FILE *to)
+static void plain_put_number(uint32_t c, FILE *to)
 {
 	if (c < 0x10000)
 		fprintf(to, "\\u%04x", c);
@@ -118,7 +121,7 @@ static void put_number(uint32_t c, FILE *to)
 			0xdc00 + ((c - 0x10000) & 0x3ff));
 }
 
-/* What is no UTF-8 is no JSON either: a mark says so. */
+/* Bytes that are not UTF-8 are not JSON either; U+FFFD replaces them. */
 void plain_put_json(const char *text, FILE *to)
 {
 	for (size_t n = strlen(text), bytes; n; text += bytes, n -= bytes) {
@@ -129,8 +132,8 @@ void plain_put_json(const char *text, FILE *to)
 			fwrite(text, 1, bytes, to);
 			continue;
 		}
-		if (!decode(text, n, &number))
+		if (!utf8_decode(text, n, &number))
 			number = 0xfffd;
-		put_number(number, to);
+		plain_put_number(number, to);
 	}
 }

@@ -2,27 +2,31 @@
 #define BASE_PLAIN_H
 
 /*
- * Text from outside that is about to be shown on a terminal or written into a log: what could move
- * the cursor, change the line or turn its direction is shown escaped. That is ASCII's control
- * characters, those of ISO 6429 above (C1, as U+009B), marks without a width or of direction, line
- * separators, and whatever is no UTF-8.
+ * Text from outside that will be shown on a terminal or written into a log. Characters that could
+ * move the cursor, break the line or change the writing direction are escaped: the control
+ * characters of ASCII and of ISO 6429 above it (C1, such as U+009B), marks without a width or with
+ * a direction, line separators, and bytes that are not UTF-8.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* Bytes of the character at `at`, which has `n` bytes in front of it; *shown: it may be as it is.
+/*
+ * The number of bytes of the character at `at`, where `n` bytes are left. *shown: it needs no
+ * escape.
  */
 size_t plain_character(const char *at, size_t n, bool *shown);
 bool plain_is(const char *text);
 
-/* Escaped as \xNN, byte by byte; terminated, and cut to `room` at a character. Returns its length.
+/*
+ * Escapes byte by byte as \xNN. The copy is terminated, and cut to `room` at a character. Returns
+ * its length.
  */
 size_t plain_copy(char *to, size_t room, const char *from);
-/* The same into a file, uncut; tabs and ends of lines, CR LF too, stay. */
+/* The same into a file, without a limit. Tabs and newlines, also CR LF, stay. */
 void plain_put(const char *at, size_t n, FILE *to);
-/* A text of JSON, escaped as \uNNNN, which is the same JSON; ends of lines stay. */
+/* For a JSON text: escapes as \uNNNN, which leaves the JSON's meaning unchanged; newlines stay. */
 void plain_put_json(const char *text, FILE *to);
 
 #endif

@@ -5,9 +5,10 @@
 #include <sys/mman.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "base/limits.h"
 
-/* CMake defines it for clang too, which has only __has_feature. */
+/* CMake defines __SANITIZE_ADDRESS__ for clang too, which itself has only __has_feature. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #define poison(at, n) ASAN_POISON_MEMORY_REGION(at, n)
@@ -21,33 +22,33 @@ struct slab_object {
 	struct slab_object *next;
 };
 
-/* Stands at the beginning of its memory, whose address is a multiple of run_bytes. */
+/* The header at the beginning of a run. The address of a run is a multiple of run_bytes. */
 struct slab_run {
-	struct list link; /* in slab->partial or slab->whole; in none while all objects are out */
+	struct list link; /* in slab->partial or slab->whole; unlinked while all objects are out */
 	struct slab_object *home;
 	uint32_t home_n;
-	uint32_t touched; /* objects beyond were never out: their pages may not even be there */
+	uint32_t touched; /* objects after this one were never out: their pages may not exist */
 };
 
 #define HEADER_BYTES ((sizeof(struct slab_run) + 15) & ~(size_t)15)
 
 /* --- memory --- */
 
-/* The leak checker looks for pointers in what malloc gave, and nowhere else. */
+/* The leak checker finds pointers only in memory from malloc. */
 #ifdef __SANITIZE_ADDRESS__
-static void *map(size_t bytes)
+static void *run_map(size_t bytes)
 {
 	return aligned_alloc(bytes, bytes);
 }
 
-static void unmap(void *memory, size_t bytes)
+static void run_unmap(void *memory, size_t bytes)
 {
 	unpoison(memory, bytes);
 	free(memory);
 }
 #else
-/* Twice as much has what is wanted in it; the rest goes back at once. */
-static void *map(size_t bytes)
+/* Twice the size always contains an aligned run; the rest is unmapped at once. */
+static void *run_map(size_t bytes)
 {
 	char *got =
 		mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -60,7 +61,7 @@ static void *map(size_t bytes)
 	return got + before;
 }
 
-static void unmap(void *memory, size_t bytes)
+static void run_unmap(void *memory, size_t bytes)
 {
 	munmap(memory, bytes);
 }
@@ -85,7 +86,7 @@ void slab_open(struct slab *s, size_t object_bytes, size_t run_objects)
 
 static struct slab_run *run_new(struct slab *s)
 {
-	struct slab_run *run = map(s->run_bytes);
+	struct slab_run *run = run_map(s->run_bytes);
 	must(run);
 	*run = (struct slab_run){ .home_n = (uint32_t)s->run_objects };
 	list_init(&run->link);
@@ -93,7 +94,7 @@ static struct slab_run *run_new(struct slab *s)
 	return run;
 }
 
-static void *take_from_run(struct slab *s)
+static void *slab_take_from_run(struct slab *s)
 {
 	struct slab_run *run;
 	if (!list_empty(&s->partial))
@@ -116,7 +117,7 @@ static void *take_from_run(struct slab *s)
 }
 
 /* `o` is not poisoned yet. */
-static void go_home(struct slab *s, struct slab_object *o)
+static void run_give(struct slab *s, struct slab_object *o)
 {
 	struct slab_run *run = (void *)((uintptr_t)o & ~(uintptr_t)(s->run_bytes - 1));
 	o->next = run->home;
@@ -130,15 +131,27 @@ static void go_home(struct slab *s, struct slab_object *o)
 
 /* --- objects --- */
 
+void slab_check(const struct slab *s)
+{
+	must(!s->idle == !s->idle_n && s->idle_n <= s->idle_max);
+	if (!list_empty(&s->whole))
+		must(list_entry(s->whole.next, struct slab_run, link)->home_n == s->run_objects);
+	if (list_empty(&s->partial))
+		return;
+	const struct slab_run *run = list_entry(s->partial.next, struct slab_run, link);
+	must(run->home_n > 0 && run->home_n < s->run_objects && run->touched <= s->run_objects);
+}
+
 void *slab_take(struct slab *s)
 {
 	struct slab_object *o = s->idle;
 	s->taken++;
 	if (!o)
-		return take_from_run(s);
+		return slab_take_from_run(s);
 	unpoison(o, s->object_bytes);
 	s->idle = o->next;
 	s->idle_n--;
+	checks(slab_check(s));
 	return o;
 }
 
@@ -148,33 +161,36 @@ void slab_give(struct slab *s, void *object)
 	struct slab_object *o = object;
 	s->taken--;
 	if (s->idle_n == s->idle_max) {
-		go_home(s, o);
+		run_give(s, o);
 		return;
 	}
 	o->next = s->idle;
 	s->idle = o;
 	s->idle_n++;
 	poison(o, s->object_bytes);
+	checks(slab_check(s));
 }
 
-static void send_all_home(struct slab *s)
+static void slab_return_idle(struct slab *s)
 {
 	while (s->idle) {
 		struct slab_object *o = s->idle;
 		unpoison(o, s->object_bytes);
 		s->idle = o->next;
-		go_home(s, o);
+		run_give(s, o);
 	}
 	s->idle_n = 0;
 }
 
 bool slab_trim(struct slab *s, size_t runs)
 {
-	send_all_home(s);
+	slab_return_idle(s);
+	checks(slab_check(s));
 	while (s->whole.next != s->whole.prev) {
 		if (runs-- == 0)
 			return true;
-		unmap(list_entry(list_take_first(&s->whole), struct slab_run, link), s->run_bytes);
+		run_unmap(list_entry(list_take_first(&s->whole), struct slab_run, link),
+			  s->run_bytes);
 	}
 	return false;
 }
@@ -182,8 +198,8 @@ bool slab_trim(struct slab *s, size_t runs)
 void slab_close(struct slab *s)
 {
 	must(s->taken == 0);
-	send_all_home(s);
+	slab_return_idle(s);
 	must(list_empty(&s->partial));
 	for (struct list *l; (l = list_take_first(&s->whole));)
-		unmap(list_entry(l, struct slab_run, link), s->run_bytes);
+		run_unmap(list_entry(l, struct slab_run, link), s->run_bytes);
 }

@@ -1,6 +1,6 @@
 #include "base/span.h"
 
-static unsigned char lower(unsigned char c)
+static unsigned char lower_case(unsigned char c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
@@ -10,7 +10,7 @@ bool span_is_nocase(struct span a, struct span b)
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (a.at[i] != b.at[i] && lower(a.at[i]) != lower(b.at[i]))
+		if (a.at[i] != b.at[i] && lower_case(a.at[i]) != lower_case(b.at[i]))
 			return false;
 	return true;
 }

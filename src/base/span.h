@@ -1,7 +1,7 @@
 #ifndef BASE_SPAN_H
 #define BASE_SPAN_H
 
-/* Bytes that somebody else owns. A span is passed by value and never freed. */
+/* Bytes with another owner. A span is passed by value and never freed. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,11 +38,11 @@ struct span span_trim(struct span s);
 /*
  * Takes the next member of a comma-separated list out of *rest: trimmed, and empty members are
  * skipped (RFC 9110, 5.6.1.2). False at the end. Commas inside quoted strings are not special here:
- * the lists that are read this way (Connection, Transfer-Encoding) hold tokens only.
+ * the lists that are read this way (Connection, Transfer-Encoding) hold only tokens.
  */
 bool span_next_member(struct span *rest, struct span *member);
 
-/* Decimal digits alone, no sign, no space. False when empty, not digits, or above `max`. */
+/* Only decimal digits, no sign, no space. False when empty, not digits, or above `max`. */
 bool span_to_u64(struct span s, unsigned long long max, unsigned long long *value);
 
 #endif

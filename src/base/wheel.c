@@ -1,8 +1,9 @@
 #include "base/wheel.h"
 
 #include "base/bug.h"
+#include "base/checks.h"
 
-/* Level L holds what is due within 64^(L+1) ms, one slot for 64^L ms. */
+/* Level L holds timers that are due within 64^(L+1) ms; one slot covers 64^L ms. */
 #define SLOT_BITS 6
 #define SLOT_MASK (WHEEL_SLOTS - 1)
 #define HORIZON_MS ((uint64_t)1 << (SLOT_BITS * WHEEL_LEVELS))
@@ -24,7 +25,7 @@ void timer_init(struct timer *t, void (*fired)(struct timer *t))
 	t->fired = fired;
 }
 
-static void place(struct wheel *w, struct timer *t)
+static void wheel_place(struct wheel *w, struct timer *t)
 {
 	uint64_t due = t->due_ms > w->now_ms ? t->due_ms : w->now_ms + 1;
 	if (due - w->now_ms >= HORIZON_MS)
@@ -43,7 +44,7 @@ void timer_set(struct wheel *w, struct timer *t, uint64_t due_ms)
 	must(t->fired);
 	list_remove(&t->link);
 	t->due_ms = due_ms;
-	place(w, t);
+	wheel_place(w, t);
 }
 
 void timer_clear(struct timer *t)
@@ -51,7 +52,9 @@ void timer_clear(struct timer *t)
 	list_remove(&t->link);
 }
 
-/* Empties the slot that the time has reached: fires what is due, places the rest anew. */
+/*
+ * Empties the slot that the clock has reached: fires the due timers, and places the others again.
+ */
 static void open_slot(struct wheel *w, int level, uint64_t slot)
 {
 	struct list due;
@@ -63,11 +66,11 @@ static void open_slot(struct wheel *w, int level, uint64_t slot)
 		if (t->due_ms <= w->now_ms)
 			t->fired(t);
 		else
-			place(w, t);
+			wheel_place(w, t);
 	}
 }
 
-static void tick(struct wheel *w)
+static void wheel_tick(struct wheel *w)
 {
 	w->now_ms++;
 	for (int l = WHEEL_LEVELS - 1; l > 0; l--) {
@@ -78,8 +81,29 @@ static void tick(struct wheel *w)
 	open_slot(w, 0, w->now_ms & SLOT_MASK);
 }
 
+/* A timer that was set for a past time fires in the next millisecond. */
+static void check_slot(const struct wheel *w, const struct list *slot, uint64_t next_ms)
+{
+	if (list_empty(slot))
+		return;
+	const struct timer *t = list_entry(slot->next, struct timer, link);
+	must(t->fired && (t->due_ms > w->now_ms ? next_ms <= t->due_ms : next_ms <= w->now_ms + 1));
+}
+
+void wheel_check(const struct wheel *w)
+{
+	uint64_t next_ms = wheel_next_ms(w);
+	must(next_ms > w->now_ms);
+	for (int l = 0; l < WHEEL_LEVELS; l++)
+		for (int s = 0; s < WHEEL_SLOTS; s++) {
+			must(w->busy[l] >> s & 1 || list_empty(&w->slots[l][s]));
+			check_slot(w, &w->slots[l][s], next_ms);
+		}
+}
+
 void wheel_turn(struct wheel *w, uint64_t now_ms)
 {
+	checks(wheel_check(w));
 	while (w->now_ms < now_ms) {
 		uint64_t next = wheel_next_ms(w);
 		if (next > now_ms) {
@@ -87,12 +111,12 @@ void wheel_turn(struct wheel *w, uint64_t now_ms)
 			return;
 		}
 		w->now_ms = next - 1;
-		tick(w);
+		wheel_tick(w);
 	}
 }
 
-/* The first time after now at which a busy slot of this level is opened. */
-static uint64_t next_of(const struct wheel *w, int level)
+/* The next time at which a busy slot of this level is opened. */
+static uint64_t wheel_next_of(const struct wheel *w, int level)
 {
 	uint64_t at = (w->now_ms >> (SLOT_BITS * level)) + 1;
 	unsigned turn = (unsigned)(at & SLOT_MASK);
@@ -107,7 +131,7 @@ uint64_t wheel_next_ms(const struct wheel *w)
 	for (int l = 0; l < WHEEL_LEVELS; l++) {
 		if (!w->busy[l])
 			continue;
-		uint64_t at = next_of(w, l);
+		uint64_t at = wheel_next_of(w, l);
 		if (at < next)
 			next = at;
 	}

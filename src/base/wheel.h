@@ -2,9 +2,9 @@
 #define BASE_WHEEL_H
 
 /*
- * Timers of one worker, to the millisecond, never early. Adding and removing take constant time.
- * A deadline that moves with every request is best kept beside the timer and looked at when it
- * fires: the timer is then added again for the rest.
+ * The timers of one worker, in milliseconds, never early. Adding and removing take constant time.
+ * If a deadline moves with every request, keep it beside the timer and check it when the timer
+ * fires; then set the timer again for the rest.
  */
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct timer {
 };
 
 struct wheel {
-	uint64_t now_ms; /* all timers due by then have fired */
+	uint64_t now_ms; /* all timers that are due by then have fired */
 	uint64_t busy[WHEEL_LEVELS];
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
@@ -34,14 +34,19 @@ static inline bool timer_is_set(const struct timer *t)
 {
 	return !list_empty(&t->link);
 }
-/* Fires once when `due_ms` has come; a timer that is set already is moved. */
+/* Fires once at `due_ms`. A timer that is already set is moved. */
 void timer_set(struct wheel *w, struct timer *t, uint64_t due_ms);
 void timer_clear(struct timer *t);
 
-/* Fires what is due by `now_ms`. A timer may be set, moved and cleared by one that fires. */
+/* Fires all timers due by `now_ms`. A fired() function may set, move and clear timers. */
 void wheel_turn(struct wheel *w, uint64_t now_ms);
 
-/* No timer fires before this; UINT64_MAX when none is set. It may be early, never late. */
+/*
+ * No timer fires before this time; UINT64_MAX when none is set. The time may be too early, never
+ * too late.
+ */
 uint64_t wheel_next_ms(const struct wheel *w);
+
+void wheel_check(const struct wheel *w);
 
 #endif

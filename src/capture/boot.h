@@ -1,12 +1,14 @@
 #ifndef CAPTURE_BOOT_H
 #define CAPTURE_BOOT_H
 
-/* The kernel's life: its monotonic clock, and what it keeps of files, go on while this is the same.
+/*
+ * The kernel's boot id: while it is the same, the monotonic clock goes on, and what the kernel
+ * holds of files in memory is still there.
  */
 
 #include <stdint.h>
 
-/* Zeros where it is not known. */
+/* Zeros where the boot id is not known. */
 void boot_read(uint8_t boot[16]);
 
 #endif

@@ -5,33 +5,34 @@
 #include <zlib.h>
 
 #include "base/bug.h"
+#include "capture/head_text.h"
 
 #define INFLATED_BYTES 16384
 /* Longer than any name that is looked for. */
 #define WORD_BYTES 16
-/* { "items": [ { "index": { "status": 201 } } ] }: names within so many brackets. */
+/* { "items": [ { "index": { "status": 201 } } ] }: how many brackets each name stands in. */
 #define DEPTH_ACTION 4
 #define DEPTH_ITEM 3
 #define DEPTH_RESPONSE 1
 
 struct bulk {
 	z_stream *packed; /* owned; NULL: the body is clear */
-	bool broken;	  /* it is no JSON, or was not unpacked */
+	bool broken;	  /* the body is no JSON, or cannot be decompressed */
 	uint32_t depth;
 	bool in_string, escaped, wants_value;
-	char word[WORD_BYTES]; /* of a string, or of a number and its kin, as far as there is room
-				*/
+	/* the string, number or literal that is read, as far as there is room */
+	char word[WORD_BYTES];
 	size_t word_n;
 	char names[DEPTH_ACTION + 1][WORD_BYTES]; /* the last name at each depth */
-	uint64_t objects; /* responses that are whole: a stream has several */
+	uint64_t objects;			  /* whole responses: a stream has several */
 	bool errors;
-	/* Of the item that is read. */
+	/* The item that is read. */
 	bool has_error;
 	unsigned status;
-	uint64_t accepted, refused, untold;
+	uint64_t accepted, refused, without_status;
 };
 
-/* --- which --- */
+/* --- bulk requests --- */
 
 bool bulk_is(struct span target)
 {
@@ -46,7 +47,7 @@ bool bulk_is(struct span target)
 	return !rest.n || span_is(rest, SPAN("/")) || span_is(rest, SPAN("/stream"));
 }
 
-/* --- the JSON of it --- */
+/* --- the response's JSON --- */
 
 static bool is_name(const struct bulk *b, uint32_t depth, const char *name)
 {
@@ -58,7 +59,7 @@ static bool is_in_items(const struct bulk *b)
 	return is_name(b, DEPTH_RESPONSE, "items");
 }
 
-/* An item that is not found is deleted all the same: that is no error, and has status 404. */
+/* A delete that does not find its item has status 404. That is no error. */
 static void end_item(struct bulk *b)
 {
 	bool gone = b->status == 404 && is_name(b, DEPTH_ITEM, "delete");
@@ -66,10 +67,10 @@ static void end_item(struct bulk *b)
 		b->refused++;
 	else
 		b->accepted++;
-	b->untold += b->status == 0;
+	b->without_status += b->status == 0;
 }
 
-static void take_word(struct bulk *b)
+static void bulk_take_word(struct bulk *b)
 {
 	b->word[b->word_n] = 0;
 	if (b->depth == DEPTH_RESPONSE && is_name(b, DEPTH_RESPONSE, "errors"))
@@ -79,8 +80,8 @@ static void take_word(struct bulk *b)
 	b->word_n = 0;
 }
 
-/* `error` is there for what was refused, and an object, or a text with old clusters. */
-static void take_name(struct bulk *b)
+/* A refused item has an `error`: an object, or a text from old clusters. */
+static void bulk_take_name(struct bulk *b)
 {
 	b->word[b->word_n] = 0;
 	b->word_n = 0;
@@ -114,7 +115,7 @@ static void close_bracket(struct bulk *b, char c)
 	b->wants_value = false;
 }
 
-static void keep(struct bulk *b, char c)
+static void word_keep(struct bulk *b, char c)
 {
 	if (b->word_n < WORD_BYTES - 1)
 		b->word[b->word_n++] = c;
@@ -124,11 +125,11 @@ static void take_in_string(struct bulk *b, char c)
 {
 	if (b->escaped || c == '\\') {
 		b->escaped = !b->escaped;
-		keep(b, '\\'); /* no name that is looked for has one */
+		word_keep(b, '\\'); /* no name that is looked for contains a backslash */
 	} else if (c == '"') {
 		b->in_string = false;
 	} else {
-		keep(b, c);
+		word_keep(b, c);
 	}
 }
 
@@ -140,7 +141,7 @@ static void take_byte(struct bulk *b, char c)
 		b->word_n = 0;
 		return;
 	case ':':
-		take_name(b);
+		bulk_take_name(b);
 		b->wants_value = true;
 		return;
 	case '{':
@@ -151,7 +152,7 @@ static void take_byte(struct bulk *b, char c)
 	case ']':
 	case ',':
 		if (b->wants_value)
-			take_word(b);
+			bulk_take_word(b);
 		b->word_n = 0;
 		b->wants_value = false;
 		if (c != ',')
@@ -163,7 +164,7 @@ static void take_byte(struct bulk *b, char c)
 	case '\n':
 		return;
 	default:
-		keep(b, c);
+		word_keep(b, c);
 		b->broken |= b->depth == 0;
 	}
 }
@@ -177,7 +178,7 @@ static void take_clear(struct bulk *b, const char *at, size_t n)
 			take_byte(b, at[i]);
 }
 
-/* --- a life --- */
+/* --- open, take and close --- */
 
 static void take_packed(struct bulk *b, struct span s)
 {
@@ -203,24 +204,9 @@ void bulk_take(struct bulk *b, struct span s)
 		take_clear(b, s.at, s.n);
 }
 
-/* The field's value; empty: it is not there. A head has "\r\n" before each of its fields. */
-static struct span content_encoding(struct span head)
-{
-	static const char name[] = "\r\ncontent-encoding: ";
-	for (size_t i = 0; i + sizeof name - 1 <= head.n; i++) {
-		const char *at = head.at + i + sizeof name - 1;
-		size_t left = head.n - i - (sizeof name - 1);
-		if (!span_is_nocase((struct span){ head.at + i, sizeof name - 1 }, SPAN(name)))
-			continue;
-		const char *end = memchr(at, '\r', left);
-		return (struct span){ at, end ? (size_t)(end - at) : left };
-	}
-	return (struct span){ NULL, 0 };
-}
-
 struct bulk *bulk_open(struct span head)
 {
-	struct span coding = content_encoding(head);
+	struct span coding = head_value(head, SPAN("content-encoding"));
 	bool packed = span_is_nocase(coding, SPAN("gzip"));
 	if (coding.n && !packed && !span_is_nocase(coding, SPAN("identity")))
 		return NULL;
@@ -229,7 +215,7 @@ struct bulk *bulk_open(struct span head)
 	if (!packed)
 		return b;
 	b->packed = calloc(1, sizeof *b->packed);
-	/* A window of any size, and gzip's head. */
+	/* 15: a window of any size; 16: with gzip's header. */
 	must(b->packed && inflateInit2(b->packed, 15 + 16) == Z_OK);
 	return b;
 }
@@ -247,6 +233,6 @@ bool bulk_has_refused(const struct bulk *b, struct bulk_counts *counts)
 {
 	*counts = (struct bulk_counts){ .accepted = b->accepted,
 					.refused = b->refused,
-					.counted = b->untold == 0 && b->refused > 0 };
+					.counted = b->without_status == 0 && b->refused > 0 };
 	return !b->broken && b->objects && b->depth == 0 && b->errors;
 }

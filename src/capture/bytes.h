@@ -1,7 +1,7 @@
 #ifndef CAPTURE_BYTES_H
 #define CAPTURE_BYTES_H
 
-/* Bytes that grow at their end, outside of the data path. */
+/* A growing byte buffer, for use outside of the data path. */
 
 #include <stddef.h>
 

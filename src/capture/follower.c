@@ -29,7 +29,7 @@ static void path_of(char path[PATH_BYTES], const char *name, const char *suffix)
 	snprintf(path, PATH_BYTES, "%s%s", name, suffix);
 }
 
-static bool name_of(const char *file, char name[FOLLOWER_NAME_BYTES])
+static bool follower_name_of(const char *file, char name[FOLLOWER_NAME_BYTES])
 {
 	size_t n = strlen(file), suffix = sizeof SUFFIX - 1;
 	if (n <= suffix || n - suffix >= FOLLOWER_NAME_BYTES ||
@@ -66,8 +66,8 @@ static bool write_new(int directory, const char *path, struct span text)
 	return good;
 }
 
-/* Whoever reads it sees the old text or the new one, after a power cut too. */
-static bool replace(int directory, const char *name, struct span text)
+/* A reader sees the old text or the new one, after a power cut too. */
+static bool follower_replace_file(int directory, const char *name, struct span text)
 {
 	char path[PATH_BYTES], fresh[PATH_BYTES];
 	path_of(path, name, SUFFIX);
@@ -80,7 +80,7 @@ static bool put_position(int directory, const char *name, const struct position 
 {
 	struct bytes text = { 0 };
 	position_write(p, &text);
-	bool good = replace(directory, name, (struct span){ text.at, text.n });
+	bool good = follower_replace_file(directory, name, (struct span){ text.at, text.n });
 	int error = errno;
 	bytes_free(&text);
 	errno = error;
@@ -114,7 +114,7 @@ static bool get_position(int directory, const char *name, struct position *p, bo
 	return good;
 }
 
-/* --- one of them --- */
+/* --- one follower --- */
 
 bool follower_register(int directory, const char *name)
 {
@@ -126,8 +126,8 @@ bool follower_register(int directory, const char *name)
 	return errno == ENOENT && put_position(directory, name, &nothing);
 }
 
-/* The position's file is replaced again and again: the lock is one beside it. */
-static enum follower_verdict take_place(int directory, const char *name, int *lock)
+/* The lock is a file of its own: the position's file is replaced at each save. */
+static enum follower_verdict follower_lock(int directory, const char *name, int *lock)
 {
 	char path[PATH_BYTES];
 	path_of(path, name, ".lock");
@@ -139,9 +139,9 @@ static enum follower_verdict take_place(int directory, const char *name, int *lo
 	return errno == EWOULDBLOCK ? FOLLOWER_BUSY : FOLLOWER_ERROR;
 }
 
-static enum follower_verdict open_in(struct follower *f)
+static enum follower_verdict follower_open_in(struct follower *f)
 {
-	enum follower_verdict v = take_place(f->directory, f->name, &f->lock);
+	enum follower_verdict v = follower_lock(f->directory, f->name, &f->lock);
 	if (v != FOLLOWER_OPEN)
 		return v;
 	bool good = follower_register(f->directory, f->name) &&
@@ -155,7 +155,7 @@ enum follower_verdict follower_open(struct follower *f, const char *directory, c
 	*f = (struct follower){ .lock = -1 };
 	snprintf(f->name, sizeof f->name, "%s", name);
 	f->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum follower_verdict v = f->directory < 0 ? FOLLOWER_ERROR : open_in(f);
+	enum follower_verdict v = f->directory < 0 ? FOLLOWER_ERROR : follower_open_in(f);
 	if (v == FOLLOWER_OPEN)
 		return v;
 	int error = errno;
@@ -164,7 +164,7 @@ enum follower_verdict follower_open(struct follower *f, const char *directory, c
 	return v;
 }
 
-static void copy(struct position *to, const struct position *from)
+static void position_copy(struct position *to, const struct position *from)
 {
 	position_free(to);
 	to->passed = from->passed;
@@ -180,7 +180,7 @@ bool follower_save(struct follower *f, const struct position *p)
 {
 	if (!put_position(f->directory, f->name, p))
 		return false;
-	copy(&f->position, p);
+	position_copy(&f->position, p);
 	return true;
 }
 
@@ -194,14 +194,14 @@ void follower_close(struct follower *f)
 	f->lock = f->directory = -1;
 }
 
-static enum follower_verdict drop(int directory, const char *name)
+static enum follower_verdict follower_drop_in(int directory, const char *name)
 {
 	char path[PATH_BYTES];
 	int lock;
 	path_of(path, name, SUFFIX);
 	if (faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		return FOLLOWER_ERROR;
-	enum follower_verdict v = take_place(directory, name, &lock);
+	enum follower_verdict v = follower_lock(directory, name, &lock);
 	if (v == FOLLOWER_OPEN && unlinkat(directory, path, 0))
 		v = FOLLOWER_ERROR;
 	path_of(path, name, ".lock");
@@ -217,16 +217,16 @@ enum follower_verdict follower_drop(const char *path, const char *name)
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return FOLLOWER_ERROR;
-	enum follower_verdict v = drop(directory, name);
+	enum follower_verdict v = follower_drop_in(directory, name);
 	int error = errno;
 	close(directory);
 	errno = error;
 	return v;
 }
 
-/* --- all of them --- */
+/* --- all followers --- */
 
-static void add(struct followers *all, const char *name)
+static void followers_add(struct followers *all, const char *name)
 {
 	all->list = reallocarray(all->list, all->n + 1, sizeof *all->list);
 	must(all->list);
@@ -235,7 +235,7 @@ static void add(struct followers *all, const char *name)
 	all->n++;
 }
 
-static bool find(struct followers *all, int directory)
+static bool followers_find(struct followers *all, int directory)
 {
 	char name[FOLLOWER_NAME_BYTES];
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -243,13 +243,13 @@ static bool find(struct followers *all, int directory)
 	if (!d)
 		return false;
 	for (const struct dirent *e; (e = readdir(d));)
-		if (name_of(e->d_name, name))
-			add(all, name);
+		if (follower_name_of(e->d_name, name))
+			followers_add(all, name);
 	closedir(d);
 	return true;
 }
 
-static int compare(const void *a, const void *b)
+static int followers_compare(const void *a, const void *b)
 {
 	const struct follower_seen *x = a, *y = b;
 	return strcmp(x->name, y->name);
@@ -258,12 +258,12 @@ static int compare(const void *a, const void *b)
 bool followers_look(struct followers *all, int directory)
 {
 	*all = (struct followers){ 0 };
-	bool good = find(all, directory);
+	bool good = followers_find(all, directory);
 	if (all->n)
-		qsort(all->list, all->n, sizeof *all->list, compare);
+		qsort(all->list, all->n, sizeof *all->list, followers_compare);
 	for (size_t i = 0; good && i < all->n; i++) {
 		struct follower_seen *f = &all->list[i];
-		/* One that was dropped meanwhile has a position before everything. */
+		/* A follower that was dropped meanwhile counts with an empty position. */
 		good = get_position(directory, f->name, &f->position, &f->damaged) ||
 		       errno == ENOENT;
 	}

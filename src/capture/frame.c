@@ -3,7 +3,14 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "base/limits.h"
+#include "base/least.h"
+
+int frame_compare_exchanges(const struct frame *a, const struct frame *b)
+{
+	int c = compare_numbers(a->worker, b->worker);
+	c = c ? c : compare_numbers(a->connection, b->connection);
+	return c ? c : compare_numbers(a->ordinal, b->ordinal);
+}
 
 uint32_t segment_head_crc(const struct segment_head *h)
 {
@@ -12,11 +19,29 @@ uint32_t segment_head_crc(const struct segment_head *h)
 	return crc32c(0, &bare, sizeof bare);
 }
 
-bool segment_head_is_good(const struct segment_head *h)
+static bool is_segment_head(const struct segment_head *h)
 {
 	static const char magic[] = SEGMENT_MAGIC;
-	return !memcmp(h->magic, magic, sizeof h->magic) && h->version == SEGMENT_VERSION &&
-	       h->crc == segment_head_crc(h) && !h->node[SEGMENT_NODE_BYTES - 1];
+	return !memcmp(h->magic, magic, sizeof h->magic) && h->crc == segment_head_crc(h);
+}
+
+bool segment_head_is_good(const struct segment_head *h)
+{
+	return is_segment_head(h) && h->major == SEGMENT_MAJOR && !h->node[SEGMENT_NODE_BYTES - 1];
+}
+
+/*
+ * A newer major version may change what stands behind the checksum; its head still has 256 bytes
+ * that the checksum covers.
+ */
+bool segment_head_is_newer(const struct segment_head *h)
+{
+	return is_segment_head(h) && h->major > SEGMENT_MAJOR;
+}
+
+bool frame_is_known(const struct frame *f)
+{
+	return f->type < FRAME_TYPES;
 }
 
 uint32_t frame_head_crc(const struct frame *f, uint64_t segment_id)
@@ -28,8 +53,8 @@ uint32_t frame_head_crc(const struct frame *f, uint64_t segment_id)
 
 static bool is_head(const struct frame *f, uint64_t segment_id)
 {
-	return f->type > 0 && f->type < FRAME_TYPES && !(f->flags & ~FRAME_FLAGS) &&
-	       f->payload_n <= FRAME_PAYLOAD_BYTES && f->head_crc == frame_head_crc(f, segment_id);
+	return f->type > 0 && f->payload_n <= FRAME_PAYLOAD_BYTES &&
+	       f->head_crc == frame_head_crc(f, segment_id);
 }
 
 enum frame_verdict frame_read(const uint8_t *bytes, size_t n, uint64_t segment_id,

@@ -5,15 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "capture/lag.h"
-#include "capture/reader.h"
-#include "capture/rounds.h"
+#include "capture/consumer.h"
+#include "capture/kafka_limits.h"
 #include "capture/traffic.h"
 
 struct kafka {
@@ -22,39 +20,29 @@ struct kafka {
 	pthread_t thread;
 	struct waker waker;
 	atomic_bool stop, finish;
-	/* The thread's. */
-	bool open; /* all of: */
-	struct follower follower;
-	struct reader *reader;
+	/* Of the thread. */
+	bool open; /* all of the next three */
+	struct consumer consumer;
 	struct traffic *traffic;
 	struct producer *producer;
-	struct rounds rounds;
-	uint64_t to_catch_up; /* frames that were there when it began */
-	bool moved;	      /* since a position was taken */
-	bool keeping;	      /* one was taken and is not kept yet */
 	bool failed;
-	size_t kept_n; /* connections of that position */
-	uint64_t kept_ns, looked_ns;
-	struct lag lag; /* as last known */
+	struct lag lag; /* as last measured */
 	char error[PRODUCER_ERROR_BYTES];
-	/* The topic took no record so large; none that is as large was delivered since. */
+	/* The topic refused a record of this size, and no record as large was delivered since. */
 	size_t refused_bytes;
 	char refusal[PRODUCER_ERROR_BYTES];
-	/* What others see. */
+	/* Seen by other threads. */
 	pthread_mutex_t lock;
-	struct kafka_seen seen;
+	struct kafka_seen seen; /* without lag_ns, which is since lag_wall_ns */
+	uint64_t lag_wall_ns;
 };
 
-/* --- what is seen --- */
+/* --- status --- */
 
-static void measure(struct kafka *k)
+static void kafka_measure(struct kafka *k)
 {
-	if (!k->open)
-		return;
-	uint64_t unread = reader_behind(k->reader);
-	k->lag.records =
-		rounds_frames(&k->rounds) + (unread > k->to_catch_up ? unread : k->to_catch_up);
-	k->lag.wall_ns = rounds_oldest(&k->rounds)->wall_ns;
+	if (k->open)
+		k->lag = consumer_lag(&k->consumer);
 }
 
 static uint64_t since_ns(uint64_t wall_ns)
@@ -63,7 +51,7 @@ static uint64_t since_ns(uint64_t wall_ns)
 	return wall_ns && now_ns > wall_ns ? now_ns - wall_ns : 0;
 }
 
-/* A broker that goes while nothing is to be delivered is nobody's trouble. */
+/* A broker that goes away while nothing is to be delivered is no trouble to report. */
 static void listen_to_error(struct kafka *k)
 {
 	bool late = since_ns(k->lag.wall_ns) >= KAFKA_LATE_MS * 1000000ull;
@@ -78,15 +66,17 @@ static void listen_to_error(struct kafka *k)
 static void say_change(const struct kafka *k, enum kafka_state state)
 {
 	if (state == KAFKA_FAILING && strcmp(k->seen.error, k->error) != 0)
-		log_line(LOG_WARN, "kafka: %s (the log goes on, and waits for it on the disk)",
+		log_line(LOG_WARN,
+			 "kafka: %s (recording goes on; the log keeps all records on the disk "
+			 "until then)",
 			 k->error);
 	else if (k->seen.state == KAFKA_FAILING && state == KAFKA_FOLLOWING)
-		log_line(LOG_INFO, "kafka: it goes on");
+		log_line(LOG_INFO, "kafka: delivery goes on");
 }
 
-static void show(struct kafka *k)
+static void kafka_show(struct kafka *k)
 {
-	measure(k);
+	kafka_measure(k);
 	listen_to_error(k);
 	enum kafka_state state = k->error[0] ? KAFKA_FAILING
 				 : k->open   ? KAFKA_FOLLOWING
@@ -96,7 +86,7 @@ static void show(struct kafka *k)
 	k->seen.state = state;
 	snprintf(k->seen.error, sizeof k->seen.error, "%s", k->error);
 	k->seen.lag_records = k->lag.records;
-	k->seen.lag_ns = since_ns(k->lag.wall_ns);
+	k->lag_wall_ns = k->lag.wall_ns;
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -104,43 +94,28 @@ void kafka_look(struct kafka *k, struct kafka_seen *to)
 {
 	pthread_mutex_lock(&k->lock);
 	*to = k->seen;
+	to->lag_ns = since_ns(k->lag_wall_ns);
 	pthread_mutex_unlock(&k->lock);
 }
 
 /* --- rounds --- */
 
-static void fail(struct kafka *k, const char *what)
+static void kafka_fail(struct kafka *k, const char *what)
 {
 	snprintf(k->error, sizeof k->error, "%s", what);
 	k->failed = true;
 }
 
-static void keep(struct kafka *k, struct round *r)
+static void kafka_settle(struct kafka *k, bool all)
 {
-	if (!follower_save(&k->follower, &r->position))
-		fail(k, strerror(errno));
-	k->keeping = false;
+	if (!k->failed && !consumer_settle(&k->consumer, all))
+		kafka_fail(k, strerror(errno));
 }
 
-/* The oldest rounds that the brokers have; the one that is being filled only when it is full. */
-static void settle(struct kafka *k, bool all)
-{
-	for (struct round *r; !k->failed && (r = rounds_settled(&k->rounds, all));) {
-		if (r->frames)
-			reader_acknowledge(k->reader, r->generation, r->sequence);
-		if (r->keeps)
-			keep(k, r);
-		rounds_drop_oldest(&k->rounds);
-		if (k->config.acknowledged)
-			k->config.acknowledged(k->config.user);
-	}
-}
-
-static void delivered(void *user, uintptr_t tag, size_t bytes)
+static void kafka_delivered(void *user, uintptr_t tag, size_t bytes)
 {
 	struct kafka *k = user;
-	must(k->rounds.list[tag].out > 0);
-	k->rounds.list[tag].out--;
+	consumer_back(&k->consumer, tag);
 	if (bytes >= k->refused_bytes)
 		k->refused_bytes = 0;
 	pthread_mutex_lock(&k->lock);
@@ -149,7 +124,10 @@ static void delivered(void *user, uintptr_t tag, size_t bytes)
 	pthread_mutex_unlock(&k->lock);
 }
 
-/* Where the limit is not known or explains nothing, at last each record goes alone. */
+/*
+ * Where the topic's limit is not known, or does not explain the refusal, batches shrink until each
+ * record goes alone.
+ */
 static void make_batches_smaller(struct kafka *k, const struct producer_refusal *r)
 {
 	unsigned *bytes = &k->config.producer.batch_bytes;
@@ -162,11 +140,11 @@ static void make_batches_smaller(struct kafka *k, const struct producer_refusal 
 		*bytes = before;
 }
 
-static void break_off(struct kafka *k)
+static void kafka_break_off(struct kafka *k)
 {
 	struct producer_refusal r;
 	bool too_large = producer_was_too_large(k->producer, &r);
-	fail(k, producer_error(k->producer));
+	kafka_fail(k, producer_error(k->producer));
 	if (!too_large)
 		return;
 	make_batches_smaller(k, &r);
@@ -174,27 +152,25 @@ static void break_off(struct kafka *k)
 	snprintf(k->refusal, sizeof k->refusal, "%s", k->error);
 }
 
-/* What the producer has to tell. */
+/* Takes what the producer has to report. */
 static void listen_to_producer(struct kafka *k)
 {
 	if (!k->failed && !producer_turn(k->producer))
-		break_off(k);
-	settle(k, false);
-	show(k);
+		kafka_break_off(k);
+	kafka_settle(k, false);
+	kafka_show(k);
 }
 
 /*
- * What cannot be handed over stays counted as being out, so that nothing behind it is kept. Until
- * there is room again nothing more is read: the log waits on the disk.
+ * A record that cannot be handed over stays counted as in flight, so that no position behind it is
+ * saved. Nothing more is read until there is room again: the log waits on the disk.
  */
-static void put(void *user, struct span connection, struct span record)
+static void kafka_put(void *user, struct span connection, struct span record)
 {
 	struct kafka *k = user;
-	struct round *r = rounds_last(&k->rounds);
-	r->out++;
+	uintptr_t tag = consumer_out(&k->consumer);
 	while (!k->failed && !atomic_load(&k->stop)) {
-		enum producer_verdict v =
-			producer_put(k->producer, connection, record, rounds_tag(&k->rounds, r));
+		enum producer_verdict v = producer_put(k->producer, connection, record, tag);
 		if (v == PRODUCER_TAKEN)
 			return;
 		if (v == PRODUCER_FULL)
@@ -205,214 +181,177 @@ static void put(void *user, struct span connection, struct span record)
 
 /* --- reading --- */
 
-static bool has_room(const struct kafka *k)
+static bool kafka_has_room(const struct kafka *k)
 {
-	return rounds_have_room(&k->rounds) && !k->failed && !atomic_load(&k->stop);
+	return consumer_has_room(&k->consumer) && !k->failed && !atomic_load(&k->stop);
 }
 
-static void take(struct kafka *k, const struct reading *reading)
-{
-	struct round *r = rounds_last(&k->rounds);
-	if (r->frames && r->generation != reading->segment->generation) {
-		r = rounds_begin(&k->rounds);
-	}
-	if (!r->frames++)
-		r->wall_ns = reading->frame.wall_ns;
-	r->generation = reading->segment->generation;
-	r->sequence = reading->frame.sequence;
-	k->moved = true;
-	if (k->to_catch_up)
-		k->to_catch_up--;
-	traffic_take(k->traffic, reading);
-}
-
-static enum reader_verdict read_round(struct kafka *k)
+static enum reader_verdict kafka_read_round(struct kafka *k)
 {
 	struct reading reading;
 	enum reader_verdict v = READER_FRAME;
-	for (unsigned i = 0; i < KAFKA_ROUND_FRAMES && has_room(k); i++) {
-		v = reader_next(k->reader, &reading);
+	for (unsigned i = 0; i < KAFKA_ROUND_FRAMES && kafka_has_room(k); i++) {
+		v = consumer_next(&k->consumer, &reading);
 		if (v == READER_FRAME)
-			take(k, &reading);
+			traffic_take(k->traffic, &reading);
 		else if (v != READER_HOLE)
 			break;
 	}
 	if (v == READER_ERROR)
-		fail(k, strerror(errno));
+		kafka_fail(k, strerror(errno));
 	return v;
 }
 
-/* When all that is out now is delivered, this is how far it has come. */
-static void take_position(struct kafka *k)
+static void add_connections(void *user, const struct reader *r, struct position *to)
 {
-	struct round *r = rounds_last(&k->rounds);
-	reader_position(k->reader, &r->position);
-	traffic_position(k->traffic, k->reader, &r->position);
-	r->keeps = k->keeping = true;
-	k->moved = false;
-	k->kept_n = r->position.connection_n;
-	k->kept_ns = clock_monotonic_ns();
+	struct kafka *k = user;
+	traffic_position(k->traffic, r, to);
 }
 
-/* The more connections it tells of, the larger its file is, and the less often it is written. */
-static bool position_is_due(const struct kafka *k)
+static void kafka_acknowledged(void *user)
 {
-	uint64_t pause_ms = KAFKA_KEEP_MS + k->kept_n / KAFKA_KEEP_CONNECTIONS;
-	return k->moved && !k->keeping && clock_monotonic_ns() - k->kept_ns >= pause_ms * 1000000;
+	struct kafka *k = user;
+	if (k->config.acknowledged)
+		k->config.acknowledged(k->config.user);
 }
 
-/* The directory may have been taken away and made anew: what is read there is gone. */
-static bool is_same_directory(const struct kafka *k)
-{
-	struct stat ours, there;
-	return !fstat(k->follower.directory, &ours) && !stat(k->config.directory, &there) &&
-	       ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
-}
-
-static void look_around(struct kafka *k)
-{
-	uint64_t now_ns = clock_monotonic_ns();
-	if (now_ns - k->looked_ns < KAFKA_KEEP_MS * 1000000ull)
-		return;
-	k->looked_ns = now_ns;
-	if (!is_same_directory(k))
-		fail(k, "the log's directory has been taken away");
-}
-
-/* True: there may be more at once. */
-static bool follow(struct kafka *k)
+/* True: there may be more to read at once. */
+static bool kafka_follow(struct kafka *k)
 {
 	enum reader_verdict v = READER_END;
-	if (has_room(k)) {
-		v = read_round(k);
-		if (position_is_due(k) && has_room(k))
-			take_position(k);
-		const struct round *r = rounds_last(&k->rounds);
-		if ((r->frames || r->keeps) && rounds_have_room(&k->rounds))
-			rounds_begin(&k->rounds);
+	if (kafka_has_room(k)) {
+		v = kafka_read_round(k);
+		if (!k->failed)
+			consumer_turn(&k->consumer);
 	}
 	listen_to_producer(k);
-	look_around(k);
-	return v == READER_FRAME && has_room(k);
+	/* The directory was removed and made anew: what was read in the old one is gone. */
+	if (consumer_is_lost(&k->consumer))
+		kafka_fail(k, "the log's directory was removed");
+	return v == READER_FRAME && kafka_has_room(k);
 }
 
-/* --- beginning and letting go --- */
+/* --- beginning and ending --- */
 
-static bool begin(struct kafka *k)
+static bool kafka_begin(struct kafka *k)
 {
-	const struct producer_user user = { delivered, k };
-	struct lag there;
-	k->reader = reader_open(k->config.directory);
-	if (!k->reader || !lag_look(k->follower.directory, &k->follower.position, &there)) {
-		fail(k, strerror(errno));
-		return false;
-	}
+	const struct producer_user user = { kafka_delivered, k };
 	k->producer = producer_open(&k->config.producer, &user, &k->waker, k->error);
 	if (!k->producer)
 		return false;
-	reader_follow(k->reader, &k->follower.position);
 	k->traffic = traffic_open(&k->user);
-	traffic_restore(k->traffic, &k->follower.position);
-	k->to_catch_up = there.records;
-	k->lag = there;
-	k->kept_ns = k->looked_ns = clock_monotonic_ns();
-	k->moved = k->keeping = false;
-	rounds_open(&k->rounds);
+	traffic_restore(k->traffic, &k->consumer.follower.position);
 	return true;
 }
 
-static void let_go(struct kafka *k)
+static void kafka_let_go(struct kafka *k)
 {
 	if (k->traffic)
 		traffic_close(k->traffic);
 	if (k->producer)
 		producer_close(k->producer);
-	if (k->reader)
-		reader_close(k->reader);
 	k->traffic = NULL;
 	k->producer = NULL;
-	k->reader = NULL;
-	rounds_close(&k->rounds);
-	follower_close(&k->follower);
+	consumer_close(&k->consumer);
 	k->open = false;
 }
 
 static void try_to_begin(struct kafka *k)
 {
-	switch (follower_open(&k->follower, k->config.directory, FOLLOWER_KAFKA)) {
+	const struct consumer_config c = { .directory = k->config.directory,
+					   .name = FOLLOWER_KAFKA,
+					   .waker = &k->waker,
+					   .add = add_connections,
+					   .acknowledged = kafka_acknowledged,
+					   .user = k };
+	switch (consumer_open(&k->consumer, &c)) {
 	case FOLLOWER_BUSY:
 		k->error[0] = 0;
 		return;
 	case FOLLOWER_ERROR:
-		fail(k, strerror(errno));
+		kafka_fail(k, strerror(errno));
 		return;
 	case FOLLOWER_OPEN:
 		break;
 	}
 	k->error[0] = 0;
 	k->failed = false;
-	k->open = begin(k);
+	k->open = kafka_begin(k);
 	if (!k->open)
-		let_go(k);
+		kafka_let_go(k);
 }
 
-/* What was delivered up to now is kept, so that the next one need not deliver it again. */
-static void part(struct kafka *k)
+/*
+ * Saves the position of what was delivered up to now, so that the next process does not deliver it
+ * again.
+ */
+static void kafka_part(struct kafka *k)
 {
 	uint64_t until_ns = clock_monotonic_ns() + KAFKA_STOP_MS * 1000000ull;
-	if (rounds_have_room(&k->rounds) && !k->failed) {
-		if (rounds_last(&k->rounds)->keeps)
-			rounds_begin(&k->rounds);
-		take_position(k);
-	}
-	while (k->rounds.n && !k->failed && clock_monotonic_ns() < until_ns) {
+	if (!k->failed)
+		consumer_part(&k->consumer);
+	while (k->consumer.inflight.n && !k->failed && clock_monotonic_ns() < until_ns) {
 		producer_turn(k->producer);
-		settle(k, true);
-		if (k->rounds.n)
+		kafka_settle(k, true);
+		if (k->consumer.inflight.n)
 			waker_sleep(&k->waker, 10);
 	}
-	let_go(k);
+	kafka_let_go(k);
 }
 
 /* --- the thread --- */
 
 static bool is_delivered(const struct kafka *k)
 {
-	const struct round *r = rounds_oldest(&k->rounds);
-	return k->open && k->rounds.n == 1 && !r->frames && !r->out;
+	const struct inflight *all = &k->consumer.inflight;
+	const struct inflight_run *r = inflight_oldest(all);
+	return k->open && all->n == 1 && !r->frames && !r->out;
 }
 
-static void turn(struct kafka *k)
+/* While records are in flight it polls; else it sleeps until the log, or kafka_wake(), wakes it. */
+static int rest_ms(const struct kafka *k)
+{
+	bool idle =
+		is_delivered(k) && !k->consumer.moved && !k->error[0] && !atomic_load(&k->finish);
+	return idle ? KAFKA_IDLE_MS : KAFKA_POLL_MS;
+}
+
+static void kafka_turn(struct kafka *k)
 {
 	if (!k->open) {
 		try_to_begin(k);
-		show(k);
+		kafka_show(k);
 		if (!k->open)
 			waker_sleep(&k->waker, k->error[0] ? KAFKA_RETRY_MS : KAFKA_POLL_MS);
 		return;
 	}
-	if (!follow(k))
+	/*
+	 * Where nobody waits, records gather for KAFKA_POLL_MS: one batch is for more than one
+	 * commit.
+	 */
+	if (!kafka_follow(k) && !k->failed && consumer_wait(&k->consumer, rest_ms(k)) &&
+	    k->config.flush != FLUSH_PIECES)
 		waker_sleep(&k->waker, KAFKA_POLL_MS);
 	if (!k->failed)
 		return;
 	pthread_mutex_lock(&k->lock);
 	k->seen.failures++;
 	pthread_mutex_unlock(&k->lock);
-	show(k);
-	let_go(k);
+	kafka_show(k);
+	kafka_let_go(k);
 	waker_sleep(&k->waker, KAFKA_RETRY_MS);
 }
 
-static void *run(void *argument)
+static void *kafka_run(void *argument)
 {
 	struct kafka *k = argument;
 	uint64_t until_ns = 0;
 	pthread_setname_np(pthread_self(), "kafka");
 	while (!atomic_load(&k->stop)) {
-		turn(k);
+		kafka_turn(k);
 		if (!atomic_load(&k->finish))
 			continue;
-		/* What was written last is read in the turn after this. */
+		/* The first turn after `finish` was set reads what was written last. */
 		uint64_t now_ns = clock_monotonic_ns();
 		bool first = !until_ns;
 		until_ns = first ? now_ns + KAFKA_FINISH_MS * 1000000ull : until_ns;
@@ -420,23 +359,24 @@ static void *run(void *argument)
 			atomic_store(&k->stop, true);
 	}
 	if (k->open)
-		part(k);
+		kafka_part(k);
 	return NULL;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 struct kafka *kafka_open(const struct kafka_config *c)
 {
 	struct kafka *k = calloc(1, sizeof *k);
 	must(k);
 	k->config = *c;
-	k->user = (struct trafficstream_user){
-		.record = put, .user = k, .record_bytes = KAFKA_RECORD_BYTES, .flush = c->flush
-	};
+	k->user = (struct trafficstream_user){ .record = kafka_put,
+					       .user = k,
+					       .record_bytes = KAFKA_RECORD_BYTES,
+					       .flush = c->flush };
 	must(waker_open(&k->waker));
 	pthread_mutex_init(&k->lock, NULL);
-	int error = pthread_create(&k->thread, NULL, run, k);
+	int error = pthread_create(&k->thread, NULL, kafka_run, k);
 	if (!error)
 		return k;
 	waker_close(&k->waker);

@@ -2,10 +2,10 @@
 #define CAPTURE_KAFKA_H
 
 /*
- * The follower that brings the log to a topic of Kafka, on a thread of its own: it reads the files
- * as they become durable, hands TrafficStream records to a producer, and keeps its position when
- * the brokers have them. It never holds up the log. Where another process is at work for the same
- * directory, as before an upgrade is over, it waits until that has let go.
+ * The follower that brings the log to a Kafka topic, on a thread of its own. It reads the files as
+ * they become durable, hands TrafficStream records to a producer, and saves its position when the
+ * brokers have them. It never holds up the log. While another process is this follower for the same
+ * directory, as during an upgrade, it waits until that process lets go.
  */
 
 #include "capture/follower.h"
@@ -17,36 +17,40 @@ struct kafka;
 struct kafka_config {
 	const char *directory; /* borrowed */
 	struct producer_config producer;
-	/* For those who wait for the brokers: what is handed over before an answer has come. */
+	/*
+	 * When records are handed over: where requests wait for the brokers, before a response has
+	 * come.
+	 */
 	enum traffic_flush flush;
-	void (*acknowledged)(void *user); /* from its thread, when the marks say more */
+	void (*acknowledged)(
+		void *user); /* called on its thread, when the writers' leases say more */
 	void *user;
 };
 
 enum kafka_state {
-	KAFKA_WAITING, /* another process is at work, or nothing was tried yet */
+	KAFKA_WAITING, /* another process is this follower, or nothing was tried yet */
 	KAFKA_FOLLOWING,
-	KAFKA_FAILING, /* `error` says why; it is tried again */
+	KAFKA_FAILING, /* `error` says why; it tries again */
 };
 
-/* What is seen of it from other threads. */
+/* What other threads see of it. */
 struct kafka_seen {
 	enum kafka_state state;
 	char error[PRODUCER_ERROR_BYTES];
-	uint64_t records, bytes, failures; /* delivered; how often it was begun anew */
-	uint64_t lag_records;		   /* of the log that are not delivered */
+	uint64_t records, bytes, failures; /* delivered; how often it began anew */
+	uint64_t lag_records;		   /* frames of the log that are not delivered */
 	uint64_t lag_ns;		   /* since the first of them was recorded; 0: none */
 };
 
-/* NULL with errno: there is no thread to be had. */
+/* NULL with errno: no thread could be made. */
 struct kafka *kafka_open(const struct kafka_config *c);
-/* From any thread: there is more to read. */
+/* From any thread: there may be more to read. */
 void kafka_wake(struct kafka *k);
-/* It lets go, soon: with what the brokers have by then. */
+/* Asks it to let go soon, with what the brokers have by then. */
 void kafka_stop(struct kafka *k);
-/* The log is over: it delivers what is there, for a short while; then as kafka_stop(). */
+/* The log is over: it delivers what is there, for KAFKA_FINISH_MS at most; then as kafka_stop(). */
 void kafka_finish(struct kafka *k);
-/* Waits until it has let go. */
+/* Waits until the thread has ended, and frees it. */
 void kafka_close(struct kafka *k);
 
 void kafka_look(struct kafka *k, struct kafka_seen *to);

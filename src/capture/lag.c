@@ -8,7 +8,7 @@
 #include "capture/segment.h"
 #include "capture/series.h"
 
-/* Sequences and times of a segment's frames. */
+/* The sequences of a segment's frames, and when the first was recorded. */
 struct range {
 	uint64_t first, last, wall_ns;
 };
@@ -28,8 +28,10 @@ static void read_through(struct segment *s, uint64_t from, struct range *to)
 	}
 }
 
-/* The frames from `from` on. False: there is none. Most segments say it without being read. */
-static bool look_at(int directory, const char *name, uint64_t from, struct range *to)
+/*
+ * Finds the frames from `from` on. False: there are none. Most segments need not be read for that.
+ */
+static bool lag_look_at(int directory, const char *name, uint64_t from, struct range *to)
 {
 	struct segment s;
 	uint64_t last;
@@ -53,7 +55,7 @@ static uint64_t next_of(const struct position *p, uint64_t generation)
 	return generation <= p->passed ? UINT64_MAX : 0;
 }
 
-static void add(struct lag *to, const struct range *r)
+static void lag_add(struct lag *to, const struct range *r)
 {
 	to->records += r->last - r->first + 1;
 	if (!to->wall_ns || r->wall_ns < to->wall_ns)
@@ -71,8 +73,8 @@ bool lag_look(int directory, const struct position *p, struct lag *to)
 		uint64_t generation, index;
 		struct range r;
 		if (series_of(e->d_name, &generation, &index) &&
-		    look_at(directory, e->d_name, next_of(p, generation), &r))
-			add(to, &r);
+		    lag_look_at(directory, e->d_name, next_of(p, generation), &r))
+			lag_add(to, &r);
 	}
 	closedir(d);
 	return true;

@@ -9,7 +9,7 @@
 #include "base/bug.h"
 #include "capture/series.h"
 
-static void add(struct listing *l, struct listed one)
+static void listing_add(struct listing *l, struct listed one)
 {
 	if (l->n == l->room) {
 		l->room = l->room ? 2 * l->room : 64;
@@ -26,7 +26,7 @@ int listed_compare(const struct listed *a, const struct listed *b)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
-static int compare(const void *a, const void *b)
+static int listing_compare(const void *a, const void *b)
 {
 	return listed_compare(a, b);
 }
@@ -47,11 +47,11 @@ bool listing_read(struct listing *l, int directory)
 		one.bytes = (uint64_t)s.st_blocks * 512;
 		one.last_ns =
 			(uint64_t)s.st_mtim.tv_sec * 1000000000u + (uint64_t)s.st_mtim.tv_nsec;
-		add(l, one);
+		listing_add(l, one);
 	}
 	closedir(d);
 	if (l->n)
-		qsort(l->list, l->n, sizeof *l->list, compare);
+		qsort(l->list, l->n, sizeof *l->list, listing_compare);
 	return true;
 }
 

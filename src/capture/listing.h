@@ -10,7 +10,7 @@
 struct listed {
 	uint64_t generation, index;
 	uint64_t bytes;	  /* on the disk */
-	uint64_t last_ns; /* when it was written last; wall time */
+	uint64_t last_ns; /* wall time of the last write */
 };
 
 struct listing {
@@ -22,7 +22,7 @@ struct listing {
 bool listing_read(struct listing *l, int directory);
 void listing_free(struct listing *l);
 
-/* Which is older: below 0, 0, above 0. */
+/* Which one is older: below 0, 0, above 0. */
 int listed_compare(const struct listed *a, const struct listed *b);
 
 #endif

@@ -16,9 +16,9 @@
 #include "capture/segment.h"
 #include "capture/series.h"
 
-/* The fastest: a log's text is nearly as small with it as with the levels behind it. */
+/* The fastest level: higher ones make a log's text hardly smaller. */
 #define LEVEL 1
-/* At least a sixteenth must be gained. */
+/* Packing must save at least a sixteenth. */
 #define WORTH(raw) ((raw) - (raw) / 16)
 
 struct job {
@@ -27,11 +27,11 @@ struct job {
 	const atomic_bool *stop;
 	struct segment from;
 	char beside[sizeof PACK_UNFINISHED + SERIES_NAME_BYTES];
-	int fd;	     /* of what is written */
-	uint64_t at; /* its end */
+	int fd;	     /* of the packed file */
+	uint64_t at; /* end of the packed file */
 	struct packed_block *table;
 	size_t table_n, table_room;
-	struct packed_block block; /* the one that is gathered in: */
+	struct packed_block block; /* the block that frames are gathered in */
 	uint8_t *raw;
 	uint8_t *bytes;
 	ZSTD_CCtx *zstd;
@@ -39,7 +39,7 @@ struct job {
 
 /* --- writing --- */
 
-static bool append(struct job *j, const void *from, size_t n)
+static bool pack_append(struct job *j, const void *from, size_t n)
 {
 	for (size_t done = 0; done < n;) {
 		ssize_t more =
@@ -77,7 +77,7 @@ static bool write_block(struct job *j)
 	b->at = j->at;
 	b->crc = packed_block_crc(b, j->from.head.id);
 	note_block(j);
-	bool good = append(j, b, sizeof *b) && append(j, j->bytes, frame_padded(n));
+	bool good = pack_append(j, b, sizeof *b) && pack_append(j, j->bytes, frame_padded(n));
 	*b = (struct packed_block){ .raw_at = b->raw_at + b->raw_n };
 	return good;
 }
@@ -91,7 +91,7 @@ static bool write_end(struct job *j)
 				.table_at = j->at,
 				.raw_bytes = j->from.at };
 	e.crc = packed_end_crc(&e, j->from.head.id);
-	return append(j, j->table, bytes) && append(j, &e, sizeof e);
+	return pack_append(j, j->table, bytes) && pack_append(j, &e, sizeof e);
 }
 
 static bool write_head(struct job *j)
@@ -100,11 +100,11 @@ static bool write_head(struct job *j)
 	struct segment_head h = j->from.head;
 	memcpy(h.magic, magic, sizeof h.magic);
 	h.crc = segment_head_crc(&h);
-	return append(j, &h, sizeof h);
+	return pack_append(j, &h, sizeof h);
 }
 
-/* Its bytes stand before and behind its payload as they were read. */
-static void gather(struct job *j, const struct frame *f, struct span payload)
+/* The frame's head and padding stand around its payload in memory, as they were read. */
+static void pack_gather(struct job *j, const struct frame *f, struct span payload)
 {
 	struct packed_block *b = &j->block;
 	if (!b->raw_n) {
@@ -124,7 +124,7 @@ static enum pack_verdict write_frames(struct job *j)
 	enum segment_verdict v;
 	j->block = (struct packed_block){ .raw_at = j->from.at };
 	while ((v = segment_next(&j->from, &f, &payload)) == SEGMENT_FRAME) {
-		gather(j, &f, payload);
+		pack_gather(j, &f, payload);
 		if (j->block.raw_n < PACKED_BLOCK_BYTES)
 			continue;
 		if (atomic_load_explicit(j->stop, memory_order_relaxed))
@@ -141,7 +141,7 @@ static enum pack_verdict write_frames(struct job *j)
 	return j->at > WORTH(j->from.at) ? PACK_NOT : PACK_DONE;
 }
 
-/* --- whether it is good --- */
+/* --- checking --- */
 
 static bool reads_to_its_end(struct segment *s)
 {
@@ -152,8 +152,11 @@ static bool reads_to_its_end(struct segment *s)
 	return s->sealed;
 }
 
-/* What replaces the only copy is read back first: every frame up to the seal is there. */
-static bool is_good(const struct job *j)
+/*
+ * The new file replaces the only copy. So it is read back first: every frame up to the seal must be
+ * there.
+ */
+static bool pack_is_good(const struct job *j)
 {
 	struct segment s;
 	if (segment_open(&s, j->directory, j->beside) != SEGMENT_FRAME)
@@ -166,7 +169,7 @@ static bool is_good(const struct job *j)
 
 /* --- the exchange --- */
 
-/* Its age is that of what is in it. */
+/* The packed file gets the segment's times: its age is that of its content. */
 static bool keep_time(const struct job *j)
 {
 	struct stat file;
@@ -186,8 +189,8 @@ static bool is_there(const struct job *j)
 }
 
 /*
- * The two names are exchanged at once. Retention may have taken the segment away meanwhile: it does
- * not come back. Some file systems cannot do that: there it is looked first.
+ * The two names are exchanged in one step. So a segment that retention has removed meanwhile does
+ * not come back. Some file systems cannot do that: there the segment is looked for first.
  */
 static bool take_its_place(const struct job *j)
 {
@@ -197,11 +200,11 @@ static bool take_its_place(const struct job *j)
 	return errno == EINVAL && is_there(j) && !renameat(d, j->beside, d, j->name);
 }
 
-static enum pack_verdict exchange(const struct job *j)
+static enum pack_verdict pack_exchange(const struct job *j)
 {
 	if (!keep_time(j) || fsync(j->fd))
 		return PACK_ERROR;
-	if (!is_good(j)) {
+	if (!pack_is_good(j)) {
 		errno = EIO;
 		return PACK_ERROR;
 	}
@@ -213,13 +216,13 @@ static enum pack_verdict exchange(const struct job *j)
 
 /* --- one segment --- */
 
-static enum pack_verdict work(struct job *j)
+static enum pack_verdict pack_work(struct job *j)
 {
 	enum pack_verdict v = write_head(j) ? write_frames(j) : PACK_ERROR;
-	return v == PACK_DONE ? exchange(j) : v;
+	return v == PACK_DONE ? pack_exchange(j) : v;
 }
 
-/* Of one whose process was killed nothing is to be had. */
+/* A file that a killed process has left is not used: recovery removes it. */
 static int make_beside(const struct job *j)
 {
 	int fd = openat(j->directory, j->beside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -230,7 +233,7 @@ static int make_beside(const struct job *j)
 	return fd;
 }
 
-static enum pack_verdict work_beside(struct job *j)
+static enum pack_verdict pack_work_beside(struct job *j)
 {
 	snprintf(j->beside, sizeof j->beside, PACK_UNFINISHED "%s", j->name);
 	j->fd = make_beside(j);
@@ -240,7 +243,7 @@ static enum pack_verdict work_beside(struct job *j)
 	j->raw = malloc(PACKED_RAW_MAX);
 	j->bytes = malloc(ZSTD_COMPRESSBOUND(PACKED_RAW_MAX) + FRAME_ALIGN);
 	must(j->zstd && j->raw && j->bytes);
-	enum pack_verdict v = work(j);
+	enum pack_verdict v = pack_work(j);
 	int error = errno;
 	unlinkat(j->directory, j->beside, 0);
 	ZSTD_freeCCtx(j->zstd);
@@ -260,14 +263,14 @@ enum pack_verdict pack(int directory, const char *name, const atomic_bool *stop,
 	switch (segment_open(&j.from, directory, name)) {
 	case SEGMENT_ERROR:
 		return errno == ENOENT ? PACK_LATER : PACK_ERROR;
-	case SEGMENT_END: /* its head may be about to be written */
+	case SEGMENT_END: /* the head may not be written yet */
 		return PACK_LATER;
 	case SEGMENT_FRAME:
 		break;
 	}
 	enum pack_verdict v = segment_is_packed(&j.from)	  ? PACK_ALREADY
 			      : segment_is_live(&j.from)	  ? PACK_LATER
-			      : segment_is_sealed(&j.from, &last) ? work_beside(&j)
+			      : segment_is_sealed(&j.from, &last) ? pack_work_beside(&j)
 								  : PACK_NOT;
 	*gain = (struct pack_gain){ j.from.at, j.at };
 	int error = errno;

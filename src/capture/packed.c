@@ -17,8 +17,8 @@ struct packed {
 	size_t n, room;
 	bool lost_table;
 	ZSTD_DCtx *zstd;		    /* owned */
-	const struct packed_block *present; /* the one whose frames are in `raw`, or NULL */
-	uint8_t *raw, *bytes;		    /* owned, of the largest block */
+	const struct packed_block *present; /* the block whose frames are in `raw`, or NULL */
+	uint8_t *raw, *bytes;		    /* owned, of the size of the largest block */
 };
 
 /* --- the format --- */
@@ -49,8 +49,8 @@ bool packed_head(struct segment_head *h)
 
 /* --- the file --- */
 
-/* Fewer than `n`: the file is shorter. -1 with errno. */
-static ssize_t read_at(struct packed *p, void *to, size_t n, uint64_t at)
+/* Returns fewer than `n` if the file is shorter. -1 with errno. */
+static ssize_t packed_read_at(struct packed *p, void *to, size_t n, uint64_t at)
 {
 	size_t got = 0;
 	while (got < n) {
@@ -73,7 +73,7 @@ static uint64_t raw_end(const struct packed *p)
 		    : sizeof(struct segment_head);
 }
 
-/* Whatever its numbers are, they cannot lead astray. */
+/* All numbers are checked: none leads outside of the file or of a buffer. */
 static bool is_block(const struct packed *p, const struct packed_block *b, uint64_t at)
 {
 	return b->magic == PACKED_BLOCK_MAGIC && b->crc == packed_block_crc(b, p->id) &&
@@ -83,7 +83,7 @@ static bool is_block(const struct packed *p, const struct packed_block *b, uint6
 	       b->n <= p->file_bytes - b->at;
 }
 
-static void add(struct packed *p, const struct packed_block *b)
+static void packed_add_block(struct packed *p, const struct packed_block *b)
 {
 	if (p->n == p->room) {
 		p->room = p->room ? 2 * p->room : 64;
@@ -100,9 +100,9 @@ static bool read_end(struct packed *p, struct packed_end *e)
 	if (p->file_bytes < sizeof(struct segment_head) + sizeof *e)
 		return false;
 	uint64_t at = p->file_bytes - sizeof *e;
-	return read_at(p, e, sizeof *e, at) == (ssize_t)sizeof *e && e->magic == PACKED_END_MAGIC &&
-	       e->crc == packed_end_crc(e, p->id) && e->table_at <= at &&
-	       e->block_n == (at - e->table_at) / sizeof(struct packed_block);
+	return packed_read_at(p, e, sizeof *e, at) == (ssize_t)sizeof *e &&
+	       e->magic == PACKED_END_MAGIC && e->crc == packed_end_crc(e, p->id) &&
+	       e->table_at <= at && e->block_n == (at - e->table_at) / sizeof(struct packed_block);
 }
 
 static bool read_table(struct packed *p)
@@ -114,7 +114,7 @@ static bool read_table(struct packed *p)
 	p->blocks = calloc(e.block_n + 1, sizeof *p->blocks);
 	must(p->blocks);
 	p->room = e.block_n;
-	bool good = read_at(p, p->blocks, bytes, e.table_at) == (ssize_t)bytes &&
+	bool good = packed_read_at(p, p->blocks, bytes, e.table_at) == (ssize_t)bytes &&
 		    crc32c(0, p->blocks, bytes) == e.table_crc;
 	while (good && p->n < e.block_n &&
 	       (good = is_block(p, &p->blocks[p->n], p->blocks[p->n].at)))
@@ -123,17 +123,17 @@ static bool read_table(struct packed *p)
 	return good && e.raw_bytes == raw_end(p);
 }
 
-/* Block by block, and over what is none. */
+/* Goes from block to block, and over bytes that are no block. */
 static bool find_blocks(struct packed *p)
 {
 	struct packed_block b;
 	uint64_t at = sizeof(struct segment_head);
 	p->n = 0;
 	ssize_t got;
-	while ((got = read_at(p, &b, sizeof b, at)) == (ssize_t)sizeof b) {
+	while ((got = packed_read_at(p, &b, sizeof b, at)) == (ssize_t)sizeof b) {
 		bool good = is_block(p, &b, at);
 		if (good)
-			add(p, &b);
+			packed_add_block(p, &b);
 		at += good ? sizeof b + frame_padded(b.n) : FRAME_ALIGN;
 	}
 	p->raw_bytes = raw_end(p);
@@ -156,18 +156,18 @@ static const struct packed_block *block_before(const struct packed *p, uint64_t 
 	return low ? &p->blocks[low - 1] : NULL;
 }
 
-static bool has(const struct packed_block *b, uint64_t raw_at)
+static bool block_has(const struct packed_block *b, uint64_t raw_at)
 {
 	return b && raw_at - b->raw_at < b->raw_n;
 }
 
-static bool unpack(struct packed *p, const struct packed_block *b)
+static bool block_unpack(struct packed *p, const struct packed_block *b)
 {
 	return crc32c(0, p->bytes, b->n) == b->payload_crc &&
 	       ZSTD_decompressDCtx(p->zstd, p->raw, b->raw_n, p->bytes, b->n) == b->raw_n;
 }
 
-static bool load(struct packed *p, const struct packed_block *b)
+static bool block_load(struct packed *p, const struct packed_block *b)
 {
 	if (p->present == b)
 		return true;
@@ -177,23 +177,23 @@ static bool load(struct packed *p, const struct packed_block *b)
 		p->zstd = ZSTD_createDCtx();
 		must(p->raw && p->bytes && p->zstd);
 	}
-	ssize_t got = read_at(p, p->bytes, b->n, b->at + sizeof *b);
+	ssize_t got = packed_read_at(p, p->bytes, b->n, b->at + sizeof *b);
 	if (got < 0)
 		return false;
-	if (got < (ssize_t)b->n || !unpack(p, b))
+	if (got < (ssize_t)b->n || !block_unpack(p, b))
 		memset(p->raw, 0, b->raw_n);
 	p->present = b;
 	return true;
 }
 
-/* What is known of the bytes from `at` on: those of a block, or zeros up to the next. */
+/* Reads what is known of the bytes from `at` on: those of a block, or zeros up to the next one. */
 static ssize_t read_part(struct packed *p, uint8_t *to, size_t n, uint64_t at)
 {
 	const struct packed_block *b = block_before(p, at);
-	if (has(b, at)) {
+	if (block_has(b, at)) {
 		uint64_t left = b->raw_at + b->raw_n - at;
 		n = n < left ? n : left;
-		if (!load(p, b))
+		if (!block_load(p, b))
 			return -1;
 		memcpy(to, p->raw + (at - b->raw_at), n);
 		return (ssize_t)n;
@@ -217,7 +217,7 @@ ssize_t packed_read(struct packed *p, void *to, size_t n, uint64_t at)
 	return (ssize_t)got;
 }
 
-/* --- what is asked --- */
+/* --- getters --- */
 
 uint64_t packed_raw_bytes(const struct packed *p)
 {
@@ -232,7 +232,7 @@ uint64_t packed_read_bytes(const struct packed *p)
 uint64_t packed_place(const struct packed *p, uint64_t raw_at)
 {
 	const struct packed_block *b = block_before(p, raw_at);
-	return has(b, raw_at) ? b->at : 0;
+	return block_has(b, raw_at) ? b->at : 0;
 }
 
 const struct packed_block *packed_blocks(const struct packed *p, size_t *n)
@@ -246,7 +246,7 @@ bool packed_lost_table(const struct packed *p)
 	return p->lost_table;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 struct packed *packed_open(int fd, uint64_t segment_id)
 {

@@ -14,23 +14,24 @@
 #include "capture/pack.h"
 #include "capture/series.h"
 
-static void count(_Atomic uint64_t *n, uint64_t more)
+static void packer_count(_Atomic uint64_t *n, uint64_t more)
 {
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
 			      memory_order_relaxed);
 }
 
-static void note(struct packer *p, const char *name, enum pack_verdict v, struct pack_gain gain)
+static void packer_note(struct packer *p, const char *name, enum pack_verdict v,
+			struct pack_gain gain)
 {
 	struct packer_counts *c = &p->counts;
 	int error = v == PACK_ERROR ? errno : 0;
 	if (v == PACK_DONE) {
-		count(&c->segments, 1);
-		count(&c->raw_bytes, gain.raw_bytes);
-		count(&c->packed_bytes, gain.packed_bytes);
+		packer_count(&c->segments, 1);
+		packer_count(&c->raw_bytes, gain.raw_bytes);
+		packer_count(&c->packed_bytes, gain.packed_bytes);
 	}
 	if (error) {
-		count(&c->failures, 1);
+		packer_count(&c->failures, 1);
 		if (error != atomic_load_explicit(&c->error, memory_order_relaxed))
 			log_line(LOG_WARN, "capture: cannot compress %s, which stays as it is: %s",
 				 name, strerror(error));
@@ -39,9 +40,9 @@ static void note(struct packer *p, const char *name, enum pack_verdict v, struct
 		atomic_store_explicit(&c->error, error, memory_order_relaxed);
 }
 
-/* --- one look --- */
+/* --- one pass --- */
 
-/* Whether it was settled in an earlier look; both lists are in order. */
+/* Whether an earlier pass has settled it; both lists are in order. */
 static bool was_settled(const struct listing *settled, size_t *at, const struct listed *one)
 {
 	while (*at < settled->n && listed_compare(&settled->list[*at], one) < 0)
@@ -49,34 +50,34 @@ static bool was_settled(const struct listing *settled, size_t *at, const struct 
 	return *at < settled->n && !listed_compare(&settled->list[*at], one);
 }
 
-static bool settle(struct packer *p, int directory, const struct listed *one)
+static bool packer_settle(struct packer *p, int directory, const struct listed *one)
 {
 	char name[SERIES_NAME_BYTES];
 	struct pack_gain gain;
 	series_name(name, one->generation, one->index);
 	enum pack_verdict v = pack(directory, name, &p->stop, &gain);
-	note(p, name, v, gain);
+	packer_note(p, name, v, gain);
 	return v != PACK_LATER && v != PACK_ERROR;
 }
 
-/* What is settled is moved together at the front, and is what is known after it. */
-static void settle_all(struct packer *p, int directory, struct listing *all)
+/* Settled segments are moved together at the front of the list, which the next pass starts from. */
+static void packer_settle_all(struct packer *p, int directory, struct listing *all)
 {
 	size_t kept = 0, at = 0;
 	for (size_t i = 0; i < all->n && !atomic_load(&p->stop); i++) {
 		struct listed one = all->list[i];
-		if (was_settled(&p->settled, &at, &one) || settle(p, directory, &one))
+		if (was_settled(&p->settled, &at, &one) || packer_settle(p, directory, &one))
 			all->list[kept++] = one;
 	}
 	all->n = kept;
 }
 
-static void look(struct packer *p)
+static void packer_look(struct packer *p)
 {
 	struct listing all;
 	int directory = open(p->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory >= 0 && listing_read(&all, directory)) {
-		settle_all(p, directory, &all);
+		packer_settle_all(p, directory, &all);
 		listing_free(&p->settled);
 		p->settled = all;
 	}
@@ -86,8 +87,8 @@ static void look(struct packer *p)
 
 /* --- the thread --- */
 
-/* Where it is not allowed the thread is one like others. */
-static void stand_back(void)
+/* Where that is not allowed, the thread runs like any other. */
+static void packer_run_when_idle(void)
 {
 	enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13 };
 	struct sched_param none = { 0 };
@@ -95,8 +96,11 @@ static void stand_back(void)
 	(void)syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT);
 }
 
-/* A segment is sealed just before the next is begun; what failed is tried again after a while. */
-static void rest(struct packer *p, uint64_t seen)
+/*
+ * A segment is sealed just before the next one is begun. What failed is tried again after
+ * PACK_AGAIN_MS.
+ */
+static void packer_sleep(struct packer *p, uint64_t seen)
 {
 	for (unsigned ms = 0; ms < PACK_AGAIN_MS && !atomic_load(&p->stop); ms += PACK_LOOK_MS) {
 		waker_sleep(&p->waker, PACK_LOOK_MS);
@@ -105,15 +109,15 @@ static void rest(struct packer *p, uint64_t seen)
 	}
 }
 
-static void *run(void *argument)
+static void *packer_run(void *argument)
 {
 	struct packer *p = argument;
 	pthread_setname_np(pthread_self(), "packer");
-	stand_back();
+	packer_run_when_idle();
 	while (!atomic_load(&p->stop)) {
 		uint64_t seen = atomic_load_explicit(p->segments, memory_order_relaxed);
-		look(p);
-		rest(p, seen);
+		packer_look(p);
+		packer_sleep(p, seen);
 	}
 	return NULL;
 }
@@ -122,7 +126,7 @@ void packer_open(struct packer *p, const char *directory, const _Atomic uint64_t
 {
 	*p = (struct packer){ .directory = strdup(directory), .segments = segments };
 	must(p->directory && waker_open(&p->waker));
-	must(!pthread_create(&p->thread, NULL, run, p));
+	must(!pthread_create(&p->thread, NULL, packer_run, p));
 }
 
 void packer_close(struct packer *p)

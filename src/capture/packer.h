@@ -2,8 +2,8 @@
 #define CAPTURE_PACKER_H
 
 /*
- * Packs the sealed segments of a directory, oldest first, in a thread of its own that the kernel
- * runs when nobody else wants the processor or the disk.
+ * Packs the sealed segments of a directory, oldest first, on a thread of its own that the kernel
+ * runs when nothing else wants the processor or the disk.
  */
 
 #include <pthread.h>
@@ -14,25 +14,26 @@
 #include "capture/listing.h"
 #include "io/waker.h"
 
-/* One writer, the packer's thread. */
+/* Written by the packer's thread only. */
 struct packer_counts {
 	_Atomic uint64_t segments, raw_bytes, packed_bytes, failures;
-	_Atomic int error; /* errno of the last failure; 0: what came last went well */
+	_Atomic int error; /* errno of the last failure; 0: the last attempt succeeded */
 };
 
 struct packer {
 	struct packer_counts counts;
-	char *directory;		  /* owned */
-	const _Atomic uint64_t *segments; /* borrowed: of the series that is written: so many */
-	struct listing settled;		  /* those that need not be looked at again */
+	char *directory; /* owned */
+	/* borrowed: how many segments the series has that is being written */
+	const _Atomic uint64_t *segments;
+	struct listing settled; /* segments that need not be looked at again */
 	struct waker waker;
 	pthread_t thread;
 	atomic_bool stop;
 };
 
-/* It looks at the directory again when `segments` has changed. */
+/* Starts the thread. It looks at the directory again when `*segments` has changed. */
 void packer_open(struct packer *p, const char *directory, const _Atomic uint64_t *segments);
-/* What it is at stays as it was. */
+/* Ends the thread. The segment that it was packing stays as it was. */
 void packer_close(struct packer *p);
 
 #endif

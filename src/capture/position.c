@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/least.h"
 #include "base/crc32c.h"
 
 #define FIRST_LINE "crossfade follower 1\n"
@@ -19,7 +20,7 @@ void position_free(struct position *p)
 	*p = (struct position){ 0 };
 }
 
-static void *grown(void *list, size_t n, size_t *room, size_t item_bytes)
+static void *list_grown(void *list, size_t n, size_t *room, size_t item_bytes)
 {
 	if (n < *room)
 		return list;
@@ -31,33 +32,29 @@ static void *grown(void *list, size_t n, size_t *room, size_t item_bytes)
 
 void position_add_series(struct position *p, struct position_series s)
 {
-	p->series = grown(p->series, p->series_n, &p->series_room, sizeof s);
+	p->series = list_grown(p->series, p->series_n, &p->series_room, sizeof s);
 	p->series[p->series_n++] = s;
 }
 
 void position_add_connection(struct position *p, struct position_connection c)
 {
-	p->connections = grown(p->connections, p->connection_n, &p->connection_room, sizeof c);
+	p->connections = list_grown(p->connections, p->connection_n, &p->connection_room, sizeof c);
 	p->connections[p->connection_n++] = c;
-}
-
-static int compare(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
 }
 
 static int compare_series(const void *a, const void *b)
 {
 	const struct position_series *x = a, *y = b;
-	return compare(x->generation, y->generation);
+	return compare_numbers(x->generation, y->generation);
 }
 
-static int compare_connections(const void *a, const void *b)
+static int position_compare_connections(const void *a, const void *b)
 {
 	const struct position_connection *x = a, *y = b;
-	int c = compare(x->generation, y->generation);
-	c = c ? c : compare(x->worker, y->worker);
-	return c ? c : compare(x->number, y->number);
+	int c = compare_numbers(x->generation, y->generation);
+	c = c ? c : compare_numbers(x->worker, y->worker);
+	c = c ? c : compare_numbers(x->number, y->number);
+	return c ? c : compare_numbers(x->ordinal, y->ordinal);
 }
 
 void position_sort(struct position *p)
@@ -65,10 +62,11 @@ void position_sort(struct position *p)
 	if (p->series_n)
 		qsort(p->series, p->series_n, sizeof *p->series, compare_series);
 	if (p->connection_n)
-		qsort(p->connections, p->connection_n, sizeof *p->connections, compare_connections);
+		qsort(p->connections, p->connection_n, sizeof *p->connections,
+		      position_compare_connections);
 }
 
-/* --- asking --- */
+/* --- questions --- */
 
 static const struct position_series *find_series(const struct position *p, uint64_t generation)
 {
@@ -79,14 +77,15 @@ static const struct position_series *find_series(const struct position *p, uint6
 }
 
 const struct position_connection *position_find(const struct position *p, uint64_t generation,
-						uint16_t worker, uint64_t number)
+						uint16_t worker, uint64_t number, uint32_t ordinal)
 {
-	struct position_connection key = { .generation = generation,
-					   .worker = worker,
-					   .number = number };
+	struct position_connection key = {
+		.generation = generation, .worker = worker, .number = number, .ordinal = ordinal
+	};
 	if (!p->connection_n)
 		return NULL;
-	return bsearch(&key, p->connections, p->connection_n, sizeof key, compare_connections);
+	return bsearch(&key, p->connections, p->connection_n, sizeof key,
+		       position_compare_connections);
 }
 
 uint64_t position_from(const struct position *p, uint64_t generation)
@@ -111,13 +110,15 @@ bool position_wants(const struct position *p, uint64_t generation, const struct 
 	if (f->sequence >= s->next)
 		return true;
 	const struct position_connection *c =
-		position_find(p, generation, f->worker, f->connection);
+		position_find(p, generation, f->worker, f->connection, f->ordinal);
+	if (!c && f->ordinal)
+		c = position_find(p, generation, f->worker, f->connection, 0);
 	return c && f->sequence >= c->from;
 }
 
 /* --- as a text --- */
 
-static void print(struct bytes *to, const char *line, int n)
+static void text_print(struct bytes *to, const char *line, int n)
 {
 	bytes_add(to, (struct span){ line, (size_t)n });
 }
@@ -126,28 +127,37 @@ void position_write(const struct position *p, struct bytes *to)
 {
 	char line[160];
 	bytes_add(to, SPAN(FIRST_LINE));
-	print(to, line,
-	      snprintf(line, sizeof line, "passed %" PRIu64 " %" PRIu64 "\n", p->passed,
-		       p->wall_ns));
+	text_print(to, line,
+		   snprintf(line, sizeof line, "passed %" PRIu64 " %" PRIu64 "\n", p->passed,
+			    p->wall_ns));
 	for (size_t i = 0; i < p->series_n; i++)
-		print(to, line,
-		      snprintf(line, sizeof line, "series %" PRIu64 " %" PRIu64 " %s\n",
-			       p->series[i].generation, p->series[i].next, p->series[i].node));
+		text_print(to, line,
+			   snprintf(line, sizeof line, "series %" PRIu64 " %" PRIu64 " %s\n",
+				    p->series[i].generation, p->series[i].next, p->series[i].node));
 	for (size_t i = 0; i < p->connection_n; i++) {
 		const struct position_connection *c = &p->connections[i];
-		print(to, line,
-		      snprintf(line, sizeof line,
-			       "connection %" PRIu64 " %u %" PRIu64 " %" PRIu32 " %" PRIu32
-			       " %" PRIu64 "\n",
-			       c->generation, c->worker, c->number, c->records, c->requests,
-			       c->from));
+		if (c->ordinal) {
+			text_print(to, line,
+				   snprintf(line, sizeof line,
+					    "exchange %" PRIu64 " %u %" PRIu64 " %" PRIu32
+					    " %" PRIu64 "\n",
+					    c->generation, c->worker, c->number, c->ordinal,
+					    c->from));
+			continue;
+		}
+		text_print(to, line,
+			   snprintf(line, sizeof line,
+				    "connection %" PRIu64 " %u %" PRIu64 " %" PRIu32 " %" PRIu32
+				    " %" PRIu64 "\n",
+				    c->generation, c->worker, c->number, c->records, c->requests,
+				    c->from));
 	}
-	print(to, line,
-	      snprintf(line, sizeof line, "crc32c %08" PRIx32 "\n", crc32c(0, to->at, to->n)));
+	text_print(to, line,
+		   snprintf(line, sizeof line, "crc32c %08" PRIx32 "\n", crc32c(0, to->at, to->n)));
 }
 
 /* The next word of the line, or an empty one. */
-static struct span take_word(struct span *line)
+static struct span line_take_word(struct span *line)
 {
 	const char *blank = line->n ? memchr(line->at, ' ', line->n) : NULL;
 	size_t n = blank ? (size_t)(blank - line->at) : line->n, skip = blank ? n + 1 : n;
@@ -159,7 +169,7 @@ static struct span take_word(struct span *line)
 static bool take_numbers(struct span *line, unsigned n, unsigned long long to[])
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!span_to_u64(take_word(line), UINT64_MAX, &to[i]))
+		if (!span_to_u64(line_take_word(line), UINT64_MAX, &to[i]))
 			return false;
 	return true;
 }
@@ -194,6 +204,19 @@ static bool read_connection(struct position *p, struct span line)
 	return true;
 }
 
+static bool read_exchange(struct position *p, struct span line)
+{
+	unsigned long long n[5];
+	if (!take_numbers(&line, 5, n) || line.n || n[1] > UINT16_MAX || !n[3] || n[3] > UINT32_MAX)
+		return false;
+	position_add_connection(p, (struct position_connection){ .generation = n[0],
+								 .worker = (uint16_t)n[1],
+								 .number = n[2],
+								 .ordinal = (uint32_t)n[3],
+								 .from = n[4] });
+	return true;
+}
+
 static bool read_passed(struct position *p, struct span line)
 {
 	unsigned long long n[2];
@@ -206,15 +229,17 @@ static bool read_passed(struct position *p, struct span line)
 
 static bool read_line(struct position *p, struct span line)
 {
-	struct span word = take_word(&line);
+	struct span word = line_take_word(&line);
 	if (span_is(word, SPAN("passed")))
 		return read_passed(p, line);
 	if (span_is(word, SPAN("series")))
 		return read_series(p, line);
+	if (span_is(word, SPAN("exchange")))
+		return read_exchange(p, line);
 	return span_is(word, SPAN("connection")) && read_connection(p, line);
 }
 
-/* Takes the last line off, when it is the checksum of what is before it. */
+/* Takes the last line off, if it is the checksum of the text before it. */
 static bool take_checksum(struct span *text)
 {
 	char line[32];

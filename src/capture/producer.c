@@ -10,18 +10,18 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "base/limits.h"
+#include "capture/kafka_limits.h"
 
 struct producer {
 	rd_kafka_t *kafka;
 	rd_kafka_topic_t *topic;
 	struct producer_user user;
 	bool broken;
-	size_t refused_bytes; /* of the record that the topic took in no batch; 0: none */
+	size_t refused_bytes; /* of the record that the topic refused in a batch; 0: none */
 	unsigned batch_bytes;
-	bool careful; /* larger ones go alone */
+	bool careful; /* there was a refusal: larger records go alone */
 	size_t out;
-	bool alone; /* the one that is out does */
+	bool alone; /* the record that is on its way goes alone */
 	char error[PRODUCER_ERROR_BYTES];
 };
 
@@ -30,27 +30,28 @@ bool producer_is_built(void)
 	return true;
 }
 
-/* --- what the library tells, on our thread --- */
+/* --- callbacks of the library, on our thread --- */
 
-static void note(struct producer *p, const char *what)
+static void producer_note_error(struct producer *p, const char *what)
 {
 	snprintf(p->error, sizeof p->error, "%s", what);
 }
 
 /*
- * A record is given up only for a reason that time does not mend: all is begun anew from the log.
- * The first one that is refused says why; those behind it are given up because of it.
+ * The library gives up a record only for a reason that time does not mend: then all begins anew
+ * from the log. The first record that is refused says why; those behind it are given up because of
+ * it.
  */
-static void give_up(struct producer *p, const rd_kafka_message_t *m)
+static void producer_give_up(struct producer *p, const rd_kafka_message_t *m)
 {
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !p->refused_bytes)
 		p->refused_bytes = m->len;
 	if (!p->broken)
-		note(p, rd_kafka_err2str(m->err));
+		producer_note_error(p, rd_kafka_err2str(m->err));
 	p->broken = true;
 }
 
-static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
+static void producer_delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 {
 	struct producer *p = opaque;
 	(void)k;
@@ -59,7 +60,7 @@ static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 		return;
 	if (m->err) {
-		give_up(p, m);
+		producer_give_up(p, m);
 		return;
 	}
 	if (!p->broken)
@@ -67,22 +68,22 @@ static void delivered(rd_kafka_t *k, const rd_kafka_message_t *m, void *opaque)
 	p->user.delivered(p->user.user, (uintptr_t)m->_private, m->len);
 }
 
-static void failed(rd_kafka_t *k, int error, const char *reason, void *opaque)
+static void producer_failed(rd_kafka_t *k, int error, const char *reason, void *opaque)
 {
 	struct producer *p = opaque;
 	char text[PRODUCER_ERROR_BYTES];
 	if (p->broken)
 		return;
 	if (error != RD_KAFKA_RESP_ERR__FATAL) {
-		note(p, reason);
+		producer_note_error(p, reason);
 		return;
 	}
 	rd_kafka_fatal_error(k, text, sizeof text);
-	note(p, text);
+	producer_note_error(p, text);
 	p->broken = true;
 }
 
-/* What it would print is told by failed(), once and in one place. */
+/* producer_failed() reports what the library would print, once and in one place. */
 static void say_nothing(const rd_kafka_t *k, int level, const char *facility, const char *text)
 {
 	(void)k;
@@ -97,8 +98,8 @@ struct setting {
 	const char *name, *value;
 };
 
-static bool set(rd_kafka_conf_t *conf, const struct setting *list, size_t n,
-		char error[PRODUCER_ERROR_BYTES])
+static bool conf_set(rd_kafka_conf_t *conf, const struct setting *list, size_t n,
+		     char error[PRODUCER_ERROR_BYTES])
 {
 	for (size_t i = 0; i < n; i++)
 		if (list[i].value && rd_kafka_conf_set(conf, list[i].name, list[i].value, error,
@@ -107,21 +108,21 @@ static bool set(rd_kafka_conf_t *conf, const struct setting *list, size_t n,
 	return true;
 }
 
-static const char *protocol(const struct producer_config *c)
+static const char *security_protocol(const struct producer_config *c)
 {
 	if (c->sasl.mechanism)
 		return c->tls.on ? "sasl_ssl" : "sasl_plaintext";
 	return c->tls.on ? "ssl" : "plaintext";
 }
 
-/* The key is hashed as Kafka's own clients do, so that a connection has one partition for all. */
-/* A topic that takes the largest record takes such batches too. */
+/* A topic that takes the largest record takes a batch of that size, too. */
 static unsigned batch_bytes(const struct producer_config *c)
 {
 	return c->batch_bytes ? c->batch_bytes : KAFKA_RECORD_BYTES;
 }
 
-static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PRODUCER_ERROR_BYTES])
+static rd_kafka_conf_t *producer_configure(const struct producer_config *c,
+					   char error[PRODUCER_ERROR_BYTES])
 {
 	char linger[16], queue[16], batch[16];
 	snprintf(linger, sizeof linger, "%u", c->batch_bytes ? 0 : c->linger_ms);
@@ -134,14 +135,16 @@ static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PR
 		{ "acks", "all" },
 		{ "enable.idempotence", "true" },
 		{ "message.timeout.ms", "0" },
+		/* As Kafka's own clients hash the key: a connection has one partition for all of
+		 * them. */
 		{ "partitioner", "murmur2_random" },
 		{ "linger.ms", linger },
 		{ "batch.size", batch },
 		{ "queue.buffering.max.kbytes", queue },
 		{ "socket.keepalive.enable", "true" },
 		{ "reconnect.backoff.max.ms", "1000" },
-		{ "security.protocol", protocol(c) },
-		/* Defaults of the library's newer versions: not left to the one that is there. */
+		{ "security.protocol", security_protocol(c) },
+		/* Defaults of newer versions of the library: an older one may be installed. */
 		{ "enable.ssl.certificate.verification", "true" },
 		{ "ssl.endpoint.identification.algorithm", "https" },
 		{ "ssl.ca.pem", c->tls.ca },
@@ -152,19 +155,19 @@ static rd_kafka_conf_t *configure(const struct producer_config *c, char error[PR
 		{ "sasl.password", c->sasl.password },
 	};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-	rd_kafka_conf_set_error_cb(conf, failed);
+	rd_kafka_conf_set_dr_msg_cb(conf, producer_delivered);
+	rd_kafka_conf_set_error_cb(conf, producer_failed);
 	rd_kafka_conf_set_log_cb(conf, say_nothing);
-	if (set(conf, list, sizeof list / sizeof list[0], error))
+	if (conf_set(conf, list, sizeof list / sizeof list[0], error))
 		return conf;
 	rd_kafka_conf_destroy(conf);
 	return NULL;
 }
 
-static rd_kafka_t *make(const struct producer_config *c, void *opaque,
-			char error[PRODUCER_ERROR_BYTES])
+static rd_kafka_t *producer_make(const struct producer_config *c, void *opaque,
+				 char error[PRODUCER_ERROR_BYTES])
 {
-	rd_kafka_conf_t *conf = configure(c, error);
+	rd_kafka_conf_t *conf = producer_configure(c, error);
 	if (!conf)
 		return NULL;
 	rd_kafka_conf_set_opaque(conf, opaque);
@@ -177,13 +180,13 @@ static rd_kafka_t *make(const struct producer_config *c, void *opaque,
 bool producer_try(const struct producer_config *c, char error[PRODUCER_ERROR_BYTES])
 {
 	struct producer nobody = { .broken = false };
-	rd_kafka_t *k = make(c, &nobody, error);
+	rd_kafka_t *k = producer_make(c, &nobody, error);
 	if (k)
 		rd_kafka_destroy(k);
 	return k;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 struct producer *producer_open(const struct producer_config *c, const struct producer_user *user,
 			       struct waker *waker, char error[PRODUCER_ERROR_BYTES])
@@ -194,7 +197,7 @@ struct producer *producer_open(const struct producer_config *c, const struct pro
 	p->user = *user;
 	p->batch_bytes = batch_bytes(c);
 	p->careful = c->batch_bytes;
-	p->kafka = make(c, p, error);
+	p->kafka = producer_make(c, p, error);
 	if (!p->kafka) {
 		free(p);
 		return NULL;
@@ -232,7 +235,7 @@ enum producer_verdict producer_put(struct producer *p, struct span key, struct s
 	}
 	if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return PRODUCER_FULL;
-	note(p, rd_kafka_err2str(rd_kafka_last_error()));
+	producer_note_error(p, rd_kafka_err2str(rd_kafka_last_error()));
 	p->broken = true;
 	return PRODUCER_BROKEN;
 }
@@ -255,27 +258,27 @@ static unsigned limit_among(const rd_kafka_ConfigResource_t *topic)
 	return 0;
 }
 
-static unsigned limit_told(rd_kafka_event_t *told)
+static unsigned limit_answered(rd_kafka_event_t *answer)
 {
 	const rd_kafka_DescribeConfigs_result_t *result =
-		rd_kafka_event_DescribeConfigs_result(told);
+		rd_kafka_event_DescribeConfigs_result(answer);
 	size_t n = 0;
 	const rd_kafka_ConfigResource_t **topic =
 		result ? rd_kafka_DescribeConfigs_result_resources(result, &n) : NULL;
 	return n && !rd_kafka_ConfigResource_error(topic[0]) ? limit_among(topic[0]) : 0;
 }
 
-/* 0: brokers do not say it, or not in time. */
+/* 0: the brokers do not say it, or not in time. */
 static unsigned ask_limit(struct producer *p)
 {
 	rd_kafka_ConfigResource_t *topic =
 		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, rd_kafka_topic_name(p->topic));
 	rd_kafka_queue_t *q = rd_kafka_queue_new(p->kafka);
 	rd_kafka_DescribeConfigs(p->kafka, &topic, 1, NULL, q);
-	rd_kafka_event_t *told = rd_kafka_queue_poll(q, KAFKA_ASK_MS);
-	unsigned bytes = told ? limit_told(told) : 0;
-	if (told)
-		rd_kafka_event_destroy(told);
+	rd_kafka_event_t *answer = rd_kafka_queue_poll(q, KAFKA_ASK_MS);
+	unsigned bytes = answer ? limit_answered(answer) : 0;
+	if (answer)
+		rd_kafka_event_destroy(answer);
 	rd_kafka_queue_destroy(q);
 	rd_kafka_ConfigResource_destroy(topic);
 	return bytes;
@@ -290,7 +293,7 @@ bool producer_was_too_large(struct producer *p, struct producer_refusal *r)
 	if (r->limit_bytes)
 		snprintf(limit, sizeof limit, "%u bytes", r->limit_bytes);
 	snprintf(p->error, sizeof p->error,
-		 "the topic %.100s took no record of %zu bytes in a batch of at most %u; "
+		 "the topic %.100s refused a record of %zu bytes in a batch of at most %u; "
 		 "its max.message.bytes: %s",
 		 rd_kafka_topic_name(p->topic), p->refused_bytes, p->batch_bytes, limit);
 	return true;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 #include "capture/seek.h"
 #include "capture/segment.h"
 
@@ -18,25 +18,25 @@ struct series {
 	uint64_t generation;
 	uint64_t *indexes; /* owned, ascending */
 	size_t n, room;
-	size_t at; /* of the segment that is read */
-	bool open; /* `segment` is */
+	size_t at; /* index of the segment that is read */
+	bool open; /* `segment` is open */
 	bool live; /* a process writes to it */
 	struct segment segment;
 	uint64_t expected;     /* the sequence that comes next, if nothing is missing; 0: any */
-	uint64_t read_bytes;   /* of segments that were left */
-	uint64_t file_bytes;   /* of the segment, when it is packed */
+	uint64_t read_bytes;   /* of segments that were read before */
+	uint64_t file_bytes;   /* of the segment's file, if it is packed */
 	uint64_t last_mono_ns; /* of the frame read last */
-	bool table_told;       /* that the segment's is lost */
-	bool peeked;	       /* `next` is what comes next, */
-	bool hole;	       /* a hole */
-	bool stashed;	       /* behind which `next.frame` was read already */
+	bool table_reported;   /* the segment's damaged table was reported */
+	bool peeked;	       /* `next` is what comes next */
+	bool hole;	       /* `next` is a hole */
+	bool stashed;	       /* `next.frame` is the frame behind a hole, read already */
 	struct reading next;
-	uint64_t from; /* what is before this is passed, or is not wanted */
-	/* Of one who follows: */
-	uint64_t durable; /* nothing behind this is read while its writer lives */
-	struct mark mark; /* the writer's */
-	bool gone;	  /* that is, */
-	bool over;	  /* and all of it was read */
+	uint64_t from; /* the first sequence that is wanted, and not passed */
+	/* For a follower: */
+	uint64_t durable;		  /* nothing behind this is read while the writer lives */
+	struct writer_lease writer_lease; /* the writer's */
+	bool gone;			  /* the writer is */
+	bool over;			  /* all of the series was read, and the writer is gone */
 };
 
 struct reader {
@@ -44,13 +44,14 @@ struct reader {
 	struct series *list; /* owned, by generation */
 	size_t n, room;
 	char file[SERIES_NAME_BYTES];
-	const struct position *position; /* borrowed; NULL: nobody follows */
-	uint64_t seek_bytes;		 /* were read to find where to begin */
+	const struct position *position; /* borrowed; NULL: this is no follower */
+	uint64_t seek_bytes;		 /* that were read to find where to begin */
 	uint64_t wall_ns;		 /* of the last frame that was read */
-	uint64_t holes;			 /* were told */
+	uint64_t holes;			 /* that were reported */
+	uint64_t unknown;		 /* frames of a newer version, which were skipped */
 };
 
-/* --- what there is --- */
+/* --- the directory --- */
 
 static struct series *series_at(struct reader *r, uint64_t generation)
 {
@@ -66,7 +67,7 @@ static struct series *series_at(struct reader *r, uint64_t generation)
 	}
 	memmove(&r->list[i + 1], &r->list[i], (r->n - i) * sizeof *r->list);
 	r->n++;
-	r->list[i] = (struct series){ .generation = generation, .mark.fd = -1 };
+	r->list[i] = (struct series){ .generation = generation, .writer_lease.fd = -1 };
 	if (r->position)
 		r->list[i].expected = r->list[i].from = position_from(r->position, generation);
 	return &r->list[i];
@@ -80,7 +81,7 @@ static void add_index(struct series *s, uint64_t index)
 			return;
 		i--;
 	}
-	/* What is behind is read already, or was taken away meanwhile. */
+	/* A segment before the present one was read already, or was removed meanwhile. */
 	if (i < s->at || (i == s->at && s->open))
 		return;
 	if (s->n == s->room) {
@@ -93,7 +94,7 @@ static void add_index(struct series *s, uint64_t index)
 	s->n++;
 }
 
-static bool scan(struct reader *r)
+static bool reader_scan(struct reader *r)
 {
 	int fd = openat(r->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -118,7 +119,7 @@ static void leave_segment(struct series *s)
 	s->at++;
 }
 
-/* The sequence with which the next segment begins; 0: there is none. */
+/* The first sequence of the next segment; 0: there is none. */
 static uint64_t next_begins(const struct reader *r, const struct series *s)
 {
 	struct segment_head next;
@@ -129,7 +130,7 @@ static uint64_t next_begins(const struct reader *r, const struct series *s)
 	return segment_look(r->directory, name, &next) == SEGMENT_FRAME ? next.sequence : 0;
 }
 
-/* Whether the next segment begins with what is not passed, or before it. */
+/* Whether all of this segment is passed: the next one begins at or before `from`. */
 static bool is_passed(const struct reader *r, const struct series *s)
 {
 	if (!s->from || s->from == UINT64_MAX)
@@ -138,7 +139,7 @@ static bool is_passed(const struct reader *r, const struct series *s)
 	return next && next <= s->from;
 }
 
-/* Bytes that nobody writes, without a head: how many, and 0 for mere room. */
+/* The size of a file without a head that nobody writes; 0: it is mere room. */
 static uint64_t bytes_without_head(const struct reader *r)
 {
 	struct stat file;
@@ -149,7 +150,7 @@ static uint64_t bytes_without_head(const struct reader *r)
 	return has_bytes ? (uint64_t)file.st_size : 0;
 }
 
-/* Whose frames cannot be told from room: at least one is missing. */
+/* A segment without a head: its frames cannot be told from room, so at least one is missing. */
 static enum reader_verdict tell_lost_head(const struct reader *r, struct series *s, uint64_t bytes)
 {
 	struct reading *to = &s->next;
@@ -176,7 +177,7 @@ static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 		bool written = segment_is_written(r->directory, r->file);
 		enum segment_verdict v = segment_open(&s->segment, r->directory, r->file);
 		s->open = v == SEGMENT_FRAME;
-		s->table_told = false;
+		s->table_reported = false;
 		s->file_bytes = s->open && segment_is_packed(&s->segment)
 					? segment_file_bytes(&s->segment)
 					: 0;
@@ -188,24 +189,25 @@ static enum reader_verdict enter_segment(struct reader *r, struct series *s)
 			return READER_FRAME;
 		if (v == SEGMENT_ERROR && errno != ENOENT)
 			return READER_ERROR;
-		/* Its head comes in a moment. */
+		/* The writer will write the head in a moment. */
 		s->live = v == SEGMENT_END && written;
 		if (s->live)
 			return READER_END;
 		uint64_t bytes = v == SEGMENT_END ? bytes_without_head(r) : 0;
 		if (bytes)
 			return tell_lost_head(r, s, bytes);
-		/* It was begun and never was durable, or retention has taken it. */
+		/* The segment was begun and never was durable, or retention has removed it. */
 	}
 	s->live = false;
 	return READER_END;
 }
 
-/* A frame was read to s->next: whether some are missing before it. */
-static enum reader_verdict found(struct series *s)
+/* A frame was read to s->next: checks whether some are missing before it. */
+static enum reader_verdict series_found_frame(struct series *s)
 {
 	struct reading *to = &s->next;
 	uint64_t expected = s->expected;
+	to->at = s->segment.at - frame_bytes(&to->frame);
 	to->segment = &s->segment.head;
 	to->packed = segment_is_packed(&s->segment);
 	to->file_bytes = s->file_bytes;
@@ -237,8 +239,8 @@ static enum reader_verdict tell_lost_end(const struct reader *r, struct series *
 	return READER_HOLE;
 }
 
-/* Nobody writes here, and there is no frame where one should be. */
-static enum reader_verdict skip_hole(const struct reader *r, struct series *s)
+/* No process writes here, and there is no frame where one should be. */
+static enum reader_verdict series_skip_hole(const struct reader *r, struct series *s)
 {
 	uint64_t written;
 	s->next.hole_at = s->segment.at;
@@ -247,7 +249,7 @@ static enum reader_verdict skip_hole(const struct reader *r, struct series *s)
 	if (v == SEGMENT_FRAME)
 		v = segment_next(&s->segment, &s->next.frame, &s->next.payload);
 	if (v == SEGMENT_FRAME)
-		return found(s);
+		return series_found_frame(s);
 	if (v == SEGMENT_ERROR)
 		return READER_ERROR;
 	if (segment_is_packed(&s->segment))
@@ -257,8 +259,8 @@ static enum reader_verdict skip_hole(const struct reader *r, struct series *s)
 }
 
 /*
- * Whether the next frame may yet be taken back by its writer. What was read ahead while it might
- * is forgotten: other frames may bear those numbers now.
+ * Whether the writer may yet take back the next frame. What was read ahead until now is dropped:
+ * other frames may have those numbers now.
  */
 static bool must_wait(struct reader *r, struct series *s)
 {
@@ -266,19 +268,20 @@ static bool must_wait(struct reader *r, struct series *s)
 	if (!r->position || next <= s->durable)
 		return false;
 	segment_forget(&s->segment);
-	if (s->mark.fd >= 0 || mark_look(&s->mark, r->directory, s->generation)) {
-		s->durable = atomic_load(&s->mark.page->durable);
+	if (s->writer_lease.fd >= 0 ||
+	    writer_lease_look(&s->writer_lease, r->directory, s->generation)) {
+		s->durable = atomic_load(&s->writer_lease.page->durable);
 		if (next <= s->durable)
 			return false;
-		if (mark_is_live(&s->mark))
+		if (writer_lease_is_live(&s->writer_lease))
 			return true;
-		mark_close(&s->mark);
+		writer_lease_close(&s->writer_lease);
 	}
 	s->durable = UINT64_MAX;
 	return false;
 }
 
-/* It is told once, before what is read nevertheless. */
+/* Reported once, before what can be read nevertheless. */
 static enum reader_verdict tell_lost_table(struct series *s)
 {
 	struct reading *to = &s->next;
@@ -288,16 +291,16 @@ static enum reader_verdict tell_lost_table(struct series *s)
 	to->frame.mono_ns = s->segment.head.mono_ns;
 	to->missing_first = s->segment.head.sequence;
 	to->missing_last = s->segment.head.sequence - 1;
-	s->table_told = true;
+	s->table_reported = true;
 	return READER_HOLE;
 }
 
-static enum reader_verdict read_segment(struct reader *r, struct series *s)
+static enum reader_verdict series_read_segment(struct reader *r, struct series *s)
 {
 	struct reading *to = &s->next;
 	to->hole_bytes = to->hole_at = to->place = 0;
 	to->lost = LOST_FRAMES;
-	if (!s->table_told && segment_lost_table(&s->segment))
+	if (!s->table_reported && segment_lost_table(&s->segment))
 		return tell_lost_table(s);
 	s->live = must_wait(r, s);
 	if (s->live)
@@ -305,34 +308,36 @@ static enum reader_verdict read_segment(struct reader *r, struct series *s)
 	enum segment_verdict v = segment_next(&s->segment, &to->frame, &to->payload);
 	if (v == SEGMENT_END && !s->segment.sealed) {
 		s->live = segment_is_live(&s->segment);
-		/* It may have been written, and let go of, in between. */
+		/* The writer may have written more, and let go, in between. */
 		v = segment_next(&s->segment, &to->frame, &to->payload);
 	}
 	if (v == SEGMENT_FRAME)
-		return found(s);
+		return series_found_frame(s);
 	return v == SEGMENT_ERROR ? READER_ERROR : READER_END;
 }
 
-static enum reader_verdict advance(struct reader *r, struct series *s)
+static enum reader_verdict series_advance(struct reader *r, struct series *s)
 {
 	for (;;) {
 		enum reader_verdict v = s->open ? READER_FRAME : enter_segment(r, s);
 		if (v != READER_FRAME)
 			return v;
-		v = read_segment(r, s);
+		v = series_read_segment(r, s);
 		if (v != READER_END)
 			return v;
 		if (s->segment.sealed)
 			leave_segment(s);
 		else if (s->live)
 			return READER_END;
-		else if ((v = skip_hole(r, s)) != READER_END)
+		else if ((v = series_skip_hole(r, s)) != READER_END)
 			return v;
 	}
 }
 
 static bool is_wanted(const struct reader *r, const struct series *s)
 {
+	if (!frame_is_known(&s->next.frame))
+		return false;
 	if (r->position)
 		return position_wants(r->position, s->generation, &s->next.frame);
 	return s->next.frame.sequence >= s->from;
@@ -341,21 +346,22 @@ static bool is_wanted(const struct reader *r, const struct series *s)
 static enum reader_verdict advance_to_wanted(struct reader *r, struct series *s)
 {
 	enum reader_verdict v;
-	do
-		v = advance(r, s);
-	while (v == READER_FRAME && !is_wanted(r, s));
+	do {
+		v = series_advance(r, s);
+		r->unknown += v == READER_FRAME && !frame_is_known(&s->next.frame);
+	} while (v == READER_FRAME && !is_wanted(r, s));
 	return v;
 }
 
-/* --- all of them --- */
+/* --- all series --- */
 
-static bool peek(struct reader *r, struct series *s, enum reader_verdict *v)
+static bool series_peek(struct reader *r, struct series *s, enum reader_verdict *v)
 {
 	if (s->peeked)
 		return true;
-	s->next.between = false;
 	bool stashed = s->stashed;
 	s->stashed = false;
+	r->unknown += stashed && !frame_is_known(&s->next.frame);
 	if (stashed && is_wanted(r, s))
 		*v = READER_FRAME;
 	else
@@ -365,19 +371,21 @@ static bool peek(struct reader *r, struct series *s, enum reader_verdict *v)
 	return s->peeked;
 }
 
-static bool is_before(const struct series *a, uint64_t mono_ns, const struct series *b)
+static bool series_is_before(const struct series *a, uint64_t mono_ns, const struct series *b)
 {
 	const struct segment_head *ours = &a->segment.head, *theirs = &b->segment.head;
 	return memcmp(ours->boot, theirs->boot, sizeof ours->boot) == 0 &&
 	       mono_ns < b->next.frame.mono_ns;
 }
 
-/* Whether a later series that was not looked at may have something that comes before the best. */
+/*
+ * Whether a later series that was not looked at may have something that comes before the best one.
+ */
 static bool may_precede(struct reader *r, struct series *later, const struct series *best)
 {
 	if (later->peeked || (!later->open && enter_segment(r, later) != READER_FRAME))
 		return true;
-	return is_before(later, later->segment.head.mono_ns, best);
+	return series_is_before(later, later->segment.head.mono_ns, best);
 }
 
 static enum reader_verdict find_best(struct reader *r, struct series **best)
@@ -388,24 +396,27 @@ static enum reader_verdict find_best(struct reader *r, struct series **best)
 		enum reader_verdict v = READER_END;
 		if (*best && !may_precede(r, s, *best))
 			break;
-		if (!peek(r, s, &v) && v == READER_ERROR)
+		if (!series_peek(r, s, &v) && v == READER_ERROR)
 			return v;
-		if (s->peeked && (!*best || is_before(s, s->next.frame.mono_ns, *best)))
+		if (s->peeked && (!*best || series_is_before(s, s->next.frame.mono_ns, *best)))
 			*best = s;
 	}
 	return *best ? READER_FRAME : READER_END;
 }
 
-/* Who has gone before it was looked once more writes nothing that would not be seen then. */
+/*
+ * Called before the directory is looked at once more: a writer that is gone by then writes nothing
+ * that this look would miss.
+ */
 static void note_gone(struct reader *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		struct series *s = &r->list[i];
-		struct mark m;
+		struct writer_lease m;
 		if (s->over)
 			continue;
-		s->gone = !mark_look(&m, r->directory, s->generation);
-		mark_close(&m);
+		s->gone = !writer_lease_look(&m, r->directory, s->generation);
+		writer_lease_close(&m);
 	}
 }
 
@@ -413,8 +424,8 @@ static void note_over(struct reader *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		struct series *s = &r->list[i];
-		if (s->gone && !s->over && s->mark.fd >= 0)
-			mark_close(&s->mark);
+		if (s->gone && !s->over && s->writer_lease.fd >= 0)
+			writer_lease_close(&s->writer_lease);
 		s->over |= s->gone;
 	}
 }
@@ -425,7 +436,7 @@ enum reader_verdict reader_next(struct reader *r, struct reading *to)
 	enum reader_verdict v = find_best(r, &s);
 	if (v == READER_END) {
 		note_gone(r);
-		if (!scan(r))
+		if (!reader_scan(r))
 			return READER_ERROR;
 		v = find_best(r, &s);
 	}
@@ -441,7 +452,7 @@ enum reader_verdict reader_next(struct reader *r, struct reading *to)
 	return s->hole ? READER_HOLE : READER_FRAME;
 }
 
-/* --- who does not want all --- */
+/* --- seeking --- */
 
 void reader_seek_time(struct reader *r, uint64_t wall_ns)
 {
@@ -478,7 +489,7 @@ uint64_t reader_read_bytes(const struct reader *r)
 	return n;
 }
 
-/* --- who follows --- */
+/* --- followers --- */
 
 void reader_follow(struct reader *r, const struct position *p)
 {
@@ -488,7 +499,7 @@ void reader_follow(struct reader *r, const struct position *p)
 		r->list[i].expected = r->list[i].from = position_from(p, r->list[i].generation);
 }
 
-static const struct position_series *was(const struct reader *r, uint64_t generation)
+static const struct position_series *position_before(const struct reader *r, uint64_t generation)
 {
 	for (size_t i = 0; i < r->position->series_n; i++)
 		if (r->position->series[i].generation == generation)
@@ -496,10 +507,10 @@ static const struct position_series *was(const struct reader *r, uint64_t genera
 	return NULL;
 }
 
-/* The frame that comes next; what was passed before stays passed while it is read again. */
+/* The frame that comes next. What was passed before stays passed, though it is read again. */
 static struct position_series position_of(const struct reader *r, const struct series *s)
 {
-	const struct position_series *before = was(r, s->generation);
+	const struct position_series *before = position_before(r, s->generation);
 	struct position_series now = { .generation = s->generation, .next = s->expected };
 	if (s->peeked || s->stashed)
 		now.next = s->hole && s->peeked ? s->next.missing_first : s->next.frame.sequence;
@@ -528,7 +539,8 @@ uint64_t reader_behind(const struct reader *r)
 	uint64_t behind = 0;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct series *s = &r->list[i];
-		uint64_t durable = s->mark.page ? atomic_load(&s->mark.page->durable) : 0;
+		uint64_t durable =
+			s->writer_lease.page ? atomic_load(&s->writer_lease.page->durable) : 0;
 		uint64_t next = position_of(r, s).next;
 		behind += durable >= next ? durable - next + 1 : 0;
 	}
@@ -538,8 +550,8 @@ uint64_t reader_behind(const struct reader *r)
 void reader_acknowledge(const struct reader *r, uint64_t generation, uint64_t sequence)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->list[i].generation == generation && r->list[i].mark.page)
-			atomic_store(&r->list[i].mark.page->acknowledged, sequence);
+		if (r->list[i].generation == generation && r->list[i].writer_lease.page)
+			atomic_store(&r->list[i].writer_lease.page->acknowledged, sequence);
 }
 
 bool reader_is_over(const struct reader *r, uint64_t generation)
@@ -555,6 +567,11 @@ uint64_t reader_holes(const struct reader *r)
 	return r->holes;
 }
 
+uint64_t reader_unknown(const struct reader *r)
+{
+	return r->unknown;
+}
+
 const char *reader_file(const struct reader *r)
 {
 	return r->file;
@@ -568,7 +585,7 @@ bool reader_is_live(const struct reader *r)
 	return false;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 struct reader *reader_open(const char *directory)
 {
@@ -578,7 +595,7 @@ struct reader *reader_open(const char *directory)
 	struct reader *r = calloc(1, sizeof *r);
 	must(r);
 	r->directory = fd;
-	if (scan(r))
+	if (reader_scan(r))
 		return r;
 	reader_close(r);
 	return NULL;
@@ -589,7 +606,7 @@ void reader_close(struct reader *r)
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->list[i].open)
 			segment_close(&r->list[i].segment);
-		mark_close(&r->list[i].mark);
+		writer_lease_close(&r->list[i].writer_lease);
 		free(r->list[i].indexes);
 	}
 	free(r->list);

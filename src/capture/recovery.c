@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 #include "capture/pack.h"
 #include "capture/segment.h"
 #include "capture/series.h"
 #include "io/disk.h"
 #include "io/own_file.h"
 
-/* Of a file that somebody else has open for writing nothing is known, and nothing is done. */
+/* A file that another process has open for writing is neither judged nor touched. */
 static bool is_abandoned(int directory, const char *name)
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -25,8 +25,8 @@ static bool is_abandoned(int directory, const char *name)
 	return abandoned;
 }
 
-/* Nobody writes it any more: that it was looked at shows in its mode. */
-static bool finish(int directory, const char *name, uint64_t size)
+/* No process writes the file any more. Its mode shows that it was looked at. */
+static bool file_finish(int directory, const char *name, uint64_t size)
 {
 	int fd = own_file_open(directory, name, O_WRONLY, 0);
 	bool good = fd >= 0 && !ftruncate(fd, (off_t)size) && !fchmod(fd, 0400) && !fsync(fd);
@@ -51,8 +51,8 @@ static uint64_t written_ns(int fd)
 	return (uint64_t)file.st_mtim.tv_sec * 1000000000u + (uint64_t)file.st_mtim.tv_nsec;
 }
 
-/* The last one that there is room for stands for those that follow, too. */
-static struct record_damage *add_damage(struct recovery *to, struct record_damage d)
+/* Where there is no room for more, the last one stands for those that follow, too. */
+static struct record_damage *recovery_add_damage(struct recovery *to, struct record_damage d)
 {
 	struct record_damage *last = &to->damages[DAMAGES_MAX - 1];
 	d.gap.reason = GAP_DAMAGE;
@@ -68,34 +68,35 @@ static struct record_damage *add_damage(struct recovery *to, struct record_damag
 	return last;
 }
 
-/* A segment on the way to its end. */
+/* A segment that is read to its end. */
 struct walk {
 	struct segment segment;
 	struct recovery *to;
 	uint64_t wall_ns, mono_ns;  /* of the last good frame */
-	struct record_damage *open; /* a hole whose other end was not seen yet */
-	unsigned first;		    /* its own damages begin here */
+	struct record_damage *open; /* a hole whose other end was not read yet */
+	unsigned first;		    /* index of the segment's first damage */
 };
 
-static struct record_damage *note_damage(struct walk *w, enum damage_kind kind, uint64_t at,
-					 uint64_t bytes)
+static struct record_damage *walk_note_damage(struct walk *w, enum damage_kind kind, uint64_t at,
+					      uint64_t bytes)
 {
 	const struct segment *s = &w->segment;
 	uint64_t last_ns = kind == DAMAGE_TORN ? written_ns(s->fd) : w->wall_ns;
-	return add_damage(w->to, (struct record_damage){ .gap = { .first_wall_ns = w->wall_ns,
-								  .last_wall_ns = last_ns,
-								  .first_mono_ns = w->mono_ns,
-								  .last_mono_ns = w->mono_ns },
-							 .generation = s->head.generation,
-							 .index = s->head.index,
-							 .at = at,
-							 .bytes = bytes,
-							 .first_sequence = s->last_sequence + 1,
-							 .kind = kind });
+	return recovery_add_damage(w->to,
+				   (struct record_damage){ .gap = { .first_wall_ns = w->wall_ns,
+								    .last_wall_ns = last_ns,
+								    .first_mono_ns = w->mono_ns,
+								    .last_mono_ns = w->mono_ns },
+							   .generation = s->head.generation,
+							   .index = s->head.index,
+							   .at = at,
+							   .bytes = bytes,
+							   .first_sequence = s->last_sequence + 1,
+							   .kind = kind });
 }
 
-/* What a later commit says was durable had to be there. */
-static void note_durable(struct walk *w, uint64_t durable)
+/* A hole that was durable, as a later commit says, is a loss. */
+static void walk_note_durable(struct walk *w, uint64_t durable)
 {
 	for (unsigned i = w->first; i < w->to->damage_n; i++) {
 		struct record_damage *d = &w->to->damages[i];
@@ -104,7 +105,7 @@ static void note_durable(struct walk *w, uint64_t durable)
 	}
 }
 
-static void note_frame(struct walk *w, const struct frame *f, struct span payload)
+static void walk_note_frame(struct walk *w, const struct frame *f, struct span payload)
 {
 	struct record_commit commit;
 	w->wall_ns = f->wall_ns;
@@ -115,45 +116,48 @@ static void note_frame(struct walk *w, const struct frame *f, struct span payloa
 		w->open->gap.last_mono_ns = f->mono_ns;
 		w->open = NULL;
 	}
-	if (f->type == FRAME_COMMIT && payload.n == sizeof commit) {
+	if (f->type == FRAME_COMMIT && payload.n >= sizeof commit) {
 		memcpy(&commit, payload.at, sizeof commit);
-		note_durable(w, commit.durable_sequence);
+		walk_note_durable(w, commit.durable_sequence);
 	}
 }
 
 /* --- a segment --- */
 
-static enum segment_verdict skip_hole(struct walk *w, uint64_t end)
+static enum segment_verdict walk_skip_hole(struct walk *w, uint64_t end)
 {
 	uint64_t hole, written;
 	enum segment_verdict v = segment_skip(&w->segment, &hole, &written);
 	if (v == SEGMENT_FRAME) {
-		w->open = note_damage(w, DAMAGE_HOLE, end, hole);
+		w->open = walk_note_damage(w, DAMAGE_HOLE, end, hole);
 		w->to->holes++;
 	} else if (v == SEGMENT_END && written) {
-		note_damage(w, DAMAGE_TORN, end, written);
+		walk_note_damage(w, DAMAGE_TORN, end, written);
 		w->to->torn_bytes += written;
 	}
 	return v;
 }
 
-/* Reads to the end of what is good, over holes; where that is. */
-static enum segment_verdict find_end(struct walk *w, uint64_t *end)
+/* Reads to the end of what is good, over holes; *end is where that is. */
+static enum segment_verdict walk_find_end(struct walk *w, uint64_t *end)
 {
 	struct frame f;
 	struct span payload;
 	enum segment_verdict v;
 	do {
 		while ((v = segment_next(&w->segment, &f, &payload)) == SEGMENT_FRAME)
-			note_frame(w, &f, payload);
+			walk_note_frame(w, &f, payload);
 		*end = w->segment.at;
 		if (v == SEGMENT_END && !w->segment.sealed)
-			v = skip_hole(w, *end);
+			v = walk_skip_hole(w, *end);
 	} while (v == SEGMENT_FRAME);
 	return v;
 }
 
-/* Its head is none. It was begun and never was more than room, or it is damaged, and is kept. */
+/*
+ * The file has no good head. It was begun and never was more than room, or it is damaged, and is
+ * kept.
+ */
 static bool mend_head(int directory, const char *name, struct recovery *to)
 {
 	struct record_damage d = { .kind = DAMAGE_HEAD };
@@ -170,11 +174,11 @@ static bool mend_head(int directory, const char *name, struct recovery *to)
 	}
 	series_of(name, &d.generation, &d.index);
 	d.bytes = (uint64_t)file.st_size;
-	add_damage(to, d);
-	return finish(directory, name, d.bytes);
+	recovery_add_damage(to, d);
+	return file_finish(directory, name, d.bytes);
 }
 
-static bool mend(int directory, const char *name, struct recovery *to)
+static bool segment_mend(int directory, const char *name, struct recovery *to)
 {
 	struct walk w = { .to = to, .first = to->damage_n };
 	uint64_t end, last;
@@ -185,36 +189,41 @@ static bool mend(int directory, const char *name, struct recovery *to)
 	w.mono_ns = w.segment.head.mono_ns;
 	/* Years of good segments are not read for this. */
 	bool over = segment_is_packed(&w.segment) || segment_is_sealed(&w.segment, &last);
-	v = over ? SEGMENT_END : find_end(&w, &end);
-	/* Sealed, and its room was not given back. */
+	v = over ? SEGMENT_END : walk_find_end(&w, &end);
+	/* Sealed, but its unused room was not cut off. */
 	bool sealed = over || w.segment.sealed;
 	segment_close(&w.segment);
 	if (v == SEGMENT_ERROR)
 		return false;
 	to->segments += !sealed;
-	return over || finish(directory, name, end);
+	return over || file_finish(directory, name, end);
 }
 
-/* Room that was taken ahead of time, a packed segment that was not finished. */
+/* Room that was allocated ahead of time, or an unfinished packed segment. */
 static bool is_scrap(const char *name)
 {
 	return !strncmp(name, DISK_SPARE, sizeof DISK_SPARE - 1) ||
 	       !strncmp(name, PACK_UNFINISHED, sizeof PACK_UNFINISHED - 1);
 }
 
-static bool look_at(int directory, const char *name, struct recovery *to)
+static bool recovery_look_at(int directory, const char *name, struct recovery *to)
 {
 	uint64_t generation, index;
 	if (is_scrap(name) && is_abandoned(directory, name)) {
 		to->removed++;
 		return !unlinkat(directory, name, 0);
 	}
-	if (mark_of(name, &generation) && is_abandoned(directory, name))
+	if (writer_lease_of(name, &generation) && is_abandoned(directory, name))
 		return !unlinkat(directory, name, 0);
-	if (!series_of(name, &generation, &index) || !is_abandoned(directory, name) ||
-	    is_finished(directory, name))
+	if (!series_of(name, &generation, &index))
 		return true;
-	return mend(directory, name, to);
+	/* The owner and the epoch in it cannot be read, so no process may write beside it. */
+	struct segment_head head;
+	if (segment_look(directory, name, &head) == SEGMENT_ERROR && errno == EPROTONOSUPPORT)
+		return false;
+	if (!is_abandoned(directory, name) || is_finished(directory, name))
+		return true;
+	return segment_mend(directory, name, to);
 }
 
 bool recover(int directory, struct recovery *to)
@@ -226,7 +235,7 @@ bool recover(int directory, struct recovery *to)
 	if (!d)
 		return false;
 	for (const struct dirent *e; good && (e = readdir(d));)
-		good = look_at(directory, e->d_name, to) || errno == ENOENT;
+		good = recovery_look_at(directory, e->d_name, to) || errno == ENOENT;
 	int error = errno;
 	closedir(d);
 	errno = error;

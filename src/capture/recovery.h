@@ -2,11 +2,11 @@
 #define CAPTURE_RECOVERY_H
 
 /*
- * What processes that were killed, or a power cut, have left in a capture directory is put in order
- * before a new series begins: a torn tail is cut off behind the last good frame, files that never
- * were more than room are removed. A good frame is never taken away, and what another process
- * writes is not touched. A file that was looked at may not be written any more, and is not looked
- * at again: each damage is told once.
+ * Mends a capture directory after processes were killed, or after a power cut, before a new series
+ * begins. A torn tail is cut off behind the last good frame; files that never were more than room
+ * are removed. A good frame is never removed, and what another process writes is not touched. A
+ * file that was looked at becomes read-only and is not looked at again: so each damage is reported
+ * once.
  */
 
 #include <stdbool.h>
@@ -16,11 +16,11 @@
 #include "capture/frame.h"
 
 struct recovery {
-	unsigned segments;			   /* that had no seal */
-	uint64_t torn_bytes;			   /* that were cut off, and were no zeros */
+	unsigned segments;			   /* without a seal */
+	uint64_t torn_bytes;			   /* that were cut off, and were not zero */
 	unsigned holes;				   /* with good frames behind them */
 	unsigned removed;			   /* files */
-	struct record_damage damages[DAMAGES_MAX]; /* what it was, place by place */
+	struct record_damage damages[DAMAGES_MAX]; /* each damage, place by place */
 	unsigned damage_n;
 };
 

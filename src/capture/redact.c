@@ -8,7 +8,7 @@
 
 #define WORD "hmac-sha256:"
 
-static void hash(struct redactor *r, struct span value)
+static void redactor_hash(struct redactor *r, struct span value)
 {
 	uint8_t sum[EVP_MAX_MD_SIZE];
 	unsigned n;
@@ -21,7 +21,7 @@ static void hash(struct redactor *r, struct span value)
 	}
 }
 
-static void remember(struct redactor *r, struct span value)
+static void redactor_remember(struct redactor *r, struct span value)
 {
 	if (value.n > r->last_room) {
 		free(r->last);
@@ -37,8 +37,8 @@ void redact(struct redactor *r, struct span value, char to[REDACTED_BYTES])
 {
 	bool same = value.n == r->last_n && value.n && !memcmp(value.at, r->last, value.n);
 	if (!same) {
-		hash(r, value);
-		remember(r, value);
+		redactor_hash(r, value);
+		redactor_remember(r, value);
 	}
 	memcpy(to, r->text, sizeof r->text);
 }

@@ -10,7 +10,7 @@
 #include "capture/segment.h"
 #include "capture/series.h"
 
-static bool is_live(int directory, const char *name)
+static bool file_is_live(int directory, const char *name)
 {
 	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 	bool live = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB);
@@ -27,7 +27,7 @@ static bool is_too_much(const struct retention *r, const struct listed *i, uint6
 }
 
 /* The first sequence behind that segment; 0: it is the last of its series. */
-static uint64_t behind(int directory, const struct listing *all, size_t i)
+static uint64_t first_sequence_behind(int directory, const struct listing *all, size_t i)
 {
 	struct segment next;
 	char name[SERIES_NAME_BYTES];
@@ -50,7 +50,7 @@ static bool has_passed(const struct follower_seen *f, uint64_t generation, uint6
 static bool all_have_passed(int directory, const struct followers *f, const struct listing *all,
 			    size_t i, struct retained *to)
 {
-	uint64_t end = f->n ? behind(directory, all, i) : 0;
+	uint64_t end = f->n ? first_sequence_behind(directory, all, i) : 0;
 	for (size_t k = 0; k < f->n; k++) {
 		if (has_passed(&f->list[k], all->list[i].generation, end))
 			continue;
@@ -68,7 +68,7 @@ static bool remove_some(int directory, const struct retention *r, uint64_t wall_
 		char name[SERIES_NAME_BYTES];
 		const struct listed *oldest = &all->list[i];
 		series_name(name, oldest->generation, oldest->index);
-		if (!is_too_much(r, oldest, wall_ns, to->bytes) || is_live(directory, name) ||
+		if (!is_too_much(r, oldest, wall_ns, to->bytes) || file_is_live(directory, name) ||
 		    !all_have_passed(directory, followers, all, i, to))
 			return true;
 		if (unlinkat(directory, name, 0) && errno != ENOENT)

@@ -2,9 +2,9 @@
 #define CAPTURE_SEEK_H
 
 /*
- * Where in a series to begin when not all of it is wanted: the segment is found by the heads, the
- * place in it by halving, or by the blocks' heads where it is packed. No index has to be written,
- * kept or mended: any place of a segment tells where its next frame begins, for no other bytes bear
+ * Finds where in a series to begin when not all of it is wanted. The segment is found by the heads;
+ * the place in it by halving, or by the blocks' heads if it is packed. No index has to be written,
+ * kept or mended: from any place of a segment its next frame can be found, for no other bytes have
  * the segment's id in their checksum.
  */
 
@@ -14,15 +14,15 @@
 #include "capture/segment.h"
 
 /*
- * In a segment that was just opened: goes on to a frame that is at most about SEEK_NEAR_BYTES
- * before the one of that sequence, and not behind it.
+ * For a segment that was just opened: goes to a frame that is at most about SEEK_NEAR_BYTES before
+ * the one of that sequence, and not behind it.
  */
 void seek_sequence(struct segment *s, uint64_t sequence);
 
 /*
- * A sequence of the series before which all came before that wall time; UINT64_MAX: all of the
- * series did, and it is over. Where the clock was set it is an earlier one. What was read is added
- * to *read_bytes.
+ * A sequence of the series; all before it came before that wall time. UINT64_MAX: all of the series
+ * did, and it is over. Where the clock was set it is an earlier one. What was read is added to
+ * *read_bytes.
  */
 uint64_t seek_time(int directory, uint64_t generation, const uint64_t *indexes, size_t n,
 		   uint64_t wall_ns, uint64_t *read_bytes);

@@ -12,12 +12,10 @@
 #include "base/limits.h"
 #include "capture/packed.h"
 
-/* Two of the largest frames: what is left of one, and the next, are there together. */
+/* Two of the largest frames: the rest of one and the next one fit in together. */
 #define READ_BYTES (2 * (FRAME_PAYLOAD_BYTES + sizeof(struct frame)))
-/* Of a segment that is written most is room: whoever waits for its next frame reads no more. */
-#define READ_SOME_BYTES (128 * 1024)
 
-static ssize_t read_at(int fd, void *to, size_t n, uint64_t at)
+static ssize_t file_read_at(int fd, void *to, size_t n, uint64_t at)
 {
 	ssize_t got;
 	do
@@ -30,13 +28,13 @@ static ssize_t read_from(struct segment *s, void *to, size_t n, uint64_t at)
 {
 	if (s->packed)
 		return packed_read(s->packed, to, n, at);
-	ssize_t got = read_at(s->fd, to, n, at);
+	ssize_t got = file_read_at(s->fd, to, n, at);
 	s->read_bytes += got > 0 ? (uint64_t)got : 0;
 	return got;
 }
 
-/* Reads on until `want` bytes are there, or no more are in the file. False with errno. */
-static bool fill(struct segment *s, size_t want)
+/* Reads until `want` bytes are there, or the file ends. False with errno. */
+static bool segment_fill(struct segment *s, size_t want)
 {
 	if (!s->bytes) {
 		s->room = READ_BYTES;
@@ -55,23 +53,24 @@ static bool fill(struct segment *s, size_t want)
 	return got >= 0;
 }
 
-static enum frame_verdict look(const struct segment *s, struct frame *f, struct span *payload)
+static enum frame_verdict segment_look_ahead(const struct segment *s, struct frame *f,
+					     struct span *payload)
 {
 	return frame_read(s->bytes + s->used, s->n - s->used, s->head.id, f, payload);
 }
 
-static void pass(struct segment *s, size_t n)
+static void segment_pass(struct segment *s, size_t n)
 {
 	s->used += n;
 	s->at += n;
 }
 
-static void note(struct segment *s, const struct frame *f)
+static void segment_note_frame(struct segment *s, const struct frame *f)
 {
 	s->last_sequence = f->sequence;
 	s->sealed |= f->type == FRAME_SEAL;
 	s->last |= f->type == FRAME_SEAL && (f->flags & FRAME_LAST);
-	pass(s, frame_bytes(f));
+	segment_pass(s, frame_bytes(f));
 }
 
 void segment_forget(struct segment *s)
@@ -83,50 +82,50 @@ enum segment_verdict segment_next(struct segment *s, struct frame *f, struct spa
 {
 	if (s->sealed)
 		return SEGMENT_END;
-	enum frame_verdict v = look(s, f, payload);
+	enum frame_verdict v = segment_look_ahead(s, f, payload);
 	if (v != FRAME_GOOD) {
 		if (v == FRAME_BAD)
 			segment_forget(s);
-		if (!fill(s, READ_SOME_BYTES))
+		if (!segment_fill(s, SEGMENT_READ_BYTES))
 			return SEGMENT_ERROR;
-		v = look(s, f, payload);
+		v = segment_look_ahead(s, f, payload);
 	}
 	if (v == FRAME_SHORT) {
-		if (!fill(s, READ_BYTES))
+		if (!segment_fill(s, READ_BYTES))
 			return SEGMENT_ERROR;
-		v = look(s, f, payload);
+		v = segment_look_ahead(s, f, payload);
 	}
 	if (v != FRAME_GOOD || f->sequence <= s->last_sequence)
 		return SEGMENT_END;
-	note(s, f);
+	segment_note_frame(s, f);
 	return SEGMENT_FRAME;
 }
 
-static bool is_good(const struct segment *s)
+static bool segment_has_good_frame(const struct segment *s)
 {
 	struct frame f;
 	struct span payload;
-	return look(s, &f, &payload) == FRAME_GOOD && f.sequence > s->last_sequence;
+	return segment_look_ahead(s, &f, &payload) == FRAME_GOOD && f.sequence > s->last_sequence;
 }
 
 enum segment_verdict segment_skip(struct segment *s, uint64_t *hole_bytes, uint64_t *written_bytes)
 {
 	uint64_t from = s->at;
-	bool all = false; /* to the file's end is read: it does not grow */
+	bool all = false; /* all up to the file's end was read: the file does not grow */
 	*written_bytes = 0;
 	for (;;) {
 		if (!all && s->n - s->used < READ_BYTES / 2) {
-			if (!fill(s, READ_BYTES))
+			if (!segment_fill(s, READ_BYTES))
 				return SEGMENT_ERROR;
 			all = s->n < READ_BYTES;
 		}
 		if (s->n - s->used < sizeof(struct frame))
 			return SEGMENT_END;
-		if (is_good(s))
+		if (segment_has_good_frame(s))
 			break;
 		for (int i = 0; i < FRAME_ALIGN; i++)
 			*written_bytes += s->bytes[s->used + (size_t)i] != 0;
-		pass(s, FRAME_ALIGN);
+		segment_pass(s, FRAME_ALIGN);
 	}
 	*hole_bytes = s->at - from;
 	return SEGMENT_FRAME;
@@ -145,19 +144,19 @@ bool segment_find(struct segment *s, uint64_t from, uint64_t end, struct frame *
 	struct span payload;
 	segment_jump(s, from, s->head.sequence);
 	while (s->at < end) {
-		if (s->n - s->used < sizeof *f && !fill(s, READ_SOME_BYTES))
+		if (s->n - s->used < sizeof *f && !segment_fill(s, SEGMENT_READ_BYTES))
 			return false;
-		enum frame_verdict v = look(s, f, &payload);
+		enum frame_verdict v = segment_look_ahead(s, f, &payload);
 		if (v == FRAME_SHORT && s->n - s->used < sizeof *f)
 			return false;
 		if (v == FRAME_SHORT) {
-			if (!fill(s, READ_BYTES))
+			if (!segment_fill(s, READ_BYTES))
 				return false;
-			v = look(s, f, &payload);
+			v = segment_look_ahead(s, f, &payload);
 		}
 		if (v == FRAME_GOOD)
 			return true;
-		pass(s, FRAME_ALIGN);
+		segment_pass(s, FRAME_ALIGN);
 	}
 	return false;
 }
@@ -241,7 +240,7 @@ bool segment_is_room(int fd)
 {
 	char bytes[65536];
 	uint64_t at = sizeof(struct segment_head);
-	for (ssize_t n; (n = read_at(fd, bytes, sizeof bytes, at)) != 0; at += (uint64_t)n) {
+	for (ssize_t n; (n = file_read_at(fd, bytes, sizeof bytes, at)) != 0; at += (uint64_t)n) {
 		if (n < 0)
 			return false;
 		for (ssize_t i = 0; i < n; i++)
@@ -253,11 +252,23 @@ bool segment_is_room(int fd)
 
 static enum segment_verdict read_head(int fd, struct segment_head *h, bool *packed)
 {
-	ssize_t got = read_at(fd, h, sizeof *h, 0);
+	ssize_t got = file_read_at(fd, h, sizeof *h, 0);
 	if (got < 0)
 		return SEGMENT_ERROR;
 	*packed = got == sizeof *h && packed_head(h);
+	if (got == sizeof *h && segment_head_is_newer(h)) {
+		errno = EPROTONOSUPPORT;
+		return SEGMENT_ERROR;
+	}
 	return got == sizeof *h && segment_head_is_good(h) ? SEGMENT_FRAME : SEGMENT_END;
+}
+
+const char *segment_error(int error)
+{
+	return error == EPROTONOSUPPORT ? "a newer version of crossfade wrote it, in a format "
+					  "that this version does not know: use the newer "
+					  "version, or another directory"
+					: strerror(error);
 }
 
 enum segment_verdict segment_look(int directory, const char *name, struct segment_head *h)

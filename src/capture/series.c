@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 
 void series_name(char name[SERIES_NAME_BYTES], uint64_t generation, uint64_t index)
 {
@@ -34,8 +34,9 @@ bool series_next(int directory, uint64_t *generation)
 	*generation = 1;
 	for (const struct dirent *e; (e = readdir(d));) {
 		uint64_t there, index;
-		/* A living process may not have been able to begin a segment yet. */
-		bool taken = series_of(e->d_name, &there, &index) || mark_of(e->d_name, &there);
+		/* A living process may have a lease, and no segment yet. */
+		bool taken =
+			series_of(e->d_name, &there, &index) || writer_lease_of(e->d_name, &there);
 		if (taken && there >= *generation)
 			*generation = there + 1;
 	}

@@ -2,31 +2,31 @@
 
 #include "base/bug.h"
 
-/* A rule beside its stem. */
+/* What a rule asks for besides its stem. */
 struct rule {
 	struct span method; /* empty: any */
-	struct span rest;   /* of the path's pattern; empty: the stem is all of it */
+	struct span rest; /* of the path's pattern without the stem; empty: the stem is all of it */
 	struct span header, value;
 	enum name name; /* the header's id */
 	struct rule *next;
 };
 
 /*
- * What stands before the first '*' of a path, or behind the last one where that is longer: of all
- * rules that have it.
+ * What stands before the first '*' of a path, or behind the last '*' where that is longer. All
+ * rules with the same text share a stem.
  */
 struct stem {
-	struct span text; /* at NULL: this place is free */
+	struct span text; /* at NULL: this place in the table is free */
 	uint64_t hash;
-	/* Rules that ask for nothing more than a method: bit 1 << enum method. */
-	uint32_t here, below; /* for this path; for all that begin, or end, so */
-	struct rule *first;   /* the others */
+	/* Rules that ask for no more than a method: bit 1 << enum method. */
+	uint32_t here, below; /* for exactly this path; for all paths that begin, or end, with it */
+	struct rule *first;   /* the other rules */
 };
 
-/* Stems at one end of paths. */
+/* The stems at one end of paths. */
 struct table {
-	bool ends;	    /* they are at the end, and hashed from there */
-	struct stem *stems; /* half of it free */
+	bool ends;	    /* at the end of paths, and hashed from their last byte on */
+	struct stem *stems; /* half of the places are free */
 	size_t mask;
 	bool *lengths; /* whether there is a stem of that length */
 	size_t longest;
@@ -39,7 +39,7 @@ struct skips {
 
 #define ALL_METHODS UINT32_MAX
 
-/* FNV-1a, 64 bits: it grows byte by byte with the path. */
+/* FNV-1a, 64 bits: it is computed byte by byte along the path. */
 #define HASH_BEGIN 0xcbf29ce484222325ull
 
 static uint64_t hash_more(uint64_t hash, char c)
@@ -49,23 +49,23 @@ static uint64_t hash_more(uint64_t hash, char c)
 
 /* --- patterns --- */
 
-static bool begins(struct span text, struct span with)
+static bool text_begins(struct span text, struct span with)
 {
 	return text.n >= with.n && (!with.n || !memcmp(text.at, with.at, with.n));
 }
 
-static struct span cut(struct span s, size_t n)
+static struct span span_cut(struct span s, size_t n)
 {
 	return (struct span){ s.at + n, s.n - n };
 }
 
-static struct span cut_end(struct span s, size_t n)
+static struct span span_cut_end(struct span s, size_t n)
 {
 	return (struct span){ s.at, s.n - n };
 }
 
-/* The first `n` bytes, or the last. */
-static struct span part(struct span s, size_t n, bool end)
+/* The first `n` bytes, or the last `n`. */
+static struct span span_part(struct span s, size_t n, bool end)
 {
 	return (struct span){ end ? s.at + s.n - n : s.at, n };
 }
@@ -76,26 +76,28 @@ static size_t piece_bytes(struct span pattern)
 	return star ? (size_t)(star - pattern.at) : pattern.n;
 }
 
-/* Each piece between two '*' is taken where it comes first: that leaves most to the others. */
+/*
+ * Each piece between two '*' is matched where it comes first: that leaves most bytes to the others.
+ */
 bool skip_fits(struct span pattern, struct span text)
 {
 	size_t n = piece_bytes(pattern);
 	if (n == pattern.n)
 		return span_is(pattern, text);
-	if (!begins(text, (struct span){ pattern.at, n }))
+	if (!text_begins(text, (struct span){ pattern.at, n }))
 		return false;
-	text = cut(text, n);
+	text = span_cut(text, n);
 	for (;;) {
-		pattern = cut(pattern, n + 1);
+		pattern = span_cut(pattern, n + 1);
 		n = piece_bytes(pattern);
 		if (n == pattern.n)
 			break;
 		const char *at = n ? memmem(text.at, text.n, pattern.at, n) : text.at;
 		if (!at)
 			return false;
-		text = cut(text, (size_t)(at - text.at) + n);
+		text = span_cut(text, (size_t)(at - text.at) + n);
 	}
-	return text.n >= n && span_is(pattern, cut(text, text.n - n));
+	return text.n >= n && span_is(pattern, span_cut(text, text.n - n));
 }
 
 /* --- matching --- */
@@ -119,7 +121,7 @@ static bool has_method(const struct rule *r, const struct msg *m)
 	return !r->method.n || span_is(r->method, msg_method(m));
 }
 
-/* `rest` is what of the path is beside the stem. */
+/* `rest`: the path without the stem. */
 static bool stem_has(const struct stem *s, const struct msg *m, struct span rest)
 {
 	uint32_t methods = s->below | (rest.n ? 0 : s->here);
@@ -145,14 +147,14 @@ static bool is_dots(const char *at, size_t n)
 	return n <= 2 && !memcmp(at, "..", n);
 }
 
-/* Whether the segment that ends before `end` is one. An empty one may be the last. */
+/* Whether the segment from `begin` to `end` is plain: not dots, and empty only as the last one. */
 static bool is_segment(struct span path, size_t begin, size_t end, bool last)
 {
 	size_t n = end - begin;
 	return n ? !is_dots(path.at + begin, n) : last;
 }
 
-/* The path: the target without its query. Empty: others may read it otherwise. */
+/* The path: the target without its query. Empty: clusters may read the path as another one. */
 static struct span plain_path(const struct msg *m)
 {
 	struct span t = msg_target(m);
@@ -174,9 +176,9 @@ static bool table_has(const struct table *t, const struct msg *m, struct span pa
 	uint64_t hash = HASH_BEGIN;
 	for (size_t n = 0; n <= path.n && n <= t->longest; n++) {
 		if (t->lengths[n]) {
-			const struct stem *stem = place_of(t, part(path, n, t->ends), hash);
+			const struct stem *stem = place_of(t, span_part(path, n, t->ends), hash);
 			if (stem->text.at &&
-			    stem_has(stem, m, t->ends ? cut_end(path, n) : cut(path, n)))
+			    stem_has(stem, m, t->ends ? span_cut_end(path, n) : span_cut(path, n)))
 				return true;
 		}
 		if (n < path.n)
@@ -206,7 +208,8 @@ static bool is_known(struct span method)
 	return !method.n || method_find(method) != METHOD_OTHER;
 }
 
-static void add(struct arena *a, struct stem *s, const struct skip_rule *from, struct span rest)
+static void stem_add(struct arena *a, struct stem *s, const struct skip_rule *from,
+		     struct span rest)
 {
 	if (!from->header.n && is_known(from->method) && (!rest.n || span_is(rest, SPAN("*")))) {
 		*(rest.n ? &s->below : &s->here) |= methods_of(from->method);
@@ -239,7 +242,7 @@ static void *take_zeroed(struct arena *a, size_t bytes)
 	return memset(arena_take(a, bytes), 0, bytes);
 }
 
-/* What stands behind the last '*'. */
+/* The length of what stands behind the last '*'. */
 static size_t tail_bytes(struct span pattern)
 {
 	const char *star = pattern.n ? memrchr(pattern.at, '*', pattern.n) : NULL;
@@ -285,10 +288,13 @@ struct skips *skips_make(struct arena *a, const struct skip_rule *rules, size_t 
 		size_t stem_n = stem_bytes(r);
 		bool ends = is_at_end(r);
 		if (r->path.n)
-			add(a, take_stem(ends ? &s->ends : &s->begins, part(r->path, stem_n, ends)),
-			    r, ends ? cut_end(r->path, stem_n) : cut(r->path, stem_n));
+			stem_add(a,
+				 take_stem(ends ? &s->ends : &s->begins,
+					   span_part(r->path, stem_n, ends)),
+				 r,
+				 ends ? span_cut_end(r->path, stem_n) : span_cut(r->path, stem_n));
 		else
-			add(a, &s->any, r, (struct span){ "", 0 });
+			stem_add(a, &s->any, r, (struct span){ "", 0 });
 	}
 	return s;
 }

@@ -2,23 +2,23 @@
 #define CAPTURE_SKIP_H
 
 /*
- * Which requests are not to be recorded: rules by method, path and header. They are sorted when
- * they are made, so that a request meets only those whose path begins or ends as its own does: a
- * table of what stands before a rule's first '*', and one of what stands behind the last, are asked
- * once for each such length.
+ * Rules for requests that are not recorded, by method, path and header. They are sorted when they
+ * are made, so that a request is compared only with rules whose path begins or ends as its own
+ * does. One table has what stands before a rule's first '*', another what stands behind the last
+ * '*'; each is asked once for each length that occurs.
  */
 
 #include "base/arena.h"
 #include "base/span.h"
 #include "http/msg.h"
 
-/* A request fits when all fits that is given; nothing given in a member: anything does. */
+/* A request matches when all that is given matches. An empty member matches anything. */
 struct skip_rule {
 	struct span method;
-	/* Of the target without its query; each '*' stands for any bytes, '/' among them. */
+	/* Of the target without its query; each '*' stands for any bytes, also '/'. */
 	struct span path;
-	struct span header; /* its name: there is such a field, */
-	struct span value;  /* and one of them has this value, with '*' as above */
+	struct span header; /* the name of a field that must be there */
+	struct span value;  /* a value that such a field must have, with '*' as above */
 };
 
 struct skips;
@@ -27,12 +27,12 @@ struct skips;
 struct skips *skips_make(struct arena *a, const struct skip_rule *rules, size_t n);
 
 /*
- * A path that clusters may read as another one (with a code, a backslash, an empty or a dot
- * segment) fits no rule that has a path.
+ * Whether a rule matches. A path that clusters may read as another one (with a code, a backslash,
+ * an empty or a dot segment) matches no rule that has a path.
  */
 bool skips_have(const struct skips *s, const struct msg *request);
 
-/* Whether `text` is what `pattern` says, whose '*' each stand for any bytes. In linear time. */
+/* Whether `text` matches `pattern`, in which each '*' stands for any bytes. In linear time. */
 bool skip_fits(struct span pattern, struct span text);
 
 #endif

@@ -3,18 +3,18 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
+#include "base/limits.h"
 
-/* Values that are replaced in one head; beyond them fields like them are left out. */
-#define REDACTED_MAX 32
 /*
- * Runs of one head: every other field may be left out, each that is replaced divides it in four,
- * and there are a few around it.
+ * Runs of one head: at most every other field is left out, each value that is replaced splits a run
+ * in up to four, and a few runs stand around the head.
  */
-#define PARTS_MAX ((ANSWER_FIELDS_MAX + FIELDS_ADDED_MAX) / 2 + 4 * REDACTED_MAX + 16)
-static_assert(ANSWER_FIELDS_MAX >= FIELDS_MAX, "a request has no more of them");
+#define PARTS_MAX ((RESPONSE_FIELDS_MAX + FIELDS_ADDED_MAX) / 2 + 4 * REDACTED_MAX + 16)
+static_assert(RESPONSE_FIELDS_MAX >= FIELDS_MAX, "a request has no more of them");
 
-static void put(struct tap *t, enum frame_type type, bool end, const struct span *parts,
-		unsigned part_n, const struct chain *body)
+static void tap_put(struct tap *t, enum frame_type type, bool end, const struct span *parts,
+		    unsigned part_n, const struct chain *body)
 {
 	struct frame f = t->like;
 	f.type = (uint8_t)type;
@@ -22,6 +22,7 @@ static void put(struct tap *t, enum frame_type type, bool end, const struct span
 	f.mono_ns = t->taps->feed.mono_ns;
 	f.wall_ns = t->taps->feed.wall_ns;
 	feed_put(&t->taps->feed, &f, parts, part_n, body);
+	checks(tap_check(t));
 }
 
 /* --- a head's text --- */
@@ -34,7 +35,7 @@ struct text {
 	unsigned redacted_n;
 };
 
-static void add(struct text *x, const char *at, size_t n)
+static void text_add(struct text *x, const char *at, size_t n)
 {
 	struct span *last = x->n ? &x->parts[x->n - 1] : NULL;
 	if (last && last->at + last->n == at) {
@@ -62,25 +63,25 @@ static void add_secret(struct text *x, const struct msg *m, const struct field *
 		return;
 	char *to = x->redacted[x->redacted_n++];
 	redact(&x->tap->taps->redactor, field_value(m, f), to);
-	add(x, m->text + f->at, (size_t)f->name_n + 2);
-	add(x, to, REDACTED_BYTES);
-	add(x, "\r\n", 2);
+	text_add(x, m->text + f->at, (size_t)f->name_n + 2);
+	text_add(x, to, REDACTED_BYTES);
+	text_add(x, "\r\n", 2);
 }
 
 /* --- a query --- */
 
-/* Of more values than may be replaced, the rest of the query is left out. */
+/* If there are more values than may be replaced, the rest of the query is left out. */
 static const char *add_query(struct text *x, const char *from, struct span query)
 {
 	const char *end = query.at + query.n;
 	struct span value;
 	while (secret_next(&x->tap->policy->redact_query, query, &value)) {
-		add(x, from, (size_t)(value.at - from));
+		text_add(x, from, (size_t)(value.at - from));
 		if (x->redacted_n == REDACTED_MAX)
 			return end;
 		char *to = x->redacted[x->redacted_n++];
 		redact(&x->tap->taps->redactor, value, to);
-		add(x, to, REDACTED_BYTES);
+		text_add(x, to, REDACTED_BYTES);
 		from = value.at + value.n;
 		query = (struct span){ from, (size_t)(end - from) };
 	}
@@ -92,7 +93,7 @@ static void add_first(struct text *x, const struct msg *m)
 	const char *from = m->text, *end = m->text + m->first_n;
 	if (m->kind == MSG_REQUEST)
 		from = add_query(x, from, msg_query(m));
-	add(x, from, (size_t)(end - from));
+	text_add(x, from, (size_t)(end - from));
 }
 
 static size_t add_head(struct text *x, const struct msg *m)
@@ -106,10 +107,10 @@ static size_t add_head(struct text *x, const struct msg *m)
 		if (is_secret(x->tap->policy, m, f))
 			add_secret(x, m, f);
 		else
-			add(x, m->text + f->at, (size_t)f->name_n + 2 + f->value_n + 2);
+			text_add(x, m->text + f->at, (size_t)f->name_n + 2 + f->value_n + 2);
 	}
 	if (m->kind != MSG_TRAILERS)
-		add(x, "\r\n", 2);
+		text_add(x, "\r\n", 2);
 	size_t n = 0;
 	for (unsigned i = first; i < x->n; i++)
 		n += x->parts[i].n;
@@ -119,28 +120,31 @@ static size_t add_head(struct text *x, const struct msg *m)
 static void add_text(struct text *x, const char *text)
 {
 	if (text && *text)
-		add(x, text, strlen(text));
+		text_add(x, text, strlen(text));
 }
 
 /* --- the request --- */
 
 static void put_request(struct tap *t, const struct msg *m, bool end, const struct tap_facts *facts)
 {
-	struct record_request r = { .tls = facts->tls };
+	struct record_request r = { .scheme = facts->tls ? SCHEME_HTTPS : SCHEME_HTTP,
+				    .protocol = facts->http_2 ? PROTOCOL_HTTP_2
+						: m->minor    ? PROTOCOL_HTTP_1_1
+							      : PROTOCOL_HTTP_1_0 };
 	struct text x;
 	x.tap = t;
 	x.n = x.redacted_n = 0;
 	r.known = addr_canonical(facts->client, r.address);
 	r.port = addr_port(facts->client);
-	add(&x, (const char *)&r, sizeof r);
-	r.text_n = (uint32_t)add_head(&x, m);
+	text_add(&x, (const char *)&r, sizeof r);
+	r.text_n = add_head(&x, m) & 0xffffff;
 	add_text(&x, facts->listener);
-	put(t, FRAME_REQUEST_HEAD, end, x.parts, x.n, NULL);
+	tap_put(t, FRAME_REQUEST_HEAD, end, x.parts, x.n, NULL);
 }
 
 void tap_request_data(struct tap *t, const struct chain *c, bool end)
 {
-	put(t, FRAME_REQUEST_BODY, end, NULL, 0, c);
+	tap_put(t, FRAME_REQUEST_BODY, end, NULL, 0, c);
 }
 
 static void put_trailers(struct tap *t, enum frame_type type, const struct msg *m)
@@ -149,7 +153,7 @@ static void put_trailers(struct tap *t, enum frame_type type, const struct msg *
 	x.tap = t;
 	x.n = x.redacted_n = 0;
 	add_head(&x, m);
-	put(t, type, true, x.parts, x.n, NULL);
+	tap_put(t, type, true, x.parts, x.n, NULL);
 }
 
 void tap_request_trailers(struct tap *t, const struct msg *m)
@@ -157,31 +161,31 @@ void tap_request_trailers(struct tap *t, const struct msg *m)
 	put_trailers(t, FRAME_REQUEST_TRAILERS, m);
 }
 
-/* --- the answer --- */
+/* --- the response --- */
 
-void tap_answer(struct tap *t, const struct msg *m, bool end, uint64_t released_ns,
-		const char *node)
+void tap_response(struct tap *t, const struct msg *m, bool end, uint64_t released_ns,
+		  const char *node)
 {
-	struct record_answer r = { .released_mono_ns = released_ns };
+	struct record_response r = { .released_mono_ns = released_ns };
 	struct text x;
 	x.tap = t;
 	x.n = x.redacted_n = 0;
-	add(&x, (const char *)&r, sizeof r);
+	text_add(&x, (const char *)&r, sizeof r);
 	r.text_n = (uint32_t)add_head(&x, m);
 	add_text(&x, node);
-	put(t, FRAME_ANSWER_HEAD, end, x.parts, x.n, NULL);
+	tap_put(t, FRAME_RESPONSE_HEAD, end, x.parts, x.n, NULL);
 }
 
-void tap_answer_data(struct tap *t, const struct chain *c, bool end)
+void tap_response_data(struct tap *t, const struct chain *c, bool end)
 {
 	if (t->bodies)
-		put(t, FRAME_ANSWER_BODY, end, NULL, 0, c);
+		tap_put(t, FRAME_RESPONSE_BODY, end, NULL, 0, c);
 }
 
-void tap_answer_trailers(struct tap *t, const struct msg *m)
+void tap_response_trailers(struct tap *t, const struct msg *m)
 {
 	if (t->bodies)
-		put_trailers(t, FRAME_ANSWER_TRAILERS, m);
+		put_trailers(t, FRAME_RESPONSE_TRAILERS, m);
 }
 
 /* --- the end --- */
@@ -197,10 +201,17 @@ void tap_outcome(struct tap *t, struct record_outcome o, const char *node, const
 	if (o.why)
 		parts[n++] = (struct span){ why, o.why };
 	t->like.attempts = o.attempts;
-	put(t, FRAME_OUTCOME, true, parts, n, NULL);
+	t->outcome_written = true;
+	tap_put(t, FRAME_OUTCOME, true, parts, n, NULL);
 }
 
-static void settled(struct feed_wait *w, enum batch_state became)
+void tap_forsake(struct tap *t, enum outcome became)
+{
+	if (!t->outcome_written && !t->unwritten)
+		tap_outcome(t, (struct record_outcome){ .outcome = (uint8_t)became }, NULL, NULL);
+}
+
+static void tap_wait_settled(struct feed_wait *w, enum batch_state became)
 {
 	struct tap *t = list_entry(w, struct tap, wait);
 	t->settled(t, became);
@@ -210,6 +221,7 @@ void tap_wait(struct tap *t)
 {
 	feed_wait_not(&t->wait);
 	feed_wait(&t->taps->feed, &t->wait);
+	checks(tap_check(t));
 }
 
 bool tap_waits(const struct tap *t)
@@ -217,9 +229,26 @@ bool tap_waits(const struct tap *t)
 	return !list_empty(&t->wait.link);
 }
 
-/* --- what was lost --- */
+static void check_among(const struct taps *ts)
+{
+	uint32_t n = 0;
+	for (struct list *l = ts->open.next; l != &ts->open && n <= CHECKED_MAX; l = l->next, n++)
+		must(list_entry(l, struct tap, link)->taps == ts);
+	must(n == ts->open_n || n > CHECKED_MAX);
+}
 
-static struct tap *find(const struct taps *ts, const struct frame *head)
+void tap_check(const struct tap *t)
+{
+	must(!t->unwritten || t->lost);
+	must(!list_empty(&t->link) && t->taps->open_n);
+	must(!tap_waits(t) || feed_is_out(&t->taps->feed));
+	must(t->like.ordinal && t->settled);
+	check_among(t->taps);
+}
+
+/* --- lost frames --- */
+
+static struct tap *taps_find(const struct taps *ts, const struct frame *head)
 {
 	list_each(l, &ts->open) {
 		struct tap *t = list_entry(l, struct tap, link);
@@ -230,25 +259,28 @@ static struct tap *find(const struct taps *ts, const struct frame *head)
 }
 
 /*
- * A request is counted once, whatever part of it is lost. When it is over, and others were lost in
- * between, it may be counted again: rather that than not at all.
+ * A request is counted once, however many of its frames are lost. Once its tap is closed, only the
+ * exchange that lost a frame last is remembered: a request may be counted again if others lost
+ * frames in between. To count twice is better than not to count.
  */
-static void frame_is_lost(struct feed *f, const struct frame *head)
+static void frame_is_lost(struct feed *f, const struct frame *head, bool in_log)
 {
 	struct taps *ts = list_entry(f, struct taps, feed);
-	struct tap *t = find(ts, head);
+	struct tap *t = taps_find(ts, head);
 	bool counted =
 		t ? t->lost || t->awaited
 		  : ts->lost_connection == head->connection && ts->lost_ordinal == head->ordinal;
-	if (t)
+	if (t) {
 		t->lost = true;
+		t->unwritten |= head->type == FRAME_REQUEST_HEAD && !in_log;
+	}
 	ts->lost_connection = head->connection;
 	ts->lost_ordinal = head->ordinal;
 	if (!counted)
 		feed_lose(f, GAP_UNAVAILABLE, head->flags & FRAME_WRITE ? LOSS_WRITE : LOSS_READ);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 void taps_open(struct taps *ts, unsigned worker)
 {
@@ -268,15 +300,15 @@ struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_
 {
 	struct tap *t = arena_take(arena, sizeof *t);
 	*t = (struct tap){ .taps = ts, .policy = policy, .settled = when_settled, .owner = owner };
-	t->wait.settled = settled;
+	t->wait.settled = tap_wait_settled;
 	list_init(&t->wait.link);
 	t->like.connection = facts->connection;
 	t->like.ordinal = facts->ordinal;
 	t->like.epoch = facts->epoch;
 	t->like.flags =
 		(uint8_t)((facts->write ? FRAME_WRITE : 0) | (facts->target ? FRAME_TARGET : 0));
-	t->bodies = policy->answers == ANSWERS_ALL ||
-		    (policy->answers == ANSWERS_WRITES && facts->write);
+	t->bodies = policy->responses == RESPONSES_ALL ||
+		    (policy->responses == RESPONSES_WRITES && facts->write);
 	ts->open_n++;
 	list_init(&t->link);
 	list_add_tail(&ts->open, &t->link);
@@ -286,6 +318,7 @@ struct tap *tap_open(struct taps *ts, struct arena *arena, const struct capture_
 
 void tap_close(struct tap *t)
 {
+	tap_forsake(t, OUTCOME_UNKNOWN);
 	feed_wait_not(&t->wait);
 	list_remove(&t->link);
 	t->taps->open_n--;
@@ -302,14 +335,14 @@ void taps_refuse(struct taps *ts, bool write)
 }
 
 void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_mono_ns,
-		 uint64_t request_bytes, uint64_t answer_bytes)
+		 uint64_t request_bytes, uint64_t response_bytes)
 {
 	struct feed *f = &ts->feed;
 	struct record_gap gap = {
 		.reads = !facts->write,
 		.writes = facts->write,
 		.request_bytes = request_bytes,
-		.answer_bytes = answer_bytes,
+		.response_bytes = response_bytes,
 		.first_mono_ns = began_mono_ns,
 		.last_mono_ns = f->mono_ns,
 		.first_wall_ns = f->wall_ns - (f->mono_ns - began_mono_ns),
@@ -325,7 +358,7 @@ void taps_tunnel(struct taps *ts, const struct tap_facts *facts, uint64_t began_
 	feed_put(f, &like, &(struct span){ (const char *)&gap, sizeof gap }, 1, NULL);
 	counter_add(&ts->tunnels, 1);
 	counter_add(&ts->tunnel_request_bytes, request_bytes);
-	counter_add(&ts->tunnel_answer_bytes, answer_bytes);
+	counter_add(&ts->tunnel_response_bytes, response_bytes);
 }
 
 void taps_closed(struct taps *ts, uint64_t connection)

@@ -6,15 +6,17 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/least.h"
 #include "base/limits.h"
 
-/* One message on its way: as much of it as one observation may have. */
+/* A message under way: as much of it as one observation may have. */
 struct message {
 	struct bytes bytes;
 	bool chunked;
 	bool segmented; /* parts of it were observed already */
-	bool waits;	/* an answer that is whole, and its request is not yet */
-	bool left_out;	/* an answer of which so much came before that, that it is not held */
+	bool waits;	/* a response that is whole, and whose request is not yet */
+	/* a response with too many bytes before its request was whole: it is not held */
+	bool left_out;
 	uint32_t first_line_n, headers_n;
 };
 
@@ -23,15 +25,17 @@ struct connection {
 	uint16_t worker;
 	char node[SEGMENT_NODE_BYTES];
 	struct trafficstream stream;
-	struct traffic_counts *counts; /* of all */
-	struct message request, answer;
+	struct traffic_counts *counts; /* of all connections */
+	struct message request, response;
 	bool asked; /* the open exchange's request is whole */
-	/* The open exchange, and how much was handed over before it. POSITION_IDLE: there is none
+	/*
+	 * Where the open exchange begins, and how much was handed over before it. POSITION_IDLE:
+	 * there is none
 	 */
 	uint64_t from;
 	uint32_t records_before, requests_before;
 	uint64_t wall_ns;	 /* of the last frame */
-	struct connection *over; /* the next that is ended with it */
+	struct connection *over; /* the next connection whose series is over */
 };
 
 struct traffic {
@@ -40,17 +44,12 @@ struct traffic {
 	struct traffic_counts counts;
 };
 
-static int compare(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int compare_connections(const void *a, const void *b)
+static int traffic_compare_connections(const void *a, const void *b)
 {
 	const struct connection *x = a, *y = b;
-	int c = compare(x->generation, y->generation);
-	c = c ? c : compare(x->worker, y->worker);
-	return c ? c : compare(x->number, y->number);
+	int c = compare_numbers(x->generation, y->generation);
+	c = c ? c : compare_numbers(x->worker, y->worker);
+	return c ? c : compare_numbers(x->number, y->number);
 }
 
 static struct connection *connection_new(struct traffic *t, const struct connection *key,
@@ -66,17 +65,17 @@ static struct connection *connection_new(struct traffic *t, const struct connect
 		 (unsigned long long)c->number);
 	trafficstream_open(&c->stream, t->user, name, c->node);
 	c->from = POSITION_IDLE;
-	struct connection **there = tsearch(c, &t->tree, compare_connections);
+	struct connection **there = tsearch(c, &t->tree, traffic_compare_connections);
 	must(there && *there == c);
 	return c;
 }
 
-static struct connection *find(struct traffic *t, const struct reading *r, bool make)
+static struct connection *traffic_find(struct traffic *t, const struct reading *r, bool make)
 {
 	struct connection key = { .generation = r->segment->generation,
 				  .number = r->frame.connection,
 				  .worker = r->frame.worker };
-	struct connection **found = tfind(&key, &t->tree, compare_connections);
+	struct connection **found = tfind(&key, &t->tree, traffic_compare_connections);
 	if (found)
 		return *found;
 	return make ? connection_new(t, &key, r->segment->node) : NULL;
@@ -87,7 +86,7 @@ static void connection_free(void *connection)
 	struct connection *c = connection;
 	trafficstream_close(&c->stream);
 	bytes_free(&c->request.bytes);
-	bytes_free(&c->answer.bytes);
+	bytes_free(&c->response.bytes);
 	free(c);
 }
 
@@ -102,19 +101,19 @@ static bool has_length(struct span text)
 	return false;
 }
 
-/* An answer before the last one ends with its head. */
+/* An interim response ends with its head. */
 static bool is_interim(bool request, struct span head)
 {
 	static const char before[] = "HTTP/1.1 ";
 	return !request && head.n >= sizeof before && head.at[sizeof before - 1] == '1';
 }
 
-static struct message *way(struct connection *c, bool request)
+static struct message *message_of(struct connection *c, bool request)
 {
-	return request ? &c->request : &c->answer;
+	return request ? &c->request : &c->response;
 }
 
-/* Nothing of an answer is observed before its request's end: a replayer reads them in turns. */
+/* Nothing of a response is observed before its request's end: a replayer expects them in turns. */
 static void observe_part(struct connection *c, struct message *m, bool request, uint64_t wall_ns)
 {
 	m->left_out |= !request && !c->asked;
@@ -126,9 +125,9 @@ static void observe_part(struct connection *c, struct message *m, bool request, 
 	m->segmented = true;
 }
 
-static void add(struct connection *c, bool request, uint64_t wall_ns, struct span s)
+static void message_add(struct connection *c, bool request, uint64_t wall_ns, struct span s)
 {
-	struct message *m = way(c, request);
+	struct message *m = message_of(c, request);
 	size_t most = trafficstream_record_bytes(c->stream.user) / 2;
 	while (m->bytes.n + s.n > most) {
 		size_t n = m->bytes.n < most ? most - m->bytes.n : 0;
@@ -139,22 +138,22 @@ static void add(struct connection *c, bool request, uint64_t wall_ns, struct spa
 	bytes_add(&m->bytes, s);
 }
 
-static void add_body(struct connection *c, bool request, uint64_t wall_ns, struct span s)
+static void message_add_body(struct connection *c, bool request, uint64_t wall_ns, struct span s)
 {
 	char line[32];
 	if (!s.n)
 		return;
-	if (!way(c, request)->chunked) {
-		add(c, request, wall_ns, s);
+	if (!message_of(c, request)->chunked) {
+		message_add(c, request, wall_ns, s);
 		return;
 	}
 	int n = snprintf(line, sizeof line, "%zx\r\n", s.n);
-	add(c, request, wall_ns, (struct span){ line, (size_t)n });
-	add(c, request, wall_ns, s);
-	add(c, request, wall_ns, SPAN("\r\n"));
+	message_add(c, request, wall_ns, (struct span){ line, (size_t)n });
+	message_add(c, request, wall_ns, s);
+	message_add(c, request, wall_ns, SPAN("\r\n"));
 }
 
-static void begin_anew(struct message *m)
+static void message_begin_anew(struct message *m)
 {
 	m->bytes.n = 0;
 	m->segmented = m->chunked = m->waits = m->left_out = false;
@@ -162,7 +161,7 @@ static void begin_anew(struct message *m)
 
 static void observe_end(struct connection *c, bool request, uint64_t wall_ns)
 {
-	struct message *m = way(c, request);
+	struct message *m = message_of(c, request);
 	if (m->segmented) {
 		observe_part(c, m, request, wall_ns);
 		trafficstream_observe(&c->stream, OBSERVE_SEGMENT_END, wall_ns, SPAN(""));
@@ -172,26 +171,26 @@ static void observe_end(struct connection *c, bool request, uint64_t wall_ns)
 	}
 	if (request)
 		trafficstream_end_of_message(&c->stream, wall_ns, m->first_line_n, m->headers_n);
-	*(request ? &c->counts->requests : &c->counts->answers) += 1;
-	begin_anew(m);
+	*(request ? &c->counts->requests : &c->counts->responses) += 1;
+	message_begin_anew(m);
 }
 
 static void end_request(struct connection *c, uint64_t wall_ns)
 {
 	observe_end(c, true, wall_ns);
 	c->asked = true;
-	if (c->stream.user->flush != FLUSH_ANSWERED)
+	if (c->stream.user->flush != FLUSH_RESPONDED)
 		trafficstream_flush(&c->stream, false);
-	if (c->answer.waits)
+	if (c->response.waits)
 		observe_end(c, false, wall_ns);
 }
 
-static void end_answer(struct connection *c, uint64_t wall_ns)
+static void end_response(struct connection *c, uint64_t wall_ns)
 {
-	struct message *m = &c->answer;
+	struct message *m = &c->response;
 	if (m->left_out) {
-		c->counts->answers_early++;
-		begin_anew(m);
+		c->counts->responses_early++;
+		message_begin_anew(m);
 	} else if (!c->asked)
 		m->waits = true;
 	else
@@ -200,21 +199,21 @@ static void end_answer(struct connection *c, uint64_t wall_ns)
 
 static void end_message(struct connection *c, bool request, uint64_t wall_ns, struct span trailers)
 {
-	if (way(c, request)->chunked) {
-		add(c, request, wall_ns, SPAN("0\r\n"));
-		add(c, request, wall_ns, trailers);
-		add(c, request, wall_ns, SPAN("\r\n"));
+	if (message_of(c, request)->chunked) {
+		message_add(c, request, wall_ns, SPAN("0\r\n"));
+		message_add(c, request, wall_ns, trailers);
+		message_add(c, request, wall_ns, SPAN("\r\n"));
 	}
 	if (request)
 		end_request(c, wall_ns);
 	else
-		end_answer(c, wall_ns);
+		end_response(c, wall_ns);
 }
 
 static void begin_message(struct connection *c, bool request, const struct reading *r,
 			  struct span text)
 {
-	struct message *m = way(c, request);
+	struct message *m = message_of(c, request);
 	bool end = r->frame.flags & FRAME_END;
 	const char *line_end = text.n ? memchr(text.at, '\n', text.n) : NULL;
 	m->first_line_n = line_end ? (uint32_t)(line_end - text.at) + 1 : 0;
@@ -222,42 +221,43 @@ static void begin_message(struct connection *c, bool request, const struct readi
 	m->chunked = !end && !has_length(text) && !is_interim(request, text) && text.n > 2;
 	if (m->chunked) {
 		static const char coding[] = "Transfer-Encoding: chunked\r\n";
-		add(c, request, r->frame.wall_ns, (struct span){ text.at, text.n - 2 });
-		add(c, request, r->frame.wall_ns, SPAN(coding));
-		add(c, request, r->frame.wall_ns, SPAN("\r\n"));
+		message_add(c, request, r->frame.wall_ns, (struct span){ text.at, text.n - 2 });
+		message_add(c, request, r->frame.wall_ns, SPAN(coding));
+		message_add(c, request, r->frame.wall_ns, SPAN("\r\n"));
 		m->headers_n += sizeof coding - 1;
 	} else {
-		add(c, request, r->frame.wall_ns, text);
+		message_add(c, request, r->frame.wall_ns, text);
 	}
 	if (end)
 		end_message(c, request, r->frame.wall_ns, SPAN(""));
 }
 
-/* What was not whole is no message that a replayer could do anything with. */
-static void forget(struct connection *c, bool request, uint64_t wall_ns)
+/* A replayer has no use for a message that was not whole. */
+static void message_forget(struct connection *c, bool request, uint64_t wall_ns)
 {
-	struct message *m = way(c, request);
+	struct message *m = message_of(c, request);
 	bool some = m->bytes.n || m->segmented;
 	if (request)
 		c->counts->requests_cut += some;
 	else if (m->waits || m->left_out)
-		c->counts->answers_early += some;
+		c->counts->responses_early += some;
 	else
-		c->counts->answers_cut += some;
+		c->counts->responses_cut += some;
 	if (request && m->segmented)
 		trafficstream_observe(&c->stream, OBSERVE_DROPPED, wall_ns, SPAN(""));
-	begin_anew(m);
+	message_begin_anew(m);
 }
 
 /* --- frames --- */
 
-/* Of one before it that has no outcome nothing more comes. */
+/* An exchange before this one that has no outcome gets no more frames. */
 static void begin_exchange(struct connection *c, const struct reading *r)
 {
-	forget(c, true, r->frame.wall_ns);
-	forget(c, false, r->frame.wall_ns);
+	message_forget(c, true, r->frame.wall_ns);
+	message_forget(c, false, r->frame.wall_ns);
 	trafficstream_flush(&c->stream, false);
 	c->asked = false;
+	c->stream.target = r->frame.flags & FRAME_TARGET;
 	c->from = r->frame.sequence;
 	c->records_before = c->stream.records;
 	c->requests_before = c->stream.requests;
@@ -270,7 +270,7 @@ static struct span head_text(const struct reading *r, size_t note_bytes, uint32_
 	return (struct span){ r->payload.at + note_bytes, text_n };
 }
 
-static void take_request(struct connection *c, const struct reading *r)
+static void connection_take_request(struct connection *c, const struct reading *r)
 {
 	struct record_request note = { 0 };
 	begin_exchange(c, r);
@@ -279,55 +279,57 @@ static void take_request(struct connection *c, const struct reading *r)
 	begin_message(c, true, r, head_text(r, sizeof note, note.text_n));
 }
 
-static void take_answer(struct connection *c, const struct reading *r)
+static void connection_take_response(struct connection *c, const struct reading *r)
 {
-	struct record_answer note = { 0 };
+	struct record_response note = { 0 };
 	if (r->payload.n >= sizeof note)
 		memcpy(&note, r->payload.at, sizeof note);
 	begin_message(c, false, r, head_text(r, sizeof note, note.text_n));
 }
 
-/* A connection that waits for its next request is held in little memory. */
-static void be_idle(struct connection *c)
+/* A connection that waits for its next request takes little memory. */
+static void connection_be_idle(struct connection *c)
 {
 	bytes_free(&c->request.bytes);
-	bytes_free(&c->answer.bytes);
+	bytes_free(&c->response.bytes);
 	trafficstream_rest(&c->stream);
 	c->from = POSITION_IDLE;
 }
 
-static void take(struct connection *c, const struct reading *r)
+static void connection_take(struct connection *c, const struct reading *r)
 {
 	bool end = r->frame.flags & FRAME_END;
 	uint64_t now = r->frame.wall_ns;
 	bool request = r->frame.type <= FRAME_REQUEST_TRAILERS;
 	switch ((enum frame_type)r->frame.type) {
 	case FRAME_REQUEST_HEAD:
-		take_request(c, r);
+		connection_take_request(c, r);
 		return;
-	case FRAME_ANSWER_HEAD:
-		take_answer(c, r);
+	case FRAME_RESPONSE_HEAD:
+		connection_take_response(c, r);
 		return;
 	case FRAME_REQUEST_BODY:
-	case FRAME_ANSWER_BODY:
-		add_body(c, request, now, r->payload);
+	case FRAME_RESPONSE_BODY:
+		message_add_body(c, request, now, r->payload);
 		if (end)
 			end_message(c, request, now, SPAN(""));
 		return;
 	case FRAME_REQUEST_TRAILERS:
-	case FRAME_ANSWER_TRAILERS:
+	case FRAME_RESPONSE_TRAILERS:
 		end_message(c, request, now, r->payload);
 		return;
 	case FRAME_OUTCOME:
-		forget(c, true, now);
-		forget(c, false, now);
+		message_forget(c, true, now);
+		message_forget(c, false, now);
 		trafficstream_flush(&c->stream, false);
-		be_idle(c);
+		connection_be_idle(c);
 		return;
 	case FRAME_GAP:
 	case FRAME_COMMIT:
 	case FRAME_CLOSE:
 	case FRAME_SEAL:
+	case FRAME_OWNER:
+	case FRAME_DRAINED:
 	case FRAME_TYPES:
 		return;
 	}
@@ -341,11 +343,11 @@ static void hand_over_piece(struct connection *c)
 
 static void end_connection(struct traffic *t, struct connection *c)
 {
-	forget(c, true, c->wall_ns);
-	forget(c, false, c->wall_ns);
+	message_forget(c, true, c->wall_ns);
+	message_forget(c, false, c->wall_ns);
 	trafficstream_observe(&c->stream, OBSERVE_CLOSE, c->wall_ns, SPAN(""));
 	trafficstream_flush(&c->stream, true);
-	tdelete(c, &t->tree, compare_connections);
+	tdelete(c, &t->tree, traffic_compare_connections);
 	connection_free(c);
 }
 
@@ -354,23 +356,23 @@ void traffic_take(struct traffic *t, const struct reading *r)
 	bool close = r->frame.type == FRAME_CLOSE;
 	if (r->frame.type > FRAME_OUTCOME && !close)
 		return;
-	struct connection *c = find(t, r, r->frame.type == FRAME_REQUEST_HEAD);
+	struct connection *c = traffic_find(t, r, r->frame.type == FRAME_REQUEST_HEAD);
 	if (!c)
 		return;
-	/* What a client sends behind its answer belongs to no exchange. */
+	/* What a client sends behind its response belongs to no exchange. */
 	if (!close && c->from == POSITION_IDLE && r->frame.type != FRAME_REQUEST_HEAD)
 		return;
 	c->wall_ns = r->frame.wall_ns;
 	if (close)
 		end_connection(t, c);
 	else
-		take(c, r);
+		connection_take(c, r);
 	if (!close && t->user->flush == FLUSH_PIECES && r->frame.type <= FRAME_REQUEST_TRAILERS &&
 	    !(r->frame.flags & FRAME_END))
 		hand_over_piece(c);
 }
 
-/* --- who follows --- */
+/* --- followers --- */
 
 static const char *node_of(const struct position *p, uint64_t generation)
 {
@@ -387,6 +389,9 @@ void traffic_restore(struct traffic *t, const struct position *p)
 		const struct connection key = { .generation = was->generation,
 						.number = was->number,
 						.worker = was->worker };
+		/* The entry of an exchange: the follower used another format when it was saved. */
+		if (tfind(&key, &t->tree, traffic_compare_connections))
+			continue;
 		struct connection *c = connection_new(t, &key, node_of(p, was->generation));
 		c->stream.records = c->records_before = was->records;
 		c->stream.requests = c->requests_before = was->requests;
@@ -437,7 +442,7 @@ void traffic_position(struct traffic *t, const struct reader *r, struct position
 	position_sort(to);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 static void flush_node(const void *node, VISIT which, int depth)
 {

@@ -47,7 +47,7 @@ static void put_bytes(struct bytes *b, unsigned field, struct span s)
 	bytes_add(b, s);
 }
 
-/* As proto3 has it: what is 0 is not there. */
+/* As in proto3: a field that is 0 is left out. */
 static void put_some(struct bytes *b, unsigned field, uint64_t n)
 {
 	if (n)
@@ -61,7 +61,9 @@ static size_t some_bytes(uint64_t n)
 
 /* --- observations --- */
 
-/* Its time, and then the field of its kind, of that length: whose bytes are the caller's to add. */
+/*
+ * Puts the time, and then the field of the kind with its length `n`: the caller adds the `n` bytes.
+ */
 static void begin_observation(struct trafficstream *t, enum observation what, uint64_t wall_ns,
 			      size_t n)
 {
@@ -132,6 +134,7 @@ void trafficstream_flush(struct trafficstream *t, bool last)
 		put_number(&b, 6, t->requests_before);
 		put_some(&b, 7, t->unterminated_before);
 	}
+	put_some(&b, TRAFFIC_TARGET_FIELD, t->target);
 	t->observations.n = 0;
 	t->requests_before = t->requests;
 	t->unterminated_before = t->unterminated;

@@ -2,9 +2,8 @@
 #define CAPTURE_TRAFFICSTREAM_H
 
 /*
- * One connection as TrafficStream records, the protobuf that the Migration Assistant's replayer
- * reads: a record holds observations in their order. An observation is at most half as large as a
- * record.
+ * One connection as TrafficStream records, the protobuf of the Migration Assistant's replayer. A
+ * record holds observations in their order. An observation is at most half as large as a record.
  */
 
 #include <stdbool.h>
@@ -14,7 +13,13 @@
 #include "base/span.h"
 #include "capture/bytes.h"
 
-/* The numbers of fields of an observation. */
+/*
+ * A field of a record that the replayer does not know, and ignores; 1: the record is of the
+ * target's traffic.
+ */
+#define TRAFFIC_TARGET_FIELD 100
+
+/* The field numbers of an observation. */
 enum observation {
 	OBSERVE_READ = 4,
 	OBSERVE_READ_SEGMENT = 5,
@@ -29,13 +34,13 @@ enum observation {
 
 /* When a record is handed over, besides when it is full and when the connection is over. */
 enum traffic_flush {
-	FLUSH_ANSWERED, /* with the outcome of a request */
-	FLUSH_REQUESTS, /* and when a request is whole */
-	FLUSH_PIECES,	/* and with each piece of one */
+	FLUSH_RESPONDED, /* with the outcome of a request */
+	FLUSH_REQUESTS,	 /* also when a request is whole */
+	FLUSH_PIECES,	 /* also with each piece of a request */
 };
 
 struct trafficstream_user {
-	/* A record is whole; both texts stay until the call returns. */
+	/* A record is finished; both texts stay until the call returns. */
 	void (*record)(void *user, struct span connection, struct span record);
 	void *user;
 	size_t record_bytes; /* about the size at which a record is full; 0: TRAFFIC_RECORD_BYTES */
@@ -49,26 +54,27 @@ struct trafficstream {
 	char connection[64];
 	const char *node; /* borrowed */
 	struct bytes observations;
-	uint32_t records;  /* handed over */
-	uint32_t requests; /* whose ends were observed; and how many when this record began: */
+	uint32_t records;  /* how many were handed over */
+	uint32_t requests; /* whose ends were observed; and how many when this record began */
 	uint32_t requests_before;
+	bool target;				/* what is observed went to the target */
 	bool unterminated, unterminated_before; /* the last observation is part of a request */
 };
 
 void trafficstream_open(struct trafficstream *t, const struct trafficstream_user *user,
 			const char *connection, const char *node);
-/* Nothing is handed over any more. */
+/* Frees it; nothing more is handed over. */
 void trafficstream_close(struct trafficstream *t);
 
-/* `data` of the kinds that have it. */
+/* `data`: for the kinds that have it. */
 void trafficstream_observe(struct trafficstream *t, enum observation what, uint64_t wall_ns,
 			   struct span data);
-/* The end of a request; 0: the lengths are not told. */
+/* The end of a request. A length that is 0 is not in the record. */
 void trafficstream_end_of_message(struct trafficstream *t, uint64_t wall_ns, uint32_t first_line_n,
 				  uint32_t headers_n);
-/* Nothing is observed for a while: it gives its memory back. */
+/* Nothing will be observed for a while: frees its memory. */
 void trafficstream_rest(struct trafficstream *t);
-/* Hands over what was observed, if anything was; `last`: and nothing follows. */
+/* Hands over what was observed, if anything was. `last`: in any case, and nothing follows. */
 void trafficstream_flush(struct trafficstream *t, bool last);
 
 #endif

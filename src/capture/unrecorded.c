@@ -29,7 +29,7 @@ static const char magic[16] = "cf unrecorded";
 /* --- sums --- */
 
 /* 0: never. */
-static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns)
 {
 	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
 }
@@ -40,18 +40,18 @@ void losses_add(struct losses *to, const struct feed_losses *l)
 	to->writes += counter_read(&l->writes);
 	to->outcomes += counter_read(&l->outcomes);
 	to->request_bytes += counter_read(&l->request_bytes);
-	to->answer_bytes += counter_read(&l->answer_bytes);
-	to->first_ns = earlier(to->first_ns, counter_read(&l->first_ns));
+	to->response_bytes += counter_read(&l->response_bytes);
+	to->first_ns = earlier_ns(to->first_ns, counter_read(&l->first_ns));
 	to->last_ns = most(to->last_ns, counter_read(&l->last_ns));
-	to->first_wall_ns = earlier(to->first_wall_ns, counter_read(&l->first_wall_ns));
+	to->first_wall_ns = earlier_ns(to->first_wall_ns, counter_read(&l->first_wall_ns));
 	to->last_wall_ns = most(to->last_wall_ns, counter_read(&l->last_wall_ns));
 	to->last_write_wall_ns = most(to->last_write_wall_ns, counter_read(&l->last_write_wall_ns));
 	to->uncertain += counter_read(&l->uncertain);
 	to->tunnels += counter_read(&l->tunnels);
 	to->tunnels_ended += counter_read(&l->tunnels_ended);
 	if (counter_read(&l->tunnels))
-		to->first_tunnel_wall_ns =
-			earlier(to->first_tunnel_wall_ns, counter_read(&l->first_tunnel_wall_ns));
+		to->first_tunnel_wall_ns = earlier_ns(to->first_tunnel_wall_ns,
+						      counter_read(&l->first_tunnel_wall_ns));
 }
 
 bool losses_tell_more(const struct losses *now, const struct losses *told)
@@ -62,14 +62,14 @@ bool losses_tell_more(const struct losses *now, const struct losses *told)
 
 struct losses losses_since(const struct losses *now, const struct losses *told)
 {
-	/* What begins behind the last that was told has its own beginning. */
+	/* Losses that begin behind the last reported one have their own beginning. */
 	bool apart = !told->last_wall_ns || now->first_ns > told->last_ns;
 	return (struct losses){
 		.reads = now->reads - told->reads,
 		.writes = now->writes - told->writes,
 		.outcomes = now->outcomes - told->outcomes,
 		.request_bytes = now->request_bytes - told->request_bytes,
-		.answer_bytes = now->answer_bytes - told->answer_bytes,
+		.response_bytes = now->response_bytes - told->response_bytes,
 		.first_ns = most(now->first_ns, told->last_ns),
 		.last_ns = now->last_ns,
 		.first_wall_ns = apart ? now->first_wall_ns : told->last_wall_ns,
@@ -79,8 +79,8 @@ struct losses losses_since(const struct losses *now, const struct losses *told)
 	};
 }
 
-/* Times first: who sees a count has its time. */
-static void put(struct feed_losses *to, const struct losses *from)
+/* Times are stored first: a reader that sees a count has its time. */
+static void losses_put(struct feed_losses *to, const struct losses *from)
 {
 	counter_set(&to->first_ns, from->first_ns);
 	counter_set(&to->last_ns, from->last_ns);
@@ -88,7 +88,7 @@ static void put(struct feed_losses *to, const struct losses *from)
 	counter_set(&to->last_wall_ns, from->last_wall_ns);
 	counter_set(&to->last_write_wall_ns, from->last_write_wall_ns);
 	counter_set(&to->request_bytes, from->request_bytes);
-	counter_set(&to->answer_bytes, from->answer_bytes);
+	counter_set(&to->response_bytes, from->response_bytes);
 	counter_set(&to->uncertain, from->uncertain);
 	counter_set(&to->tunnels_ended, from->tunnels_ended);
 	counter_set(&to->outcomes, from->outcomes);
@@ -96,7 +96,7 @@ static void put(struct feed_losses *to, const struct losses *from)
 	counter_set(&to->writes, from->writes);
 }
 
-/* --- a process --- */
+/* --- one process --- */
 
 struct losses unrecorded_sum(const struct unrecorded_process *p, enum unrecorded_side side,
 			     enum gap_reason reason)
@@ -121,24 +121,24 @@ struct losses unrecorded_told(const struct unrecorded_process *p, enum unrecorde
 void unrecorded_tell(struct unrecorded_process *p, enum unrecorded_side side,
 		     enum gap_reason reason, const struct losses *told)
 {
-	put(&p->told[side][reason], told);
+	losses_put(&p->told[side][reason], told);
 }
 
-static struct losses untold(const struct unrecorded_process *p, enum unrecorded_side side,
-			    enum gap_reason reason)
+static struct losses losses_untold(const struct unrecorded_process *p, enum unrecorded_side side,
+				   enum gap_reason reason)
 {
 	struct losses told = unrecorded_told(p, side, reason);
 	struct losses now = unrecorded_sum(p, side, reason);
 	return losses_since(&now, &told);
 }
 
-static bool is_something(const struct losses *l)
+static bool losses_are_some(const struct losses *l)
 {
 	static const struct losses nothing;
 	return losses_tell_more(l, &nothing);
 }
 
-/* Of the log's thread each turn: no more is read than must be. */
+/* The log's thread calls this each turn: it reads no more than it must. */
 static uint64_t counts_of(const struct feed_losses *l)
 {
 	return counter_read(&l->reads) + counter_read(&l->writes) + counter_read(&l->outcomes) +
@@ -167,16 +167,16 @@ bool unrecorded_is_told(const struct unrecorded_process *p)
 
 /* --- taking over --- */
 
-static struct losses joined(struct losses a, const struct losses *b)
+static struct losses losses_joined(struct losses a, const struct losses *b)
 {
 	a.reads += b->reads;
 	a.writes += b->writes;
 	a.outcomes += b->outcomes;
 	a.request_bytes += b->request_bytes;
-	a.answer_bytes += b->answer_bytes;
-	a.first_ns = earlier(a.first_ns, b->first_ns);
+	a.response_bytes += b->response_bytes;
+	a.first_ns = earlier_ns(a.first_ns, b->first_ns);
 	a.last_ns = most(a.last_ns, b->last_ns);
-	a.first_wall_ns = earlier(a.first_wall_ns, b->first_wall_ns);
+	a.first_wall_ns = earlier_ns(a.first_wall_ns, b->first_wall_ns);
 	a.last_wall_ns = most(a.last_wall_ns, b->last_wall_ns);
 	a.last_write_wall_ns = most(a.last_write_wall_ns, b->last_write_wall_ns);
 	a.uncertain += b->uncertain;
@@ -185,7 +185,7 @@ static struct losses joined(struct losses a, const struct losses *b)
 	return a;
 }
 
-/* What the heir has told already has no part in the times of the next gap. */
+/* Losses that the heir has reported already have no part in the next gap's times. */
 static void add_inherited(struct unrecorded_process *heir, enum gap_reason reason,
 			  const struct losses *more)
 {
@@ -193,28 +193,28 @@ static void add_inherited(struct unrecorded_process *heir, enum gap_reason reaso
 	struct losses told = unrecorded_told(heir, UNRECORDED_INHERITED, reason);
 	if (!losses_tell_more(&now, &told))
 		now.first_ns = now.last_ns = now.first_wall_ns = now.last_wall_ns = 0;
-	now = joined(now, more);
-	put(&heir->inherited[reason], &now);
+	now = losses_joined(now, more);
+	losses_put(&heir->inherited[reason], &now);
 }
 
-/* A tunnel that went with its process has told nobody how much went through. */
+/* Nobody knows how much went through a tunnel that ended with its process. */
 static void add_cut_tunnels(struct losses *l, uint64_t wall_ns)
 {
 	l->writes += l->tunnels;
 	l->uncertain++;
-	l->first_wall_ns = earlier(l->first_wall_ns, l->first_tunnel_wall_ns);
+	l->first_wall_ns = earlier_ns(l->first_wall_ns, l->first_tunnel_wall_ns);
 	l->last_wall_ns = l->last_write_wall_ns = wall_ns;
 }
 
-/* Until when it was away, and what passed in the end, nobody has written down. */
+/* Until when the log was away, and what passed at the end, was not saved. */
 static void add_absence(struct losses *l, uint64_t away_wall_ns, uint64_t wall_ns)
 {
 	l->uncertain++;
-	l->first_wall_ns = earlier(l->first_wall_ns, away_wall_ns);
+	l->first_wall_ns = earlier_ns(l->first_wall_ns, away_wall_ns);
 	l->last_wall_ns = l->last_write_wall_ns = wall_ns;
 }
 
-/* All that it has counted, and what its end has added to that. */
+/* All that the process has counted, and what its end adds to that. */
 static struct losses counted_by(const struct unrecorded_process *gone, enum gap_reason reason,
 				bool cut, uint64_t wall_ns)
 {
@@ -237,14 +237,14 @@ void unrecorded_inherit(struct unrecorded_process *heir, const struct unrecorded
 		struct losses now = counted_by(gone, reason, cut, wall_ns);
 		struct losses told = unrecorded_told(gone, UNRECORDED_OWN, reason);
 		struct losses own = losses_since(&now, &told);
-		struct losses before = untold(gone, UNRECORDED_INHERITED, reason);
-		if (is_something(&own)) {
-			all = joined(all, &own);
+		struct losses before = losses_untold(gone, UNRECORDED_INHERITED, reason);
+		if (losses_are_some(&own)) {
+			all = losses_joined(all, &own);
 			all.uncertain += cut && !own.uncertain;
 		}
-		if (is_something(&before))
-			all = joined(all, &before);
-		if (is_something(&all))
+		if (losses_are_some(&before))
+			all = losses_joined(all, &before);
+		if (losses_are_some(&all))
 			add_inherited(heir, reason, &all);
 	}
 }
@@ -266,7 +266,7 @@ static void free_slot(struct unrecorded_process *p)
 	memset(p, 0, sizeof *p);
 }
 
-/* Two processes may end at once. */
+/* Two processes may end at the same time. */
 static void lock_totals(const struct unrecorded *u, short type)
 {
 	struct flock l = { .l_type = type,
@@ -277,17 +277,17 @@ static void lock_totals(const struct unrecorded *u, short type)
 		;
 }
 
-/* The totals keep what it has counted. */
-static void remember(const struct unrecorded *u, const struct unrecorded_process *gone, bool cut,
-		     uint64_t wall_ns)
+/* Adds to the totals what the process has counted. */
+static void totals_remember(const struct unrecorded *u, const struct unrecorded_process *gone,
+			    bool cut, uint64_t wall_ns)
 {
 	lock_totals(u, F_WRLCK);
 	for (int reason = 0; reason < GAP_REASONS; reason++) {
 		struct losses now = { 0 };
 		struct losses own = counted_by(gone, (enum gap_reason)reason, cut, wall_ns);
 		losses_add(&now, &u->page->gone[reason]);
-		now = joined(now, &own);
-		put(&u->page->gone[reason], &now);
+		now = losses_joined(now, &own);
+		losses_put(&u->page->gone[reason], &now);
 	}
 	lock_totals(u, F_UNLCK);
 }
@@ -298,7 +298,7 @@ static bool take_slot(struct unrecorded *u, uint64_t generation, unsigned worker
 		struct unrecorded_process *p = &u->page->slots[i];
 		if (counter_read(&p->generation) || !set_lock(u, p, F_WRLCK))
 			continue;
-		/* It may have been taken, and left, meanwhile. */
+		/* Another process may have taken the slot, and left it, meanwhile. */
 		if (counter_read(&p->generation)) {
 			set_lock(u, p, F_UNLCK);
 			continue;
@@ -314,8 +314,8 @@ static bool take_slot(struct unrecorded *u, uint64_t generation, unsigned worker
 	return false;
 }
 
-/* Its slot is there, its process is not; it is locked then. */
-static bool is_left(const struct unrecorded *u, const struct unrecorded_process *p)
+/* Whether the slot is taken and its process is gone: then it is locked here. */
+static bool slot_is_left(const struct unrecorded *u, const struct unrecorded_process *p)
 {
 	if (p == u->own || !counter_read(&p->generation) || !set_lock(u, p, F_WRLCK))
 		return false;
@@ -325,30 +325,31 @@ static bool is_left(const struct unrecorded *u, const struct unrecorded_process 
 	return false;
 }
 
-/* Whether it had something to tell. */
-static bool take_over(struct unrecorded *u, const struct unrecorded_process *p, uint64_t wall_ns)
+/* Returns whether the process had something to report. */
+static bool slot_take_over(struct unrecorded *u, const struct unrecorded_process *p,
+			   uint64_t wall_ns)
 {
 	bool cut = memcmp(p->boot, u->boot, sizeof p->boot) != 0;
 	struct losses tunnels = unrecorded_sum(p, UNRECORDED_OWN, GAP_TUNNEL);
 	bool tells = !unrecorded_is_told(p) || tunnels.tunnels;
 	unrecorded_inherit(u->own, p, cut, wall_ns);
-	remember(u, p, cut, wall_ns);
+	totals_remember(u, p, cut, wall_ns);
 	return tells;
 }
 
 /*
- * What was taken over is on the disk before the slots that had it are free: which of both the
- * kernel would write first, and whether before a power cut, nobody knows.
+ * What was taken over is on the disk before the slots that had it are freed: otherwise the kernel
+ * might write the freed slots first, and a power cut might follow.
  */
 unsigned unrecorded_take_over(struct unrecorded *u, uint64_t wall_ns)
 {
 	struct unrecorded_process *left[UNRECORDED_SLOTS];
 	unsigned n = 0, left_n = 0;
 	for (unsigned i = 0; u->fd >= 0 && i < UNRECORDED_SLOTS; i++)
-		if (is_left(u, &u->page->slots[i]))
+		if (slot_is_left(u, &u->page->slots[i]))
 			left[left_n++] = &u->page->slots[i];
 	for (unsigned i = 0; i < left_n; i++)
-		n += take_over(u, left[i], wall_ns);
+		n += slot_take_over(u, left[i], wall_ns);
 	if (left_n)
 		unrecorded_keep(u);
 	for (unsigned i = 0; i < left_n; i++) {
@@ -360,7 +361,7 @@ unsigned unrecorded_take_over(struct unrecorded *u, uint64_t wall_ns)
 
 /* --- the file --- */
 
-/* As from a process that has ended: what had passed until now. */
+/* Fills a slot as a process that has ended would leave it: what passed until now is unknown. */
 static void leave_unknown(struct unrecorded_process *p, const struct unrecorded_signs *s)
 {
 	struct feed_losses *l = &p->lost[0][GAP_UNAVAILABLE];
@@ -373,8 +374,8 @@ static void leave_unknown(struct unrecorded_process *p, const struct unrecorded_
 	counter_set(&l->last_write_wall_ns, s->wall_ns);
 }
 
-/* Every byte is written: what is stored later takes nothing of the disk. */
-static bool fill(int fd, const struct unrecorded_signs *unknown)
+/* Every byte is written: a later store needs no more room on the disk. */
+static bool unrecorded_fill(int fd, const struct unrecorded_signs *unknown)
 {
 	static const char zeros[65536];
 	struct unrecorded_page *head = calloc(1, sizeof *head);
@@ -413,17 +414,17 @@ static bool map_page(struct unrecorded *u, int protection)
 }
 
 /*
- * Two processes may come at once: the file has its name when it has its bytes. NULL: nothing was
- * counted before.
+ * Two processes may come at once: the file gets its name when it has its bytes. `unknown` NULL:
+ * nothing was counted before.
  */
-static bool make(int directory, const struct unrecorded_signs *unknown)
+static bool unrecorded_make(int directory, const struct unrecorded_signs *unknown)
 {
 	char fresh[48];
 	snprintf(fresh, sizeof fresh, UNRECORDED_FILE ".new-%d", (int)getpid());
 	int fd = own_file_open(directory, fresh, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
-	bool good = fill(fd, unknown) &&
+	bool good = unrecorded_fill(fd, unknown) &&
 		    (!linkat(directory, fresh, directory, UNRECORDED_FILE, 0) || errno == EEXIST);
 	int error = errno;
 	close(fd);
@@ -435,7 +436,7 @@ static bool make(int directory, const struct unrecorded_signs *unknown)
 static int open_file(int directory)
 {
 	int fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
-	if (fd < 0 && errno == ENOENT && make(directory, NULL))
+	if (fd < 0 && errno == ENOENT && unrecorded_make(directory, NULL))
 		fd = own_file_open(directory, UNRECORDED_FILE, O_RDWR, 0);
 	return fd;
 }
@@ -452,7 +453,7 @@ static enum unrecorded_before look_before(int directory)
 	return damaged ? UNRECORDED_WAS_DAMAGED : UNRECORDED_WAS_GOOD;
 }
 
-/* Where nothing can be made unrecorded_open() says why. */
+/* Where no file can be made, unrecorded_open() says why. */
 enum unrecorded_before unrecorded_mend(int directory, const struct unrecorded_signs *s)
 {
 	enum unrecorded_before before = look_before(directory);
@@ -462,7 +463,7 @@ enum unrecorded_before unrecorded_mend(int directory, const struct unrecorded_si
 	    renameat(directory, UNRECORDED_FILE, directory, UNRECORDED_DAMAGED))
 		return before;
 	if (before != UNRECORDED_WAS_GOOD)
-		make(directory, s);
+		unrecorded_make(directory, s);
 	return before;
 }
 
@@ -505,14 +506,14 @@ bool unrecorded_is_kept(const struct unrecorded *u, int directory)
 	       ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-/* What it has counted is on the disk, all of it: whatever becomes of the machine, it is certain. */
+/* All counts of the process are on the disk: they are certain, whatever becomes of the machine. */
 static void be_certain(struct unrecorded *u)
 {
 	if (!unrecorded_keep(u))
 		return;
 	counter_set(&u->own->away_wall_ns, 0);
 	if (unrecorded_is_told(u->own)) {
-		remember(u, u->own, false, 0);
+		totals_remember(u, u->own, false, 0);
 		unrecorded_keep(u);
 		free_slot(u->own);
 	}
@@ -531,21 +532,21 @@ void unrecorded_close(struct unrecorded *u)
 	*u = (struct unrecorded){ .fd = -1 };
 }
 
-/* --- looking --- */
+/* --- reading --- */
 
-static void see(const struct unrecorded_process *p, struct unrecorded_seen *to)
+static void seen_add(const struct unrecorded_process *p, struct unrecorded_seen *to)
 {
 	for (int reason = 0; reason < GAP_REASONS; reason++) {
 		struct losses own = unrecorded_sum(p, UNRECORDED_OWN, (enum gap_reason)reason);
-		to->total[reason] = joined(to->total[reason], &own);
+		to->total[reason] = losses_joined(to->total[reason], &own);
 		for (int side = 0; side < UNRECORDED_SIDES; side++) {
-			struct losses l =
-				untold(p, (enum unrecorded_side)side, (enum gap_reason)reason);
-			if (is_something(&l))
-				to->untold[reason] = joined(to->untold[reason], &l);
+			struct losses l = losses_untold(p, (enum unrecorded_side)side,
+							(enum gap_reason)reason);
+			if (losses_are_some(&l))
+				to->untold[reason] = losses_joined(to->untold[reason], &l);
 		}
 	}
-	to->away_wall_ns = earlier(to->away_wall_ns, counter_read(&p->away_wall_ns));
+	to->away_wall_ns = earlier_ns(to->away_wall_ns, counter_read(&p->away_wall_ns));
 }
 
 void unrecorded_see(const struct unrecorded *u, struct unrecorded_seen *to)
@@ -555,7 +556,7 @@ void unrecorded_see(const struct unrecorded *u, struct unrecorded_seen *to)
 		losses_add(&to->total[reason], &u->page->gone[reason]);
 	for (unsigned i = 0; i < UNRECORDED_SLOTS; i++)
 		if (counter_read(&u->page->slots[i].generation) || &u->page->slots[i] == u->own)
-			see(&u->page->slots[i], to);
+			seen_add(&u->page->slots[i], to);
 }
 
 bool unrecorded_look(int directory, struct unrecorded_seen *to)

@@ -1,13 +1,16 @@
 #ifndef CAPTURE_WRITER_H
 #define CAPTURE_WRITER_H
 
-/* The journal's own thread: turns it, and does what it asks of the disk with blocking calls. */
+/*
+ * The journal's own thread: it calls journal_turn(), and does the disk's operations with blocking
+ * calls.
+ */
 
 #include <pthread.h>
 
 #include "capture/feed.h"
 #include "capture/journal.h"
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 #include "capture/unrecorded.h"
 #include "io/waker.h"
 
@@ -16,41 +19,41 @@ struct writer {
 	struct disk *disk;	 /* owned */
 	const char *directory;	 /* borrowed */
 	uint64_t generation;
-	struct mark mark;
+	struct writer_lease writer_lease;
 	void (*durable)(void *user);
 	void *user;
 	struct unrecorded *unrecorded; /* borrowed */
-	bool keeps_badly;	       /* the last time it failed */
-	bool unmarked;		       /* there is no directory for it */
-	uint64_t marked_segments;      /* how many there were when it was looked for the mark */
+	bool keep_failed;	       /* the last attempt to save `unrecorded` failed */
+	bool without_lease;	       /* the directory is not used: there is no lease */
+	uint64_t leased_segments; /* how many segments there were when the lease was checked last */
 	struct waker waker;
 	pthread_t thread;
 	atomic_bool stop;
 };
 
-/* What a writer is told. */
+/* The configuration of a writer. */
 struct writer_config {
 	const char *directory; /* exists; borrowed until the end */
 	int refuses;	     /* errno of using it: the log is unavailable for good; 0: it is used */
-	uint64_t generation; /* series_next() */
+	uint64_t generation; /* from series_next() */
 	uint64_t commit_ns, segment_bytes, queue_bytes;
-	/* Who waits, waits for the follower's acknowledgment too. */
+	/* Waiters wait for the follower's acknowledgment, too. */
 	bool acknowledged;
-	/* From its thread: more is durable. May be NULL. */
+	/* Called on its thread: more is durable. May be NULL. */
 	void (*durable)(void *user);
 	void *user;
-	struct unrecorded *unrecorded;	     /* borrowed: what gaps tell of; NULL: nothing */
-	const struct record_damage *damages; /* borrowed for the call, as journal_config's */
+	struct unrecorded *unrecorded;	     /* borrowed: the losses that gaps report; NULL: none */
+	const struct record_damage *damages; /* borrowed for the call, as in journal_config */
 	unsigned damage_n;
 };
 
-/* False with errno: the directory cannot be used. The feeds may push from here on. */
+/* False with errno: the directory cannot be used. Feeds may push from here on. */
 bool writer_open(struct writer *w, const struct writer_config *c);
-/* From any thread: the mark says more than before. */
+/* From any thread: a follower has acknowledged more in the lease. */
 void writer_wake(struct writer *w);
-/* Nobody pushes any more: writes what is there, seals the series and ends the thread. */
+/* No feed pushes any more: writes what is there, seals the series and ends the thread. */
 void writer_stop(struct writer *w);
-/* Nobody wakes it any more. */
+/* No thread calls writer_wake() any more. */
 void writer_close(struct writer *w);
 
 #endif

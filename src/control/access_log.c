@@ -13,24 +13,25 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "control/slow_file.h"
 
-/* Lines that were lost are told of this often at most. */
-#define TELL_NS (10 * 1000000000ull)
-
 /* --- the thread --- */
 
-/* A line that could not be finished gets an end, where there is room for that at least. */
+/* Ends a line that was cut off, if the file has room for at least a newline. */
 static void end_torn(struct access_log *l)
 {
 	if (l->torn && write(l->fd, "\n", 1) != 1)
-		log_line(LOG_WARN, "access log: the file that was in use ends with half a line");
+		log_line(LOG_WARN, "access log: the file used until now ends with half a line");
 	l->torn = 0;
 }
 
-/* What is torn in the old file is written to the new one whole. */
-static void take_news(struct access_log *l)
+/*
+ * Changes to the next file. A line that was cut off in the old file is written whole to the new
+ * one.
+ */
+static void log_take_next_file(struct access_log *l)
 {
 	int next = atomic_exchange(&l->next_fd, -1);
 	if (next < 0)
@@ -41,7 +42,7 @@ static void take_news(struct access_log *l)
 	l->fd = next;
 }
 
-static void failed(struct access_log *l, int error)
+static void log_failed(struct access_log *l, int error)
 {
 	if (!l->failing)
 		log_line(LOG_ERROR, "access log: cannot be written: %s",
@@ -49,19 +50,23 @@ static void failed(struct access_log *l, int error)
 	l->failing = true;
 }
 
-/* It is a pipe, or a terminal: its reader may be slow, which is no failure, or gone to sleep. */
-static bool await_room(struct access_log *l)
+/*
+ * The file is a pipe or a terminal. A slow reader is no failure. A reader that takes nothing for
+ * ACCESS_WAITS_QUIET waits in a row is.
+ */
+static bool log_await_room(struct access_log *l)
 {
 	struct pollfd room = { .fd = l->fd, .events = POLLOUT };
 	if (poll(&room, 1, ACCESS_WAIT_MS) > 0)
 		return true;
 	if (++l->waits >= ACCESS_WAITS_QUIET)
-		failed(l, EAGAIN);
+		log_failed(l, EAGAIN);
 	return false;
 }
 
-/* What of the runs is not in the file yet. */
-static unsigned unwritten(const struct span runs[2], unsigned n, size_t skipped, struct iovec v[2])
+/* The parts of the runs that are not in the file yet. */
+static unsigned unwritten_parts(const struct span runs[2], unsigned n, size_t skipped,
+				struct iovec v[2])
 {
 	unsigned k = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -74,7 +79,7 @@ static unsigned unwritten(const struct span runs[2], unsigned n, size_t skipped,
 	return k;
 }
 
-/* Bytes of whole lines among the first `n`. */
+/* The number of bytes in whole lines, among the first `n`. */
 static size_t whole_lines(const struct span runs[2], size_t n)
 {
 	size_t first = n < runs[0].n ? n : runs[0].n, second = n - first;
@@ -85,8 +90,12 @@ static size_t whole_lines(const struct span runs[2], size_t n)
 	return end ? (size_t)(end + 1 - runs[0].at) : 0;
 }
 
-/* A line is taken when all of it is in the file: until then another file may come in its place. */
-static void note_written(struct access_log *l, struct ring *r, const struct span runs[2], size_t n)
+/*
+ * A line is taken from the ring only when all of it is in the file: until then the file may be
+ * replaced by another one.
+ */
+static void log_note_written(struct access_log *l, struct ring *r, const struct span runs[2],
+			     size_t n)
 {
 	size_t there = l->torn + n, whole = whole_lines(runs, there);
 	l->torn = there - whole;
@@ -94,29 +103,29 @@ static void note_written(struct access_log *l, struct ring *r, const struct span
 	ring_take(r, whole);
 }
 
-static bool write_ring(struct access_log *l, struct ring *r)
+static bool log_write_ring(struct access_log *l, struct ring *r)
 {
 	struct span runs[2];
 	for (unsigned n; (n = ring_look(r, runs));) {
 		struct iovec v[2];
-		n = unwritten(runs, n, l->torn, v);
+		n = unwritten_parts(runs, n, l->torn, v);
 		ssize_t written = writev(l->fd, v, (int)n);
-		if (written < 0 && errno == EAGAIN && !await_room(l))
+		if (written < 0 && errno == EAGAIN && !log_await_room(l))
 			return false;
 		if (written < 0 && errno != EINTR && errno != EAGAIN) {
-			failed(l, errno);
+			log_failed(l, errno);
 			return false;
 		}
 		if (written > 0)
-			note_written(l, r, runs, (size_t)written);
+			log_note_written(l, r, runs, (size_t)written);
 	}
 	return true;
 }
 
-static void write_all(struct access_log *l)
+static void log_write_all(struct access_log *l)
 {
 	for (unsigned i = 0; i < l->worker_n; i++) {
-		if (!write_ring(l, &l->ends[l->at].ring))
+		if (!log_write_ring(l, &l->ends[l->at].ring))
 			return;
 		l->at = (l->at + 1) % l->worker_n;
 	}
@@ -125,7 +134,7 @@ static void write_all(struct access_log *l)
 	l->failing = false;
 }
 
-static uint64_t dropped(const struct access_log *l)
+static uint64_t log_dropped(const struct access_log *l)
 {
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < l->worker_n; i++)
@@ -133,23 +142,26 @@ static uint64_t dropped(const struct access_log *l)
 	return sum;
 }
 
-/* Once it is over: between two looks no more were lost. */
-static void tell_of_dropped(struct access_log *l, bool last)
+/* The loss is logged when it is over: no line was lost since the last look. */
+static void log_report_dropped(struct access_log *l, bool last)
 {
-	uint64_t now = dropped(l), now_ns = clock_monotonic_ns();
+	uint64_t now = log_dropped(l), now_ns = clock_monotonic_ns();
 	bool over = !l->failing && now == l->dropped_seen;
 	l->dropped_seen = now;
-	if (now == l->dropped_told || (!last && (!over || now_ns - l->told_ns < TELL_NS)))
+	if (now == l->dropped_told ||
+	    (!last && (!over || now_ns - l->told_ns < ACCESS_TELL_MS * 1000000ull)))
 		return;
 	log_line(LOG_WARN,
-		 "access log: %llu lines were lost, for they were not written fast enough",
+		 "access log: %llu lines were lost, because they could not be written fast enough",
 		 (unsigned long long)(now - l->dropped_told));
 	l->dropped_told = now;
 	l->told_ns = now_ns;
 }
 
-/* While the file cannot be written it is not the workers' lines that bring another try. */
-static void rest(struct access_log *l)
+/*
+ * While the file cannot be written, new lines of the workers do not trigger another try; time does.
+ */
+static void log_pause(struct access_log *l)
 {
 	static const struct timespec pause = { .tv_nsec = ACCESS_WAIT_MS * 1000000 };
 	if (l->failing)
@@ -158,24 +170,27 @@ static void rest(struct access_log *l)
 		waker_sleep(&l->waker, ACCESS_WAIT_MS);
 }
 
-static void *run(void *argument)
+static void *log_run(void *argument)
 {
 	struct access_log *l = argument;
 	pthread_setname_np(pthread_self(), "access log");
 	for (bool stopping = false; !stopping;) {
-		rest(l);
+		log_pause(l);
 		stopping = atomic_load_explicit(&l->stopping, memory_order_acquire);
-		take_news(l);
-		write_all(l);
-		tell_of_dropped(l, stopping);
+		log_take_next_file(l);
+		log_write_all(l);
+		log_report_dropped(l, stopping);
 	}
 	end_torn(l);
 	return NULL;
 }
 
-/* --- control --- */
+/* --- for the control thread --- */
 
-/* Standard output or standard error, by any of their names; -1: another file. */
+/*
+ * The descriptor of standard output or standard error, if `path` is one of their names; -1: another
+ * file.
+ */
 static int standard_descriptor(const char *path)
 {
 	static const char *const names[][3] = {
@@ -189,7 +204,7 @@ static int standard_descriptor(const char *path)
 	return -1;
 }
 
-/* A process that was killed, or a disk that was full, may have left half of one. */
+/* A killed process or a full disk may have left half a line at the end of the file. */
 static void end_line(int fd)
 {
 	struct stat s;
@@ -203,19 +218,21 @@ static void end_line(int fd)
 	bool torn = pread(in, &last, 1, s.st_size - 1) == 1 && last != '\n';
 	close(in);
 	if (torn && write(fd, "\n", 1) < 0)
-		log_line(LOG_WARN, "access log: its last line has no end, and cannot get one: %s",
+		log_line(LOG_WARN,
+			 "access log: the file's last line is incomplete, and cannot be ended: %s",
 			 strerror(errno));
 }
 
 int access_log_file(const char *path)
 {
-	/* A pipe is neither waited for when it is opened nor when it is written: O_NONBLOCK stays.
-	 */
+	/* O_NONBLOCK stays set: neither opening a pipe nor writing to it waits. */
 	int fd = slow_file_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640,
 				ACCESS_OPEN_MS);
 	int error = errno, standard = fd < 0 ? standard_descriptor(path) : -1;
-	/* A socket cannot be opened, nor the pipe of who started us: what we have of it can be
-	   written to. */
+	/*
+	 * A socket cannot be opened by its name, nor can a pipe of the user that started this
+	 * process. The descriptor that this process has can be duplicated and written to.
+	 */
 	if (standard >= 0)
 		fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	else
@@ -235,7 +252,7 @@ int access_log_use(struct access_log *l, int fd)
 	waker_wake(&l->waker);
 	if (l->running)
 		return 0;
-	int error = pthread_create(&l->thread, NULL, run, l);
+	int error = pthread_create(&l->thread, NULL, log_run, l);
 	l->running = error == 0;
 	return error;
 }
@@ -252,8 +269,11 @@ void access_log_open(struct access_log *l, unsigned worker_n, const struct count
 		access_open(&l->ends[i], &l->waker, seed ^ (uint64_t)i << 56);
 }
 
-/* False: it still waits for its file, and with it all that it uses is left to the process's end. */
-static bool end_thread(struct access_log *l)
+/*
+ * False: the thread still waits for its file, and all that it uses must stay until the process
+ * ends.
+ */
+static bool log_end_thread(struct access_log *l)
 {
 	struct timespec until;
 	if (!l->running)
@@ -264,15 +284,15 @@ static bool end_thread(struct access_log *l)
 	until.tv_sec += ACCESS_LAST_MS / 1000;
 	if (pthread_timedjoin_np(l->thread, NULL, &until) == 0)
 		return true;
-	log_line(LOG_ERROR, "access log: its file takes nothing; its last lines are lost");
+	log_line(LOG_ERROR, "access log: the file cannot be written; the last lines are lost");
 	return false;
 }
 
 bool access_log_close(struct access_log *l)
 {
-	if (!end_thread(l))
+	if (!log_end_thread(l))
 		return false;
-	take_news(l);
+	log_take_next_file(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	for (unsigned i = 0; i < l->worker_n; i++)

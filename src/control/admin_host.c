@@ -4,7 +4,7 @@
 
 #include "io/addr.h"
 
-/* Without its port; an IPv6 address without its brackets and its zone. */
+/* The host without its port; for an IPv6 address also without brackets and zone. */
 static struct span host_alone(struct span host)
 {
 	if (host.at[0] == '[') {
@@ -17,7 +17,7 @@ static struct span host_alone(struct span host)
 	return colon ? (struct span){ host.at, (size_t)(colon - host.at) } : host;
 }
 
-static struct span without_last_dot(struct span name)
+static struct span host_without_last_dot(struct span name)
 {
 	name.n -= name.n && name.at[name.n - 1] == '.';
 	return name;
@@ -31,9 +31,9 @@ bool admin_host_is_ours(struct span host, const struct config_name *names)
 	struct span name = host_alone(host);
 	if (addr_parse(name, 0, &literal))
 		return true;
-	name = without_last_dot(name);
+	name = host_without_last_dot(name);
 	bool ours = span_is_nocase(name, SPAN("localhost"));
 	for (; names && !ours; names = names->next)
-		ours = span_is_nocase(name, without_last_dot(span_of(names->text)));
+		ours = span_is_nocase(name, host_without_last_dot(span_of(names->text)));
 	return ours;
 }

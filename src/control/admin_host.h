@@ -2,9 +2,10 @@
 #define CONTROL_ADMIN_HOST_H
 
 /*
- * Whom a request over TCP to the admin address may be meant for. A browser sends the page's own
- * host: a page whose name was made to stand for our address (DNS rebinding) would read /metrics
- * with the rights of whoever looks at it. No page has an address or localhost for its name.
+ * Which Host values a request over TCP to the admin address may have. A browser sends the host of
+ * the page that made the request. A page whose name was made to resolve to our address (DNS
+ * rebinding) could therefore read /metrics with the rights of the person who looks at the page. No
+ * page has an address or localhost as its name.
  */
 
 #include <stdbool.h>
@@ -12,7 +13,10 @@
 #include "base/span.h"
 #include "control/config.h"
 
-/* `host` is a Host field's value. An address, localhost, one of the names, or nothing at all. */
+/*
+ * `host` is the value of a Host field. True for an address, localhost, one of `names`, and an empty
+ * value.
+ */
 bool admin_host_is_ours(struct span host, const struct config_name *names);
 
 #endif

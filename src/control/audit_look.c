@@ -8,12 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "control/audit.h"
 
-/* A change is a line of some hundred bytes; drains may stand behind the last one. */
-#define AUDIT_TAIL_BYTES (256 * 1024)
-
-static bool read_weights(json_t *of, uint32_t weights[ARMS])
+static bool audit_read_weights(json_t *of, uint32_t weights[ARMS])
 {
 	int source, target;
 	if (json_unpack(of, "{s:i,s:i}", "source", &source, "target", &target) || source < 0 ||
@@ -24,45 +22,45 @@ static bool read_weights(json_t *of, uint32_t weights[ARMS])
 	return true;
 }
 
-static void read_change(json_t *j, struct audit_seen *to)
+static void audit_read_change(json_t *j, struct audit_seen *to)
 {
 	json_int_t epoch = json_integer_value(json_object_get(j, "epoch"));
 	to->drains |= json_string_value(json_object_get(j, "node")) != NULL;
 	struct state_values v = { .epoch = epoch > 0 ? (uint64_t)epoch : 0 };
 	v.rolled_back = json_is_true(json_object_get(j, "rollback"));
-	if (v.epoch > to->last.epoch && read_weights(json_object_get(j, "to"), v.weights))
+	if (v.epoch > to->last.epoch && audit_read_weights(json_object_get(j, "to"), v.weights))
 		to->last = v;
 }
 
-/* The beginning of a line of ours, without its end. */
-static bool is_torn(const char *line, size_t n)
+/* The beginning of one of our lines, without its end. */
+static bool is_torn_line(const char *line, size_t n)
 {
 	static const char begin[] = "{\"when\":\"";
 	size_t least = n < sizeof begin - 1 ? n : sizeof begin - 1;
 	return !memcmp(line, begin, least) && !memchr(line, 0, n);
 }
 
-static void read_line(const char *line, size_t n, struct audit_seen *to)
+static void audit_read_line(const char *line, size_t n, struct audit_seen *to)
 {
 	json_t *j = json_loadb(line, n, 0, NULL);
 	if (json_is_object(j))
-		read_change(j, to);
-	else if (!is_torn(line, n))
+		audit_read_change(j, to);
+	else if (!is_torn_line(line, n))
 		to->damaged_n++;
 	json_decref(j);
 }
 
-/* `first`: nothing stands before it. */
-static void read_lines(const char *text, size_t n, bool first, struct audit_seen *to)
+/* `first`: the text begins at the beginning of the file. */
+static void audit_read_lines(const char *text, size_t n, bool first, struct audit_seen *to)
 {
 	const char *end = text + n;
 	for (const char *at = text, *next; at < end; at = next + 1) {
 		next = memchr(at, '\n', (size_t)(end - at));
 		if (!next)
 			next = end;
-		/* The end of a line of which the beginning was not read. */
+		/* Skips the end of a line whose beginning was not read. */
 		if (at != text || first)
-			read_line(at, (size_t)(next - at), to);
+			audit_read_line(at, (size_t)(next - at), to);
 	}
 }
 
@@ -78,7 +76,7 @@ void audit_look(int directory, struct audit_seen *to)
 		ssize_t n = pread(fd, text, AUDIT_TAIL_BYTES, from);
 		to->whole = !from;
 		if (n > 0)
-			read_lines(text, (size_t)n, !from, to);
+			audit_read_lines(text, (size_t)n, !from, to);
 	}
 	free(text);
 	if (fd >= 0)
@@ -90,17 +88,18 @@ bool audit_trouble(const struct audit_seen *seen, uint64_t epoch, char text[AUDI
 	unsigned long long last = seen->last.epoch, now = epoch;
 	if (!seen->there && epoch)
 		snprintf(text, AUDIT_TROUBLE_BYTES,
-			 "it was not there, and begins anew: changes up to epoch %llu have no line",
+			 "it was missing, and a new one begins: changes up to epoch %llu have no "
+			 "line",
 			 now);
 	else if (seen->damaged_n)
 		snprintf(text, AUDIT_TROUBLE_BYTES,
-			 "%u lines of it are none, zeroed or overwritten: what they told is lost; "
-			 "lines are appended, and a new file begins when this one is moved",
+			 "%u of its lines are damaged (zeroed or overwritten), and their contents "
+			 "are lost; new lines are appended; to begin a new file, move this one",
 			 seen->damaged_n);
 	else if (epoch > 1 && last < epoch && (last || seen->whole))
 		snprintf(text, AUDIT_TROUBLE_BYTES,
-			 "it tells of no change behind epoch %llu, and the weights are of epoch "
-			 "%llu: it was emptied, moved or put back from a backup",
+			 "it has no change after epoch %llu, but the weights are of epoch %llu: it "
+			 "was emptied, moved or restored from a backup",
 			 last, now);
 	else
 		return false;

@@ -3,15 +3,18 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* A text under way: kinds are separated by ';', the names of one by ','. */
+#include "base/limits.h"
+
+/* A text being written: kinds are separated by ';', the names of one kind by ','. */
 struct teller {
 	char *text;
 	size_t used;
-	const char *kind; /* said before the first of its names */
+	const char *kind; /* written before the first of its names */
 	unsigned named, more;
 };
 
-__attribute__((format(printf, 2, 3))) static void say(struct teller *t, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void teller_say(struct teller *t, const char *format,
+							     ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -21,29 +24,29 @@ __attribute__((format(printf, 2, 3))) static void say(struct teller *t, const ch
 	t->used += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void begin(struct teller *t, const char *kind)
+static void teller_begin(struct teller *t, const char *kind)
 {
 	t->kind = kind;
 	t->named = t->more = 0;
 }
 
-static void name(struct teller *t, char sign, const char *first, const char *second)
+static void teller_name(struct teller *t, char sign, const char *first, const char *second)
 {
 	if (t->named == CHANGES_NAMED) {
 		t->more++;
 		return;
 	}
 	if (t->named++)
-		say(t, ", ");
+		teller_say(t, ", ");
 	else
-		say(t, "%s%s: ", t->used ? "; " : "", t->kind);
-	say(t, "%c%s%s%s", sign, first, *first ? " " : "", second);
+		teller_say(t, "%s%s: ", t->used ? "; " : "", t->kind);
+	teller_say(t, "%c%s%s%s", sign, first, *first ? " " : "", second);
 }
 
-static void end(struct teller *t)
+static void teller_end(struct teller *t)
 {
 	if (t->more)
-		say(t, " and %u more", t->more);
+		teller_say(t, " and %u more", t->more);
 }
 
 /* --- listeners --- */
@@ -63,7 +66,8 @@ static void name_listeners(struct teller *t, char sign, const struct config *of,
 		for (const struct config_address *a = of->listeners.kinds[k].addresses; a;
 		     a = a->next)
 			if (!has_address(missing_in, k, a))
-				name(t, sign, listener_name((enum config_listener_kind)k), a->text);
+				teller_name(t, sign, listener_name((enum config_listener_kind)k),
+					    a->text);
 }
 
 /* --- nodes --- */
@@ -82,7 +86,7 @@ static void name_nodes(struct teller *t, char sign, const struct config *of,
 	for (int arm = 0; arm < ARMS; arm++)
 		for (const struct config_node *n = of->clusters[arm].nodes; n; n = n->next)
 			if (!has_node(missing_in, arm, n))
-				name(t, sign, arm_name((enum arm)arm), n->name);
+				teller_name(t, sign, arm_name((enum arm)arm), n->name);
 }
 
 /* --- certificates --- */
@@ -107,7 +111,7 @@ static void name_certificates(struct teller *t, char sign, const struct config *
 {
 	for (const struct config_certificate *m = &of->tls.certificate; m; m = m->next)
 		if (m->certificate.path && !find_certificate(missing_in, m->certificate.path))
-			name(t, sign, "", m->certificate.path);
+			teller_name(t, sign, "", m->certificate.path);
 }
 
 static void name_replaced(struct teller *t, const struct config *before, const struct config *after)
@@ -117,7 +121,7 @@ static void name_replaced(struct teller *t, const struct config *before, const s
 			m->certificate.path ? find_certificate(before, m->certificate.path) : NULL;
 		if (old && !(same_file(&m->certificate, &old->certificate) &&
 			     same_file(&m->key, &old->key)))
-			name(t, '~', "", m->certificate.path);
+			teller_name(t, '~', "", m->certificate.path);
 	}
 }
 
@@ -136,22 +140,22 @@ void changes_tell(const struct config *before, const struct config *after,
 {
 	struct teller t = { .text = text };
 	text[0] = 0;
-	begin(&t, "listeners");
+	teller_begin(&t, "listeners");
 	name_listeners(&t, '+', after, before);
 	name_listeners(&t, '-', before, after);
-	end(&t);
-	begin(&t, "nodes");
+	teller_end(&t);
+	teller_begin(&t, "nodes");
 	name_nodes(&t, '+', after, before);
 	name_nodes(&t, '-', before, after);
-	end(&t);
-	begin(&t, "certificates");
+	teller_end(&t);
+	teller_begin(&t, "certificates");
 	name_certificates(&t, '+', after, before);
 	name_certificates(&t, '-', before, after);
 	name_replaced(&t, before, after);
-	end(&t);
+	teller_end(&t);
 	if (!same_authorities(before, after))
-		say(&t, "%sca", t.used ? "; " : "");
-	bool same_text = span_is(before->complaints.text, after->complaints.text);
+		teller_say(&t, "%sca", t.used ? "; " : "");
+	bool same_text = span_is(before->diagnostics.text, after->diagnostics.text);
 	if (!t.used)
-		say(&t, "%s", same_text ? "nothing" : "settings");
+		teller_say(&t, "%s", same_text ? "nothing" : "settings");
 }

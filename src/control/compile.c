@@ -5,14 +5,14 @@
 #include "base/bug.h"
 #include "control/contexts.h"
 
-/* A plan with what only control needs of it. */
+/* A plan, with what only the control thread needs of it. */
 struct compiled {
 	struct plan plan;
 	struct config *config; /* a hold */
 	struct certificates certificates;
 	struct contexts front, back[ARMS];
 	struct slab chunks;
-	struct arena arena; /* holds all of the plan but the pins */
+	struct arena arena; /* has all of the plan except the pins */
 };
 
 static const struct compiled *compiled_of(const struct plan *p)
@@ -20,7 +20,7 @@ static const struct compiled *compiled_of(const struct plan *p)
 	return (const struct compiled *)((const char *)p - offsetof(struct compiled, plan));
 }
 
-static void *take(struct compiled *d, size_t n, size_t bytes)
+static void *compiled_take(struct compiled *d, size_t n, size_t bytes)
 {
 	void *memory = arena_take(&d->arena, n * bytes);
 	memset(memory, 0, n * bytes);
@@ -29,7 +29,7 @@ static void *take(struct compiled *d, size_t n, size_t bytes)
 
 /* --- TLS contexts --- */
 
-static void compile_front_tls(struct compiled *d, const struct compile *c, struct complaints *to)
+static void compile_front_tls(struct compiled *d, const struct compile *c, struct diagnostics *to)
 {
 	const struct compiled *before = c->previous ? compiled_of(c->previous) : NULL;
 	struct front_contexts how = {
@@ -44,9 +44,9 @@ static void compile_front_tls(struct compiled *d, const struct compile *c, struc
 				    before ? &before->front : NULL, &d->arena, to);
 }
 
-/* For each worker, and for control, which checks the nodes. */
+/* One for each worker, and one for the control thread, which checks the nodes. */
 static void compile_back_tls(struct compiled *d, const struct compile *c, enum arm arm,
-			     struct complaints *to)
+			     struct diagnostics *to)
 {
 	struct back_contexts how = {
 		.cluster = &c->config->clusters[arm],
@@ -67,7 +67,7 @@ static const struct route routes[LISTENER_KINDS] = {
 	[LISTENER_TARGET] = { .arm = ARM_TARGET },
 };
 
-/* The plan holds its configuration. */
+/* The networks live as long as the plan: the plan holds its configuration. */
 static const struct networks *networks_of(const struct config_networks *from)
 {
 	return from->at == NOWHERE ? NULL : &from->list;
@@ -81,7 +81,7 @@ static bool speaks_tls(const struct config *c)
 	return false;
 }
 
-/* Each address is a listener of its own in the plan: it has its own port to tell of. */
+/* Each address is a listener of its own in the plan, because each has its own port to report. */
 static void compile_listener(struct compiled *d, const struct compile *how,
 			     enum config_listener_kind k, const struct config_address *a)
 {
@@ -118,17 +118,37 @@ static void compile_listener(struct compiled *d, const struct compile *how,
 	front_policy_tell(&l->policy);
 }
 
-/* A worker without a share would turn everybody away whom the kernel gives to it. */
-static void check_connections(const struct compiled *d, const struct config_listener *l,
-			      struct complaints *to)
+/* Requests of the balancer itself: nothing is added to them. */
+static void compile_internal(struct compiled *d, const struct config *c)
 {
-	if (l->connections_max && l->connections_max < d->plan.worker_n)
-		complain(to, l->head.at,
-			 "connections: %u is less than the number of workers, %u, which share it",
-			 l->connections_max, d->plan.worker_n);
+	if (c->replay.head.at == NOWHERE)
+		return;
+	d->plan.internal = compiled_take(d, ARMS, sizeof(struct listener));
+	for (int arm = 0; arm < ARMS; arm++) {
+		const char *value = c->replay.credentials.arms[arm].value;
+		d->plan.internal_authorization[arm] = span_of(value ? value : "");
+		d->plan.internal[arm] = (struct listener){
+			.internal = true,
+			.number = LISTENER_INTERNAL,
+			.name = "replay",
+			.route = { .arm = (enum arm)arm },
+			.forwarded = FORWARDED_REMOVE,
+			.trace = TRACE_KEEP,
+		};
+	}
 }
 
-static size_t address_n(const struct config_listener *l)
+/* A worker without a share would reject every client that the kernel gives to it. */
+static void check_connections(const struct compiled *d, const struct config_listener *l,
+			      struct diagnostics *to)
+{
+	if (l->connections_max && l->connections_max < d->plan.accepting_n)
+		diagnose(to, l->head.at,
+			 "connections: %u is less than the number of workers that share it, %u",
+			 l->connections_max, d->plan.accepting_n);
+}
+
+static size_t listener_address_n(const struct config_listener *l)
 {
 	size_t n = 0;
 	for (const struct config_address *a = l->addresses; a; a = a->next)
@@ -136,18 +156,19 @@ static size_t address_n(const struct config_listener *l)
 	return n;
 }
 
-bool compile_room(const struct config *c, unsigned worker_n, uint64_t files, struct room *room)
+bool compile_room(const struct config *c, unsigned worker_n, uint64_t files,
+		  struct file_limits *room)
 {
-	struct room_needs needs = { .files = files, .workers = worker_n };
+	struct file_limits_needs needs = { .files = files, .workers = worker_n };
 	for (int k = 0; k < LISTENER_KINDS; k++)
-		needs.addresses += address_n(&c->listeners.kinds[k]);
+		needs.addresses += listener_address_n(&c->listeners.kinds[k]);
 	for (int arm = 0; arm < ARMS; arm++)
 		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
 			needs.nodes++;
-	return room_share(&needs, room);
+	return file_limits_share(&needs, room);
 }
 
-/* What those with a number of their own leave is shared equally. */
+/* Listeners without a number share equally what the listeners with a number leave. */
 static uint32_t default_connections(const struct config *c, uint64_t all, unsigned worker_n)
 {
 	uint64_t said = 0, silent = 0;
@@ -160,8 +181,8 @@ static uint32_t default_connections(const struct config *c, uint64_t all, unsign
 	return (uint32_t)(each > worker_n ? each : worker_n);
 }
 
-static void caution_connections(const struct config *c, const struct room *room, uint64_t all,
-				struct complaints *to)
+static void warn_of_connections(const struct config *c, const struct file_limits *room,
+				uint64_t all, struct diagnostics *to)
 {
 	uint64_t said = 0;
 	size_t at = NOWHERE;
@@ -171,21 +192,20 @@ static void caution_connections(const struct config *c, const struct room *room,
 		at = l->connections_max ? l->head.at : at;
 	}
 	if (said > all)
-		caution(to, at,
-			"connections: there is room for %llu clients in all, with at most %llu "
-			"open "
-			"files, and not for %llu: more are turned away (raise the hard limit: "
-			"LimitNOFILE=, ulimit -Hn)",
+		warn_at(to, at,
+			"connections: the limit of %llu clients in all, which comes from at most "
+			"%llu open files, is below the %llu configured: further clients are "
+			"rejected (raise the hard limit: LimitNOFILE=, ulimit -Hn)",
 			(unsigned long long)all, (unsigned long long)room->files,
 			(unsigned long long)said);
 }
 
-static void compile_connections(struct compiled *d, const struct compile *c, struct complaints *to)
+static void compile_connections(struct compiled *d, const struct compile *c, struct diagnostics *to)
 {
-	struct room room;
+	struct file_limits room;
 	struct plan *p = &d->plan;
-	if (!compile_room(c->config, c->worker_n, c->files, &room)) {
-		complain(to, c->config->listeners.head.at,
+	if (!compile_room(c->config, c->accepting_n, c->files, &room)) {
+		diagnose(to, c->config->listeners.head.at,
 			 "at most %llu files may be open, and these listeners and nodes need %llu "
 			 "with %u workers (raise the hard limit: LimitNOFILE=, ulimit -Hn)",
 			 (unsigned long long)room.files, (unsigned long long)room.needed,
@@ -194,19 +214,19 @@ static void compile_connections(struct compiled *d, const struct compile *c, str
 	}
 	if (!room.files)
 		return;
-	uint64_t all = (uint64_t)room.clients * c->worker_n;
+	uint64_t all = (uint64_t)room.clients * c->accepting_n;
 	p->clients_max = room.clients;
 	p->node_sockets_max = room.nodes;
-	caution_connections(c->config, &room, all, to);
+	warn_of_connections(c->config, &room, all, to);
 	uint32_t each = default_connections(c->config, all, c->worker_n);
 	for (size_t i = 0; i < p->listener_n; i++)
 		if (!p->listeners[i].connections_max)
 			p->listeners[i].room = each;
 }
 
-static void compile_listeners(struct compiled *d, const struct compile *c, struct complaints *to)
+static void compile_listeners(struct compiled *d, const struct compile *c, struct diagnostics *to)
 {
-	d->plan.listeners = take(d, LISTENERS_MAX, sizeof(struct listener));
+	d->plan.listeners = compiled_take(d, LISTENERS_MAX, sizeof(struct listener));
 	for (int k = 0; k < LISTENER_KINDS; k++) {
 		const struct config_listener *l = &c->config->listeners.kinds[k];
 		check_connections(d, l, to);
@@ -244,7 +264,8 @@ static struct edit edit_of(const char *name, const char *value)
 
 static void compile_edits(struct compiled *d, const struct config_cluster *from, struct cluster *to)
 {
-	struct edit *edits = take(d, 2 * FIELDS_CONFIGURED_MAX + 1, sizeof *edits), *at = edits;
+	struct edit *edits = compiled_take(d, 2 * FIELDS_CONFIGURED_MAX + 1, sizeof *edits),
+		    *at = edits;
 	for (const struct config_field *f = from->headers.remove; f; f = f->next)
 		*at++ = edit_of(f->name, NULL);
 	for (const struct config_field *f = from->headers.set; f; f = f->next)
@@ -255,38 +276,40 @@ static void compile_edits(struct compiled *d, const struct config_cluster *from,
 	to->edit_n = (size_t)(at - edits);
 }
 
-static struct patience compile_patience(struct compiled *d, const struct config *c, enum arm arm)
+static struct response_timeouts compile_response_timeouts(struct compiled *d,
+							  const struct config *c, enum arm arm)
 {
 	const struct config_cluster_timeouts *from = &c->clusters[arm].timeouts;
-	struct patience p = {
+	struct response_timeouts p = {
 		.response_ms = from->response_ms ? from->response_ms : from->idle_ms,
 		.asked_max_ms = c->profile == PROFILE_OPENSEARCH ? from->asked_ms : 0,
 	};
-	for (const struct config_patience *r = from->rules; r; r = r->next)
+	for (const struct config_response_timeout *r = from->rules; r; r = r->next)
 		p.rule_n++;
-	struct patience_rule *rules = take(d, p.rule_n, sizeof *rules), *at = rules;
-	for (const struct config_patience *r = from->rules; r; r = r->next)
-		*at++ = (struct patience_rule){ span_of(r->method), span_of(r->path),
-						r->response_ms };
+	struct response_timeout_rule *rules = compiled_take(d, p.rule_n, sizeof *rules),
+				     *at = rules;
+	for (const struct config_response_timeout *r = from->rules; r; r = r->next)
+		*at++ = (struct response_timeout_rule){ span_of(r->method), span_of(r->path),
+							r->response_ms };
 	p.rules = rules;
 	return p;
 }
 
 static void compile_cluster(struct compiled *d, const struct compile *c, enum arm arm,
-			    struct complaints *to)
+			    struct diagnostics *to)
 {
 	const struct config_cluster *from = &c->config->clusters[arm];
 	size_t node_n = 0;
 	for (const struct config_node *n = from->nodes; n; n = n->next)
 		node_n++;
-	struct node *nodes = take(d, node_n, sizeof *nodes), *at = nodes;
+	struct node *nodes = compiled_take(d, node_n, sizeof *nodes), *at = nodes;
 	for (const struct config_node *n = from->nodes; n; n = n->next) {
 		struct node_record *r = nodes_find(c->nodes, arm, n);
 		must(r);
 		*at++ = compile_node(n, r);
 	}
 	if (from->connections && from->connections < c->worker_n)
-		complain(to, from->head.at,
+		diagnose(to, from->head.at,
 			 "%s: connections: %u is less than one for each of the %u workers",
 			 arm_name(arm), from->connections, c->worker_n);
 	if (any_node_speaks_tls(from))
@@ -301,8 +324,8 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 		.node_n = node_n,
 		.policy = { from->timeouts.connect_ms, from->timeouts.idle_ms,
 			    from->timeouts.tunnel_ms, from->timeouts.keep_alive_ms,
-			    config_answer_limits(from) },
-		.patience = compile_patience(d, c->config, arm),
+			    config_response_limits(from) },
+		.response_timeouts = compile_response_timeouts(d, c->config, arm),
 		.underscores = from->headers.underscores,
 		.connections = from->connections,
 		.workers = c->worker_n,
@@ -314,29 +337,32 @@ static void compile_cluster(struct compiled *d, const struct compile *c, enum ar
 }
 
 /*
- * A peer that is gone is noticed within two of these times. The kernel takes one that acknowledges
- * and has no room for one that is gone: so it may not count where such a peer is given longer.
+ * A dead peer is noticed within two of these times. The kernel also counts a peer as dead that
+ * acknowledges but has no room for more data. Therefore the kernel's limit is not set where such a
+ * peer may take longer.
  */
-static struct io_keepalive keepalive_of(const struct config *c, uint32_t patience_ms)
+static struct io_keepalive keepalive_of(const struct config *c, uint32_t wait_ms)
 {
 	uint32_t ms = c->timeouts.tcp_keepalive_ms;
-	return (struct io_keepalive){ ms / 1000, patience_ms <= 2 * ms ? 2 * ms : 0 };
+	return (struct io_keepalive){ ms / 1000, wait_ms <= 2 * ms ? 2 * ms : 0 };
 }
 
-static uint32_t longer(uint32_t a_ms, uint32_t b_ms)
+static uint32_t longer_ms(uint32_t a_ms, uint32_t b_ms)
 {
 	return a_ms > b_ms ? a_ms : b_ms;
 }
 
 static void compile_keepalive(struct compiled *d, const struct config *c)
 {
-	uint32_t back_ms = longer(c->clusters[ARM_SOURCE].timeouts.idle_ms,
-				  c->clusters[ARM_TARGET].timeouts.idle_ms);
+	uint32_t back_ms = longer_ms(c->clusters[ARM_SOURCE].timeouts.idle_ms,
+				     c->clusters[ARM_TARGET].timeouts.idle_ms);
 	d->plan.front_keepalive = keepalive_of(c, c->timeouts.idle_ms);
 	d->plan.back_keepalive = keepalive_of(c, back_ms);
 }
 
-/* Clients of search clusters repeat 502, 503 and 504, writes too. */
+/*
+ * 500, because clients of search clusters repeat requests after 502, 503 and 504, including writes.
+ */
 static uint16_t unknown_status_of(const struct config *c)
 {
 	if (c->unknown_status)
@@ -344,7 +370,7 @@ static uint16_t unknown_status_of(const struct config *c)
 	return c->profile == PROFILE_OPENSEARCH ? 500 : 0;
 }
 
-/* --- what decides before the weights --- */
+/* --- override and sticky keys --- */
 
 static void compile_steering(struct compiled *d, const struct config *c)
 {
@@ -360,7 +386,7 @@ static void compile_steering(struct compiled *d, const struct config *c)
 	};
 }
 
-/* What is replaced in every log unless `redact: none` is said; a list adds to it. */
+/* These are redacted in every log unless `redact: none` is set; a list adds to them. */
 static const enum name secret_ids[] = { NAME_AUTHORIZATION, NAME_COOKIE, NAME_SET_COOKIE };
 static const struct span secret_names[] = {
 	SPAN("Proxy-Authorization"),
@@ -404,7 +430,9 @@ static void compile_redact(struct compiled *d, struct capture_policy *p,
 	p->redact[NAME_OTHER] = false;
 }
 
-/* The same of a query's parameters; of their kin with other marks between the words too. */
+/*
+ * The same for parameters of a query. Similar names with other marks between the words match, too.
+ */
 static const struct span secret_parameters[] = {
 	SPAN("access_token"),
 	SPAN("refresh_token"),
@@ -429,7 +457,7 @@ static const struct span secret_parameters[] = {
 };
 #define SECRET_PARAMETERS (sizeof secret_parameters / sizeof secret_parameters[0])
 
-/* Those that always are, unless `none`, and two lists. */
+/* The default names, unless `none`, and two lists. */
 static struct secret_names compile_parameters(struct compiled *d, bool none,
 					      const struct config_field *a,
 					      const struct config_field *b)
@@ -482,11 +510,11 @@ static void compile_capture(struct compiled *d, const struct config *config)
 	struct capture_policy *p = arena_take(&d->arena, sizeof *p);
 	*p = (struct capture_policy){
 		.durable = (enum capture_durable)c->durable,
-		.gate = by_profile ? (whole ? GATE_END : GATE_PIECE) : (enum capture_gate)c->gate,
+		.gate = by_profile ? (whole ? GATE_END : GATE_PIECE) : (enum gate_grain)c->gate,
 		.acknowledge = (enum capture_acknowledge)c->acknowledge,
 		.unavailable = (enum capture_unavailable)c->unavailable,
 		.tunnels = (enum capture_tunnels)c->tunnels,
-		.answers = (enum capture_answers)c->answers,
+		.responses = (enum capture_responses)c->responses,
 	};
 	p->skips = compile_skips(d, c->skip);
 	compile_redact(d, p, &c->redact);
@@ -499,8 +527,8 @@ static void compile_capture(struct compiled *d, const struct config *config)
 static enum sniffing compile_sniffing(const struct config *c)
 {
 	if (c->sniffing != CONFIG_SNIFFING_BY_PROFILE)
-		return (enum sniffing)(SNIFFING_ANSWER + c->sniffing);
-	return c->profile == PROFILE_OPENSEARCH ? SNIFFING_ANSWER : SNIFFING_UNKNOWN;
+		return (enum sniffing)(SNIFFING_RESPOND + c->sniffing);
+	return c->profile == PROFILE_OPENSEARCH ? SNIFFING_RESPOND : SNIFFING_UNKNOWN;
 }
 
 static struct plan_pins *pins_new(unsigned n)
@@ -512,9 +540,9 @@ static struct plan_pins *pins_new(unsigned n)
 	return pins;
 }
 
-const struct plan *plan_compile(const struct compile *c, struct complaints *complaints)
+const struct plan *plan_compile(const struct compile *c, struct diagnostics *diagnostics)
 {
-	size_t before = complaints->n;
+	size_t before = diagnostics->n;
 	struct compiled *d = calloc(1, sizeof *d);
 	if (!d)
 		abort();
@@ -525,20 +553,22 @@ const struct plan *plan_compile(const struct compile *c, struct complaints *comp
 	d->plan.profile = (enum profile)c->config->profile;
 	d->plan.sniffing = compile_sniffing(c->config);
 	d->plan.worker_n = c->worker_n;
+	d->plan.accepting_n = c->accepting_n;
 	d->plan.memory_max = c->config->memory;
 	compile_access(d, c->config);
 	d->plan.pins = pins_new(c->worker_n);
 	if (speaks_tls(c->config))
-		compile_front_tls(d, c, complaints);
-	compile_listeners(d, c, complaints);
-	compile_connections(d, c, complaints);
+		compile_front_tls(d, c, diagnostics);
+	compile_listeners(d, c, diagnostics);
+	compile_internal(d, c->config);
+	compile_connections(d, c, diagnostics);
 	for (int arm = 0; arm < ARMS; arm++)
-		compile_cluster(d, c, (enum arm)arm, complaints);
+		compile_cluster(d, c, (enum arm)arm, diagnostics);
 	compile_steering(d, c->config);
 	compile_keepalive(d, c->config);
 	d->plan.unknown_status = unknown_status_of(c->config);
 	compile_capture(d, c->config);
-	if (complaints->n == before)
+	if (diagnostics->n == before)
 		return &d->plan;
 	plan_free(&d->plan);
 	return NULL;

@@ -2,47 +2,49 @@
 #define CONTROL_COMPILE_H
 
 /*
- * Makes a plan of a configuration and of what is known about the nodes. TLS contexts are built for
- * each worker in its own library; those whose certificate, policy and trust are the previous plan's
- * are taken over from it.
+ * Compiles a plan from a configuration and from what is known about the nodes. TLS contexts are
+ * built for each worker in its own library. A context whose certificate, policy and trust are those
+ * of the previous plan is taken over from that plan.
  */
 
 #include "control/config.h"
 #include "control/listeners.h"
 #include "control/nodes.h"
-#include "control/room.h"
+#include "control/file_limits.h"
 
 struct compile {
-	struct config *config;	     /* the plan holds it: names point into it */
-	const struct nodes *nodes;   /* borrowed; their states, for the plan's life */
+	struct config *config;	     /* the plan holds it: the plan's texts point into it */
+	const struct nodes *nodes;   /* borrowed; their states for the plan's life */
 	struct listeners *listeners; /* borrowed for the plan's life */
-	unsigned worker_n;
-	uint64_t files; /* that the process may have open; 0: any number */
-	/* One for each worker, and behind them control's own, for health checks. */
+	unsigned worker_n;	     /* all workers of the process */
+	unsigned accepting_n;	     /* the first of them, which accept clients */
+	uint64_t files;		     /* open files that the process may have; 0: any number */
+	/* One for each worker; the last one is the control thread's own, for health checks. */
 	struct tls_library *const *libraries;
 	const struct ticket_keys *tickets; /* borrowed for the plan's life; may be NULL */
-	const struct plan *previous;	   /* NULL: there is none */
+	const struct plan *previous;	   /* NULL: there is no earlier plan */
 };
 
 /*
- * How the open files are shared out for that configuration. False: there are too few. What it has
- * of addresses and nodes counts.
+ * How the open files are shared out for that configuration; its numbers of addresses and of nodes
+ * count. False: there are too few files.
  */
-bool compile_room(const struct config *c, unsigned worker_n, uint64_t files, struct room *room);
+bool compile_room(const struct config *c, unsigned worker_n, uint64_t files,
+		  struct file_limits *room);
 
-/* NULL, and complaints at the places in question, when a certificate or its key is no good. */
-const struct plan *plan_compile(const struct compile *c, struct complaints *complaints);
+/* NULL, with diagnostics at the places in question, when a certificate or its key is not usable. */
+const struct plan *plan_compile(const struct compile *c, struct diagnostics *diagnostics);
 
 /*
- * Every worker has left it for a newer one, though exchanges may still pin it: its TLS contexts and
- * certificates go. What is left is small.
+ * Call it when every worker has adopted a newer plan. Exchanges may still pin this one. Frees its
+ * TLS contexts and certificates; the rest of the plan is small.
  */
 void plan_let_go_of_tls(const struct plan *p);
 
-/* No worker may use it any more: see publish.h. */
+/* No worker may use the plan any more: see publish.h. */
 void plan_free(const struct plan *p);
 
-/* How many pins the workers hold on it. */
+/* The number of pins that workers hold on the plan. */
 unsigned plan_pinned(const struct plan *p);
 
 #endif

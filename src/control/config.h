@@ -2,16 +2,17 @@
 #define CONTROL_CONFIG_H
 
 /*
- * A configuration as it is written: read whole, with defaults filled in and every complaint
- * collected. It holds texts and numbers only; compile.h makes a plan of it. It is counted, on one
- * thread: plans hold the one that they were made of.
+ * A configuration as it was written: read completely, with defaults filled in and all diagnostics
+ * collected. It holds texts and numbers only; compile.h makes a plan from it. A configuration has a
+ * reference count (`holds`), used by one thread only: each plan holds the configuration that it was
+ * made from.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "control/complaints.h"
+#include "control/diagnostics.h"
 #include "control/config_fields.h"
 #include "control/keys.h"
 #include "http/h1_parse.h"
@@ -30,7 +31,7 @@ struct config_networks {
 	size_t at; /* NOWHERE: there is no such key */
 };
 
-/* What a choice of two is when it is not said: by the profile. */
+/* The value of a choice of two that the text does not set: the profile decides. */
 #define CONFIG_BY_PROFILE 2
 
 struct config_listener {
@@ -49,18 +50,18 @@ struct config_listener {
 };
 
 struct config_node {
-	const char *name; /* what its Host would be: "es-1:9200" */
-	const char *host; /* a name as DNS is asked for it, or a literal address without brackets */
+	const char *name; /* as its Host field would be: "es-1:9200" */
+	const char *host; /* a DNS name, or a literal address without brackets */
 	uint16_t port;
-	bool port_said; /* else it is the scheme's */
+	bool port_said; /* else `port` is the default of the scheme */
 	bool tls;
-	bool literal; /* `addr` is set, and nothing is to be resolved */
+	bool literal; /* `addr` is set, and no name is looked up */
 	struct addr addr;
 	size_t at;
 	struct config_node *next;
 };
 
-/* Whether requests to both go to one place, as far as no name is looked up: in any spelling. */
+/* Whether both name the same host and port, in any spelling. No name is looked up for this. */
 bool config_node_is(const struct config_node *a, const struct config_node *b);
 
 struct config_host {
@@ -77,23 +78,23 @@ struct config_health {
 	const char *path;
 	uint32_t interval_ms, timeout_ms, passes, failures;
 	struct config_statuses expected;
-	struct config_credential authorization; /* else the cluster's */
-	const char *body;			/* a pattern that is found in it; NULL: any */
+	struct config_credential authorization; /* NULL: the cluster's is used */
+	const char *body; /* a pattern for the response's body; NULL: any body */
 };
 
 /* NULL in a member: any. */
-struct config_patience {
+struct config_response_timeout {
 	struct section_head head;
 	const char *method, *path;
 	uint32_t response_ms;
-	struct config_patience *next;
+	struct config_response_timeout *next;
 };
 
 struct config_cluster_timeouts {
 	struct section_head head;
 	uint32_t response_ms; /* 0: as idle_ms */
-	uint32_t asked_ms;    /* what a request may ask for; 0: it is not heeded */
-	struct config_patience *rules;
+	uint32_t asked_ms;    /* most that a request may ask for; 0: ignored */
+	struct config_response_timeout *rules;
 	uint32_t connect_ms, idle_ms, keep_alive_ms, tunnel_ms, queue_ms;
 };
 
@@ -117,7 +118,7 @@ struct config_limits {
 struct config_cluster {
 	struct section_head head;
 	struct config_node *nodes;
-	struct key_file_value ca; /* path NULL: the system's trust store */
+	struct key_file_value ca; /* path NULL: the trust store of the system */
 	uint32_t verify;	  /* bool */
 	uint32_t tls;		  /* 0: modern, 1: legacy */
 	uint32_t balance;	  /* enum balance */
@@ -126,12 +127,12 @@ struct config_cluster {
 	struct config_cluster_headers headers;
 	struct config_health health;
 	struct config_eject eject;
-	uint32_t connections; /* of a node; 0: any number */
+	uint32_t connections; /* for one node; 0: any number */
 	struct config_cluster_timeouts timeouts;
 	struct config_limits limits;
 };
 
-static inline struct h1_limits config_answer_limits(const struct config_cluster *c)
+static inline struct h1_limits config_response_limits(const struct config_cluster *c)
 {
 	return (struct h1_limits){ (uint32_t)c->limits.response_head_bytes,
 				   (uint16_t)c->limits.response_fields };
@@ -145,7 +146,7 @@ struct config_certificate {
 
 struct config_tls {
 	struct section_head head;
-	struct config_certificate certificate; /* the default; behind it those chosen by name */
+	struct config_certificate certificate; /* the default; the next ones are chosen by name */
 	uint32_t policy;		       /* enum tls_policy */
 };
 
@@ -171,7 +172,7 @@ struct config_timeouts {
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_ms, drain_ms, leave_ms, tcp_keepalive_ms;
 };
 
-/* A name of DNS. */
+/* A DNS name. */
 struct config_name {
 	const char *text;
 	struct config_name *next;
@@ -180,13 +181,14 @@ struct config_name {
 struct config_admin {
 	struct section_head head;
 	struct config_address *addresses; /* NULL: none */
-	struct config_name *hosts;	  /* that clients of `addresses` may call it */
+	struct config_name *hosts;	  /* names that clients of `addresses` may send as Host */
 	const char *socket;
+	struct config_tls tls; /* of `addresses`; head NOWHERE: clear text */
 };
 
 struct config_redact {
 	struct config_field *names;
-	bool none; /* said aloud; else `names` are added to those that always are */
+	bool none; /* nothing is redacted; else `names` add to the defaults */
 };
 
 struct config_log {
@@ -196,7 +198,7 @@ struct config_log {
 	struct config_redact redact_query; /* names of parameters */
 };
 
-/* What `sniffing` is when it is not said: by the profile. */
+/* The value of `sniffing` that the text does not set: the profile decides. */
 #define CONFIG_SNIFFING_BY_PROFILE 3
 
 struct config_retain {
@@ -228,7 +230,7 @@ struct config_kafka_sasl {
 	struct section_head head;
 	uint32_t mechanism;
 	const char *username;
-	const char *password; /* what the file says */
+	const char *password; /* the password in that file */
 };
 
 struct config_kafka_security {
@@ -238,7 +240,7 @@ struct config_kafka_security {
 };
 
 struct config_kafka {
-	struct section_head head; /* NOWHERE: Kafka does not follow */
+	struct section_head head; /* NOWHERE: nothing is sent to Kafka */
 	const char *brokers;	  /* "host:port,host:port" */
 	const char *topic, *client_id;
 	uint32_t compression, acks;
@@ -250,8 +252,8 @@ enum config_durable_at { DURABLE_AT_DISK, DURABLE_AT_KAFKA };
 struct config_capture {
 	struct section_head head; /* NOWHERE: nothing is recorded */
 	const char *directory;
-	uint32_t durable, acknowledge, unavailable, tunnels, answers; /* capture/policy.h */
-	uint32_t gate; /* enum capture_gate, or CONFIG_BY_PROFILE */
+	uint32_t durable, acknowledge, unavailable, tunnels, responses; /* capture/policy.h */
+	uint32_t gate; /* enum gate_grain, or CONFIG_BY_PROFILE */
 	uint32_t commit_ms;
 	uint32_t compress; /* bool */
 	uint64_t segment_bytes;
@@ -262,6 +264,33 @@ struct config_capture {
 	struct config_kafka kafka;
 	uint32_t durable_at; /* enum config_durable_at */
 	struct config_skip *skip;
+};
+
+struct config_replay_batch {
+	struct section_head head;
+	uint64_t bytes;
+	uint32_t operations;
+};
+
+struct config_replay_credentials {
+	struct section_head head;
+	struct config_credential arms[ARMS];
+};
+
+/* Patterns of indices, as replay/index_filter.h has them. */
+struct config_indices {
+	const char *const *list; /* in the arena, or constants */
+	size_t n;
+};
+
+struct config_replay {
+	struct section_head head; /* NOWHERE: nothing is replayed */
+	struct config_indices indices;
+	uint64_t from_ns; /* by the wall clock; 0: where the log begins */
+	uint32_t rate;	  /* operations a second; 0: no limit */
+	struct config_replay_batch batch;
+	struct config_replay_credentials credentials;
+	uint32_t in_flight;
 };
 
 enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };
@@ -285,39 +314,42 @@ struct config {
 	struct config_admin admin;
 	struct config_log log;
 	struct config_capture capture;
+	struct config_replay replay;
 	uint32_t workers;	 /* 0: one for each core */
-	uint64_t memory;	 /* bytes, of each worker's clients and of each cluster's nodes */
+	uint64_t memory;	 /* bytes, for each worker's clients and each cluster's nodes */
 	uint32_t io;		 /* enum config_io */
 	uint32_t unknown_status; /* 0: by the profile */
 	uint32_t profile;	 /* enum profile */
 	uint32_t sniffing;	 /* enum sniffing less one, or CONFIG_SNIFFING_BY_PROFILE */
 	const char *state;
 
-	struct kept_files read; /* the files that it names, as they were read */
-	/* After a crash: it was read from there, and not from the disk. Borrowed for good. */
-	const struct kept_files *kept;
-	const struct yaml *root;      /* as it was written; NULL: it is no YAML */
-	struct complaints complaints; /* none: it is good as far as it shows */
+	struct saved_files read; /* the files that it names, as they were read */
+	/*
+	 * After a crash the configuration is read from these texts instead of the disk. Borrowed
+	 * for ever.
+	 */
+	const struct saved_files *kept;
+	const struct yaml *root;	/* the text as a tree; NULL: the text is not YAML */
+	struct diagnostics diagnostics; /* none: no mistake was found so far */
 	unsigned holds;
 	struct slab chunks;
 	struct arena arena;
 };
 
-/* Reads a file. Never NULL: look at the complaints. */
-struct config *config_open(const char *path);
-/* The same of what was in force, which has the configuration itself and the files that it names. */
-struct config *config_open_kept(const char *path, const struct kept_files *kept);
-/* The same of a text; relative paths in it begin at `directory`. `name` is for complaints. */
-struct config *config_open_text(const char *name, const char *directory, struct span text);
-/* Both give one hold on it; the last one that is given back frees it. */
+/* Adds one hold to the reader's own. config_close() gives one hold back; the last one frees it. */
 struct config *config_hold(struct config *c);
 void config_close(struct config *c);
 
-/* Where "admin.socket" stands, or its section, or NOWHERE: for complaints about what was read. */
+/*
+ * The place of a key such as "admin.socket", else of its section, else NOWHERE: for diagnostics
+ * that are found after reading.
+ */
 size_t config_place(const struct config *c, const char *path);
 
-/* "weighted", "source", "target"; "source", "target". */
+/* "weighted", "source", "target". */
 const char *listener_name(enum config_listener_kind k);
-const char *arm_name(enum arm a);
+
+/* The table of all keys, for the manual. */
+const struct section *config_section(void);
 
 #endif

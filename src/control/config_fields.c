@@ -8,8 +8,11 @@
 
 /* --- names and values --- */
 
-/* Its name with '-' for '_': who drops the one drops the other (msg_drop_alike()). */
-static enum name find(struct span name)
+/*
+ * Finds the field whose name has '-' for '_': removing one of them removes the other, too
+ * (msg_drop_alike()).
+ */
+static enum name field_find(struct span name)
 {
 	char text[FIELD_NAME_BYTES];
 	for (size_t i = 0; i < name.n; i++)
@@ -17,15 +20,15 @@ static enum name find(struct span name)
 	return name_find((struct span){ text, name.n });
 }
 
-/* Why a configuration may not touch this field; NULL: it may. */
+/* Why a configuration may not change this field; NULL: it may. */
 static const char *why_refused(struct span name)
 {
-	enum name id = find(name);
+	enum name id = field_find(name);
 	switch (id) {
 	case NAME_HOST:
-		return "the key 'host' says what it is to be";
+		return "use the key 'host' of the cluster";
 	case NAME_AUTHORIZATION:
-		return "the key 'authorization' is for it: it keeps the value out of logs";
+		return "use the key 'authorization', which keeps the value out of logs";
 	case NAME_EXPECT:
 	case NAME_TRAILER:
 		return "it belongs to the message that it came with";
@@ -38,7 +41,7 @@ static const char *why_refused(struct span name)
 	}
 	switch (name_how(id)) {
 	case HOW_FRAME:
-		return "it says where the body ends, which the balancer writes itself";
+		return "it frames the body, and the balancer writes it itself";
 	case HOW_HOP:
 		return "it belongs to one connection, and ends at the balancer";
 	default:
@@ -50,19 +53,18 @@ static bool is_field_name(struct binder *b, const struct key *k, const char *nam
 {
 	struct span s = span_of(name);
 	if (!s.n || s.n > FIELD_NAME_BYTES || scan_count(s.at, s.n, SCAN_TOKEN) != s.n) {
-		complain(
-			b->complaints, at,
-			"%s: '%.*s' is not a field's name: letters, digits and hyphens, at most %d",
-			k->name, (int)strcspn(name, ":"), name, FIELD_NAME_BYTES);
+		diagnose(b->diagnostics, at,
+			 "%s: '%.*s' is not a field name: letters, digits and hyphens, at most %d",
+			 k->name, (int)strcspn(name, ":"), name, FIELD_NAME_BYTES);
 		return false;
 	}
 	const char *why = why_refused(s);
 	if (why)
-		complain(b->complaints, at, "%s: %s cannot stand here: %s", k->name, name, why);
+		diagnose(b->diagnostics, at, "%s: %s is not allowed here: %s", k->name, name, why);
 	return !why;
 }
 
-/* What is wrong with a value, in words that do not show it; NULL: nothing. */
+/* What is wrong with a value, in words that do not show the value; NULL: nothing. */
 static const char *wrong_value(struct span s)
 {
 	if (!s.n)
@@ -76,7 +78,7 @@ static const char *wrong_value(struct span s)
 	return NULL;
 }
 
-/* --- what is set, what is removed --- */
+/* --- fields to set and to remove --- */
 
 static void append_field(struct binder *b, const struct key *k, struct config_field f,
 			 struct config_field **first)
@@ -85,11 +87,11 @@ static void append_field(struct binder *b, const struct key *k, struct config_fi
 	struct config_field **end = first;
 	for (; *end; end = &(*end)->next, n++)
 		if (!strcasecmp((*end)->name, f.name)) {
-			complain(b->complaints, f.at, "%s: %s stands here twice", k->name, f.name);
+			diagnose(b->diagnostics, f.at, "%s: %s is here twice", k->name, f.name);
 			return;
 		}
 	if (n == FIELDS_CONFIGURED_MAX) {
-		complain(b->complaints, f.at, "%s: there are more than %d", k->name,
+		diagnose(b->diagnostics, f.at, "%s: there are more than %d", k->name,
 			 FIELDS_CONFIGURED_MAX);
 		return;
 	}
@@ -100,9 +102,8 @@ static void append_field(struct binder *b, const struct key *k, struct config_fi
 static void fields_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind != YAML_MAP) {
-		complain(b->complaints, y->at,
-			 "%s: is %s; names with values are expected, as "
-			 "{ X-Name: value }",
+		diagnose(b->diagnostics, y->at,
+			 "%s: is %s; names with values are expected, such as { X-Name: value }",
 			 k->name, yaml_kind_word(y->kind));
 		return;
 	}
@@ -111,7 +112,7 @@ static void fields_bind(struct binder *b, const struct key *k, const struct yaml
 			continue;
 		const char *wrong = wrong_value(span_of(f->text));
 		if (wrong)
-			complain(b->complaints, f->at, "%s: the value of %s %s", k->name, f->key,
+			diagnose(b->diagnostics, f->at, "%s: the value of %s %s", k->name, f->key,
 				 wrong);
 		else
 			append_field(b, k,
@@ -122,8 +123,8 @@ static void fields_bind(struct binder *b, const struct key *k, const struct yaml
 static void field_names_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind != YAML_LIST) {
-		complain(b->complaints, y->at,
-			 "%s: is %s; a list of names is expected, as [ X-Name ]", k->name,
+		diagnose(b->diagnostics, y->at,
+			 "%s: is %s; a list of names is expected, such as [ X-Name ]", k->name,
 			 yaml_kind_word(y->kind));
 		return;
 	}
@@ -138,8 +139,10 @@ static void fields_preset(const struct key *k, void *to)
 	*(struct config_field **)to = NULL;
 }
 
-const struct key_type key_fields = { fields_bind, fields_preset, false };
-const struct key_type key_field_names = { field_names_bind, fields_preset, true };
+const struct key_type key_fields = { fields_bind, fields_preset, false,
+				     "a map of fields and values" };
+const struct key_type key_field_names = { field_names_bind, fields_preset, true,
+					  "a list of names of fields" };
 
 /* --- credentials --- */
 
@@ -154,45 +157,47 @@ static const struct key credential_file_keys[] = {
 };
 static const struct section credential_file_section = { credential_file_keys, 1, NULL };
 
-/* A scheme and what belongs to it (RFC 9110, 11.6.2): so a forgotten scheme shows here. */
-static void take_credential(struct binder *b, const struct key *k, const char *text, size_t at,
+/* A scheme and its credential (RFC 9110, 11.6.2). A forgotten scheme is noticed here. */
+static void credential_take(struct binder *b, const struct key *k, const char *text, size_t at,
 			    struct config_credential *to)
 {
 	struct span s = span_of(text);
 	const char *wrong = wrong_value(s);
 	size_t scheme_n = scan_count(s.at, s.n, SCAN_TOKEN);
 	if (wrong)
-		complain(b->complaints, at, "%s: the credential %s", k->name, wrong);
+		diagnose(b->diagnostics, at, "%s: the credential %s", k->name, wrong);
 	else if (!scheme_n || scheme_n + 1 >= s.n || s.at[scheme_n] != ' ')
-		complain(b->complaints, at,
-			 "%s: a scheme and a credential are expected, as \"Basic ...\" or "
+		diagnose(b->diagnostics, at,
+			 "%s: a scheme and a credential are expected, such as \"Basic ...\" or "
 			 "\"ApiKey ...\"",
 			 k->name);
 	else
 		to->value = text;
 }
 
-static void take_credential_file(struct binder *b, const struct key *k, const struct yaml *y,
+static void credential_take_file(struct binder *b, const struct key *k, const struct yaml *y,
 				 struct config_credential *to)
 {
 	struct credential_file f = { .file = { .at = NOWHERE } };
 	struct key section = { .name = k->name, .section = &credential_file_section };
-	size_t before = b->complaints->n;
-	/* The credential itself in brackets is no key, and is not to be said. */
+	size_t before = b->diagnostics->n;
+	/*
+	 * A map without 'file' may be the credential itself in braces: no diagnostic may show it.
+	 */
 	for (const struct yaml *m = y->first; m; m = m->next)
 		if (m->kind == YAML_SCALAR && !*m->text && strcmp(m->key, "file") != 0)
-			complain(b->complaints, y->at,
+			diagnose(b->diagnostics, y->at,
 				 "%s: a credential, or { file: PATH }, is expected", k->name);
-	if (b->complaints->n != before)
+	if (b->diagnostics->n != before)
 		return;
 	key_section.bind(b, &section, y, &f);
-	if (b->complaints->n != before)
+	if (b->diagnostics->n != before)
 		return;
-	/* Editors end a file with an end of line. */
+	/* Editors end a file with a newline. */
 	struct span text = span_of(f.file.text);
 	while (text.n && (text.at[text.n - 1] == '\n' || text.at[text.n - 1] == '\r'))
 		text.n--;
-	take_credential(b, k, key_copy(b, span_trim(text)), f.file.at, to);
+	credential_take(b, k, key_copy(b, span_trim(text)), f.file.at, to);
 	to->path = f.file.path;
 	to->at = f.file.at;
 }
@@ -200,9 +205,9 @@ static void take_credential_file(struct binder *b, const struct key *k, const st
 static void credential_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind == YAML_MAP)
-		take_credential_file(b, k, y, to);
+		credential_take_file(b, k, y, to);
 	else if (key_is_scalar(b, k, y))
-		take_credential(b, k, y->text, y->at, to);
+		credential_take(b, k, y->text, y->at, to);
 }
 
 static void credential_preset(const struct key *k, void *to)
@@ -211,4 +216,5 @@ static void credential_preset(const struct key *k, void *to)
 	*(struct config_credential *)to = (struct config_credential){ 0 };
 }
 
-const struct key_type key_credential = { credential_bind, credential_preset, false };
+const struct key_type key_credential = { credential_bind, credential_preset, false,
+					 "a text, or { file: PATH }" };

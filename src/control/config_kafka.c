@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/limits.h"
+#include "capture/kafka_limits.h"
 
 #define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])
 
@@ -26,7 +26,7 @@ static void brokers_bind(struct binder *b, const struct key *k, const struct yam
 	char all[BROKERS_BYTES];
 	size_t n = 0;
 	if (y->kind != YAML_LIST || !y->first) {
-		complain(b->complaints, y->at, "%s: a list is expected, as [ kafka-1:9092 ]",
+		diagnose(b->diagnostics, y->at, "%s: a list is expected, such as [ kafka-1:9092 ]",
 			 k->name);
 		return;
 	}
@@ -34,15 +34,15 @@ static void brokers_bind(struct binder *b, const struct key *k, const struct yam
 		if (!key_is_scalar(b, k, item))
 			return;
 		if (!is_broker(item->text)) {
-			complain(b->complaints, item->at, "%s: '%s' is not HOST:PORT", k->name,
+			diagnose(b->diagnostics, item->at, "%s: '%s' is not HOST:PORT", k->name,
 				 item->text);
 			return;
 		}
 		int more = snprintf(all + n, sizeof all - n, "%s%s", n ? "," : "", item->text);
 		if ((size_t)more >= sizeof all - n) {
-			complain(b->complaints, item->at,
-				 "%s: there are too many: some of them "
-				 "are enough, the others are found",
+			diagnose(b->diagnostics, item->at,
+				 "%s: there are too many brokers: a few of them are enough, the "
+				 "client finds the others",
 				 k->name);
 			return;
 		}
@@ -51,14 +51,15 @@ static void brokers_bind(struct binder *b, const struct key *k, const struct yam
 	*(char **)to = key_copy(b, (struct span){ all, n });
 }
 
-static void text_preset(const struct key *k, void *to)
+static void kafka_text_preset(const struct key *k, void *to)
 {
 	*(const char **)to = k->text;
 }
 
-static const struct key_type key_brokers = { brokers_bind, text_preset, true };
+static const struct key_type key_brokers = { brokers_bind, kafka_text_preset, true,
+					     "a list of HOST:PORT" };
 
-/* --- a topic's name: Kafka's own rule --- */
+/* --- a topic's name, by Kafka's own rule --- */
 
 static void topic_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -69,14 +70,15 @@ static void topic_bind(struct binder *b, const struct key *k, const struct yaml 
 	size_t n = strlen(y->text);
 	if (n > 249 || strspn(y->text, letters) != n || !strcmp(y->text, ".") ||
 	    !strcmp(y->text, ".."))
-		complain(b->complaints, y->at,
-			 "%s: '%s' is no topic's name: at most 249 letters, digits, dots, - and _",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not a topic name: at most 249 letters, digits, dots, - and _",
 			 k->name, y->text);
 	else
 		*(const char **)to = y->text;
 }
 
-static const struct key_type key_topic = { topic_bind, text_preset, true };
+static const struct key_type key_topic = { topic_bind, kafka_text_preset, true,
+					   "the name of a topic" };
 
 /* --- a password: the first line of a file --- */
 
@@ -88,30 +90,31 @@ static void password_bind(struct binder *b, const struct key *k, const struct ya
 		return;
 	size_t n = strcspn(file.text, "\r\n");
 	if (!n)
-		complain(b->complaints, y->at, "%s: %s is empty", k->name, file.path);
+		diagnose(b->diagnostics, y->at, "%s: %s is empty", k->name, file.path);
 	*(char **)to = key_copy(b, (struct span){ file.text, n });
 }
 
-static const struct key_type key_password = { password_bind, text_preset, false };
+static const struct key_type key_password = { password_bind, kafka_text_preset, false,
+					      "{ file: PATH }" };
 
 /* --- sections --- */
 
-/* The library would take an empty one for none, and trust the system's authorities. */
-static void check_file(struct binder *b, const char *name, const struct key_file_value *f)
+/* librdkafka treats an empty file as none, and would trust the system's authorities. */
+static void complain_if_empty(struct binder *b, const char *name, const struct key_file_value *f)
 {
 	if (f->path && !*f->text)
-		complain(b->complaints, f->at, "%s: %s is empty", name, f->path);
+		diagnose(b->diagnostics, f->at, "%s: %s is empty", name, f->path);
 }
 
-static void check_tls(struct binder *b, const void *to)
+static void check_kafka_tls(struct binder *b, const void *to)
 {
 	const struct config_kafka_tls *t = to;
-	check_file(b, "ca", &t->ca);
-	check_file(b, "certificate", &t->certificate);
-	check_file(b, "key", &t->key);
+	complain_if_empty(b, "ca", &t->ca);
+	complain_if_empty(b, "certificate", &t->certificate);
+	complain_if_empty(b, "key", &t->key);
 	if (!t->certificate.path != !t->key.path)
-		complain(b->complaints, t->head.at,
-			 "tls: certificate and key belong together: one of them is not there");
+		diagnose(b->diagnostics, t->head.at,
+			 "tls: certificate and key belong together: one of them is missing");
 }
 
 #define AT(member) .offset = offsetof(struct config_kafka_tls, member)
@@ -121,13 +124,13 @@ static const struct key tls_keys[] = {
 	{ "key", &key_file, AT(key) },
 };
 #undef AT
-static const struct section tls_section = { KEYS(tls_keys), check_tls };
+static const struct section tls_section = { KEYS(tls_keys), check_kafka_tls };
 
 #define AT(member) .offset = offsetof(struct config_kafka_sasl, member)
 static const struct key sasl_keys[] = {
 	{ "mechanism", &key_choice, AT(mechanism), .words = mechanism_words,
 	  .missing = "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512" },
-	{ "username", &key_text, AT(username), .missing = "who the balancer is there" },
+	{ "username", &key_text, AT(username), .missing = "the balancer's user name there" },
 	{ "password_file", &key_password, AT(password), .missing = "the file with the password" },
 };
 #undef AT
@@ -137,8 +140,8 @@ static void check_security(struct binder *b, const void *to)
 {
 	const struct config_kafka_security *s = to;
 	if (s->sasl.head.at != NOWHERE && s->tls.head.at == NOWHERE)
-		caution(b->complaints, s->sasl.head.at,
-			"sasl: without tls%s: whoever listens on the way",
+		warn_at(b->diagnostics, s->sasl.head.at,
+			"sasl: without tls%s anybody who can listen on the network",
 			s->sasl.mechanism ? " the log's records are open to"
 					  : " the password is open to");
 }
@@ -155,14 +158,15 @@ static void check_kafka(struct binder *b, const void *to)
 {
 	const struct config_kafka *k = to;
 	if (!producer_is_built())
-		complain(b->complaints, k->head.at,
-			 "kafka: this program was built without librdkafka, and cannot bring the "
+		diagnose(b->diagnostics, k->head.at,
+			 "kafka: this program was built without librdkafka, and cannot send the "
 			 "log to Kafka");
 }
 
 #define AT(member) .offset = offsetof(struct config_kafka, member)
 static const struct key kafka_keys[] = {
-	{ "brokers", &key_brokers, AT(brokers), .missing = "some of them, as [ kafka-1:9092 ]" },
+	{ "brokers", &key_brokers, AT(brokers),
+	  .missing = "some of the brokers, such as [ kafka-1:9092 ]" },
 	{ "topic", &key_topic, AT(topic), .text = "logging-traffic-topic" },
 	{ "compression", &key_choice, AT(compression), .words = compression_words },
 	{ "acks", &key_choice, AT(acks), .words = acks_words },
@@ -172,7 +176,7 @@ static const struct key kafka_keys[] = {
 #undef AT
 const struct section kafka_section = { KEYS(kafka_keys), check_kafka };
 
-/* --- what it comes to --- */
+/* --- the producer's configuration --- */
 
 struct producer_config kafka_producer(const struct config_kafka *k)
 {
@@ -201,7 +205,7 @@ void kafka_try(struct config *c)
 		return;
 	struct producer_config p = kafka_producer(k);
 	if (!producer_try(&p, error))
-		complain(&c->complaints, k->head.at, "kafka: %s", error);
+		diagnose(&c->diagnostics, k->head.at, "kafka: %s", error);
 }
 
 static bool texts_differ(const char *a, const char *b)

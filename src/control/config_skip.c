@@ -3,77 +3,77 @@
 #include "base/limits.h"
 #include "http/msg.h"
 
-static bool is_token(const char *text)
+static bool is_field_token(const char *text)
 {
 	size_t n = strlen(text);
 	return n <= FIELD_NAME_BYTES && scan_count(text, n, SCAN_TOKEN) == n;
 }
 
-static void method_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+static void skip_method_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (!key_is_scalar(b, k, y))
 		return;
-	if (!is_token(y->text) ||
+	if (!is_field_token(y->text) ||
 	    strspn(y->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != strlen(y->text))
-		complain(b->complaints, y->at, "%s: '%s' is not a method, as GET", k->name,
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not a method, such as GET", k->name,
 			 y->text);
 	else
 		*(const char **)to = y->text;
 }
 
-/* What a target can never have would make a rule that never fits. */
+/* A pattern with text that no target can have would be a rule that never matches. */
 static const char *wrong_path(const char *path)
 {
 	if (path[0] != '/' && path[0] != '*')
 		return "does not begin with / or *";
 	for (const char *c = path; *c; c++)
 		if (*c <= ' ' || *c > '~')
-			return "holds what a path cannot hold";
+			return "has a character that a path cannot have";
 	if (strpbrk(path, "?#"))
-		return "holds a query: rules are for the path before it";
+		return "has a query: rules are for the path before the query";
 	if (strpbrk(path, "%\\") || strstr(path, "//") || strstr(path, "/./") ||
 	    strstr(path, "/../"))
-		return "would never fit: a path with a code, a backslash, an empty or a dot "
-		       "segment is always recorded";
+		return "would never match: a path with a percent code, a backslash, an empty "
+		       "segment or a dot segment is always recorded";
 	return strlen(path) > SKIP_PATH_BYTES ? "is too long" : NULL;
 }
 
-static void path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+static void skip_path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (!key_is_scalar(b, k, y))
 		return;
 	const char *wrong = wrong_path(y->text);
 	if (wrong)
-		complain(b->complaints, y->at, "%s: '%s' %s", k->name, y->text, wrong);
+		diagnose(b->diagnostics, y->at, "%s: '%s' %s", k->name, y->text, wrong);
 	else
 		*(const char **)to = y->text;
 }
 
-static void name_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+static void skip_name_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (!key_is_scalar(b, k, y))
 		return;
-	if (is_token(y->text))
+	if (is_field_token(y->text))
 		*(const char **)to = y->text;
 	else
-		complain(b->complaints, y->at, "%s: '%s' is not the name of a field", k->name,
-			 y->text);
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not a field name", k->name, y->text);
 }
 
-static void text_preset(const struct key *k, void *to)
+static void skip_text_preset(const struct key *k, void *to)
 {
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_skip_method = { method_bind, text_preset, true };
-const struct key_type key_skip_path = { path_bind, text_preset, true };
-static const struct key_type key_skip_name = { name_bind, text_preset, true };
+const struct key_type key_skip_method = { skip_method_bind, skip_text_preset, true, "a method" };
+const struct key_type key_skip_path = { skip_path_bind, skip_text_preset, true,
+					"a pattern of a path" };
+static const struct key_type key_skip_name = { skip_name_bind, skip_text_preset, true, "a name" };
 
 #define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])
 
 #define AT(member) .offset = offsetof(struct config_skip_header, member)
 static const struct key header_keys[] = {
-	{ "name", &key_skip_name, AT(name), .missing = "the name of a field, as X-Probe" },
+	{ "name", &key_skip_name, AT(name), .missing = "the name of a field, such as X-Probe" },
 	{ "value", &key_text, AT(value) },
 };
 #undef AT
@@ -83,8 +83,8 @@ static void check_skip(struct binder *b, const void *to)
 {
 	const struct config_skip *s = to;
 	if (!s->method && !s->path && s->header.head.at == NOWHERE)
-		complain(b->complaints, s->head.at,
-			 "skip: the rule would fit all requests: say method, path or header");
+		diagnose(b->diagnostics, s->head.at,
+			 "skip: the rule would match all requests: set method, path or header");
 }
 
 #define AT(member) .offset = offsetof(struct config_skip, member)
@@ -114,19 +114,18 @@ void check_skips(struct binder *b, const struct config_skip *first)
 	size_t n = 0;
 	for (const struct config_skip *s = first; s; s = s->next) {
 		if (++n == SKIP_RULES_MAX + 1)
-			complain(b->complaints, s->head.at, "skip: there are more than %d rules",
+			diagnose(b->diagnostics, s->head.at, "skip: there are more than %d rules",
 				 SKIP_RULES_MAX);
 		if (only_reads(s))
 			continue;
 		if (s->method)
-			caution(b->complaints, s->head.at,
-				"capture: this rule skips %s: a write that fits it is not in the "
-				"log",
+			warn_at(b->diagnostics, s->head.at,
+				"capture: this rule skips %s: a write that matches it is not "
+				"recorded",
 				s->method);
 		else
-			caution(b->complaints, s->head.at,
-				"capture: this rule names no method: a write that fits it is not "
-				"in "
-				"the log (method: GET takes reads alone)");
+			warn_at(b->diagnostics, s->head.at,
+				"capture: this rule has no method: a write that matches it is not "
+				"recorded (method: GET matches reads only)");
 	}
 }

@@ -5,7 +5,7 @@
 #include "control/resolve.h"
 #include "base/limits.h"
 
-/* A name as it stands in DNS and in Host: RFC 1123, 2.1, and the underscore that people use. */
+/* A host name as in DNS and in Host: RFC 1123, 2.1, and also the underscore, which people use. */
 static bool is_host_name(struct span s)
 {
 	if (!s.n || s.n > 253 || s.at[0] == '-' || s.at[0] == '.')
@@ -19,7 +19,10 @@ static bool is_host_name(struct span s)
 	return true;
 }
 
-/* Cuts "host:port", "[v6]:port", "host". False when it is neither; `port` is empty without one. */
+/*
+ * Splits "host:port", "[v6]:port" or "host". False when the text is none of these. `port` is empty
+ * when there is none.
+ */
 static bool split_authority(struct span s, struct span *host, struct span *port)
 {
 	const char *close = s.n && s.at[0] == '[' ? memchr(s.at, ']', s.n) : NULL;
@@ -46,13 +49,13 @@ static void bind_address(struct binder *b, const struct key *k, const struct yam
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (!split_authority(span_of(y->text), &host, &port) || !port.n) {
-		complain(b->complaints, y->at,
-			 "%s: '%s' is not an address and a port, as 0.0.0.0:443 or [::]:443",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not an address and a port, such as 0.0.0.0:443 or [::]:443",
 			 k->name, y->text);
 		return;
 	}
 	if (!span_to_u64(port, 65535, &number) || number == 0) {
-		complain(b->complaints, y->at, "%s: the port '%.*s' is not from 1 to 65535",
+		diagnose(b->diagnostics, y->at, "%s: the port '%.*s' is not from 1 to 65535",
 			 k->name, (int)port.n, port.at);
 		return;
 	}
@@ -62,9 +65,9 @@ static void bind_address(struct binder *b, const struct key *k, const struct yam
 		a->addr = addr_unmapped(&a->addr);
 		*end = a;
 	} else {
-		complain(b->complaints, y->at,
-			 "%s: '%.*s' is not an IPv4 or IPv6 address; listening needs one, not a "
-			 "name",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%.*s' is not an IPv4 or IPv6 address; a listener needs an address, "
+			 "not a name",
 			 k->name, (int)host.n, host.at);
 	}
 }
@@ -78,12 +81,11 @@ static void append_address(struct binder *b, const struct key *k, const struct y
 	bind_address(b, k, y, end);
 	for (struct config_address *a = *first; *end && a != *end; a = a->next)
 		if (addr_is(&a->addr, &(*end)->addr)) {
-			complain(b->complaints, y->at, "%s: %s stands here twice", k->name,
-				 y->text);
+			diagnose(b->diagnostics, y->at, "%s: %s is here twice", k->name, y->text);
 			return;
 		} else if (addr_overlaps(&a->addr, &(*end)->addr)) {
-			complain(b->complaints, y->at,
-				 "%s: %s and %s, which stands here too, would share connections",
+			diagnose(b->diagnostics, y->at,
+				 "%s: %s and %s, which is also here, would share connections",
 				 k->name, y->text, a->text);
 			return;
 		}
@@ -99,7 +101,7 @@ static void addresses_bind(struct binder *b, const struct key *k, const struct y
 	for (const struct yaml *item = y->first; item; item = item->next)
 		append_address(b, k, item, first);
 	if (!y->first)
-		complain(b->complaints, y->at, "%s: the list is empty", k->name);
+		diagnose(b->diagnostics, y->at, "%s: the list is empty", k->name);
 }
 
 static void addresses_preset(const struct key *k, void *to)
@@ -108,7 +110,8 @@ static void addresses_preset(const struct key *k, void *to)
 	*(struct config_address **)to = NULL;
 }
 
-const struct key_type key_addresses = { addresses_bind, addresses_preset, true };
+const struct key_type key_addresses = { addresses_bind, addresses_preset, true,
+					"ADDRESS:PORT, or a list of them" };
 
 /* --- nodes --- */
 
@@ -121,19 +124,19 @@ static bool starts_with(struct span *s, const char *word)
 	return true;
 }
 
-/* The dot at the end of a name says to DNS that it is whole: nobody else knows it with one. */
-static struct span without_last_dot(struct span name)
+/* In DNS a final dot marks a full name. Servers and certificates have the name without it. */
+static struct span name_without_last_dot(struct span name)
 {
 	name.n -= name.n && name.at[name.n - 1] == '.';
 	return name;
 }
 
-/* Host carries no port that the scheme implies (RFC 9110, 4.2.3), and a name without its dot. */
+/* Host has no port that the scheme implies (RFC 9110, 4.2.3), and no final dot. */
 static const char *node_name(struct binder *b, struct span authority, struct span port,
 			     bool implied)
 {
 	struct span host = { authority.at, authority.n - (port.n ? port.n + 1 : 0) };
-	struct span name = without_last_dot(host);
+	struct span name = name_without_last_dot(host);
 	struct span rest = { host.at + host.n, implied ? 0 : authority.n - host.n };
 	char *text = arena_take(b->arena, name.n + rest.n + 1);
 	memcpy(text, name.at, name.n);
@@ -172,10 +175,10 @@ static const char *read_url(struct binder *b, struct span url, struct config_nod
 	return NULL;
 }
 
-/* DNS knows no case, and a final dot says only that the name is whole. */
+/* DNS ignores case, and a final dot only marks a full name. */
 static bool is_same_name(const char *a, const char *b)
 {
-	return span_is_nocase(without_last_dot(span_of(a)), without_last_dot(span_of(b)));
+	return span_is_nocase(name_without_last_dot(span_of(a)), name_without_last_dot(span_of(b)));
 }
 
 static bool is_localhost_at(const struct config_node *name, const struct config_node *literal)
@@ -203,9 +206,9 @@ static void complain_of_same(struct binder *b, const struct key *k, const struct
 			     const struct config_node *there)
 {
 	size_t line, column;
-	complaint_place(b->complaints, there->at, &line, &column);
-	complain(b->complaints, y->at,
-		 "%s: %s stands here twice: line %zu has it, as %s: take one away", k->name,
+	diagnostic_place(b->diagnostics, there->at, &line, &column);
+	diagnose(b->diagnostics, y->at,
+		 "%s: %s is here twice: line %zu has it as %s: remove one of them", k->name,
 		 y->text, line, there->name);
 }
 
@@ -218,8 +221,9 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 	*n = (struct config_node){ .at = y->at };
 	const char *wrong = read_url(b, span_of(y->text), n);
 	if (wrong) {
-		complain(b->complaints, y->at, "%s: '%s' is not a node, as https://es-1:9200: %s",
-			 k->name, y->text, wrong);
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not a node, such as https://es-1:9200: %s", k->name, y->text,
+			 wrong);
 		return;
 	}
 	struct config_node **end = first;
@@ -234,8 +238,9 @@ static void append_node(struct binder *b, const struct key *k, const struct yaml
 static void nodes_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind != YAML_LIST) {
-		complain(b->complaints, y->at, "%s: is %s; a list of URLs is expected, as [ %s ]",
-			 k->name, yaml_kind_word(y->kind),
+		diagnose(b->diagnostics, y->at,
+			 "%s: is %s; a list of URLs is expected, such as [ %s ]", k->name,
+			 yaml_kind_word(y->kind),
 			 y->kind == YAML_SCALAR && *y->text && !strpbrk(y->text, "@?")
 				 ? y->text
 				 : "https://es-1:9200");
@@ -246,10 +251,10 @@ static void nodes_bind(struct binder *b, const struct key *k, const struct yaml 
 		if (n < NODES_PER_CLUSTER_MAX)
 			append_node(b, k, item, to);
 	if (n == 0)
-		complain(b->complaints, y->at, "%s: the list is empty", k->name);
+		diagnose(b->diagnostics, y->at, "%s: the list is empty", k->name);
 	if (n > NODES_PER_CLUSTER_MAX)
-		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
-			 NODES_PER_CLUSTER_MAX);
+		diagnose(b->diagnostics, y->at, "%s: there are %zu; at most %d are allowed",
+			 k->name, n, NODES_PER_CLUSTER_MAX);
 }
 
 static void nodes_preset(const struct key *k, void *to)
@@ -258,7 +263,7 @@ static void nodes_preset(const struct key *k, void *to)
 	*(struct config_node **)to = NULL;
 }
 
-const struct key_type key_nodes = { nodes_bind, nodes_preset, true };
+const struct key_type key_nodes = { nodes_bind, nodes_preset, true, "a list of URLs" };
 
 /* --- names --- */
 
@@ -268,7 +273,7 @@ static void append_name(struct binder *b, const struct key *k, const struct yaml
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (!is_host_name(span_of(y->text))) {
-		complain(b->complaints, y->at, "%s: '%s' is not a host's name", k->name, y->text);
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not a host name", k->name, y->text);
 		return;
 	}
 	struct config_name *n = arena_take(b->arena, sizeof *n);
@@ -288,8 +293,8 @@ static void host_names_bind(struct binder *b, const struct key *k, const struct 
 			if (n++ < ADMIN_HOSTS_MAX)
 				append_name(b, k, item, &end);
 	if (n > ADMIN_HOSTS_MAX)
-		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
-			 ADMIN_HOSTS_MAX);
+		diagnose(b->diagnostics, y->at, "%s: there are %zu; at most %d are allowed",
+			 k->name, n, ADMIN_HOSTS_MAX);
 }
 
 static void host_names_preset(const struct key *k, void *to)
@@ -298,7 +303,8 @@ static void host_names_preset(const struct key *k, void *to)
 	*(struct config_name **)to = NULL;
 }
 
-const struct key_type key_host_names = { host_names_bind, host_names_preset, true };
+const struct key_type key_host_names = { host_names_bind, host_names_preset, true,
+					 "a list of names" };
 
 /* --- host --- */
 
@@ -317,7 +323,7 @@ static void host_bind(struct binder *b, const struct key *k, const struct yaml *
 		 (is_host_name(host) || addr_parse(host, 0, &literal)))
 		*h = (struct config_host){ HOST_NAME, y->text };
 	else
-		complain(b->complaints, y->at, "%s: '%s' is not preserve, node, or a host's name",
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not preserve, node, or a host name",
 			 k->name, y->text);
 }
 
@@ -327,11 +333,11 @@ static void host_preset(const struct key *k, void *to)
 	*(struct config_host *)to = (struct config_host){ HOST_PRESERVE, NULL };
 }
 
-const struct key_type key_host = { host_bind, host_preset, true };
+const struct key_type key_host = { host_bind, host_preset, true, "preserve, node, or a name" };
 
 /* --- health --- */
 
-static bool read_status(struct span s, uint16_t *status)
+static bool config_read_status(struct span s, uint16_t *status)
 {
 	unsigned long long n;
 	if (s.n != 3 || !span_to_u64(s, 599, &n) || n < 200)
@@ -349,10 +355,11 @@ static void statuses_bind(struct binder *b, const struct key *k, const struct ya
 	struct span least = { y->text, dash ? (size_t)(dash - y->text) : strlen(y->text) };
 	struct span most = dash ? span_of(dash + 1) : least;
 	struct config_statuses read;
-	if (!read_status(least, &read.least) || !read_status(most, &read.most) ||
+	if (!config_read_status(least, &read.least) || !config_read_status(most, &read.most) ||
 	    read.least > read.most)
-		complain(b->complaints, y->at,
-			 "%s: '%s' is not a status or a range of them from 200 to 599, as 200-499",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not a status or a range of statuses from 200 to 599, such as "
+			 "200-499",
 			 k->name, y->text);
 	else
 		*s = read;
@@ -364,7 +371,8 @@ static void statuses_preset(const struct key *k, void *to)
 	*(struct config_statuses *)to = (struct config_statuses){ 200, 499 };
 }
 
-const struct key_type key_statuses = { statuses_bind, statuses_preset, true };
+const struct key_type key_statuses = { statuses_bind, statuses_preset, true,
+				       "statuses, such as 200-299" };
 
 static void request_path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -372,15 +380,16 @@ static void request_path_bind(struct binder *b, const struct key *k, const struc
 		return;
 	for (const char *c = y->text; *c; c++)
 		if (*c <= ' ' || *c > '~' || *c == '#') {
-			complain(b->complaints, y->at,
-				 "%s: '%s' holds what a path cannot hold: write it %%-encoded",
+			diagnose(b->diagnostics, y->at,
+				 "%s: '%s' has a character that a path cannot have: percent-encode "
+				 "it",
 				 k->name, y->text);
 			return;
 		}
 	if (y->text[0] != '/')
-		complain(b->complaints, y->at, "%s: '%s' does not begin with /", k->name, y->text);
+		diagnose(b->diagnostics, y->at, "%s: '%s' does not begin with /", k->name, y->text);
 	else if (strlen(y->text) > REQUEST_LINE_BYTES / 4)
-		complain(b->complaints, y->at, "%s: is longer than %d bytes", k->name,
+		diagnose(b->diagnostics, y->at, "%s: is longer than %d bytes", k->name,
 			 REQUEST_LINE_BYTES / 4);
 	else
 		*(const char **)to = y->text;
@@ -391,7 +400,8 @@ static void request_path_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_request_path = { request_path_bind, request_path_preset, true };
+const struct key_type key_request_path = { request_path_bind, request_path_preset, true,
+					   "a path, such as /healthz" };
 
 /* --- networks --- */
 
@@ -401,9 +411,9 @@ static const char *network_trouble(enum network_verdict v)
 	case NETWORK_ADDRESS:
 		return "it does not begin with an IPv4 or IPv6 address";
 	case NETWORK_LENGTH:
-		return "behind the '/' a number of bits is expected, at most 32, or 128 for IPv6";
+		return "after the '/' a number of bits is expected, at most 32, or 128 for IPv6";
 	case NETWORK_BITS:
-		return "the address has bits beyond those that the '/' leaves to the network";
+		return "the address has bits set beyond the network's length";
 	case NETWORK_GOOD:
 		break;
 	}
@@ -417,7 +427,7 @@ static void append_network(struct binder *b, const struct key *k, const struct y
 		return;
 	const char *wrong = network_trouble(networks_add(to, span_of(y->text)));
 	if (wrong)
-		complain(b->complaints, y->at, "%s: '%s' is not a network, as 10.0.0.0/8: %s",
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not a network, such as 10.0.0.0/8: %s",
 			 k->name, y->text, wrong);
 }
 
@@ -428,11 +438,11 @@ static void networks_bind(struct binder *b, const struct key *k, const struct ya
 	for (const struct yaml *item = y->first; item && y->kind == YAML_LIST; item = item->next)
 		n++;
 	if (n == 0)
-		complain(b->complaints, y->at, "%s: the list is empty: nobody would be in it",
+		diagnose(b->diagnostics, y->at, "%s: the list is empty: it would match no address",
 			 k->name);
 	if (n > NETWORKS_MAX)
-		complain(b->complaints, y->at, "%s: there are %zu; %d is the most", k->name, n,
-			 NETWORKS_MAX);
+		diagnose(b->diagnostics, y->at, "%s: there are %zu; at most %d are allowed",
+			 k->name, n, NETWORKS_MAX);
 	if (n == 0 || n > NETWORKS_MAX)
 		return;
 	s->at = y->at;
@@ -451,10 +461,11 @@ static void networks_preset(const struct key *k, void *to)
 	*(struct config_networks *)to = (struct config_networks){ .at = NOWHERE };
 }
 
-const struct key_type key_networks = { networks_bind, networks_preset, true };
+const struct key_type key_networks = { networks_bind, networks_preset, true,
+				       "a network, or a list of them" };
 
-/* Where the byte `n` of a scalar's value stands in the text, whose escapes take two each. */
-static size_t place_in(const struct complaints *c, const struct yaml *y, size_t n)
+/* The place in the text of byte `n` of a scalar's value. An escape in the text takes two bytes. */
+static size_t place_in(const struct diagnostics *c, const struct yaml *y, size_t n)
 {
 	struct span text = c->text;
 	size_t at = y->at;
@@ -477,8 +488,8 @@ static void pattern_bind(struct binder *b, const struct key *k, const struct yam
 	if (p)
 		*(const char **)to = y->text;
 	else
-		complain(b->complaints, place_in(b->complaints, y, at), "%s: is no pattern: %s",
-			 k->name, error);
+		diagnose(b->diagnostics, place_in(b->diagnostics, y, at),
+			 "%s: is not a valid pattern: %s", k->name, error);
 	pattern_close(p);
 }
 
@@ -487,7 +498,7 @@ static void pattern_preset(const struct key *k, void *to)
 	*(const char **)to = k->text;
 }
 
-const struct key_type key_pattern = { pattern_bind, pattern_preset, true };
+const struct key_type key_pattern = { pattern_bind, pattern_preset, true, "a pattern (PCRE2)" };
 
 /* --- workers --- */
 
@@ -501,7 +512,7 @@ static void workers_bind(struct binder *b, const struct key *k, const struct yam
 	else if (span_to_u64(span_of(y->text), WORKERS_MAX, &n) && n > 0)
 		*(uint32_t *)to = (uint32_t)n;
 	else
-		complain(b->complaints, y->at, "%s: '%s' is not auto or a number from 1 to %d",
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not auto or a number from 1 to %d",
 			 k->name, y->text, WORKERS_MAX);
 }
 
@@ -510,4 +521,4 @@ static void workers_preset(const struct key *k, void *to)
 	*(uint32_t *)to = k->preset;
 }
 
-const struct key_type key_workers = { workers_bind, workers_preset, true };
+const struct key_type key_workers = { workers_bind, workers_preset, true, "auto, or a number" };

@@ -1,7 +1,9 @@
 #ifndef CONTROL_CONFIG_TYPES_H
 #define CONTROL_CONFIG_TYPES_H
 
-/* The types of keys that only a balancer's configuration has. Their values are config.h's structs.
+/*
+ * The types of keys that only the configuration of a balancer has. The structs of their values are
+ * in config.h.
  */
 
 #include "control/keys.h"

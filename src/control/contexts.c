@@ -2,14 +2,14 @@
 
 #include <stdlib.h>
 
-static void *take(struct arena *arena, size_t n, size_t bytes)
+static void *contexts_take(struct arena *arena, size_t n, size_t bytes)
 {
 	void *memory = arena_take(arena, n * bytes);
 	memset(memory, 0, n * bytes);
 	return memory;
 }
 
-/* --- what they are made of --- */
+/* --- hashes of what they are made of --- */
 
 static XXH3_state_t *digest_open(unsigned number)
 {
@@ -44,7 +44,8 @@ static XXH128_hash_t digest_of_certificate(const struct config_certificate *c)
 	return digest_close(state);
 }
 
-static const struct certificates_one *find(const struct certificates *s, XXH128_hash_t made_of)
+static const struct certificates_one *certificates_find(const struct certificates *s,
+							XXH128_hash_t made_of)
 {
 	for (size_t i = 0; s && i < s->n; i++)
 		if (XXH128_isEqual(s->list[i].made_of, made_of))
@@ -52,9 +53,12 @@ static const struct certificates_one *find(const struct certificates *s, XXH128_
 	return NULL;
 }
 
-/* Read once; the other workers get copies where that is possible, which is faster. */
-static bool open_one(struct certificates_one *to, const struct config_certificate *from,
-		     const struct front_contexts *how, struct complaints *complaints)
+/*
+ * The certificate is read once. The other workers get copies where that is possible, which is
+ * faster.
+ */
+static bool certificate_open(struct certificates_one *to, const struct config_certificate *from,
+			     const struct front_contexts *how, struct diagnostics *diagnostics)
 {
 	char error[TLS_ERROR_BYTES];
 	for (unsigned i = 0; i < how->worker_n; i++) {
@@ -64,7 +68,7 @@ static bool open_one(struct certificates_one *to, const struct config_certificat
 			to->of[i] = tls_certificate_open(how->libraries[i], from->certificate.text,
 							 from->key.text, error);
 		if (!to->of[i]) {
-			complain(complaints, from->certificate.at, "tls: %s", error);
+			diagnose(diagnostics, from->certificate.at, "tls: %s", error);
 			return false;
 		}
 		tls_certificate_call(to->of[i], from->certificate.path);
@@ -74,21 +78,21 @@ static bool open_one(struct certificates_one *to, const struct config_certificat
 
 bool certificates_open(struct certificates *s, const struct front_contexts *how,
 		       const struct certificates *before, struct arena *arena,
-		       struct complaints *to)
+		       struct diagnostics *to)
 {
 	bool good = true;
 	*s = (struct certificates){ .worker_n = how->worker_n };
 	for (const struct config_certificate *c = &how->tls->certificate; c; c = c->next)
 		s->n++;
-	s->list = take(arena, s->n, sizeof *s->list);
+	s->list = contexts_take(arena, s->n, sizeof *s->list);
 	struct certificates_one *one = s->list;
 	for (const struct config_certificate *c = &how->tls->certificate; c; c = c->next, one++) {
 		one->made_of = digest_of_certificate(c);
-		one->of = take(arena, s->worker_n, sizeof(struct tls_certificate *));
-		const struct certificates_one *same = find(before, one->made_of);
+		one->of = contexts_take(arena, s->worker_n, sizeof(struct tls_certificate *));
+		const struct certificates_one *same = certificates_find(before, one->made_of);
 		for (unsigned i = 0; same && i < s->worker_n; i++)
 			one->of[i] = tls_certificate_hold(same->of[i]);
-		good &= same || open_one(one, c, how, to);
+		good &= same || certificate_open(one, c, how, to);
 	}
 	return good;
 }
@@ -104,7 +108,7 @@ void certificates_close(struct certificates *s)
 
 /* --- contexts --- */
 
-static bool reuse(struct contexts *to, const struct contexts *from)
+static bool contexts_reuse(struct contexts *to, const struct contexts *from)
 {
 	if (!from || !from->list || from->n != to->n || !XXH128_isEqual(from->made_of, to->made_of))
 		return false;
@@ -133,7 +137,7 @@ static XXH128_hash_t digest_of_front(const struct front_contexts *how, const str
 
 bool contexts_open_front(struct contexts *s, const struct front_contexts *how,
 			 const struct certificates *certificates, const struct contexts *before,
-			 struct arena *arena, struct complaints *to)
+			 struct arena *arena, struct diagnostics *to)
 {
 	struct tls_certificate *list[CERTIFICATES_MAX + 1];
 	struct tls_server_config config = {
@@ -143,8 +147,8 @@ bool contexts_open_front(struct contexts *s, const struct front_contexts *how,
 		.tickets = how->tickets,
 	};
 	*s = (struct contexts){ .made_of = digest_of_front(how, certificates), .n = how->worker_n };
-	s->list = take(arena, s->n, sizeof(struct tls_context *));
-	if (reuse(s, before))
+	s->list = contexts_take(arena, s->n, sizeof(struct tls_context *));
+	if (contexts_reuse(s, before))
 		return true;
 	for (unsigned i = 0; i < s->n; i++) {
 		char error[TLS_ERROR_BYTES];
@@ -154,14 +158,14 @@ bool contexts_open_front(struct contexts *s, const struct front_contexts *how,
 		s->list[i] = tls_server_open(how->libraries[i], &config, error, &wrong);
 		if (s->list[i])
 			continue;
-		complain(to, certificate_at(how->tls, wrong)->certificate.at, "tls: %s", error);
+		diagnose(to, certificate_at(how->tls, wrong)->certificate.at, "tls: %s", error);
 		return false;
 	}
 	return true;
 }
 
 bool contexts_open_back(struct contexts *s, const struct back_contexts *how,
-			const struct contexts *before, struct arena *arena, struct complaints *to)
+			const struct contexts *before, struct arena *arena, struct diagnostics *to)
 {
 	const struct config_cluster *from = how->cluster;
 	struct tls_client_config config = { .ca = from->ca.text,
@@ -170,15 +174,15 @@ bool contexts_open_back(struct contexts *s, const struct back_contexts *how,
 	XXH3_state_t *state = digest_open(config.verify | config.legacy << 1);
 	digest_text(state, config.ca);
 	*s = (struct contexts){ .made_of = digest_close(state), .n = how->n };
-	s->list = take(arena, s->n, sizeof(struct tls_context *));
-	if (reuse(s, before))
+	s->list = contexts_take(arena, s->n, sizeof(struct tls_context *));
+	if (contexts_reuse(s, before))
 		return true;
 	for (unsigned i = 0; i < s->n; i++) {
 		char error[TLS_ERROR_BYTES];
 		s->list[i] = tls_client_open(how->libraries[i], &config, error);
 		if (s->list[i])
 			continue;
-		complain(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s: %s",
+		diagnose(to, from->ca.path ? from->ca.at : from->head.at, "%s: %s: %s",
 			 from->ca.path ? "ca" : how->name, from->ca.path ? from->ca.path : "TLS",
 			 error);
 		return false;

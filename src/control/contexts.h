@@ -2,9 +2,9 @@
 #define CONTROL_CONTEXTS_H
 
 /*
- * The TLS contexts of a plan, for each worker in its own library. What is made of the same texts as
- * in the plan before is taken over from it: reading a certificate takes half a millisecond, for
- * each worker.
+ * The TLS contexts of a plan, for each worker in its own library. A context made from the same
+ * texts as in the previous plan is taken over from that plan: reading a certificate takes half a
+ * millisecond for each worker.
  */
 
 #include <xxhash.h>
@@ -12,14 +12,14 @@
 #include "control/config.h"
 #include "net/tls_certificate.h"
 
-/* Of one kind. */
+/* The contexts of one kind, one for each worker. */
 struct contexts {
-	XXH128_hash_t made_of;	   /* all that they depend on */
+	XXH128_hash_t made_of;	   /* hash of all that they depend on */
 	struct tls_context **list; /* held; in the arena */
 	unsigned n;
 };
 
-/* Those that clients get, in the order of the configuration. */
+/* The certificates that clients get, in the order of the configuration. */
 struct certificates {
 	struct certificates_one {
 		XXH128_hash_t made_of;
@@ -43,17 +43,20 @@ struct back_contexts {
 	unsigned n;
 };
 
-/* `before` may be NULL, or empty. False after a complaint; what there is is closed all the same. */
+/*
+ * `before` may be NULL or empty. False after a diagnostic; certificates_close() must be called in
+ * both cases.
+ */
 bool certificates_open(struct certificates *s, const struct front_contexts *how,
 		       const struct certificates *before, struct arena *arena,
-		       struct complaints *to);
+		       struct diagnostics *to);
 void certificates_close(struct certificates *s);
 
 bool contexts_open_front(struct contexts *s, const struct front_contexts *how,
 			 const struct certificates *certificates, const struct contexts *before,
-			 struct arena *arena, struct complaints *to);
+			 struct arena *arena, struct diagnostics *to);
 bool contexts_open_back(struct contexts *s, const struct back_contexts *how,
-			const struct contexts *before, struct arena *arena, struct complaints *to);
+			const struct contexts *before, struct arena *arena, struct diagnostics *to);
 void contexts_close(struct contexts *s);
 
 #endif

@@ -9,12 +9,12 @@
 #include "base/limits.h"
 
 #define PATH_BYTES 1024
-/* Of /proc/self/mountinfo: a container has some dozens of lines. */
+/* Room for /proc/self/mountinfo: in a container it has a few dozen lines. */
 #define FILE_BYTES (64 * 1024)
 
 /* --- quotas --- */
 
-static struct span trim(struct span s)
+static struct span span_trim_end(struct span s)
 {
 	while (s.n && strchr(" \n", s.at[s.n - 1]))
 		s.n--;
@@ -24,7 +24,7 @@ static struct span trim(struct span s)
 static bool is_number(struct span s, uint64_t *n)
 {
 	unsigned long long value;
-	if (!span_to_u64(trim(s), UINT64_MAX / WORKERS_MAX, &value) || !value)
+	if (!span_to_u64(span_trim_end(s), UINT64_MAX / WORKERS_MAX, &value) || !value)
 		return false;
 	*n = value;
 	return true;
@@ -53,7 +53,7 @@ unsigned quota_cores(const struct quota *q)
 
 /* --- files --- */
 
-static struct span read_file(const char *path, char *room, size_t bytes)
+static struct span cores_read_file(const char *path, char *room, size_t bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t n = 0;
@@ -73,7 +73,7 @@ static struct span take_until(struct span *rest, char end)
 	return part;
 }
 
-static bool lists(struct span list, const char *what)
+static bool list_has(struct span list, const char *what)
 {
 	while (list.n)
 		if (span_is(take_until(&list, ','), span_of(what)))
@@ -81,15 +81,17 @@ static bool lists(struct span list, const char *what)
 	return false;
 }
 
-/* --- where the groups are --- */
+/* --- where the control groups are --- */
 
 struct hierarchy {
-	bool second;	      /* of version 2 */
-	struct span root, at; /* what of it is mounted, and where */
-	struct span group;    /* of this process, from the hierarchy's own root */
+	bool second;	      /* version 2 */
+	struct span root, at; /* which part of it is mounted, and where */
+	struct span group;    /* the group of this process, from the hierarchy's own root */
 };
 
-/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue", see proc(5). */
+/*
+ * "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue", as in proc(5).
+ */
 static bool is_mount_of(struct span line, bool second, struct hierarchy *h)
 {
 	for (int i = 0; i < 3; i++)
@@ -102,7 +104,7 @@ static bool is_mount_of(struct span line, bool second, struct hierarchy *h)
 	struct span type = take_until(&line, ' ');
 	take_until(&line, ' ');
 	return second ? span_is(type, SPAN("cgroup2"))
-		      : span_is(type, SPAN("cgroup")) && lists(line, "cpu");
+		      : span_is(type, SPAN("cgroup")) && list_has(line, "cpu");
 }
 
 static bool find_mount(struct span mounts, bool second, struct hierarchy *h)
@@ -121,13 +123,16 @@ static bool find_group(struct span groups, bool second, struct hierarchy *h)
 		struct span number = take_until(&line, ':'), controllers = take_until(&line, ':');
 		h->group = line;
 		if (second ? span_is(number, SPAN("0")) && !controllers.n
-			   : lists(controllers, "cpu"))
+			   : list_has(controllers, "cpu"))
 			return true;
 	}
 	return false;
 }
 
-/* Of the group, what is below the mount's root; a group elsewhere is seen as that root. */
+/*
+ * The part of the group's path below the mount's root. A group outside of it is treated as that
+ * root.
+ */
 static struct span below_root(const struct hierarchy *h)
 {
 	struct span g = h->group, root = h->root;
@@ -141,21 +146,21 @@ static struct span below_root(const struct hierarchy *h)
 	return (struct span){ g.at, 0 };
 }
 
-/* --- the least quota --- */
+/* --- the smallest quota --- */
 
 static bool read_quota(const char *directory, bool second, struct quota *q)
 {
 	char path[PATH_BYTES + 32], first[64], other[64];
 	snprintf(path, sizeof path, "%s/%s", directory, second ? "cpu.max" : "cpu.cfs_quota_us");
-	struct span text = read_file(path, first, sizeof first);
+	struct span text = cores_read_file(path, first, sizeof first);
 	if (second)
 		return quota_of_max(text, q);
 	snprintf(path, sizeof path, "%s/cpu.cfs_period_us", directory);
-	return quota_of_cfs(text, read_file(path, other, sizeof other), q);
+	return quota_of_cfs(text, cores_read_file(path, other, sizeof other), q);
 }
 
-/* From the process' own group to the top. */
-static void heed_quotas(const char *root, const struct hierarchy *h, struct cores *c)
+/* Goes from the process's own group up to the top. */
+static void apply_quotas(const char *root, const struct hierarchy *h, struct cores *c)
 {
 	char directory[PATH_BYTES];
 	struct span below = below_root(h);
@@ -168,7 +173,7 @@ static void heed_quotas(const char *root, const struct hierarchy *h, struct core
 		if (read_quota(directory, h->second, &q) && quota_cores(&q) < c->n) {
 			c->n = quota_cores(&q);
 			snprintf(c->from, sizeof c->from,
-				 "the CPU quota of %.200s is %llu us in each %llu",
+				 "the CPU quota of %.200s is %llu us in every %llu us",
 				 directory + strlen(root), (unsigned long long)q.us,
 				 (unsigned long long)q.period_us);
 		}
@@ -183,15 +188,15 @@ void cores_count(const char *root, unsigned machine, struct cores *c)
 {
 	char path[PATH_BYTES], mounts[FILE_BYTES], groups[FILE_BYTES / 4];
 	c->n = machine < WORKERS_MAX ? machine : WORKERS_MAX;
-	snprintf(c->from, sizeof c->from, "so many cores may be used");
+	snprintf(c->from, sizeof c->from, "that many cores may be used");
 	snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
-	struct span mount_list = read_file(path, mounts, sizeof mounts);
+	struct span mount_list = cores_read_file(path, mounts, sizeof mounts);
 	snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-	struct span group_list = read_file(path, groups, sizeof groups);
+	struct span group_list = cores_read_file(path, groups, sizeof groups);
 	for (int second = 0; second < 2; second++) {
 		struct hierarchy h;
 		if (find_mount(mount_list, second, &h) && find_group(group_list, second, &h))
-			heed_quotas(root, &h, c);
+			apply_quotas(root, &h, c);
 	}
 }
 

@@ -2,8 +2,8 @@
 #define CONTROL_DRAINS_ADMIN_H
 
 /*
- * PUT /v1/nodes/NAME/state: {"state":"drain"|"ready","delay":"300s","reason":TEXT,"who":TEXT}; all
- * but the state may be left out. NAME is as in status, with the cluster before it where both have
+ * PUT /v1/nodes/NAME/state: {"state":"drain"|"ready","delay":"300s","reason":TEXT,"who":TEXT}; only
+ * the state is required. NAME is as in status, with the cluster in front where both clusters have
  * such a node: source/es-1:9200.
  */
 
@@ -11,14 +11,17 @@
 
 #include "control/drains.h"
 
-/* The name in such a path, decoded; false when it is another path. */
+/* The decoded NAME of such a path. False: it is another path. */
 bool drains_read_path(struct span path, char name[NODE_NAME_BYTES]);
-/* The body. False: `error` says what is wrong. */
+/* Reads the body. False: `error` says what is wrong. */
 bool drains_read_body(struct span body, struct drain_change *c, char error[DRAINS_TEXT_BYTES]);
-/* The one node of that name; NULL: `error` says that there is none or more, and what is near. */
+/*
+ * The one node of that name. NULL: `error` says that there is no such node or more than one, and
+ * which names are similar.
+ */
 struct node_record *drains_find(const struct nodes *s, const char *name,
 				char error[2 * DRAINS_TEXT_BYTES]);
-/* What came of a change. */
+/* The outcome of a change. */
 json_t *drains_json(const struct drain_change *c);
 
 #endif

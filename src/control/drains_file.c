@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/log.h"
-#include "control/asked.h"
+#include "control/admin_body.h"
 #include "io/own_file.h"
 
 #define FILE_NAME "drained.json"
@@ -22,12 +23,12 @@ char *drains_file_text(const struct nodes *nodes)
 		const struct node_record *n = nodes->list[i];
 		char name[NODE_NAME_BYTES];
 		if (node_duty(n) != DUTY_READY)
-			json_array_append_new(list,
-					      json_pack("{s:s,s:I,s:o,s:o}", "node",
-							node_full_name(n, name), "since",
-							(json_int_t)(n->drained_wall_ns / 1000000),
-							"by", asked_json(n->drained_by), "why",
-							asked_json(n->drained_why)));
+			json_array_append_new(
+				list,
+				json_pack("{s:s,s:I,s:o,s:o}", "node", node_full_name(n, name),
+					  "since", (json_int_t)(n->drained_wall_ns / 1000000), "by",
+					  admin_body_log_text(n->drained_by), "why",
+					  admin_body_log_text(n->drained_why)));
 	}
 	json_t *j = json_pack("{s:o}", "drained", list);
 	char *text = json_dumps(j, JSON_INDENT(1));
@@ -35,13 +36,10 @@ char *drains_file_text(const struct nodes *nodes)
 	return text;
 }
 
-bool drains_file_save(const char *directory, const struct nodes *nodes)
+bool drains_file_write(const char *directory, const char *text)
 {
-	char *text = drains_file_text(nodes);
 	errno = ENOMEM;
-	bool good = text && own_file_replace(directory, FILE_NAME, span_of(text));
-	free(text);
-	return good;
+	return text && own_file_replace(directory, FILE_NAME, span_of(text));
 }
 
 /* --- loading --- */
@@ -65,7 +63,8 @@ static void load_one(const struct loading *l, json_t *one, const char *name)
 		node_drain(found.node, l->duty, (uint64_t)since * 1000000, by, why);
 	else
 		log_line(LOG_WARN,
-			 "drain: %s was drained, and is not in the configuration: it is forgotten",
+			 "drain: %s was drained, but is not in the configuration: its drain is "
+			 "forgotten",
 			 name);
 }
 
@@ -93,6 +92,43 @@ bool drains_file_read(struct span text, struct nodes *nodes, enum node_duty duty
 {
 	memset(listed, 0, NODES_MAX * sizeof *listed);
 	return load_all(json_loadb(text.at, text.n, 0, NULL), nodes, duty, listed);
+}
+
+static char *drains_file_read_all(int fd)
+{
+	char *text = NULL;
+	size_t n = 0, room = 0;
+	for (;;) {
+		if (n + 1 >= room) {
+			char *more = realloc(text, room = room ? 2 * room : 4096);
+			must(more);
+			text = more;
+		}
+		ssize_t got = read(fd, text + n, room - 1 - n);
+		if (got < 0) {
+			int why = errno;
+			free(text);
+			errno = why;
+			return NULL;
+		}
+		n += (size_t)got;
+		text[n] = 0;
+		if (!got)
+			return text;
+	}
+}
+
+bool drains_file_text_of(const char *directory, char **text)
+{
+	*text = NULL;
+	int fd = own_file_open_in(directory, FILE_NAME, O_RDONLY, 0);
+	if (fd < 0)
+		return errno == ENOENT;
+	*text = drains_file_read_all(fd);
+	int why = errno;
+	close(fd);
+	errno = why;
+	return *text != NULL;
 }
 
 bool drains_file_load(const char *directory, struct nodes *nodes, enum node_duty duty,

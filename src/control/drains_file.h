@@ -3,20 +3,22 @@
 
 /*
  * drained.json in the state directory: the drained nodes, {"drained":[{"node":"source/es-1:9200",
- * "since":MS,"by":"...","why":"..."}]}. It is replaced as a whole, so that it is the old one or the
- * new one.
+ * "since":MS,"by":"...","why":"..."}]}. It is replaced as a whole: after a crash it is either the
+ * old file or the new one.
  */
 
 #include "control/nodes.h"
 
-/* What the file says of them, terminated; the caller frees it. NULL: there is no memory. */
+/* The file's text for `nodes`, terminated; the caller frees it. NULL: out of memory. */
 char *drains_file_text(const struct nodes *nodes);
-/* True when it is on the disk. False with errno. */
-bool drains_file_save(const char *directory, const struct nodes *nodes);
+/* True when the text is on the disk. NULL as `text` fails. False with errno. */
+bool drains_file_write(const char *directory, const char *text);
+/* Reads the file's text; the caller frees it. NULL: there is no file. False with errno. */
+bool drains_file_text_of(const char *directory, char **text);
 /*
- * Gives that duty to the nodes that the file names, as long ago as it says, and says which they are
- * in listed[i], of nodes->list[i]. One that is not among `nodes` is said and left out. No file is
- * none drained. False with errno, EINVAL when it cannot be understood.
+ * Sets `duty` for the nodes that the file names, with the times of the file, and sets listed[i] for
+ * each of them, by its index in nodes->list. A name that `nodes` does not have is logged and left
+ * out. No file means that no node is drained. False with errno; EINVAL: the text is malformed.
  */
 bool drains_file_read(struct span text, struct nodes *nodes, enum node_duty duty,
 		      bool listed[NODES_MAX]);

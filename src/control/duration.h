@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* False when it is not one; a number alone is none, for its unit would be a guess. */
+/*
+ * False when `text` is not a duration. A number without a unit is refused: its unit would be a
+ * guess.
+ */
 bool duration_read(const char *text, uint64_t *ms);
 
-/* In the largest unit that fits: "2m", "1500ms". */
+/* Writes it in the largest unit that divides it: "2m", "1500ms". */
 #define DURATION_TEXT_BYTES 32
 const char *duration_text(uint64_t ms, char text[DURATION_TEXT_BYTES]);
 

@@ -2,8 +2,8 @@
 #define CONTROL_EJECTIONS_H
 
 /*
- * Says which nodes the workers have ejected, and which are back: a line for each change, however
- * many workers and however often, once a second at most. Workers themselves write no log.
+ * Logs which nodes the workers have ejected, and which are back. There is one line for each change,
+ * for all workers together, and one a second at most. The workers themselves write no log.
  */
 
 #include "base/wheel.h"
@@ -18,11 +18,11 @@ struct ejections {
 	struct timer look;
 };
 
-/* Of one node, over all workers. */
+/* The ejections of one node, over all workers. */
 struct ejected {
 	uint64_t total;	  /* ejections so far */
-	unsigned workers; /* that leave it alone now */
-	enum err why;	  /* one of their reasons */
+	unsigned workers; /* workers that have ejected it now */
+	enum err why;	  /* the reason of one of them */
 };
 struct ejected ejected_now(const struct counters *counters, unsigned worker_n,
 			   const struct node_record *n);

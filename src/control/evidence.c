@@ -12,16 +12,16 @@
 #include "capture/unrecorded.h"
 #include "control/audit.h"
 
-static bool is_there(int directory, const char *name)
+static bool has_file(int directory, const char *name)
 {
 	return !faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* What has passed unrecorded has passed through a balancer that served. */
+/* Counts of unrecorded requests come from a balancer that has served. */
 static bool has_counted(int directory)
 {
 	struct unrecorded_seen seen;
-	bool any = is_there(directory, UNRECORDED_DAMAGED);
+	bool any = has_file(directory, UNRECORDED_DAMAGED);
 	if (!unrecorded_look(directory, &seen))
 		return any;
 	for (int i = 0; i < GAP_REASONS; i++)
@@ -29,10 +29,10 @@ static bool has_counted(int directory)
 	return any;
 }
 
-/* The audit comes behind the first state that is on the disk, drains later still. */
-static void look_at_state(struct evidence *e, int directory, const struct state_note *note)
+/* The audit is made after the first state is on the disk, and drained.json after that. */
+static void evidence_look_into(struct evidence *e, int directory, const struct state_note *note)
 {
-	bool drained = is_there(directory, "drained.json"), audit = is_there(directory, AUDIT_FILE);
+	bool drained = has_file(directory, "drained.json"), audit = has_file(directory, AUDIT_FILE);
 	struct audit_seen seen;
 	e->witness = audit		      ? AUDIT_FILE
 		     : drained		      ? "drained.json"
@@ -47,22 +47,27 @@ static void look_at_state(struct evidence *e, int directory, const struct state_
 		e->audit[0] = 0;
 }
 
-void evidence_look(struct evidence *e, const struct config *c)
+void evidence_look_at_state(struct evidence *e, const struct config *c)
 {
 	*e = (struct evidence){ 0 };
 	int state = open(c->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state >= 0) {
 		struct state_note note;
-		bool damaged;
-		state_peek(c->state, &e->kept, &note, &damaged);
-		look_at_state(e, state, &note);
+		enum state_trouble trouble;
+		state_peek(c->state, &e->kept, &note, &trouble);
+		evidence_look_into(e, state, &note);
 		close(state);
 	}
+}
+
+void evidence_look(struct evidence *e, const struct config *c)
+{
+	evidence_look_at_state(e, c);
 	if (c->capture.head.at == NOWHERE)
 		return;
 	int log = open(c->capture.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (log >= 0) {
-		newest_look(log, &e->logged);
+		newest_epoch_look(log, &e->logged);
 		close(log);
 	}
 }
@@ -71,30 +76,32 @@ void evidence_say(const struct evidence *e, const char *directory)
 {
 	if (e->drains_lost)
 		log_line(LOG_ERROR,
-			 "drain: %s/drained.json is gone, and " AUDIT_FILE
-			 " tells of drained nodes: all nodes get requests; drain again those that "
-			 "must not",
+			 "drain: %s/drained.json is missing, but " AUDIT_FILE
+			 " has drained nodes: all nodes get requests; drain those again that must "
+			 "not get any",
 			 directory);
 	if (e->audit[0])
 		log_line(LOG_WARN, "audit: %s/" AUDIT_FILE ": %s", directory, e->audit);
 }
 
-void evidence_caution(struct config *c)
+void evidence_warning(struct config *c)
 {
 	struct evidence e;
 	struct state_values kept;
 	struct state_note note;
-	bool damaged;
-	char why[EVIDENCE_TEXT_BYTES] = "the file is damaged";
+	enum state_trouble trouble;
+	char why[EVIDENCE_TEXT_BYTES];
 	evidence_look(&e, c);
-	state_peek(c->state, &kept, &note, &damaged);
-	if (damaged || !evidence_allows(&e, &kept, why))
-		caution(&c->complaints, config_place(c, "state"),
-			"state: the weights are lost: %s. A start is refused; `crossfade recover` "
-			"says what is known, and puts them back",
+	state_peek(c->state, &kept, &note, &trouble);
+	if (trouble)
+		snprintf(why, sizeof why, "%s", state_trouble_text(trouble));
+	if (trouble || !evidence_allows(&e, &kept, why))
+		warn_at(&c->diagnostics, config_place(c, "state"),
+			"state: the weights are lost: %s. A start would be refused; `crossfade "
+			"recover` shows what is known, and restores them",
 			why);
 	if (e.audit[0])
-		caution(&c->complaints, config_place(c, "state"), "state: " AUDIT_FILE ": %s",
+		warn_at(&c->diagnostics, config_place(c, "state"), "state: " AUDIT_FILE ": %s",
 			e.audit);
 }
 
@@ -102,26 +109,29 @@ bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 		     char why[EVIDENCE_TEXT_BYTES])
 {
 	unsigned long long logged = e->logged.epoch, audited = e->audited.epoch;
-	/* A rollback that could not be saved is known to the last word. */
+	/* The audit knows a rollback that could not be saved. */
 	uint64_t known = kept->epoch && e->audited.rolled_back && audited > kept->epoch
 				 ? audited
 				 : kept->epoch;
+	/* The end of a hold that did not change the owner is published before it is saved. */
+	if (kept->phase != BOARD_PHASE_OPEN)
+		known = most(known, kept->epoch + HELD_EPOCHS - 1);
 	if (!kept->epoch && logged)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
-			 "there are none, and the capture log has requests of epoch %llu", logged);
+			 "there are none, but the capture log has requests of epoch %llu", logged);
 	else if (!kept->epoch && e->witness)
-		snprintf(why, EVIDENCE_TEXT_BYTES, "there are none, and %s says that there were",
+		snprintf(why, EVIDENCE_TEXT_BYTES, "there are none, but %s shows that there were",
 			 e->witness);
 	else if (!kept->epoch && e->logged.requests)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
-			 "there are none, and the capture log has requests");
+			 "there are none, but the capture log has requests");
 	else if (logged > known)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
-			 "they are of epoch %llu, and the capture log has requests of epoch %llu",
+			 "they are of epoch %llu, but the capture log has requests of epoch %llu",
 			 (unsigned long long)known, logged);
 	else if (audited > known)
 		snprintf(why, EVIDENCE_TEXT_BYTES,
-			 "they are of epoch %llu, and " AUDIT_FILE " knows of epoch %llu",
+			 "they are of epoch %llu, but " AUDIT_FILE " has epoch %llu",
 			 (unsigned long long)known, audited);
 	else
 		return true;
@@ -133,6 +143,8 @@ bool evidence_weights(const struct evidence *e, const struct state_values *kept,
 {
 	uint64_t known = most(e->logged.epoch, kept->epoch);
 	*to = e->audited;
+	to->owner = kept->owner;
+	to->since = kept->since;
 	to->epoch = most(known, e->audited.epoch) + RECOVERED_EPOCHS;
 	return e->audited.epoch && e->audited.epoch >= known && !e->audit_damaged;
 }

@@ -2,41 +2,47 @@
 #define CONTROL_EVIDENCE_H
 
 /*
- * What the state directory and the capture log say of the weights besides the state file: a start
- * on a file that is missing, zeroed or restored from a backup must not begin with older weights in
- * silence. A first start finds none of it: no audit.jsonl, no requests in the log, nothing counted.
+ * What the state directory and the capture log say about the weights, apart from the state file. A
+ * start whose state file is missing, zeroed or restored from a backup must not silently begin with
+ * older weights. A first start finds no such evidence: no audit.jsonl, no requests in the log, no
+ * counts.
  */
 
-#include "capture/newest.h"
+#include "capture/newest_epoch.h"
 #include "control/audit_look.h"
 #include "control/config.h"
 #include "control/state.h"
 
 struct evidence {
-	const char *witness; /* a file here that a balancer with a state has left; NULL: none */
-	struct state_values audited; /* the audit's last word of weights; epoch 0: none */
-	struct newest logged;	     /* the newest epoch of the capture log; 0: none */
-	bool drains_lost;	     /* nodes were drained, and the file of drains is gone */
-	bool audit_damaged;	     /* its last word may not be the last */
-	bool untold; /* the last change has no line there, and the state file knows what it says */
-	struct state_values kept;	 /* what the state file holds; epoch 0: nothing */
-	char audit[AUDIT_TROUBLE_BYTES]; /* what it has lost; empty: nothing */
+	const char *witness;	     /* a file that only an earlier run can have left; NULL: none */
+	struct state_values audited; /* of the last change in the audit; epoch 0: none */
+	struct newest_epoch logged;  /* the newest epoch of the capture log; 0: none */
+	bool drains_lost;	     /* nodes were drained, and drained.json is missing */
+	bool audit_damaged;	     /* its last change may be missing */
+	bool untold; /* the last change has no audit line; the state file has its note */
+	struct state_values kept;	 /* the state file's values; epoch 0: none */
+	char audit[AUDIT_TROUBLE_BYTES]; /* what audit.jsonl has lost; "": nothing */
 };
 
 void evidence_look(struct evidence *e, const struct config *c);
-/* For who does not run it: a caution where a start would be refused. */
-void evidence_caution(struct config *c);
-/* Says in the log what is gone and does not hinder a start. */
+/*
+ * Looks at the state directory only: for a process that knows the weights in force from the board.
+ */
+void evidence_look_at_state(struct evidence *e, const struct config *c);
+/* For `check`, which does not start the balancer: adds a warning where a start would be refused. */
+void evidence_warning(struct config *c);
+/* Logs what is missing but does not prevent a start. */
 void evidence_say(const struct evidence *e, const char *directory);
 
 #define EVIDENCE_TEXT_BYTES 256
-/* Whether `kept` can be what was in force last. False: `why` says what it lacks. */
+/* Whether `kept` can be the values that were in force last. False: `why` says what they lack. */
 bool evidence_allows(const struct evidence *e, const struct state_values *kept,
 		     char why[EVIDENCE_TEXT_BYTES]);
 /*
- * What was in force last: the audit's last word, where nothing knows of a later epoch. False: who
- * knows it must say it, for a request of the log tells of one side alone, and of no change behind
- * it. The epoch of `to` is above all that may have been in force, in either case.
+ * Finds the values that were in force last: those of the last change in the audit, unless something
+ * knows of a later epoch. False: an operator must give the weights, because a request in the
+ * capture log shows only one cluster, and no later change. In both cases the epoch of `to` is above
+ * every epoch that may have been in force.
  */
 bool evidence_weights(const struct evidence *e, const struct state_values *kept,
 		      struct state_values *to);

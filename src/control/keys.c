@@ -21,10 +21,10 @@ char *key_copy(struct binder *b, struct span text)
 bool key_is_scalar(struct binder *b, const struct key *k, const struct yaml *y)
 {
 	if (y->kind != YAML_SCALAR)
-		complain(b->complaints, y->at, "%s: is %s; a single value is expected", k->name,
+		diagnose(b->diagnostics, y->at, "%s: is %s; a single value is expected", k->name,
 			 yaml_kind_word(y->kind));
 	else if (!*y->text)
-		complain(b->complaints, y->at, "%s: has no value", k->name);
+		diagnose(b->diagnostics, y->at, "%s: has no value", k->name);
 	else
 		return true;
 	return false;
@@ -37,7 +37,7 @@ static void *value_of(const struct key *k, void *section)
 	return (char *)section + k->offset;
 }
 
-static const struct key *find_key(const struct section *s, const char *name)
+static const struct key *section_find_key(const struct section *s, const char *name)
 {
 	for (size_t i = 0; i < s->key_n; i++)
 		if (!strcmp(s->keys[i].name, name))
@@ -45,14 +45,14 @@ static const struct key *find_key(const struct section *s, const char *name)
 	return NULL;
 }
 
-static void complain_about_unknown(struct binder *b, const struct section *s, const struct yaml *y)
+static void key_complain_unknown(struct binder *b, const struct section *s, const struct yaml *y)
 {
 	struct suggestion near;
 	suggest_open(&near, y->key);
 	for (size_t i = 0; i < s->key_n; i++)
 		suggest_consider(&near, s->keys[i].name);
 	if (near.word) {
-		complain(b->complaints, y->key_at, "unknown key '%s'; did you mean '%s'?", y->key,
+		diagnose(b->diagnostics, y->key_at, "unknown key '%s'; did you mean '%s'?", y->key,
 			 near.word);
 		return;
 	}
@@ -61,7 +61,7 @@ static void complain_about_unknown(struct binder *b, const struct section *s, co
 		if (s->keys[i].type != &key_later)
 			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "",
 					      s->keys[i].name);
-	complain(b->complaints, y->key_at, "unknown key '%s'; known here: %s", y->key, known);
+	diagnose(b->diagnostics, y->key_at, "unknown key '%s'; known here: %s", y->key, known);
 }
 
 static void preset_section(const struct section *s, void *to)
@@ -72,7 +72,7 @@ static void preset_section(const struct section *s, void *to)
 			s->keys[i].type->preset(&s->keys[i], value_of(&s->keys[i], to));
 }
 
-static bool stands_in(const struct yaml *map, const char *name)
+static bool map_has(const struct yaml *map, const char *name)
 {
 	for (const struct yaml *y = map->first; y; y = y->next)
 		if (!strcmp(y->key, name))
@@ -80,43 +80,46 @@ static bool stands_in(const struct yaml *map, const char *name)
 	return false;
 }
 
-/* A value of such a type, or a list of them; what else stands there may be anything. */
+/*
+ * Shows a value whose type has no secrets, or a list of such values. Anything else at this key may
+ * be a secret.
+ */
 static void show_value(struct binder *b, const struct key *k, const struct yaml *y)
 {
 	if (!k->type->open)
 		return;
 	if (y->kind == YAML_SCALAR)
-		complaints_show(b->complaints, y->at, y->text);
+		diagnostics_show(b->diagnostics, y->at, y->text);
 	for (const struct yaml *i = y->first; y->kind == YAML_LIST && i; i = i->next)
 		if (i->kind == YAML_SCALAR)
-			complaints_show(b->complaints, i->at, i->text);
+			diagnostics_show(b->diagnostics, i->at, i->text);
 }
 
 static void bind_members(struct binder *b, const struct section *s, const struct yaml *map,
 			 void *to)
 {
 	for (const struct yaml *y = map->first; y; y = y->next) {
-		const struct key *k = find_key(s, y->key);
+		const struct key *k = section_find_key(s, y->key);
 		if (k)
 			show_value(b, k, y);
 		if (!k)
-			complain_about_unknown(b, s, y);
+			key_complain_unknown(b, s, y);
 		else if (y->kind != YAML_REFUSED)
 			k->type->bind(b, k, y, value_of(k, to));
 	}
 	for (size_t i = 0; i < s->key_n; i++)
-		if (s->keys[i].missing && !stands_in(map, s->keys[i].name))
-			complain(b->complaints, map->at, "%s: is missing: %s", s->keys[i].name,
+		if (s->keys[i].missing && !map_has(map, s->keys[i].name))
+			diagnose(b->diagnostics, map->at, "%s: is missing: %s", s->keys[i].name,
 				 s->keys[i].missing);
 }
 
 static void bind_section(struct binder *b, const struct section *s, const struct yaml *y, void *to)
 {
-	size_t before = b->complaints->n;
+	size_t before = b->diagnostics->n;
 	((struct section_head *)to)->at = y->at;
 	bind_members(b, s, y, to);
-	/* What is said about several keys together is noise while one of them is wrong. */
-	if (s->check && b->complaints->n == before)
+	/* Checks over several keys are of no use while one of the keys is wrong. */
+	if (s->check && b->diagnostics->n == before)
 		s->check(b, to);
 }
 
@@ -125,7 +128,7 @@ static void section_bind(struct binder *b, const struct key *k, const struct yam
 	if (y->kind == YAML_MAP)
 		bind_section(b, k->section, y, to);
 	else
-		complain(b->complaints, y->at, "%s: is %s; a section with keys is expected",
+		diagnose(b->diagnostics, y->at, "%s: is %s; a section with keys is expected",
 			 k->name,
 			 *y->text || y->kind == YAML_LIST ? yaml_kind_word(y->kind) : "empty");
 }
@@ -135,13 +138,13 @@ static void section_preset(const struct key *k, void *to)
 	preset_section(k->section, to);
 }
 
-const struct key_type key_section = { section_bind, section_preset, false };
+const struct key_type key_section = { section_bind, section_preset, false, NULL };
 
 static void sections_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (y->kind != YAML_LIST) {
-		complain(b->complaints, y->at, "%s: is %s; a list of sections is expected", k->name,
-			 yaml_kind_word(y->kind));
+		diagnose(b->diagnostics, y->at, "%s: is %s; a list of sections is expected",
+			 k->name, yaml_kind_word(y->kind));
 		return;
 	}
 	void **end = to;
@@ -160,7 +163,7 @@ static void sections_preset(const struct key *k, void *to)
 	*(void **)to = NULL;
 }
 
-const struct key_type key_sections = { sections_bind, sections_preset, false };
+const struct key_type key_sections = { sections_bind, sections_preset, false, NULL };
 
 void keys_bind(struct binder *b, const struct section *s, const struct yaml *root, void *to)
 {
@@ -168,8 +171,7 @@ void keys_bind(struct binder *b, const struct section *s, const struct yaml *roo
 	if (root->kind == YAML_MAP)
 		bind_section(b, s, root, to);
 	else if (root->kind != YAML_REFUSED)
-		complain(b->complaints, root->at,
-			 "the file holds %s; keys with values are expected",
+		diagnose(b->diagnostics, root->at, "the file is %s; keys with values are expected",
 			 yaml_kind_word(root->kind));
 }
 
@@ -186,13 +188,13 @@ static void integer_bind(struct binder *b, const struct key *k, const struct yam
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (!span_to_u64(span_of(y->text), k->most, &n) || n < k->least)
-		complain(b->complaints, y->at, "%s: '%s' is not a whole number from %u to %u",
+		diagnose(b->diagnostics, y->at, "%s: '%s' is not a whole number from %u to %u",
 			 k->name, y->text, k->least, k->most);
 	else
 		*(uint32_t *)to = (uint32_t)n;
 }
 
-const struct key_type key_integer = { integer_bind, number_preset, true };
+const struct key_type key_integer = { integer_bind, number_preset, true, "a whole number" };
 
 static void duration_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -201,17 +203,18 @@ static void duration_bind(struct binder *b, const struct key *k, const struct ya
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (!duration_read(y->text, &ms))
-		complain(b->complaints, y->at,
-			 "%s: '%s' is not a duration: a number and its unit, as 300ms, 5s, 2m, 1h",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not a duration: a number and its unit, such as 300ms, 5s, "
+			 "2m, 1h",
 			 k->name, y->text);
 	else if (ms < k->least || ms > k->most)
-		complain(b->complaints, y->at, "%s: %s is not from %s to %s", k->name, y->text,
+		diagnose(b->diagnostics, y->at, "%s: %s is not from %s to %s", k->name, y->text,
 			 duration_text(k->least, least), duration_text(k->most, most));
 	else
 		*(uint32_t *)to = (uint32_t)ms;
 }
 
-const struct key_type key_duration = { duration_bind, number_preset, true };
+const struct key_type key_duration = { duration_bind, number_preset, true, "a duration" };
 
 static void size_preset(const struct key *k, void *to)
 {
@@ -224,18 +227,18 @@ static void size_bind(struct binder *b, const struct key *k, const struct yaml *
 	if (!key_is_scalar(b, k, y))
 		return;
 	if (size_read(y->text, &bytes) && k->most && bytes > k->most)
-		complain(b->complaints, y->at, "%s: %s is more than %uKiB", k->name, y->text,
+		diagnose(b->diagnostics, y->at, "%s: %s is more than %uKiB", k->name, y->text,
 			 k->most / 1024);
 	else if (!size_read(y->text, &bytes) || bytes < k->least)
-		complain(b->complaints, y->at,
-			 "%s: '%s' is not a size of at least %u: a number of bytes, or as 64KiB, "
-			 "100MiB, 2GiB",
+		diagnose(b->diagnostics, y->at,
+			 "%s: '%s' is not a size of at least %u: a number of bytes, or with a "
+			 "unit, such as 64KiB, 100MiB, 2GiB",
 			 k->name, y->text, k->least);
 	else
 		*(uint64_t *)to = bytes;
 }
 
-const struct key_type key_size = { size_bind, size_preset, true };
+const struct key_type key_size = { size_bind, size_preset, true, "a size" };
 
 static void choice_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
@@ -256,18 +259,18 @@ static void choice_bind(struct binder *b, const struct key *k, const struct yaml
 		must(n < sizeof known);
 	}
 	if (near.word)
-		complain(b->complaints, y->at, "%s: unknown value '%s'; did you mean '%s'?",
+		diagnose(b->diagnostics, y->at, "%s: unknown value '%s'; did you mean '%s'?",
 			 k->name, y->text, near.word);
 	else
-		complain(b->complaints, y->at, "%s: unknown value '%s'; it can be: %s", k->name,
+		diagnose(b->diagnostics, y->at, "%s: unknown value '%s'; it can be: %s", k->name,
 			 y->text, known);
 }
 
-const struct key_type key_choice = { choice_bind, number_preset, true };
+const struct key_type key_choice = { choice_bind, number_preset, true, "a word" };
 
 /* --- texts, files --- */
 
-static void text_preset(const struct key *k, void *to)
+static void key_text_preset(const struct key *k, void *to)
 {
 	*(const char **)to = k->text;
 }
@@ -278,7 +281,7 @@ static void text_bind(struct binder *b, const struct key *k, const struct yaml *
 		*(const char **)to = y->text;
 }
 
-const struct key_type key_text = { text_bind, text_preset, false };
+const struct key_type key_text = { text_bind, key_text_preset, false, "a text" };
 
 static const char *path_from(struct binder *b, const char *path)
 {
@@ -290,27 +293,27 @@ static const char *path_from(struct binder *b, const char *path)
 	return whole;
 }
 
-static void path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
+static void key_path_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	if (key_is_scalar(b, k, y))
 		*(const char **)to = path_from(b, y->text);
 }
 
-const struct key_type key_path = { path_bind, text_preset, true };
+const struct key_type key_path = { key_path_bind, key_text_preset, true, "a path" };
 
-/* After a crash what was in force goes on, whatever stands on the disk by now. */
-static bool read_file(struct binder *b, const char *path, struct span *text)
+/* After a crash the saved texts are used, whatever the files on disk have become. */
+static bool key_read_file(struct binder *b, const char *path, struct span *text)
 {
-	if (!kept_files_find(b->kept, path, text) && !text_file_read(path, b->arena, text))
+	if (!saved_files_find(b->kept, path, text) && !text_file_read(path, b->arena, text))
 		return false;
 	if (b->read)
-		kept_files_add(b->read, b->arena, path, *text);
+		saved_files_add(b->read, b->arena, path, *text);
 	return true;
 }
 
 /*
- * systemd hands files over to a service that it may not read itself (LoadCredential=), by names
- * without a slash. NULL: not this one.
+ * systemd passes files to a service whose user may not read them (LoadCredential=), by names
+ * without a slash. NULL: `name` is not such a name.
  */
 static const char *credential_path(struct binder *b, const char *name)
 {
@@ -323,17 +326,17 @@ static const char *credential_path(struct binder *b, const char *name)
 	return path;
 }
 
-/* *path is where it was. False with errno, of where it is for everybody. */
-static bool read_named(struct binder *b, const char *name, const char **path, struct span *text)
+/* *path is where the file was found. False with errno, for the path without credentials. */
+static bool key_read_named(struct binder *b, const char *name, const char **path, struct span *text)
 {
 	*path = credential_path(b, name);
-	if (*path && read_file(b, *path, text))
+	if (*path && key_read_file(b, *path, text))
 		return true;
 	*path = path_from(b, name);
-	return read_file(b, *path, text);
+	return key_read_file(b, *path, text);
 }
 
-/* Somebody has written the key itself where its path belongs. */
+/* The text is the key itself instead of the path of its file. */
 static bool is_pem(const char *text)
 {
 	return strstr(text, "-----BEGIN") != NULL;
@@ -347,16 +350,14 @@ static void file_bind(struct binder *b, const struct key *k, const struct yaml *
 	struct span text;
 	char why[TEXT_FILE_TROUBLE_BYTES];
 	if (is_pem(y->text)) {
-		complain(
-			b->complaints, y->at,
-			"%s: is a text in PEM itself; the path of a file that holds it is expected",
-			k->name);
+		diagnose(b->diagnostics, y->at,
+			 "%s: is PEM text; the path of a PEM file is expected", k->name);
 		return;
 	}
-	if (read_named(b, y->text, &path, &text))
+	if (key_read_named(b, y->text, &path, &text))
 		*(struct key_file_value *)to = (struct key_file_value){ path, text.at, y->at };
 	else
-		complain(b->complaints, y->at, "%s: cannot read %s: %s", k->name, path,
+		diagnose(b->diagnostics, y->at, "%s: cannot read %s: %s", k->name, path,
 			 text_file_trouble(path, why));
 }
 
@@ -366,12 +367,12 @@ static void file_preset(const struct key *k, void *to)
 	*(struct key_file_value *)to = (struct key_file_value){ .at = NOWHERE };
 }
 
-const struct key_type key_file = { file_bind, file_preset, true };
+const struct key_type key_file = { file_bind, file_preset, true, "the path of a file" };
 
 static void later_bind(struct binder *b, const struct key *k, const struct yaml *y, void *to)
 {
 	(void)to;
-	complain(b->complaints, y->key_at, "%s: is not available in this version", k->name);
+	diagnose(b->diagnostics, y->key_at, "%s: is not available in this version", k->name);
 }
 
-const struct key_type key_later = { later_bind, NULL, false };
+const struct key_type key_later = { later_bind, NULL, false, NULL };

@@ -2,66 +2,73 @@
 #define CONTROL_KEYS_H
 
 /*
- * Binds a YAML tree to structs by tables: a section is a table of keys, a key is one row of it: its
- * name, its type, where its value goes, its default and its bounds. Whatever the tables do not name
- * is complained about, with what may have been meant.
+ * Binds a YAML tree to structs by tables. A section is a table of keys. A row describes one key:
+ * its name, its type, where its value goes, its default and its bounds. A key that no table has
+ * gets a diagnostic, with the name that was probably meant.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/kept_files.h"
+#include "control/saved_files.h"
 #include "control/yaml.h"
 
 struct binder {
-	struct arena *arena; /* what is bound lives here */
-	struct complaints *complaints;
+	struct arena *arena; /* memory for all that is bound */
+	struct diagnostics *diagnostics;
 	const char *directory; /* relative paths begin here */
-	/* Files are these, and not those on disk; NULL: they are. */
-	const struct kept_files *kept;
-	struct kept_files *read; /* gets all that were read; NULL: nobody wants them */
+	/* Files are read from here, and not from the disk. NULL: from the disk. */
+	const struct saved_files *kept;
+	struct saved_files *read; /* gets all files that were read; may be NULL */
 };
 
 struct key;
 
 struct key_type {
-	/* Writes the value of `y` to `to`, or complains. */
+	/* Writes the value of `y` to `to`, or adds a diagnostic. */
 	void (*bind)(struct binder *b, const struct key *k, const struct yaml *y, void *to);
-	/* Writes what holds when the key is not there; NULL: nothing does. */
+	/* Writes the value of a key that is not given. NULL: there is none. */
 	void (*preset)(const struct key *k, void *to);
-	/* Whether no value of it is a secret: complaints may show it. */
+	/* No value of this type is a secret: diagnostics may show it. */
 	bool open;
+	/*
+	 * The kind of value, for the manual. NULL: a section, or a key that this version does not
+	 * use.
+	 */
+	const char *kind;
 };
 
 struct section {
 	const struct key *keys;
 	size_t key_n;
-	/* Looks at what only shows in several keys together; `to` is the struct. May be NULL. */
+	/* Checks that concern several keys together; `to` is the struct. May be NULL. */
 	void (*check)(struct binder *b, const void *to);
 };
 
 struct key {
 	const char *name;
 	const struct key_type *type;
-	size_t offset;		      /* of its value in the section's struct */
-	uint32_t preset, least, most; /* numbers, durations in milliseconds, choices */
+	size_t offset;		      /* of the value in the section's struct */
+	uint32_t preset, least, most; /* for numbers, choices, and durations in milliseconds */
 	const char *text;	      /* the default of a text */
-	const char *const *words;     /* choices: ends with NULL; the value is the index */
+	const char *const *words;     /* of a choice, then NULL; the value is the index */
 	const struct section *section;
 	size_t item_bytes, next; /* a list's items: their size, and the offset of their link */
-	const char *missing;	 /* required: what is said when it is not there */
+	const char *missing;	 /* the message when a required key is not given; else NULL */
 };
 
-/* The struct of a section begins with a place: where its key stands, NOWHERE: it does not. */
+/*
+ * The struct of each section begins with the place of its key. NOWHERE: the section is not given.
+ */
 struct section_head {
 	size_t at;
 };
 
-/* A file that the text names, whole. */
+/* A file that the configuration names, with its whole text. */
 struct key_file_value {
-	const char *path; /* as it is to be opened; NULL: not given */
+	const char *path; /* the path to open; NULL: not given */
 	const char *text; /* terminated */
-	size_t at;	  /* where it is named */
+	size_t at;	  /* the place of the key */
 };
 
 extern const struct key_type key_section;  /* a struct that begins with a section_head */
@@ -74,15 +81,15 @@ extern const struct key_type key_text;	   /* const char * */
 extern const struct key_type
 	key_path; /* const char *: absolute, or from where the balancer is started */
 extern const struct key_type
-	key_file; /* struct key_file_value; a name alone may be a credential of systemd's */
-extern const struct key_type key_later; /* nothing: this version refuses the key */
+	key_file; /* struct key_file_value; a bare name may be a systemd credential */
+extern const struct key_type key_later; /* no value: this version refuses the key */
 
 /* Binds the root of a tree. */
 void keys_bind(struct binder *b, const struct section *s, const struct yaml *root, void *to);
 
-/* --- for types of one's own --- */
+/* --- for types in other files --- */
 
-/* True, or complains: `y` is a scalar with at least one letter. */
+/* True: `y` is a scalar with at least one character. False after a diagnostic. */
 bool key_is_scalar(struct binder *b, const struct key *k, const struct yaml *y);
 char *key_copy(struct binder *b, struct span text);
 

@@ -13,8 +13,8 @@ void listeners_open(struct listeners *s)
 	*s = (struct listeners){ 0 };
 }
 
-/* What workers have not taken yet is ours again. */
-static void take_back(struct listener_record *r)
+/* Sockets that no worker has taken are closed here. */
+static void listener_close_sockets(struct listener_record *r)
 {
 	for (unsigned i = 0; i < r->sockets.n; i++) {
 		int fd = atomic_exchange(&r->sockets.list[i], -1);
@@ -26,7 +26,7 @@ static void take_back(struct listener_record *r)
 void listeners_close(struct listeners *s)
 {
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
-		take_back(&s->list[i]);
+		listener_close_sockets(&s->list[i]);
 }
 
 /* --- identity --- */
@@ -46,10 +46,13 @@ uint32_t listeners_number(const struct listeners *s, const struct listener_recor
 	return (uint32_t)(r - s->list);
 }
 
-/* The address's own number is best, one that was nobody's yet is next, so that counts are its own.
+/*
+ * Best is the address's own earlier number, then a number that no address has had: so counters stay
+ * with one address.
  */
-static struct listener_record *choose(struct listeners *s, enum config_listener_kind kind,
-				      const struct addr *a, const bool named[LISTENERS_MAX])
+static struct listener_record *listeners_choose(struct listeners *s, enum config_listener_kind kind,
+						const struct addr *a,
+						const bool named[LISTENERS_MAX])
 {
 	struct listener_record *fresh = NULL, *used = NULL;
 	uint32_t first = kind * LISTENER_NUMBERS_MAX;
@@ -67,14 +70,14 @@ static struct listener_record *choose(struct listeners *s, enum config_listener_
 	return fresh ? fresh : used;
 }
 
-static bool add(struct listeners *s, struct config *c, enum config_listener_kind kind,
-		const struct config_address *a, const bool named[LISTENERS_MAX])
+static bool listeners_add_one(struct listeners *s, struct config *c, enum config_listener_kind kind,
+			      const struct config_address *a, const bool named[LISTENERS_MAX])
 {
-	struct listener_record *r = choose(s, kind, &a->addr, named);
+	struct listener_record *r = listeners_choose(s, kind, &a->addr, named);
 	if (!r) {
-		complain(&c->complaints, a->at,
-			 "address: too many that were taken away earlier still have connections; "
-			 "try again later");
+		diagnose(&c->diagnostics, a->at,
+			 "address: too many removed addresses still have connections; try again "
+			 "later");
 		return false;
 	}
 	r->addr = a->addr;
@@ -87,14 +90,14 @@ bool listeners_add(struct listeners *s, struct config *c, const bool named[LISTE
 	for (int k = 0; k < LISTENER_KINDS; k++)
 		for (const struct config_address *a = c->listeners.kinds[k].addresses; a;
 		     a = a->next)
-			if (!add(s, c, (enum config_listener_kind)k, a, named))
+			if (!listeners_add_one(s, c, (enum config_listener_kind)k, a, named))
 				return false;
 	return true;
 }
 
 /* --- sockets --- */
 
-static const char *hint(int error)
+static const char *listen_hint(int error)
 {
 	if (error == EACCES)
 		return " (a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE)";
@@ -111,12 +114,12 @@ void listeners_complain(struct config *c, const struct config_address *a, int er
 		if (!owner[0])
 			snprintf(owner, sizeof owner, " (another program has it)");
 	}
-	complain(&c->complaints, a->at, "address: cannot listen on %s: %s%s%s", a->text,
-		 strerror(error), hint(error), owner);
+	diagnose(&c->diagnostics, a->at, "address: cannot listen on %s: %s%s%s", a->text,
+		 strerror(error), listen_hint(error), owner);
 }
 
-static int get_sockets(struct listener_record *r, unsigned worker_n,
-		       const struct socket_source *source)
+static int listeners_get_sockets(struct listener_record *r, unsigned worker_n,
+				 const struct socket_source *source)
 {
 	int list[WORKERS_MAX];
 	unsigned n = 0;
@@ -124,7 +127,7 @@ static int get_sockets(struct listener_record *r, unsigned worker_n,
 	if (error)
 		return error;
 	must(n >= worker_n && n <= WORKERS_MAX);
-	take_back(r);
+	listener_close_sockets(r);
 	for (unsigned i = 0; i < n; i++)
 		atomic_store(&r->sockets.list[i], list[i]);
 	r->sockets.n = n;
@@ -135,22 +138,22 @@ static int get_sockets(struct listener_record *r, unsigned worker_n,
 bool listeners_listen(struct listeners *s, struct config *c, unsigned worker_n,
 		      const struct socket_source *source)
 {
-	size_t before = c->complaints.n;
+	size_t before = c->diagnostics.n;
 	for (int k = 0; k < LISTENER_KINDS; k++)
 		for (const struct config_address *a = c->listeners.kinds[k].addresses; a;
 		     a = a->next) {
 			struct listener_record *r =
 				listeners_find(s, (enum config_listener_kind)k, &a->addr);
-			int error = r->open ? 0 : get_sockets(r, worker_n, source);
+			int error = r->open ? 0 : listeners_get_sockets(r, worker_n, source);
 			if (error)
 				listeners_complain(c, a, error);
 		}
-	return c->complaints.n == before;
+	return c->diagnostics.n == before;
 }
 
-/* --- going --- */
+/* --- removing --- */
 
-static bool config_has(const struct config *c, uint32_t kind, const struct addr *a)
+static bool config_has_listener(const struct config *c, uint32_t kind, const struct addr *a)
 {
 	for (const struct config_address *b = c->listeners.kinds[kind].addresses; b; b = b->next)
 		if (addr_is(&b->addr, a))
@@ -161,7 +164,7 @@ static bool config_has(const struct config *c, uint32_t kind, const struct addr 
 static bool any_kind_has(const struct config *c, const struct addr *a)
 {
 	for (uint32_t kind = 0; kind < LISTENER_KINDS; kind++)
-		if (config_has(c, kind, a))
+		if (config_has_listener(c, kind, a))
 			return true;
 	return false;
 }
@@ -171,10 +174,10 @@ void listeners_retire(struct listeners *s, const struct config *c,
 {
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
 		struct listener_record *r = &s->list[i];
-		if (!r->listed || config_has(c, i / LISTENER_NUMBERS_MAX, &r->addr))
+		if (!r->listed || config_has_listener(c, i / LISTENER_NUMBERS_MAX, &r->addr))
 			continue;
 		r->listed = false;
-		take_back(r);
+		listener_close_sockets(r);
 		if (r->open && !any_kind_has(c, &r->addr))
 			source->forget(source->self, &r->addr);
 		r->open = false;

@@ -10,20 +10,20 @@
 
 #define BACKLOG 64
 
-static bool somebody_answers(const struct sockaddr_un *at)
+static bool has_listener(const struct sockaddr_un *at)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return true;
-	/* A full backlog (EAGAIN) has an owner too. */
-	bool answered =
+	/* A socket with a full backlog (EAGAIN) has a process, too. */
+	bool responded =
 		connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno == EAGAIN;
 	close(fd);
-	return answered;
+	return responded;
 }
 
-/* Anything but a dead process's socket stays. */
-static bool make_room(const struct sockaddr_un *at)
+/* Removes the socket of a dead process, and nothing else. */
+static bool local_socket_make_room(const struct sockaddr_un *at)
 {
 	struct stat s;
 	if (lstat(at->sun_path, &s) < 0)
@@ -34,7 +34,7 @@ static bool make_room(const struct sockaddr_un *at)
 	errno = EEXIST;
 	if (!S_ISSOCK(s.st_mode))
 		return false;
-	if (!somebody_answers(at))
+	if (!has_listener(at))
 		return unlink(at->sun_path) == 0;
 	errno = EADDRINUSE;
 	return false;
@@ -47,13 +47,14 @@ int local_socket_listen(const char *path)
 	if (strlen(path) >= sizeof at.sun_path)
 		return -1;
 	memcpy(at.sun_path, path, strlen(path) + 1);
-	if (!make_room(&at))
+	if (!local_socket_make_room(&at))
 		return -1;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* Linux makes the file with the socket's own mode: it is never open to others, not for a
-	 * moment. */
+	/*
+	 * Linux creates the file with the socket's own mode: at no moment can other users open it.
+	 */
 	if (fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;
@@ -69,9 +70,9 @@ const char *local_socket_trouble(int error)
 	case EADDRINUSE:
 		return "another balancer answers there";
 	case EPERM:
-		return "what is there belongs to somebody else: take it away";
+		return "the file there belongs to another user: remove it";
 	case EEXIST:
-		return "what is there is no socket: take it away";
+		return "the file there is not a socket: remove it";
 	default:
 		return strerror(error);
 	}

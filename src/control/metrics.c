@@ -12,19 +12,21 @@ uint64_t metrics_sum(const struct counters *counters, unsigned worker_n, size_t 
 	return sum;
 }
 
-static void family(FILE *to, const char *name, const char *type, const char *help)
+void metrics_family(FILE *to, const char *name, const char *type, const char *help)
 {
 	fprintf(to, "# HELP crossfade_%s %s\n# TYPE crossfade_%s %s\n", name, help, name, type);
 }
 
-static void number(FILE *to, const char *name, unsigned long long n)
+static void metrics_number(FILE *to, const char *name, unsigned long long n)
 {
 	fprintf(to, "crossfade_%s %llu\n", name, n);
 }
 
-/* Names of nodes come from the configuration: host names and ports, nothing to escape. */
-static void labelled(FILE *to, const char *name, const char *label, const char *value,
-		     unsigned long long n)
+/*
+ * Names of nodes come from the configuration: they are host names and ports, and need no escaping.
+ */
+static void metrics_labelled(FILE *to, const char *name, const char *label, const char *value,
+			     unsigned long long n)
 {
 	fprintf(to, "crossfade_%s{%s=\"%s\"} %llu\n", name, label, value, n);
 }
@@ -34,7 +36,7 @@ static const char *cluster_label(int arm)
 	return arm == ARM_NONE ? "none" : arm_name((enum arm)arm);
 }
 
-/* A listener with several addresses stands in the plan several times, under one name. */
+/* A listener with several addresses is in the plan several times under the same name. */
 static bool is_first_of_name(const struct plan *p, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
@@ -44,8 +46,8 @@ static bool is_first_of_name(const struct plan *p, size_t i)
 }
 
 /*
- * `stride` bytes lie between the members of two listeners. Addresses that are gone count too: a sum
- * that falls would be taken for a restart.
+ * `stride`: the bytes between the members of two listeners. Removed addresses count, too:
+ * Prometheus takes a sum that decreases for a restart.
  */
 static uint64_t sum_of_name(const struct metrics_facts *f, const struct listener *l, size_t offset,
 			    size_t stride)
@@ -59,64 +61,70 @@ static uint64_t sum_of_name(const struct metrics_facts *f, const struct listener
 
 /* --- shapes of metrics.def --- */
 
-/* `stride` as above. */
-static void of_listeners(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
-			 size_t stride)
+/* `stride` is as for sum_of_name(). */
+static void metrics_of_listeners(const struct metrics_facts *f, FILE *to, const char *name,
+				 size_t offset, size_t stride)
 {
 	for (size_t i = 0; i < f->plan->listener_n; i++) {
 		const struct listener *l = &f->plan->listeners[i];
 		if (is_first_of_name(f->plan, i))
-			labelled(to, name, "listener", l->name, sum_of_name(f, l, offset, stride));
+			metrics_labelled(to, name, "listener", l->name,
+					 sum_of_name(f, l, offset, stride));
 	}
 }
 
-static void of_clusters(const struct metrics_facts *f, FILE *to, const char *name, size_t offset,
-			size_t stride)
+static void metrics_of_clusters(const struct metrics_facts *f, FILE *to, const char *name,
+				size_t offset, size_t stride)
 {
 	for (int arm = 0; arm < ARMS; arm++)
-		labelled(to, name, "cluster", cluster_label(arm),
-			 metrics_sum(f->counters, f->worker_n, offset + (size_t)arm * stride));
+		metrics_labelled(
+			to, name, "cluster", cluster_label(arm),
+			metrics_sum(f->counters, f->worker_n, offset + (size_t)arm * stride));
 }
 
-static void by_listener(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_by_listener(const struct metrics_facts *f, FILE *to, const char *name,
+				size_t offset)
 {
-	of_listeners(f, to, name, offset, sizeof(counter));
+	metrics_of_listeners(f, to, name, offset, sizeof(counter));
 }
 
-static void by_cluster(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_by_cluster(const struct metrics_facts *f, FILE *to, const char *name,
+			       size_t offset)
 {
-	of_clusters(f, to, name, offset, sizeof(counter));
+	metrics_of_clusters(f, to, name, offset, sizeof(counter));
 }
 
 static void handshakes_of_listener(const struct metrics_facts *f, FILE *to, const char *name,
 				   size_t offset)
 {
-	of_listeners(f, to, name, offset, sizeof(struct handshake_counts));
+	metrics_of_listeners(f, to, name, offset, sizeof(struct handshake_counts));
 }
 
 static void handshakes_of_cluster(const struct metrics_facts *f, FILE *to, const char *name,
 				  size_t offset)
 {
-	of_clusters(f, to, name, offset, sizeof(struct handshake_counts));
+	metrics_of_clusters(f, to, name, offset, sizeof(struct handshake_counts));
 }
 
 static void pressure_of_cluster(const struct metrics_facts *f, FILE *to, const char *name,
 				size_t offset)
 {
-	of_clusters(f, to, name, offset, sizeof(struct pressure));
+	metrics_of_clusters(f, to, name, offset, sizeof(struct pressure));
 }
 
-static void by_reason(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_by_reason(const struct metrics_facts *f, FILE *to, const char *name,
+			      size_t offset)
 {
 	for (int e = ERR_NONE + 1; e < ERRS; e++) {
 		uint64_t n =
 			metrics_sum(f->counters, f->worker_n, offset + (size_t)e * sizeof(counter));
 		if (n)
-			labelled(to, name, "reason", err_word((enum err)e), n);
+			metrics_labelled(to, name, "reason", err_word((enum err)e), n);
 	}
 }
 
-static void by_node(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_by_node(const struct metrics_facts *f, FILE *to, const char *name,
+			    size_t offset)
 {
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
@@ -128,20 +136,21 @@ static void by_node(const struct metrics_facts *f, FILE *to, const char *name, s
 	}
 }
 
-static void by_sniffing(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_by_sniffing(const struct metrics_facts *f, FILE *to, const char *name,
+				size_t offset)
 {
-	static const char *const done[] = { [SNIFFING_ANSWER] = "answered",
+	static const char *const done[] = { [SNIFFING_RESPOND] = "responded",
 					    [SNIFFING_REFUSE] = "refused",
 					    [SNIFFING_PASS] = "passed" };
-	for (int s = SNIFFING_ANSWER; s < SNIFFINGS; s++)
-		labelled(to, name, "done", done[s],
-			 metrics_sum(f->counters, f->worker_n,
-				     offset + (size_t)s * sizeof(counter)));
+	for (int s = SNIFFING_RESPOND; s < SNIFFINGS; s++)
+		metrics_labelled(to, name, "done", done[s],
+				 metrics_sum(f->counters, f->worker_n,
+					     offset + (size_t)s * sizeof(counter)));
 }
 
-static void single(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_single(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
 {
-	number(to, name, metrics_sum(f->counters, f->worker_n, offset));
+	metrics_number(to, name, metrics_sum(f->counters, f->worker_n, offset));
 }
 
 void metrics_latency(FILE *to, const char *name, const char *label, const struct latency_seen *l)
@@ -171,7 +180,8 @@ static void histogram_of(const struct metrics_facts *f, FILE *to, const char *na
 	metrics_latency(to, name, label, &l);
 }
 
-static void histogram(const struct metrics_facts *f, FILE *to, const char *name, size_t offset)
+static void metrics_histogram(const struct metrics_facts *f, FILE *to, const char *name,
+			      size_t offset)
 {
 	histogram_of(f, to, name, offset, "");
 }
@@ -189,44 +199,32 @@ static void cluster_histogram(const struct metrics_facts *f, FILE *to, const cha
 static void write_table(const struct metrics_facts *f, FILE *to)
 {
 #define ROW(shape, name, type, member, help)                                                       \
-	family(to, #name, #type, help);                                                            \
+	metrics_family(to, #name, #type, help);                                                    \
 	shape(f, to, #name, offsetof(struct counters, member));
-#define BY_LISTENER(name, type, member, help) ROW(by_listener, name, type, member, help)
-#define BY_CLUSTER(name, type, member, help) ROW(by_cluster, name, type, member, help)
-#define BY_REASON(name, type, member, help) ROW(by_reason, name, type, member, help)
+#define BY_LISTENER(name, type, member, help) ROW(metrics_by_listener, name, type, member, help)
+#define BY_CLUSTER(name, type, member, help) ROW(metrics_by_cluster, name, type, member, help)
+#define BY_REASON(name, type, member, help) ROW(metrics_by_reason, name, type, member, help)
 #define HANDSHAKES_OF_LISTENER(name, type, member, help)                                           \
 	ROW(handshakes_of_listener, name, type, member, help)
 #define HANDSHAKES_OF_CLUSTER(name, type, member, help)                                            \
 	ROW(handshakes_of_cluster, name, type, member, help)
 #define PRESSURE_OF_CLUSTER(name, type, member, help)                                              \
 	ROW(pressure_of_cluster, name, type, member, help)
-#define BY_NODE(name, type, member, help) ROW(by_node, name, type, nodes[0].member, help)
-#define BY_SNIFFING(name, type, member, help) ROW(by_sniffing, name, type, member, help)
-#define SINGLE(name, type, member, help) ROW(single, name, type, member, help)
-#define HISTOGRAM(name, type, member, help) ROW(histogram, name, type, member, help)
+#define BY_NODE(name, type, member, help) ROW(metrics_by_node, name, type, nodes[0].member, help)
+#define BY_SNIFFING(name, type, member, help) ROW(metrics_by_sniffing, name, type, member, help)
+#define SINGLE(name, type, member, help) ROW(metrics_single, name, type, member, help)
+#define HISTOGRAM(name, type, member, help) ROW(metrics_histogram, name, type, member, help)
 #define CLUSTER_HISTOGRAM(name, type, member, help) ROW(cluster_histogram, name, type, member, help)
 #include "control/metrics.def"
-#undef CLUSTER_HISTOGRAM
-#undef HISTOGRAM
-#undef SINGLE
-#undef BY_SNIFFING
-#undef BY_NODE
-#undef PRESSURE_OF_CLUSTER
-#undef HANDSHAKES_OF_CLUSTER
-#undef HANDSHAKES_OF_LISTENER
-#undef BY_REASON
-#undef BY_CLUSTER
-#undef BY_LISTENER
 #undef ROW
 }
 
-/* --- the others --- */
+/* --- metrics that are not in metrics.def --- */
 
 static const char *const classes[STATUS_CLASSES] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
-/* What is usual is there from the beginning, so that a rate over it is right from the first
- * request. */
-static bool is_usual(const struct listener *l, int arm, int class)
+/* Common series exist from the start, so that a rate over them is right from the first request. */
+static bool is_common_series(const struct listener *l, int arm, int class)
 {
 	return class >= 2 && arm != ARM_NONE && (l->route.weighted || (int)l->route.arm == arm);
 }
@@ -238,7 +236,7 @@ static void write_requests_of(const struct metrics_facts *f, FILE *to, const str
 			uint64_t n = sum_of_name(f, l,
 						 offsetof(struct counters, requests[0][arm][class]),
 						 sizeof f->counters->requests[0]);
-			if (n || is_usual(l, arm, class))
+			if (n || is_common_series(l, arm, class))
 				fprintf(to,
 					"crossfade_requests_total{listener=\"%s\",cluster=\"%s\","
 					"status=\"%s\"} %llu\n",
@@ -254,7 +252,7 @@ static void write_classes_of(const struct metrics_facts *f, FILE *to, const stru
 			uint64_t n =
 				sum_of_name(f, l, offsetof(struct counters, classes[0][arm][class]),
 					    sizeof f->counters->classes[0]);
-			if (n || is_usual(l, arm, STATUS_CLASSES - 1))
+			if (n || is_common_series(l, arm, STATUS_CLASSES - 1))
 				fprintf(to,
 					"crossfade_requests_by_kind_total{listener=\"%s\","
 					"cluster=\"%s\",kind=\"%s\"} %llu\n",
@@ -265,8 +263,8 @@ static void write_classes_of(const struct metrics_facts *f, FILE *to, const stru
 
 static void write_classes(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "requests_by_kind_total", "counter",
-	       "Requests by listener, cluster, and whether they read or write.");
+	metrics_family(to, "requests_by_kind_total", "counter",
+		       "Requests by listener, cluster, and whether they read or write.");
 	for (size_t i = 0; i < f->plan->listener_n; i++)
 		if (is_first_of_name(f->plan, i))
 			write_classes_of(f, to, &f->plan->listeners[i]);
@@ -274,8 +272,8 @@ static void write_classes(const struct metrics_facts *f, FILE *to)
 
 static void write_requests(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "requests_total", "counter",
-	       "Requests by listener, cluster and class of status.");
+	metrics_family(to, "requests_total", "counter",
+		       "Requests by listener, cluster and class of status.");
 	for (size_t i = 0; i < f->plan->listener_n; i++)
 		if (is_first_of_name(f->plan, i))
 			write_requests_of(f, to, &f->plan->listeners[i]);
@@ -283,16 +281,38 @@ static void write_requests(const struct metrics_facts *f, FILE *to)
 
 static void write_weights(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "weight", "gauge", "The weights in force.");
+	metrics_family(to, "weight", "gauge", "The weights in force.");
 	for (int arm = 0; arm < ARMS; arm++)
-		labelled(to, "weight", "cluster", cluster_label(arm), f->values.weights[arm]);
-	family(to, "weights_epoch", "gauge", "Counts the changes of the weights.");
-	number(to, "weights_epoch", f->values.epoch);
-	family(to, "rolled_back", "gauge",
-	       "1 from a rollback to the next change: no override counts.");
-	number(to, "rolled_back", f->values.rolled_back);
-	family(to, "weights_unsaved", "gauge", "1 while the weights in force are not on the disk.");
-	number(to, "weights_unsaved", f->unsaved);
+		metrics_labelled(to, "weight", "cluster", cluster_label(arm),
+				 f->values.weights[arm]);
+	metrics_family(to, "weights_epoch", "gauge",
+		       "The number of the last change of the weights.");
+	metrics_number(to, "weights_epoch", f->values.epoch);
+	metrics_family(to, "rolled_back", "gauge",
+		       "1 from a rollback to the next change; overrides are ignored meanwhile.");
+	metrics_number(to, "rolled_back", f->values.rolled_back);
+	metrics_family(to, "weights_unsaved", "gauge",
+		       "1 while the weights in force are not saved.");
+	metrics_number(to, "weights_unsaved", f->unsaved);
+}
+
+static void write_owner(const struct metrics_facts *f, FILE *to)
+{
+	metrics_family(to, "owner", "gauge", "1 for the cluster that owns the writes.");
+	for (int arm = 0; arm < ARMS; arm++)
+		metrics_labelled(to, "owner", "cluster", cluster_label(arm),
+				 f->values.owner == (uint32_t)arm);
+	metrics_family(to, "owner_since_epoch", "gauge",
+		       "The epoch of the change to this owner; 0: it always was the owner.");
+	metrics_number(to, "owner_since_epoch", f->values.since);
+	metrics_family(to, "writes_held", "gauge",
+		       "1 while new writes wait for a change of the owner.");
+	metrics_number(to, "writes_held", board_holds(&f->values));
+	metrics_family(to, "writes_in_flight", "gauge",
+		       "Writes on their way to a cluster, of all processes of this balancer.");
+	for (int arm = 0; arm < ARMS; arm++)
+		metrics_labelled(to, "writes_in_flight", "cluster", cluster_label(arm),
+				 f->writes[arm]);
 }
 
 static void write_attempts_of(const struct metrics_facts *f, FILE *to, const struct node_record *n)
@@ -324,11 +344,12 @@ static void write_addresses_of(const struct node_record *n, FILE *to)
 	}
 }
 
-/* Of names alone: what has one address says all in node_healthy. */
+/* Only for names with several addresses: for a single address node_healthy says all. */
 static void write_addresses(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "node_address_healthy", "gauge",
-	       "1 while an address of a node passes its checks; of names that have several.");
+	metrics_family(to, "node_address_healthy", "gauge",
+		       "1 while an address of a node passes its checks; only for names with "
+		       "several addresses.");
 	for (size_t i = 0; i < f->nodes->n; i++)
 		if (f->nodes->list[i]->address_n > 1)
 			write_addresses_of(f->nodes->list[i], to);
@@ -336,17 +357,19 @@ static void write_addresses(const struct metrics_facts *f, FILE *to)
 
 static void write_nodes(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "node_requests_total", "counter",
-	       "Attempts at a node by the class of status it answered with; none: it did not.");
+	metrics_family(to, "node_requests_total", "counter",
+		       "Attempts at a node by the class of its response's status; none: there was "
+		       "no response.");
 	for (size_t i = 0; i < f->nodes->n; i++)
 		write_attempts_of(f, to, f->nodes->list[i]);
-	family(to, "node_healthy", "gauge", "1 while a node passes its checks.");
+	metrics_family(to, "node_healthy", "gauge", "1 while a node passes its checks.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
 		fprintf(to, "crossfade_node_healthy{cluster=\"%s\",node=\"%s\"} %d\n",
 			cluster_label((int)n->arm), n->name, node_is_healthy(n));
 	}
-	family(to, "node_checks_total", "counter", "Health checks of a node by what came of them.");
+	metrics_family(to, "node_checks_total", "counter",
+		       "Health checks of a node by their result.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
 		const char *cluster = cluster_label((int)n->arm);
@@ -359,13 +382,14 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 				"\"%s\"} %llu\n",
 				cluster, n->name, results[result], counts[result]);
 	}
-	family(to, "node_drained", "gauge", "1 while a node is drained: it gets no new requests.");
+	metrics_family(to, "node_drained", "gauge",
+		       "1 while a node is drained: it gets no new requests.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
 		fprintf(to, "crossfade_node_drained{cluster=\"%s\",node=\"%s\"} %d\n",
 			cluster_label((int)n->arm), n->name, node_duty(n) != DUTY_READY);
 	}
-	family(to, "node_addresses", "gauge", "Addresses that a node's name stands for.");
+	metrics_family(to, "node_addresses", "gauge", "Addresses of a node's name.");
 	for (size_t i = 0; i < f->nodes->n; i++) {
 		const struct node_record *n = f->nodes->list[i];
 		fprintf(to, "crossfade_node_addresses{cluster=\"%s\",node=\"%s\"} %zu\n",
@@ -376,24 +400,26 @@ static void write_nodes(const struct metrics_facts *f, FILE *to)
 
 static void write_facts(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "build_info", "gauge", "The version that runs.");
-	labelled(to, "build_info", "version", CROSSFADE_VERSION, 1);
-	family(to, "io_info", "gauge", "What the workers get their input and output by.");
-	labelled(to, "io_info", "backend", f->backend, 1);
-	family(to, "start_time_seconds", "gauge", "When the working process started, since 1970.");
+	metrics_family(to, "build_info", "gauge", "The version that runs.");
+	metrics_labelled(to, "build_info", "version", CROSSFADE_VERSION, 1);
+	metrics_family(to, "io_info", "gauge", "The I/O backend of the workers.");
+	metrics_labelled(to, "io_info", "backend", f->backend, 1);
+	metrics_family(to, "start_time_seconds", "gauge",
+		       "When the working process started, since 1970.");
 	fprintf(to, "crossfade_start_time_seconds %.3f\n", (double)f->started_wall_ns / 1e9);
-	family(to, "workers", "gauge", "Workers that serve.");
-	number(to, "workers", f->worker_n);
-	family(to, "log_lines_lost_total", "counter",
-	       "Lines of the process's log that standard error did not take.");
-	number(to, "log_lines_lost_total", f->log_lines_lost);
+	metrics_family(to, "workers", "gauge", "Workers that serve.");
+	metrics_number(to, "workers", f->worker_n);
+	metrics_family(to, "log_lines_lost_total", "counter",
+		       "Lines of the process's log that could not be written to standard error.");
+	metrics_number(to, "log_lines_lost_total", f->log_lines_lost);
 }
 
 static void write_configuration(const struct metrics_facts *f, FILE *to)
 {
-	family(to, "configuration_in_force", "gauge",
-	       "0 when the last reload was refused, or the file has changed since a crash.");
-	number(to, "configuration_in_force", f->in_force);
+	metrics_family(to, "configuration_in_force", "gauge",
+		       "0 when the last reload was refused, or the file has changed since a crash "
+		       "and was not reloaded.");
+	metrics_number(to, "configuration_in_force", f->in_force);
 }
 
 void metrics_write(const struct metrics_facts *f, FILE *to)
@@ -403,6 +429,9 @@ void metrics_write(const struct metrics_facts *f, FILE *to)
 	write_classes(f, to);
 	write_table(f, to);
 	write_weights(f, to);
+	write_owner(f, to);
 	write_configuration(f, to);
 	write_nodes(f, to);
+	if (f->capture)
+		metrics_capture(f->capture, to);
 }

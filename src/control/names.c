@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/limits.h"
 #include "base/log.h"
-#include "control/own.h"
+#include "control/self_nodes.h"
 
-static void say_addresses(struct node_name *name, uint64_t now_ms)
+static void names_log_addresses(struct node_name *name, uint64_t now_ms)
 {
 	const struct node_record *n = name->of;
 	char text[512] = "", more[64] = "";
@@ -20,38 +21,39 @@ static void say_addresses(struct node_name *name, uint64_t now_ms)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
 					 one);
 	}
-	if (name->unsaid > 1)
+	if (name->unlogged > 1)
 		snprintf(more, sizeof more, " (%u look-ups had new addresses since the last line)",
-			 name->unsaid);
-	log_line(LOG_INFO, "%s: %s is %s%s", arm_name(n->arm), n->host, text, more);
-	name->said = true;
-	name->said_ms = now_ms;
-	name->unsaid = 0;
+			 name->unlogged);
+	log_line(LOG_INFO, "%s: the addresses of %s are %s%s", arm_name(n->arm), n->host, text,
+		 more);
+	name->logged = true;
+	name->logged_ms = now_ms;
+	name->unlogged = 0;
 }
 
-static bool look_up_failed(struct node_name *name, const char *why)
+static bool names_look_up_failed(struct node_name *name, const char *why)
 {
 	struct node_record *n = name->of;
 	bool awaited = node_is_awaited(n);
 	if (!name->failing)
-		log_line(LOG_WARN, "%s: %s cannot be resolved: %s%s", arm_name(n->arm), n->host,
-			 why, n->address_n ? "; the addresses known are kept" : "");
+		log_line(LOG_WARN, "%s: the name %s cannot be resolved: %s%s", arm_name(n->arm),
+			 n->host, why, n->address_n ? "; its known addresses stay in use" : "");
 	name->failing = true;
 	node_wait_no_more(n);
 	return awaited;
 }
 
-/* Requests that went there would come back: those addresses are no node's. */
-static size_t leave_out_own(const struct names *s, struct node_name *name, struct addr *addresses,
-			    size_t n)
+/* A request to such an address would come back to this balancer: no node may have it. */
+static size_t names_leave_out_own(const struct names *s, struct node_name *name,
+				  struct addr *addresses, size_t n)
 {
-	char which[OWN_TEXT_BYTES], text[ADDR_TEXT_BYTES];
+	char which[SELF_NODES_TEXT_BYTES], text[ADDR_TEXT_BYTES];
 	size_t kept = 0;
 	bool own = false;
 	for (size_t i = 0; i < n; i++) {
 		struct addr at = addresses[i];
 		addr_set_port(&at, name->of->port);
-		if (!own_has(s->config, &at, which)) {
+		if (!self_nodes_have(s->config, &at, which)) {
 			addresses[kept++] = addresses[i];
 			continue;
 		}
@@ -59,7 +61,7 @@ static size_t leave_out_own(const struct names *s, struct node_name *name, struc
 		if (!own && !name->own)
 			log_line(LOG_ERROR,
 				 "%s: %s is %s, which is this balancer itself (%s): that address "
-				 "gets no requests, for they would come back without end",
+				 "gets no requests, because they would come back again and again",
 				 arm_name(name->of->arm), name->of->host, text, which);
 		own = true;
 	}
@@ -67,7 +69,7 @@ static size_t leave_out_own(const struct names *s, struct node_name *name, struc
 	return kept;
 }
 
-static bool take_one(struct names *s, size_t i, uint64_t now_ms)
+static bool names_take_one(struct names *s, size_t i, uint64_t now_ms)
 {
 	struct addr addresses[RESOLVE_ADDRESSES];
 	size_t address_n;
@@ -77,13 +79,13 @@ static bool take_one(struct names *s, size_t i, uint64_t now_ms)
 	if (what == RESOLVED_NOTHING_NEW)
 		return false;
 	if (what == RESOLVE_FAILED)
-		return look_up_failed(name, why);
-	address_n = leave_out_own(s, name, addresses, address_n);
+		return names_look_up_failed(name, why);
+	address_n = names_leave_out_own(s, name, addresses, address_n);
 	struct node_change change = node_take_addresses(name->of, addresses, address_n, now_ms);
 	name->failing = false;
-	name->unsaid += change.fresh;
-	if (name->unsaid && (!name->said || now_ms - name->said_ms >= NAME_SAID_MS))
-		say_addresses(name, now_ms);
+	name->unlogged += change.fresh;
+	if (name->unlogged && (!name->logged || now_ms - name->logged_ms >= NAME_SAID_MS))
+		names_log_addresses(name, now_ms);
 	return change.any;
 }
 
@@ -91,12 +93,12 @@ bool names_take(struct names *s, uint64_t now_ms)
 {
 	bool changed = false;
 	for (size_t i = 0; i < s->n; i++)
-		changed |= take_one(s, i, now_ms);
+		changed |= names_take_one(s, i, now_ms);
 	return changed;
 }
 
 bool names_open(struct names *s, const struct nodes *nodes, const struct config *config,
-		void (*news)(void *), void *hearer)
+		void (*news)(void *), void *observer)
 {
 	*s = (struct names){ .nodes = nodes, .config = config };
 	s->of = calloc(nodes->n + 1, sizeof *s->of);
@@ -110,7 +112,7 @@ bool names_open(struct names *s, const struct nodes *nodes, const struct config 
 	if (!s->n)
 		return true;
 	s->resolver = resolver_open(&(struct resolver_config){
-		.names = s->list, .n = s->n, .news = news, .hearer = hearer });
+		.names = s->list, .n = s->n, .news = news, .observer = observer });
 	return s->resolver != NULL;
 }
 

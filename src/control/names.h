@@ -1,41 +1,38 @@
 #ifndef CONTROL_NAMES_H
 #define CONTROL_NAMES_H
 
-/* Keeps the nodes' addresses as their names say: takes from the resolver what it has found. */
+/* Keeps the nodes' addresses up to date: takes the results of look-ups from the resolver. */
 
 #include "control/nodes.h"
 #include "control/resolve.h"
 
-/* A name of which each look-up has other addresses gets a line so often at most. */
-#define NAME_SAID_MS 300000
-
-/* What is known of one name. */
+/* The state of one node's name. */
 struct node_name {
 	struct node_record *of;
-	bool failing; /* it was said already */
-	bool own;     /* likewise: an address of it is this balancer itself */
-	bool said;    /* its addresses were, at: */
-	uint64_t said_ms;
-	unsigned unsaid; /* look-ups since that had new ones */
+	bool failing; /* the log has said so already */
+	bool own;     /* the log has said that an address is this balancer itself */
+	bool logged;  /* the log has named its addresses, at this time: */
+	uint64_t logged_ms;
+	unsigned unlogged; /* later look-ups with new addresses, not logged */
 };
 
 struct names {
 	const struct nodes *nodes;   /* borrowed */
-	const struct config *config; /* borrowed: addresses of ours are left out */
+	const struct config *config; /* borrowed: its own listening addresses are left out */
 	struct resolver *resolver;   /* owned; NULL: all addresses are literal */
 	struct node_name *of;	     /* owned */
 	const char **list;	     /* owned: the names themselves */
 	size_t n;
 };
 
-/* False with errno. `news` runs on the resolver's thread: names_take() is to be called soon. */
+/*
+ * False with errno. `news` runs on the resolver's thread: names_take() should be called soon after.
+ */
 bool names_open(struct names *s, const struct nodes *nodes, const struct config *config,
-		void (*news)(void *), void *hearer);
+		void (*news)(void *), void *observer);
 void names_close(struct names *s);
 
-/* True when workers are to be told: a node has other addresses than before, or is no longer
- * awaited.
- */
+/* True when workers must be told: a node has new addresses, or is no longer awaited. */
 bool names_take(struct names *s, uint64_t now_ms);
 
 #endif

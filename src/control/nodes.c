@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/limits.h"
 
-static char *copy(const char *text)
+static char *text_copy(const char *text)
 {
 	char *own = strdup(text);
 	if (!own)
@@ -37,7 +38,7 @@ static void place_give(struct node_record *n, unsigned place)
 	node_set_ill(n, place, false);
 }
 
-/* To the workers' side; they are to be told. */
+/* Copies the addresses to the workers' side; the workers must be told. */
 static void share_addresses(struct node_record *n)
 {
 	struct node_addresses a = { .spare = n->spare };
@@ -49,8 +50,8 @@ static void share_addresses(struct node_record *n)
 	node_state_set_addresses(&n->state, &a);
 }
 
-/* NODE_ADDRESSES_MAX: it is not known. */
-static unsigned place_of(const struct node_record *n, const struct addr *at)
+/* NODE_ADDRESSES_MAX: the address is not known. */
+static unsigned node_place_of(const struct node_record *n, const struct addr *at)
 {
 	unsigned i = 0;
 	while (i < NODE_ADDRESSES_MAX && !(n->places[i] && addr_is(&n->places[i]->at, at)))
@@ -58,7 +59,7 @@ static unsigned place_of(const struct node_record *n, const struct addr *at)
 	return i;
 }
 
-/* A free one, else that of the spare one that was not seen for the longest time. */
+/* A free place, else the place of the spare address that was not seen for the longest time. */
 static unsigned place_for_another(struct node_record *n)
 {
 	unsigned oldest = NODE_ADDRESSES_MAX;
@@ -74,8 +75,8 @@ static unsigned place_for_another(struct node_record *n)
 	return oldest;
 }
 
-/* Among others that are well a new one serves when it has passed a check. */
-static unsigned take_fresh(struct node_record *n, const struct addr *at, bool others)
+/* If other addresses are well, a new one serves only after it has passed a check. */
+static unsigned node_add_address(struct node_record *n, const struct addr *at, bool others)
 {
 	unsigned place = place_for_another(n);
 	if (place == NODE_ADDRESSES_MAX)
@@ -85,7 +86,7 @@ static unsigned take_fresh(struct node_record *n, const struct addr *at, bool ot
 	return place;
 }
 
-static bool forget_the_old(struct node_record *n, uint64_t now_ms)
+static bool node_drop_old_addresses(struct node_record *n, uint64_t now_ms)
 {
 	bool any = false;
 	for (unsigned i = 0; i < NODE_ADDRESSES_MAX; i++)
@@ -96,7 +97,7 @@ static bool forget_the_old(struct node_record *n, uint64_t now_ms)
 	return any;
 }
 
-/* All that is known is spare at first. */
+/* At first all known addresses count as spare. */
 static uint64_t all_places(const struct node_record *n)
 {
 	uint64_t all = 0;
@@ -115,9 +116,9 @@ struct node_change node_take_addresses(struct node_record *n, const struct addr 
 	for (size_t i = 0; i < address_n; i++) {
 		struct addr at = addresses[i];
 		addr_set_port(&at, n->port);
-		unsigned place = place_of(n, &at);
+		unsigned place = node_place_of(n, &at);
 		if (place == NODE_ADDRESSES_MAX) {
-			place = take_fresh(n, &at, others);
+			place = node_add_address(n, &at, others);
 			change.fresh |= place < NODE_ADDRESSES_MAX;
 		}
 		if (place == NODE_ADDRESSES_MAX)
@@ -125,11 +126,11 @@ struct node_change node_take_addresses(struct node_record *n, const struct addr 
 		n->places[place]->seen_ms = now_ms;
 		n->spare &= ~(UINT64_C(1) << place);
 	}
-	change.any |= forget_the_old(n, now_ms);
+	change.any |= node_drop_old_addresses(n, now_ms);
 	change.any |= change.fresh || spare != n->spare;
 	if (change.any)
 		share_addresses(n);
-	/* Who sees this sees that there are addresses. */
+	/* Release order: a worker that sees false here sees the addresses, too. */
 	atomic_store_explicit(&n->state.awaited, false, memory_order_release);
 	return change;
 }
@@ -175,8 +176,8 @@ static struct node_record *record_new(uint32_t number, enum arm arm, const struc
 	r->state.number = number;
 	atomic_store_explicit(&r->state.healthy, true, memory_order_relaxed);
 	r->arm = arm;
-	r->name = copy(n->name);
-	r->host = copy(n->host);
+	r->name = text_copy(n->name);
+	r->host = text_copy(n->host);
 	r->port = n->port;
 	r->tls = n->tls;
 	r->literal = n->literal;
@@ -230,20 +231,20 @@ struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct
 	return NULL;
 }
 
-static void swap(struct nodes *s, size_t a, size_t b)
+static void nodes_swap(struct nodes *s, size_t a, size_t b)
 {
 	struct node_record *r = s->list[a];
 	s->list[a] = s->list[b];
 	s->list[b] = r;
 }
 
-/* One that is gone and comes back before it is forgotten is the same node. */
-static bool bring_back(struct nodes *s, enum arm arm, const struct config_node *n)
+/* A removed node that comes back before it is freed is the same node. */
+static bool nodes_bring_back(struct nodes *s, enum arm arm, const struct config_node *n)
 {
 	for (size_t i = s->n; i < s->n + s->gone_n; i++) {
 		if (!is_record_of(s->list[i], arm, n))
 			continue;
-		swap(s, i, s->n);
+		nodes_swap(s, i, s->n);
 		s->n++;
 		s->gone_n--;
 		return true;
@@ -262,9 +263,9 @@ static uint32_t free_number(const struct nodes *s)
 	return number;
 }
 
-static bool add_one(struct nodes *s, enum arm arm, const struct config_node *n, bool unproven)
+static bool nodes_add_one(struct nodes *s, enum arm arm, const struct config_node *n, bool unproven)
 {
-	if (nodes_find(s, arm, n) || bring_back(s, arm, n))
+	if (nodes_find(s, arm, n) || nodes_bring_back(s, arm, n))
 		return true;
 	uint32_t number = free_number(s);
 	if (number == NODES_MAX)
@@ -273,12 +274,12 @@ static bool add_one(struct nodes *s, enum arm arm, const struct config_node *n, 
 	r->unproven = unproven;
 	atomic_store_explicit(&r->state.healthy, !unproven, memory_order_relaxed);
 	s->list[s->n + s->gone_n] = r;
-	swap(s, s->n, s->n + s->gone_n);
+	nodes_swap(s, s->n, s->n + s->gone_n);
 	s->n++;
 	return true;
 }
 
-static bool config_has(const struct config *c, const struct node_record *r)
+static bool config_has_node(const struct config *c, const struct node_record *r)
 {
 	for (const struct config_node *n = c->clusters[r->arm].nodes; n; n = n->next)
 		if (is_record_of(r, r->arm, n))
@@ -286,12 +287,12 @@ static bool config_has(const struct config *c, const struct node_record *r)
 	return false;
 }
 
-/* Somebody of the cluster serves, and goes on to. */
-static bool any_stays(const struct nodes *s, enum arm arm, const struct config *c)
+/* A node of the cluster serves now and stays in the configuration. */
+static bool any_node_stays(const struct nodes *s, enum arm arm, const struct config *c)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->list[i]->arm == arm && node_is_healthy(s->list[i]) &&
-		    config_has(c, s->list[i]))
+		    config_has_node(c, s->list[i]))
 			return true;
 	return false;
 }
@@ -299,23 +300,23 @@ static bool any_stays(const struct nodes *s, enum arm arm, const struct config *
 bool nodes_add(struct nodes *s, const struct config *c)
 {
 	for (int arm = 0; arm < ARMS; arm++) {
-		bool others = any_stays(s, (enum arm)arm, c);
+		bool others = any_node_stays(s, (enum arm)arm, c);
 		for (const struct config_node *n = c->clusters[arm].nodes; n; n = n->next)
-			if (!add_one(s, (enum arm)arm, n, others))
+			if (!nodes_add_one(s, (enum arm)arm, n, others))
 				return false;
 	}
 	return true;
 }
 
-/* --- going --- */
+/* --- removing --- */
 
-/* The others keep their order: that of the configuration, and newer ones behind. */
+/* The nodes that stay keep their order: that of the configuration, and newer ones at the end. */
 void nodes_retire(struct nodes *s, const struct config *c)
 {
 	struct node_record *gone[NODES_MAX];
 	size_t kept = 0, gone_n = 0;
 	for (size_t i = 0; i < s->n; i++)
-		if (config_has(c, s->list[i]))
+		if (config_has_node(c, s->list[i]))
 			s->list[kept++] = s->list[i];
 		else
 			gone[gone_n++] = s->list[i];
@@ -345,7 +346,7 @@ void nodes_sweep(struct nodes *s, const bool named[NODES_MAX], const struct coun
 	s->gone_n = kept - s->n;
 }
 
-/* --- addresses that outlive a crash --- */
+/* --- addresses saved for a start after a crash --- */
 
 static void print_addresses(const struct node_record *n, FILE *to)
 {
@@ -373,8 +374,8 @@ char *nodes_addresses_text(const struct nodes *s)
 	return text;
 }
 
-/* The next word of a line, which goes on behind it; empty at its end. */
-static struct span take_word(struct span *line)
+/* Takes the next word from `line`; empty at the end of the line. */
+static struct span line_take_word(struct span *line)
 {
 	const char *space = memchr(line->at, ' ', line->n);
 	struct span word = { line->at, space ? (size_t)(space - line->at) : line->n };
@@ -383,8 +384,8 @@ static struct span take_word(struct span *line)
 	return word;
 }
 
-static struct node_record *named_on(const struct nodes *s, struct span arm, struct span scheme,
-				    struct span name)
+static struct node_record *nodes_find_line(const struct nodes *s, struct span arm,
+					   struct span scheme, struct span name)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct node_record *n = s->list[i];
@@ -401,11 +402,12 @@ static void take_addresses_line(const struct nodes *s, struct span line, uint64_
 {
 	struct addr addresses[NODE_ADDRESSES_MAX];
 	size_t n = 0;
-	struct span arm = take_word(&line), scheme = take_word(&line), name = take_word(&line);
-	struct node_record *node = named_on(s, arm, scheme, name);
+	struct span arm = line_take_word(&line), scheme = line_take_word(&line),
+		    name = line_take_word(&line);
+	struct node_record *node = nodes_find_line(s, arm, scheme, name);
 	while (node && line.n && n < NODE_ADDRESSES_MAX) {
 		memset(&addresses[n], 0, sizeof addresses[n]);
-		n += addr_parse(take_word(&line), node->port, &addresses[n]);
+		n += addr_parse(line_take_word(&line), node->port, &addresses[n]);
 	}
 	if (n)
 		node_take_addresses(node, addresses, n, now_ms);
@@ -432,7 +434,7 @@ const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTE
 	return name;
 }
 
-/* The host's last dot, and a slash behind all, are no part of it. */
+/* Removes the final dot of the host and a slash at the end. */
 static void bare_name(const char *name, char to[NODE_NAME_BYTES])
 {
 	snprintf(to, NODE_NAME_BYTES, "%s", name);
@@ -445,7 +447,7 @@ static void bare_name(const char *name, char to[NODE_NAME_BYTES])
 		memmove(end - 1, end, strlen(end) + 1);
 }
 
-/* As the configuration has it: with the scheme, which is to be the node's. */
+/* Skips a scheme, as names have it in the configuration. False: it is not the node's scheme. */
 static bool skip_scheme(const struct node_record *r, const char **name)
 {
 	static const char *const schemes[] = { "http://", "https://" };
@@ -459,7 +461,7 @@ static bool skip_scheme(const struct node_record *r, const char **name)
 	return true;
 }
 
-static bool is_called(const struct node_record *r, const char *name)
+static bool node_is_called(const struct node_record *r, const char *name)
 {
 	char full[NODE_NAME_BYTES], bare[NODE_NAME_BYTES], with_port[NODE_NAME_BYTES];
 	node_full_name(r, full);
@@ -478,7 +480,7 @@ struct node_search nodes_search(const struct nodes *s, const char *name)
 {
 	struct node_search found = { 0 };
 	for (size_t i = 0; i < s->n; i++)
-		if (is_called(s->list[i], name) && found.n++ == 0)
+		if (node_is_called(s->list[i], name) && found.n++ == 0)
 			found.node = s->list[i];
 	return found;
 }

@@ -2,119 +2,118 @@
 #define CONTROL_NODES_H
 
 /*
- * The nodes of both clusters as control knows them: where they are, whether they are well. A node
- * keeps its identity over plans and configurations: same cluster, scheme, host and port.
+ * The nodes of both clusters, as the control thread knows them: their addresses and their health.
+ * The same cluster, scheme, host and port keep their identity over plans and configurations.
  */
 
+#include "base/limits.h"
 #include "control/config.h"
 #include "proxy/counters.h"
 #include "proxy/plan.h"
 
 #define NODE_CHECK_BYTES 288
-/*
- * An address that look-ups no longer have is kept for so long: three times the longest pause
- * between them. Names of which each answer has other addresses lose none of them so.
- */
-#define NODE_ADDRESS_KEEP_MS 180000
-/* "source/", a host's name of 253 characters, its port. */
+/* "source/", a host name of 253 characters, and the port. */
 #define NODE_NAME_BYTES 272
-/* Who drained it and why. */
+/* The texts of who drained a node, and why. */
 #define NODE_TEXT_BYTES 256
 
-/* One of the addresses that its name stands for. */
+/* One of the addresses that a node's name resolves to. */
 struct node_address {
 	struct addr at;
-	uint64_t seen_ms; /* when a look-up last had it, by the loop's clock */
-	bool unproven;	  /* it came to others that are well, and has passed no check yet */
+	uint64_t seen_ms; /* time of the last look-up that had it, by the loop's clock */
+	bool unproven;	  /* added to well ones; has not passed a check yet */
 	bool checked;
-	char check[NODE_CHECK_BYTES]; /* what the last check found, in words */
+	char check[NODE_CHECK_BYTES]; /* the result of the last check, in words */
 };
 
 struct node_record {
 	struct node_state state; /* shared with the workers, through plans */
 	enum arm arm;
-	char *name; /* as in Host; owned, like host */
+	char *name; /* as in Host; owned, as `host` */
 	char *host;
 	uint16_t port;
 	bool tls, literal;
 	struct node_address *places[NODE_ADDRESSES_MAX]; /* owned; NULL: free */
 	size_t address_n;
-	uint64_t spare;	       /* places of those that the newest look-up did not have */
-	bool unproven;	       /* it came to others that serve, and has passed no check yet */
-	unsigned newest_check; /* the place of the address that it was of */
+	uint64_t spare;	       /* places of addresses that the newest look-up did not have */
+	bool unproven;	       /* added to nodes that serve; has not passed a check yet */
+	unsigned newest_check; /* the place of the address that was checked last */
 	uint64_t checks_passed, checks_failed;
-	uint64_t checks_not_made; /* for trouble of our own */
-	uint64_t ejections_said;  /* by ejections.h, like the next */
+	uint64_t checks_not_made; /* for reasons that lie in the balancer itself */
+	uint64_t ejections_said;  /* used by ejections.h, as the next member */
 	bool ejected_said;
-	/* While it is drained: since when, when it is cut (by the loop's clock), by whom and why.
+	/*
+	 * While it is drained: since when, when its requests are cut (by the loop's clock), by whom
+	 * and why.
 	 */
 	uint64_t drained_wall_ns, cut_at_ms;
 	char drained_by[NODE_TEXT_BYTES], drained_why[NODE_TEXT_BYTES];
 };
 
 struct nodes {
-	struct node_record **list; /* owned: those of the configuration, and behind them */
+	struct node_record **list; /* owned: `n` nodes of the configuration, then `gone_n` */
 	size_t n;
-	size_t gone_n; /* those that it no longer has and earlier plans may still name */
+	size_t gone_n; /* nodes that were removed; earlier plans may still use them */
 };
 
-/* One record for each node of the configuration. All count as healthy. */
+/* One record for each node of the configuration. All nodes count as healthy. */
 void nodes_open(struct nodes *s, const struct config *c);
 void nodes_close(struct nodes *s);
 
 /*
- * A change of the configuration: those of `c` that are not there yet are added, and all others
- * stay. Those that come to nodes that serve count as well only after their first check. False, when
- * too many that are gone are still in use; those that were added stay until nodes_retire().
+ * For a change of the configuration: adds the nodes of `c` that are new; all others stay. A new
+ * node in a cluster whose nodes serve counts as healthy only after its first passed check. False
+ * when too many removed nodes are still in use. Added nodes stay until nodes_retire().
  */
 bool nodes_add(struct nodes *s, const struct config *c);
-/* Those that `c` does not have are gone from the list. */
+/* Removes the nodes that `c` does not have from the list. */
 void nodes_retire(struct nodes *s, const struct config *c);
 /*
- * Frees of those that are gone whose number is not in `named`, of the plans, and which no worker
- * holds by its counters: one may still end a request there. Another node may have the number then.
+ * Frees removed nodes that no plan uses (`named`, by number) and that no worker holds by its
+ * counters: a worker may still have a request there. Another node may get the number then.
  */
 void nodes_sweep(struct nodes *s, const bool named[NODES_MAX], const struct counters *counters,
 		 unsigned worker_n);
 
 struct node_record *nodes_find(const struct nodes *s, enum arm arm, const struct config_node *n);
 
-/* What a look-up has changed. */
+/* The effect of a look-up. */
 struct node_change {
-	bool any;   /* workers are to be told */
-	bool fresh; /* an address was not known before */
+	bool any;   /* workers must be told */
+	bool fresh; /* it had an address that was not known before */
 };
 
 /*
- * The addresses that names stand for, a line for each node: "source tls
- * es-1:9200 10.0.0.1 10.0.0.2". Terminated; the caller frees it. And the other way round: nodes
- * that it does not name, and lines that make no sense, are left as they are.
+ * nodes_addresses_text() writes the addresses of all names, one line for each node: "source tls
+ * es-1:9200 10.0.0.1 10.0.0.2". The text is terminated, and the caller frees it.
+ * nodes_take_addresses_text() reads such a text. Nodes that it does not name keep their addresses,
+ * and malformed lines are skipped.
  */
 char *nodes_addresses_text(const struct nodes *s);
 void nodes_take_addresses_text(struct nodes *s, struct span text, uint64_t now_ms);
 
 /*
- * Takes what a name was resolved to; the port is set here, the order does not count. Addresses that
- * were known before are kept for NODE_ADDRESS_KEEP_MS, as second choice. What finds no place among
- * NODE_ADDRESSES_MAX is left out.
+ * Takes the addresses that a name was resolved to. Their port is set here, and their order does not
+ * matter. Addresses that were known before are kept for NODE_ADDRESS_KEEP_MS, as second choice.
+ * Addresses beyond NODE_ADDRESSES_MAX are left out.
  */
 struct node_change node_take_addresses(struct node_record *n, const struct addr *addresses,
 				       size_t address_n, uint64_t now_ms);
-/* Its first look-up has come to nothing: requests wait for it no longer. */
+/* The first look-up has failed: requests no longer wait for the node. */
 void node_wait_no_more(struct node_record *n);
-/* An address passes its checks, or fails them. True: that is new. */
+/* Sets the health of an address. True: it has changed. */
 bool node_set_ill(struct node_record *n, unsigned place, bool ill);
-/* Places whose addresses are not known to be ill. */
+/* The set of places whose addresses are not ill. */
 uint64_t node_places_well(const struct node_record *n);
-/* What there is to say of its checks: of an address that is as the node is. */
+/* The text of a check: of an address that has the same health as the node. */
 const char *node_check(const struct node_record *n);
 
-/* "source/es-1:9200", with the port always: no other node is called so. */
+/* Writes "source/es-1:9200", always with the port: no two nodes have the same full name. */
 const char *node_full_name(const struct node_record *n, char name[NODE_NAME_BYTES]);
 
 /*
- * Nodes that a person may mean: by its name or with its port, with the cluster before it or not, or
- * as the configuration has it, with its scheme.
+ * The nodes that `name` may mean: a name with or without its port, with or without the cluster in
+ * front, or as in the configuration, with its scheme.
  */
 struct node_search {
 	unsigned n;
@@ -122,7 +121,9 @@ struct node_search {
 };
 struct node_search nodes_search(const struct nodes *s, const char *name);
 
-/* Takes it out of service; the texts are copied. Workers must be told: publisher_change_duties().
+/*
+ * Sets the node's duty; the texts are copied. Workers must be told by
+ * publisher_change_node_admin().
  */
 void node_drain(struct node_record *n, enum node_duty duty, uint64_t wall_ns, const char *by,
 		const char *why);

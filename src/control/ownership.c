@@ -10,17 +10,17 @@
 
 #include "io/own_path.h"
 
-struct look {
+struct owner_look {
 	struct config *config;
 	const char *directory;
-	size_t at;    /* where it is named */
+	size_t at;    /* the place of the key */
 	int fd;	      /* of the directory */
-	bool lenient; /* it is another user's, who runs the balancer */
+	bool lenient; /* another user's, and root only checks it */
 	uid_t owner;  /* of the directory */
 };
 
-__attribute__((format(printf, 2, 3))) static void blame(const struct look *l, const char *format,
-							...)
+__attribute__((format(printf, 2, 3))) static void owner_blame(const struct owner_look *l,
+							      const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -28,49 +28,49 @@ __attribute__((format(printf, 2, 3))) static void blame(const struct look *l, co
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (l->lenient)
-		caution(&l->config->complaints, l->at, "%s", text);
+		warn_at(&l->config->diagnostics, l->at, "%s", text);
 	else
-		complain(&l->config->complaints, l->at, "%s", text);
+		diagnose(&l->config->diagnostics, l->at, "%s", text);
 }
 
-static void judge_file(const struct look *l, const char *name, const struct stat *s)
+static void owner_judge_file(const struct owner_look *l, const char *name, const struct stat *s)
 {
 	const char *in = l->directory;
 	switch (own_file_fault(s)) {
 	case OWN_FILE_GOOD:
 		return;
 	case OWN_FILE_LINK:
-		blame(l, "%.300s/%.60s is a link, or no file: take it away", in, name);
+		owner_blame(l, "%.300s/%.60s is a link, or not a file: remove it", in, name);
 		return;
 	case OWN_FILE_NAMES:
-		blame(l, "%.300s/%.60s is a hard link to another file: take it away", in, name);
+		owner_blame(l, "%.300s/%.60s is a hard link to another file: remove it", in, name);
 		return;
 	case OWN_FILE_OWNER:
 		if (l->lenient && s->st_uid == l->owner)
 			return;
-		blame(l,
-		      "%.300s/%.60s belongs to user %u, and we are user %u: chown it if it is "
-		      "yours, else take it away",
-		      in, name, (unsigned)s->st_uid, (unsigned)geteuid());
+		owner_blame(l,
+			    "%.300s/%.60s belongs to user %u, but this process runs as user %u: "
+			    "chown it if it is yours, else remove it",
+			    in, name, (unsigned)s->st_uid, (unsigned)geteuid());
 		return;
 	case OWN_FILE_OTHERS:
-		blame(l,
-		      "%.300s/%.60s may be written by anybody: chmod it 0600 if it is yours, "
-		      "else take it away",
-		      in, name);
+		owner_blame(l,
+			    "%.300s/%.60s can be written by anybody: chmod it 0600 if it is yours, "
+			    "else remove it",
+			    in, name);
 		return;
 	case OWN_FILE_GROUP:
-		caution(&l->config->complaints, l->at,
-			"%.300s/%.60s may be written by its group: chmod g-w", in, name);
+		warn_at(&l->config->diagnostics, l->at,
+			"%.300s/%.60s can be written by its group: chmod g-w", in, name);
 	}
 }
 
-static void judge_secret(const struct look *l, const char *name, const struct stat *s)
+static void owner_judge_secret(const struct owner_look *l, const char *name, const struct stat *s)
 {
 	if (S_ISREG(s->st_mode) && (s->st_mode & (S_IRGRP | S_IROTH)))
-		caution(&l->config->complaints, l->at,
-			"%.300s/%.60s is a secret that others may read: chmod it 0600, and make a "
-			"new one if anybody has",
+		warn_at(&l->config->diagnostics, l->at,
+			"%.300s/%.60s is a secret that others can read: chmod it 0600, and make a "
+			"new one if anybody may have read it",
 			l->directory, name);
 }
 
@@ -80,7 +80,7 @@ static bool ends_with(const char *name, const char *end)
 	return n >= m && !strcmp(name + n - m, end);
 }
 
-/* What else somebody keeps there is his affair. */
+/* Other files in these directories are not checked. */
 static bool is_of_the_state(const char *name)
 {
 	static const char *const names[] = { "weights",	   "audit.jsonl",	"admin.token",
@@ -101,12 +101,12 @@ static bool is_of_the_log(const char *name)
 	return !strcmp(name, "lock") || !strcmp(name, "redact.key") || !strncmp(name, "spare-", 6);
 }
 
-static bool is_secret(const char *name)
+static bool is_secret_file(const char *name)
 {
 	return !strcmp(name, "admin.token") || !strcmp(name, "redact.key");
 }
 
-static void look_into(const struct look *l, bool (*is_kept)(const char *name))
+static void owner_look_into(const struct owner_look *l, bool (*is_kept)(const char *name))
 {
 	int again = openat(l->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = again < 0 ? NULL : fdopendir(again);
@@ -114,34 +114,36 @@ static void look_into(const struct look *l, bool (*is_kept)(const char *name))
 		struct stat s;
 		if (!is_kept(e->d_name) || fstatat(l->fd, e->d_name, &s, AT_SYMLINK_NOFOLLOW))
 			continue;
-		judge_file(l, e->d_name, &s);
-		if (is_secret(e->d_name))
-			judge_secret(l, e->d_name, &s);
+		owner_judge_file(l, e->d_name, &s);
+		if (is_secret_file(e->d_name))
+			owner_judge_secret(l, e->d_name, &s);
 	}
 	if (d)
 		closedir(d);
 }
 
-/* Another user's directory: what he plants there is refused, but what we make he may take away. */
-static void judge_directory(struct look *l, const struct stat *s)
+/*
+ * The directory belongs to another user. Files that this user plants there are refused, but the
+ * user can remove files that we make.
+ */
+static void owner_judge_directory(struct owner_look *l, const struct stat *s)
 {
 	l->owner = s->st_uid;
 	l->lenient = geteuid() == 0 && s->st_uid != 0;
 	switch (own_directory_fault(s)) {
 	case OWN_FILE_OTHERS:
-		complain(&l->config->complaints, l->at,
-			 "%.300s may be written by anybody: chmod it 0700", l->directory);
+		diagnose(&l->config->diagnostics, l->at,
+			 "%.300s can be written by anybody: chmod it 0700", l->directory);
 		return;
 	case OWN_FILE_OWNER:
-		blame(l,
-		      "%.300s belongs to user %u, and we are user %u: run it as that user, or "
-		      "chown "
-		      "the directory",
-		      l->directory, (unsigned)s->st_uid, (unsigned)geteuid());
+		owner_blame(l,
+			    "%.300s belongs to user %u, but this process runs as user %u: run it "
+			    "as that user, or chown the directory",
+			    l->directory, (unsigned)s->st_uid, (unsigned)geteuid());
 		return;
 	case OWN_FILE_GROUP:
-		caution(&l->config->complaints, l->at,
-			"%.300s may be written by its group: chmod g-w", l->directory);
+		warn_at(&l->config->diagnostics, l->at,
+			"%.300s can be written by its group: chmod g-w", l->directory);
 		return;
 	case OWN_FILE_GOOD:
 	case OWN_FILE_LINK:
@@ -150,36 +152,36 @@ static void judge_directory(struct look *l, const struct stat *s)
 	}
 }
 
-/* --- the way there --- */
+/* --- the path to it --- */
 
-static void check_way(struct config *c, const char *path, size_t at, uid_t also)
+static void owner_check_path(struct config *c, const char *path, size_t at, uid_t also)
 {
 	struct own_path p = { .also = also };
 	switch (own_path_look(path, &p)) {
 	case OWN_FILE_OWNER:
-		/* As in a directory that a container has from its host: what is put there is
-		   found by its owner. */
-		caution(&c->complaints, at,
-			"%.200s: %.200s belongs to user %u, who may take it away or put something "
-			"else in its place",
-			path, p.where, (unsigned)p.owner);
+		/*
+		 * For example a directory that a container gets from its host: a file that its
+		 * owner puts there is noticed by the file's owner.
+		 */
+		warn_at(&c->diagnostics, at,
+			"%.200s: %.200s belongs to user %u, who can remove it or replace it", path,
+			p.where, (unsigned)p.owner);
 		return;
 	case OWN_FILE_OTHERS:
-		complain(&c->complaints, at,
-			 "%.200s is not safe: in %.200s anybody may put something else in its "
-			 "place: "
-			 "chmod o-w that, or take another path",
+		diagnose(&c->diagnostics, at,
+			 "%.200s is not safe: in %.200s anybody can replace it: chmod o-w that "
+			 "directory, or use another path",
 			 path, p.where);
 		return;
 	case OWN_FILE_LINK:
-		complain(&c->complaints, at,
-			 "%.200s is not safe: %.200s is a link that user %u has made: take it away",
-			 path, p.where, (unsigned)p.owner);
+		diagnose(&c->diagnostics, at,
+			 "%.200s is not safe: %.200s is a link made by user %u: remove it", path,
+			 p.where, (unsigned)p.owner);
 		return;
 	case OWN_FILE_GROUP:
-		caution(&c->complaints, at,
-			"%.200s: its group may write to %.200s, and put something else in its "
-			"place: chmod g-w that",
+		warn_at(&c->diagnostics, at,
+			"%.200s: the group of %.200s can write to it, and replace files in it: "
+			"chmod g-w that directory",
 			path, p.where);
 		return;
 	case OWN_FILE_GOOD:
@@ -188,87 +190,97 @@ static void check_way(struct config *c, const char *path, size_t at, uid_t also)
 	}
 }
 
-/* Who runs the balancer, as far as root can tell who does not: that its state is of him. */
+/*
+ * The user that runs the balancer. Root may not be that user: then it is assumed to be the owner of
+ * the state directory.
+ */
 static uid_t service_user(const struct config *c)
 {
 	struct stat s;
 	return geteuid() == 0 && !stat(c->state, &s) ? s.st_uid : geteuid();
 }
 
-static void check_directory(struct config *c, const char *directory, const char *key, bool runs,
-			    bool (*is_kept)(const char *name))
+static void owner_check_directory(struct config *c, const char *directory, const char *key,
+				  bool runs, bool (*is_kept)(const char *name))
 {
 	struct stat s;
-	struct look l = { .config = c,
-			  .directory = directory,
-			  .at = config_place(c, key),
-			  .fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	struct owner_look l = { .config = c,
+				.directory = directory,
+				.at = config_place(c, key),
+				.fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	if (l.fd < 0)
 		return;
 	if (!fstat(l.fd, &s)) {
-		judge_directory(&l, &s);
+		owner_judge_directory(&l, &s);
 		l.lenient &= !runs;
-		look_into(&l, is_kept);
+		owner_look_into(&l, is_kept);
 	}
 	close(l.fd);
 }
 
-/* --- what is read --- */
+/* --- files that are read --- */
 
 static bool is_of_others(const struct stat *s, uid_t user)
 {
 	return s->st_uid != geteuid() && s->st_uid != 0 && s->st_uid != user;
 }
 
-/* Who writes to it says what we do. */
-static void check_text(struct config *c, const char *path, size_t at, uid_t user)
+/* A user that can write to it decides what the balancer does. */
+static void owner_check_text(struct config *c, const char *path, size_t at, uid_t user)
 {
 	struct stat s;
 	if (!path || stat(path, &s) || !S_ISREG(s.st_mode))
 		return;
 	if (is_of_others(&s, user))
-		caution(&c->complaints, at,
-			"%.300s belongs to user %u, who may change it: chown it", path,
+		warn_at(&c->diagnostics, at,
+			"%.300s belongs to user %u, who can change it: chown it", path,
 			(unsigned)s.st_uid);
 	if (s.st_mode & S_IWOTH)
-		caution(&c->complaints, at, "%.300s may be written by anybody: chmod o-w", path);
+		warn_at(&c->diagnostics, at, "%.300s can be written by anybody: chmod o-w", path);
 	else if (s.st_mode & S_IWGRP && s.st_gid >= USER_GROUP_MIN)
-		caution(&c->complaints, at, "%.300s may be written by its group (%u): chmod g-w",
+		warn_at(&c->diagnostics, at, "%.300s can be written by its group (%u): chmod g-w",
 			path, (unsigned)s.st_gid);
 }
 
-static void check_secret(struct config *c, const char *path, size_t at, uid_t user)
+static void owner_check_secret(struct config *c, const char *path, size_t at, uid_t user)
 {
 	struct stat s;
-	check_text(c, path, at, user);
+	owner_check_text(c, path, at, user);
 	if (!path || stat(path, &s) || !S_ISREG(s.st_mode))
 		return;
 	if (s.st_mode & S_IROTH)
-		caution(&c->complaints, at, "%.300s is a secret that anybody may read: chmod o-r",
+		warn_at(&c->diagnostics, at, "%.300s is a secret that anybody can read: chmod o-r",
 			path);
 	else if (s.st_mode & S_IRGRP && s.st_gid >= USER_GROUP_MIN)
-		caution(&c->complaints, at,
-			"%.300s is a secret that its group (%u) may read: chmod it 0600", path,
+		warn_at(&c->diagnostics, at,
+			"%.300s is a secret that its group (%u) can read: chmod it 0600", path,
 			(unsigned)s.st_gid);
 }
 
 static void check_credential(struct config *c, const struct config_credential *credential,
 			     uid_t user)
 {
-	check_secret(c, credential->path, credential->at, user);
+	owner_check_secret(c, credential->path, credential->at, user);
 }
 
-/* Of the configuration and the secrets that it names. */
-static void check_files(struct config *c, uid_t user)
+static void check_keys(struct config *c, const struct config_tls *t, uid_t user)
+{
+	for (const struct config_certificate *m = &t->certificate; m; m = m->next)
+		owner_check_secret(c, m->key.path, m->key.at, user);
+}
+
+/* The configuration, and the secrets that it names. */
+static void owner_check_files(struct config *c, uid_t user)
 {
 	const struct key_file_value *kafka = &c->capture.kafka.security.tls.key;
-	check_text(c, c->complaints.file, NOWHERE, user);
-	for (const struct config_certificate *m = &c->tls.certificate; m; m = m->next)
-		check_secret(c, m->key.path, m->key.at, user);
-	check_secret(c, kafka->path, kafka->at, user);
+	owner_check_text(c, c->diagnostics.file, NOWHERE, user);
+	check_keys(c, &c->tls, user);
+	check_keys(c, &c->admin.tls, user);
+	owner_check_secret(c, kafka->path, kafka->at, user);
 	for (int arm = 0; arm < ARMS; arm++) {
 		check_credential(c, &c->clusters[arm].authorization, user);
 		check_credential(c, &c->clusters[arm].health.authorization, user);
+		check_credential(c, &c->replay.credentials.arms[arm], user);
 	}
 }
 
@@ -282,45 +294,44 @@ static void check_log(struct config *c, const char *path, uid_t user)
 		return;
 	bool others = is_of_others(&s, user);
 	if (S_ISLNK(s.st_mode) && others)
-		complain(&c->complaints, at,
-			 "%.300s is a link that user %u has made: take it away, or name the file "
-			 "itself",
+		diagnose(&c->diagnostics, at,
+			 "%.300s is a link made by user %u: remove it, or name the file itself",
 			 path, (unsigned)s.st_uid);
 	else if ((S_ISREG(s.st_mode) || S_ISFIFO(s.st_mode)) && others)
-		complain(&c->complaints, at,
-			 "%.300s belongs to user %u, and we are user %u: chown it if it is to be "
-			 "yours, else take it away",
+		diagnose(&c->diagnostics, at,
+			 "%.300s belongs to user %u, but this process runs as user %u: chown it if "
+			 "it is yours, else remove it",
 			 path, (unsigned)s.st_uid, (unsigned)geteuid());
 	else if (S_ISREG(s.st_mode) && s.st_mode & S_IWOTH)
-		caution(&c->complaints, at, "%.300s may be written by anybody: chmod o-w", path);
+		warn_at(&c->diagnostics, at, "%.300s can be written by anybody: chmod o-w", path);
 }
 
 /* --- the admin socket --- */
 
-/* What a dead process of ours has left is taken away by who listens. */
-static void check_socket(struct config *c, const char *path, uid_t user)
+/* A socket that a dead process of ours has left is removed by local_socket_listen(). */
+static void owner_check_socket(struct config *c, const char *path, uid_t user)
 {
 	struct stat s;
 	size_t at = config_place(c, "admin.socket");
 	if (lstat(path, &s))
 		return;
 	if (is_of_others(&s, user))
-		complain(&c->complaints, at,
-			 "%.300s belongs to user %u, and we are user %u: take it away, or name "
-			 "another path for the admin socket",
+		diagnose(&c->diagnostics, at,
+			 "%.300s belongs to user %u, but this process runs as user %u: remove it, "
+			 "or name another path for the admin socket",
 			 path, (unsigned)s.st_uid, (unsigned)geteuid());
 	else if (!S_ISSOCK(s.st_mode))
-		complain(&c->complaints, at,
-			 "%.300s is no socket: take it away, or name another path for the admin "
+		diagnose(&c->diagnostics, at,
+			 "%.300s is not a socket: remove it, or name another path for the admin "
 			 "socket",
 			 path);
 }
 
-/* What is not named, or wrongly, has no path. */
+/* A key that is missing or malformed has no path. */
 void ownership_check(struct config *c, bool runs)
 {
 	uid_t service = service_user(c);
-	/* Who runs it where the state is another user's has files of its own all the same. */
+	/* A process that runs with another user's state directory still has files of its own. */
 	uid_t user = runs ? geteuid() : service;
 	const char *log = c->capture.head.at == NOWHERE ? NULL : c->capture.directory;
 	const struct {
@@ -331,13 +342,13 @@ void ownership_check(struct config *c, bool runs)
 		     { "log.access", c->log.access } };
 	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
 		if (ways[i].path)
-			check_way(c, ways[i].path, config_place(c, ways[i].key), service);
-	check_directory(c, c->state, "state", runs, is_of_the_state);
+			owner_check_path(c, ways[i].path, config_place(c, ways[i].key), service);
+	owner_check_directory(c, c->state, "state", runs, is_of_the_state);
 	if (log)
-		check_directory(c, log, "capture.directory", runs, is_of_the_log);
-	check_files(c, user);
+		owner_check_directory(c, log, "capture.directory", runs, is_of_the_log);
+	owner_check_files(c, user);
 	if (c->log.access)
 		check_log(c, c->log.access, user);
 	if (c->admin.socket)
-		check_socket(c, c->admin.socket, user);
+		owner_check_socket(c, c->admin.socket, user);
 }

@@ -1,17 +1,19 @@
 #ifndef CONTROL_OWNERSHIP_H
 #define CONTROL_OWNERSHIP_H
 
-/* Whether the directories that a configuration names, what is in them, and the ways to them, are
- * our own. */
+/*
+ * Checks who owns the directories that a configuration names, the files in them, and the paths to
+ * them.
+ */
 
 #include "control/config.h"
 
 /*
- * Complains of what must not be used: a link, a file of somebody else, one that anybody may write
- * to, a way on which somebody else may put something in its place. Cautions where it is weak: a
- * directory of another user, a group that may write, a key or a token that others may read. Root
- * that looks at the directory of a service, and does not run it, is only cautious. Directories that
- * are not there yet are made.
+ * Adds a diagnostic for what must not be used: a link, a file of another user, a file that anybody
+ * may write to, a path on which another user may replace a file. Adds a warning for what is weak: a
+ * directory of another user, write permission for a group, a key or token that others may read.
+ * When root checks the directory of a service without running it (`runs` is false), the diagnostics
+ * are only warnings. Missing directories are created.
  */
 void ownership_check(struct config *c, bool runs);
 

@@ -15,11 +15,11 @@ struct pattern {
 	pcre2_match_context *context;
 };
 
-/* What comes is bytes, whatever the pattern itself asks for. */
+/* The input is bytes, whatever options the pattern itself asks for. */
 #define OPTIONS                                                                                    \
 	(PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT)
 
-static pcre2_code *compile(const char *text, int *error, size_t *at)
+static pcre2_code *pattern_compile(const char *text, int *error, size_t *at)
 {
 	pcre2_compile_context *c = pcre2_compile_context_create(NULL);
 	must(c);
@@ -34,12 +34,12 @@ struct pattern *pattern_open(const char *text, char error[PATTERN_ERROR_BYTES], 
 {
 	int why;
 	*at = 0;
-	pcre2_code *code = compile(text, &why, at);
+	pcre2_code *code = pattern_compile(text, &why, at);
 	if (!code) {
 		pcre2_get_error_message(why, (PCRE2_UCHAR *)error, PATTERN_ERROR_BYTES);
 		return NULL;
 	}
-	/* Without the memory for machine code it is interpreted, which is as right. */
+	/* Without memory for machine code the pattern is interpreted, with the same results. */
 	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	struct pattern *p = calloc(1, sizeof *p);
 	must(p);
@@ -62,7 +62,7 @@ void pattern_close(struct pattern *p)
 	free(p);
 }
 
-/* Of this thread alone: that others had the processor is no fault of the text. */
+/* The time of this thread only: a text is not to blame when other threads use the processor. */
 static uint64_t processor_us(void)
 {
 	struct timespec t;
@@ -71,8 +71,8 @@ static uint64_t processor_us(void)
 }
 
 /*
- * The library counts steps anew at each place where a match may begin, so that a text of 64 KiB may
- * take 65,536 times the limit. It is asked for a few places at a time.
+ * PCRE2 begins to count steps again at each place where a match may begin. A text of 64 KiB may
+ * therefore take 65,536 times the limit. So it searches only a few places at a time.
  */
 enum match pattern_find(struct pattern *p, struct span text)
 {

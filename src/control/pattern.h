@@ -2,8 +2,8 @@
 #define CONTROL_PATTERN_H
 
 /*
- * A regular expression of Perl's kind over bytes (PCRE2), bounded in size and in the time that a
- * search may take: neither who writes it nor who sends the text can slow anything down.
+ * A regular expression of Perl's kind over bytes (PCRE2). Its size and the time of a search are
+ * limited: neither the author of the pattern nor the sender of the text can slow the balancer down.
  */
 
 #include <stdbool.h>
@@ -15,13 +15,16 @@ struct pattern;
 
 #define PATTERN_ERROR_BYTES 256
 
-/* NULL, when the text is none: `error` says why, and *at is the byte of it in question. */
+/*
+ * NULL when `text` is not a valid pattern: `error` says why, and *at is the offset of the byte in
+ * question.
+ */
 struct pattern *pattern_open(const char *text, char error[PATTERN_ERROR_BYTES], size_t *at);
 void pattern_close(struct pattern *p);
 
 enum match { MATCH_YES, MATCH_NO, MATCH_TOO_COSTLY };
 
-/* Whether it is found somewhere in the text. */
+/* Whether the pattern matches somewhere in the text. */
 enum match pattern_find(struct pattern *p, struct span text);
 
 #endif

@@ -1,5 +1,7 @@
 #include "control/publish.h"
 
+#include "base/limits.h"
+
 void publisher_open(struct publisher *p, struct publish_worker *workers, unsigned worker_n,
 		    const struct plan *first)
 {
@@ -49,25 +51,25 @@ bool publish(struct publisher *p, const struct plan *plan)
 		return false;
 	p->plans[p->plan_n++] = plan;
 	for (unsigned i = 0; i < p->worker_n; i++)
-		atomic_store_explicit(&p->workers[i].door.plan, plan, memory_order_release);
+		atomic_store_explicit(&p->workers[i].mailbox.plan, plan, memory_order_release);
 	publisher_wake(p);
 	return true;
 }
 
-/* Workers only ever move on to newer plans, so one that has is never seen at an older one again. */
+/* Workers only change to newer plans: a worker that has left this plan never uses it again. */
 static bool has_been_left(const struct publisher *p, const struct plan *plan)
 {
 	for (unsigned i = 0; i < p->worker_n; i++) {
 		const struct plan *adopted =
-			atomic_load_explicit(&p->workers[i].door.adopted, memory_order_acquire);
+			atomic_load_explicit(&p->workers[i].mailbox.adopted, memory_order_acquire);
 		if (!adopted || adopted->number <= plan->number)
 			return false;
 	}
 	return true;
 }
 
-/* False: somebody still uses it. */
-static bool try_free(const struct publisher *p, const struct plan *plan)
+/* False: a worker still uses the plan. */
+static bool plan_try_free(const struct publisher *p, const struct plan *plan)
 {
 	if (!has_been_left(p, plan))
 		return false;
@@ -82,7 +84,7 @@ bool publisher_sweep(struct publisher *p)
 {
 	size_t kept = 0, before = p->plan_n;
 	for (size_t i = 0; i < p->plan_n; i++)
-		if (i + 1 == p->plan_n || !try_free(p, p->plans[i]))
+		if (i + 1 == p->plan_n || !plan_try_free(p, p->plans[i]))
 			p->plans[kept++] = p->plans[i];
 	p->plan_n = kept;
 	return kept < before;
@@ -95,18 +97,18 @@ void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX])
 		plan_name_nodes(p->plans[i], named);
 }
 
-uint32_t publisher_change_duties(struct publisher *p)
+uint32_t publisher_change_node_admin(struct publisher *p)
 {
 	uint32_t change = 0;
 	for (unsigned i = 0; i < p->worker_n; i++)
-		change = atomic_fetch_add_explicit(&p->workers[i].door.duties, 1,
+		change = atomic_fetch_add_explicit(&p->workers[i].mailbox.node_admin, 1,
 						   memory_order_release) +
 			 1;
 	publisher_wake(p);
 	return change;
 }
 
-static bool serves(struct publish_worker *w)
+static bool worker_serves(struct publish_worker *w)
 {
 	pthread_mutex_lock(&w->io_lock);
 	bool it_does = w->io != NULL;
@@ -114,13 +116,14 @@ static bool serves(struct publish_worker *w)
 	return it_does;
 }
 
-unsigned publisher_heedless(struct publisher *p, uint32_t change)
+unsigned publisher_unacknowledged(struct publisher *p, uint32_t change)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < p->worker_n; i++) {
-		const struct worker_door *door = &p->workers[i].door;
-		uint32_t heeded = atomic_load_explicit(&door->duties_heeded, memory_order_acquire);
-		n += (int32_t)(heeded - change) < 0 && serves(&p->workers[i]);
+		const struct worker_mailbox *mailbox = &p->workers[i].mailbox;
+		uint32_t acknowledged = atomic_load_explicit(&mailbox->node_admin_acknowledged,
+							     memory_order_acquire);
+		n += (int32_t)(acknowledged - change) < 0 && worker_serves(&p->workers[i]);
 	}
 	return n;
 }

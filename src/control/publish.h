@@ -2,25 +2,20 @@
 #define CONTROL_PUBLISH_H
 
 /*
- * Gives plans to workers and takes them back. A plan is freed when every worker has adopted a newer
- * one and none of them holds a pin on it.
+ * Publishes plans to the workers and takes them back. A plan is freed when every worker has adopted
+ * a newer one and no worker holds a pin on it.
  */
 
 #include <pthread.h>
 
+#include "base/limits.h"
 #include "control/compile.h"
 #include "proxy/worker.h"
 
-/*
- * Plans that exchanges and connections may still hold, some 20 KiB each: a reload an hour for six
- * weeks, with a tunnel of each. A change that finds no room waits.
- */
-#define PLANS_MAX 1024
-
 struct publish_worker {
-	struct worker_door door;
-	pthread_mutex_t io_lock; /* taken when a worker comes and goes, and to wake it */
-	struct io *io;		 /* borrowed; NULL: its thread does not serve */
+	struct worker_mailbox mailbox;
+	pthread_mutex_t io_lock; /* held while a worker comes or goes, and to wake it */
+	struct io *io;		 /* borrowed; NULL: its thread does not run */
 };
 
 struct publisher {
@@ -30,7 +25,7 @@ struct publisher {
 	size_t plan_n;
 };
 
-/* `first`, moved in, stands in every door afterwards. */
+/* `first`, moved in, is in every mailbox afterwards. */
 void publisher_open(struct publisher *p, struct publish_worker *workers, unsigned worker_n,
 		    const struct plan *first);
 /* All workers must be closed. */
@@ -38,25 +33,28 @@ void publisher_close(struct publisher *p);
 
 const struct plan *publisher_newest(const struct publisher *p);
 
-/* False, and nothing is done, when PLANS_MAX of them are still in use. The plan is moved in. */
+/* `plan` is moved in. False, without any effect, when PLANS_MAX plans are still in use. */
 bool publish(struct publisher *p, const struct plan *plan);
-/* Frees what nobody uses; call it now and then. True when that was something. */
+/* Frees unused plans; call it periodically. True when a plan was freed. */
 bool publisher_sweep(struct publisher *p);
-/* named[number] of each node that any of the plans has, and of no other. */
+/* Sets named[number] for each node that a plan has, and clears all others. */
 void publisher_name_nodes(const struct publisher *p, bool named[NODES_MAX]);
 void publisher_name_listeners(const struct publisher *p, bool named[LISTENERS_MAX]);
 
-/* On a worker's thread: `io` can be woken from now on; NULL: and is not any more. */
+/*
+ * Call it on a worker's thread: `io` may be woken from now on. NULL: it may not be woken any more.
+ */
 void publish_worker_io(struct publish_worker *w, struct io *io);
 
 /*
- * States of nodes have other duties than before: tells the workers. The number of this change, for
- * publisher_heedless(): how many of the workers that serve have not looked at it yet.
+ * An operator's change of nodes is in their states: tells the workers. Returns the number of the
+ * change for publisher_unacknowledged(), which returns how many running workers have not looked at
+ * it yet.
  */
-uint32_t publisher_change_duties(struct publisher *p);
-unsigned publisher_heedless(struct publisher *p, uint32_t change);
+uint32_t publisher_change_node_admin(struct publisher *p);
+unsigned publisher_unacknowledged(struct publisher *p, uint32_t change);
 
-/* Every worker looks at its door and at the board soon. */
+/* Every worker looks at its mailbox and at the board soon. */
 void publisher_wake(struct publisher *p);
 
 #endif

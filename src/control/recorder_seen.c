@@ -1,25 +1,20 @@
 #include "control/recorder_seen.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/least.h"
-#include "control/metrics.h"
+#include "control/recorder_look.h"
 
 static const char *const states[] = { "starting", "available", "unavailable", "over" };
 static const char *const reasons[GAP_REASONS] = { "unavailable", "shed", "tunnel", "damage" };
 
 #define READ(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
 
-struct lost {
-	uint64_t reads, writes, outcomes;
-};
-
-static struct lost lost(const struct recorder *r, int reason)
+static struct recorder_lost recorder_count_lost(const struct recorder *r, int reason)
 {
-	struct lost sum = { 0 };
+	struct recorder_lost sum = { 0 };
 	for (unsigned i = 0; i < r->worker_n; i++) {
 		const struct feed_losses *l = &r->feeds[i]->lost[reason];
 		sum.reads += READ(l->reads);
@@ -29,12 +24,12 @@ static struct lost lost(const struct recorder *r, int reason)
 	return sum;
 }
 
-/* Requests. */
+/* Counts of requests. */
 struct kinds {
 	uint64_t reads, writes;
 };
 
-static struct kinds skipped(const struct recorder *r)
+static struct kinds recorder_count_skipped(const struct recorder *r)
 {
 	struct kinds sum = { 0 };
 	for (unsigned i = 0; i < r->worker_n; i++) {
@@ -44,7 +39,7 @@ static struct kinds skipped(const struct recorder *r)
 	return sum;
 }
 
-static struct kinds refused(const struct recorder *r)
+static struct kinds recorder_count_refused(const struct recorder *r)
 {
 	struct kinds sum = { 0 };
 	for (unsigned i = 0; i < r->worker_n; i++) {
@@ -54,22 +49,22 @@ static struct kinds refused(const struct recorder *r)
 	return sum;
 }
 
-struct tunnels {
-	uint64_t n, request_bytes, answer_bytes;
+struct recorder_count_tunnels {
+	uint64_t n, request_bytes, response_bytes;
 };
 
-static struct tunnels tunnels(const struct recorder *r)
+static struct recorder_count_tunnels recorder_count_tunnels(const struct recorder *r)
 {
-	struct tunnels sum = { 0 };
+	struct recorder_count_tunnels sum = { 0 };
 	for (unsigned i = 0; i < r->worker_n; i++) {
 		sum.n += READ(r->taps[i].tunnels);
 		sum.request_bytes += READ(r->taps[i].tunnel_request_bytes);
-		sum.answer_bytes += READ(r->taps[i].tunnel_answer_bytes);
+		sum.response_bytes += READ(r->taps[i].tunnel_response_bytes);
 	}
 	return sum;
 }
 
-/* As any worker sees it. */
+/* True: a worker's feed has been full for LOG_FULL_MS. */
 static bool is_choked(const struct recorder *r)
 {
 	uint64_t now_ns = clock_monotonic_ns();
@@ -87,15 +82,15 @@ bool recorder_is_degraded(const struct recorder *r)
 			   journal_is_late(r->writer.journal) || is_choked(r));
 }
 
-/* A quota of the file system has the same errno, and is none of ours. */
+/* A quota of the file system gives the same errno, but is not `limit`. */
 static void journal_trouble(const struct recorder *r, char text[RECORDER_TROUBLE_BYTES])
 {
 	const struct journal *j = r->writer.journal;
 	int error = -journal_error(j);
 	if (error == EDQUOT && journal_is_full(j))
 		snprintf(text, RECORDER_TROUBLE_BYTES,
-			 "`limit` is reached: %.1f MiB of %.1f MiB: raise it, or make room: "
-			 "`retain`, or a follower that is dropped",
+			 "`limit` is reached: %.1f MiB of %.1f MiB: raise it, or make room by "
+			 "`retain` or by dropping a follower",
 			 (double)most(r->retained.bytes, r->limit_bytes) / 1048576,
 			 (double)r->limit_bytes / 1048576);
 	else
@@ -119,8 +114,9 @@ uint64_t recorder_away_wall_ns(const struct recorder *r)
 
 struct recorder_passed recorder_passed(const struct recorder *r)
 {
-	struct kinds no = refused(r);
-	struct lost away = lost(r, GAP_UNAVAILABLE), shed = lost(r, GAP_SHED);
+	struct kinds no = recorder_count_refused(r);
+	struct recorder_lost away = recorder_count_lost(r, GAP_UNAVAILABLE),
+			     shed = recorder_count_lost(r, GAP_SHED);
 	return (struct recorder_passed){ .refused = no.reads + no.writes,
 					 .reads = away.reads + shed.reads,
 					 .writes = away.writes + shed.writes };
@@ -132,7 +128,7 @@ static json_t *lost_json(const struct recorder *r)
 {
 	json_t *all = json_object();
 	for (int i = 0; i < GAP_REASONS; i++) {
-		struct lost n = lost(r, i);
+		struct recorder_lost n = recorder_count_lost(r, i);
 		if (n.reads || n.writes || n.outcomes)
 			json_object_set_new(all, reasons[i],
 					    json_pack("{s:I,s:I,s:I}", "reads", (json_int_t)n.reads,
@@ -142,7 +138,7 @@ static json_t *lost_json(const struct recorder *r)
 	return all;
 }
 
-/* Of all processes that ever were, told or not. */
+/* For all processes so far, whether a gap record counts them or not. */
 static json_t *losses_json(const struct losses all[GAP_REASONS])
 {
 	json_t *j = json_object();
@@ -181,12 +177,13 @@ static json_t *kinds_json(struct kinds n)
 
 static json_t *tunnels_json(const struct recorder *r)
 {
-	struct tunnels n = tunnels(r);
+	struct recorder_count_tunnels n = recorder_count_tunnels(r);
 	return json_pack("{s:I,s:I,s:I}", "ended", (json_int_t)n.n, "request_bytes",
-			 (json_int_t)n.request_bytes, "answer_bytes", (json_int_t)n.answer_bytes);
+			 (json_int_t)n.request_bytes, "response_bytes",
+			 (json_int_t)n.response_bytes);
 }
 
-/* Null where it is not asked for. */
+/* Null: segments are not compressed. */
 static json_t *packed_json(const struct recorder *r)
 {
 	const struct packer_counts *c = &r->packer.counts;
@@ -200,7 +197,7 @@ static json_t *packed_json(const struct recorder *r)
 			 error ? json_string(strerror(error)) : json_null());
 }
 
-/* Null: nobody does in this process. */
+/* Null: this process does not send to Kafka. */
 static json_t *kafka_json(const struct recorder *r)
 {
 	static const char *const words[] = { "waiting", "following", "failing" };
@@ -215,7 +212,7 @@ static json_t *kafka_json(const struct recorder *r)
 			 "lag_seconds", (double)k.lag_ns / 1e9);
 }
 
-/* Behind what was durable when it was looked at. Null: that is not known. */
+/* The follower's lag behind what was durable at the last look. Null: unknown. */
 static json_t *lag_json(const struct recorder *r, const struct position *p)
 {
 	uint64_t last_ns = r->looked_wall_ns;
@@ -225,7 +222,7 @@ static json_t *lag_json(const struct recorder *r, const struct position *p)
 	return json_real(all || p->wall_ns > last_ns ? 0 : (double)(last_ns - p->wall_ns) / 1e9);
 }
 
-/* As last looked at. Null: nothing has passed. */
+/* As of the last look. A null position: the follower has passed nothing. */
 static json_t *followers_json(const struct recorder *r)
 {
 	json_t *all = json_array();
@@ -242,7 +239,7 @@ static json_t *followers_json(const struct recorder *r)
 	return all;
 }
 
-static json_t *unless_zero(uint64_t n)
+static json_t *integer_or_null(uint64_t n)
 {
 	return n ? json_integer((json_int_t)n) : json_null();
 }
@@ -254,7 +251,7 @@ static json_t *time_json(uint64_t wall_ns)
 	return wall_ns ? json_string(text) : json_null();
 }
 
-/* The newest of all processes. Null: nothing was lost. */
+/* The newest loss of all processes. Null: there was none. */
 static json_t *last_loss_json(const struct recorder *r)
 {
 	struct unrecorded_seen seen;
@@ -270,14 +267,14 @@ static json_t *last_loss_json(const struct recorder *r)
 			 time_json(seen.total[last].last_wall_ns));
 }
 
-/* What bounds it; null: nothing does. */
+/* The limits of the log; null: there is none. */
 static void add_bounds(const struct recorder *r, json_t *all)
 {
-	json_object_set_new(all, "limit_bytes", unless_zero(r->limit_bytes));
+	json_object_set_new(all, "limit_bytes", integer_or_null(r->limit_bytes));
 	json_object_set_new(all, "retain",
 			    json_pack("{s:o,s:o}", "size_bytes",
-				      unless_zero(r->retention.size_bytes), "age_seconds",
-				      unless_zero(r->retention.age_ns / 1000000000)));
+				      integer_or_null(r->retention.size_bytes), "age_seconds",
+				      integer_or_null(r->retention.age_ns / 1000000000)));
 	json_object_set_new(all, "away_since", time_json(recorder_away_wall_ns(r)));
 	json_object_set_new(all, "last_loss", last_loss_json(r));
 }
@@ -302,23 +299,30 @@ static struct latency_seen commit_times(const struct recorder *r)
 	return l;
 }
 
-static json_t *quantile_ms(const struct latency_seen *l, double share)
+static json_t *commit_quantile_ms(const struct latency_seen *l, double share)
 {
 	uint64_t us = latency_quantile_us(l, share);
 	return us ? json_real((double)us / 1000) : json_null();
 }
 
-/* The buckets are for whoever wants quantiles of the time between two looks. */
+/* From two sets of buckets a client can compute quantiles for the time between them. */
 static void add_commit_times(const struct recorder *r, json_t *all)
 {
 	struct latency_seen l = commit_times(r);
 	json_t *buckets = json_array();
 	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
 		json_array_append_new(buckets, json_integer((json_int_t)l.buckets[b]));
-	json_object_set_new(
-		all, "commit_ms",
-		json_pack("{s:o,s:o}", "p50", quantile_ms(&l, 0.5), "p99", quantile_ms(&l, 0.99)));
+	json_object_set_new(all, "commit_ms",
+			    json_pack("{s:o,s:o}", "p50", commit_quantile_ms(&l, 0.5), "p99",
+				      commit_quantile_ms(&l, 0.99)));
 	json_object_set_new(all, "buckets", json_pack("{s:o}", "commit", buckets));
+}
+
+/* The age of the information from the directory: bytes kept, followers, and their lag. */
+static void add_look(const struct recorder *r, json_t *all)
+{
+	json_object_set_new(all, "looked_at", time_json(r->looked_at_wall_ns));
+	json_object_set_new(all, "look", json_string(recorder_is_stale(r) ? "stale" : "fresh"));
 }
 
 json_t *recorder_json(const struct recorder *r)
@@ -340,177 +344,101 @@ json_t *recorder_json(const struct recorder *r)
 		(json_int_t)READ(c->failures), "gaps", (json_int_t)READ(c->gaps), "queued_bytes",
 		(json_int_t)journal_queued(j), "kept_bytes", (json_int_t)r->retained.bytes,
 		"last_commit", last_ns ? json_string(last) : json_null(), "unrecorded",
-		lost_json(r), "refused", kinds_json(refused(r)), "skipped", kinds_json(skipped(r)),
-		"tunnels", tunnels_json(r), "compressed", packed_json(r));
+		lost_json(r), "refused", kinds_json(recorder_count_refused(r)), "skipped",
+		kinds_json(recorder_count_skipped(r)), "tunnels", tunnels_json(r), "compressed",
+		packed_json(r));
 	add_losses(r, all);
 	add_bounds(r, all);
 	add_commit_times(r, all);
+	add_look(r, all);
 	json_object_set_new(all, "followers", followers_json(r));
 	json_object_set_new(all, "kafka", kafka_json(r));
 	return all;
 }
 
-/* --- Prometheus --- */
+/* --- numbers --- */
 
-static void family(FILE *to, const char *name, const char *type, const char *help)
+const char *recorder_reason(enum gap_reason reason)
 {
-	fprintf(to, "# HELP crossfade_capture_%s %s\n# TYPE crossfade_capture_%s %s\n", name, help,
-		name, type);
+	return reasons[reason];
 }
 
-static void one(FILE *to, const char *name, const char *type, const char *help, uint64_t n)
+static void count_journal(const struct recorder *r, struct recorder_numbers *to)
 {
-	family(to, name, type, help);
-	fprintf(to, "crossfade_capture_%s %" PRIu64 "\n", name, n);
-}
-
-static void write_commit_times(const struct recorder *r, FILE *to)
-{
-	struct latency_seen l = commit_times(r);
-	family(to, "commit_seconds", "histogram",
-	       "Write-outs, from their beginning to the end of their sync.");
-	metrics_latency(to, "capture_commit_seconds", "", &l);
-}
-
-static void write_lost(const struct recorder *r, FILE *to)
-{
-	family(to, "unrecorded_total", "counter",
-	       "Requests that passed without a record, and outcomes that are not in the log.");
-	for (int i = 0; i < GAP_REASONS; i++) {
-		struct lost n = lost(r, i);
-		const struct {
-			const char *kind;
-			uint64_t n;
-		} rows[] = { { "read", n.reads },
-			     { "write", n.writes },
-			     { "outcome", n.outcomes } };
-		for (size_t k = 0; k < 3; k++)
-			fprintf(to,
-				"crossfade_capture_unrecorded_total{reason=\"%s\",kind=\"%s\"} "
-				"%" PRIu64 "\n",
-				reasons[i], rows[k].kind, rows[k].n);
-	}
-}
-
-static void write_untold(const struct recorder *r, FILE *to)
-{
-	struct unrecorded_seen seen;
-	uint64_t writes = 0, requests = 0;
-	unrecorded_see(&r->unrecorded, &seen);
-	for (int i = 0; i < GAP_REASONS; i++) {
-		writes += seen.total[i].writes + seen.total[i].outcomes;
-		requests += seen.untold[i].reads + seen.untold[i].writes + seen.untold[i].outcomes;
-	}
-	one(to, "unrecorded_writes_ever", "gauge",
-	    "Writes and outcomes without a record, of all processes since the state directory was "
-	    "made.",
-	    writes);
-	one(to, "untold", "gauge",
-	    "Requests and outcomes that passed unrecorded, of all processes, and no gap tells of "
-	    "yet.",
-	    requests);
-}
-
-static void write_kinds(FILE *to, const char *name, const char *help, struct kinds n)
-{
-	family(to, name, "counter", help);
-	fprintf(to,
-		"crossfade_capture_%s{kind=\"read\"} %" PRIu64 "\n"
-		"crossfade_capture_%s{kind=\"write\"} %" PRIu64 "\n",
-		name, n.reads, name, n.writes);
-}
-
-static void write_tunnels(const struct recorder *r, FILE *to)
-{
-	struct tunnels n = tunnels(r);
-	one(to, "tunnels_total", "counter",
-	    "Connections that were passed on unrecorded and have ended: a gap record each.", n.n);
-	family(to, "tunnel_bytes_total", "counter", "Bytes that went through them.");
-	fprintf(to,
-		"crossfade_capture_tunnel_bytes_total{direction=\"request\"} %" PRIu64 "\n"
-		"crossfade_capture_tunnel_bytes_total{direction=\"answer\"} %" PRIu64 "\n",
-		n.request_bytes, n.answer_bytes);
-}
-
-static void write_packed(const struct recorder *r, FILE *to)
-{
-	const struct packer_counts *c = &r->packer.counts;
-	one(to, "compressed_segments_total", "counter", "Segments that were compressed.",
-	    READ(c->segments));
-	family(to, "compressed_bytes_total", "counter", "Their bytes.");
-	fprintf(to,
-		"crossfade_capture_compressed_bytes_total{when=\"before\"} %" PRIu64 "\n"
-		"crossfade_capture_compressed_bytes_total{when=\"after\"} %" PRIu64 "\n",
-		READ(c->raw_bytes), READ(c->packed_bytes));
-	one(to, "compress_failures_total", "counter", "Segments that could not be compressed.",
-	    READ(c->failures));
-}
-
-static void write_followers(const struct recorder *r, FILE *to)
-{
-	family(to, "follower_passed_timestamp_seconds", "gauge",
-	       "When the last record was made that a follower has passed, since 1970; 0: none.");
-	for (size_t i = 0; i < r->followers.n; i++)
-		fprintf(to,
-			"crossfade_capture_follower_passed_timestamp_seconds{follower=\"%s\"} "
-			"%.3f\n",
-			r->followers.list[i].name,
-			(double)r->followers.list[i].position.wall_ns / 1e9);
-}
-
-static void write_kafka(const struct recorder *r, FILE *to)
-{
-	struct kafka_seen k;
-	if (!r->kafka)
-		return;
-	kafka_look(r->kafka, &k);
-	one(to, "kafka_following", "gauge", "1 while the log is brought to Kafka.",
-	    k.state == KAFKA_FOLLOWING);
-	one(to, "kafka_records_total", "counter", "TrafficStream records that brokers have.",
-	    k.records);
-	one(to, "kafka_bytes_total", "counter", "Their bytes.", k.bytes);
-	one(to, "kafka_failures_total", "counter", "How often it was begun anew from the log.",
-	    k.failures);
-	one(to, "kafka_lag_records", "gauge", "Frames of the log that Kafka does not have.",
-	    k.lag_records);
-	family(to, "kafka_lag_seconds", "gauge", "Since the first of them was recorded.");
-	fprintf(to, "crossfade_capture_kafka_lag_seconds %.3f\n", (double)k.lag_ns / 1e9);
-}
-
-void recorder_metrics(const struct recorder *r, FILE *to)
-{
-	if (!r->taps)
-		return;
 	const struct journal *j = r->writer.journal;
 	const struct journal_counts *c = journal_counts(j);
-	one(to, "available", "gauge", "1 while the log can be written.", !recorder_is_degraded(r));
-	one(to, "records_total", "counter", "Frames that were written.", READ(c->frames));
-	one(to, "bytes_total", "counter", "Bytes that were written.", READ(c->bytes));
-	write_commit_times(r, to);
-	one(to, "batches_total", "counter", "What workers handed over, a turn's records each.",
-	    READ(c->batches));
-	one(to, "waits_total", "counter",
-	    "Requests and answers that waited for a commit, and got it.", READ(c->waits));
-	one(to, "queued_bytes", "gauge", "Bytes that wait for the disk.", journal_queued(j));
-	one(to, "segments_total", "counter", "Segments that were begun.", READ(c->segments));
-	one(to, "failures_total", "counter", "How often the log could not be written.",
-	    READ(c->failures));
-	one(to, "gaps_total", "counter", "Gap records.", READ(c->gaps));
-	fprintf(to,
-		"# HELP crossfade_capture_last_commit_timestamp_seconds When records became "
-		"durable "
-		"last, since 1970.\n"
-		"# TYPE crossfade_capture_last_commit_timestamp_seconds gauge\n"
-		"crossfade_capture_last_commit_timestamp_seconds %.3f\n",
-		(double)READ(c->durable_wall_ns) / 1e9);
-	write_lost(r, to);
-	write_untold(r, to);
-	write_kinds(to, "refused_total",
-		    "Requests that got 503 because they could not be recorded.", refused(r));
-	write_kinds(to, "skipped_total",
-		    "Requests that were not recorded because a rule asks for that.", skipped(r));
-	write_tunnels(r, to);
-	write_packed(r, to);
-	write_followers(r, to);
-	write_kafka(r, to);
+	to->available = !recorder_is_degraded(r);
+	to->records = READ(c->frames);
+	to->bytes = READ(c->bytes);
+	to->batches = READ(c->batches);
+	to->waits = READ(c->waits);
+	to->queued_bytes = journal_queued(j);
+	to->segments = READ(c->segments);
+	to->failures = READ(c->failures);
+	to->gaps = READ(c->gaps);
+	to->last_commit_wall_ns = READ(c->durable_wall_ns);
+	to->durable_until_wall_ns = READ(c->until_wall_ns);
+	to->commit_times = commit_times(r);
+}
+
+static void count_losses(const struct recorder *r, struct recorder_numbers *to)
+{
+	struct unrecorded_seen seen;
+	unrecorded_see(&r->unrecorded, &seen);
+	for (int i = 0; i < GAP_REASONS; i++) {
+		to->lost[i] = recorder_count_lost(r, i);
+		to->lost_writes_ever += seen.total[i].writes + seen.total[i].outcomes;
+		to->untold +=
+			seen.untold[i].reads + seen.untold[i].writes + seen.untold[i].outcomes;
+	}
+}
+
+static void count_requests(const struct recorder *r, struct recorder_numbers *to)
+{
+	struct kinds no = recorder_count_refused(r), asked = recorder_count_skipped(r);
+	struct recorder_count_tunnels t = recorder_count_tunnels(r);
+	to->refused[RECORDER_READS] = no.reads;
+	to->refused[RECORDER_WRITES] = no.writes;
+	to->skipped[RECORDER_READS] = asked.reads;
+	to->skipped[RECORDER_WRITES] = asked.writes;
+	to->tunnels = t.n;
+	to->tunnel_bytes[RECORDER_REQUEST] = t.request_bytes;
+	to->tunnel_bytes[RECORDER_RESPONSE] = t.response_bytes;
+}
+
+static void count_packed(const struct recorder *r, struct recorder_numbers *to)
+{
+	const struct packer_counts *c = &r->packer.counts;
+	to->packed_segments = READ(c->segments);
+	to->packed_bytes[RECORDER_BEFORE] = READ(c->raw_bytes);
+	to->packed_bytes[RECORDER_AFTER] = READ(c->packed_bytes);
+	to->pack_failures = READ(c->failures);
+}
+
+static void count_kafka(const struct recorder *r, struct recorder_numbers *to)
+{
+	struct kafka_seen k;
+	to->kafka = r->kafka != NULL;
+	if (!to->kafka)
+		return;
+	kafka_look(r->kafka, &k);
+	to->kafka_following = k.state == KAFKA_FOLLOWING;
+	to->kafka_records = k.records;
+	to->kafka_bytes = k.bytes;
+	to->kafka_failures = k.failures;
+	to->kafka_lag_records = k.lag_records;
+	to->kafka_lag_ns = k.lag_ns;
+}
+
+bool recorder_numbers(const struct recorder *r, struct recorder_numbers *to)
+{
+	*to = (struct recorder_numbers){ .followers = &r->followers };
+	if (!r->taps)
+		return false;
+	count_journal(r, to);
+	count_losses(r, to);
+	count_requests(r, to);
+	count_packed(r, to);
+	count_kafka(r, to);
+	return true;
 }

@@ -2,39 +2,39 @@
 #define CONTROL_RELOAD_H
 
 /*
- * Reads the configuration anew while traffic flows: all of it is applied, or, with the reason said,
- * nothing of it. Workers get a new plan; what a node lives through (its health, its connections) is
- * kept when both configurations have it.
+ * Reads the configuration again while traffic flows. Either all of it is applied, or nothing, and
+ * the reason is given. Workers get a new plan. A node that is in both configurations keeps its
+ * health and its connections.
  */
 
 #include <jansson.h>
-#include <stdbool.h>
-#include <stdint.h>
 
-struct control;
+#include "control/workers.h"
 
 #define RELOAD_TEXT_BYTES 1200
 
-/* How the last one went. */
+/* The outcome of the last reload. */
 struct reload {
-	uint64_t wall_ns; /* 0: there was none */
+	uint64_t wall_ns; /* 0: there was no reload */
 	bool good;
 	unsigned good_n, bad_n;
-	char text[RELOAD_TEXT_BYTES]; /* what has changed; or what is wrong first, and where */
-	json_t *mistakes;	      /* owned: all that is wrong, as texts; NULL: nothing is */
-	size_t mistakes_more;	      /* that are not among them */
-	/* What is in force is older than the file, since a crash: what is wrong with that, or that
-	 * it was not read yet. "": it is the file's. */
+	char text[RELOAD_TEXT_BYTES]; /* what has changed; or the first mistake, and its place */
+	json_t *mistakes;	      /* owned: all mistakes, as texts; NULL: there are none */
+	size_t mistakes_more;	      /* mistakes beyond those in the list */
+	/*
+	 * After a crash the configuration in force may be older than the file: this says what is
+	 * wrong with the file, or that it was not read yet. "": the file is in force.
+	 */
 	char file_text[RELOAD_TEXT_BYTES];
 };
 
-/* Whether what the file says is in force, as it was last looked at. */
+/* Whether the configuration in the file is in force, as of the last check. */
 bool reload_is_in_force(const struct reload *r);
 
-/* At the end of control's turn. The outcome stands in c->reload, and in the log. */
-void reload_now(struct control *c);
+/* Call it at the end of a turn of the control thread. The outcome is in `r` and in the log. */
+void reload_now(struct reload *r, struct workers *w);
 
-/* After a crash, with the configuration that was in force: is the file on disk another one? */
-void reload_compare(struct control *c);
+/* After a crash, with the configuration that was in force: compares it with the file on disk. */
+void reload_compare(struct reload *r, const struct workers *w);
 
 #endif

@@ -13,12 +13,11 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/limits.h"
 
-/* A server gets 2 s, and is asked twice. */
-#define SERVER_TIMEOUT_MS 2000
 #define TRIES 2
 
-/* What a look-up found, until it is taken. */
+/* The result of a look-up, until it is taken. */
 struct finding {
 	enum resolved what;
 	struct addr addresses[RESOLVE_ADDRESSES];
@@ -31,7 +30,7 @@ struct lookup {
 	size_t number;
 	bool asking;
 	uint64_t due_ms, pause_ms;
-	struct finding finding; /* under the resolver's lock */
+	struct finding finding; /* guarded by the resolver's lock */
 };
 
 struct resolver {
@@ -45,14 +44,14 @@ struct resolver {
 	size_t asking_n;
 };
 
-static uint64_t now_ms(void)
+static uint64_t resolver_now_ms(void)
 {
 	return clock_monotonic_ns() / 1000000;
 }
 
-/* --- answers --- */
+/* --- responses --- */
 
-static uint64_t between(uint64_t least, uint64_t n, uint64_t most)
+static uint64_t clamp_ms(uint64_t least, uint64_t n, uint64_t most)
 {
 	return n < least ? least : n > most ? most : n;
 }
@@ -69,7 +68,7 @@ static bool take_address(const struct ares_addrinfo_node *n, struct addr *a)
 	return true;
 }
 
-static struct finding read_answer(const struct ares_addrinfo *info, uint64_t *ttl_ms)
+static struct finding resolver_read_response(const struct ares_addrinfo *info, uint64_t *ttl_ms)
 {
 	struct finding f = { .what = RESOLVED };
 	*ttl_ms = RESOLVE_MOST_MS;
@@ -78,8 +77,8 @@ static struct finding read_answer(const struct ares_addrinfo *info, uint64_t *tt
 		if (!take_address(n, &f.addresses[f.n]))
 			continue;
 		f.n++;
-		*ttl_ms = between(RESOLVE_LEAST_MS,
-				  (uint64_t)(n->ai_ttl < 0 ? 0 : n->ai_ttl) * 1000, *ttl_ms);
+		*ttl_ms = clamp_ms(RESOLVE_LEAST_MS,
+				   (uint64_t)(n->ai_ttl < 0 ? 0 : n->ai_ttl) * 1000, *ttl_ms);
 	}
 	if (!f.n)
 		f = (struct finding){ .what = RESOLVE_FAILED, .why = "it has no address" };
@@ -96,24 +95,27 @@ bool resolve_localhost(const char *name, struct addr to[2])
 	       (n > most && !strcasecmp(name + n - most, localhost));
 }
 
-/* Tells of what was found, and has it looked up again in `wait_ms` when it is an answer. */
-static void tell(struct lookup *l, struct finding f, uint64_t wait_ms)
+/*
+ * Stores the result, and reports it. After an address the name is looked up again in `wait_ms`;
+ * after a failure, in `pause_ms`, which grows.
+ */
+static void lookup_tell(struct lookup *l, struct finding f, uint64_t wait_ms)
 {
 	struct resolver *r = l->resolver;
 	if (f.what == RESOLVED) {
 		l->pause_ms = RESOLVE_LEAST_MS;
 	} else {
 		wait_ms = l->pause_ms;
-		l->pause_ms = between(RESOLVE_LEAST_MS, l->pause_ms * 2, RESOLVE_MOST_MS);
+		l->pause_ms = clamp_ms(RESOLVE_LEAST_MS, l->pause_ms * 2, RESOLVE_MOST_MS);
 	}
-	l->due_ms = now_ms() + wait_ms;
+	l->due_ms = resolver_now_ms() + wait_ms;
 	pthread_mutex_lock(&r->lock);
 	l->finding = f;
 	pthread_mutex_unlock(&r->lock);
-	r->config.news(r->config.hearer);
+	r->config.news(r->config.observer);
 }
 
-static void looked_up(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+static void lookup_done(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct lookup *l = arg;
 	struct finding f = { .what = RESOLVE_FAILED, .why = ares_strerror(status) };
@@ -124,56 +126,61 @@ static void looked_up(void *arg, int status, int timeouts, struct ares_addrinfo 
 		return;
 	uint64_t wait_ms = 0;
 	if (status == ARES_SUCCESS)
-		f = read_answer(info, &wait_ms);
+		f = resolver_read_response(info, &wait_ms);
 	if (info)
 		ares_freeaddrinfo(info);
-	tell(l, f, wait_ms);
+	lookup_tell(l, f, wait_ms);
 }
 
-/* --- questions --- */
+/* --- queries --- */
 
-/* Opened anew when nothing is under way: so it reads /etc/resolv.conf as that is now. */
-static bool renew_channel(struct resolver *r)
+/*
+ * Called when no query is under way: a new channel reads the present /etc/resolv.conf. Returns the
+ * status of c-ares.
+ */
+static int resolver_renew_channel(struct resolver *r)
 {
-	struct ares_options options = { .timeout = SERVER_TIMEOUT_MS, .tries = TRIES };
+	struct ares_options options = { .timeout = RESOLVE_SERVER_MS, .tries = TRIES };
 	if (r->channel_open)
 		ares_destroy(r->channel);
-	r->channel_open = ares_init_options(&r->channel, &options,
-					    ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) == ARES_SUCCESS;
+	int status = ares_init_options(&r->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+	r->channel_open = status == ARES_SUCCESS;
 	if (r->channel_open && r->config.servers)
 		must(ares_set_servers_ports_csv(r->channel, r->config.servers) == ARES_SUCCESS);
-	return r->channel_open;
+	return status;
 }
 
-static void look_up(struct resolver *r, struct lookup *l)
+static void lookup_begin(struct resolver *r, struct lookup *l)
 {
 	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
 					     .ai_socktype = SOCK_STREAM,
 					     .ai_flags = ARES_AI_NOSORT };
 	struct finding loopback = { .what = RESOLVED, .n = 2 };
 	if (resolve_localhost(r->config.names[l->number], loopback.addresses)) {
-		tell(l, loopback, RESOLVE_MOST_MS);
+		lookup_tell(l, loopback, RESOLVE_MOST_MS);
 		return;
 	}
-	if (r->asking_n == 0 && !renew_channel(r)) {
-		l->due_ms = now_ms() + RESOLVE_LEAST_MS;
+	int status = r->asking_n == 0 ? resolver_renew_channel(r) : ARES_SUCCESS;
+	if (status != ARES_SUCCESS) {
+		struct finding f = { .what = RESOLVE_FAILED, .why = ares_strerror(status) };
+		lookup_tell(l, f, 0);
 		return;
 	}
 	l->asking = true;
 	r->asking_n++;
-	ares_getaddrinfo(r->channel, r->config.names[l->number], NULL, &hints, looked_up, l);
+	ares_getaddrinfo(r->channel, r->config.names[l->number], NULL, &hints, lookup_done, l);
 }
 
-static void ask_what_is_due(struct resolver *r)
+static void resolver_begin_due(struct resolver *r)
 {
 	for (size_t i = 0; i < r->config.n; i++)
-		if (!r->lookups[i].asking && now_ms() >= r->lookups[i].due_ms)
-			look_up(r, &r->lookups[i]);
+		if (!r->lookups[i].asking && resolver_now_ms() >= r->lookups[i].due_ms)
+			lookup_begin(r, &r->lookups[i]);
 }
 
-static int until_next(const struct resolver *r)
+static int resolver_wait_ms(const struct resolver *r)
 {
-	uint64_t now = now_ms(), due = now + RESOLVE_MOST_MS;
+	uint64_t now = resolver_now_ms(), due = now + RESOLVE_MOST_MS;
 	for (size_t i = 0; i < r->config.n; i++)
 		if (!r->lookups[i].asking && r->lookups[i].due_ms < due)
 			due = r->lookups[i].due_ms;
@@ -188,14 +195,16 @@ static int until_next(const struct resolver *r)
 
 /* --- the thread --- */
 
-static nfds_t poll_list(struct resolver *r, struct pollfd fds[ARES_GETSOCK_MAXNUM + 1])
+static nfds_t resolver_poll_list(struct resolver *r, struct pollfd fds[ARES_GETSOCK_MAXNUM + 1])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
 	nfds_t n = 0;
 	fds[n++] = (struct pollfd){ .fd = r->stop, .events = POLLIN };
 	if (!r->asking_n)
 		return n;
-	/* Its macros shift a one into the sign of an int: bit i is readable, bit 16 + i writable.
+	/*
+	 * The macros of c-ares shift a one into the sign of an int: bit i is readable, bit 16 + i
+	 * writable.
 	 */
 	unsigned which = (unsigned)ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
@@ -207,7 +216,7 @@ static nfds_t poll_list(struct resolver *r, struct pollfd fds[ARES_GETSOCK_MAXNU
 	return n;
 }
 
-static void process(struct resolver *r, const struct pollfd *fds, nfds_t n)
+static void resolver_process(struct resolver *r, const struct pollfd *fds, nfds_t n)
 {
 	for (nfds_t i = 1; i < n; i++)
 		ares_process_fd(r->channel,
@@ -218,25 +227,27 @@ static void process(struct resolver *r, const struct pollfd *fds, nfds_t n)
 		ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-static void *run(void *arg)
+static void *resolver_run(void *arg)
 {
 	struct resolver *r = arg;
 	struct pollfd fds[ARES_GETSOCK_MAXNUM + 1];
 	pthread_setname_np(pthread_self(), "resolver");
 	for (;;) {
-		ask_what_is_due(r);
-		nfds_t n = poll_list(r, fds);
-		/* Interrupted, or the kernel had no memory for it: then nothing is ready. */
-		if (poll(fds, n, until_next(r)) < 0)
+		resolver_begin_due(r);
+		nfds_t n = resolver_poll_list(r, fds);
+		/*
+		 * poll() was interrupted, or the kernel had no memory: then no descriptor is ready.
+		 */
+		if (poll(fds, n, resolver_wait_ms(r)) < 0)
 			for (nfds_t i = 0; i < n; i++)
 				fds[i].revents = 0;
 		if (fds[0].revents)
 			return NULL;
-		process(r, fds, n);
+		resolver_process(r, fds, n);
 	}
 }
 
-/* --- a life --- */
+/* --- opening and closing --- */
 
 static void resolver_free(struct resolver *r)
 {
@@ -264,7 +275,7 @@ struct resolver *resolver_open(const struct resolver_config *c)
 		r->lookups[i].pause_ms = RESOLVE_LEAST_MS;
 	}
 	r->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int error = r->stop < 0 ? errno : pthread_create(&r->thread, NULL, run, r);
+	int error = r->stop < 0 ? errno : pthread_create(&r->thread, NULL, resolver_run, r);
 	if (!error)
 		return r;
 	resolver_free(r);

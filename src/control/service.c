@@ -5,17 +5,16 @@
 #include <unistd.h>
 
 #include "base/bug.h"
-
-/* After an accept, or the taking of its socket, failed for want of descriptors or memory. */
-#define ACCEPT_PAUSE_MS 100
+#include "base/least.h"
+#include "base/limits.h"
 
 struct service_listener {
 	struct service *service;
-	int fd;		   /* owned until there is a sock; else -1 */
-	struct sock *sock; /* owned; NULL: closed, or not yet */
+	int fd;		   /* owned until `sock` is made; else -1 */
+	struct sock *sock; /* owned; NULL: closed, or not made yet */
 	struct io_op accept;
 	struct timer pause;
-	struct tls_context *tls; /* borrowed */
+	struct tls_context *const *tls; /* borrowed */
 	bool local;
 	struct list link;
 };
@@ -27,11 +26,17 @@ static const struct front_policy policy = {
 	.tunnel_idle_ms = TUNNEL_IDLE_TIMEOUT_MS,
 };
 
-/* --- a call's end --- */
+/* --- the end of a call --- */
 
-static void end_if_over(struct call *c)
+/* The user still has to respond. */
+static bool call_is_served(const struct call *c)
 {
-	if (c->state == CALL_ENDED || c->state == CALL_SERVING || !stream_over(&c->stream))
+	return c->state == CALL_SERVING || c->state == CALL_PIECING;
+}
+
+static void call_end_if_over(struct call *c)
+{
+	if (c->state == CALL_ENDED || call_is_served(c) || !stream_over(&c->stream))
 		return;
 	c->state = CALL_ENDED;
 	reply_stop(&c->reply);
@@ -39,7 +44,7 @@ static void end_if_over(struct call *c)
 	list_add_tail(&c->service->ended, &c->link);
 }
 
-static void sweep(struct loop_sweep *l)
+static void service_sweep(struct loop_sweep *l)
 {
 	struct service *s = list_entry(l, struct service, sweep);
 	for (struct list *at; (at = list_take_first(&s->ended));) {
@@ -51,16 +56,16 @@ static void sweep(struct loop_sweep *l)
 	}
 }
 
-/* --- answering --- */
+/* --- responding --- */
 
 struct msg *call_head(struct call *c, unsigned status, struct span type)
 {
 	must(c->state == CALL_SERVING || c->state == CALL_READING);
-	c->answer = arena_take(&c->arena, sizeof *c->answer);
-	msg_open(c->answer, &c->arena, MSG_ANSWER);
-	msg_set_status(c->answer, status, status_reason(status));
-	msg_add(c->answer, NAME_CONTENT_TYPE, type);
-	return c->answer;
+	c->response = arena_take(&c->arena, sizeof *c->response);
+	msg_open(c->response, &c->arena, MSG_RESPONSE);
+	msg_set_status(c->response, status, status_reason(status));
+	msg_add(c->response, NAME_CONTENT_TYPE, type);
+	return c->response;
 }
 
 static bool is_head_only(const struct call *c)
@@ -68,42 +73,96 @@ static bool is_head_only(const struct call *c)
 	return c->request && c->request->method == METHOD_HEAD;
 }
 
-/* What of the request is still to come is of no use any more. */
-static void after_answer(struct call *c)
+/* The rest of the request is not needed any more. */
+static void call_after_response(struct call *c)
 {
-	if (stream_receives(&c->stream))
-		stream_abort(c->stream.peer, STREAM_STOP, ERR_NONE);
-	end_if_over(c);
+	stream_abort_open(&c->stream, STREAM_STOP, ERR_NONE);
+	call_end_if_over(c);
 }
 
-void call_answer(struct call *c, struct span body)
+void call_response(struct call *c, struct span body)
 {
 	struct chain bytes = { 0 };
-	must(c->answer);
-	c->state = CALL_ANSWERING;
-	chain_copy_in(&bytes, &c->service->loop->bufs, body.at, body.n);
-	reply_start(&c->reply, c->stream.peer, c->answer, &bytes, is_head_only(c));
-	after_answer(c);
+	must(c->response);
+	c->state = CALL_RESPONDING;
+	chain_copy_in(&bytes, c->service->loop->bufs, body.at, body.n);
+	reply_start(&c->reply, c->stream.peer, c->response, &bytes, is_head_only(c));
+	call_after_response(c);
+}
+
+/* --- piece by piece --- */
+
+/* Sends as much as the credit allows. The end goes with the last bytes. */
+static void call_send_pieces(struct call *c)
+{
+	struct stream *to = c->stream.peer;
+	struct chain part = { 0 };
+	if (!stream_sends(&c->stream)) {
+		chain_drop(&c->chain);
+		return;
+	}
+	size_t n = least(c->chain.bytes, to->credit);
+	chain_move_some(&part, &c->chain, n);
+	bool last = c->whole && !c->chain.bytes;
+	if (n || last)
+		stream_data(to, &part, last);
+}
+
+bool call_begin(struct call *c)
+{
+	bool over = is_head_only(c);
+	must(c->state == CALL_SERVING && c->response && chain_empty(&c->chain));
+	c->state = over ? CALL_RESPONDING : CALL_PIECING;
+	c->response->body = BODY_UNKNOWN;
+	stream_head(c->stream.peer, c->response, over);
+	call_end_if_over(c);
+	return c->state == CALL_PIECING;
+}
+
+bool call_say(struct call *c, struct span piece)
+{
+	must(c->state == CALL_PIECING);
+	chain_copy_in(&c->chain, c->service->loop->bufs, piece.at, piece.n);
+	call_send_pieces(c);
+	return c->state == CALL_PIECING;
+}
+
+void call_end(struct call *c)
+{
+	must(c->state == CALL_PIECING);
+	c->state = CALL_RESPONDING;
+	c->whole = true;
+	call_send_pieces(c);
+	call_end_if_over(c);
+}
+
+/* The receiver has granted more credit. */
+static void call_continue_pieces(struct call *c)
+{
+	bool waited = c->chain.bytes > 0;
+	call_send_pieces(c);
+	if (waited && !c->chain.bytes && c->state == CALL_PIECING && c->service->user->taken)
+		c->service->user->taken(c);
 }
 
 void call_text(struct call *c, unsigned status, struct span type, struct span body)
 {
 	call_head(c, status, type);
-	call_answer(c, body);
+	call_response(c, body);
 }
 
 void call_error(struct call *c, enum err why)
 {
 	must(c->state == CALL_SERVING || c->state == CALL_READING);
-	c->state = CALL_ANSWERING;
-	reply_error(&c->reply, c->stream.peer, &c->arena, &c->service->loop->bufs, why, "",
+	c->state = CALL_RESPONDING;
+	reply_error(&c->reply, c->stream.peer, &c->arena, c->service->loop->bufs, why, "",
 		    is_head_only(c));
-	after_answer(c);
+	call_after_response(c);
 }
 
 /* --- the request --- */
 
-static void split_target(struct call *c)
+static void call_split_target(struct call *c)
 {
 	struct span target = msg_target(c->request);
 	const char *mark = memchr(target.at, '?', target.n);
@@ -112,7 +171,7 @@ static void split_target(struct call *c)
 	c->query = mark ? (struct span){ mark + 1, target.n - path_n - 1 } : (struct span){ "", 0 };
 }
 
-static void request_is_whole(struct call *c)
+static void call_request_is_whole(struct call *c)
 {
 	size_t n = c->chain.bytes;
 	c->body_memory = malloc(n + 1);
@@ -125,21 +184,21 @@ static void request_is_whole(struct call *c)
 	c->service->user->serve(c);
 }
 
-static void say_continue(struct call *c)
+static void call_send_continue(struct call *c)
 {
 	struct msg *m = arena_take(&c->arena, sizeof *m);
-	msg_open(m, &c->arena, MSG_ANSWER);
+	msg_open(m, &c->arena, MSG_RESPONSE);
 	msg_set_status(m, 100, status_reason(100));
 	stream_head(c->stream.peer, m, false);
 }
 
-static void asked_head(struct stream *to, struct msg *m, bool end)
+static void call_request_head(struct stream *to, struct msg *m, bool end)
 {
 	struct call *c = list_entry(to, struct call, stream);
 	c->request = m;
-	split_target(c);
+	call_split_target(c);
 	if (end) {
-		request_is_whole(c);
+		call_request_is_whole(c);
 		return;
 	}
 	if (m->tunnel || (m->body == BODY_LENGTH && m->length > c->service->body_bytes_max)) {
@@ -147,11 +206,11 @@ static void asked_head(struct stream *to, struct msg *m, bool end)
 		return;
 	}
 	if (m->expects)
-		say_continue(c);
+		call_send_continue(c);
 	stream_grant(to->peer, STREAM_CREDIT_BYTES);
 }
 
-static void asked_data(struct stream *to, struct chain *more, bool end)
+static void call_data(struct stream *to, struct chain *more, bool end)
 {
 	struct call *c = list_entry(to, struct call, stream);
 	size_t n = more->bytes;
@@ -161,55 +220,57 @@ static void asked_data(struct stream *to, struct chain *more, bool end)
 	else if (c->chain.bytes > c->service->body_bytes_max)
 		call_error(c, ERR_BODY_SIZE);
 	else if (end)
-		request_is_whole(c);
+		call_request_is_whole(c);
 	else if (n)
 		stream_grant(to->peer, n);
-	end_if_over(c);
+	call_end_if_over(c);
 }
 
-static void asked_trailers(struct stream *to, struct msg *m)
+static void call_trailers(struct stream *to, struct msg *m)
 {
 	struct call *c = list_entry(to, struct call, stream);
 	(void)m;
 	if (c->state == CALL_READING)
-		request_is_whole(c);
-	end_if_over(c);
+		call_request_is_whole(c);
+	call_end_if_over(c);
 }
 
-static void asked_grant(struct stream *to, size_t bytes)
+static void call_grant(struct stream *to, size_t bytes)
 {
 	struct call *c = list_entry(to, struct call, stream);
 	(void)bytes;
-	if (c->state == CALL_ANSWERING)
+	if (c->state == CALL_PIECING || c->whole)
+		call_continue_pieces(c);
+	else if (c->state == CALL_RESPONDING)
 		reply_go_on(&c->reply);
-	end_if_over(c);
+	call_end_if_over(c);
 }
 
-static void asked_abort(struct stream *to, enum stream_way way, enum err why)
+static void call_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct call *c = list_entry(to, struct call, stream);
 	if (way == STREAM_RESET && c->state == CALL_READING && stream_sends(to)) {
 		call_error(c, err_status(why) ? why : ERR_CUT_REQUEST);
 		return;
 	}
-	if (c->state == CALL_SERVING && way == STREAM_STOP) {
-		c->state = CALL_ANSWERING;
+	if (call_is_served(c) && way == STREAM_STOP) {
+		c->state = CALL_RESPONDING;
 		c->service->user->gone(c);
 	}
-	if (stream_receives(to) && way == STREAM_STOP)
-		stream_abort(to->peer, STREAM_STOP, why);
-	end_if_over(c);
+	if (way == STREAM_STOP)
+		stream_abort_open(to, STREAM_STOP, why);
+	call_end_if_over(c);
 }
 
 static const struct stream_verbs verbs = {
-	.head = asked_head,
-	.data = asked_data,
-	.trailers = asked_trailers,
-	.grant = asked_grant,
-	.abort = asked_abort,
+	.head = call_request_head,
+	.data = call_data,
+	.trailers = call_trailers,
+	.grant = call_grant,
+	.abort = call_abort,
 };
 
-static struct arena *open_call(const struct front_facts *facts, struct stream *front)
+static struct arena *call_open(const struct front_facts *facts, struct stream *front)
 {
 	const struct service_listener *l = facts->listener;
 	struct service *s = l->service;
@@ -217,6 +278,7 @@ static struct arena *open_call(const struct front_facts *facts, struct stream *f
 	memset(c, 0, sizeof *c);
 	c->service = s;
 	c->local = l->local;
+	c->sealed = facts->tls;
 	c->peer = *facts->peer;
 	stream_init(&c->stream, &verbs, "service");
 	arena_open(&c->arena, &s->chunks);
@@ -226,18 +288,29 @@ static struct arena *open_call(const struct front_facts *facts, struct stream *f
 	return &c->arena;
 }
 
-static void connection_gone(const struct front_facts *facts)
+static void service_connection_gone(const struct front_facts *facts)
 {
 	const struct service_listener *l = facts->listener;
 	l->service->connection_n[l->local]--;
 }
 
-static const struct front_user front_user = { .open = open_call, .gone = connection_gone };
+static bool client_finished(struct stream *end)
+{
+	const struct call *c = list_entry(end, struct call, stream);
+	const struct service_user *u = c->service->user;
+	return u->finished && u->finished(c);
+}
+
+static const struct front_user front_user = {
+	.open = call_open,
+	.gone = service_connection_gone,
+	.finished = client_finished,
+};
 
 /* --- listening --- */
 
-/* What came in by it may still be there, and knows it by its address. */
-static void close_listener(struct service_listener *l)
+/* The listener is not freed here: connections that came over it may still refer to it. */
+static void listener_close(struct service_listener *l)
 {
 	timer_clear(&l->pause);
 	if (l->sock)
@@ -248,26 +321,30 @@ static void close_listener(struct service_listener *l)
 	l->fd = -1;
 }
 
-static bool came_by(const struct front_facts *facts, const void *how)
+static bool is_same_kind(const struct front_facts *facts, const void *how)
 {
 	const struct service_listener *l = facts->listener;
 	return l->local == *(const bool *)how;
 }
 
-/* Who has been there for longest, and asks for nothing now, makes room for who comes. */
-static void take_in(struct service_listener *l, struct sock *sock)
+/*
+ * When there are too many connections, the one that has been idle for longest is closed for the new
+ * one.
+ */
+static void service_take_connection(struct service_listener *l, struct sock *sock)
 {
 	struct service *s = l->service;
 	if (s->connections_max && s->connection_n[l->local] >= s->connections_max &&
-	    !h1_fronts_spare_one(&s->loop->fronts, came_by, &l->local)) {
+	    !h1_fronts_spare_one(&s->loop->fronts, is_same_kind, &l->local)) {
 		io_close(s->loop->io, sock, true);
 		return;
 	}
 	s->connection_n[l->local]++;
-	h1_front_open(&s->loop->fronts, &front_user, &policy, l, sock, l->tls, &s->loop->budget);
+	h1_front_open(&s->loop->fronts, &front_user, &policy, l, sock, l->tls ? *l->tls : NULL,
+		      &s->loop->budget);
 }
 
-static void accepted(struct io_op *op)
+static void service_accepted(struct io_op *op)
 {
 	struct service_listener *l = list_entry(op, struct service_listener, accept);
 	struct loop *loop = l->service->loop;
@@ -275,16 +352,16 @@ static void accepted(struct io_op *op)
 	if (result >= 0 && l->service->stopped)
 		io_close(loop->io, op->sock, true);
 	else if (result >= 0)
-		take_in(l, op->sock);
+		service_take_connection(l, op->sock);
 	if (loop->fronts.stopping)
-		close_listener(l);
+		listener_close(l);
 	else if (result >= 0 || result == -ECONNABORTED)
 		io_accept(loop->io, op, l->sock);
 	else
 		timer_set(&loop->wheel, &l->pause, loop_now_ms(loop) + ACCEPT_PAUSE_MS);
 }
 
-static void begin(struct service_listener *l)
+static void listener_begin(struct service_listener *l)
 {
 	struct loop *loop = l->service->loop;
 	if (!l->sock)
@@ -297,27 +374,27 @@ static void begin(struct service_listener *l)
 	io_accept(loop->io, &l->accept, l->sock);
 }
 
-static void pause_is_over(struct timer *t)
+static void listener_pause_is_over(struct timer *t)
 {
-	begin(list_entry(t, struct service_listener, pause));
+	listener_begin(list_entry(t, struct service_listener, pause));
 }
 
-void service_listen(struct service *s, int fd, bool local, struct tls_context *tls)
+void service_listen(struct service *s, int fd, bool local, struct tls_context *const *tls)
 {
 	struct service_listener *l = calloc(1, sizeof *l);
 	must(l);
 	l->service = s;
 	l->local = local;
 	l->tls = tls;
-	timer_init(&l->pause, pause_is_over);
-	io_op_init(&l->accept, accepted);
+	timer_init(&l->pause, listener_pause_is_over);
+	io_op_init(&l->accept, service_accepted);
 	list_init(&l->link);
 	list_add_tail(&s->listeners, &l->link);
 	l->fd = fd;
-	begin(l);
+	listener_begin(l);
 }
 
-/* --- a life --- */
+/* --- opening and closing --- */
 
 void service_open(struct service *s, struct loop *loop, const struct service_user *user,
 		  void *owner, size_t body_bytes_max)
@@ -330,24 +407,24 @@ void service_open(struct service *s, struct loop *loop, const struct service_use
 	list_init(&s->open);
 	list_init(&s->ended);
 	list_init(&s->listeners);
-	loop_add_sweep(loop, &s->sweep, sweep);
+	loop_add_sweep(loop, &s->sweep, service_sweep);
 }
 
-static void stop_listening(struct service *s)
+static void service_stop_listening(struct service *s)
 {
 	list_each_safe(at, &s->listeners) {
 		struct service_listener *l = list_entry(at, struct service_listener, link);
 		if (io_op_busy(&l->accept))
 			io_cancel(s->loop->io, &l->accept);
 		else
-			close_listener(l);
+			listener_close(l);
 	}
 }
 
 void service_retire(struct service *s)
 {
 	h1_fronts_retire(&s->loop->fronts);
-	stop_listening(s);
+	service_stop_listening(s);
 }
 
 void service_stop(struct service *s)
@@ -355,7 +432,7 @@ void service_stop(struct service *s)
 	s->stopped = true;
 	h1_fronts_stop(&s->loop->fronts);
 	h1_fronts_abort(&s->loop->fronts);
-	stop_listening(s);
+	service_stop_listening(s);
 }
 
 bool service_is_stopped(const struct service *s)
@@ -369,7 +446,7 @@ bool service_is_stopped(const struct service *s)
 void service_close(struct service *s)
 {
 	must(service_is_stopped(s) && list_empty(&s->open));
-	sweep(&s->sweep);
+	service_sweep(&s->sweep);
 	list_remove(&s->sweep.link);
 	for (struct list *at; (at = list_take_first(&s->listeners));)
 		free(list_entry(at, struct service_listener, link));

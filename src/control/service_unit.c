@@ -7,7 +7,7 @@
 
 #include "control/text_file.h"
 
-/* systemd.unit(5), from the strongest on. */
+/* systemd.unit(5), the directory with the highest priority first. */
 #define UNIT_DIRECTORIES                                                                           \
 	"/etc/systemd/system:/run/systemd/system:/usr/local/lib/systemd/system:"                   \
 	"/lib/systemd/system:/usr/lib/systemd/system"
@@ -33,7 +33,7 @@ static const struct {
 
 /* --- reading --- */
 
-static struct span copy(struct arena *arena, struct span s)
+static struct span unit_copy(struct arena *arena, struct span s)
 {
 	char *to = arena_take(arena, s.n + 1);
 	if (s.n)
@@ -42,8 +42,8 @@ static struct span copy(struct arena *arena, struct span s)
 	return (struct span){ to, s.n };
 }
 
-/* The words of a value, behind those that are there; a value without one takes those away. */
-static void add_words(struct arena *arena, struct span value, struct unit_word **list)
+/* Appends the words of a value to the list. An empty value clears the list. */
+static void unit_add_words(struct arena *arena, struct span value, struct unit_word **list)
 {
 	if (!span_trim(value).n)
 		*list = NULL;
@@ -54,24 +54,25 @@ static void add_words(struct arena *arena, struct span value, struct unit_word *
 		while (n < value.n && value.at[n] != ' ' && value.at[n] != '\t')
 			n++;
 		*list = arena_take(arena, sizeof **list);
-		**list = (struct unit_word){ copy(arena, (struct span){ value.at, n }).at, NULL };
+		**list = (struct unit_word){ unit_copy(arena, (struct span){ value.at, n }).at,
+					     NULL };
 		list = &(*list)->next;
 		value = (struct span){ value.at + n, value.n - n };
 	}
 }
 
-static void take_line(struct service_unit *u, struct arena *arena, struct span line)
+static void unit_take_line(struct service_unit *u, struct arena *arena, struct span line)
 {
 	const char *equals = memchr(line.at, '=', line.n);
 	size_t n = equals ? (size_t)(equals - line.at) : line.n;
 	struct span key = span_trim((struct span){ line.at, n });
 	for (size_t i = 0; equals && i < sizeof keys / sizeof keys[0]; i++)
 		if (span_is(key, span_of(keys[i].name)))
-			add_words(arena, (struct span){ equals + 1, line.n - n - 1 },
-				  (struct unit_word **)((char *)u + keys[i].offset));
+			unit_add_words(arena, (struct span){ equals + 1, line.n - n - 1 },
+				       (struct unit_word **)((char *)u + keys[i].offset));
 }
 
-static bool take_file(struct service_unit *u, struct arena *arena, const char *path)
+static bool unit_take_file(struct service_unit *u, struct arena *arena, const char *path)
 {
 	struct span rest;
 	if (!text_file_read(path, arena, &rest))
@@ -81,14 +82,14 @@ static bool take_file(struct service_unit *u, struct arena *arena, const char *p
 		size_t n = end ? (size_t)(end - rest.at) : rest.n;
 		struct span line = span_trim((struct span){ rest.at, n });
 		if (line.n && !strchr("#;[", line.at[0]))
-			take_line(u, arena, line);
+			unit_take_line(u, arena, line);
 		n += end != NULL;
 		rest = (struct span){ rest.at + n, rest.n - n };
 	}
 	return true;
 }
 
-static void take_drop_ins(struct service_unit *u, struct arena *arena, const char *directory)
+static void unit_take_drop_ins(struct service_unit *u, struct arena *arena, const char *directory)
 {
 	char pattern[PATH_BYTES];
 	glob_t found;
@@ -96,25 +97,25 @@ static void take_drop_ins(struct service_unit *u, struct arena *arena, const cha
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		take_file(u, arena, found.gl_pathv[i]);
+		unit_take_file(u, arena, found.gl_pathv[i]);
 	globfree(&found);
 }
 
-/* The unit is where it is found first; drop-ins of all directories count. */
-static void take_all(struct service_unit *u, struct arena *arena)
+/* The unit file is the first one found. The drop-ins of all directories count. */
+static void unit_take_all(struct service_unit *u, struct arena *arena)
 {
 	const char *said = getenv("SYSTEMD_UNIT_PATH");
 	char *all = strdup(said ? said : UNIT_DIRECTORIES), *rest = all;
 	for (const char *at; (at = strsep(&rest, ":"));) {
 		char path[PATH_BYTES];
 		snprintf(path, sizeof path, "%s/" SERVICE_UNIT, at);
-		if (*at && !u->path && take_file(u, arena, path))
-			u->path = copy(arena, span_of(path)).at;
+		if (*at && !u->path && unit_take_file(u, arena, path))
+			u->path = unit_copy(arena, span_of(path)).at;
 	}
 	free(all);
 	all = rest = strdup(said ? said : UNIT_DIRECTORIES);
 	for (const char *at; u->path && (at = strsep(&rest, ":"));)
-		take_drop_ins(u, arena, at);
+		unit_take_drop_ins(u, arena, at);
 	free(all);
 }
 
@@ -130,7 +131,7 @@ static bool is_same_file(const char *a, const char *b)
 bool service_unit_find(struct service_unit *u, struct arena *arena, const char *configuration)
 {
 	*u = (struct service_unit){ 0 };
-	take_all(u, arena);
+	unit_take_all(u, arena);
 	for (const struct unit_word *w = u->start; w && w->next; w = w->next)
 		if ((!strcmp(w->text, "-c") || !strcmp(w->text, "--config")) &&
 		    is_same_file(w->next->text, configuration))
@@ -138,9 +139,9 @@ bool service_unit_find(struct service_unit *u, struct arena *arena, const char *
 	return false;
 }
 
-/* --- what it says --- */
+/* --- the values --- */
 
-static const char *last_of(const struct unit_word *w)
+static const char *unit_last_word(const struct unit_word *w)
 {
 	while (w && w->next)
 		w = w->next;
@@ -149,14 +150,14 @@ static const char *last_of(const struct unit_word *w)
 
 bool service_unit_is_dynamic(const struct service_unit *u)
 {
-	const char *said = last_of(u->dynamic);
+	const char *said = unit_last_word(u->dynamic);
 	return !strcasecmp(said, "yes") || !strcasecmp(said, "true") || !strcasecmp(said, "on") ||
 	       !strcmp(said, "1");
 }
 
 const char *service_unit_user(const struct service_unit *u)
 {
-	const char *user = last_of(u->user);
+	const char *user = unit_last_word(u->user);
 	return *user ? user : "root";
 }
 
@@ -193,6 +194,6 @@ bool service_unit_makes(const struct service_unit *u, const char *path)
 
 bool service_unit_lets_write(const struct service_unit *u, const char *path)
 {
-	return strcmp(last_of(u->protect), "strict") != 0 || service_unit_makes(u, path) ||
+	return strcmp(unit_last_word(u->protect), "strict") != 0 || service_unit_makes(u, path) ||
 	       are_below(path, "", u->writable);
 }

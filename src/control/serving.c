@@ -4,28 +4,28 @@
 
 #include "base/log.h"
 
-#define FORCE "--force, or \"force\": true, does it all the same"
+#define FORCE "Use --force, or \"force\": true, to do it anyway"
 
-static bool is_ready(const struct node_record *n)
+static bool node_is_ready(const struct node_record *n)
 {
 	return n->address_n && node_duty(n) == DUTY_READY;
 }
 
-/* What there is for a cluster's requests, but for one node. */
+/* The nodes of a cluster, without one of them. */
 struct rest {
-	size_t serving;		       /* well and not drained */
-	size_t tried;		       /* not drained: where none serves, these are tried */
+	size_t serving;		       /* healthy and not drained */
+	size_t tried;		       /* not drained: these are tried where no node serves */
 	const struct node_record *ill; /* one that does not serve */
 };
 
-static struct rest rest_of(const struct nodes *s, enum arm arm, const struct node_record *but)
+static struct rest serving_count(const struct nodes *s, enum arm arm, const struct node_record *but)
 {
 	struct rest r = { 0 };
 	for (size_t i = 0; i < s->n; i++) {
 		const struct node_record *n = s->list[i];
 		if (n == but || n->arm != arm)
 			continue;
-		bool ready = is_ready(n), serves = ready && node_is_healthy(n);
+		bool ready = node_is_ready(n), serves = ready && node_is_healthy(n);
 		r.tried += ready;
 		r.serving += serves;
 		if (!serves)
@@ -51,15 +51,14 @@ bool serving_forbids_weights(const struct nodes *s, const struct board_values *n
 			     const uint32_t weights[ARMS], char why[SERVING_TEXT_BYTES])
 {
 	for (int arm = 0; arm < ARMS; arm++) {
-		struct rest r = rest_of(s, (enum arm)arm, NULL);
+		struct rest r = serving_count(s, (enum arm)arm, NULL);
 		if (r.serving || !gets_more(now->weights, weights, (enum arm)arm))
 			continue;
-		snprintf(
-			why, SERVING_TEXT_BYTES,
-			"nothing was changed, for the %s has no node that serves (%.100s: %.100s); "
-			"see `crossfade status`. " FORCE,
-			arm_name((enum arm)arm), r.ill ? r.ill->name : "it has none at all",
-			r.ill ? trouble_of(r.ill) : "");
+		snprintf(why, SERVING_TEXT_BYTES,
+			 "nothing was changed, because the %s has no node that serves (%.100s: "
+			 "%.100s); see `crossfade status`. " FORCE,
+			 arm_name((enum arm)arm), r.ill ? r.ill->name : "it has none at all",
+			 r.ill ? trouble_of(r.ill) : "");
 		return true;
 	}
 	return false;
@@ -68,17 +67,15 @@ bool serving_forbids_weights(const struct nodes *s, const struct board_values *n
 bool serving_forbids_drain(const struct nodes *s, const struct board_values *now,
 			   const struct node_record *node, char why[SERVING_TEXT_BYTES])
 {
-	struct rest r = rest_of(s, node->arm, node);
-	bool serves = is_ready(node) && node_is_healthy(node);
+	struct rest r = serving_count(s, node->arm, node);
+	bool serves = node_is_ready(node) && node_is_healthy(node);
 	if (!now->weights[node->arm] || node_duty(node) != DUTY_READY || r.serving ||
 	    (r.tried && !serves))
 		return false;
 	snprintf(why, SERVING_TEXT_BYTES,
-		 "nothing was changed, for no other node of the %s serves, whose weight is "
-		 "%u%s%.100s"
-		 "%s%.100s%s: its requests would fail. Give it weight 0 before, or take another "
-		 "node "
-		 "in. " FORCE,
+		 "nothing was changed, because no other node of the %s serves, and its weight is "
+		 "%u%s%.100s%s%.100s%s: its requests would fail. Set its weight to 0 first, or put "
+		 "another node into service. " FORCE,
 		 arm_name(node->arm), now->weights[node->arm], r.ill ? " (" : "",
 		 r.ill ? r.ill->name : "", r.ill ? ": " : "", r.ill ? trouble_of(r.ill) : "",
 		 r.ill ? ")" : "");
@@ -88,12 +85,12 @@ bool serving_forbids_drain(const struct nodes *s, const struct board_values *now
 void serving_look(struct serving_watch *w, const struct nodes *s, const struct board_values *now)
 {
 	for (int arm = 0; arm < ARMS; arm++) {
-		struct rest r = rest_of(s, (enum arm)arm, NULL);
+		struct rest r = serving_count(s, (enum arm)arm, NULL);
 		bool lost = now->weights[arm] && !r.serving;
 		if (lost && !w->lost[arm])
 			log_line(LOG_ERROR,
-				 "%s: no node serves, and its weight is %u: requests fail, but for "
-				 "those that a node takes though its checks fail",
+				 "%s: no node serves, and its weight is %u: requests fail, except "
+				 "those that a node accepts although its checks fail",
 				 arm_name((enum arm)arm), now->weights[arm]);
 		else if (!lost && w->lost[arm])
 			log_line(LOG_INFO, "%s: %s", arm_name((enum arm)arm),

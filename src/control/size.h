@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* False when it is not one. KB, MB and GB are not: some mean 1000 by them, and some 1024. */
+/*
+ * False when `text` is not a size. KB, MB and GB are refused: some people mean 1000 by them, others
+ * 1024.
+ */
 bool size_read(const char *text, uint64_t *bytes);
 
 #endif

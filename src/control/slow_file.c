@@ -12,7 +12,7 @@
 
 #include "base/bug.h"
 
-/* Of the asker and the thread: the last of them frees it. */
+/* Shared by the caller and the thread: the last one of them frees it. */
 struct opening {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -31,39 +31,39 @@ static void opening_free(struct opening *o)
 	free(o);
 }
 
-static bool is_ours(const struct stat *s)
+static bool is_own_file(const struct stat *s)
 {
 	return s->st_uid == geteuid() || s->st_uid == 0;
 }
 
-/* Devices are the system's, whoever owns them. */
-static int keep_own(int fd)
+/* Devices belong to the system, whoever owns their files. */
+static int open_keep_own(int fd)
 {
 	struct stat s;
-	if (!fstat(fd, &s) && (is_ours(&s) || (!S_ISREG(s.st_mode) && !S_ISFIFO(s.st_mode))))
+	if (!fstat(fd, &s) && (is_own_file(&s) || (!S_ISREG(s.st_mode) && !S_ISFIFO(s.st_mode))))
 		return fd;
 	close(fd);
 	errno = EPERM;
 	return -1;
 }
 
-/* A link that we, or root, have made leads where we want to; anybody else's does not. */
-static int open_path(const struct opening *o)
+/* A link that we or root have made may be followed; a link of another user may not. */
+static int opening_open(const struct opening *o)
 {
 	struct stat link;
 	int fd = open(o->path, o->flags | O_NOFOLLOW, o->mode);
 	if (fd >= 0)
-		return keep_own(fd);
+		return open_keep_own(fd);
 	if (errno != ELOOP || lstat(o->path, &link))
 		return -1;
 	errno = EPERM;
-	return is_ours(&link) ? open(o->path, o->flags, o->mode) : -1;
+	return is_own_file(&link) ? open(o->path, o->flags, o->mode) : -1;
 }
 
-static void *run(void *argument)
+static void *opening_run(void *argument)
 {
 	struct opening *o = argument;
-	int fd = open_path(o);
+	int fd = opening_open(o);
 	int error = errno;
 	pthread_mutex_lock(&o->lock);
 	o->fd = fd;
@@ -97,7 +97,7 @@ static struct opening *opening_new(const char *path, int flags, mode_t mode)
 	return o;
 }
 
-static bool await(struct opening *o, unsigned ms)
+static bool opening_await(struct opening *o, unsigned ms)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -116,8 +116,8 @@ int slow_file_open(const char *path, int flags, mode_t mode, unsigned ms)
 {
 	pthread_t thread;
 	struct opening *o = opening_new(path, flags, mode);
-	int error = pthread_create(&thread, NULL, run, o), fd = -1;
-	if (!error && !await(o, ms)) {
+	int error = pthread_create(&thread, NULL, opening_run, o), fd = -1;
+	if (!error && !opening_await(o, ms)) {
 		pthread_detach(thread);
 		errno = ETIMEDOUT;
 		return -1;

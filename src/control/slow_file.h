@@ -2,9 +2,9 @@
 #define CONTROL_SLOW_FILE_H
 
 /*
- * Opens a file that may be on a server that is gone: a thread that is made for it waits, and we
- * only for a while. A descriptor, or -1 with errno; EPERM: it, or the link, is somebody else's;
- * ETIMEDOUT after `ms`: whatever comes of it then is closed by that thread.
+ * Opens a file that may be on a file server that does not answer. A thread made for this call opens
+ * it, and the caller waits `ms` at most. A descriptor, or -1 with errno; EPERM: the file or the
+ * link belongs to another user; ETIMEDOUT: the thread closes the descriptor if it gets one later.
  */
 
 #include <sys/types.h>

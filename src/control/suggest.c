@@ -7,10 +7,10 @@
 #define WORD_BYTES 48
 
 /*
- * Letters to insert, drop, change or swap with their neighbour to make `a` of `b` (optimal string
- * alignment): three rows of its table are kept.
+ * The number of letters to insert, delete, change, or swap with their neighbour to make `a` from
+ * `b` (optimal string alignment). Only three rows of the table are kept.
  */
-static size_t distance(const char *a, size_t a_n, const char *b, size_t b_n)
+static size_t word_distance(const char *a, size_t a_n, const char *b, size_t b_n)
 {
 	size_t rows[3][WORD_BYTES + 1];
 	for (size_t j = 0; j <= b_n; j++)
@@ -39,8 +39,8 @@ void suggest_consider(struct suggestion *s, const char *word)
 	size_t meant_n = strlen(s->meant), word_n = strlen(word);
 	if (meant_n > WORD_BYTES || word_n > WORD_BYTES)
 		return;
-	size_t d = distance(s->meant, meant_n, word, word_n);
-	/* A third of the letters may be wrong: beyond that a suggestion is a guess. */
+	size_t d = word_distance(s->meant, meant_n, word, word_n);
+	/* A third of the letters may be wrong. Beyond that a suggestion would be a guess. */
 	if (d < s->distance && d <= 1 + (word_n - 1) / 3) {
 		s->word = word;
 		s->distance = d;

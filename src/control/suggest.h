@@ -1,13 +1,13 @@
 #ifndef CONTROL_SUGGEST_H
 #define CONTROL_SUGGEST_H
 
-/* "did you mean": the nearest of some words to one that nobody knows. */
+/* "did you mean": the most similar of some words to an unknown one. */
 
 #include <stddef.h>
 
 struct suggestion {
-	const char *meant; /* borrowed: what was mistyped */
-	const char *word;  /* borrowed: the nearest so far; NULL: none is near */
+	const char *meant; /* borrowed: the unknown word */
+	const char *word;  /* borrowed: the most similar so far; NULL: none */
 	size_t distance;
 };
 

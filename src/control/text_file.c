@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Neither a directory nor a pipe is waited for. */
+#include "base/limits.h"
+
+/* False with errno for a directory or a pipe: a read of a pipe could wait. */
 static bool is_readable(int fd, off_t *bytes)
 {
 	struct stat s;
@@ -24,7 +26,7 @@ static bool is_readable(int fd, off_t *bytes)
 	return false;
 }
 
-static bool read_all(int fd, char *to, size_t bytes, size_t *have)
+static bool text_file_read_all(int fd, char *to, size_t bytes, size_t *have)
 {
 	ssize_t n = 1;
 	for (*have = 0; n > 0 && *have < bytes; *have += (size_t)n) {
@@ -45,7 +47,7 @@ bool text_file_read(const char *path, struct arena *arena, struct span *text)
 	if (good) {
 		char *to = arena_take(arena, (size_t)bytes + 1);
 		size_t have;
-		good = read_all(fd, to, (size_t)bytes, &have);
+		good = text_file_read_all(fd, to, (size_t)bytes, &have);
 		to[have] = 0;
 		*text = (struct span){ to, have };
 	}
@@ -62,8 +64,9 @@ const char *text_file_trouble(const char *path, char to[TEXT_FILE_TROUBLE_BYTES]
 	snprintf(to, TEXT_FILE_TROUBLE_BYTES, "%s", strerror(why));
 	if (why == EACCES && !stat(path, &s))
 		snprintf(to, TEXT_FILE_TROUBLE_BYTES,
-			 "%s (it is user %u's, group %u, mode %04o; we are user %u)", strerror(why),
-			 (unsigned)s.st_uid, (unsigned)s.st_gid, s.st_mode & 07777,
+			 "%s (it belongs to user %u, group %u, mode %04o; this process runs as "
+			 "user %u)",
+			 strerror(why), (unsigned)s.st_uid, (unsigned)s.st_gid, s.st_mode & 07777,
 			 (unsigned)geteuid());
 	return to;
 }

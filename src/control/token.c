@@ -9,18 +9,24 @@
 
 #include "io/own_file.h"
 
-static bool read_token(int fd, char token[TOKEN_BYTES])
+static bool admin_token_read(int fd, char token[TOKEN_BYTES])
 {
 	ssize_t n = read(fd, token, TOKEN_BYTES - 1);
 	if (n < 0)
 		return false;
 	token[n] = 0;
-	/* Cut short, it would be a weak secret; it was made by somebody else then. */
+	/*
+	 * A token that was cut short would be a weak secret. This program writes whole tokens only.
+	 */
 	errno = EINVAL;
 	return n == TOKEN_BYTES - 1 && strspn(token, "0123456789abcdef") == TOKEN_BYTES - 1;
 }
 
-static bool write_token(int fd, char token[TOKEN_BYTES])
+/*
+ * Replaces the file as a whole. A power cut could leave half a token, which would not be accepted
+ * at the next start.
+ */
+static bool admin_token_make(const char *directory, char token[TOKEN_BYTES])
 {
 	uint8_t bytes[(TOKEN_BYTES - 1) / 2];
 	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
@@ -29,30 +35,18 @@ static bool write_token(int fd, char token[TOKEN_BYTES])
 		snprintf(token + 2 * i, 3, "%02x", bytes[i]);
 	char line[TOKEN_BYTES + 1];
 	snprintf(line, sizeof line, "%s\n", token);
-	errno = ENOSPC;
-	return write(fd, line, TOKEN_BYTES) == TOKEN_BYTES && fsync(fd) == 0;
-}
-
-static void take_away(const char *directory)
-{
-	char path[4096];
-	if ((size_t)snprintf(path, sizeof path, "%s/" TOKEN_FILE, directory) < sizeof path)
-		unlink(path);
+	return own_file_replace(directory, TOKEN_FILE, span_of(line));
 }
 
 bool token_take(const char *directory, char token[TOKEN_BYTES], bool *made)
 {
-	int fd = own_file_open_in(directory, TOKEN_FILE, O_RDWR | O_CREAT | O_EXCL, 0600);
-	*made = fd >= 0;
-	if (!*made && errno == EEXIST)
-		fd = own_file_open_in(directory, TOKEN_FILE, O_RDONLY, 0);
+	int fd = own_file_open_in(directory, TOKEN_FILE, O_RDONLY, 0);
+	*made = fd < 0 && errno == ENOENT && admin_token_make(directory, token);
 	if (fd < 0)
-		return false;
-	bool good = *made ? write_token(fd, token) : read_token(fd, token);
+		return *made;
+	bool good = admin_token_read(fd, token);
 	int why = errno;
 	close(fd);
-	if (!good && *made)
-		take_away(directory);
 	errno = why;
 	return good;
 }

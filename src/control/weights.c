@@ -2,341 +2,160 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/least.h"
 #include "base/limits.h"
+#include "base/log.h"
+#include "control/values.h"
+#include "control/weights_job.h"
 
-/* A save that failed is tried again after 100 ms, then twice that, up to 5 s. */
-#define SAVE_PAUSE_MS 100
-#define SAVE_PAUSE_MAX_MS 5000
-/* Workers acknowledge within a turn: looking begins at 1 ms. */
-#define LOOK_PAUSE_MAX_MS 32
-
-static struct state_values values_of(const struct board_values *b, uint64_t wall_ns)
+static void weights_publish(struct weights *w, const struct state_values *v)
 {
-	return (struct state_values){
-		b->epoch, { b->weights[0], b->weights[1] }, wall_ns, b->rolled_back
-	};
-}
-
-static void publish_values(struct weights *w, const struct state_values *v)
-{
-	struct board_values b = { v->epoch, { v->weights[0], v->weights[1] }, v->rolled_back };
+	const struct board_values now = board_read(w->board), b = values_for_board(&now, v);
 	board_publish(w->board, &b);
 	w->changed_wall_ns = v->wall_ns;
-}
-
-/* --- telling --- */
-
-static bool append(struct weights *w, const struct weights_owed *o)
-{
-	const struct audit_entry e = { .who = o->who,
-				       .why = o->why[0] ? o->why : NULL,
-				       .from = o->from,
-				       .to = o->to,
-				       .saved = o->saved,
-				       .forced = o->forced,
-				       .lineless_n = o->lineless_n,
-				       .lineless_epoch = o->lineless_epoch };
-	return audit_append(&w->audit, &e);
-}
-
-/* Where no more can be kept, the last one's line tells of how many have none. */
-static void owe(struct weights *w, struct weights_owed *o)
-{
-	if (w->owed_n == AUDIT_OWED_MAX) {
-		const struct weights_owed *last = &w->owed[--w->owed_n];
-		o->lineless_n = last->lineless_n + 1;
-		o->lineless_epoch = last->lineless_n ? last->lineless_epoch : last->to.epoch;
-	}
-	w->owed[w->owed_n++] = *o;
-}
-
-/* The process before was killed between the two. */
-static void tell_of_the_last(struct weights *w, const struct state_values *kept)
-{
-	const struct state_note *n = &w->state.note;
-	struct weights_owed o = {
-		.from.weights = { n->from[ARM_SOURCE], n->from[ARM_TARGET] },
-		.to = *kept,
-		.saved = true,
-		.forced = n->forced,
-	};
-	memcpy(o.who, n->who, sizeof o.who);
-	memcpy(o.why, n->why, sizeof o.why);
-	if (!append(w, &o))
-		owe(w, &o);
-	log_line(LOG_WARN,
-		 "audit: the process before ended between the change of epoch %llu and its line: "
-		 "the line comes now",
-		 (unsigned long long)kept->epoch);
+	w->last_epoch = most(w->last_epoch, v->epoch);
 }
 
 /* --- opening --- */
 
-/* The greater epoch of board, file and audit; the others learn of it. */
-static bool settle(struct weights *w, struct state_values kept, const struct state_values *audited,
-		   const uint32_t initial[ARMS])
+void weights_begin(struct weights *w, struct board *board)
 {
-	struct board_values b = board_read(w->board);
-	struct state_values now = kept;
-	if (b.epoch == 0 && kept.epoch == 0)
-		now = (struct state_values){
-			1, { initial[0], initial[1] }, clock_wall_ns(), false
-		};
-	else if (b.epoch > kept.epoch)
-		now = values_of(&b, clock_wall_ns());
-	else if (b.epoch == 0 && audited->epoch > kept.epoch)
-		now = *audited;
-	/* Somebody else has it: better served by these weights than not at all. */
-	if (now.epoch > kept.epoch && !w->unsaved && !state_save(&w->state, &now)) {
-		if (b.epoch == 0 && now.epoch != audited->epoch)
-			return false;
-		w->unsaved = errno;
-	}
-	w->changed_wall_ns = now.wall_ns;
-	if (now.epoch > b.epoch)
-		publish_values(w, &now);
-	return true;
+	*w = (struct weights){ .board = board, .now_ns = clock_monotonic_ns };
+	w->ledger.state.fd = w->ledger.audit.fd = -1;
+	list_init(&w->open);
 }
 
-/* An errno, or 0. */
-static int open_state(struct weights *w, struct state_values *kept, bool *damaged)
+bool weights_read(struct weights *w, const char *directory, const uint32_t initial[ARMS],
+		  const struct evidence *evidence, struct weights_found *found,
+		  char error[WEIGHTS_TEXT_BYTES])
 {
-	return state_open(&w->state, w->directory, kept, damaged) ? w->state.sealed : errno;
+	const struct board_values b = board_read(w->board);
+	return ledger_open(&w->ledger, &b, directory, initial, evidence, &found->now, error);
 }
 
-/*
- * With weights to go by traffic is served: after a crash the board has them, and a directory that
- * has become one to read has them too. Changes say then that they are not kept.
- */
-static bool may_go_on(const struct weights *w, const struct state_values *kept)
+void weights_take_up(struct weights *w, const struct weights_found *found)
 {
-	return board_read(w->board).epoch || (kept->epoch && w->state.sealed);
-}
-
-/* A rollback is done where it cannot be saved, and then the audit alone has it. */
-static void say_rollback(const struct weights *w, const struct state_values *kept,
-			 const struct state_values *audited)
-{
-	if (!board_read(w->board).epoch && kept->epoch && audited->epoch > kept->epoch)
-		log_line(LOG_WARN,
-			 "weights: the rollback of epoch %llu was not saved, and is taken from "
-			 "the audit",
-			 (unsigned long long)audited->epoch);
-}
-
-/* Of a state that is lost nothing is made up: who starts with other weights does so knowingly. */
-static bool is_lost(const struct weights *w, const struct state_values *kept, bool damaged,
-		    const struct evidence *e, char why[EVIDENCE_TEXT_BYTES])
-{
-	if (board_read(w->board).epoch)
-		return false;
-	if (damaged)
-		snprintf(why, EVIDENCE_TEXT_BYTES, "the file is damaged");
-	return damaged || !evidence_allows(e, kept, why);
-}
-
-/* The audit comes last: that it is there says that there was a state. An errno, or 0. */
-static int take_up(struct weights *w, struct state_values kept, const struct evidence *e,
-		   const uint32_t initial[ARMS])
-{
-	bool goes_on = may_go_on(w, &kept);
-	if (w->unsaved && !goes_on)
-		return w->unsaved;
-	say_rollback(w, &kept, &e->audited);
-	if (!settle(w, kept, &e->audited, initial))
-		return errno;
-	if (audit_open(&w->audit, w->directory)) {
-		if (e->untold)
-			tell_of_the_last(w, &kept);
-		return 0;
-	}
-	if (!w->unsaved)
-		w->unsaved = errno;
-	return goes_on ? 0 : w->unsaved;
+	const struct board_values b = board_read(w->board);
+	w->changed_wall_ns = found->now.wall_ns;
+	w->last_epoch = most(found->now.epoch, b.epoch);
+	w->unsaved = w->ledger.unsaved;
+	w->untold = ledger_untold(&w->ledger);
+	if (found->now.epoch > b.epoch)
+		weights_publish(w, &found->now);
 }
 
 bool weights_open(struct weights *w, struct board *board, const char *directory,
 		  const uint32_t initial[ARMS], const struct evidence *evidence,
 		  char error[WEIGHTS_TEXT_BYTES])
 {
-	*w = (struct weights){
-		.board = board, .state.fd = -1, .audit.fd = -1, .now_ns = clock_monotonic_ns
-	};
-	struct state_values kept;
-	bool damaged;
-	char why[EVIDENCE_TEXT_BYTES];
-	snprintf(w->directory, sizeof w->directory, "%s", directory);
-	w->unsaved = open_state(w, &kept, &damaged);
-	if (w->state.fd >= 0 && is_lost(w, &kept, damaged, evidence, why))
-		goto lost;
-	if (damaged)
-		log_line(LOG_ERROR, "weights: the file %s/weights is damaged and says nothing",
-			 directory);
-	int error_n = take_up(w, kept, evidence, initial);
-	if (!error_n)
-		return true;
-	snprintf(error, WEIGHTS_TEXT_BYTES, "cannot use %.180s: %s", directory, strerror(error_n));
-	weights_close(w);
-	return false;
-lost:
-	snprintf(error, WEIGHTS_TEXT_BYTES,
-		 "the weights in %.64s are lost: %.94s. `crossfade recover -c FILE` says what is "
-		 "known, and puts them back",
-		 directory, why);
-	weights_close(w);
-	return false;
-}
-
-/* --- saving --- */
-
-/* What could not be opened, or only to be read, may be there by now. */
-static bool reopen(struct weights *w)
-{
-	struct state_values kept;
-	struct state fresh;
-	bool damaged;
-	if (w->audit.fd < 0 && !audit_open(&w->audit, w->directory))
+	struct weights_found found;
+	weights_begin(w, board);
+	if (!weights_read(w, directory, initial, evidence, &found, error))
 		return false;
-	if (w->state.fd >= 0 && !w->state.sealed)
-		return true;
-	if (!state_open(&fresh, w->directory, &kept, &damaged))
-		return false;
-	state_close(&w->state);
-	w->state = fresh;
+	weights_take_up(w, &found);
 	return true;
 }
 
-static bool save(struct weights *w, const struct state_values *v, const struct state_note *n)
+/* --- saving again --- */
+
+static void weights_save_later(struct weights *w)
 {
-	bool good = reopen(w) && state_save_noted(&w->state, v, n);
-	if (good && w->unsaved)
-		log_line(LOG_INFO, "weights: the state is saved again (epoch %llu)",
-			 (unsigned long long)v->epoch);
-	if (good)
-		w->unsaved = 0;
-	return good;
+	if (!timer_is_set(&w->save_again) && !w->saving_again)
+		timer_set(w->wheel, &w->save_again, w->wheel->now_ms + w->save_pause_ms);
 }
 
-/* --- telling of what is owed --- */
-
-uint64_t weights_untold(const struct weights *w)
+/* For the first try; later tries have longer pauses. */
+static void weights_save_soon(struct weights *w)
 {
-	uint64_t n = 0;
-	for (unsigned i = 0; i < w->owed_n; i++)
-		n += 1 + w->owed[i].lineless_n;
-	return n;
+	w->save_pause_ms = STATE_SAVE_PAUSE_MS;
+	weights_save_later(w);
 }
 
-/* As many as there is room for, the oldest first. False with errno: some are owed still. */
-static bool tell_owed(struct weights *w)
+static void weights_take_result(struct weights *w, const struct weights_job *j)
 {
-	unsigned told = 0;
-	while (told < w->owed_n && append(w, &w->owed[told]))
-		told++;
-	int why = errno;
-	w->owed_n -= told;
-	if (told)
-		memmove(w->owed, w->owed + told, w->owed_n * sizeof w->owed[0]);
-	if (told && !w->owed_n)
-		log_line(LOG_INFO, "weights: audit.jsonl has all changes again");
-	errno = why;
-	return w->owed_n == 0;
+	w->unsaved = j->unsaved;
+	w->untold = j->untold;
 }
 
-/* False with errno: it is owed. */
-static bool tell(struct weights *w, const struct weights_change *c)
+static void weights_worked_again(struct disk_job *job)
 {
-	struct weights_owed o = {
-		.from = c->from, .to = c->to, .saved = c->error == 0, .forced = c->forced
-	};
-	memcpy(o.who, c->who, sizeof o.who);
-	memcpy(o.why, c->why, sizeof o.why);
-	if (tell_owed(w) && append(w, &o))
-		return true;
-	int why = errno;
-	owe(w, &o);
-	errno = why;
-	return false;
+	struct weights_job *j = weights_job_of(job);
+	struct weights *w = j->in;
+	weights_take_result(w, j);
+	w->saving_again = false;
+	w->save_pause_ms = least(w->save_pause_ms * 2, STATE_SAVE_PAUSE_MAX_MS);
+	if (w->unsaved || w->untold)
+		weights_save_later(w);
+	free(j);
 }
 
-/* The last try: the next process does not know of them. */
-static void tell_at_last(struct weights *w)
-{
-	if (w->owed_n && !tell_owed(w))
-		log_line(LOG_ERROR,
-			 "weights: %llu changes, the last of them of epoch %llu, have no line in "
-			 "audit.jsonl: %s",
-			 (unsigned long long)weights_untold(w),
-			 (unsigned long long)w->owed[w->owed_n - 1].to.epoch, strerror(errno));
-	w->owed_n = 0;
-}
-
-void weights_close(struct weights *w)
-{
-	must(w->waiting_n == 0);
-	weights_yield(w);
-}
-
-void weights_yield(struct weights *w)
-{
-	if (w->wheel)
-		timer_clear(&w->save_again);
-	tell_at_last(w);
-	audit_close(&w->audit);
-	state_close(&w->state);
-}
-
-/* --- trying again --- */
-
-static void save_later(struct weights *w)
-{
-	timer_set(w->wheel, &w->save_again, w->wheel->now_ms + w->save_pause_ms);
-	w->save_pause_ms =
-		w->save_pause_ms * 2 < SAVE_PAUSE_MAX_MS ? w->save_pause_ms * 2 : SAVE_PAUSE_MAX_MS;
-}
-
-static void save_is_due(struct timer *t)
+static void weights_save_is_due(struct timer *t)
 {
 	struct weights *w = list_entry(t, struct weights, save_again);
-	struct board_values b = board_read(w->board);
-	struct state_values now = values_of(&b, w->changed_wall_ns);
-	bool told = tell_owed(w);
-	/* Its line, which says that it was not saved, is written or owed. */
-	if ((w->unsaved && !save(w, &now, &(struct state_note){ 0 })) || !told)
-		save_later(w);
+	const struct board_values b = board_read(w->board);
+	struct weights_job *j =
+		weights_job_new(w, &w->ledger, weights_work_again, weights_worked_again);
+	j->line.to = values_of_board(&b, w->changed_wall_ns);
+	w->saving_again = true;
+	disk_jobs_put(w->disk, &j->job);
 }
 
-static void save_failed(struct weights *w, int why)
+static void weights_log_unsaved(int why)
 {
-	w->unsaved = why;
 	log_line(LOG_ERROR,
-		 "weights: the state cannot be saved: %s; it is tried again until it works",
+		 "weights: the state cannot be saved: %s; saving is repeated until it succeeds",
 		 strerror(why));
-	w->save_pause_ms = SAVE_PAUSE_MS;
-	save_later(w);
 }
 
-void weights_attach(struct weights *w, struct wheel *wheel, void (*wake)(void *), void *waker)
+void weights_attach(struct weights *w, struct wheel *wheel, struct disk_jobs *disk,
+		    struct change_lock *lock,
+		    void (*changed)(void *, const struct state_values *,
+				    const struct state_values *),
+		    void *observer)
 {
 	w->wheel = wheel;
-	w->wake = wake;
-	w->waker = waker;
-	timer_init(&w->save_again, save_is_due);
-	w->save_pause_ms = SAVE_PAUSE_MS;
+	w->disk = disk;
+	w->lock = lock;
+	w->changed = changed;
+	w->observer = observer;
+	timer_init(&w->save_again, weights_save_is_due);
 	if (w->unsaved)
-		save_failed(w, w->unsaved);
-	else if (w->owed_n)
-		save_later(w);
+		weights_log_unsaved(w->unsaved);
+	if (w->unsaved || w->untold)
+		weights_save_soon(w);
 }
 
-/* --- waiting for the workers --- */
+/* --- a change is over --- */
 
-static void name_the_late(struct weights_change *c, const struct board *b)
+static void weights_end_wait(struct weights_change *c)
+{
+	list_remove(&c->link);
+	timer_clear(&c->look_again);
+	if (c->job)
+		c->job->change = NULL;
+	c->job = NULL;
+}
+
+static void weights_change_is_over(struct weights_change *c, enum weights_verdict verdict)
+{
+	c->verdict = verdict;
+	weights_end_wait(c);
+	c->done(c);
+}
+
+/* The rollback is in force. Its caller is told so, although the disk has not confirmed the save. */
+static void weights_give_up_disk(struct weights_change *c)
+{
+	c->error = ETIMEDOUT;
+	c->untold = true;
+}
+
+static void weights_name_late(struct weights_change *c, const struct board *b)
 {
 	c->late_n = 0;
 	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
@@ -352,145 +171,295 @@ static void name_the_late(struct weights_change *c, const struct board *b)
 	}
 }
 
-static void change_is_over(struct weights_change *c, enum weights_verdict verdict)
-{
-	c->verdict = verdict;
-	c->in->waiting_n--;
-	c->done(c);
-}
-
-static void look(struct timer *t)
+/*
+ * The change is in force. Its caller waits until the workers have acknowledged it and the disk job
+ * is done, each for a limited time.
+ */
+static void weights_look_again(struct timer *t)
 {
 	struct weights_change *c = list_entry(t, struct weights_change, look_again);
 	struct weights *w = c->in;
 	unsigned first;
-	if (board_late(w->board, c->to.epoch, &c->in_flight_before, &first) == 0) {
-		change_is_over(c, WEIGHTS_ACKNOWLEDGED);
+	uint64_t now_ns = w->now_ns();
+	c->acknowledged |= board_late(w->board, c->to.epoch, &c->in_flight_before, &first) == 0;
+	bool waits = !c->acknowledged && now_ns < c->until_ns;
+	if (waits || (c->job && now_ns < c->saved_until_ns)) {
+		if (c->pause_ms < ACKNOWLEDGE_LOOK_MAX_MS)
+			c->pause_ms *= 2;
+		timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
 		return;
 	}
-	if (w->now_ns() >= c->until_ns) {
-		name_the_late(c, w->board);
+	if (c->job)
+		weights_give_up_disk(c);
+	if (!c->acknowledged) {
+		weights_name_late(c, w->board);
 		log_line(LOG_WARN,
-			 "weights: %u of the workers have not acknowledged epoch %llu in %d ms",
+			 "weights: %u workers have not acknowledged epoch %llu within %d ms",
 			 c->late_n, (unsigned long long)c->to.epoch, ACKNOWLEDGE_TIMEOUT_MS);
-		change_is_over(c, WEIGHTS_LATE);
-		return;
 	}
-	if (c->pause_ms < LOOK_PAUSE_MAX_MS)
-		c->pause_ms *= 2;
-	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
+	weights_change_is_over(c, c->acknowledged ? WEIGHTS_ACKNOWLEDGED : WEIGHTS_LATE);
 }
 
-/*
- * By the clock and not by the wheel, whose time stands while a change is being saved: on a slow
- * disk the workers would have had none.
- */
-static void await_acknowledgment(struct weights *w, struct weights_change *c)
+/* Measured by the clock: the wheel's time stands still during a long turn. */
+static void await_acknowledgment(struct weights_change *c)
 {
-	w->waiting_n++;
-	w->wake(w->waker);
+	struct weights *w = c->in;
+	uint64_t now_ns = w->now_ns();
 	c->pause_ms = 1;
-	c->until_ns = w->now_ns() + ACKNOWLEDGE_TIMEOUT_MS * 1000000ull;
+	c->until_ns = now_ns + ACKNOWLEDGE_TIMEOUT_MS * 1000000ull;
+	c->saved_until_ns = now_ns + SAVE_WAIT_MS * 1000000ull;
 	timer_set(w->wheel, &c->look_again, w->wheel->now_ms + c->pause_ms);
 }
 
 void weights_forget(struct weights_change *c)
 {
-	if (!timer_is_set(&c->look_again))
-		return;
-	timer_clear(&c->look_again);
-	c->in->waiting_n--;
+	change_claim_drop(&c->claim);
+	weights_end_wait(c);
 }
 
-/* --- a change --- */
+bool weights_stand(enum weights_verdict v)
+{
+	return v == WEIGHTS_ACKNOWLEDGED || v == WEIGHTS_LATE || v == WEIGHTS_WAITING;
+}
 
-static void say_change(struct weights *w, struct weights_change *c)
+/* --- its line in the audit --- */
+
+static void weights_log_change(const struct ledger_line *l)
 {
 	log_line(LOG_INFO,
 		 "weights: source %u, target %u (epoch %llu), before: source %u, target %u; by "
 		 "%s%s%s",
-		 c->to.weights[ARM_SOURCE], c->to.weights[ARM_TARGET],
-		 (unsigned long long)c->to.epoch, c->from.weights[ARM_SOURCE],
-		 c->from.weights[ARM_TARGET], c->who, c->why[0] ? ": " : "", c->why);
-	c->untold = !tell(w, c);
-	if (!c->untold)
-		return;
-	log_line(LOG_ERROR,
-		 "weights: audit.jsonl does not have this change: %s; it is tried again until it "
-		 "works",
-		 strerror(errno));
-	if (!w->unsaved) {
-		w->save_pause_ms = SAVE_PAUSE_MS;
-		save_later(w);
-	}
+		 l->to.weights[ARM_SOURCE], l->to.weights[ARM_TARGET],
+		 (unsigned long long)l->to.epoch, l->from.weights[ARM_SOURCE],
+		 l->from.weights[ARM_TARGET], l->who, l->why[0] ? ": " : "", l->why);
 }
 
-static struct state_note note_of(const struct weights_change *c)
+/* The last job of a change is done. */
+static void weights_told(struct disk_job *job)
+{
+	struct weights_job *j = weights_job_of(job);
+	struct weights *w = j->in;
+	bool was_unsaved = w->unsaved != 0;
+	weights_take_result(w, j);
+	if (j->why_untold)
+		log_line(LOG_ERROR,
+			 "weights: this change could not be written to audit.jsonl: %s; writing is "
+			 "repeated until it succeeds",
+			 strerror(j->why_untold));
+	if (j->error && !was_unsaved)
+		weights_log_unsaved(j->error);
+	if (w->unsaved || w->untold)
+		weights_save_soon(w);
+	if (j->change) {
+		j->change->error = j->error;
+		j->change->untold = j->why_untold != 0;
+		j->change->job = NULL;
+	}
+	free(j);
+}
+
+/* --- a change that is saved before it is published --- */
+
+static void weights_refuse(struct weights_job *j, enum weights_verdict verdict)
+{
+	struct weights_change *c = j->change;
+	int error = j->error;
+	free(j);
+	if (!c)
+		return;
+	c->error = error;
+	c->job = NULL;
+	weights_change_is_over(c, verdict);
+}
+
+static void weights_put_in_force(struct weights_job *j)
+{
+	struct weights *w = j->in;
+	weights_publish(w, &j->line.to);
+	w->changed(w->observer, &j->line.from, &j->line.to);
+	weights_log_change(&j->line);
+	j->job = (struct disk_job){ .work = weights_work_tell, .done = weights_told };
+	disk_jobs_put(w->disk, &j->job);
+	if (!j->change)
+		return;
+	await_acknowledgment(j->change);
+}
+
+/*
+ * A save that failed may be on the disk all the same, so that its epoch stays taken. After
+ * SAVING_UNTOLD nothing was tried.
+ */
+static void weights_give_epoch_back(struct weights *w, const struct weights_job *j)
+{
+	if (j->saving == SAVING_UNTOLD && w->last_epoch == j->line.to.epoch)
+		w->last_epoch = j->line.from.epoch;
+}
+
+/*
+ * A rollback may have been published in the meantime. It stays in force, and its epoch is saved
+ * after this one.
+ */
+static void weights_saved(struct disk_job *job)
+{
+	struct weights_job *j = weights_job_of(job);
+	struct weights *w = j->in;
+	bool overtaken = board_read(w->board).epoch != j->line.from.epoch;
+	weights_take_result(w, j);
+	weights_give_epoch_back(w, j);
+	if (j->saving == SAVING_UNSAVED)
+		weights_refuse(j, WEIGHTS_UNSAVED);
+	else if (j->saving == SAVING_UNTOLD)
+		weights_refuse(j, WEIGHTS_UNTOLD);
+	else if (overtaken)
+		weights_refuse(j, WEIGHTS_OVERTAKEN);
+	else
+		weights_put_in_force(j);
+	change_lock_give(w->lock);
+}
+
+/* --- beginning --- */
+
+static struct state_note note_of(const struct ledger_line *l)
 {
 	struct state_note n = {
-		.epoch = c->to.epoch,
-		.from = { c->from.weights[ARM_SOURCE], c->from.weights[ARM_TARGET] },
-		.forced = c->forced,
+		.epoch = l->to.epoch,
+		.from = { l->from.weights[ARM_SOURCE], l->from.weights[ARM_TARGET] },
+		.forced = l->forced,
 	};
-	snprintf(n.who, sizeof n.who, "%s", c->who);
-	snprintf(n.why, sizeof n.why, "%s", c->why);
+	snprintf(n.who, sizeof n.who, "%s", l->who);
+	snprintf(n.why, sizeof n.why, "%s", l->why);
 	return n;
 }
 
-static enum weights_verdict change_by_saving(struct weights *w, struct weights_change *c)
+static struct weights_job *weights_job_for(struct weights_change *c,
+					   void (*work)(struct disk_job *),
+					   void (*done)(struct disk_job *))
 {
-	/* Where the state directory could not be opened it is tried, and the audit with it. */
-	if (!reopen(w)) {
-		c->error = errno;
-		return WEIGHTS_UNSAVED;
+	struct weights_job *j = weights_job_new(c->in, &c->in->ledger, work, done);
+	j->change = c;
+	j->line.from = c->from;
+	j->line.to = c->to;
+	j->line.forced = c->forced;
+	snprintf(j->line.who, sizeof j->line.who, "%s", c->who);
+	snprintf(j->line.why, sizeof j->line.why, "%s", c->why);
+	j->note = note_of(&j->line);
+	c->job = j;
+	return j;
+}
+
+/* Takes an epoch above all that were taken, including that of a change that is being saved. */
+static bool weights_take_epoch(struct weights_change *c)
+{
+	struct weights *w = c->in;
+	const struct board_values now = board_read(w->board);
+	w->last_epoch = most(w->last_epoch, now.epoch);
+	c->from = values_of_board(&now, w->changed_wall_ns);
+	c->to = c->from;
+	c->to.epoch = c->epoch ? c->epoch : w->last_epoch + 1;
+	memcpy(c->to.weights, c->weights, sizeof c->to.weights);
+	c->to.wall_ns = clock_wall_ns();
+	c->to.rolled_back = c->at_once;
+	if ((c->if_epoch && c->if_epoch != now.epoch) || c->to.epoch <= w->last_epoch)
+		return false;
+	w->last_epoch = c->to.epoch;
+	return true;
+}
+
+/* The change has the lock. */
+static enum weights_verdict weights_begin_saving(struct weights_change *c)
+{
+	if (!weights_take_epoch(c)) {
+		change_lock_give(c->in->lock);
+		return WEIGHTS_STALE;
 	}
-	if (!tell_owed(w) || !audit_has_room(&w->audit)) {
-		c->error = errno;
-		return WEIGHTS_UNTOLD;
-	}
-	struct state_note note = note_of(c);
-	if (!save(w, &c->to, &note)) {
-		c->error = errno;
-		return WEIGHTS_UNSAVED;
-	}
-	publish_values(w, &c->to);
+	disk_jobs_put(c->in->disk, &weights_job_for(c, weights_work_save, weights_saved)->job);
 	return WEIGHTS_WAITING;
 }
 
-static enum weights_verdict change_at_once(struct weights *w, struct weights_change *c)
+static void weights_claim_begins(struct change_claim *claim)
 {
-	struct state_note note = note_of(c);
-	publish_values(w, &c->to);
-	w->wake(w->waker);
-	if (!save(w, &c->to, &note)) {
-		c->error = errno;
-		save_failed(w, errno);
-	}
+	struct weights_change *c = list_entry(claim, struct weights_change, claim);
+	enum weights_verdict verdict = weights_begin_saving(c);
+	if (verdict != WEIGHTS_WAITING)
+		weights_change_is_over(c, verdict);
+}
+
+static void weights_claim_refused(struct change_claim *claim, bool handed_over)
+{
+	struct weights_change *c = list_entry(claim, struct weights_change, claim);
+	weights_change_is_over(c, handed_over ? WEIGHTS_HANDED_OVER : WEIGHTS_BUSY);
+}
+
+static enum weights_verdict weights_change_at_once(struct weights_change *c)
+{
+	struct weights *w = c->in;
+	if (!weights_take_epoch(c))
+		return WEIGHTS_STALE;
+	weights_publish(w, &c->to);
+	w->changed(w->observer, &c->from, &c->to);
+	struct weights_job *j = weights_job_for(c, weights_work_keep, weights_told);
+	weights_log_change(&j->line);
+	disk_jobs_put(w->disk, &j->job);
+	await_acknowledgment(c);
 	return WEIGHTS_WAITING;
+}
+
+static enum weights_verdict weights_change_in_turn(struct weights_change *c)
+{
+	char what[CHANGE_WHAT_BYTES];
+	c->claim.begins = weights_claim_begins;
+	c->claim.refused = weights_claim_refused;
+	snprintf(what, sizeof what, "weights source %u, target %u, by %.180s",
+		 c->weights[ARM_SOURCE], c->weights[ARM_TARGET], c->who);
+	if (!change_lock_take(c->in->lock, &c->claim, what))
+		return WEIGHTS_WAITING;
+	return weights_begin_saving(c);
 }
 
 enum weights_verdict weights_set(struct weights *w, struct weights_change *c)
 {
 	must(c->weights[ARM_SOURCE] <= WEIGHT_MAX && c->weights[ARM_TARGET] <= WEIGHT_MAX &&
 	     c->done);
-	struct board_values now = board_read(w->board);
 	c->in = w;
 	c->error = 0;
-	c->untold = false;
-	timer_init(&c->look_again, look);
-	c->from = values_of(&now, w->changed_wall_ns);
-	c->to = (struct state_values){ now.epoch + 1,
-				       { c->weights[ARM_SOURCE], c->weights[ARM_TARGET] },
-				       clock_wall_ns(),
-				       c->at_once };
+	c->untold = c->acknowledged = false;
+	c->job = NULL;
+	c->claim = (struct change_claim){ 0 };
+	list_init(&c->link);
+	timer_init(&c->look_again, weights_look_again);
 	if (c->weights[ARM_SOURCE] == 0 && c->weights[ARM_TARGET] == 0)
 		return c->verdict = WEIGHTS_ZERO;
-	if (c->if_epoch && c->if_epoch != now.epoch)
-		return c->verdict = WEIGHTS_STALE;
-	c->verdict = c->at_once ? change_at_once(w, c) : change_by_saving(w, c);
-	if (c->verdict == WEIGHTS_WAITING) {
-		say_change(w, c);
-		await_acknowledgment(w, c);
-	}
+	list_add_tail(&w->open, &c->link);
+	c->verdict = c->at_once ? weights_change_at_once(c) : weights_change_in_turn(c);
+	if (c->verdict != WEIGHTS_WAITING)
+		list_remove(&c->link);
 	return c->verdict;
+}
+
+/* --- closing --- */
+
+static void weights_closed(struct disk_job *job)
+{
+	struct weights *w = weights_job_of(job)->in;
+	free(weights_job_of(job));
+	w->untold = 0;
+}
+
+void weights_yield(struct weights *w)
+{
+	if (!w->wheel)
+		return;
+	timer_clear(&w->save_again);
+	disk_jobs_put(w->disk,
+		      &weights_job_new(w, &w->ledger, weights_work_close, weights_closed)->job);
+}
+
+void weights_close(struct weights *w)
+{
+	while (w->wheel && !list_empty(&w->open))
+		weights_change_is_over(list_entry(w->open.next, struct weights_change, link),
+				       WEIGHTS_LATE);
+	if (w->wheel)
+		timer_clear(&w->save_again);
+	ledger_close(&w->ledger);
 }

@@ -1,12 +1,13 @@
 #include "control/weights_json.h"
 
-#include "control/asked.h"
+#include "base/limits.h"
+#include "control/admin_body.h"
 
 static bool take_weights(json_int_t source, json_int_t target, struct weights_change *c,
 			 char error[WEIGHTS_TEXT_BYTES])
 {
 	if (source < 0 || source > WEIGHT_MAX || target < 0 || target > WEIGHT_MAX) {
-		snprintf(error, WEIGHTS_TEXT_BYTES, "weights are whole numbers from 0 to %d",
+		snprintf(error, WEIGHTS_TEXT_BYTES, "weights must be whole numbers from 0 to %d",
 			 WEIGHT_MAX);
 		return false;
 	}
@@ -21,7 +22,7 @@ bool weights_json_read(struct span body, struct weights_change *c, char error[WE
 	json_int_t source, target;
 	const char *reason = NULL, *who = NULL;
 	int force = 0;
-	json_t *j = asked_parse(body, error);
+	json_t *j = admin_body_parse(body, error);
 	if (!j)
 		return false;
 	bool good = json_unpack_ex(j, &why, 0, "{s:{s:I,s:I!},s?s,s?s,s?b!}", "weights", "source",
@@ -29,10 +30,10 @@ bool weights_json_read(struct span body, struct weights_change *c, char error[WE
 				   "force", &force) == 0;
 	c->force = force;
 	if (!good)
-		asked_say_why(&why, error);
+		admin_body_say_why(&why, error);
 	good = good && take_weights(source, target, c, error) &&
-	       asked_take_text("reason", reason, c->why, error) &&
-	       asked_take_text("who", who, c->who, error);
+	       admin_body_take_text("reason", reason, c->why, error) &&
+	       admin_body_take_text("who", who, c->who, error);
 	json_decref(j);
 	return good;
 }
@@ -46,14 +47,14 @@ bool weights_json_read_rollback(struct span body, struct weights_change *c,
 		c->why[0] = c->who[0] = 0;
 		return true;
 	}
-	json_t *j = asked_parse(body, error);
+	json_t *j = admin_body_parse(body, error);
 	if (!j)
 		return false;
 	bool good = json_unpack_ex(j, &why, 0, "{s?s,s?s!}", "reason", &reason, "who", &who) == 0;
 	if (!good)
-		asked_say_why(&why, error);
-	good = good && asked_take_text("reason", reason, c->why, error) &&
-	       asked_take_text("who", who, c->who, error);
+		admin_body_say_why(&why, error);
+	good = good && admin_body_take_text("reason", reason, c->why, error) &&
+	       admin_body_take_text("who", who, c->who, error);
 	json_decref(j);
 	return good;
 }

@@ -1,27 +1,30 @@
 #ifndef CONTROL_WEIGHTS_JSON_H
 #define CONTROL_WEIGHTS_JSON_H
 
-/* Weights in JSON: what is asked for, strictly, and what is answered. */
+/* Weights in JSON: reads requests strictly, and writes responses. */
 
 #include <jansson.h>
 
 #include "control/weights.h"
 
 /*
- * {"weights":{"source":N,"target":N},"reason":TEXT,"who":TEXT,"force":BOOL}; the last three may
- * be left out. Fills in weights, why and who ("" without one), and force. False: `error` says what
- * is wrong.
+ * {"weights":{"source":N,"target":N},"reason":TEXT,"who":TEXT,"force":BOOL}; only weights are
+ * required. Sets weights, why and who ("" when left out), and force. False: `error` says what is
+ * wrong.
  */
 bool weights_json_read(struct span body, struct weights_change *c, char error[WEIGHTS_TEXT_BYTES]);
 
-/* {"reason":TEXT,"who":TEXT}, or nothing at all: the body of a rollback. */
+/* {"reason":TEXT,"who":TEXT}, or an empty body: the body of a rollback. */
 bool weights_json_read_rollback(struct span body, struct weights_change *c,
 				char error[WEIGHTS_TEXT_BYTES]);
 
 /* {"weights":{"source":N,"target":N},"epoch":N,"saved":...}, in this order. */
 json_t *weights_json(const uint32_t weights[ARMS], uint64_t epoch, bool saved);
 
-/* The same of what came of a change, and what it was before, who is late, what is on its way. */
+/*
+ * The same for the outcome of a change, with the weights before it, the workers that are late, and
+ * the requests still on their way.
+ */
 json_t *weights_json_change(const struct weights_change *c);
 
 #endif

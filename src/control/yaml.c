@@ -4,13 +4,14 @@
 #include <stdlib.h>
 
 /*
- * libfyaml parses; nothing of it leaves this file. Its documents are never resolved: resolving
- * aliases is what lets a small text become a huge tree, so they are refused instead.
+ * libfyaml parses, and nothing of it is visible outside of this file. Its documents are never
+ * resolved: resolving aliases could turn a small text into a huge tree. Aliases are refused
+ * instead.
  */
 
 struct reader {
 	struct arena *arena;
-	struct complaints *complaints;
+	struct diagnostics *diagnostics;
 };
 
 const char *yaml_kind_word(enum yaml_kind k)
@@ -46,8 +47,8 @@ static size_t utf8_length(const unsigned char *at, size_t n)
 	return 0;
 }
 
-/* libfyaml takes a NUL or a broken character for the end of the text, without a word. */
-static bool characters_are_plain(struct complaints *c)
+/* libfyaml silently takes a NUL or a broken character for the end of the text. */
+static bool characters_are_plain(struct diagnostics *c)
 {
 	const unsigned char *text = (const unsigned char *)c->text.at;
 	for (size_t i = 0; i < c->text.n;) {
@@ -59,8 +60,8 @@ static bool characters_are_plain(struct complaints *c)
 			 byte == 0x7f)
 			length = 0;
 		if (length == 0) {
-			complain(c, i, "%s cannot stand here",
-				 byte >= 0x80 ? "what is not UTF-8 text" : "a control character");
+			diagnose(c, i, "%s is not allowed here",
+				 byte >= 0x80 ? "text that is not UTF-8" : "a control character");
 			return false;
 		}
 		i += length;
@@ -68,7 +69,7 @@ static bool characters_are_plain(struct complaints *c)
 	return true;
 }
 
-/* What may stand before a block's '?' on its line: other indicators, anchors, tags. */
+/* A word that may be in front of a '?' on its line: other indicators, anchors, tags. */
 static bool is_indicator(struct span word)
 {
 	static const char *const words[] = { "-", "?", ":", "---" };
@@ -78,22 +79,22 @@ static bool is_indicator(struct span word)
 	return word.at[0] == '&' || word.at[0] == '!';
 }
 
-static bool ends_line(char byte)
+static bool is_line_end(char byte)
 {
 	return byte == '\n' || byte == '\r';
 }
 
-static bool is_blank(char byte)
+static bool is_blank_byte(char byte)
 {
-	return byte == ' ' || byte == '\t' || ends_line(byte);
+	return byte == ' ' || byte == '\t' || is_line_end(byte);
 }
 
-/* Where a line has the '?' of a key that is more than a word; NOWHERE: it has none. */
+/* The place of a '?' that begins an explicit key on the line at `at`; NOWHERE: there is none. */
 static size_t find_explicit_key(struct span text, size_t at)
 {
-	while (at < text.n && !ends_line(text.at[at])) {
+	while (at < text.n && !is_line_end(text.at[at])) {
 		size_t n = 0;
-		while (at + n < text.n && !is_blank(text.at[at + n]))
+		while (at + n < text.n && !is_blank_byte(text.at[at + n]))
 			n++;
 		struct span word = { text.at + at, n };
 		if (span_is(word, SPAN("?")))
@@ -106,46 +107,46 @@ static size_t find_explicit_key(struct span text, size_t at)
 }
 
 /*
- * libfyaml 0.7.12 frees twice over some explicit keys (`? a:<tab>?`), and nobody needs them here;
- * nor directives, by which a text might choose other line ends than those that are looked at here.
+ * Refuses explicit keys, since libfyaml 0.7.12 frees some of them twice (`? a:<tab>?`). Refuses
+ * directives, too, since they could choose line ends other than those that this code knows.
  */
-static bool lines_are_plain(struct complaints *c)
+static bool lines_are_plain(struct diagnostics *c)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* of byte order, which libfyaml skips */
+	static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark, which libfyaml skips */
 	struct span text = c->text;
 	size_t at = text.n >= 3 && !memcmp(text.at, mark, 3) ? 3 : 0;
 	for (; at < text.n; at++) {
 		size_t key = find_explicit_key(text, at);
 		if (key != NOWHERE)
-			complain(c, key, "keys that begin with '?' are not supported");
+			diagnose(c, key, "keys that begin with '?' are not supported");
 		else if (text.at[at] == '%')
-			complain(c, at, "directives (%%) are not supported");
+			diagnose(c, at, "directives (%%) are not supported");
 		if (c->n)
 			return false;
-		while (at < text.n && !ends_line(text.at[at]))
+		while (at < text.n && !is_line_end(text.at[at]))
 			at++;
 	}
 	return true;
 }
 
-static size_t place_of(struct fy_node *n, size_t otherwise)
+static size_t node_place(struct fy_node *n, size_t otherwise)
 {
 	struct fy_token *token = fy_node_get_scalar_token(n);
 	const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
 	return mark ? mark->input_pos : otherwise;
 }
 
-/* What of YAML is refused wherever it stands. */
+/* Refuses aliases, anchors and tags. */
 static bool is_plain(struct reader *r, struct fy_node *n, size_t at)
 {
 	size_t tag_n;
 	if (fy_node_is_alias(n))
-		complain(r->complaints, at,
+		diagnose(r->diagnostics, at,
 			 "aliases (*name) are not supported; write the value again");
 	else if (fy_node_get_anchor(n))
-		complain(r->complaints, at, "anchors (&name) are not supported");
+		diagnose(r->diagnostics, at, "anchors (&name) are not supported");
 	else if (fy_node_get_tag(n, &tag_n))
-		complain(r->complaints, at, "tags (!name) are not supported");
+		diagnose(r->diagnostics, at, "tags (!name) are not supported");
 	else
 		return true;
 	return false;
@@ -162,22 +163,24 @@ static char *copy_text(struct reader *r, struct fy_node *n)
 	return copy;
 }
 
-static struct yaml *read_node(struct reader *r, struct fy_node *n, size_t otherwise);
+static struct yaml *yaml_read_node(struct reader *r, struct fy_node *n, size_t otherwise);
 
-static void read_list(struct reader *r, struct fy_node *n, struct yaml *y)
+static void yaml_read_list(struct reader *r, struct fy_node *n, struct yaml *y)
 {
 	struct yaml **end = &y->first;
 	void *step = NULL;
 	for (struct fy_node *item; (item = fy_node_sequence_iterate(n, &step));) {
-		struct yaml *i = *end = read_node(r, item, y->at);
-		/* libfyaml does not say where a map begins, and a list has many. */
+		struct yaml *i = *end = yaml_read_node(r, item, y->at);
+		/*
+		 * libfyaml does not give the place of a map; in a list of maps each needs its own.
+		 */
 		if (i->kind == YAML_MAP && i->first)
 			i->at = i->first->key_at;
 		end = &i->next;
 	}
 }
 
-static const struct yaml *member(const struct yaml *map, const char *key)
+static const struct yaml *map_member(const struct yaml *map, const char *key)
 {
 	for (const struct yaml *m = map->first; m; m = m->next)
 		if (m->key && !strcmp(m->key, key))
@@ -185,7 +188,7 @@ static const struct yaml *member(const struct yaml *map, const char *key)
 	return NULL;
 }
 
-/* In brackets a key may stand alone, and then it is rather a value. */
+/* In braces a key may be without a colon. Then it is more likely a value, and is not shown. */
 static bool colon_follows(struct span text, size_t at)
 {
 	while (at < text.n && strchr(" \t'\"", text.at[at]))
@@ -194,35 +197,36 @@ static bool colon_follows(struct span text, size_t at)
 }
 
 /* NULL when the pair is refused. */
-static struct yaml *read_member(struct reader *r, struct fy_node_pair *pair, const struct yaml *map)
+static struct yaml *yaml_read_member(struct reader *r, struct fy_node_pair *pair,
+				     const struct yaml *map)
 {
 	struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
-	size_t at = key ? place_of(key, map->at) : map->at;
+	size_t at = key ? node_place(key, map->at) : map->at;
 	if (!key || fy_node_get_type(key) != FYNT_SCALAR) {
-		complain(r->complaints, at, "a key must be a single word");
+		diagnose(r->diagnostics, at, "a key must be a single word");
 		return NULL;
 	}
 	if (!is_plain(r, key, at))
 		return NULL;
 	char *name = copy_text(r, key);
-	if (colon_follows(r->complaints->text, at + strlen(name)))
-		complaints_show(r->complaints, at, name);
-	if (member(map, name)) {
-		complain(r->complaints, at, "the key '%s' stands here twice", name);
+	if (colon_follows(r->diagnostics->text, at + strlen(name)))
+		diagnostics_show(r->diagnostics, at, name);
+	if (map_member(map, name)) {
+		diagnose(r->diagnostics, at, "the key '%s' is here twice", name);
 		return NULL;
 	}
-	struct yaml *y = read_node(r, value, at);
+	struct yaml *y = yaml_read_node(r, value, at);
 	y->key = name;
 	y->key_at = at;
 	return y;
 }
 
-static void read_map(struct reader *r, struct fy_node *n, struct yaml *y)
+static void yaml_read_map(struct reader *r, struct fy_node *n, struct yaml *y)
 {
 	struct yaml **end = &y->first;
 	void *step = NULL;
 	for (struct fy_node_pair *pair; (pair = fy_node_mapping_iterate(n, &step));) {
-		struct yaml *m = read_member(r, pair, y);
+		struct yaml *m = yaml_read_member(r, pair, y);
 		if (!m)
 			continue;
 		*end = m;
@@ -231,13 +235,13 @@ static void read_map(struct reader *r, struct fy_node *n, struct yaml *y)
 }
 
 /* libfyaml limits the depth to FYPCF_GUARANTEED_MINIMUM_DEPTH_LIMIT, and with it this recursion. */
-static struct yaml *read_node(struct reader *r, struct fy_node *n, size_t otherwise)
+static struct yaml *yaml_read_node(struct reader *r, struct fy_node *n, size_t otherwise)
 {
 	struct yaml *y = arena_take(r->arena, sizeof *y);
 	*y = (struct yaml){ .kind = YAML_SCALAR, .at = otherwise, .text = "" };
 	if (!n)
 		return y;
-	y->at = place_of(n, otherwise);
+	y->at = node_place(n, otherwise);
 	if (!is_plain(r, n, y->at)) {
 		y->kind = YAML_REFUSED;
 		return y;
@@ -248,17 +252,17 @@ static struct yaml *read_node(struct reader *r, struct fy_node *n, size_t otherw
 		break;
 	case FYNT_SEQUENCE:
 		y->kind = YAML_LIST;
-		read_list(r, n, y);
+		yaml_read_list(r, n, y);
 		break;
 	case FYNT_MAPPING:
 		y->kind = YAML_MAP;
-		read_map(r, n, y);
+		yaml_read_map(r, n, y);
 		break;
 	}
 	return y;
 }
 
-/* libfyaml says lines and columns from 1. */
+/* libfyaml counts lines and columns from 1. */
 static size_t place_at(struct span text, int line, int column)
 {
 	size_t at = 0;
@@ -273,41 +277,42 @@ static size_t place_at(struct span text, int line, int column)
 	return at;
 }
 
-static void complain_about_syntax(struct complaints *c, struct fy_diag *diag)
+static void yaml_complain_syntax(struct diagnostics *c, struct fy_diag *diag)
 {
 	void *step = NULL;
 	const struct fy_diag_error *e = fy_diag_errors_iterate(diag, &step);
 	if (e && e->line > 0)
-		complain(c, place_at(c->text, e->line, e->column), "%s", e->msg);
+		diagnose(c, place_at(c->text, e->line, e->column), "%s", e->msg);
 	else
-		complain(c, 0, "this is not YAML");
+		diagnose(c, 0, "this is not YAML");
 }
 
-static struct yaml *read_documents(struct fy_parser *parser, struct fy_diag *diag, struct reader *r)
+static struct yaml *yaml_read_documents(struct fy_parser *parser, struct fy_diag *diag,
+					struct reader *r)
 {
 	struct fy_document *document = fy_parse_load_document(parser);
 	if (!document) {
 		if (fy_parser_get_stream_error(parser))
-			complain_about_syntax(r->complaints, diag);
+			yaml_complain_syntax(r->diagnostics, diag);
 		else
-			complain(r->complaints, NOWHERE, "the file is empty");
+			diagnose(r->diagnostics, NOWHERE, "the file is empty");
 		return NULL;
 	}
-	struct yaml *root = read_node(r, fy_document_root(document), 0);
+	struct yaml *root = yaml_read_node(r, fy_document_root(document), 0);
 	fy_parse_document_destroy(parser, document);
 	document = fy_parse_load_document(parser);
 	if (document) {
 		struct fy_node *second = fy_document_root(document);
-		complain(r->complaints, second ? place_of(second, NOWHERE) : NOWHERE,
+		diagnose(r->diagnostics, second ? node_place(second, NOWHERE) : NOWHERE,
 			 "a second document begins here; one is expected");
 		fy_parse_document_destroy(parser, document);
 	} else if (fy_parser_get_stream_error(parser)) {
-		complain_about_syntax(r->complaints, diag);
+		yaml_complain_syntax(r->diagnostics, diag);
 	}
 	return root;
 }
 
-struct yaml *yaml_read(struct arena *arena, struct complaints *c)
+struct yaml *yaml_read(struct arena *arena, struct diagnostics *c)
 {
 	if (!characters_are_plain(c) || !lines_are_plain(c))
 		return NULL;
@@ -325,7 +330,7 @@ struct yaml *yaml_read(struct arena *arena, struct complaints *c)
 		abort(); /* out of memory */
 	fy_diag_set_collect_errors(diag, true);
 	struct reader r = { arena, c };
-	struct yaml *root = read_documents(parser, diag, &r);
+	struct yaml *root = yaml_read_documents(parser, diag, &r);
 	fy_parser_destroy(parser);
 	fy_diag_destroy(diag);
 	return root;

@@ -2,55 +2,56 @@
 #define ENDS_FRONT_H
 
 /*
- * What a connection of a client is to whoever stands behind it (the proxy, the admin API), whatever
- * version of HTTP it speaks.
+ * What the user of client connections (the proxy, the admin API) sees of a connection, for any
+ * version of HTTP.
  */
 
 #include "base/arena.h"
 #include "http/stream.h"
 #include "io/addr.h"
-#include "net/preface.h"
+#include "net/proxy_header.h"
 #include "net/wire.h"
 
-/* Two lines with a number of seconds that is a day at most. */
+/* Two lines, each with a number of seconds of at most one day. */
 #define FRONT_KEPT_BYTES 64
 
 struct front_facts {
 	void *listener;		 /* the user's own, as given when the connection was opened */
 	const struct addr *peer; /* the client; valid while the connection is open */
-	bool unnamed; /* a PROXY header has come that names nobody: the peer is the proxy */
+	bool unnamed; /* a PROXY header has come that names no client: `peer` is the proxy */
 	bool tls;
 	struct wire_tls_facts session; /* valid while the connection is open */
 	uint64_t number;	       /* counts the connections of this thread, from 1 */
-	uint32_t requests;	       /* that have begun on it */
+	uint32_t requests;	       /* requests that have begun on this connection */
 };
 
 struct front_user {
 	/*
-	 * A request's first byte has come. Joins `front` with an end of its own by stream_join(),
-	 * and gives the arena in which the request's message will stand; NULL: the connection is
-	 * closed. That end then gets a head, or a STREAM_RESET with what is wrong with the request:
-	 * it is to be answered all the same while stream_sends(), and the connection is closed
-	 * behind that answer.
+	 * The first byte of a request has come. The user joins `front` to an end of its own with
+	 * stream_join(), and returns the arena for the request's message; NULL closes the
+	 * connection. The user's end then gets a head, or a STREAM_RESET that says what is wrong
+	 * with the request. After that reset the user still sends a response while stream_sends();
+	 * the connection closes after that response.
 	 */
 	struct arena *(*open)(const struct front_facts *facts, struct stream *front);
 	/*
-	 * Of listeners that expect a PROXY header: it has come, and facts->peer is whom it names;
-	 * or p->err says what is wrong with it. ERR_NONE lets the client in, unless p->err is set;
-	 * else the connection is over. May be NULL where no listener expects one.
+	 * Only for a listener that expects a PROXY header. The header has come and facts->peer is
+	 * the address in it, or p->err says what is wrong with the header. ERR_NONE admits the
+	 * client, unless p->err is set; any other value closes the connection. May be NULL where no
+	 * listener expects a PROXY header.
 	 */
-	enum err (*admit)(const struct front_facts *facts, const struct preface *p);
+	enum err (*admit)(const struct front_facts *facts, const struct proxy_header *p);
 	/*
-	 * The client has finished behind a request whose response is not over: it has gone, or it
-	 * only says no more. True: the exchange at that end is given up with its client. NULL:
-	 * none is.
+	 * The client has sent FIN while a response is not finished. The client has gone, or it only
+	 * sends no more. The user returns true to give up the exchange at `end` together with the
+	 * client. NULL: no exchange is given up.
 	 */
 	bool (*finished)(struct stream *end);
 	/*
-	 * Its TLS handshake failed; `said`: what there is to say beyond why, as wires_said(). May
-	 * be NULL.
+	 * The TLS handshake failed. `said` has the details beyond `why`, as wires_said(). May be
+	 * NULL.
 	 */
-	void (*unshaken)(const struct front_facts *facts, enum err why, const char *said);
+	void (*handshake_failed)(const struct front_facts *facts, enum err why, const char *said);
 	/* The connection is over. */
 	void (*gone)(const struct front_facts *facts);
 };
@@ -58,12 +59,15 @@ struct front_user {
 /* Settings of a listener; borrowed, they must outlive its connections. */
 struct front_policy {
 	uint32_t head_ms, idle_ms, keep_alive_ms, tunnel_idle_ms;
-	bool lenient; /* as struct h1_parser has it */
+	bool lenient; /* as in struct h1_parser */
 	uint8_t kept_n;
-	char kept[FRONT_KEPT_BYTES]; /* of it: what responses say of idle_ms; front_policy_tell() */
+	char kept[FRONT_KEPT_BYTES]; /* header lines about idle_ms; set by front_policy_tell() */
 };
 
-/* From now on its responses say how long a connection is kept: a little less than idle_ms. */
+/*
+ * Responses from now on tell the client how long an idle connection is kept: a little less than
+ * idle_ms.
+ */
 void front_policy_tell(struct front_policy *p);
 
 #endif

@@ -2,9 +2,9 @@
 #define ENDS_H1_BACK_H
 
 /*
- * An HTTP/1 connection to a cluster's node: one exchange after the other. Its user keeps it in a
- * pool between exchanges; a receive stays armed there, which is how it notices that the node went
- * away.
+ * An HTTP/1 connection to a node of a cluster. It carries one exchange after the other. Between
+ * exchanges its user keeps it in a pool. A receive stays armed there, so that the connection
+ * notices when the node closes it.
  */
 
 #include "base/wheel.h"
@@ -17,42 +17,44 @@ struct h1_back;
 
 struct h1_back_user {
 	/*
-	 * The exchange on it is over and it may carry another. While it `rests` it should not: it
-	 * is said again when it does no more.
+	 * The exchange is over and the connection may carry another one. While `rests` is set the
+	 * connection should not be used: idle() is called again when `rests` is cleared.
 	 */
 	void (*idle)(struct h1_back *b);
-	/* It will carry no further exchange: take it out of the pool. It is freed later by itself.
+	/*
+	 * The connection will carry no further exchange. The user takes it out of the pool; the
+	 * connection frees itself later.
 	 */
 	void (*lost)(struct h1_back *b, enum err why);
-	/* Of dials (net/dial.h), before it is connected. Both may be NULL. */
+	/* Of dials (net/dial.h), before the connection is made. Both may be NULL. */
 	bool (*next)(struct h1_back *b, struct addr *to);
 	void (*missed)(struct h1_back *b, const struct addr *at, enum err why);
 };
 
 /*
- * connect_ms covers the TLS handshake too; keep_alive_ms: between two exchanges. limits.fields 0:
- * the usual ones.
+ * connect_ms includes the TLS handshake. keep_alive_ms is the longest time between two exchanges.
+ * limits.fields 0: the default limits.
  */
 struct back_policy {
 	uint32_t connect_ms, idle_ms, tunnel_idle_ms, keep_alive_ms;
 	struct h1_limits limits;
 };
 
-/* What the backs of one thread share. */
+/* What the node connections of one thread share. */
 struct h1_backs {
 	struct wires *wires;
 	struct wheel *wheel;
 	struct slab slab;
 	struct dials dials;
-	struct list closing;	 /* over, but for what the node has not taken yet */
-	size_t open_n, open_max; /* 0: any number; who begins one looks at h1_backs_full() */
+	struct list closing;	 /* over, but still sending their last bytes */
+	size_t open_n, open_max; /* 0: no limit; see h1_backs_full() */
 };
 
 enum h1_back_state {
 	BACK_CONNECTING,
 	BACK_IDLE,
-	BACK_ANSWER_HEAD,
-	BACK_ANSWER_BODY,
+	BACK_RESPONSE_HEAD,
+	BACK_RESPONSE_BODY,
 	BACK_TUNNEL,
 	BACK_OVER,
 };
@@ -64,41 +66,41 @@ struct h1_back {
 	const struct h1_back_user *user;
 	const struct back_policy *policy;
 	void *owner;	     /* the user's own: the node's pool */
-	struct addr address; /* what it is connected to; until then, where it tried first */
+	struct addr address; /* connected to it; before that, the first one tried */
 	struct dial dial;
-	uint64_t tried;	  /* the user's own, as the next: places of addresses that were tried */
-	uint8_t place;	  /* where its address was last known to stand */
-	bool connected;	  /* its socket has come; the TLS handshake may still be due */
-	struct list link; /* the user's own: in the pool; then in backs->closing */
+	uint64_t tried;	  /* the user's own, like `place`: bits of places that were tried */
+	uint8_t place;	  /* the place where its address was last found */
+	bool connected;	  /* the socket is connected; the TLS handshake may still be under way */
+	struct list link; /* the user's own: in the pool; later in backs->closing */
 	struct timer timer;
 	uint64_t deadline_ms;
-	uint64_t kept_until_ms; /* when idle */
+	uint64_t kept_until_ms; /* when BACK_IDLE: the connection closes then */
 	uint64_t taken_ns;	/* when the exchange began */
 	struct arena *arena;	/* of the exchange; NULL when idle */
-	struct msg *answer;
+	struct msg *response;
 	struct h1_parser parser;
 	struct h1_body body;
 	uint64_t sent_before;	/* wire.sent_bytes when the exchange began */
-	uint64_t ready_ns;	/* when it was connected; 0: it is not yet */
-	uint32_t response_ms;	/* how long it may take until its answer begins */
-	uint32_t interim_bytes; /* of 1xx answers of this exchange */
+	uint64_t ready_ns;	/* when the connection was ready, TLS included; 0: not yet */
+	uint32_t response_ms;	/* the timeout until the response begins */
+	uint32_t interim_bytes; /* size of all 1xx responses of this exchange */
 	uint8_t state;		/* enum h1_back_state */
 	bool stepping;
-	uint8_t method; /* of the request */
-	uint8_t strays; /* empty lines that came between two answers, in bytes */
-	bool reused;	/* it was idle before this exchange */
-	bool rests;	/* idle, and bytes may yet come behind its last answer */
-	bool heard;	/* a byte of an answer has come in this exchange */
+	uint8_t method;	     /* of the request, enum method */
+	uint8_t stray_bytes; /* bytes of empty lines that came between two responses */
+	bool reused;	     /* the connection was idle before this exchange */
+	bool rests;	     /* idle, and bytes may still come after the last response */
+	bool heard;	     /* a byte of this exchange's response has come */
 	bool upgrade_asked;
 	bool request_chunked;
 	bool request_over;
 	bool closes; /* no further exchange after this one */
-	bool gone;   /* its wire is */
+	bool gone;   /* the gone() of its wire has come */
 };
 
 void h1_backs_open(struct h1_backs *s, struct wires *wires, struct wheel *wheel);
 void h1_backs_close(struct h1_backs *s);
-/* Those that only wait for their node to take what is left are cut. */
+/* Aborts the connections in `closing`, which only wait for their node to take the last bytes. */
 void h1_backs_abort(struct h1_backs *s);
 
 static inline bool h1_backs_full(const struct h1_backs *s)
@@ -107,36 +109,44 @@ static inline bool h1_backs_full(const struct h1_backs *s)
 }
 
 /*
- * Connects, to `to` or to where its user says next. An exchange may be taken at once: what it sends
- * waits. When the connection cannot be made its stream gets STREAM_RESET with why; nothing of it
- * was sent then.
+ * Connects to `to`; if that fails, to the addresses that the user's next() returns. An exchange may
+ * begin at once: what it sends waits. If no connection can be made, the connection's stream gets
+ * STREAM_RESET with the reason, and no byte of the exchange was sent.
  */
 struct h1_back *h1_back_connect(struct h1_backs *s, const struct h1_back_user *user,
 				const struct back_policy *policy, void *owner,
 				const struct addr *to, struct tls_context *tls, const char *name,
 				struct budget *budget);
 
-/* Right after h1_back_connect(): its handshake is counted there. */
+/* Counts the TLS handshake in `counts`. Call it right after h1_back_connect(). */
 void h1_back_count_handshake(struct h1_back *b, struct handshake_counts *counts /* borrowed */);
 
-/* Begins an exchange on an idle or still connecting one, with `peer` as the other end. */
+/* Begins an exchange, with `peer` as the other end. The connection is idle or still connecting. */
 void h1_back_take(struct h1_back *b, struct stream *peer, struct arena *arena);
 
-/* Right after it: how long its answer's head may take, else policy->idle_ms. */
+/*
+ * Sets the timeout of the response's head; the default is policy->idle_ms. Call it right after
+ * h1_back_take().
+ */
 void h1_back_wait(struct h1_back *b, uint32_t response_ms);
 
 /* True when a byte of this exchange may have reached the node. */
 bool h1_back_has_sent(const struct h1_back *b);
-/* The same, and the send that carried it has succeeded: that will not become false any more. */
+/*
+ * As h1_back_has_sent(), and the send of that byte has succeeded: the result stays true for the
+ * rest of the exchange.
+ */
 bool h1_back_has_surely_sent(const struct h1_back *b);
 
-/* Whether this end is one of ours, and its connection. */
+/* The node connection that this end belongs to; NULL when it belongs to none. */
 struct h1_back *h1_back_of(struct stream *s);
 
-/* Its user waits no longer: what for. */
+/* The user gives up waiting. Returns the error that says what the exchange was waiting for. */
 enum err h1_back_is_late(struct h1_back *b);
 
-/* Closes an idle one. lost() is not called. */
+void h1_back_check(const struct h1_back *b);
+
+/* Closes an idle connection. lost() is not called. */
 void h1_back_close(struct h1_back *b);
 
 #endif

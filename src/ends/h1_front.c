@@ -3,120 +3,119 @@
 #include <stdio.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "http/h1_blame.h"
 #include "http/h1_write.h"
 #include "base/limits.h"
 
 #define front_of(pointer, member) list_entry(pointer, struct h1_front, member)
 
-/* Credit is given again when this much of it is free: not for every packet. */
-#define TOP_UP_BYTES (STREAM_CREDIT_BYTES / 4)
-
-static void go_on(struct h1_front *f);
+static void front_go_on(struct h1_front *f);
 
 /* --- time --- */
 
-static uint64_t now_ms(const struct h1_front *f)
+static uint64_t front_now_ms(const struct h1_front *f)
 {
 	return io_now_ms(f->fronts->wires->io);
 }
 
-/* The timer is left where it is when it fires earlier: it then looks at the deadline. */
-static void wait_for(struct h1_front *f, uint64_t ms)
+/* A timer that fires before the deadline stays as it is: front_on_timer() checks the deadline. */
+static void front_wait_for(struct h1_front *f, uint64_t ms)
 {
-	f->deadline_ms = now_ms(f) + ms;
+	f->deadline_ms = front_now_ms(f) + ms;
 	if (!timer_is_set(&f->timer) || f->timer.due_ms > f->deadline_ms)
 		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
 }
 
 /* --- the end --- */
 
-/* In a while, if nothing is received until then, its client's end is listened for alone. */
-static void watch_soon(struct h1_front *f)
+/*
+ * If nothing is being received after WATCH_AFTER_MS, wire_watch() waits for the client's FIN or
+ * reset alone.
+ */
+static void front_watch_soon(struct h1_front *f)
 {
-	uint64_t at_ms = now_ms(f) + WATCH_AFTER_MS;
+	uint64_t at_ms = front_now_ms(f) + WATCH_AFTER_MS;
 	if (!timer_is_set(&f->timer) || f->timer.due_ms > at_ms)
 		timer_set(f->fronts->wheel, &f->timer, at_ms);
 }
 
-/* Says to the exchange that this client takes and gives nothing more. */
-static void leave(struct h1_front *f, enum err why)
+/* Tells the exchange that this client takes and sends nothing more. */
+static void front_leave(struct h1_front *f, enum err why)
 {
-	if (stream_receives(&f->stream))
-		stream_abort(f->stream.peer, STREAM_STOP, why);
-	if (stream_sends(&f->stream))
-		stream_abort(f->stream.peer, STREAM_RESET, why);
+	stream_fail(&f->stream, why);
 }
 
-static void cut(struct h1_front *f, enum err why)
+static void front_cut(struct h1_front *f, enum err why)
 {
 	f->state = FRONT_OVER;
 	wire_abort(&f->wire);
-	leave(f, why);
+	front_leave(f, why);
 }
 
-static void close_now(struct h1_front *f)
+static void front_close_now(struct h1_front *f)
 {
 	f->state = FRONT_OVER;
 	wire_close(&f->wire);
-	wait_for(f, f->policy->idle_ms);
+	front_wait_for(f, f->policy->idle_ms);
 }
 
 /*
- * Closes behind the answer. A client that may still be sending would have the answer's tail
- * destroyed by a reset; it is read until it has finished, for a while (RFC 9112, 9.6).
+ * Closes behind the response. If the client may still be sending, closing at once would cause a
+ * reset, which would destroy the tail of the response. So its bytes are read until its FIN, for a
+ * limited time (RFC 9112, 9.6).
  */
-static void close_behind_answer(struct h1_front *f)
+static void close_behind_response(struct h1_front *f)
 {
 	if (!f->lingers || f->wire.at_end) {
-		close_now(f);
+		front_close_now(f);
 		return;
 	}
 	f->state = FRONT_LINGER;
 	wire_finish(&f->wire);
-	/* That while begins when the answer has gone. */
-	wait_for(f, wire_unsent(&f->wire) ? f->policy->idle_ms : LINGER_MS);
+	/* LINGER_MS counts from when the whole response has left. */
+	front_wait_for(f, wire_unsent(&f->wire) ? f->policy->idle_ms : LINGER_MS);
 }
 
 /*
- * A request may be on its way. It is not answered, so that its client knows that nothing was done
- * with it, and is read: a reset would leave that open.
+ * A request may be on its way. It gets no response, so the client knows that nothing was done with
+ * it. It is still read: a reset would leave the client in doubt.
  */
-static void close_idle(struct h1_front *f)
+static void front_close_idle(struct h1_front *f)
 {
 	f->lingers |= f->wire.state == WIRE_OPEN;
-	close_behind_answer(f);
+	close_behind_response(f);
 }
 
 /* --- a request --- */
 
-/* The answer is over and the request is read or dropped: the next one may come. */
-static void end_exchange(struct h1_front *f)
+/* The response is over and the request is read or dropped: the next request may come. */
+static void front_end_exchange(struct h1_front *f)
 {
 	f->arena = NULL;
 	f->request = NULL;
 	if (f->closes || (f->wire.at_end && !f->wire.in.bytes)) {
-		close_behind_answer(f);
+		close_behind_response(f);
 		return;
 	}
 	f->state = FRONT_IDLE;
-	wait_for(f, f->policy->idle_ms);
+	front_wait_for(f, f->policy->idle_ms);
 }
 
-static void end_if_over(struct h1_front *f)
+static void front_end_if_over(struct h1_front *f)
 {
-	if (f->answer_over && f->state == FRONT_WAIT && stream_over(&f->stream))
-		end_exchange(f);
+	if (f->response_over && f->state == FRONT_WAIT && stream_over(&f->stream))
+		front_end_exchange(f);
 }
 
-static bool begin_request(struct h1_front *f)
+static bool front_begin_request(struct h1_front *f)
 {
-	f->answer_over = f->answer_chunked = false;
+	f->response_over = f->response_chunked = false;
 	f->facts.requests++;
 	f->arena = f->user->open(&f->facts, &f->stream);
 	if (!f->arena) {
 		f->lingers = true;
-		close_behind_answer(f);
+		close_behind_response(f);
 		return false;
 	}
 	f->request = arena_take(f->arena, sizeof *f->request);
@@ -124,13 +123,13 @@ static bool begin_request(struct h1_front *f)
 	h1_parse_request(&f->request->parser, &f->request->msg);
 	f->request->parser.lenient = f->policy->lenient;
 	f->state = FRONT_HEAD;
-	wait_for(f, f->policy->head_ms);
+	front_wait_for(f, f->policy->head_ms);
 	stream_grant(f->stream.peer, STREAM_CREDIT_BYTES);
 	return true;
 }
 
-/* What comes is no request: it is answered, and nothing behind it is believed. */
-static void refuse(struct h1_front *f, enum err why)
+/* The bytes are no valid request. The client gets a response, and no later byte is interpreted. */
+static void front_refuse(struct h1_front *f, enum err why)
 {
 	f->closes = f->lingers = true;
 	f->state = FRONT_WAIT;
@@ -147,11 +146,11 @@ static void request_head(struct h1_front *f)
 	if (f->facts.requests == 1)
 		list_remove(&f->stranger);
 	f->state = body ? FRONT_BODY : FRONT_WAIT;
-	wait_for(f, f->policy->idle_ms);
+	front_wait_for(f, f->policy->idle_ms);
 	stream_head(f->stream.peer, m, !body && !m->tunnel);
 }
 
-static void say_blame(struct h1_front *f, const struct h1_blame *b, enum err why)
+static void front_say_blame(struct h1_front *f, const struct h1_blame *b, enum err why)
 {
 	char text[H1_BLAME_TEXT_BYTES];
 	h1_blame_text(b, why, text);
@@ -165,17 +164,17 @@ static void blame_head(struct h1_front *f)
 	size_t there = f->wire.in.bytes, n = there < sizeof rest ? there : sizeof rest;
 	chain_peek(&f->wire.in, rest, n);
 	h1_blame_head(&b, &f->request->parser, (struct span){ rest, n });
-	say_blame(f, &b, f->request->parser.err);
+	front_say_blame(f, &b, f->request->parser.err);
 }
 
 static void blame_body(struct h1_front *f)
 {
 	struct h1_blame b;
 	h1_blame_body(&b, &f->request->body);
-	say_blame(f, &b, f->request->body.err);
+	front_say_blame(f, &b, f->request->body.err);
 }
 
-/* Only a line's beginning is left in the wire when more is needed. */
+/* When the parser needs more bytes, only the beginning of a line is left in the wire. */
 static bool parse_head(struct h1_front *f)
 {
 	struct chain *in = &f->wire.in;
@@ -190,7 +189,7 @@ static bool parse_head(struct h1_front *f)
 		}
 		if (p == H1_BAD) {
 			blame_head(f);
-			refuse(f, f->request->parser.err);
+			front_refuse(f, f->request->parser.err);
 			return true;
 		}
 		if (front.n - used == in->bytes)
@@ -200,9 +199,9 @@ static bool parse_head(struct h1_front *f)
 	}
 }
 
-static bool read_head(struct h1_front *f)
+static bool front_read_head(struct h1_front *f)
 {
-	if (f->state == FRONT_IDLE && !begin_request(f))
+	if (f->state == FRONT_IDLE && !front_begin_request(f))
 		return true;
 	return parse_head(f);
 }
@@ -229,17 +228,17 @@ static void free_rest(struct h1_front *f)
 	f->rest = NULL;
 }
 
-/* Without its end nobody knows where a next request would begin. */
-static void end_drop(struct h1_front *f, bool whole)
+/* Without the end of the body, the beginning of the next request is not known. */
+static void front_end_drop(struct h1_front *f, bool whole)
 {
 	free_rest(f);
 	if (!whole)
 		f->closes = f->lingers = true;
 	f->state = FRONT_WAIT;
-	end_if_over(f);
+	front_end_if_over(f);
 }
 
-static bool read_body(struct h1_front *f)
+static bool front_read_body(struct h1_front *f)
 {
 	struct chain part = { 0 };
 	size_t before = f->wire.in.bytes;
@@ -253,17 +252,17 @@ static bool read_body(struct h1_front *f)
 	}
 	if (part.bytes)
 		stream_data(f->stream.peer, &part, false);
-	/* That may have been more than the exchange wanted. */
+	/* The data may have made the exchange stop the request: the state has changed then. */
 	if (p == H1_BAD && f->state == FRONT_BODY) {
 		blame_body(f);
-		refuse(f, body->err);
+		front_refuse(f, body->err);
 	} else if (p == H1_BAD && f->state == FRONT_DROP)
-		end_drop(f, false);
+		front_end_drop(f, false);
 	return p == H1_BAD || f->wire.in.bytes != before;
 }
 
 /* The exchange needs no more of this body. Its end is where the next request begins. */
-static bool drop_body(struct h1_front *f)
+static bool front_drop_body(struct h1_front *f)
 {
 	struct chain part = { 0 };
 	size_t before = f->wire.in.bytes;
@@ -273,11 +272,11 @@ static bool drop_body(struct h1_front *f)
 	chain_drop(&part);
 	if (p == H1_MORE && rest->bytes <= DROPPED_BODY_BYTES)
 		return f->wire.in.bytes != before;
-	end_drop(f, p == H1_DONE);
+	front_end_drop(f, p == H1_DONE);
 	return true;
 }
 
-static bool read_tunnel(struct h1_front *f)
+static bool front_read_tunnel(struct h1_front *f)
 {
 	struct chain part = { 0 };
 	size_t credit = f->stream.peer->credit, there = f->wire.in.bytes;
@@ -285,13 +284,13 @@ static bool read_tunnel(struct h1_front *f)
 		return false;
 	chain_move_some(&part, &f->wire.in, there < credit ? there : credit);
 	chain_pack(&part, f->wire.account);
-	wait_for(f, f->policy->tunnel_idle_ms);
+	front_wait_for(f, f->policy->tunnel_idle_ms);
 	stream_data(f->stream.peer, &part, false);
 	return true;
 }
 
-/* Empty lines, or half of one: they begin no request, but may stand before one. */
-static bool is_blank(const struct chain *in)
+/* Empty lines, also an incomplete one. They begin no request, but may come before one. */
+static bool front_is_blank(const struct chain *in)
 {
 	char lines[2 * BLANK_LINES_MAX];
 	if (!in->bytes || in->bytes > sizeof lines || *in->first->at != '\r')
@@ -303,20 +302,20 @@ static bool is_blank(const struct chain *in)
 	return true;
 }
 
-/* Takes one step with what is in the wire; false when nothing can be done with it now. */
-static bool step(struct h1_front *f)
+/* Takes one step with the bytes in the wire. False: nothing can be done with them now. */
+static bool front_step(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
-		return !wire_unsent(&f->wire) && !is_blank(&f->wire.in) && read_head(f);
+		return !wire_unsent(&f->wire) && !front_is_blank(&f->wire.in) && front_read_head(f);
 	case FRONT_HEAD:
-		return read_head(f);
+		return front_read_head(f);
 	case FRONT_BODY:
-		return read_body(f);
+		return front_read_body(f);
 	case FRONT_DROP:
-		return drop_body(f);
+		return front_drop_body(f);
 	case FRONT_TUNNEL:
-		return read_tunnel(f);
+		return front_read_tunnel(f);
 	case FRONT_LINGER:
 		chain_drop(&f->wire.in);
 		return false;
@@ -327,7 +326,7 @@ static bool step(struct h1_front *f)
 	return false;
 }
 
-static bool wants_bytes(const struct h1_front *f)
+static bool front_wants_bytes(const struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_HEAD:
@@ -339,116 +338,134 @@ static bool wants_bytes(const struct h1_front *f)
 		return stream_sends(&f->stream) && f->stream.peer->credit > 0;
 	case FRONT_IDLE:
 	case FRONT_WAIT:
-		/* A receive under way is how a client that goes away is noticed. */
-		return !f->wire.in.bytes || is_blank(&f->wire.in);
+		/* A pending receive is how a client that goes away is noticed. */
+		return !f->wire.in.bytes || front_is_blank(&f->wire.in);
 	case FRONT_OVER:
 		return false;
 	}
 	return false;
 }
 
-/* With `unread` bytes that are there and were not received: then its client sends no more. */
+/*
+ * True when the client has finished and its body is incomplete. `unread`: bytes that have arrived
+ * and were not received.
+ */
 static bool is_cut_short(const struct h1_front *f, size_t unread)
 {
 	return f->state == FRONT_BODY &&
 	       h1_body_lacks(&f->request->body) > f->wire.in.bytes + unread;
 }
 
-/* Whether the exchange is given up with a client that finishes. */
+/* True when the exchange is given up because its client has finished. */
 static bool ends_with_client(const struct h1_front *f)
 {
 	return stream_receives(&f->stream) && f->user->finished &&
 	       f->user->finished(f->stream.peer);
 }
 
-/* TLS without close_notify is no half-close, but a client that has gone. */
-static bool has_left(const struct h1_front *f)
+/* TLS that ends without close_notify is no half-close: the client has gone. */
+static bool front_has_left(const struct h1_front *f)
 {
 	return f->wire.cut || ends_with_client(f);
 }
 
-static void client_finished(struct h1_front *f)
+static void front_client_finished(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
 	case FRONT_LINGER:
-		close_now(f);
+		front_close_now(f);
 		return;
 	case FRONT_HEAD:
 	case FRONT_BODY:
-		refuse(f, ERR_CUT_REQUEST);
+		front_refuse(f, ERR_CUT_REQUEST);
 		return;
 	case FRONT_DROP:
-		end_drop(f, false);
+		front_end_drop(f, false);
 		return;
 	case FRONT_TUNNEL:
 		if (stream_sends(&f->stream))
 			stream_data(f->stream.peer, &(struct chain){ 0 }, true);
 		if (stream_over(&f->stream))
-			close_now(f);
+			front_close_now(f);
 		return;
 	case FRONT_WAIT:
-		if (has_left(f))
-			cut(f, ERR_PEER_CLOSED);
+		if (front_has_left(f))
+			front_cut(f, ERR_PEER_CLOSED);
 		return;
 	case FRONT_OVER:
 		return;
 	}
 }
 
-/* Whether the client's FIN has come and all that stood before it is dealt with. */
-static bool is_at_end(const struct h1_front *f)
+/* True when the client's FIN has come and all bytes before it are handled. */
+static bool front_is_at_end(const struct h1_front *f)
 {
 	if (!f->wire.at_end)
 		return false;
 	if (f->state == FRONT_WAIT)
 		return true;
 	if (f->state == FRONT_IDLE)
-		return !f->wire.in.bytes || is_blank(&f->wire.in);
+		return !f->wire.in.bytes || front_is_blank(&f->wire.in);
 	bool held_back = f->state == FRONT_TUNNEL || f->state == FRONT_BODY;
 	return !f->wire.in.bytes || !held_back || f->stream.peer->credit || is_cut_short(f, 0);
 }
 
+/* An exchange exists from the first byte of its request until both directions are over. */
+void h1_front_check(const struct h1_front *f)
+{
+	bool within = f->state != FRONT_IDLE && f->state != FRONT_LINGER && f->state != FRONT_OVER;
+	must(!f->arena == !f->request);
+	must(!within || f->request);
+	must(f->state != FRONT_IDLE || !f->request);
+	must((f->state == FRONT_DROP) == (f->rest != NULL) || f->state == FRONT_OVER);
+	must(f->state == FRONT_OVER || wire_usable(&f->wire));
+	must(f->state != FRONT_BODY || f->request->body.state != H1_BODY_NONE);
+	must(f->facts.requests || !within);
+}
+
 /*
- * Goes on with what is in the wire until that is used up or has to wait. Whatever happens inside a
- * step only changes the state. A pipelined request waits until the answer before it has gone: what
- * a client does not take cannot pile up, and the node's connection is free again by then.
+ * Handles the bytes in the wire until they are used up or have to wait. Events inside a step only
+ * change the state, and this loop sees the change. A pipelined request waits until the response
+ * before it has left. So output that a client does not read cannot pile up, and the node's
+ * connection is free again by then.
  */
-static void go_on(struct h1_front *f)
+static void front_go_on(struct h1_front *f)
 {
 	if (f->stepping)
 		return;
 	f->stepping = true;
-	while (wire_usable(&f->wire) && f->wire.in.bytes && step(f))
+	while (wire_usable(&f->wire) && f->wire.in.bytes && front_step(f))
 		;
 	f->stepping = false;
+	checks(h1_front_check(f));
 	if (!wire_usable(&f->wire))
 		return;
-	if (is_at_end(f))
-		client_finished(f);
+	if (front_is_at_end(f))
+		front_client_finished(f);
 	else if (f->wire.at_end && ends_with_client(f))
-		cut(f, ERR_PEER_CLOSED);
-	else if (!f->wire.at_end && wants_bytes(f))
+		front_cut(f, ERR_PEER_CLOSED);
+	else if (!f->wire.at_end && front_wants_bytes(f))
 		wire_receive(&f->wire);
 	else
-		watch_soon(f);
+		front_watch_soon(f);
 }
 
-/* --- the answer: what the exchange says to us --- */
+/* --- the response: verbs that the exchange calls --- */
 
-static void answer_over(struct h1_front *f)
+static void front_response_over(struct h1_front *f)
 {
-	f->answer_over = true;
+	f->response_over = true;
 	wire_touch(&f->wire);
-	end_if_over(f);
-	go_on(f);
+	front_end_if_over(f);
+	front_go_on(f);
 }
 
 /*
- * Whether the connection cannot be kept: of the request more is left than is dropped, or its client
- * has said that nothing more comes. A chunked one's rest is not known.
+ * True when the connection cannot be kept: more of the request is left than may be dropped, or the
+ * client has finished. The rest of a chunked request is not known.
  */
-static bool is_last(const struct h1_front *f)
+static bool front_is_last(const struct h1_front *f)
 {
 	if (f->state == FRONT_WAIT)
 		return f->wire.at_end && !f->wire.in.bytes;
@@ -456,7 +473,7 @@ static bool is_last(const struct h1_front *f)
 	       f->rest->body.left > DROPPED_BODY_BYTES;
 }
 
-static void said_head(struct stream *to, struct msg *m, bool end)
+static void front_said_head(struct stream *to, struct msg *m, bool end)
 {
 	struct h1_front *f = front_of(to, stream);
 	struct h1_write how = { 0 };
@@ -464,83 +481,84 @@ static void said_head(struct stream *to, struct msg *m, bool end)
 	bool http_1_0 = asked->minor == 0 && asked->first_n;
 	if (m->status == 101) {
 		f->state = FRONT_TUNNEL;
-		wait_for(f, f->policy->tunnel_idle_ms);
+		front_wait_for(f, f->policy->tunnel_idle_ms);
 	} else if (m->status < 200) {
 		if (http_1_0)
 			return;
 	} else {
-		f->answer_chunked = m->body == BODY_UNKNOWN && !http_1_0;
+		f->response_chunked = m->body == BODY_UNKNOWN && !http_1_0;
 		f->closes |= f->fronts->stopping || (m->body == BODY_UNKNOWN && http_1_0) ||
-			     now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms || is_last(f);
-		/* A client that has not asked for the end may have sent its next request. */
+			     front_now_ms(f) - f->opened_ms >= f->policy->keep_alive_ms ||
+			     front_is_last(f);
+		/* A client that did not ask for the close may have sent its next request. */
 		f->lingers |= f->closes && !f->request->msg.close;
-		how = (struct h1_write){ .chunked = f->answer_chunked,
+		how = (struct h1_write){ .chunked = f->response_chunked,
 					 .close = f->closes,
 					 .keep = http_1_0 && !f->closes,
 					 .kept = { f->policy->kept, f->policy->kept_n } };
-		wait_for(f, f->policy->idle_ms);
+		front_wait_for(f, f->policy->idle_ms);
 	}
 	h1_write_head(m, how, &f->wire.out, f->fronts->wires->bufs);
 	wire_touch(&f->wire);
 	if (end)
-		answer_over(f);
+		front_response_over(f);
 	else if (f->state == FRONT_TUNNEL)
-		go_on(f);
+		front_go_on(f);
 }
 
 static void tunnel_half_over(struct h1_front *f)
 {
 	if (stream_over(&f->stream))
-		close_now(f);
+		front_close_now(f);
 	else
 		wire_finish(&f->wire);
 }
 
-static void said_data(struct stream *to, struct chain *c, bool end)
+static void front_said_data(struct stream *to, struct chain *c, bool end)
 {
 	struct h1_front *f = front_of(to, stream);
-	if (f->answer_chunked)
+	if (f->response_chunked)
 		h1_write_chunk(c, &f->wire.out, f->fronts->wires->bufs);
 	else
 		chain_move(&f->wire.out, c);
 	wire_touch(&f->wire);
 	if (f->state == FRONT_TUNNEL) {
-		wait_for(f, f->policy->tunnel_idle_ms);
+		front_wait_for(f, f->policy->tunnel_idle_ms);
 		if (end)
 			tunnel_half_over(f);
 		return;
 	}
 	if (!end)
 		return;
-	if (f->answer_chunked)
+	if (f->response_chunked)
 		h1_write_last_chunk(NULL, &f->wire.out, f->fronts->wires->bufs);
-	answer_over(f);
+	front_response_over(f);
 }
 
-static void said_trailers(struct stream *to, struct msg *m)
+static void front_said_trailers(struct stream *to, struct msg *m)
 {
 	struct h1_front *f = front_of(to, stream);
-	if (f->answer_chunked)
+	if (f->response_chunked)
 		h1_write_last_chunk(m, &f->wire.out, f->fronts->wires->bufs);
-	answer_over(f);
+	front_response_over(f);
 }
 
-static void said_grant(struct stream *to, size_t bytes)
+static void front_said_grant(struct stream *to, size_t bytes)
 {
 	(void)bytes;
-	go_on(front_of(to, stream));
+	front_go_on(front_of(to, stream));
 }
 
 static void request_unwanted(struct h1_front *f)
 {
 	if (f->state == FRONT_TUNNEL) {
 		if (stream_over(&f->stream))
-			close_now(f);
+			front_close_now(f);
 		return;
 	}
 	if (f->state != FRONT_BODY)
 		return;
-	/* Trailers that have begun stand in the exchange's arena, which goes. */
+	/* Trailers that have begun live in the exchange's arena, which ends with the exchange. */
 	if (f->request->body.parser) {
 		f->closes = f->lingers = true;
 		f->state = FRONT_WAIT;
@@ -553,118 +571,118 @@ static void request_unwanted(struct h1_front *f)
 	f->state = FRONT_DROP;
 }
 
-static void said_abort(struct stream *to, enum stream_way way, enum err why)
+static void front_said_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct h1_front *f = front_of(to, stream);
 	if (f->state == FRONT_OVER)
 		return;
-	/* An answer that breaks off: only a reset tells the client that it is not whole. */
+	/* The response breaks off. Only a reset tells the client that it is incomplete. */
 	if (way == STREAM_RESET) {
-		cut(f, why);
+		front_cut(f, why);
 		return;
 	}
 	request_unwanted(f);
-	end_if_over(f);
-	go_on(f);
+	front_end_if_over(f);
+	front_go_on(f);
 }
 
 static const struct stream_verbs stream_verbs = {
-	.head = said_head,
-	.data = said_data,
-	.trailers = said_trailers,
-	.grant = said_grant,
-	.abort = said_abort,
+	.head = front_said_head,
+	.data = front_said_data,
+	.trailers = front_said_trailers,
+	.grant = front_said_grant,
+	.abort = front_said_abort,
 };
 
 /* --- the wire --- */
 
-static enum err on_prefaced(struct wire *w, const struct preface *p)
+static enum err front_on_has_proxy_header(struct wire *w, const struct proxy_header *p)
 {
 	struct h1_front *f = front_of(w, wire);
-	f->facts.unnamed = p->kind == PREFACE_UNKNOWN;
+	f->facts.unnamed = p->kind == PROXY_HEADER_UNKNOWN;
 	enum err why = f->user->admit(&f->facts, p);
 	if (!f->facts.tls)
-		wait_for(f, f->policy->idle_ms);
+		front_wait_for(f, f->policy->idle_ms);
 	return why;
 }
 
-static void on_bytes(struct wire *w)
+static void front_on_bytes(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
 	if (f->state == FRONT_BODY)
-		wait_for(f, f->policy->idle_ms);
-	go_on(f);
+		front_wait_for(f, f->policy->idle_ms);
+	front_go_on(f);
 }
 
-static void on_ready(struct wire *w)
+static void front_on_ready(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
 	f->facts.session = wire_tls(w);
-	wait_for(f, f->policy->idle_ms);
+	front_wait_for(f, f->policy->idle_ms);
 }
 
-static void on_finished(struct wire *w)
+static void front_on_finished(struct wire *w)
 {
-	go_on(front_of(w, wire));
+	front_go_on(front_of(w, wire));
 }
 
 /*
- * What cannot be read now need not be, where it makes no request whole and begins no other, or
- * where the exchange ends with its client.
+ * The unread bytes need not be read when they cannot complete this request, or when the exchange
+ * ends with its client.
  */
-static void on_finishing(struct wire *w, size_t unread)
+static void front_on_finishing(struct wire *w, size_t unread)
 {
 	struct h1_front *f = front_of(w, wire);
 	if ((f->state == FRONT_WAIT || f->state == FRONT_BODY) && ends_with_client(f)) {
-		cut(f, ERR_PEER_CLOSED);
+		front_cut(f, ERR_PEER_CLOSED);
 	} else if (is_cut_short(f, unread)) {
-		refuse(f, ERR_CUT_REQUEST);
-		go_on(f);
+		front_refuse(f, ERR_CUT_REQUEST);
+		front_go_on(f);
 	}
 }
 
-static void on_drained(struct wire *w)
+static void front_on_drained(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
 	if (f->state == FRONT_TUNNEL)
-		wait_for(f, f->policy->tunnel_idle_ms);
+		front_wait_for(f, f->policy->tunnel_idle_ms);
 	else if (f->state == FRONT_IDLE || f->state == FRONT_WAIT || f->state == FRONT_BODY)
-		wait_for(f, f->policy->idle_ms);
+		front_wait_for(f, f->policy->idle_ms);
 	else if (f->state == FRONT_LINGER)
-		wait_for(f, wire_unsent(w) ? f->policy->idle_ms : LINGER_MS);
+		front_wait_for(f, wire_unsent(w) ? f->policy->idle_ms : LINGER_MS);
 	if (f->state == FRONT_IDLE)
-		go_on(f);
+		front_go_on(f);
 	if (!stream_receives(&f->stream))
 		return;
 	size_t held = wire_unsent(w) + f->stream.credit;
-	if (held + TOP_UP_BYTES <= STREAM_CREDIT_BYTES)
+	if (held + STREAM_TOP_UP_BYTES <= STREAM_CREDIT_BYTES)
 		stream_grant(f->stream.peer, STREAM_CREDIT_BYTES - held);
 }
 
-static void on_unshaken(struct wire *w, enum err why, const char *said)
+static void front_on_handshake_failed(struct wire *w, enum err why, const char *said)
 {
 	struct h1_front *f = front_of(w, wire);
-	if (f->user->unshaken)
-		f->user->unshaken(&f->facts, why, said);
+	if (f->user->handshake_failed)
+		f->user->handshake_failed(&f->facts, why, said);
 }
 
-static void on_broken(struct wire *w, enum err why)
+static void front_on_broken(struct wire *w, enum err why)
 {
 	struct h1_front *f = front_of(w, wire);
 	f->state = FRONT_OVER;
-	leave(f, why);
-	wait_for(f, f->policy->idle_ms);
+	front_leave(f, why);
+	front_wait_for(f, f->policy->idle_ms);
 }
 
-static void on_starved(struct wire *w)
+static void front_on_starved(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
-	watch_soon(f);
+	front_watch_soon(f);
 	if (stream_sends(&f->stream))
 		stream_squeeze(f->stream.peer);
 }
 
-static void on_gone(struct wire *w)
+static void front_on_gone(struct wire *w)
 {
 	struct h1_front *f = front_of(w, wire);
 	must(stream_over(&f->stream));
@@ -678,50 +696,57 @@ static void on_gone(struct wire *w)
 }
 
 static const struct wire_user wire_user = {
-	.prefaced = on_prefaced,
-	.bytes = on_bytes,
-	.finished = on_finished,
-	.finishing = on_finishing,
-	.drained = on_drained,
-	.ready = on_ready,
-	.starved = on_starved,
-	.unshaken = on_unshaken,
-	.broken = on_broken,
-	.gone = on_gone,
+	.has_proxy_header = front_on_has_proxy_header,
+	.bytes = front_on_bytes,
+	.finished = front_on_finished,
+	.finishing = front_on_finishing,
+	.drained = front_on_drained,
+	.ready = front_on_ready,
+	.starved = front_on_starved,
+	.handshake_failed = front_on_handshake_failed,
+	.broken = front_on_broken,
+	.gone = front_on_gone,
 };
 
 /* --- the timer --- */
 
-static void preface_is_late(struct h1_front *f)
+static void proxy_header_is_late(struct h1_front *f)
 {
-	f->user->admit(&f->facts, &(struct preface){ .err = ERR_PREFACE_TIMEOUT });
-	cut(f, ERR_PREFACE_TIMEOUT);
+	f->user->admit(&f->facts, &(struct proxy_header){ .err = ERR_PROXY_HEADER_TIMEOUT });
+	front_cut(f, ERR_PROXY_HEADER_TIMEOUT);
 }
 
-static void time_is_up(struct h1_front *f)
+/*
+ * The timeout counts against the client only while it could send. Without credit the cluster is
+ * slow; without memory nobody is.
+ */
+static bool is_clients_time(const struct h1_front *f)
+{
+	return f->stream.peer->credit && !wire_unsent(&f->wire) && !wire_is_starved(&f->wire);
+}
+
+static void front_time_is_up(struct h1_front *f)
 {
 	switch ((enum h1_front_state)f->state) {
 	case FRONT_IDLE:
-		if (f->wire.state == WIRE_PREFACE)
-			preface_is_late(f);
+		if (f->wire.state == WIRE_PROXY_HEADER)
+			proxy_header_is_late(f);
 		else
-			close_idle(f);
+			front_close_idle(f);
 		return;
 	case FRONT_HEAD:
-		refuse(f, ERR_HEAD_TIMEOUT);
-		go_on(f);
+		front_refuse(f, ERR_HEAD_TIMEOUT);
+		front_go_on(f);
 		return;
 	case FRONT_BODY:
-		/* Without credit it is the cluster that is slow, and the cluster's time that
-		 * counts. */
-		if (f->stream.peer->credit && !wire_unsent(&f->wire)) {
-			refuse(f, ERR_BODY_TIMEOUT);
-			go_on(f);
+		if (is_clients_time(f)) {
+			front_refuse(f, ERR_BODY_TIMEOUT);
+			front_go_on(f);
 			return;
 		}
 		break;
 	case FRONT_TUNNEL:
-		cut(f, ERR_PEER_IDLE);
+		front_cut(f, ERR_PEER_IDLE);
 		return;
 	case FRONT_LINGER:
 	case FRONT_OVER:
@@ -734,24 +759,24 @@ static void time_is_up(struct h1_front *f)
 		break;
 	}
 	if (wire_unsent(&f->wire) || f->state == FRONT_DROP)
-		cut(f, ERR_PEER_SLOW);
+		front_cut(f, ERR_PEER_SLOW);
 	else
-		wait_for(f, f->policy->idle_ms);
+		front_wait_for(f, f->policy->idle_ms);
 }
 
-static void on_timer(struct timer *t)
+static void front_on_timer(struct timer *t)
 {
 	struct h1_front *f = front_of(t, timer);
 	wire_watch(&f->wire);
-	if (now_ms(f) < f->deadline_ms)
+	if (front_now_ms(f) < f->deadline_ms)
 		timer_set(f->fronts->wheel, &f->timer, f->deadline_ms);
 	else
-		time_is_up(f);
+		front_time_is_up(f);
 }
 
-/* --- what is told of it --- */
+/* --- what clients are told --- */
 
-/* Clients close in that time themselves, so that no request of theirs meets our close. */
+/* Clients then close the connection first, so that no request crosses our close. */
 void front_policy_tell(struct front_policy *p)
 {
 	uint32_t idle_s = p->idle_ms / 1000;
@@ -765,7 +790,7 @@ void front_policy_tell(struct front_policy *p)
 	p->kept_n = (uint8_t)n;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *wheel)
 {
@@ -808,14 +833,14 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 		.opened_ms = io_now_ms(s->wires->io),
 	};
 	stream_init(&f->stream, &stream_verbs, "front");
-	timer_init(&f->timer, on_timer);
+	timer_init(&f->timer, front_on_timer);
 	list_init(&f->link);
 	list_add_tail(&s->open, &f->link);
 	list_init(&f->stranger);
 	list_add_tail(&s->strangers, &f->stranger);
 	s->open_n++;
 	wire_accept(&f->wire, s->wires, &wire_user, sock, tls, budget);
-	wait_for(f, tls ? policy->head_ms : policy->idle_ms);
+	front_wait_for(f, tls ? policy->head_ms : policy->idle_ms);
 	wire_receive(&f->wire);
 	return f;
 }
@@ -825,11 +850,11 @@ void h1_front_count_handshake(struct h1_front *f, struct handshake_counts *count
 	wire_count_handshake(&f->wire, counts);
 }
 
-void h1_front_expect_preface(struct h1_front *f)
+void h1_front_expect_proxy_header(struct h1_front *f)
 {
 	must(f->user->admit);
-	wire_expect_preface(&f->wire);
-	wait_for(f, f->policy->head_ms);
+	wire_expect_proxy_header(&f->wire);
+	front_wait_for(f, f->policy->head_ms);
 }
 
 void h1_fronts_retire(struct h1_fronts *s)
@@ -843,12 +868,20 @@ void h1_fronts_stop(struct h1_fronts *s)
 	list_each_safe(l, &s->open) {
 		struct h1_front *f = list_entry(l, struct h1_front, link);
 		f->closes = true;
-		/* It may be sending its next request, whose reset would overtake the answer before.
+		/*
+		 * The client may be sending its next request. A reset in reply to that would
+		 * destroy the response before.
 		 */
 		f->lingers |= f->wire.state == WIRE_OPEN;
 		if (f->state == FRONT_IDLE)
-			close_behind_answer(f);
+			close_behind_response(f);
 	}
+}
+
+void h1_fronts_use(struct h1_fronts *s, const struct front_user *user)
+{
+	list_each(l, &s->open)
+		list_entry(l, struct h1_front, link)->user = user;
 }
 
 bool h1_fronts_spare_stranger(struct h1_fronts *s, uint64_t age_ms,
@@ -864,7 +897,7 @@ bool h1_fronts_spare_stranger(struct h1_fronts *s, uint64_t age_ms,
 		if (f->state == FRONT_OVER || !may(&f->facts, how))
 			continue;
 		list_remove(&f->stranger);
-		cut(f, ERR_OUT_OF_HANDLES);
+		front_cut(f, ERR_OUT_OF_HANDLES);
 		return true;
 	}
 	return false;
@@ -878,7 +911,7 @@ bool h1_fronts_spare_one(struct h1_fronts *s,
 		struct h1_front *f = list_entry(l, struct h1_front, link);
 		if ((f->state != FRONT_IDLE && f->state != FRONT_HEAD) || !may(&f->facts, how))
 			continue;
-		cut(f, ERR_TOO_MANY_CONNECTIONS);
+		front_cut(f, ERR_TOO_MANY_CONNECTIONS);
 		return true;
 	}
 	return false;
@@ -888,6 +921,6 @@ void h1_fronts_abort(struct h1_fronts *s)
 {
 	list_each_safe(l, &s->open) {
 		struct h1_front *f = list_entry(l, struct h1_front, link);
-		cut(f, ERR_STOPPING);
+		front_cut(f, ERR_STOPPING);
 	}
 }

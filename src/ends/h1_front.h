@@ -2,8 +2,8 @@
 #define ENDS_H1_FRONT_H
 
 /*
- * A client's HTTP/1 connection: requests in, answers out, one exchange at a time. Pipelined
- * requests wait in the wire. Whoever stands behind it (the proxy, the admin API) sees streams only.
+ * A client's HTTP/1 connection: requests in, responses out, one exchange at a time. Pipelined
+ * requests wait in the wire. The user (the proxy, the admin API) sees only streams.
  */
 
 #include "base/arena.h"
@@ -13,38 +13,40 @@
 #include "http/stream.h"
 #include "net/wire.h"
 
-/* What the fronts of one thread share. */
+/* What the client connections of one thread share. */
 struct h1_fronts {
 	struct wires *wires;
 	struct wheel *wheel;
 	struct slab slab;
-	struct slab rests, chunks; /* of struct h1_rest, and for their arenas */
-	struct list open;	   /* all fronts */
-	struct list strangers;	   /* of these, who has asked nothing yet: the oldest first */
+	struct slab rests, chunks; /* slabs of struct h1_rest, and of chunks for their arenas */
+	struct list open;	   /* all client connections */
+	struct list strangers;	   /* have not sent a whole head yet; the oldest first */
 	size_t open_n;
-	uint64_t opened; /* since the beginning */
-	bool stopping;	 /* answers say Connection: close */
+	uint64_t opened; /* number of connections since the start */
+	bool stopping;	 /* responses say Connection: close */
 };
 
 enum h1_front_state {
 	FRONT_IDLE, /* between requests */
-	FRONT_HEAD, /* in a head */
-	FRONT_BODY, /* in a body */
-	FRONT_DROP, /* in a body that nobody wants any more */
-	FRONT_WAIT, /* the request is whole, its answer is not */
+	FRONT_HEAD, /* inside a request head */
+	FRONT_BODY, /* inside a request body */
+	FRONT_DROP, /* inside a request body that is read and dropped */
+	FRONT_WAIT, /* the request is whole, its response is not */
 	FRONT_TUNNEL,
-	FRONT_LINGER, /* all is sent; reads and drops until the client's FIN */
+	FRONT_LINGER, /* all is sent; reads and drops bytes until the client's FIN */
 	FRONT_OVER,
 };
 
-/* A request that is coming in; it stands in the exchange's arena. */
+/* A request that is being received; it lives in the exchange's arena. */
 struct h1_request {
 	struct msg msg;
 	struct h1_parser parser;
 	struct h1_body body;
 };
 
-/* The rest of a request whose exchange is over already: it is read only to find its end. */
+/*
+ * The rest of a request whose exchange is already over: it is read only to find the request's end.
+ */
 struct h1_rest {
 	struct h1_body body;
 	struct arena arena; /* for its trailers */
@@ -59,23 +61,23 @@ struct h1_front {
 	const struct front_policy *policy;
 	struct front_facts facts;
 	struct list link;     /* in fronts->open */
-	struct list stranger; /* in fronts->strangers, until the first head is whole */
+	struct list stranger; /* in fronts->strangers until the first head is whole */
 	struct timer timer;
-	uint64_t deadline_ms; /* of what is waited for now; the timer may fire before it */
+	uint64_t deadline_ms; /* deadline of the current wait; the timer may fire before it */
 	uint64_t opened_ms;
 	struct arena *arena;	    /* of the exchange; NULL when idle */
-	struct h1_request *request; /* in that arena */
+	struct h1_request *request; /* in `arena` */
 	struct h1_rest *rest;	    /* owned; in FRONT_DROP */
 	uint8_t state;		    /* enum h1_front_state */
-	bool stepping;		    /* inside go_on(): what changes is seen by its loop */
-	bool answer_over;
-	bool answer_chunked; /* how the answer's body goes; else as it is */
-	bool closes;	     /* no further request on this connection */
-	bool lingers;	     /* the client may still be sending when we close */
+	bool stepping;		    /* inside front_go_on(): a nested call returns at once */
+	bool response_over;
+	bool response_chunked; /* the response's body goes out chunked; otherwise unchanged */
+	bool closes;	       /* no further request on this connection */
+	bool lingers;	       /* the client may still be sending when the connection closes */
 };
 
 void h1_fronts_open(struct h1_fronts *s, struct wires *wires, struct wheel *wheel);
-/* All fronts must be gone. */
+/* All connections must be gone. */
 void h1_fronts_close(struct h1_fronts *s);
 
 /* As bufs_trim(). */
@@ -87,33 +89,46 @@ struct h1_front *h1_front_open(struct h1_fronts *s, const struct front_user *use
 			       struct sock *sock /* moved in */, struct tls_context *tls,
 			       struct budget *budget);
 
-/* Right after that: its handshake is counted there. */
+/* All open connections get this user from now on. It must use the same facts as the user before. */
+void h1_fronts_use(struct h1_fronts *s, const struct front_user *user);
+
+/* Counts the TLS handshake in `counts`. Call it right after h1_front_open(). */
 void h1_front_count_handshake(struct h1_front *f, struct handshake_counts *counts /* borrowed */);
-/* Right after that: a PROXY header comes first, within policy->head_ms; see admit(). */
-void h1_front_expect_preface(struct h1_front *f);
+/*
+ * Expects a PROXY header first, within policy->head_ms; see admit(). Call it right after
+ * h1_front_open().
+ */
+void h1_front_expect_proxy_header(struct h1_front *f);
 
 /*
- * The last answer of each says Connection: close, and none is closed without having said so: a
- * client that reuses an idle connection at this very moment would find it gone.
+ * From now on the last response of each connection says Connection: close. No connection is closed
+ * before it has said so: a client that reuses an idle connection at this moment would find it
+ * closed.
  */
 void h1_fronts_retire(struct h1_fronts *s);
-/* Idle ones are closed now, the others behind their answer. Streams in the midst go on. */
+/*
+ * Closes idle connections now, and the others after their response. Streams that are under way go
+ * on.
+ */
 void h1_fronts_stop(struct h1_fronts *s);
 /*
- * Resets, of those that `may` go, who came at least `age_ms` ago and has asked nothing since: the
- * oldest. False: nobody was found among the first STRANGERS_LOOKED_AT.
+ * Resets the oldest connection for which may() returns true, that is at least `age_ms` old and has
+ * not sent a whole request head. False: none of the first STRANGERS_LOOKED_AT connections
+ * qualifies.
  */
 bool h1_fronts_spare_stranger(struct h1_fronts *s, uint64_t age_ms,
 			      bool (*may)(const struct front_facts *facts, const void *how),
 			      const void *how);
 /*
- * Of those that `may` go, aborts the one that has been there for longest and has no whole request
- * with its user. False: there is none.
+ * Aborts the oldest connection for which may() returns true and that has passed no whole request to
+ * its user (FRONT_IDLE or FRONT_HEAD). False: there is none.
  */
 bool h1_fronts_spare_one(struct h1_fronts *s,
 			 bool (*may)(const struct front_facts *facts, const void *how),
 			 const void *how);
-/* All are aborted. */
+/* Aborts all connections. */
 void h1_fronts_abort(struct h1_fronts *s);
+
+void h1_front_check(const struct h1_front *f);
 
 #endif

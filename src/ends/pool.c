@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "base/limits.h"
 
 void pool_open(struct pool *p, struct h1_backs *backs, struct budget *budget,
@@ -17,36 +18,36 @@ static struct h1_back *idle_back(struct list *l)
 	return list_entry(l, struct h1_back, link);
 }
 
-static void take_out(struct pool *p, struct h1_back *b)
+static void pool_take_out(struct pool *p, struct h1_back *b)
 {
 	list_remove(&b->link);
 	p->idle_n--;
 }
 
-static void forget(struct pool *p, struct h1_back *b)
+static void pool_forget(struct pool *p, struct h1_back *b)
 {
 	must(p->open_n > 0 && p->counts->open > 0);
 	p->open_n--;
 	p->counts->open--;
 	if (!list_empty(&b->link))
-		take_out(p, b);
+		pool_take_out(p, b);
 }
 
-static void close_idle(struct pool *p, struct h1_back *b)
+static void pool_close_one(struct pool *p, struct h1_back *b)
 {
-	forget(p, b);
+	pool_forget(p, b);
 	h1_back_close(b);
 }
 
 /* --- addresses --- */
 
-static uint64_t now_ms(const struct pool *p)
+static uint64_t pool_now_ms(const struct pool *p)
 {
 	return io_now_ms(p->backs->wires->io);
 }
 
-/* place_n: it is none of them. */
-static unsigned place_of(const struct pool *p, const struct addr *at)
+/* place_n: no place has that address. */
+static unsigned pool_place_of(const struct pool *p, const struct addr *at)
 {
 	unsigned i = 0;
 	while (i < p->place_n && !addr_is(&p->places[i].at, at))
@@ -54,19 +55,21 @@ static unsigned place_of(const struct pool *p, const struct addr *at)
 	return i;
 }
 
-/* Addresses move to other places only when they were forgotten meanwhile: mostly it is the same. */
-static bool is_ours(const struct pool *p, struct h1_back *b)
+/*
+ * Addresses change their places only when they were removed meanwhile, so `place` is mostly right.
+ */
+static bool pool_is_ours(const struct pool *p, struct h1_back *b)
 {
 	if (b->place >= p->place_n || !addr_is(&p->places[b->place].at, &b->address))
-		b->place = (uint8_t)place_of(p, &b->address);
+		b->place = (uint8_t)pool_place_of(p, &b->address);
 	return b->place < p->place_n;
 }
 
-static void close_what_is_not_ours(struct pool *p)
+static void pool_close_other_addresses(struct pool *p)
 {
 	list_each_safe(l, &p->idle)
-		if (!is_ours(p, idle_back(l)))
-			close_idle(p, idle_back(l));
+		if (!pool_is_ours(p, idle_back(l)))
+			pool_close_one(p, idle_back(l));
 }
 
 void pool_know(struct pool *p, const struct addr *at, unsigned n, uint64_t spare)
@@ -79,7 +82,7 @@ void pool_know(struct pool *p, const struct addr *at, unsigned n, uint64_t spare
 	for (unsigned i = 0; i < n; i++) {
 		if (at[i].any.sa_family == AF_UNSPEC)
 			continue;
-		unsigned before = place_of(p, &at[i]);
+		unsigned before = pool_place_of(p, &at[i]);
 		if (before < p->place_n)
 			places[i] = p->places[before];
 		places[i].at = at[i];
@@ -91,7 +94,8 @@ void pool_know(struct pool *p, const struct addr *at, unsigned n, uint64_t spare
 	p->places = places;
 	p->place_n = n;
 	p->spare = spare & p->taken;
-	close_what_is_not_ours(p);
+	pool_close_other_addresses(p);
+	checks(pool_check(p));
 }
 
 static uint64_t places_ill(const struct pool *p)
@@ -99,61 +103,66 @@ static uint64_t places_ill(const struct pool *p)
 	return p->ill ? atomic_load_explicit(p->ill, memory_order_relaxed) : 0;
 }
 
-static uint64_t places_alone(const struct pool *p)
+static uint64_t places_paused(const struct pool *p)
 {
-	uint64_t alone = 0;
+	uint64_t paused = 0;
 	for (unsigned i = 0; i < p->place_n; i++)
-		if (p->places[i].alone_until_ms && p->places[i].alone_until_ms > now_ms(p))
-			alone |= UINT64_C(1) << i;
-	return alone;
+		if (p->places[i].paused_until_ms && p->places[i].paused_until_ms > pool_now_ms(p))
+			paused |= UINT64_C(1) << i;
+	return paused;
 }
 
-static void leave_alone(struct pool_place *at, uint64_t now)
+static void place_pause(struct pool_place *at, uint64_t now)
 {
 	unsigned doubled = at->times > 4 ? 4 : at->times;
 	uint64_t pause = (uint64_t)ADDRESS_PAUSE_MS << (doubled ? doubled - 1 : 0);
-	at->alone_until_ms = now + (pause < ADDRESS_PAUSE_MAX_MS ? pause : ADDRESS_PAUSE_MAX_MS);
+	at->paused_until_ms = now + (pause < ADDRESS_PAUSE_MAX_MS ? pause : ADDRESS_PAUSE_MAX_MS);
 }
 
-/* Many that set out together and failed together are one time. */
+/* Failures of connections that began together count once: at most one each ADDRESS_PAUSE_MS / 2. */
 static void place_missed(struct pool *p, const struct addr *address)
 {
-	unsigned place = place_of(p, address);
+	unsigned place = pool_place_of(p, address);
 	if (place == p->place_n || p->address_n < 2)
 		return;
 	struct pool_place *at = &p->places[place];
-	if (!at->times || now_ms(p) - at->missed_ms >= ADDRESS_PAUSE_MS / 2) {
+	if (!at->times || pool_now_ms(p) - at->missed_ms >= ADDRESS_PAUSE_MS / 2) {
 		at->times += at->times < UINT8_MAX;
-		at->missed_ms = now_ms(p);
+		at->missed_ms = pool_now_ms(p);
 	}
-	leave_alone(at, now_ms(p));
+	place_pause(at, pool_now_ms(p));
 }
 
-/* One that was left alone is tried by one attempt first: others wait for what comes of it. */
+/*
+ * After a pause one attempt tries the address first: the pause begins again, and the other requests
+ * wait for the outcome.
+ */
 static void place_taken(struct pool *p, struct pool_place *at)
 {
 	if (at->times && p->address_n > 1)
-		leave_alone(at, now_ms(p));
+		place_pause(at, pool_now_ms(p));
 }
 
-static void place_answered(struct pool_place *at)
+static void place_responded(struct pool_place *at)
 {
 	if (at->times)
-		at->times = 0, at->alone_until_ms = 0;
+		at->times = 0, at->paused_until_ms = 0;
 }
 
-/* The first from `turn` on. */
-static unsigned first_of(uint64_t places, unsigned turn)
+/* The first place from `turn` on. */
+static unsigned places_first(uint64_t places, unsigned turn)
 {
 	uint64_t behind = turn < 64 ? places >> turn << turn : 0;
 	return (unsigned)__builtin_ctzll(behind ? behind : places);
 }
 
-/* Of the best kind that there is; among these, of the family that was tried less. */
+/*
+ * The places of the best kind that is left; among these, of the address family that was tried less.
+ */
 static uint64_t best_places(const struct pool *p, uint64_t tried)
 {
 	uint64_t left = p->taken & ~tried, ill = places_ill(p);
-	uint64_t well = left & ~ill & ~places_alone(p);
+	uint64_t well = left & ~ill & ~places_paused(p);
 	uint64_t kinds[] = { well & ~p->spare, well, left & ~ill & ~p->spare, left };
 	size_t k = 0;
 	while (k < 3 && !kinds[k])
@@ -163,13 +172,13 @@ static uint64_t best_places(const struct pool *p, uint64_t tried)
 	return other ? other : kinds[k];
 }
 
-/* False: all were tried. */
+/* False: all places were tried. */
 static bool pool_choose(struct pool *p, uint64_t tried, unsigned *place)
 {
 	uint64_t best = p->place_n == 1 ? p->taken & ~tried : best_places(p, tried);
 	if (!best)
 		return false;
-	*place = first_of(best, p->turn);
+	*place = places_first(best, p->turn);
 	must(*place < NODE_ADDRESSES_MAX);
 	p->turn = *place + 1 < p->place_n ? *place + 1 : 0;
 	place_taken(p, &p->places[*place]);
@@ -178,7 +187,32 @@ static bool pool_choose(struct pool *p, uint64_t tried, unsigned *place)
 
 bool pool_has_another(const struct pool *p)
 {
-	return p->address_n > 1 && (p->taken & ~places_ill(p) & ~places_alone(p));
+	return p->address_n > 1 && (p->taken & ~places_ill(p) & ~places_paused(p));
+}
+
+static void check_places(const struct pool *p)
+{
+	uint64_t beyond = p->place_n < 64 ? ~UINT64_C(0) << p->place_n : 0;
+	must(p->place_n <= NODE_ADDRESSES_MAX && !(p->taken & beyond));
+	must((size_t)__builtin_popcountll(p->taken) == p->address_n);
+	must(!(p->spare & ~p->taken) && !(p->v6 & ~p->taken));
+}
+
+/* Connections that rest are last, and each connection is to an address of the node. */
+void pool_check(const struct pool *p)
+{
+	unsigned n = 0;
+	bool rests = false;
+	check_places(p);
+	must(p->idle_n <= p->open_n && p->open_n <= p->counts->open);
+	for (struct list *l = p->idle.next; l != &p->idle; l = l->next, n++) {
+		const struct h1_back *b = list_entry(l, struct h1_back, link);
+		must(b->owner == p && b->state == BACK_IDLE && !b->arena);
+		must(b->rests || !rests);
+		rests = b->rests;
+		must(pool_place_of(p, &b->address) < p->place_n);
+	}
+	must(n == p->idle_n && (!n || !p->drained));
 }
 
 /* --- terms --- */
@@ -196,23 +230,23 @@ void pool_renew(struct pool *p, const struct pool_terms *terms)
 	p->share = terms->share;
 }
 
-static void close_all_idle(struct pool *p)
+static void pool_close_all(struct pool *p)
 {
 	list_each_safe(l, &p->idle)
-		close_idle(p, idle_back(l));
+		pool_close_one(p, idle_back(l));
 }
 
 void pool_close_idle(struct pool *p)
 {
 	pool_know(p, NULL, 0, 0);
-	close_all_idle(p);
+	pool_close_all(p);
 }
 
 void pool_drain(struct pool *p, bool drained)
 {
 	p->drained = drained;
 	if (drained)
-		close_all_idle(p);
+		pool_close_all(p);
 }
 
 void pool_close(struct pool *p)
@@ -228,35 +262,37 @@ void pool_close(struct pool *p)
 
 /* --- connections --- */
 
-static void on_idle(struct h1_back *b)
+static void pool_on_idle(struct h1_back *b)
 {
 	struct pool *p = b->owner;
-	/* It has rested. */
+	/* It was in the list because it rested. */
 	if (!list_empty(&b->link))
-		take_out(p, b);
+		pool_take_out(p, b);
 	if (p->idle_n >= (b->rests ? RESTING_WIRES_MAX : IDLE_WIRES_PER_NODE) || p->drained ||
-	    !is_ours(p, b)) {
-		close_idle(p, b);
+	    !pool_is_ours(p, b)) {
+		pool_close_one(p, b);
 		return;
 	}
-	place_answered(&p->places[b->place]);
+	place_responded(&p->places[b->place]);
 	if (b->rests)
 		list_add_tail(&p->idle, &b->link);
 	else
 		list_add(&p->idle, &b->link);
 	p->idle_n++;
+	checks(pool_check(p));
 }
 
-/* Addresses that did not connect were counted as they were missed. */
-static void on_lost(struct h1_back *b, enum err why)
+/* Addresses that did not connect were counted in pool_on_missed(). */
+static void pool_on_lost(struct h1_back *b, enum err why)
 {
 	struct pool *p = b->owner;
 	if (b->connected && !b->ready_ns && why != ERR_NONE)
 		p->counts->connects_failed++;
-	forget(p, b);
+	pool_forget(p, b);
+	checks(pool_check(p));
 }
 
-static void on_missed(struct h1_back *b, const struct addr *at, enum err why)
+static void pool_on_missed(struct h1_back *b, const struct addr *at, enum err why)
 {
 	struct pool *p = b->owner;
 	(void)why;
@@ -264,7 +300,7 @@ static void on_missed(struct h1_back *b, const struct addr *at, enum err why)
 	place_missed(p, at);
 }
 
-static bool on_next(struct h1_back *b, struct addr *to)
+static bool pool_on_next(struct h1_back *b, struct addr *to)
 {
 	struct pool *p = b->owner;
 	unsigned place;
@@ -277,19 +313,19 @@ static bool on_next(struct h1_back *b, struct addr *to)
 }
 
 static const struct h1_back_user lone_user = {
-	.idle = on_idle,
-	.lost = on_lost,
-	.missed = on_missed,
+	.idle = pool_on_idle,
+	.lost = pool_on_lost,
+	.missed = pool_on_missed,
 };
 
 static const struct h1_back_user named_user = {
-	.idle = on_idle,
-	.lost = on_lost,
-	.missed = on_missed,
-	.next = on_next,
+	.idle = pool_on_idle,
+	.lost = pool_on_lost,
+	.missed = pool_on_missed,
+	.next = pool_on_next,
 };
 
-static struct h1_back *connect_next(struct pool *p)
+static struct h1_back *pool_connect_next(struct pool *p)
 {
 	unsigned place;
 	must(pool_choose(p, 0, &place));
@@ -305,8 +341,8 @@ static struct h1_back *connect_next(struct pool *p)
 	return b;
 }
 
-/* Those to an address that checks find ill are of no use while there are others. */
-static void close_ill(struct pool *p)
+/* Connections to an address that fails its checks are useless while there are other addresses. */
+static void pool_close_ill(struct pool *p)
 {
 	uint64_t ill = p->address_n > 1 ? places_ill(p) & p->taken : 0;
 	if (!ill || ill == p->taken)
@@ -314,47 +350,48 @@ static void close_ill(struct pool *p)
 	for (struct list *l; (l = p->idle.next) != &p->idle;) {
 		if (!(ill >> idle_back(l)->place & 1))
 			return;
-		close_idle(p, idle_back(l));
+		pool_close_one(p, idle_back(l));
 	}
 }
 
-static bool is_full(const struct pool *p)
+static bool pool_is_full(const struct pool *p)
 {
 	return (p->share && p->open_n >= p->share) || h1_backs_full(p->backs) ||
 	       pool_counts_full(p->counts);
 }
 
 /*
- * NULL: there is none. When the first one rests, all do: it goes when there may be no more
- * connections beside it.
+ * NULL: no connection can be taken. If the first one rests, all do. That one is closed if the
+ * limits would not allow a new connection beside it.
  */
-static struct h1_back *take_idle(struct pool *p)
+static struct h1_back *pool_take_idle(struct pool *p)
 {
-	close_ill(p);
+	pool_close_ill(p);
 	if (list_empty(&p->idle))
 		return NULL;
 	struct h1_back *b = idle_back(p->idle.next);
 	if (b->rests) {
-		if (is_full(p))
-			close_idle(p, b);
+		if (pool_is_full(p))
+			pool_close_one(p, b);
 		return NULL;
 	}
-	take_out(p, b);
+	pool_take_out(p, b);
 	return b;
 }
 
 struct stream *pool_take(struct pool *p, struct stream *peer, struct arena *arena)
 {
-	struct h1_back *b = take_idle(p);
+	struct h1_back *b = pool_take_idle(p);
 	if (!b)
-		b = connect_next(p);
+		b = pool_connect_next(p);
 	h1_back_take(b, peer, arena);
+	checks(pool_check(p));
 	return &b->stream;
 }
 
 struct stream *pool_connect(struct pool *p, struct stream *peer, struct arena *arena)
 {
-	struct h1_back *b = connect_next(p);
+	struct h1_back *b = pool_connect_next(p);
 	h1_back_take(b, peer, arena);
 	return &b->stream;
 }
@@ -368,7 +405,7 @@ bool pool_spare_one(struct pool *p)
 {
 	if (!p->idle_n)
 		return false;
-	close_idle(p, idle_back(p->idle.prev));
+	pool_close_one(p, idle_back(p->idle.prev));
 	return true;
 }
 
@@ -404,6 +441,13 @@ const char *pool_said(struct stream *end, enum err why)
 	const struct h1_back *b = h1_back_of(end);
 	must(b);
 	return wires_said(b->backs->wires, why);
+}
+
+enum err pool_is_late(struct stream *end)
+{
+	struct h1_back *b = h1_back_of(end);
+	must(b);
+	return h1_back_is_late(b);
 }
 
 const struct addr *pool_address(struct stream *end)

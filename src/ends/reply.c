@@ -33,21 +33,26 @@ void reply_stop(struct reply *r)
 	chain_drop(&r->body);
 }
 
-bool reply_done(const struct reply *r)
-{
-	return !r->body.bytes;
-}
-
 void reply_text(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		unsigned status, struct span type, struct span body, bool head_only)
 {
 	struct msg *m = arena_take(arena, sizeof *m);
-	msg_open(m, arena, MSG_ANSWER);
+	msg_open(m, arena, MSG_RESPONSE);
 	msg_set_status(m, status, status_reason(status));
 	msg_add(m, NAME_CONTENT_TYPE, type);
 	struct chain bytes = { 0 };
 	chain_copy_in(&bytes, bufs, body.at, body.n);
 	reply_start(r, to, m, &bytes, head_only);
+}
+
+void reply_options(struct reply *r, struct stream *to, struct arena *arena)
+{
+	struct msg *m = arena_take(arena, sizeof *m);
+	struct chain nothing = { 0 };
+	msg_open(m, arena, MSG_RESPONSE);
+	msg_set_status(m, 200, status_reason(200));
+	msg_add_named(m, SPAN("Allow"), SPAN(REPLY_ALLOW));
+	reply_start(r, to, m, &nothing, false);
 }
 
 unsigned reply_status(enum err why)
@@ -62,7 +67,7 @@ static void send_error(struct reply *r, struct stream *to, struct arena *arena, 
 		       struct span word, unsigned status, bool head_only)
 {
 	struct msg *m = arena_take(arena, sizeof *m);
-	msg_open(m, arena, MSG_ANSWER);
+	msg_open(m, arena, MSG_RESPONSE);
 	msg_set_status(m, status, status_reason(status));
 	msg_add(m, NAME_CONTENT_TYPE, SPAN("application/json"));
 	msg_add(m, NAME_X_CROSSFADE_ERROR, word);
@@ -84,17 +89,20 @@ void reply_error(struct reply *r, struct stream *to, struct arena *arena, struct
 	send_error(r, to, arena, &bytes, span_of(err_word(why)), status, head_only);
 }
 
-/* A client that waits a second and asks again would do it twice. */
+/*
+ * The status is not 503: that adds Retry-After, and a client that repeats the write would apply it
+ * twice.
+ */
 void reply_unknown(struct reply *r, struct stream *to, struct arena *arena, struct bufs *bufs,
 		   enum err why, unsigned status, bool head_only)
 {
 	must(status != 503);
 	char text[512], word[128];
-	int n = snprintf(
-		text, sizeof text,
-		"{\"error\":\"%s\",\"status\":%u,\"outcome\":\"unknown\",\"message\":\"%s "
-		"It has been sent and may have been applied: look before you send it again.\"}\n",
-		err_word(why), status, err_sentence(why));
+	int n = snprintf(text, sizeof text,
+			 "{\"error\":\"%s\",\"status\":%u,\"outcome\":\"unknown\",\"message\":\"%s "
+			 "The request was sent and may have been applied: check before you send it "
+			 "again.\"}\n",
+			 err_word(why), status, err_sentence(why));
 	int word_n = snprintf(word, sizeof word, "%s; outcome=unknown", err_word(why));
 	struct chain bytes = { 0 };
 	chain_copy_in(&bytes, bufs, text, (size_t)n);

@@ -21,7 +21,9 @@ static bool is_hex(char c)
 	return isxdigit((unsigned char)c);
 }
 
-/* Bytes of a reg-name at the front: RFC 3986, 3.2.2. 0: a '%' has no two digits behind it. */
+/*
+ * The number of bytes of a reg-name at the front: RFC 3986, 3.2.2. 0: a '%' without two hex digits.
+ */
 static size_t reg_name_n(struct span s)
 {
 	size_t n = scan_count(s.at, s.n, SCAN_HOST);
@@ -59,7 +61,7 @@ static bool is_ip_future(struct span s)
 	return true;
 }
 
-/* Bytes of the host at the front; 0: there is none. */
+/* The number of bytes of the host at the front; 0: there is no host. */
 static size_t host_n(struct span s)
 {
 	if (s.n && s.at[0] == '[') {
@@ -73,9 +75,11 @@ static size_t host_n(struct span s)
 	return reg_name_n(s);
 }
 
-/* False: what stands behind the host's `n` bytes is no port. None, or an empty one, is the default.
+/*
+ * Reads the port behind the host's `n` bytes. False: that is no port. A missing or empty port
+ * leaves *port unchanged, at the caller's default.
  */
-static bool read_port(struct span s, size_t n, unsigned long long *port)
+static bool authority_read_port(struct span s, size_t n, unsigned long long *port)
 {
 	if (n == s.n)
 		return true;
@@ -87,14 +91,14 @@ bool authority_valid(struct span authority)
 {
 	unsigned long long port;
 	size_t n = host_n(authority);
-	return n > 0 && read_port(authority, n, &port);
+	return n > 0 && authority_read_port(authority, n, &port);
 }
 
 bool authority_same(struct span a, struct span b, unsigned default_port)
 {
 	unsigned long long a_port = default_port, b_port = default_port;
 	size_t a_n = host_n(a), b_n = host_n(b);
-	return a_n > 0 && b_n > 0 && read_port(a, a_n, &a_port) && read_port(b, b_n, &b_port) &&
-	       a_port == b_port &&
+	return a_n > 0 && b_n > 0 && authority_read_port(a, a_n, &a_port) &&
+	       authority_read_port(b, b_n, &b_port) && a_port == b_port &&
 	       span_is_nocase((struct span){ a.at, a_n }, (struct span){ b.at, b_n });
 }

@@ -5,14 +5,14 @@
 
 #include "http/scan.h"
 
-/* Of each part of a line. */
+/* The most that is shown of each part of a line. */
 #define SHOWN_BYTES 80
 
 /* --- text --- */
 
 struct out {
 	char *at;
-	size_t left; /* without the byte that ends it */
+	size_t left; /* without the terminating NUL */
 };
 
 static void put_byte(struct out *o, unsigned char byte)
@@ -28,7 +28,7 @@ static void put_byte(struct out *o, unsigned char byte)
 	*o->at = 0;
 }
 
-static void put(struct out *o, struct span s)
+static void blame_put(struct out *o, struct span s)
 {
 	size_t n = s.n < SHOWN_BYTES ? s.n : SHOWN_BYTES;
 	for (size_t i = 0; i < n; i++)
@@ -40,24 +40,24 @@ static void put(struct out *o, struct span s)
 static void put_hidden(struct out *o, struct span s)
 {
 	if (s.n)
-		put(o, SPAN("***"));
+		blame_put(o, SPAN("***"));
 }
 
-static struct span from(struct span s, size_t n)
+static struct span text_from(struct span s, size_t n)
 {
 	return n < s.n ? (struct span){ s.at + n, s.n - n } : (struct span){ s.at + s.n, 0 };
 }
 
-static struct span until(struct span s, char c)
+static struct span text_until(struct span s, char c)
 {
 	const char *at = s.n ? memchr(s.at, c, s.n) : NULL;
 	return (struct span){ s.at, at ? (size_t)(at - s.at) : s.n };
 }
 
-/* As far as it has come, without its CR LF. */
+/* The line as far as it has come, without its CR LF. */
 static struct span line_of(struct span rest)
 {
-	struct span line = until(rest, '\n');
+	struct span line = text_until(rest, '\n');
 	bool ended = line.n < rest.n;
 	if (ended && line.n && line.at[line.n - 1] == '\r')
 		line.n--;
@@ -68,7 +68,9 @@ static struct span line_of(struct span rest)
 
 /* --- a request's first line --- */
 
-/* A space in a target looks like its end, and only what follows shows that it is none. */
+/*
+ * A space inside a target looks like the target's end. Only a later " HTTP/" shows that it is not.
+ */
 static bool is_space_inside(struct span behind)
 {
 	const char *last = behind.n ? memrchr(behind.at, ' ', behind.n) : NULL;
@@ -82,54 +84,53 @@ static void advise_target(struct h1_blame *b, struct span target)
 {
 	size_t n = scan_count(target.at, target.n, SCAN_TARGET);
 	unsigned char byte = n < target.n ? (unsigned char)target.at[n] : 0;
-	if (n == target.n || (byte == ' ' && !is_space_inside(from(target, n + 1))))
+	if (n == target.n || (byte == ' ' && !is_space_inside(text_from(target, n + 1))))
 		return;
 	if (byte == '#')
 		snprintf(b->advice, sizeof b->advice,
-			 "Byte %zu of the target is '#': a fragment is not sent; in a name it is "
+			 "Byte %zu of the target is '#': do not send a fragment; in a name write "
 			 "%%23.",
 			 n + 1);
 	else
-		snprintf(
-			b->advice, sizeof b->advice,
-			"Byte %zu of the target is 0x%02X: it is to be percent-encoded, as %%%02X.",
-			n + 1, byte, byte);
+		snprintf(b->advice, sizeof b->advice,
+			 "Byte %zu of the target is 0x%02X: percent-encode it as %%%02X.", n + 1,
+			 byte, byte);
 }
 
-static void put_target(struct out *o, struct span target)
+static void blame_put_target(struct out *o, struct span target)
 {
-	struct span path = until(target, '?');
+	struct span path = text_until(target, '?');
 	const char *slashes =
 		path.n > 1 && *path.at != '/' ? memmem(path.at, path.n, "//", 2) : NULL;
-	struct span authority = slashes ? from(path, (size_t)(slashes + 2 - path.at)) : path;
-	struct span user = until(authority, '@');
+	struct span authority = slashes ? text_from(path, (size_t)(slashes + 2 - path.at)) : path;
+	struct span user = text_until(authority, '@');
 	if (slashes && user.n < authority.n) {
-		put(o, (struct span){ path.at, (size_t)(authority.at - path.at) });
+		blame_put(o, (struct span){ path.at, (size_t)(authority.at - path.at) });
 		put_hidden(o, user);
-		path = from(authority, user.n);
+		path = text_from(authority, user.n);
 	}
-	put(o, path);
+	blame_put(o, path);
 	if (path.at + path.n < target.at + target.n)
-		put(o, SPAN("?***"));
+		blame_put(o, SPAN("?***"));
 }
 
 static void blame_request_line(struct h1_blame *b, struct out *o, struct span line, enum err why)
 {
-	struct span method = until(line, ' ');
-	struct span target = from(line, method.n + 1);
-	put(o, method);
+	struct span method = text_until(line, ' ');
+	struct span target = text_from(line, method.n + 1);
+	blame_put(o, method);
 	if (method.n == line.n)
 		return;
-	put(o, SPAN(" "));
+	blame_put(o, SPAN(" "));
 	if (why == ERR_TARGET || (why == ERR_REQUEST_LINE && method.n))
 		advise_target(b, target);
-	put_target(o, target);
+	blame_put_target(o, target);
 }
 
 /* --- a field --- */
 
-/* What they say is what rules are about, and no secret. */
-static bool is_shown(struct span name)
+/* The fields that the rules are about. Their values are no secrets. */
+static bool blame_is_shown(struct span name)
 {
 	switch (name_find(name)) {
 	case NAME_HOST:
@@ -152,16 +153,16 @@ static void advise_value(struct h1_blame *b, struct span value)
 {
 	size_t n = scan_count(value.at, value.n, SCAN_VALUE);
 	if (n < value.n)
-		snprintf(b->advice, sizeof b->advice, "Byte 0x%02X stands in the value.",
+		snprintf(b->advice, sizeof b->advice, "The value contains byte 0x%02X.",
 			 (unsigned char)value.at[n]);
 }
 
-/* What has no name may be the rest of a secret. */
+/* A line without a field name may be the rest of a secret, so it is hidden. */
 static void blame_field(struct h1_blame *b, struct out *o, struct span line, enum err why)
 {
 	size_t n = scan_count(line.at, line.n, SCAN_TOKEN);
-	struct span name = { line.at, n }, value = from(line, n + 1);
-	put(o, name);
+	struct span name = { line.at, n }, value = text_from(line, n + 1);
+	blame_put(o, name);
 	if (n == line.n)
 		return;
 	put_byte(o, (unsigned char)line.at[n]);
@@ -171,24 +172,24 @@ static void blame_field(struct h1_blame *b, struct out *o, struct span line, enu
 	}
 	if (why == ERR_FIELD_VALUE)
 		advise_value(b, value);
-	if (is_shown(name))
-		put(o, value);
+	if (blame_is_shown(name))
+		blame_put(o, value);
 	else
 		put_hidden(o, value);
 }
 
-/* It is looked at when all fields have come. */
+/* Host is checked only after all fields have come. */
 static void blame_host(struct out *o, const struct h1_parser *p)
 {
 	if (p->err != ERR_HOST_SYNTAX && p->err != ERR_TARGET_HOST)
 		return;
-	put(o, SPAN("Host: "));
-	put(o, msg_value(p->msg, NAME_HOST));
+	blame_put(o, SPAN("Host: "));
+	blame_put(o, msg_value(p->msg, NAME_HOST));
 }
 
-/* --- all --- */
+/* --- the whole --- */
 
-static struct out begin(struct h1_blame *b)
+static struct out blame_begin(struct h1_blame *b)
 {
 	b->advice[0] = b->excerpt[0] = 0;
 	return (struct out){ b->excerpt, sizeof b->excerpt - 1 };
@@ -196,7 +197,7 @@ static struct out begin(struct h1_blame *b)
 
 void h1_blame_head(struct h1_blame *b, const struct h1_parser *p, struct span rest)
 {
-	struct out o = begin(b);
+	struct out o = blame_begin(b);
 	struct span line = line_of(rest);
 	if (p->whole)
 		blame_host(&o, p);
@@ -205,19 +206,18 @@ void h1_blame_head(struct h1_blame *b, const struct h1_parser *p, struct span re
 	else if (p->msg->kind == MSG_REQUEST)
 		blame_request_line(b, &o, line, p->err);
 	else
-		put(&o, line);
+		blame_put(&o, line);
 }
 
-/* Of a body nothing is shown but the byte that is none of a chunk's frame. */
+/* Nothing of a body is shown but the byte that does not fit into the chunk framing. */
 void h1_blame_body(struct h1_blame *b, const struct h1_body *body)
 {
-	struct out o = begin(b);
+	struct out o = blame_begin(b);
 	if (body->parser && body->parser->err)
 		blame_field(b, &o, line_of((struct span){ body->line, body->line_n }),
 			    body->parser->err);
 	else if (body->err != ERR_CHUNK_OVERHEAD)
-		snprintf(b->advice, sizeof b->advice, "Byte 0x%02X stands there instead.",
-			 body->last);
+		snprintf(b->advice, sizeof b->advice, "Found byte 0x%02X instead.", body->last);
 }
 
 void h1_blame_text(const struct h1_blame *b, enum err why, char to[H1_BLAME_TEXT_BYTES])

@@ -4,11 +4,7 @@
 #include "http/scan.h"
 #include "base/limits.h"
 
-/* 2^63 is far more than anybody sends; it leaves no sum of two lengths that overflows. */
-#define CHUNK_BYTES_MAX ((uint64_t)INT64_MAX)
-/* What of a first chunk is looked at before its head has gone: a size, and the usual extensions. */
-#define CHUNK_LOOK_BYTES 32
-/* A trailer line is refused before it gets longer. */
+/* The longest trailer line: a longer one is refused. */
 #define TRAILER_LINE_BYTES ((size_t)FIELD_LINE_BYTES + 2)
 
 static_assert(2 * TRAILER_LINE_BYTES <= UINT16_MAX, "the room of a line is 16 bits");
@@ -20,20 +16,20 @@ void h1_body_open(struct h1_body *b, const struct msg *m, bool chunked)
 		b->state = H1_BODY_LENGTH;
 		b->left = m->length;
 	} else if (m->body == BODY_UNKNOWN) {
-		must(chunked || m->kind == MSG_ANSWER);
+		must(chunked || m->kind == MSG_RESPONSE);
 		b->state = chunked ? H1_BODY_CHUNK_LINE : H1_BODY_CLOSE;
 		b->has_slack = m->kind == MSG_REQUEST;
 		b->slack = CHUNK_SLACK_BYTES;
 	}
 }
 
-static enum h1_progress bad(struct h1_body *b, enum err err)
+static enum h1_progress body_bad(struct h1_body *b, enum err err)
 {
 	b->err = err;
 	return H1_BAD;
 }
 
-/* How many body bytes were moved. */
+/* Returns the number of body bytes that were moved. */
 static size_t move_data(struct chain *in, struct chain *out, uint64_t left, size_t *max)
 {
 	size_t n = in->bytes < *max ? in->bytes : *max;
@@ -44,7 +40,7 @@ static size_t move_data(struct chain *in, struct chain *out, uint64_t left, size
 	return n;
 }
 
-static char take_byte(struct h1_body *b, struct chain *in)
+static char body_take_byte(struct h1_body *b, struct chain *in)
 {
 	char c = (char)*in->first->at;
 	b->last = (uint8_t)c;
@@ -60,7 +56,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Zeros before a size are bounded by the line alone. */
+/* Leading zeros are limited only by the line's length. */
 static enum err take_size_digit(struct h1_body *b, int digit)
 {
 	if (b->left > CHUNK_BYTES_MAX >> 4)
@@ -83,15 +79,15 @@ static bool is_bws(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Behind a size, a name or a value. */
+/* The part after a size, a name or a value. */
 static enum h1_chunk_part part_behind(enum h1_chunk_part gap, char c)
 {
 	return is_bws(c) ? gap : c == ';' ? H1_CHUNK_NAME_DUE : H1_CHUNK_BAD;
 }
 
 /*
- * RFC 9112, 7.1.1: each extension is BWS ";" BWS NAME [ BWS "=" BWS VALUE ], a value a token or a
- * quoted string. White space with nothing behind it is what old servers fill a size up with.
+ * RFC 9112, 7.1.1: each extension is BWS ";" BWS NAME [ BWS "=" BWS VALUE ]; a value is a token or
+ * a quoted string. White space with nothing after it is allowed: old servers pad the size with it.
  */
 static enum h1_chunk_part part_next(enum h1_chunk_part part, char c)
 {
@@ -133,7 +129,7 @@ static bool part_may_be_last(enum h1_chunk_part part)
 	       part == H1_CHUNK_NAME_GAP || part == H1_CHUNK_VALUE;
 }
 
-/* RFC 9112, 7.1: SIZE [EXTENSIONS] CR LF. Nobody looks at extensions: they are only checked. */
+/* RFC 9112, 7.1: SIZE [EXTENSIONS] CR LF. Extensions are checked and not used. */
 static enum err take_chunk_line(struct h1_body *b, char c)
 {
 	if (b->cr) {
@@ -178,7 +174,7 @@ static void open_trailers(struct h1_body *b, struct arena *arena)
 	h1_parse_trailers(b->parser, b->trailers);
 }
 
-/* Bytes of one line at most, from one slice. */
+/* Takes the bytes of at most one line, from one slice. */
 static void take_trailer_bytes(struct h1_body *b, struct arena *arena, struct chain *in)
 {
 	struct span front = chain_front(in);
@@ -215,12 +211,12 @@ static enum err take_trailers(struct h1_body *b, struct arena *arena, struct cha
 	return ERR_NONE;
 }
 
-/* Mostly there are no trailers, and then nothing is taken from the arena. */
+/* Most bodies have no trailers; then nothing is taken from the arena. */
 static enum err take_end(struct h1_body *b, struct arena *arena, struct chain *in)
 {
 	if (b->cr) {
 		b->state = H1_BODY_NONE;
-		return take_byte(b, in) == '\n' ? ERR_NONE : ERR_BARE_CR;
+		return body_take_byte(b, in) == '\n' ? ERR_NONE : ERR_BARE_CR;
 	}
 	if (!b->parser && *in->first->at == '\r') {
 		b->cr = true;
@@ -230,7 +226,7 @@ static enum err take_end(struct h1_body *b, struct arena *arena, struct chain *i
 	return take_trailers(b, arena, in);
 }
 
-static bool has_field(const struct msg *m)
+static bool body_has_field(const struct msg *m)
 {
 	for (size_t i = 0; i < m->field_n; i++)
 		if (!m->fields[i].dropped)
@@ -238,27 +234,27 @@ static bool has_field(const struct msg *m)
 	return false;
 }
 
-/* One step of a chunked body; something is in `in`. */
+/* One step of a chunked body; `in` is not empty. */
 static enum err take_chunked(struct h1_body *b, struct arena *arena, struct chain *in,
 			     struct chain *out, size_t *max)
 {
 	switch (b->state) {
 	case H1_BODY_CHUNK_LINE:
-		return take_chunk_line(b, take_byte(b, in));
+		return take_chunk_line(b, body_take_byte(b, in));
 	case H1_BODY_CHUNK_DATA:
 		b->left -= move_data(in, out, b->left, max);
 		if (b->left == 0)
 			b->state = H1_BODY_CHUNK_END;
 		return ERR_NONE;
 	case H1_BODY_CHUNK_END:
-		return take_chunk_end(b, take_byte(b, in));
+		return take_chunk_end(b, body_take_byte(b, in));
 	default:
 		must(b->state == H1_BODY_TRAILERS);
 		return take_end(b, arena, in);
 	}
 }
 
-/* `n` bytes were taken, of which `body_n` are the body's. Trailers have their own limit. */
+/* `n` bytes were taken, and `body_n` of them are body bytes. Trailers have their own limit. */
 static bool is_mostly_framing(struct h1_body *b, size_t n, size_t body_n)
 {
 	if (!b->has_slack || b->state == H1_BODY_TRAILERS)
@@ -276,15 +272,15 @@ static enum h1_progress read_chunks(struct h1_body *b, struct arena *arena, stru
 			return H1_MORE;
 		enum err err = take_chunked(b, arena, in, out, &max);
 		if (err)
-			return bad(b, err);
+			return body_bad(b, err);
 	}
 	if (b->state != H1_BODY_NONE)
 		return H1_MORE;
-	b->has_trailers = b->trailers && has_field(b->trailers);
+	b->has_trailers = b->trailers && body_has_field(b->trailers);
 	return H1_DONE;
 }
 
-/* A few bytes, mostly: a size and its CR LF. */
+/* Usually a few bytes: a size and its CR LF. */
 enum err h1_body_look(struct h1_body *b, const struct chain *in)
 {
 	struct h1_body ahead = *b;
@@ -310,7 +306,7 @@ static enum h1_progress read_chunked(struct h1_body *b, struct arena *arena, str
 	size_t in_n = in->bytes, out_n = out->bytes;
 	enum h1_progress p = read_chunks(b, arena, in, out, max);
 	if (p == H1_MORE && is_mostly_framing(b, in_n - in->bytes, out->bytes - out_n))
-		return bad(b, ERR_CHUNK_OVERHEAD);
+		return body_bad(b, ERR_CHUNK_OVERHEAD);
 	return p;
 }
 

@@ -2,33 +2,30 @@
 
 #include "base/bug.h"
 #include "http/authority.h"
-#include "http/h1_sense.h"
+#include "http/semantics.h"
 #include "http/scan.h"
 #include "base/limits.h"
 
-/* How much of a first receive is thought to be head: larger ones let the text grow. */
-#define HEAD_GUESS_BYTES 1536
-
-/* msg->minor while the line has a version that is not served. */
+/* msg->minor while the line has a version that is not supported. */
 #define MINOR_UNKNOWN UINT8_MAX
 
 #define INLINE inline __attribute__((always_inline))
 
 enum took {
 	TOOK_NOTHING, /* the line is unfinished */
-	TOOK_IT,      /* the line, or the part of it that was asked for */
+	TOOK_IT,      /* the line, or the requested part of it */
 	TOOK_ALL,     /* the empty line at the end */
 	TOOK_BAD,
 };
 
 /*
- * The line that is being read. Each step goes from left to right and never looks further than the
- * byte that decides, so that an unfinished line fails exactly where the whole line would.
+ * The line that is being read. Each step goes from left to right and reads no further than the byte
+ * that decides. So an unfinished line fails exactly where the whole line would.
  */
 struct line {
 	const char *begin, *at;
-	const char *last; /* where its CR comes before, or it is unfinished or too long */
-	const char *end;  /* behind all that has come */
+	const char *last; /* the CR must come before this place */
+	const char *end;  /* behind the last byte that has come */
 	size_t max;	  /* bytes without CR LF */
 	enum err too_long, too_short;
 };
@@ -48,13 +45,14 @@ void h1_parse_request(struct h1_parser *p, struct msg *m)
 	open_parser(p, m, MSG_REQUEST, REQUEST_HEAD_BYTES, FIELDS_MAX);
 }
 
-void h1_parse_answer(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked,
-		     const struct h1_limits *limits)
+void h1_parse_response(struct h1_parser *p, struct msg *m, enum method method, bool upgrade_asked,
+		       const struct h1_limits *limits)
 {
-	static const struct h1_limits usual = { ANSWER_HEAD_BYTES, ANSWER_FIELDS };
+	static const struct h1_limits usual = { RESPONSE_HEAD_BYTES, RESPONSE_FIELDS };
 	limits = limits ? limits : &usual;
-	must(limits->head_bytes <= ANSWER_HEAD_BYTES_MAX && limits->fields <= ANSWER_FIELDS_MAX);
-	open_parser(p, m, MSG_ANSWER, limits->head_bytes, limits->fields);
+	must(limits->head_bytes <= RESPONSE_HEAD_BYTES_MAX &&
+	     limits->fields <= RESPONSE_FIELDS_MAX);
+	open_parser(p, m, MSG_RESPONSE, limits->head_bytes, limits->fields);
 	p->method = (uint8_t)method;
 	p->upgrade_asked = upgrade_asked;
 }
@@ -64,7 +62,7 @@ void h1_parse_trailers(struct h1_parser *p, struct msg *m)
 	open_parser(p, m, MSG_TRAILERS, TRAILERS_BYTES, FIELDS_MAX);
 }
 
-static enum took bad(struct h1_parser *p, enum err err)
+static enum took parser_bad(struct h1_parser *p, enum err err)
 {
 	p->err = err;
 	return TOOK_BAD;
@@ -91,23 +89,24 @@ static INLINE size_t line_left(const struct line *l, size_t max)
 }
 
 /*
- * The next byte is not what must come: `err` unless there is none, or an end of the line. By value,
- * as a line whose address goes nowhere can stay in registers.
+ * The next byte is not the expected one. Fails with `err`, unless the bytes are used up or the line
+ * ends here. `l` is passed by value: a line whose address is not taken can stay in registers.
  */
 static enum took line_stopped(struct h1_parser *p, struct line l, enum err err)
 {
 	if (l.at == l.last)
-		return (size_t)(l.last - l.begin) > l.max ? bad(p, l.too_long) : TOOK_NOTHING;
+		return (size_t)(l.last - l.begin) > l.max ? parser_bad(p, l.too_long)
+							  : TOOK_NOTHING;
 	if (*l.at == '\n')
-		return bad(p, ERR_BARE_LF);
+		return parser_bad(p, ERR_BARE_LF);
 	if (*l.at != '\r')
-		return bad(p, err);
+		return parser_bad(p, err);
 	if (l.at + 1 == l.end)
 		return TOOK_NOTHING;
-	return bad(p, l.at[1] == '\n' ? l.too_short : ERR_BARE_CR);
+	return parser_bad(p, l.at[1] == '\n' ? l.too_short : ERR_BARE_CR);
 }
 
-/* CR LF, or `err`. */
+/* Takes CR LF; anything else fails with `err`. */
 static INLINE enum took line_finish(struct h1_parser *p, struct line *l, enum err err)
 {
 	if (!line_at(l, '\r'))
@@ -115,12 +114,15 @@ static INLINE enum took line_finish(struct h1_parser *p, struct line *l, enum er
 	if (l->at + 1 == l->end)
 		return TOOK_NOTHING;
 	if (l->at[1] != '\n')
-		return bad(p, ERR_BARE_CR);
+		return parser_bad(p, ERR_BARE_CR);
 	l->at += 2;
 	return TOOK_IT;
 }
 
-/* Copies behind the text as long as the class lasts; the text grows when its room is used up. */
+/*
+ * Appends bytes to the text while they belong to the class. The text grows when its room is used
+ * up.
+ */
 static INLINE size_t line_copy(struct msg *m, struct line *l,
 			       size_t (*scan)(char *, const char *, size_t))
 {
@@ -136,16 +138,16 @@ static INLINE size_t line_copy(struct msg *m, struct line *l,
 	}
 }
 
-/* A few bytes; SCAN_SLACK behind the text has room for them. */
-static inline void put(struct msg *m, const char *bytes, size_t n)
+/* Appends a few bytes; SCAN_SLACK behind the text has room for them. */
+static inline void text_put(struct msg *m, const char *bytes, size_t n)
 {
 	memcpy(m->text + m->text_n, bytes, n);
 	m->text_n += (uint32_t)n;
 }
 
 /*
- * HTTP/ DIGIT "." DIGIT. What is not 1.x is refused when the line is over; a later minor version is
- * read as the latest one that is known here: RFC 9110, 2.5.
+ * HTTP/ DIGIT "." DIGIT. A version other than 1.x is refused at the end of the line. A later minor
+ * version is read as the latest one known here: RFC 9110, 2.5.
  */
 static INLINE enum took take_version(struct h1_parser *p, struct line *l, enum err not_http,
 				     enum err syntax)
@@ -218,7 +220,7 @@ static INLINE enum took take_method(struct h1_parser *p, struct line *l)
 	size_t n = scan_token(m->text, l->at, line_left(l, METHOD_BYTES + 1));
 	l->at += n;
 	if (n > METHOD_BYTES)
-		return bad(p, ERR_METHOD);
+		return parser_bad(p, ERR_METHOD);
 	if (n == 0 || !line_at(l, ' '))
 		return line_stopped(p, *l, ERR_METHOD);
 	l->at++;
@@ -236,7 +238,7 @@ static size_t scan_lenient(char *to, const char *from, size_t n)
 	return i;
 }
 
-/* Not the usual way: it must not cost that anything, and so gets the line by value. */
+/* Rarely used. It must not slow down the usual path, so it gets the line by value. */
 static __attribute__((noinline, cold)) size_t copy_lenient(struct msg *m, struct line l)
 {
 	return line_copy(m, &l, scan_lenient);
@@ -245,7 +247,7 @@ static __attribute__((noinline, cold)) size_t copy_lenient(struct msg *m, struct
 static INLINE enum took take_target(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
-	put(m, " ", 1);
+	text_put(m, " ", 1);
 	size_t n = line_copy(m, l, scan_target);
 	if (!line_at(l, ' ') && p->lenient) {
 		size_t more = copy_lenient(m, *l);
@@ -277,18 +279,21 @@ static INLINE enum took take_request_line(struct h1_parser *p, struct line *l)
 		took = line_finish(p, l, ERR_VERSION_SYNTAX);
 	if (took != TOOK_IT)
 		return took;
-	/* The version first: a preface of HTTP/2 has a target that HTTP/1 has not. */
+	/*
+	 * The version is checked first: the connection preface of HTTP/2 has a target that HTTP/1
+	 * does not allow.
+	 */
 	enum err err = m->minor == MINOR_UNKNOWN ? ERR_VERSION : check_target(p);
 	if (err)
-		return bad(p, err);
-	put(m, " HTTP/1.1\r\n", 11);
+		return parser_bad(p, err);
+	text_put(m, " HTTP/1.1\r\n", 11);
 	m->first_n = (uint16_t)m->text_n;
 	p->first = false;
 	return TOOK_IT;
 }
 
 /* SP and three digits. */
-static enum took take_status(struct h1_parser *p, struct line *l)
+static enum took parser_take_status(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
 	if (!line_at(l, ' '))
@@ -299,7 +304,7 @@ static enum took take_status(struct h1_parser *p, struct line *l)
 		if (l->at == l->last || *l->at < '0' || *l->at > '9')
 			return line_stopped(p, *l, ERR_STATUS_LINE);
 		status = 10 * status + (unsigned)(*l->at - '0');
-		put(m, l->at, 1);
+		text_put(m, l->at, 1);
 	}
 	m->status = (uint16_t)status;
 	return TOOK_IT;
@@ -309,7 +314,7 @@ static enum took take_status(struct h1_parser *p, struct line *l)
 static enum took take_reason(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
-	put(m, " ", 1);
+	text_put(m, " ", 1);
 	if (line_at(l, ' ')) {
 		l->at++;
 		line_copy(m, l, scan_value);
@@ -321,19 +326,19 @@ static enum took take_status_line(struct h1_parser *p, struct line *l)
 {
 	struct msg *m = p->msg;
 	line_begin(l, REQUEST_LINE_BYTES, ERR_STATUS_LINE, ERR_STATUS_LINE);
-	put(m, "HTTP/1.1 ", 9);
+	text_put(m, "HTTP/1.1 ", 9);
 	enum took took = take_version(p, l, ERR_STATUS_LINE, ERR_STATUS_LINE);
 	if (took == TOOK_IT)
-		took = take_status(p, l);
+		took = parser_take_status(p, l);
 	if (took == TOOK_IT)
 		took = take_reason(p, l);
 	if (took != TOOK_IT)
 		return took;
 	if (m->minor == MINOR_UNKNOWN)
-		return bad(p, ERR_VERSION);
+		return parser_bad(p, ERR_VERSION);
 	if (m->status < 100)
-		return bad(p, ERR_STATUS_LINE);
-	put(m, "\r\n", 2);
+		return parser_bad(p, ERR_STATUS_LINE);
+	text_put(m, "\r\n", 2);
 	m->first_n = (uint16_t)m->text_n;
 	p->first = false;
 	return TOOK_IT;
@@ -344,7 +349,7 @@ static bool is_ows(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The value's text, without the white space around it. */
+/* The value's text, without white space around it. */
 static INLINE enum took take_value(struct h1_parser *p, struct line *l, struct field *f)
 {
 	struct msg *m = p->msg;
@@ -354,17 +359,17 @@ static INLINE enum took take_value(struct h1_parser *p, struct line *l, struct f
 	enum took took = line_finish(p, l, ERR_FIELD_VALUE);
 	if (took != TOOK_IT)
 		return took;
-	/* Nothing else up to the space is left in a value. */
+	/* Of the bytes up to the space, a value can hold only space and tab. */
 	while (n > 0 && (unsigned char)m->text[m->text_n - 1] <= ' ')
 		n--, m->text_n--;
-	put(m, "\r\n", 2);
+	text_put(m, "\r\n", 2);
 	if (f->name_n + 2 + n > FIELD_LINE_BYTES)
-		return bad(p, ERR_FIELD_SIZE);
+		return parser_bad(p, ERR_FIELD_SIZE);
 	f->value_n = (uint16_t)n;
 	return TOOK_IT;
 }
 
-/* No colon behind the `n` bytes of a name. */
+/* There is no colon behind the `n` bytes of a name. */
 static enum took name_stopped(struct h1_parser *p, struct line l, size_t n)
 {
 	bool space = line_at(&l, ' ') || line_at(&l, '\t');
@@ -382,41 +387,41 @@ static INLINE enum took take_field(struct h1_parser *p, struct line *l)
 		return took == TOOK_IT ? TOOK_ALL : took;
 	}
 	if (is_ows(*l->at))
-		return bad(p, ERR_FOLDED_FIELD);
+		return parser_bad(p, ERR_FOLDED_FIELD);
 	if (m->field_n == p->fields_max)
-		return bad(p, ERR_HEAD_SIZE);
+		return parser_bad(p, ERR_HEAD_SIZE);
 
 	msg_reserve(m, FIELD_NAME_BYTES + 3);
 	size_t n = scan_token(m->text + m->text_n, l->at, line_left(l, FIELD_NAME_BYTES + 1));
 	l->at += n;
 	if (n > FIELD_NAME_BYTES)
-		return bad(p, ERR_FIELD_SIZE);
+		return parser_bad(p, ERR_FIELD_SIZE);
 	if (n == 0 || !line_at(l, ':'))
 		return name_stopped(p, *l, n);
 	l->at++;
 	struct field *f = msg_next(m);
 	*f = (struct field){ .at = m->text_n, .name_n = (uint8_t)n };
 	m->text_n += (uint32_t)n;
-	put(m, ": ", 2);
+	text_put(m, ": ", 2);
 
 	enum took took = take_value(p, l, f);
 	if (took != TOOK_IT)
 		return took;
-	enum err err = h1_sense_field(p, f);
+	enum err err = semantics_field(p, f);
 	if (err)
-		return bad(p, err);
+		return parser_bad(p, err);
 	msg_push(m, f);
 	return TOOK_IT;
 }
 
-static INLINE enum took take_line(struct h1_parser *p, struct line *l)
+static INLINE enum took parser_take_line(struct h1_parser *p, struct line *l)
 {
 	if (!p->first)
 		return take_field(p, l);
 	return p->msg->kind == MSG_REQUEST ? take_request_line(p, l) : take_status_line(p, l);
 }
 
-/* Room for all of a usual head, for the longest name behind it, and for what we add. */
+/* Room for a usual head, for the longest name after it, and for the fields that we add. */
 static void reserve_head(struct msg *m, size_t come)
 {
 	msg_reserve(m, (come < HEAD_GUESS_BYTES ? come : HEAD_GUESS_BYTES) + 2 * FIELD_NAME_BYTES);
@@ -438,7 +443,7 @@ enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used)
 	const char *taken = l.at;
 	do {
 		uint32_t text_n = m->text_n;
-		took = take_line(p, &l);
+		took = parser_take_line(p, &l);
 		if (took == TOOK_IT || took == TOOK_ALL)
 			taken = l.at;
 		else
@@ -448,8 +453,8 @@ enum h1_progress h1_parse(struct h1_parser *p, struct span bytes, size_t *used)
 	*used = (size_t)(taken - bytes.at);
 	p->head_n += *used;
 	if (took == TOOK_NOTHING && p->head_n + (size_t)(l.end - taken) == p->head_max)
-		took = bad(p, ERR_HEAD_SIZE);
-	if (took == TOOK_ALL && (p->err = h1_sense_head(p))) {
+		took = parser_bad(p, ERR_HEAD_SIZE);
+	if (took == TOOK_ALL && (p->err = semantics_head(p))) {
 		p->whole = true;
 		took = TOOK_BAD;
 	}

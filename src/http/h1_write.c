@@ -16,7 +16,7 @@ static size_t field_bytes(const struct field *f)
 	return f->name_n + 2u + f->value_n + 2u;
 }
 
-/* The first line and the fields, in runs of text between what is dropped. */
+/* The first line and the fields, in runs of text between dropped fields. */
 static void write_runs(const struct msg *m, struct chain *out, struct bufs *bufs)
 {
 	size_t from = 0, to = m->first_n;

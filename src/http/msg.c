@@ -35,7 +35,10 @@ static void grow_fields(struct msg *m)
 
 void msg_grow(struct msg *m, size_t bytes)
 {
-	/* Fields first, so that the text is the arena's newest piece and grows in place. */
+	/*
+	 * The fields grow first, so that the text is the arena's newest piece and can grow in
+	 * place.
+	 */
 	if (m->field_n == m->field_room)
 		grow_fields(m);
 	size_t need = m->text_n + bytes + SCAN_SLACK;
@@ -105,7 +108,7 @@ void msg_drop_alike(struct msg *m, struct span name)
 			m->fields[i].dropped = true;
 }
 
-/* Eight bytes at a time; the last ones may be of what stands behind the name in the text. */
+/* Tests eight bytes at a time. The last ones may belong to the text behind the name. */
 static bool may_be_disguised(struct span name)
 {
 	static_assert(SCAN_SLACK >= 8, "a name may be read beyond its end");
@@ -138,7 +141,7 @@ void msg_drop_disguised(struct msg *m)
 			m->fields[i].dropped = true;
 }
 
-static void put(struct msg *m, struct span s)
+static void msg_put(struct msg *m, struct span s)
 {
 	msg_reserve(m, s.n);
 	if (s.n)
@@ -153,10 +156,10 @@ void msg_set_request(struct msg *m, struct span method, struct span target)
 	must(scan_count(method.at, method.n, SCAN_TOKEN) == method.n);
 	must(target.n > 0 && target.n <= REQUEST_LINE_BYTES);
 	must(scan_count(target.at, target.n, SCAN_TARGET) == target.n);
-	put(m, method);
-	put(m, SPAN(" "));
-	put(m, target);
-	put(m, SPAN(" HTTP/1.1\r\n"));
+	msg_put(m, method);
+	msg_put(m, SPAN(" "));
+	msg_put(m, target);
+	msg_put(m, SPAN(" HTTP/1.1\r\n"));
 	m->method = method_find(method);
 	m->minor = 1;
 	m->method_n = (uint16_t)method.n;
@@ -166,43 +169,43 @@ void msg_set_request(struct msg *m, struct span method, struct span target)
 
 void msg_set_status(struct msg *m, unsigned status, struct span reason)
 {
-	must(m->kind == MSG_ANSWER && m->text_n == 0);
+	must(m->kind == MSG_RESPONSE && m->text_n == 0);
 	must(status >= 100 && status <= 599 && reason.n <= REQUEST_LINE_BYTES);
 	must(scan_count(reason.at, reason.n, SCAN_VALUE) == reason.n);
 	char digits[FMT_DECIMAL_BYTES];
-	put(m, SPAN("HTTP/1.1 "));
-	put(m, (struct span){ digits, fmt_decimal(digits, status) });
-	put(m, SPAN(" "));
-	put(m, reason);
-	put(m, SPAN("\r\n"));
+	msg_put(m, SPAN("HTTP/1.1 "));
+	msg_put(m, (struct span){ digits, fmt_decimal(digits, status) });
+	msg_put(m, SPAN(" "));
+	msg_put(m, reason);
+	msg_put(m, SPAN("\r\n"));
 	m->minor = 1;
 	m->status = (uint16_t)status;
 	m->first_n = (uint16_t)m->text_n;
 }
 
-/* Checked as it is copied: what is not a field can only be our own mistake. */
-static void put_name(struct msg *m, struct span name)
+/* Checked while it is copied: an invalid field can only be our own mistake. */
+static void msg_put_name(struct msg *m, struct span name)
 {
 	must(name.n > 0);
 	must(scan_token(m->text + m->text_n, name.at, name.n) == name.n);
 	m->text_n += (uint32_t)name.n;
 }
 
-static void put_value(struct msg *m, struct span value)
+static void msg_put_value(struct msg *m, struct span value)
 {
 	must(!value.n || scan_value(m->text + m->text_n, value.at, value.n) == value.n);
 	m->text_n += (uint32_t)value.n;
 }
 
-static bool is_full(const struct msg *m)
+static bool msg_is_full(const struct msg *m)
 {
 	return m->field_n >=
-	       (m->kind == MSG_ANSWER ? ANSWER_FIELDS_MAX : FIELDS_MAX) + FIELDS_ADDED_MAX;
+	       (m->kind == MSG_RESPONSE ? RESPONSE_FIELDS_MAX : FIELDS_MAX) + FIELDS_ADDED_MAX;
 }
 
-static bool add(struct msg *m, enum name id, struct span name, struct span value)
+static bool msg_append(struct msg *m, enum name id, struct span name, struct span value)
 {
-	if (name.n > FIELD_NAME_BYTES || name.n + 2 + value.n > FIELD_LINE_BYTES || is_full(m))
+	if (name.n > FIELD_NAME_BYTES || name.n + 2 + value.n > FIELD_LINE_BYTES || msg_is_full(m))
 		return false;
 	msg_reserve(m, name.n + value.n + 4);
 	struct field *f = msg_next(m);
@@ -211,17 +214,17 @@ static bool add(struct msg *m, enum name id, struct span name, struct span value
 			     .name_n = (uint8_t)name.n,
 			     .name = (uint8_t)id };
 	msg_push(m, f);
-	put_name(m, name);
-	put(m, SPAN(": "));
-	put_value(m, value);
-	put(m, SPAN("\r\n"));
+	msg_put_name(m, name);
+	msg_put(m, SPAN(": "));
+	msg_put_value(m, value);
+	msg_put(m, SPAN("\r\n"));
 	return true;
 }
 
 bool msg_add_line(struct msg *m, enum name name, struct span line)
 {
 	size_t name_n = name_text(name).n;
-	if (is_full(m))
+	if (msg_is_full(m))
 		return false;
 	msg_reserve(m, line.n);
 	struct field *f = msg_next(m);
@@ -237,18 +240,18 @@ bool msg_add_line(struct msg *m, enum name name, struct span line)
 
 bool msg_add(struct msg *m, enum name name, struct span value)
 {
-	return add(m, name, name_text(name), value);
+	return msg_append(m, name, name_text(name), value);
 }
 
 bool msg_add_named(struct msg *m, struct span name, struct span value)
 {
-	return add(m, name_find(name), name, value);
+	return msg_append(m, name_find(name), name, value);
 }
 
 bool msg_set(struct msg *m, enum name name, struct span value)
 {
 	msg_drop(m, name);
-	return add(m, name, name_text(name), value);
+	return msg_append(m, name, name_text(name), value);
 }
 
 void msg_set_length(struct msg *m, uint64_t length)

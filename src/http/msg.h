@@ -2,15 +2,15 @@
 #define HTTP_MSG_H
 
 /*
- * A message's head in canonical form: HTTP/1.1 text, "Name: value\r\n" for each field in the case
- * it came in, and an index over it. Only a parser or a maker of answers builds one, so whatever is
- * not canonical cannot be expressed: one framing, one Host, no folding, no white space before a
- * colon.
+ * A message's head in canonical form: HTTP/1.1 text, "Name: value\r
+ * " for each field in the case it came in, and an index over it. Only a parser or a maker of
+ * messages builds one. So what is not canonical cannot be expressed: there is one framing, one
+ * Host, no folding, no white space before a colon.
  *
- * Fields that belong to one connection (Connection and what it names, Keep-Alive, TE,
- * Transfer-Encoding, Upgrade: RFC 9110, 7.6.1) are not part of it; what they say stands in the
- * members below. A request that a parser has read has one Host, empty when it came with none (which
- * only HTTP/1.0 may). Memory comes from the exchange's arena and ends with it.
+ * Fields that belong to one connection (Connection and the fields it names, Keep-Alive, TE,
+ * Transfer-Encoding, Upgrade: RFC 9110, 7.6.1) are not part of a message; the members below hold
+ * what they say. A request from a parser has one Host, which is empty when the request had none
+ * (only HTTP/1.0 may). Memory comes from the exchange's arena and ends with it.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #include "base/span.h"
 #include "http/scan.h"
 
-enum msg_kind { MSG_REQUEST, MSG_ANSWER, MSG_TRAILERS };
+enum msg_kind { MSG_REQUEST, MSG_RESPONSE, MSG_TRAILERS };
 
 enum method {
 	METHOD_OTHER,
@@ -35,7 +35,7 @@ enum method {
 	METHOD_CONNECT,
 };
 
-/* Fields that somebody asks for by name: one row each in names.def. */
+/* Fields that the code looks up by name: one row each in names.def. */
 enum name {
 	NAME_OTHER,
 #define NAME(id, text, how) NAME_##id,
@@ -44,21 +44,21 @@ enum name {
 	NAMES,
 };
 
-/* What names.def says of a name. NAME_OTHER is HOW_KEEP. */
+/* The treatment of a field, from names.def. NAME_OTHER is HOW_KEEP. */
 enum how { HOW_KEEP, HOW_HEAD, HOW_ONCE, HOW_FRAME, HOW_HOP };
 
 enum body {
 	BODY_NONE,    /* nothing follows the head */
 	BODY_LENGTH,  /* exactly msg->length bytes, and Content-Length is among the fields */
-	BODY_UNKNOWN, /* its end is told when it comes */
+	BODY_UNKNOWN, /* its end is known only when it comes */
 };
 
 struct field {
-	uint32_t at;	  /* of the name, in the text */
+	uint32_t at;	  /* offset of the name in the text */
 	uint16_t value_n; /* the value begins at `at + name_n + 2` */
 	uint8_t name_n;
 	uint8_t name; /* enum name */
-	bool dropped; /* stays in the text, is not part of the message any more */
+	bool dropped; /* stays in the text, but is no longer part of the message */
 };
 
 struct msg {
@@ -69,21 +69,21 @@ struct msg {
 	uint16_t field_n, field_room;
 	uint8_t kind;		     /* enum msg_kind */
 	uint8_t method;		     /* requests: enum method */
-	uint8_t minor;		     /* of the version it came with: 0 for HTTP/1.0, else 1 */
+	uint8_t minor;		     /* of the HTTP version it came with: 0 for HTTP/1.0, else 1 */
 	uint8_t body;		     /* enum body */
-	uint16_t status;	     /* answers */
+	uint16_t status;	     /* responses */
 	uint16_t first_n;	     /* bytes of the first line with its CR LF; 0 in trailers */
 	uint16_t method_n, target_n; /* requests: the target begins at method_n + 1 */
 	uint64_t length;	     /* BODY_LENGTH */
-	bool close;  /* its sender closes the connection after it, or can't keep it */
-	bool tunnel; /* a request to upgrade, or the 101 that agrees: Upgrade is among the fields */
-	bool expects;	       /* requests: Expect: 100-continue, which stays among the fields */
-	uint16_t index[NAMES]; /* 1 + number of the first field of that name; 0: there is none */
+	bool close;   /* the sender closes the connection after this message, or cannot keep it */
+	bool tunnel;  /* a request to upgrade, or the 101 that accepts it */
+	bool expects; /* requests: Expect: 100-continue, which stays among the fields */
+	uint16_t index[NAMES]; /* 1 + number of the first field of that name; 0: none */
 };
 
 /* Empty: no first line, no field. */
 void msg_open(struct msg *m, struct arena *arena, enum msg_kind kind);
-/* Empty again, in the memory that it has: nobody looks at what it was any more. */
+/* Makes it empty again and reuses its memory: nobody may use its old content any more. */
 void msg_clear(struct msg *m);
 
 static inline struct span msg_method(const struct msg *m)
@@ -97,7 +97,7 @@ static inline struct span msg_target(const struct msg *m)
 	return (struct span){ m->text + m->method_n + 1, m->target_n };
 }
 
-/* What stands behind the target's '?'; empty when there is none. */
+/* The part behind the target's '?'; empty when there is none. */
 static inline struct span msg_query(const struct msg *m)
 {
 	struct span target = msg_target(m);
@@ -126,48 +126,52 @@ void msg_drop(struct msg *m, enum name name);
 /* Drops all fields with that name, whatever its id. */
 void msg_drop_named(struct msg *m, struct span name);
 
-/* For who takes '_' for '-' and does not look at case, as CGI and its heirs do, they are one name.
+/*
+ * True when the names are equal for software that ignores case and treats '_' as '-', as CGI and
+ * its successors do.
  */
 bool name_is_alike(struct span a, struct span b);
-/* Drops all fields with a name that is alike. */
+/* Drops all fields whose name is alike. */
 void msg_drop_alike(struct msg *m, struct span name);
-/* Drops those with a '_' whose name with '-' has a row in names.def. */
+/* Drops the fields with a '_' in their name that, with '-' instead, have a row in names.def. */
 void msg_drop_disguised(struct msg *m);
 
 /*
- * First lines of messages made here. `method` is a token and `target` canonical, as a parser has
- * checked or as our own code has written; `reason` has no control character. Must come first.
- * Longer ones than a client may send are a broken promise.
+ * Set the first line of a message that Crossfade makes. They must be called before any field is
+ * added. `method` is a token; `target` is canonical, checked by a parser or written by our own
+ * code; `reason` has no control character. A line that is longer than a client may send is a bug
+ * (must()).
  */
 void msg_set_request(struct msg *m, struct span method, struct span target);
 void msg_set_status(struct msg *m, unsigned status, struct span reason);
 
 /*
- * Adds a field at the end; `name` is a token and `value` has no control character but HTAB, or it
- * is a broken promise. False, and nothing is added, at a limit: FIELD_LINE_BYTES, FIELD_NAME_BYTES,
- * or FIELDS_MAX (of an answer ANSWER_FIELDS_MAX) and FIELDS_ADDED_MAX together, dropped ones
- * included.
+ * Adds a field at the end. `name` is a token and `value` has no control character but HTAB;
+ * anything else is a bug (must()). False, and nothing is added, at a limit: FIELD_LINE_BYTES,
+ * FIELD_NAME_BYTES, or FIELDS_MAX (of a response RESPONSE_FIELDS_MAX) and FIELDS_ADDED_MAX
+ * together, dropped fields included.
  */
 bool msg_add(struct msg *m, enum name name, struct span value);
 bool msg_add_named(struct msg *m, struct span name, struct span value);
-/* Adds a field whose whole line, "name: value" and CR LF, was made and checked before. */
+/* Adds a field whose whole line, "name: value" and CR LF, was built and checked before. */
 bool msg_add_line(struct msg *m, enum name name, struct span line);
-/* Drops what there is of that name, then adds this one as msg_add() does. */
+/* Drops the fields of that name, then adds this one as msg_add() does. */
 bool msg_set(struct msg *m, enum name name, struct span value);
-/* Says how long the body is, and sets Content-Length accordingly. */
+/* Sets the length of the body, and Content-Length accordingly. */
 void msg_set_length(struct msg *m, uint64_t length);
 
-/* The id of a name, which is a token, without case; NAME_OTHER when it has no row. */
+/* The id of a name (a token), without regard to case; NAME_OTHER when it has no row. */
 enum name name_find(struct span name);
 struct span name_text(enum name name);
 enum how name_how(enum name name);
-enum method method_find(struct span method); /* with case: RFC 9110, 9.1 */
+enum method method_find(struct span method); /* case matters: RFC 9110, 9.1 */
 /* "Not Found"; an empty span for a status without a registered phrase. */
 struct span status_reason(unsigned status);
 
 /*
- * For parsers, which write the text themselves: room for `bytes` more, SCAN_SLACK behind them, and
- * one more field. The field is filled in where it will stand, behind the last one, then pushed.
+ * For parsers, which write the text themselves. Reserves `bytes` more bytes, SCAN_SLACK behind
+ * them, and one more field. The parser fills in the field in its final place behind the last one,
+ * then calls msg_push().
  */
 void msg_grow(struct msg *m, size_t bytes);
 

@@ -4,7 +4,7 @@
 
 #include "base/bug.h"
 
-/* Three words: key_of() and one in the middle cover every byte of a name. */
+/* Three words of 8 bytes: key_of() and one word in the middle cover every byte of a name. */
 #define ROOM 24
 
 struct row {
@@ -19,7 +19,7 @@ static const struct row rows[NAMES] = {
 #undef NAME
 };
 
-/* For each length its last row: the later initializer wins, and that is meant here. */
+/* For each length its last row. The later initializer wins, which is intended here. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const uint8_t last_of_length[ROOM] = {
@@ -30,9 +30,9 @@ static const uint8_t last_of_length[ROOM] = {
 #pragma GCC diagnostic pop
 
 /*
- * The first and last eight (or four) bytes of a name, which may overlap, in lower case: digits and
- * the hyphen, all that our names have besides letters, keep their value, and no other byte of a
- * token becomes one of them.
+ * The first and last eight (or four) bytes of a name in lower case; they may overlap. Our names
+ * consist of letters, digits and hyphens. Digits and the hyphen keep their value, and no other byte
+ * of a token becomes one of them.
  */
 struct key {
 	uint64_t first, last;

@@ -2,11 +2,11 @@
 #define HTTP_SCAN_H
 
 /*
- * Copying and checking in one go: each scan_*() copies bytes while they belong to its class, at
- * most `n`, and says how many did. Sixteen at a time where the machine can.
+ * Copying and checking in one pass. Each scan_*() copies bytes while they belong to its class, at
+ * most `n`, and returns how many it copied. It handles 16 at a time where the CPU can.
  *
- * Nothing is read behind `from + n`, but up to SCAN_SLACK bytes may be written behind the copy: the
- * room at `to` is n + SCAN_SLACK.
+ * Nothing is read behind `from + n`, but up to SCAN_SLACK bytes may be written behind the copy:
+ * `to` must have room for n + SCAN_SLACK.
  */
 
 #include <stdbool.h>
@@ -24,10 +24,10 @@ enum scan_class {
 	SCAN_PLAIN = 16, /* 0x20 to 0x7e without '"' and '\\': needs no escape in a quoted string */
 };
 
-/* The classes that each byte belongs to. */
+/* The classes of each byte. */
 extern const uint8_t scan_classes[256];
 
-/* How many bytes at the front belong to the class. */
+/* The number of bytes at the front that belong to the class. */
 static inline size_t scan_count(const char *from, size_t n, enum scan_class class)
 {
 	size_t i = 0;
@@ -41,12 +41,15 @@ static inline size_t scan_count(const char *from, size_t n, enum scan_class clas
 #include <tmmintrin.h>
 
 /*
- * Each of these makes a byte non-zero where the class ends. NUL ends all of them, so that a short
- * rest can be filled up with it.
+ * Each of these returns a vector with a non-zero byte where the class ends. NUL ends every class,
+ * so a short rest can be padded with it.
  */
 static inline __m128i scan_token_ends(__m128i v)
 {
-	/* For each low nibble a bit for each high one, from 2 to 7, that makes a tchar with it. */
+	/*
+	 * For each low nibble: one bit for each high nibble, from 2 to 7, that makes a tchar with
+	 * it.
+	 */
 	const __m128i of_low = _mm_setr_epi8(0x3a, 0x3f, 0x3e, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3e,
 					     0x3e, 0x3d, 0x15, 0x34, 0x15, 0x3d, 0x1c);
 	const __m128i of_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -57,7 +60,7 @@ static inline __m128i scan_token_ends(__m128i v)
 
 static inline __m128i scan_target_ends(__m128i v)
 {
-	/* Signed, bytes from 0x80 are below '!'. */
+	/* The comparison is signed: bytes from 0x80 are below '!'. */
 	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8('!'));
 	__m128i hash = _mm_cmpeq_epi8(v, _mm_set1_epi8('#'));
 	return _mm_or_si128(_mm_or_si128(low, hash), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));

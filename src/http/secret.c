@@ -3,14 +3,14 @@
 #include "base/limits.h"
 #include "http/percent.h"
 
-/* A name, as it is read: a part of it at a time, for brackets divide it. */
+/* The name that is being read, one part at a time: brackets divide it. */
 struct name_read {
 	char part[FIELD_NAME_BYTES];
 	size_t n;
 	bool too_long, secret;
 };
 
-/* One character, however often it is coded. */
+/* Reads one character, however often it is percent-encoded. */
 static const char *read_char(const char *at, const char *end, char *c)
 {
 	*c = *at++;
@@ -37,7 +37,7 @@ static bool is_mark(char c)
 	return c == '_' || c == '-' || c == '.';
 }
 
-/* Words are joined by marks, or by nothing (`accessToken`). */
+/* Words are joined by marks or by nothing (`accessToken`). */
 static bool is_named(struct span part, struct span name)
 {
 	size_t n = 0;
@@ -61,8 +61,8 @@ static void end_part(struct name_read *r, const struct secret_names *names)
 	r->too_long = false;
 }
 
-/* Nobody's name has a space or a control character, and some drop them. */
-static void add(struct name_read *r, char c)
+/* No parameter name has a space or a control character, and some software drops them. */
+static void name_add(struct name_read *r, char c)
 {
 	if ((unsigned char)c <= ' ' || c == '+' || is_mark(c))
 		return;
@@ -72,7 +72,7 @@ static void add(struct name_read *r, char c)
 		r->part[r->n++] = c;
 }
 
-static bool divides(char c)
+static bool is_divider(char c)
 {
 	return c == '&' || c == ';' || c == '?' || c == '#';
 }
@@ -85,12 +85,12 @@ bool secret_next(const struct secret_names *names, struct span query, struct spa
 	for (const char *at = query.at; names->n && at < end;) {
 		char c;
 		at = read_char(at, end, &c);
-		if (divides(c)) {
+		if (is_divider(c)) {
 			begin_name(&r);
 			continue;
 		}
 		if (c != '=' && c != '[' && c != ']') {
-			add(&r, c);
+			name_add(&r, c);
 			continue;
 		}
 		end_part(&r, names);

@@ -2,9 +2,9 @@
 #define HTTP_SECRET_H
 
 /*
- * Secrets in a query, known by the names of their parameters. Who reads a query after us may decode
- * it twice, take other bytes for what divides it, and read a name as PHP and its heirs do; so all
- * of these are understood: rather one too many than one too few.
+ * Finds secrets in a query by the names of their parameters. Software that reads the query later
+ * may decode it twice, divide it at other bytes, and read a name as PHP and similar languages do.
+ * All of these readings are understood: one secret too many is better than one too few.
  */
 
 #include <stdbool.h>
@@ -17,12 +17,10 @@ struct secret_names {
 };
 
 /*
- * The first secret value in a query, or in the rest of one behind a value. A name has any case,
- * '_',
- * '-', '.' or nothing between its words, and percent codes, of percent codes too; it may stand in
- * brackets or before them
- * (`access_token[]`, `user[password]`), and in a value that is a URL or a query itself. The value
- * ends at the next '&' that is written as such.
+ * The first secret value in a query, or in the rest of a query behind a value. A name matches in
+ * any case, with '_', '-', '.' or nothing between its words, and with percent codes, even of
+ * percent codes. It may stand in brackets or before them (`access_token[]`, `user[password]`), and
+ * inside a value that is a URL or a query itself. The value ends at the next literal '&'.
  */
 bool secret_next(const struct secret_names *names, struct span query, struct span *value);
 

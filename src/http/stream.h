@@ -3,25 +3,25 @@
 
 /*
  * Everything that talks HTTP is a stream with six verbs. Two parties that exchange one request and
- * its answer each own a `struct stream`: the end at which they *receive*; the ends know each other
- * as peers. To say something, call stream_*() with the peer's end.
+ * its response each own a `struct stream`: the end at which they *receive*. The two ends are each
+ * other's peer. To send something, a party calls stream_*() with the peer's end.
  *
- *   head      a message's head; for answers several times, all but the last 1xx
+ *   head      a message's head; for responses several times, all but the last 1xx
  *   data      body bytes, moved in; only as many as were granted
  *   trailers  the fields behind the body
  *   grant     the peer may send so many more body bytes; starts at 0; head, trailers, end are free
- *   squeeze   memory is short: I can send no more before less is held of what I have sent; what is
- *             only kept for later is to be let go
+ *   squeeze   memory is short: I can send no more until the peer frees some of what I have sent;
+ *             the peer drops what it keeps only for later
  *   abort     STREAM_RESET: what I was sending breaks off here, it is not whole
  *             STREAM_STOP: I take no more of what you send, and have what I need
  *
- * Each direction runs head+ data* then its close: `end` of head or data, trailers, or an abort by
- * either party. When both directions are closed the parties have nothing more to say, and each may
- * go, without a word to the other. A 1xx head never ends its direction, but 101 opens a tunnel: its
- * data has no framing any more.
+ * Each direction runs head+ data* and then closes: by `end` of head or data, by trailers, or by an
+ * abort from either party. When both directions are closed the exchange is over, and each party may
+ * go without telling the other. A 1xx head never ends its direction, except that 101 opens a
+ * tunnel: from then on the data has no framing.
  *
- * Calls are direct and may come back before they return. Therefore nobody frees an end inside a
- * call: what is over is freed when the turn is.
+ * Calls are direct and may call back before they return. Therefore nobody frees an end inside a
+ * call: ends that are over are freed at the end of the turn.
  */
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ struct stream_verbs {
 	void (*data)(struct stream *to, struct chain *c /* moved in; empty afterwards */, bool end);
 	void (*trailers)(struct stream *to, struct msg *m);
 	void (*grant)(struct stream *to, size_t bytes);
-	void (*squeeze)(struct stream *to); /* NULL: it keeps nothing */
+	void (*squeeze)(struct stream *to); /* NULL: this end keeps nothing */
 	void (*abort)(struct stream *to, enum stream_way way, enum err why);
 };
 
@@ -61,11 +61,11 @@ enum stream_state {
 struct stream {
 	const struct stream_verbs *verbs;
 	struct stream *peer;
-	const struct stream_tracer *tracer; /* NULL: nobody listens */
+	const struct stream_tracer *tracer; /* NULL: no tracer */
 	const char *name;		    /* for the tracer */
 	uint32_t credit;		    /* body bytes that may still come in here */
 	uint8_t in;			    /* enum stream_state of what comes in here */
-	bool sends;			    /* the direction to the peer is open */
+	bool sends;			    /* the direction to the peer is still open */
 };
 
 static inline void stream_init(struct stream *s, const struct stream_verbs *verbs, const char *name)
@@ -73,7 +73,7 @@ static inline void stream_init(struct stream *s, const struct stream_verbs *verb
 	*s = (struct stream){ .verbs = verbs, .name = name, .in = STREAM_CLOSED };
 }
 
-/* Makes the ends peers: a new hop, with no credit either way. The tracer of `a` hears of both. */
+/* Makes the two ends peers: a new hop, with no credit either way. The tracer of `a` traces both. */
 static inline void stream_join(struct stream *a, struct stream *b)
 {
 	must(a->in == STREAM_CLOSED && b->in == STREAM_CLOSED);
@@ -85,7 +85,10 @@ static inline void stream_join(struct stream *a, struct stream *b)
 	b->tracer = a->tracer;
 }
 
-/* Whether the owner of this end still gets something here, and whether it may still send. */
+/*
+ * stream_receives(): the owner of this end may still receive here. stream_sends(): it may still
+ * send to the peer.
+ */
 static inline bool stream_receives(const struct stream *s)
 {
 	return s->in != STREAM_CLOSED;
@@ -101,7 +104,7 @@ static inline bool stream_over(const struct stream *s)
 	return !stream_receives(s) && !stream_sends(s);
 }
 
-/* The peer may be freed as soon as both directions are closed: each end keeps what it must know. */
+/* The peer may be freed as soon as both directions are closed, so each end keeps its own state. */
 static inline void stream_shut(struct stream *to)
 {
 	to->in = STREAM_CLOSED;
@@ -120,7 +123,7 @@ static inline void stream_head(struct stream *to, struct msg *m, bool end)
 	must(to->in == STREAM_HEAD);
 	bool last = m->kind == MSG_REQUEST || m->status >= 200 || m->status == 101;
 	must(last || !end);
-	must(!end || m->body != BODY_LENGTH || m->length == 0 || m->kind == MSG_ANSWER);
+	must(!end || m->body != BODY_LENGTH || m->length == 0 || m->kind == MSG_RESPONSE);
 	if (last)
 		to->in = STREAM_BODY;
 	if (end)
@@ -148,7 +151,7 @@ static inline void stream_trailers(struct stream *to, struct msg *m)
 	to->verbs->trailers(to, m);
 }
 
-/* `to` may send `bytes` more. Only while its direction is open. */
+/* Lets the owner of `to` send `bytes` more. Only while its direction is open. */
 static inline void stream_grant(struct stream *to, size_t bytes)
 {
 	must(stream_sends(to) && bytes > 0 && to->peer->credit + bytes <= STREAM_CREDIT_BYTES);
@@ -157,7 +160,7 @@ static inline void stream_grant(struct stream *to, size_t bytes)
 	to->verbs->grant(to, bytes);
 }
 
-/* Only while the direction to it is open. */
+/* Only while the direction to `to` is open. */
 static inline void stream_squeeze(struct stream *to)
 {
 	must(stream_receives(to));
@@ -167,8 +170,8 @@ static inline void stream_squeeze(struct stream *to)
 }
 
 /*
- * STREAM_RESET closes the direction toward `to`, STREAM_STOP the one from it. The direction must be
- * open; what `to` still holds for that direction is of no use any more.
+ * STREAM_RESET closes the direction toward `to`, STREAM_STOP the one from it. That direction must
+ * be open. Data that the owner of `to` still holds for it is useless from then on.
  */
 static inline void stream_abort(struct stream *to, enum stream_way way, enum err why)
 {
@@ -177,6 +180,28 @@ static inline void stream_abort(struct stream *to, enum stream_way way, enum err
 	stream_shut(closed);
 	stream_said(to, way == STREAM_RESET ? "reset" : "stop", (unsigned long long)why, true);
 	to->verbs->abort(to, way, why);
+}
+
+/* --- the same, for the owner of an end (`own`): a direction that is closed already stays so --- */
+
+static inline void stream_abort_open(struct stream *own, enum stream_way way, enum err why)
+{
+	if (way == STREAM_RESET ? stream_sends(own) : stream_receives(own))
+		stream_abort(own->peer, way, why);
+}
+
+/* The owner gives up what it asked for: its own message breaks off, and it takes no more. */
+static inline void stream_leave(struct stream *own, enum err why)
+{
+	stream_abort_open(own, STREAM_RESET, why);
+	stream_abort_open(own, STREAM_STOP, why);
+}
+
+/* The owner fails: it takes no more, and the message that it was sending breaks off. */
+static inline void stream_fail(struct stream *own, enum err why)
+{
+	stream_abort_open(own, STREAM_STOP, why);
+	stream_abort_open(own, STREAM_RESET, why);
 }
 
 #endif

@@ -5,22 +5,24 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-static void set_option(int fd, int level, int option, uint32_t value)
+static void backend_set_option(int fd, int level, int option, uint32_t value)
 {
-	/* Without it the connection is as good, but for how soon a dead peer is noticed. */
+	/*
+	 * A failure is harmless: without the option, only the detection of a dead peer is slower.
+	 */
 	(void)setsockopt(fd, level, option, &value, sizeof value);
 }
 
 void io_keep_alive(int fd, const struct io_keepalive *k)
 {
 	uint32_t between_s = k->idle_s / TCP_KEEPALIVE_PROBES;
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, k->idle_s > 0);
+	backend_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, k->idle_s > 0);
 	if (!k->idle_s)
 		return;
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, k->idle_s);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, between_s ? between_s : 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, TCP_KEEPALIVE_PROBES);
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, k->silent_ms);
+	backend_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, k->idle_s);
+	backend_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, between_s ? between_s : 1);
+	backend_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, TCP_KEEPALIVE_PROBES);
+	backend_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, k->silent_ms);
 }
 
 int backend_socket(const struct io *io, const struct addr *to, int flags)

@@ -1,7 +1,7 @@
 #ifndef IO_BACKEND_H
 #define IO_BACKEND_H
 
-/* What the backends over the kernel's sockets share. Private to them. */
+/* What the backends for the kernel's sockets share. Private to them. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,15 +10,21 @@
 #include "base/limits.h"
 #include "io/io.h"
 
-/* A stream socket for connecting to `to`, with TCP_NODELAY and as the io says; or -errno. */
+/*
+ * Opens a stream socket for connecting to `to`, with TCP_NODELAY and the io's keepalive; or returns
+ * -errno.
+ */
 int backend_socket(const struct io *io, const struct addr *to, int flags);
 
-/* The peer of a connected socket; none for a listening one and on unix sockets. */
+/* Reads the peer of a connected socket. A listening socket and a unix socket have none. */
 void backend_peer(int fd, struct addr *peer);
 
 void backend_set_nonblocking(int fd);
 
-/* An accepted socket's address, as the kernel wrote it: none unless it is an internet address. */
+/*
+ * Cleans the address of an accepted socket as the kernel wrote it: no address unless its family is
+ * IPv4 or IPv6.
+ */
 static inline void backend_clean_peer(struct addr *peer)
 {
 	if (peer->any.sa_family != AF_INET && peer->any.sa_family != AF_INET6)
@@ -32,12 +38,12 @@ static inline void backend_read_clocks(struct io *io)
 }
 
 /*
- * What has ended since the last wait, sends apart. Amid transfers whose bytes come more slowly than
- * they are taken, and where there is nothing else, the next wait is worth a moment more: more of
- * their bytes are there then, and of others.
+ * What has completed since the last wait, except sends. If only transfers completed, and they took
+ * all bytes that had come, the next wait lasts a little longer: then more of their bytes have come,
+ * and bytes of other connections too.
  */
 struct turn {
-	bool dry; /* a large receive that took all there was */
+	bool dry; /* a large receive took all bytes that were there */
 	bool others;
 };
 
@@ -54,20 +60,23 @@ static inline bool turn_is_amid_transfers(const struct turn *t)
 	return t->dry && !t->others;
 }
 
-/* How many bytes are there, -errno when there is no telling: none of them is copied or taken. */
+/*
+ * Returns the number of unread bytes, or -errno when it is not known. No byte is copied or
+ * consumed.
+ */
 #define UNREAD_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT)
 #define UNREAD_BYTES_MAX (1u << 30)
 
 /*
- * How a send goes on: op->vectors begins at the first vector with bytes left, op->backend_n of them
- * are gone already, and op->result counts what is gone in all.
+ * The progress of a send: op->vectors begins at the first vector with unsent bytes, op->backend_n
+ * bytes of that vector are sent, and op->result counts all sent bytes.
  */
 static inline void backend_send_begin(struct io_op *op)
 {
 	op->result = 0;
 }
 
-/* `n` more bytes are gone. True when they were the last. */
+/* `n` more bytes were sent. True when all are sent. */
 static inline bool backend_send_advance(struct io_op *op, size_t n)
 {
 	op->result += (int32_t)n;
@@ -82,7 +91,7 @@ static inline bool backend_send_advance(struct io_op *op, size_t n)
 	return op->vector_n == 0;
 }
 
-/* Whether the next piece is one run of bytes: a vector that is partly gone is finished alone. */
+/* True when the next piece is one run of bytes: the rest of a partly sent vector is sent alone. */
 static inline bool backend_send_is_single(const struct io_op *op)
 {
 	return op->vector_n == 1 || op->backend_n > 0;
@@ -94,7 +103,7 @@ static inline struct iovec backend_send_rest(const struct io_op *op)
 			       op->vectors->iov_len - op->backend_n };
 }
 
-/* The vectors as the kernel's struct wants them; it only reads them. */
+/* The vectors in the struct that the kernel needs; the kernel only reads them. */
 static inline struct msghdr backend_send_message(const struct io_op *op)
 {
 	return (struct msghdr){ .msg_iov = (struct iovec *)(uintptr_t)op->vectors,

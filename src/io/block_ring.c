@@ -7,7 +7,7 @@
 int block_ring_open(struct block_ring *r, struct io_uring *uring, struct bufs *bufs,
 		    enum block_class class, unsigned n)
 {
-	/* The kernel wants whole pages. */
+	/* The kernel needs whole pages. */
 	void *at = mmap(NULL, n * sizeof(struct io_uring_buf), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)

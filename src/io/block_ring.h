@@ -2,9 +2,9 @@
 #define IO_BLOCK_RING_H
 
 /*
- * Blocks of one class that wait at the kernel's side for receives: it picks one when bytes are
- * there, so an idle connection holds none. Each that comes back filled is replaced at once, hence
- * the ring is whole between any two turns.
+ * Blocks of one class that the kernel holds ready for receives. It takes one when bytes arrive, so
+ * an idle connection holds none. Each block that comes back filled is replaced at once, so the ring
+ * is full between two turns.
  */
 
 #include <liburing.h>
@@ -15,12 +15,12 @@
 struct block_ring {
 	struct bufs *bufs;		/* borrowed */
 	struct io_uring_buf_ring *ring; /* owned; shared with the kernel */
-	struct block **blocks;		/* owned; by the ids that the kernel names them with */
+	struct block **blocks;		/* owned; indexed by the buffer ids that the kernel uses */
 	unsigned n;			/* a power of 2 */
-	enum block_class class;		/* its group, too */
+	enum block_class class;		/* also the id of its buffer group */
 };
 
-/* 0 or -errno. Once it was called, block_ring_close() must be too. */
+/* 0 or -errno. After a call, block_ring_close() must be called even if it failed. */
 int block_ring_open(struct block_ring *r, struct io_uring *uring, struct bufs *bufs,
 		    enum block_class class, unsigned n);
 /* No receive may be under way. */
@@ -34,7 +34,7 @@ static inline void block_ring_offer(struct block_ring *r, unsigned id)
 	io_uring_buf_ring_advance(r->ring, 1);
 }
 
-/* The block that the kernel has filled, moved out. */
+/* Returns the block that the kernel has filled, moved out, and replaces it. */
 static inline struct block *block_ring_exchange(struct block_ring *r, unsigned id)
 {
 	must(id < r->n);

@@ -14,14 +14,14 @@
 #include "io/own_file.h"
 
 /*
- * What is written is gathered in a buffer of whole blocks and goes to the device from there, past
- * the cache of files: a copy into a buffer that stays warm costs a fraction of what fetching pages
- * for it does. A block that is not full stays, and is written again with what follows; what was
- * durable in it is written as it is, so that a torn write tears nothing that was there.
+ * Written bytes are gathered in a buffer of whole blocks, and go from there to the device, past the
+ * page cache: copying into a buffer that stays in the CPU cache costs a fraction of getting pages
+ * from the page cache. A block that is not full stays in the buffer, and is written again with the
+ * next bytes. Its durable bytes are rewritten unchanged, so a torn write cannot damage them.
  *
- * A file in whose blocks nothing has ever been written costs a sync twice as much, because the
- * file system's journal must be written too. Therefore the next file is filled with zeros ahead of
- * time, by a thread, while the present one is in use.
+ * A sync costs twice as much in a file whose blocks were never written, because the file system's
+ * journal must be written too. Therefore a thread fills the next file with zeros ahead of time,
+ * while the present one is in use.
  */
 
 struct disk_file {
@@ -31,27 +31,27 @@ struct disk_file {
 struct kernel_disk {
 	struct disk disk;
 	char *path;    /* owned */
-	int directory; /* -1: */
-	int refuses;   /* all with this errno; 0: it is the kernel's */
-	/* Of the file that is written: */
+	int directory; /* -1: there is none */
+	int refuses;   /* every operation fails with this errno; 0: a disk of the kernel */
+	/* of the file that is being written: */
 	char *block;	   /* owned: DISK_GATHER_BYTES, aligned */
-	uint64_t block_at; /* where in the file it begins, */
-	size_t block_n;	   /* and what of it is filled */
+	uint64_t block_at; /* the offset in the file where the buffer begins */
+	size_t block_n;	   /* bytes in the buffer */
 	struct spare {
 		pthread_t thread;
 		bool begun;
-		char name[32]; /* another process may have one of its own */
+		char name[32]; /* contains the pid: another process may have a spare file too */
 		uint64_t bytes;
-		int fd; /* of the file, when the thread has ended; or -errno */
+		int fd; /* the file's descriptor, or -errno, when the thread has ended */
 	} spare;
 };
 
-static struct kernel_disk *kernel(struct disk *d)
+static struct kernel_disk *kernel_disk_of(struct disk *d)
 {
 	return (struct kernel_disk *)d;
 }
 
-static int put(int fd, const char *from, size_t n, uint64_t at)
+static int write_at(int fd, const char *from, size_t n, uint64_t at)
 {
 	while (n) {
 		ssize_t written = pwrite(fd, from, n, (off_t)at);
@@ -68,30 +68,30 @@ static int put(int fd, const char *from, size_t n, uint64_t at)
 
 /* --- files ahead of time --- */
 
-static int fill(int fd, uint64_t bytes)
+static int fill_with_zeros(int fd, uint64_t bytes)
 {
 	char *zeros = aligned_alloc(DISK_BLOCK_BYTES, DISK_GATHER_BYTES);
 	int error = 0;
 	must(zeros);
 	memset(zeros, 0, DISK_GATHER_BYTES);
 	for (uint64_t at = 0; at < bytes && !error; at += DISK_GATHER_BYTES)
-		error = put(fd, zeros, DISK_GATHER_BYTES, at);
+		error = write_at(fd, zeros, DISK_GATHER_BYTES, at);
 	free(zeros);
 	return error;
 }
 
-/* Where a file system knows no way past its cache, zeros would cost as much as what comes later. */
+/* If the file system has no direct I/O, writing zeros would cost as much as the later writes. */
 static int take_blocks(int fd, uint64_t bytes, bool ahead)
 {
 	int error = fallocate(fd, 0, 0, (off_t)bytes) ? -errno : 0;
 	bool direct = !fcntl(fd, F_SETFL, O_DIRECT);
 	if (!error && direct && ahead)
-		error = fill(fd, bytes);
+		error = fill_with_zeros(fd, bytes);
 	return error ? error : fsync(fd) ? -errno : 0;
 }
 
-/* A descriptor of a locked file with that room, or -errno. */
-static int make_file(int directory, const char *name, uint64_t bytes, bool ahead)
+/* Returns the descriptor of a locked file with that room, or -errno. */
+static int kernel_disk_make_file(int directory, const char *name, uint64_t bytes, bool ahead)
 {
 	int fd = own_file_open(directory, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
@@ -107,7 +107,7 @@ static int make_file(int directory, const char *name, uint64_t bytes, bool ahead
 static void *make_spare(void *argument)
 {
 	struct kernel_disk *k = argument;
-	k->spare.fd = make_file(k->directory, k->spare.name, k->spare.bytes, true);
+	k->spare.fd = kernel_disk_make_file(k->directory, k->spare.name, k->spare.bytes, true);
 	return NULL;
 }
 
@@ -119,7 +119,7 @@ static void begin_spare(struct kernel_disk *k, uint64_t bytes)
 	k->spare.begun = !pthread_create(&k->spare.thread, NULL, make_spare, k);
 }
 
-/* Waits for the one that is being made; a descriptor, or -errno. */
+/* Waits for the spare file that is being made. Returns a descriptor, or -errno. */
 static int end_spare(struct kernel_disk *k)
 {
 	if (!k->spare.begun)
@@ -137,7 +137,7 @@ static void forget_spare(struct kernel_disk *k)
 	unlinkat(k->directory, k->spare.name, 0);
 }
 
-/* The one that was made ahead of time, or a new one; or -errno. */
+/* Returns the spare file, or a new one; or -errno. */
 static int take_spare(struct kernel_disk *k, uint64_t bytes)
 {
 	int fd = end_spare(k);
@@ -145,12 +145,12 @@ static int take_spare(struct kernel_disk *k, uint64_t bytes)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return make_file(k->directory, k->spare.name, bytes, false);
+	return kernel_disk_make_file(k->directory, k->spare.name, bytes, false);
 }
 
 /* --- the verbs --- */
 
-/* The directory may have been taken away, and made again. */
+/* The directory may have been removed and made again. */
 static int reopen_directory(struct kernel_disk *k)
 {
 	int fd = open(k->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -167,11 +167,11 @@ static int take_room(struct kernel_disk *k, uint64_t bytes)
 	if (fd != -ENOENT)
 		return fd;
 	int error = reopen_directory(k);
-	return error ? error : make_file(k->directory, k->spare.name, bytes, false);
+	return error ? error : kernel_disk_make_file(k->directory, k->spare.name, bytes, false);
 }
 
-/* Its name comes last: nobody ever sees it unlocked, or without its room. */
-static int create(struct kernel_disk *k, struct disk_op *op)
+/* The file gets its name last: it is never seen under that name unlocked or without its room. */
+static int kernel_disk_create(struct kernel_disk *k, struct disk_op *op)
 {
 	int fd = take_room(k, op->at);
 	if (fd < 0)
@@ -190,20 +190,20 @@ static int create(struct kernel_disk *k, struct disk_op *op)
 	return 0;
 }
 
-/* Whole blocks are done with; what is behind them stays. */
+/* Writes out all blocks. Only the rest that fills no whole block stays in the buffer. */
 static int put_blocks(struct kernel_disk *k, int fd)
 {
 	size_t whole = k->block_n & ~(size_t)(DISK_BLOCK_BYTES - 1), rest = k->block_n - whole;
 	size_t padded = rest ? whole + DISK_BLOCK_BYTES : whole;
 	memset(k->block + k->block_n, 0, padded - k->block_n);
-	int error = put(fd, k->block, padded, k->block_at);
+	int error = write_at(fd, k->block, padded, k->block_at);
 	memmove(k->block, k->block + whole, rest);
 	k->block_at += whole;
 	k->block_n = rest;
 	return error;
 }
 
-static int write_all(struct kernel_disk *k, const struct disk_op *op)
+static int kernel_disk_write(struct kernel_disk *k, const struct disk_op *op)
 {
 	int error = 0;
 	must(op->at == k->block_at + k->block_n);
@@ -224,10 +224,10 @@ static int write_all(struct kernel_disk *k, const struct disk_op *op)
 }
 
 /*
- * A file whose name is gone would be durable for nobody. Nothing but its names is asked for: since
- * Linux 6.13 who asks for the times of a file makes its next sync write the inode too.
+ * If the file's name is gone, nobody could find the durable bytes. statx() asks only for the number
+ * of names: since Linux 6.13, asking for a file's times makes its next sync write the inode too.
  */
-static int sync_file(struct disk_file *f)
+static int kernel_disk_sync(struct disk_file *f)
 {
 	struct statx file;
 	if (fdatasync(f->fd) || statx(f->fd, "", AT_EMPTY_PATH, STATX_NLINK, &file))
@@ -237,26 +237,24 @@ static int sync_file(struct disk_file *f)
 	return 0;
 }
 
-static int cut(const struct disk_op *op)
+static int kernel_disk_cut(const struct disk_op *op)
 {
 	return ftruncate(op->file->fd, (off_t)op->at) || fsync(op->file->fd) ? -errno : 0;
 }
 
-static int perform(struct kernel_disk *k, struct disk_op *op)
+static int kernel_disk_perform(struct kernel_disk *k, struct disk_op *op)
 {
 	if (k->refuses)
 		return -k->refuses;
 	switch ((enum disk_verb)op->verb) {
 	case DISK_CREATE:
-		return create(k, op);
+		return kernel_disk_create(k, op);
 	case DISK_WRITE:
-		return write_all(k, op);
+		return kernel_disk_write(k, op);
 	case DISK_SYNC:
-		return sync_file(op->file);
+		return kernel_disk_sync(op->file);
 	case DISK_CUT:
-		return cut(op);
-	case DISK_REMOVE:
-		return unlinkat(k->directory, op->name, 0) ? -errno : 0;
+		return kernel_disk_cut(op);
 	case DISK_NONE:
 		break;
 	}
@@ -268,28 +266,28 @@ bool disk_run(struct disk *d)
 {
 	if (!d->op)
 		return false;
-	disk_done(d, perform(kernel(d), d->op));
+	disk_done(d, kernel_disk_perform(kernel_disk_of(d), d->op));
 	return true;
 }
 
-static void start(struct disk *d, struct disk_op *op)
+static void kernel_disk_start(struct disk *d, struct disk_op *op)
 {
 	(void)d;
 	(void)op;
 }
 
-static void close_file(struct disk *d, struct disk_file *f)
+static void kernel_disk_close_file(struct disk *d, struct disk_file *f)
 {
 	(void)d;
 	close(f->fd);
 	free(f);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
-static void free_disk(struct disk *d)
+static void kernel_disk_free(struct disk *d)
 {
-	struct kernel_disk *k = kernel(d);
+	struct kernel_disk *k = kernel_disk_of(d);
 	forget_spare(k);
 	if (k->directory >= 0)
 		close(k->directory);
@@ -298,7 +296,8 @@ static void free_disk(struct disk *d)
 	free(k);
 }
 
-static const struct disk_verbs verbs = { start, close_file, free_disk };
+static const struct disk_verbs verbs = { kernel_disk_start, kernel_disk_close_file,
+					 kernel_disk_free };
 
 struct disk *disk_open(const char *directory)
 {

@@ -2,10 +2,10 @@
 #define IO_DISK_H
 
 /*
- * Files of one directory as completions, for a thread that does nothing else: the kernel's, or the
- * simulator's with stalls, torn writes and failed syncs. As with io.h, done() never runs inside the
- * call that started an operation, each operation ends with exactly one, and what it reads is left
- * alone until then. One operation at a time.
+ * The files of one directory as completions, for a thread that does nothing else: the kernel's, or
+ * the simulator's with stalls, torn writes and failed syncs. As with io.h, done() never runs inside
+ * the call that started an operation. Each operation ends with exactly one done(), and the memory
+ * that it reads must not change until then. One operation at a time.
  */
 
 #include <stdbool.h>
@@ -18,17 +18,17 @@
 struct disk;
 struct disk_file;
 
-enum disk_verb { DISK_NONE, DISK_CREATE, DISK_WRITE, DISK_SYNC, DISK_CUT, DISK_REMOVE };
+enum disk_verb { DISK_NONE, DISK_CREATE, DISK_WRITE, DISK_SYNC, DISK_CUT };
 
 struct disk_op {
 	void (*done)(struct disk_op *op);
-	int result;		/* 0 or -errno */
-	uint8_t verb;		/* DISK_NONE while it is idle */
-	struct disk_file *file; /* create: the new one, the op's owner's from done() on, or NULL */
-	const char *name;	/* create, remove: borrowed until done() */
+	int result;		     /* 0 or -errno */
+	uint8_t verb;		     /* DISK_NONE while the operation is idle */
+	struct disk_file *file;	     /* create: the new file, then the owner's; NULL: failed */
+	const char *name;	     /* create: borrowed until done() */
 	const struct iovec *vectors; /* write: borrowed until done() */
 	unsigned vector_n;
-	uint64_t at; /* write: the offset; cut: the size that is left; create: bytes of room */
+	uint64_t at; /* write: the offset; cut: the new size; create: bytes of room */
 };
 
 struct disk_verbs {
@@ -39,19 +39,22 @@ struct disk_verbs {
 
 struct disk {
 	const struct disk_verbs *verbs;
-	struct disk_op *op; /* the one under way */
+	struct disk_op *op; /* the operation under way */
 };
 
-/* How files begin that are made ahead of time: without a lock they are leftovers. */
+/*
+ * Prefix of files that are made ahead of time. Such a file without a lock is left over from a
+ * process that has ended.
+ */
 #define DISK_SPARE "spare-"
 
 /*
- * The kernel's: of a directory, which exists. NULL with errno. disk_run() does what was started,
- * with blocking calls; false: there was nothing.
+ * Opens the kernel's disk on an existing directory. NULL with errno. disk_run() performs the
+ * started operation, with blocking calls; false: there was none.
  */
 struct disk *disk_open(const char *directory);
 bool disk_run(struct disk *d);
-/* One of no directory: whatever is asked of it fails with that errno. */
+/* A disk without a directory: every operation fails with that errno. */
 struct disk *disk_refusing(int error);
 
 static inline void disk_free(struct disk *d)
@@ -68,7 +71,7 @@ static inline void disk_start(struct disk *d, struct disk_op *op, enum disk_verb
 	d->verbs->start(d, op);
 }
 
-/* For backends: the operation is over. */
+/* For backends: ends the operation. */
 static inline void disk_done(struct disk *d, int result)
 {
 	struct disk_op *op = d->op;
@@ -79,8 +82,9 @@ static inline void disk_done(struct disk *d, int result)
 }
 
 /*
- * Makes a file that is not there yet, mode 0600, locked (flock) for as long as it is open, with
- * room for `bytes`, which read as zeros; it and its name outlast a power cut. -EEXIST, -ENOSPC, ...
+ * Makes a file that does not exist yet, with mode 0600. It is locked (flock) while it is open, and
+ * has room for `bytes`, which read as zeros. The file and its name survive a power cut. Errors:
+ * -EEXIST, -ENOSPC, ...
  */
 static inline void disk_create(struct disk *d, struct disk_op *op, const char *name, uint64_t bytes)
 {
@@ -90,7 +94,7 @@ static inline void disk_create(struct disk *d, struct disk_op *op, const char *n
 	disk_start(d, op, DISK_CREATE);
 }
 
-/* All of it, or an error: then any part of it may be there. */
+/* Writes all bytes, or fails; after an error any part may have been written. */
 static inline void disk_write(struct disk *d, struct disk_op *op, struct disk_file *f,
 			      const struct iovec *vectors, unsigned n, uint64_t at)
 {
@@ -101,25 +105,22 @@ static inline void disk_write(struct disk *d, struct disk_op *op, struct disk_fi
 	disk_start(d, op, DISK_WRITE);
 }
 
-/* What was written outlasts a power cut. After an error nobody knows which part of it does. */
+/*
+ * Makes the written bytes survive a power cut. After an error it is unknown which part of them
+ * does.
+ */
 static inline void disk_sync(struct disk *d, struct disk_op *op, struct disk_file *f)
 {
 	op->file = f;
 	disk_start(d, op, DISK_SYNC);
 }
 
-/* What is behind the first `size` bytes goes, and that outlasts a power cut. */
+/* Cuts the file to its first `size` bytes, and makes that survive a power cut. */
 static inline void disk_cut(struct disk *d, struct disk_op *op, struct disk_file *f, uint64_t size)
 {
 	op->file = f;
 	op->at = size;
 	disk_start(d, op, DISK_CUT);
-}
-
-static inline void disk_remove(struct disk *d, struct disk_op *op, const char *name)
-{
-	op->name = name;
-	disk_start(d, op, DISK_REMOVE);
 }
 
 static inline void disk_close(struct disk *d, struct disk_file *f /* moved in */)

@@ -6,48 +6,49 @@
 #include "io/backend.h"
 #include "io/waker.h"
 
-/* What one wait hears of; the next one hears of the rest, and does not sleep. */
+/* The most events of one wait. The next wait gets the rest, and does not sleep. */
 #define EVENTS 256
 
 /*
- * Registered once, edge-triggered, for everything. What the kernel has told us of is remembered in
- * `readable` and `writable` until an attempt finds that it is over. All attempts to accept, connect
- * and receive are made in dispatch; a send is attempted at once, and told of in dispatch.
+ * A socket is registered once, edge-triggered, for all events. `readable` and `writable` remember
+ * what the kernel has reported until an attempt finds that it is no longer so. Accepts, connects
+ * and receives are attempted in dispatch. A send is attempted at once, and its result is reported
+ * in dispatch.
  */
 struct epoll_sock {
 	struct sock sock;
 	int fd;
 	struct io_op *recv, *send; /* under way; `recv` may be a watch, `send` a connect */
-	struct list accepts;	   /* waiting on a listening socket */
+	struct list accepts;	   /* accepts that wait on a listening socket */
 	bool readable, writable;
-	bool ended;  /* FIN or an error has been told of: no further edge will tell it again */
-	bool broken; /* it was an error */
-	bool shared; /* adopted: others may hold the same socket open */
+	bool ended;  /* FIN or an error was reported: no later edge will report it again */
+	bool broken; /* the reported end was an error */
+	bool shared; /* adopted: other processes may have the same socket open */
 };
 
 struct epoll {
 	struct io io;
 	int fd;
 	struct slab socks;
-	struct list ready; /* operations to attempt, or to end, in the next dispatch */
+	struct list ready; /* operations to attempt or to end in the next dispatch */
 	struct waker waker;
 	struct turn turn;
-	bool whole_ms; /* there is no epoll_pwait2() */
+	bool whole_ms; /* epoll_pwait2() is not available */
 };
 
-static struct epoll *of(struct io *io)
+static struct epoll *epoll_of(struct io *io)
 {
 	return (struct epoll *)io;
 }
 
-static struct epoll_sock *of_sock(struct sock *s)
+static struct epoll_sock *epoll_of_sock(struct sock *s)
 {
 	return (struct epoll_sock *)s;
 }
 
 /* --- sockets --- */
 
-static struct epoll_sock *open_sock(struct epoll *e, int fd /* moved in */)
+static struct epoll_sock *epoll_open_sock(struct epoll *e, int fd /* moved in */)
 {
 	struct epoll_sock *s = slab_take(&e->socks);
 	*s = (struct epoll_sock){ .fd = fd };
@@ -62,8 +63,11 @@ static int watch_sock(struct epoll *e, struct epoll_sock *s)
 	return epoll_ctl(e->fd, EPOLL_CTL_ADD, s->fd, &all) < 0 ? -errno : 0;
 }
 
-/* The kernel forgets a socket with its last descriptor, and another process may hold one. */
-static void close_sock(struct epoll *e, struct epoll_sock *s)
+/*
+ * The kernel removes a socket from the epoll set with its last descriptor, but another process may
+ * hold one.
+ */
+static void epoll_close_sock(struct epoll *e, struct epoll_sock *s)
 {
 	if (s->shared)
 		epoll_ctl(e->fd, EPOLL_CTL_DEL, s->fd, NULL);
@@ -73,8 +77,8 @@ static void close_sock(struct epoll *e, struct epoll_sock *s)
 
 static struct sock *epoll_adopt(struct io *io, int fd)
 {
-	struct epoll *e = of(io);
-	struct epoll_sock *s = open_sock(e, fd);
+	struct epoll *e = epoll_of(io);
+	struct epoll_sock *s = epoll_open_sock(e, fd);
 	s->shared = true;
 	backend_set_nonblocking(fd);
 	backend_peer(fd, &s->sock.peer);
@@ -89,17 +93,17 @@ static struct sock *epoll_adopt(struct io *io, int fd)
 static void epoll_shutdown(struct io *io, struct sock *sock)
 {
 	(void)io;
-	shutdown(of_sock(sock)->fd, SHUT_WR);
+	shutdown(epoll_of_sock(sock)->fd, SHUT_WR);
 }
 
 static void epoll_close(struct io *io, struct sock *sock, bool reset)
 {
-	struct epoll_sock *s = of_sock(sock);
+	struct epoll_sock *s = epoll_of_sock(sock);
 	must(!s->recv && !s->send && list_empty(&s->accepts));
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
 	if (reset)
 		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-	close_sock(of(io), s);
+	epoll_close_sock(epoll_of(io), s);
 }
 
 /* --- starting --- */
@@ -112,29 +116,29 @@ static void make_ready(struct epoll *e, struct io_op *op)
 
 static void epoll_accept(struct io *io, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	if (s->readable)
-		make_ready(of(io), op);
+		make_ready(epoll_of(io), op);
 	else
 		list_add_tail(&s->accepts, &op->link);
 }
 
 static void epoll_recv(struct io *io, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	must(!s->recv);
 	s->recv = op;
 	if (s->readable)
-		make_ready(of(io), op);
+		make_ready(epoll_of(io), op);
 }
 
 static void epoll_watch(struct io *io, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	must(!s->recv);
 	s->recv = op;
 	if (s->ended)
-		make_ready(of(io), op);
+		make_ready(epoll_of(io), op);
 }
 
 static ssize_t send_piece(const struct epoll_sock *s, const struct io_op *op)
@@ -147,8 +151,8 @@ static ssize_t send_piece(const struct epoll_sock *s, const struct io_op *op)
 	return sendmsg(s->fd, &message, MSG_NOSIGNAL);
 }
 
-/* True when it has come to its end, which op->result tells. */
-static bool send_rest(struct epoll *e, struct epoll_sock *s, struct io_op *op)
+/* True when the send has ended; op->result has its result. */
+static bool epoll_send_rest(struct epoll *e, struct epoll_sock *s, struct io_op *op)
 {
 	while (s->writable) {
 		ssize_t n = send_piece(s, op);
@@ -168,16 +172,16 @@ static bool send_rest(struct epoll *e, struct epoll_sock *s, struct io_op *op)
 
 static void epoll_send(struct io *io, struct io_op *op)
 {
-	struct epoll *e = of(io);
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll *e = epoll_of(io);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	must(!s->send);
 	backend_send_begin(op);
 	s->send = op;
-	if (send_rest(e, s, op))
+	if (epoll_send_rest(e, s, op))
 		make_ready(e, op);
 }
 
-/* Watched only from here on: before it connects, a socket looks as if it were hung up. */
+/* The socket is watched only after connect(): before that, epoll reports it as hung up. */
 static int begin_connect(struct epoll *e, struct epoll_sock *s)
 {
 	if (connect(s->fd, &s->sock.peer.any, addr_bytes(&s->sock.peer)) < 0 &&
@@ -186,14 +190,14 @@ static int begin_connect(struct epoll *e, struct epoll_sock *s)
 	return watch_sock(e, s);
 }
 
-/* What fails at once is told of in dispatch as well, like all that ends. */
+/* An immediate failure is reported in dispatch as well, like every end. */
 static void epoll_connect(struct io *io, struct io_op *op)
 {
-	struct epoll *e = of(io);
+	struct epoll *e = epoll_of(io);
 	int fd = backend_socket(io, op->address, SOCK_NONBLOCK);
 	op->result = fd;
 	if (fd >= 0) {
-		struct epoll_sock *s = open_sock(e, fd);
+		struct epoll_sock *s = epoll_open_sock(e, fd);
 		s->sock.peer = *op->address;
 		s->send = op;
 		op->sock = &s->sock;
@@ -207,19 +211,19 @@ static void epoll_connect(struct io *io, struct io_op *op)
 
 static void epoll_cancel(struct io *io, struct io_op *op)
 {
-	make_ready(of(io), op);
+	make_ready(epoll_of(io), op);
 }
 
 /* 0 or -errno. */
 static int take_accepted(struct epoll *e, struct io_op *op, int fd, struct addr *peer)
 {
-	struct epoll_sock *s = open_sock(e, fd);
+	struct epoll_sock *s = epoll_open_sock(e, fd);
 	backend_clean_peer(peer);
 	s->sock.peer = *peer;
 	s->writable = true;
 	int err = watch_sock(e, s);
 	if (err) {
-		close_sock(e, s);
+		epoll_close_sock(e, s);
 		return err;
 	}
 	op->sock = &s->sock;
@@ -227,9 +231,9 @@ static int take_accepted(struct epoll *e, struct io_op *op, int fd, struct addr 
 	return 0;
 }
 
-static void attempt_accept(struct epoll *e, struct io_op *op)
+static void epoll_attempt_accept(struct epoll *e, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	struct addr peer = { .any.sa_family = AF_UNSPEC };
 	socklen_t bytes = sizeof peer;
 	int fd = accept4(s->fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -258,14 +262,14 @@ static int connect_error(const struct epoll_sock *s, const struct io_op *op)
 	return -err;
 }
 
-static void attempt_connect(struct epoll *e, struct io_op *op)
+static void epoll_attempt_connect(struct epoll *e, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	int err = connect_error(s, op);
 	if (s)
 		s->send = NULL;
 	if (s && err) {
-		close_sock(e, s);
+		epoll_close_sock(e, s);
 		op->sock = NULL;
 	}
 	e->turn.others = true;
@@ -274,10 +278,10 @@ static void attempt_connect(struct epoll *e, struct io_op *op)
 }
 
 /*
- * A short read has emptied the socket, so that what comes later is a new edge; but an end that was
- * told of before is not told again. -EAGAIN: nothing was there.
+ * A short read has emptied the socket, so later bytes are a new edge. An end that was reported
+ * before is not reported again. -EAGAIN: there were no bytes.
  */
-static int32_t receive(struct epoll *e, struct epoll_sock *s, struct io_op *op)
+static int32_t epoll_receive(struct epoll *e, struct epoll_sock *s, struct io_op *op)
 {
 	struct block *k = block_take(e->io.bufs, op->class, NULL);
 	ssize_t n = recv(s->fd, k->data, k->size, 0);
@@ -294,10 +298,10 @@ static int32_t receive(struct epoll *e, struct epoll_sock *s, struct io_op *op)
 	return (int32_t)n;
 }
 
-static void attempt_recv(struct epoll *e, struct io_op *op)
+static void epoll_attempt_recv(struct epoll *e, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
-	int32_t result = op->cancel ? -ECANCELED : receive(e, s, op);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
+	int32_t result = op->cancel ? -ECANCELED : epoll_receive(e, s, op);
 	if (result == -EAGAIN)
 		return;
 	turn_received(&e->turn, op, result > 0 && !s->readable);
@@ -305,7 +309,7 @@ static void attempt_recv(struct epoll *e, struct io_op *op)
 	io_op_end(op, result);
 }
 
-/* The error itself is left for whoever receives or sends. */
+/* The error itself stays for the next receive or send. */
 static int32_t end_of_peer(const struct epoll_sock *s)
 {
 	if (s->broken)
@@ -314,9 +318,9 @@ static int32_t end_of_peer(const struct epoll_sock *s)
 	return n < 0 ? -errno : (int32_t)n;
 }
 
-static void attempt_watch(struct io_op *op)
+static void epoll_attempt_watch(struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	if (!op->cancel && !s->ended)
 		return;
 	s->recv = NULL;
@@ -328,56 +332,59 @@ static bool send_is_over(const struct io_op *op)
 	return op->result < 0 || op->vector_n == 0;
 }
 
-static void attempt_send(struct epoll *e, struct io_op *op)
+static void epoll_attempt_send(struct epoll *e, struct io_op *op)
 {
-	struct epoll_sock *s = of_sock(op->sock);
+	struct epoll_sock *s = epoll_of_sock(op->sock);
 	if (!send_is_over(op) && op->cancel)
 		op->result = -ECANCELED;
-	if (!send_is_over(op) && !send_rest(e, s, op))
+	if (!send_is_over(op) && !epoll_send_rest(e, s, op))
 		return;
 	s->send = NULL;
 	e->io.counts.sends += op->result >= 0;
 	io_op_end(op, op->result);
 }
 
-static void attempt(struct epoll *e, struct io_op *op)
+static void epoll_attempt(struct epoll *e, struct io_op *op)
 {
 	switch ((enum io_verb)op->verb) {
 	case IO_ACCEPT:
-		attempt_accept(e, op);
+		epoll_attempt_accept(e, op);
 		break;
 	case IO_CONNECT:
-		attempt_connect(e, op);
+		epoll_attempt_connect(e, op);
 		break;
 	case IO_RECV:
-		attempt_recv(e, op);
+		epoll_attempt_recv(e, op);
 		break;
 	case IO_WATCH:
 		e->turn.others = true;
-		attempt_watch(op);
+		epoll_attempt_watch(op);
 		break;
 	case IO_SEND:
-		attempt_send(e, op);
+		epoll_attempt_send(e, op);
 		break;
 	case IO_NONE:
 		must(!"an idle operation was ready");
 	}
 }
 
-/* What done() makes ready waits for the next turn, so that nobody has two in one. */
+/*
+ * Operations that done() makes ready wait for the next turn, so no operation runs twice in one
+ * turn.
+ */
 static void epoll_dispatch(struct io *io)
 {
-	struct epoll *e = of(io);
+	struct epoll *e = epoll_of(io);
 	struct list now;
 	list_init(&now);
 	list_splice_tail(&now, &e->ready);
 	for (struct list *l; (l = list_take_first(&now));)
-		attempt(e, list_entry(l, struct io_op, link));
+		epoll_attempt(e, list_entry(l, struct io_op, link));
 }
 
 /* --- waiting --- */
 
-static void note(struct epoll *e, struct epoll_sock *s, uint32_t events)
+static void epoll_note(struct epoll *e, struct epoll_sock *s, uint32_t events)
 {
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->ended = true;
@@ -402,7 +409,7 @@ static int wait_ms(struct epoll *e, struct epoll_event *events, const struct tim
 	return epoll_wait(e->fd, events, EVENTS, ms < INT32_MAX ? (int)ms : INT32_MAX);
 }
 
-/* epoll_pwait2() is of Linux 5.11, and unknown to the filters of some containers. */
+/* epoll_pwait2() is from Linux 5.11; the seccomp filters of some containers do not know it. */
 static int wait_ns(struct epoll *e, struct epoll_event *events, const struct timespec *t)
 {
 	if (e->whole_ms)
@@ -431,10 +438,10 @@ static int wait_until(struct epoll *e, struct epoll_event *events, uint64_t dead
 
 static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 {
-	struct epoll *e = of(io);
+	struct epoll *e = epoll_of(io);
 	struct epoll_event events[EVENTS];
 	io->rested_ns = clock_monotonic_ns();
-	/* What that moment has made ready is taken at once: a wake would not be seen again. */
+	/* Events of that moment are collected at once: the sleep has already consumed a wake. */
 	if (turn_is_amid_transfers(&e->turn) && deadline_ns > io->rested_ns) {
 		waker_sleep_ns(&e->waker, TRANSFER_WAIT_US * 1000);
 		deadline_ns = io->rested_ns;
@@ -444,8 +451,8 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 	must(n >= 0 || errno == EINTR || errno == ENOMEM);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.ptr)
-			note(e, events[i].data.ptr, events[i].events);
-		else /* the waker */
+			epoll_note(e, events[i].data.ptr, events[i].events);
+		else /* NULL is the waker */
 			e->turn.others = true;
 	io->counts.turns++;
 	waker_rearm(&e->waker);
@@ -454,14 +461,14 @@ static void epoll_wait_turn(struct io *io, uint64_t deadline_ns)
 
 static void epoll_wake(struct io *io)
 {
-	waker_wake(&of(io)->waker);
+	waker_wake(&epoll_of(io)->waker);
 }
 
 /* --- opening and closing --- */
 
 static void epoll_free(struct io *io)
 {
-	struct epoll *e = of(io);
+	struct epoll *e = epoll_of(io);
 	must(list_empty(&e->ready));
 	slab_close(&e->socks);
 	waker_close(&e->waker);

@@ -2,13 +2,14 @@
 #define IO_IO_H
 
 /*
- * The kernel as completions. Whoever wants something done embeds a `struct io_op`, starts it with
- * one of the verbs, and is told by `done()` when it has happened. Three promises hold on every
- * backend (io_uring, epoll, the simulator):
+ * The kernel as completions. The owner of an operation embeds a `struct io_op`, starts it with one
+ * of the verbs, and gets `done()` when it has completed. Three promises hold on every backend
+ * (io_uring, epoll, the simulator):
  *
  *   1. done() never runs inside the call that started the operation, only inside io_dispatch();
  *   2. every started operation ends with exactly one done(), a canceled one too;
- *   3. an operation's memory, and the bytes that a send reads, are left alone until then.
+ *   3. in return, the owner must not change an operation's memory, nor the bytes that a send
+ *      reads, before done().
  *
  * One `struct io` belongs to one thread. Only io_wake() may be called from others.
  */
@@ -19,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/bug.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "io/addr.h"
 
@@ -26,18 +28,24 @@ struct io;
 struct io_op;
 
 /*
- * What TCP does about a peer of which nothing is heard any more. The kernel keeps no such count
- * where `silent_ms` is 0.
+ * What TCP does about a peer that no longer responds. If `silent_ms` is 0 the kernel sets no such
+ * limit.
  */
 struct io_keepalive {
-	uint32_t idle_s;    /* it is asked for a sign of life after so long; 0: never */
-	uint32_t silent_ms; /* what it does not acknowledge, or take, for so long ends it */
+	uint32_t idle_s;    /* after so long without traffic TCP probes the peer; 0: never */
+	uint32_t silent_ms; /* unacknowledged or untaken bytes end it after so long */
 };
 
-/* Of a TCP socket: a connection, or a listening one, which those that it accepts take after. */
+/*
+ * Sets keepalive on a TCP socket: a connection, or a listening socket, whose accepted sockets
+ * inherit it.
+ */
 void io_keep_alive(int fd, const struct io_keepalive *k);
 
-/* A connection, or a listening socket. Owned by whoever got it from accept, connect or adopt. */
+/*
+ * A connection or a listening socket. Owned by the caller that got it from accept, connect or
+ * adopt.
+ */
 struct sock {
 	struct addr peer; /* of an accepted or connected socket */
 };
@@ -46,13 +54,13 @@ enum io_verb { IO_NONE, IO_ACCEPT, IO_CONNECT, IO_RECV, IO_WATCH, IO_SEND };
 
 struct io_op {
 	void (*done)(struct io_op *op);
-	/* What came of it: 0 or bytes, or -errno. -ECANCELED after io_cancel() took effect. */
+	/* The result: 0, a number of bytes, or -errno. -ECANCELED after io_cancel() took effect. */
 	int32_t result;
-	uint8_t verb;	   /* IO_NONE while it is idle */
-	uint8_t class;	   /* recv: enum block_class asked for */
-	bool cancel;	   /* asked for, backend's own */
-	bool moved;	   /* send: some bytes have gone; by the backend */
-	struct sock *sock; /* accept, connect: the new one, the op's owner's from done() on */
+	uint8_t verb;	   /* IO_NONE while the operation is idle */
+	uint8_t class;	   /* recv: the requested enum block_class */
+	bool cancel;	   /* cancel was requested; backend's own */
+	bool moved;	   /* send: some bytes were sent; set by the backend */
+	struct sock *sock; /* accept, connect: the new socket, the op owner's from done() on */
 	union {
 		struct block *block; /* recv: the bytes at block->data; moved out by done() */
 		const struct iovec *vectors; /* send: borrowed until done() */
@@ -60,7 +68,7 @@ struct io_op {
 	};
 	uint32_t vector_n;  /* send */
 	uint32_t backend_n; /* backend's own: bytes sent so far, ring entry, ... */
-	struct list link;   /* backend's own: its queues */
+	struct list link;   /* backend's own: a link in its queues */
 };
 
 static inline void io_op_init(struct io_op *op, void (*done)(struct io_op *op))
@@ -74,9 +82,9 @@ static inline bool io_op_busy(const struct io_op *op)
 	return op->verb != IO_NONE;
 }
 
-struct io_counts { /* for status and tests: one writer, the io's own thread */
+struct io_counts { /* for status and tests; written only by the io's own thread */
 	uint64_t turns, waits, accepts, connects, recvs, sends, recv_bytes, send_bytes;
-	uint64_t starved; /* receives that found the ring empty and waited for a turn */
+	uint64_t starved; /* receives that found the ring empty and waited for the next turn */
 };
 
 struct io_verbs {
@@ -98,11 +106,11 @@ struct io_verbs {
 
 struct io {
 	const struct io_verbs *verbs;
-	struct bufs *bufs;	       /* borrowed: receives take their blocks here */
-	struct io_keepalive keepalive; /* of what it connects; whoever opened it may set it */
+	struct bufs *bufs;	       /* borrowed: receives take their blocks from it */
+	struct io_keepalive keepalive; /* for its connects; the opener may set it */
 	uint64_t now_ns;	       /* monotonic; read once a turn, after the wait */
-	uint64_t rested_ns; /* when that wait began: there the turn before it had ended */
-	uint64_t wall_ns;   /* since 1970; likewise */
+	uint64_t rested_ns; /* when that wait began, which is the end of the turn before */
+	uint64_t wall_ns;   /* since 1970; read at the same time as now_ns */
 	struct io_counts counts;
 };
 
@@ -120,9 +128,10 @@ static inline void io_free(struct io *io)
 }
 
 /*
- * Takes a descriptor over: a listening socket (of the keeper: closed here only as a descriptor, the
- * socket lives on), or a connected one. The descriptor is made non-blocking. NULL with errno when
- * the backend has no room for it, or the kernel none: then it is still the caller's.
+ * Takes over a descriptor: a listening socket (the keeper's: closing it here closes only this
+ * descriptor, and the socket lives on), or a connected one. Makes the descriptor non-blocking. NULL
+ * with errno when the backend or the kernel has no room for it; the caller then keeps the
+ * descriptor.
  */
 static inline struct sock *io_adopt(struct io *io, int fd /* moved in */)
 {
@@ -130,9 +139,9 @@ static inline struct sock *io_adopt(struct io *io, int fd /* moved in */)
 }
 
 /*
- * Accepts one connection on `listening`; op->sock is the new one, with `peer` filled in, and
- * inherits the listening socket's options (TCP_NODELAY). Several accepts may be under way on one
- * listening socket. Errors: -EMFILE, -ENFILE, -ECONNABORTED, -ECANCELED.
+ * Accepts one connection on `listening`. op->sock is the new socket, with `peer` filled in; it
+ * inherits the options of the listening socket (TCP_NODELAY). Several accepts may be under way on
+ * one listening socket. Errors: -EMFILE, -ENFILE, -ECONNABORTED, -ECANCELED.
  */
 static inline void io_accept(struct io *io, struct io_op *op, struct sock *listening)
 {
@@ -153,11 +162,11 @@ static inline void io_connect(struct io *io, struct io_op *op, const struct addr
 }
 
 /*
- * Receives at least one byte into a block of the asked class, taken only when bytes are there: an
- * idle connection with a receive under way holds no memory. done(): result > 0: op->block, one
- * reference, is moved to the owner, bytes at block->data[0 .. result). result 0: the peer has
- * finished (FIN). result < 0: op->block is NULL. One receive at a time on a socket. When no block
- * is free in the backend's ring it waits, without an error, until there is.
+ * Receives at least one byte into a block of the requested class. The block is taken only when
+ * bytes have come: an idle connection with a receive under way holds no memory. done(): result > 0:
+ * op->block, one reference, is moved to the owner, bytes at block->data[0 .. result). result 0: the
+ * peer has finished (FIN). result < 0: op->block is NULL. One receive at a time on a socket. When
+ * the backend's ring has no free block, the receive waits for one, without an error.
  */
 static inline void io_recv(struct io *io, struct io_op *op, struct sock *s, enum block_class class)
 {
@@ -170,9 +179,9 @@ static inline void io_recv(struct io *io, struct io_op *op, struct sock *s, enum
 }
 
 /*
- * In the place of a receive, which takes what has come: ends when the peer has, and takes nothing.
- * result >= 0: it has finished (FIN) behind so many bytes that nobody has received; the next
- * receives find them and that end. -ECONNRESET: the connection broke.
+ * Replaces a receive when no bytes are wanted: it completes when the peer ends the connection, and
+ * consumes nothing. result >= 0: the peer has finished (FIN) after so many unread bytes; the next
+ * receives get those bytes and then the end. -ECONNRESET: the connection broke.
  */
 static inline void io_watch(struct io *io, struct io_op *op, struct sock *s)
 {
@@ -184,11 +193,10 @@ static inline void io_watch(struct io *io, struct io_op *op, struct sock *s)
 }
 
 /*
- * Sends all bytes of the vectors, in one system call where the kernel takes them: result is their
- * sum, or -errno after some or none have gone (-EPIPE, -ECONNRESET, -ECANCELED), which op->moved
- * says. One send at a time on a socket. At most IO_VECTORS_MAX vectors.
+ * Sends all bytes of the vectors, in one system call if the kernel takes them. The result is their
+ * sum, or -errno (-EPIPE, -ECONNRESET, -ECANCELED). On an error op->moved says whether any bytes
+ * were sent. One send at a time on a socket. At most IO_VECTORS_MAX vectors.
  */
-#define IO_VECTORS_MAX 64
 static inline void io_send(struct io *io, struct io_op *op, struct sock *s,
 			   const struct iovec *vectors, unsigned n)
 {
@@ -202,7 +210,7 @@ static inline void io_send(struct io *io, struct io_op *op, struct sock *s,
 	io->verbs->send(io, op);
 }
 
-/* Sends FIN behind what was sent. No send may be under way. There is no completion. */
+/* Sends FIN after the sent bytes. No send may be under way. There is no completion. */
 static inline void io_shutdown(struct io *io, struct sock *s)
 {
 	io->verbs->shutdown(io, s);
@@ -210,7 +218,7 @@ static inline void io_shutdown(struct io *io, struct sock *s)
 
 /*
  * Closes and frees the socket; no operation may be under way on it. There is no completion.
- * `reset`: with RST instead of FIN, so that the peer cannot take what it got for a whole.
+ * `reset`: with RST instead of FIN, so that the peer does not take incomplete data for complete.
  */
 static inline void io_close(struct io *io, struct sock *s /* moved in */, bool reset)
 {
@@ -218,8 +226,8 @@ static inline void io_close(struct io *io, struct sock *s /* moved in */, bool r
 }
 
 /*
- * Asks for the early end of an operation. It still ends by its done(), later, with -ECANCELED or,
- * when it was faster, with its result. No-op on an idle operation and when asked twice.
+ * Requests the early end of an operation. It still ends by done(), later, with -ECANCELED or, if it
+ * completed first, with its result. Does nothing on an idle operation or when called twice.
  */
 static inline void io_cancel(struct io *io, struct io_op *op)
 {
@@ -229,16 +237,17 @@ static inline void io_cancel(struct io *io, struct io_op *op)
 	io->verbs->cancel(io, op);
 }
 
-/* From any thread: makes a wait that is under way, or the next one, return. */
+/* From any thread: makes the current or the next wait return. */
 static inline void io_wake(struct io *io)
 {
 	io->verbs->wake(io);
 }
 
 /*
- * One turn: io_wait() hands over what was started and sleeps until something has completed, it is
- * woken, or now_ns reaches the deadline (UINT64_MAX: none; a passed one: does not sleep); a signal
- * may end it sooner. It runs no done(). io_dispatch() then runs done() of all that completed.
+ * One turn. io_wait() submits the started operations and sleeps until an operation has completed,
+ * another thread calls io_wake(), or now_ns reaches the deadline (UINT64_MAX: no deadline; a past
+ * deadline: no sleep). A signal may end the sleep early. io_wait() runs no done(). io_dispatch()
+ * then runs done() of all completed operations.
  */
 static inline void io_wait(struct io *io, uint64_t deadline_ns)
 {
@@ -255,7 +264,7 @@ static inline uint64_t io_now_ms(const struct io *io)
 	return io->now_ns / 1000000;
 }
 
-/* For backends: ends an operation. It is idle, and may be started again, inside done(). */
+/* For backends: ends an operation. Inside done() it is idle, and may be started again. */
 static inline void io_op_end(struct io_op *op, int32_t result)
 {
 	op->result = result;

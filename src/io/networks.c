@@ -7,7 +7,7 @@
 #define IPV4_BITS 32
 #define ALL_BITS 128
 
-static bool place_of(const struct addr *a, network_place *p)
+static bool network_place_of(const struct addr *a, network_place *p)
 {
 	unsigned char bytes[16];
 	if (!addr_canonical(a, bytes))
@@ -18,21 +18,24 @@ static bool place_of(const struct addr *a, network_place *p)
 	return true;
 }
 
-static void add(struct networks *to, network_place first, network_place last)
+static void range_add(struct networks *to, network_place first, network_place last)
 {
 	if (first <= last)
 		to->ranges[to->n++] = (struct range){ first, last };
 }
 
-/* What is mapped is IPv4's: a network of IPv6 around it ends before it and begins again behind. */
+/*
+ * Mapped addresses belong to IPv4, so an IPv6 network around them becomes two ranges, one before
+ * and one after them.
+ */
 static void add_around_mapped(struct networks *to, network_place first, network_place last)
 {
 	if (last < MAPPED_FIRST || first >= MAPPED_FIRST) {
-		add(to, first, last);
+		range_add(to, first, last);
 		return;
 	}
-	add(to, first, MAPPED_FIRST - 1);
-	add(to, MAPPED_LAST + 1, last);
+	range_add(to, first, MAPPED_FIRST - 1);
+	range_add(to, MAPPED_LAST + 1, last);
 }
 
 enum network_verdict networks_add(struct networks *to, struct span text)
@@ -41,7 +44,7 @@ enum network_verdict networks_add(struct networks *to, struct span text)
 	struct span host = { text.at, slash ? (size_t)(slash - text.at) : text.n };
 	struct addr a;
 	network_place first;
-	if (!addr_parse(host, 0, &a) || !place_of(&a, &first))
+	if (!addr_parse(host, 0, &a) || !network_place_of(&a, &first))
 		return NETWORK_ADDRESS;
 	unsigned most = a.any.sa_family == AF_INET ? IPV4_BITS : ALL_BITS;
 	unsigned long long bits = most;
@@ -79,7 +82,7 @@ void networks_sort(struct networks *s)
 bool networks_have(const struct networks *s, const struct addr *a)
 {
 	network_place p;
-	if (!place_of(a, &p))
+	if (!network_place_of(a, &p))
 		return false;
 	size_t from = 0, to = s->n;
 	while (from < to) {

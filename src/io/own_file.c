@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Root may write to everything anyway. */
-static bool is_ours(uid_t owner)
+/* Root may write to every file anyway. */
+static bool owner_is_ours(uid_t owner)
 {
 	return owner == geteuid() || owner == 0;
 }
@@ -20,7 +20,7 @@ enum own_file_fault own_file_fault(const struct stat *s)
 {
 	if (!S_ISREG(s->st_mode))
 		return OWN_FILE_LINK;
-	if (!is_ours(s->st_uid))
+	if (!owner_is_ours(s->st_uid))
 		return OWN_FILE_OWNER;
 	if (s->st_nlink > 1)
 		return OWN_FILE_NAMES;
@@ -29,15 +29,18 @@ enum own_file_fault own_file_fault(const struct stat *s)
 
 enum own_file_fault own_directory_fault(const struct stat *s)
 {
-	return !is_ours(s->st_uid) ? OWN_FILE_OWNER : mode_fault(s->st_mode);
+	return !owner_is_ours(s->st_uid) ? OWN_FILE_OWNER : mode_fault(s->st_mode);
 }
 
-static bool is_good(int fd, int directory, bool shared)
+static bool own_file_is_good(int fd, int directory, bool shared)
 {
 	struct stat s, d;
 	if (fstat(fd, &s) || fstat(directory, &d))
 		return false;
-	/* What the directory's owner may replace at any time is not safer for being another's. */
+	/*
+	 * The directory's owner may replace the file at any time, so owning it gives that user no
+	 * more power.
+	 */
 	if (shared && s.st_uid == d.st_uid)
 		s.st_uid = geteuid();
 	enum own_file_fault fault = own_file_fault(&s);
@@ -47,12 +50,12 @@ static bool is_good(int fd, int directory, bool shared)
 
 static int open_own(int directory, const char *name, int flags, mode_t mode, bool shared)
 {
-	/* What stands there is not cut short before it was looked at. */
+	/* An existing file must not be truncated before it was checked. */
 	int fd = openat(directory, name,
 			(flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -1;
-	if (is_good(fd, directory, shared) && (!(flags & O_TRUNC) || !ftruncate(fd, 0)))
+	if (own_file_is_good(fd, directory, shared) && (!(flags & O_TRUNC) || !ftruncate(fd, 0)))
 		return fd;
 	int why = errno;
 	close(fd);
@@ -82,9 +85,9 @@ int own_file_open_in(const char *directory, const char *name, int flags, mode_t 
 	return fd;
 }
 
-/* --- as a whole --- */
+/* --- whole files --- */
 
-static bool write_new(int directory, const char *name, struct span text)
+static bool own_file_write_new(int directory, const char *name, struct span text)
 {
 	int fd = own_file_open(directory, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
@@ -106,7 +109,8 @@ bool own_file_replace(const char *directory, const char *name, struct span text)
 	int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
 		return false;
-	bool good = write_new(at, fresh, text) && !renameat(at, fresh, at, name) && !fsync(at);
+	bool good =
+		own_file_write_new(at, fresh, text) && !renameat(at, fresh, at, name) && !fsync(at);
 	int why = errno;
 	close(at);
 	errno = why;

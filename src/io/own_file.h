@@ -2,10 +2,10 @@
 #define IO_OWN_FILE_H
 
 /*
- * Files that a balancer keeps for itself, in directories that somebody else may have made: state,
- * keys, tokens, the log. One is taken when it is what we would have made: a file, no link, under
- * this name alone, ours or root's, and nobody else may write to it. Whoever planted something there
- * gets nothing of it.
+ * The balancer's own files, in directories that another user may have made: state, keys, tokens,
+ * the log. A file is opened only if it is what the balancer itself would have made: a regular file,
+ * no link, with no second name, owned by our user or root, and writable by no other user. A planted
+ * file is refused, so its author gains nothing.
  */
 
 #include <stdbool.h>
@@ -14,29 +14,40 @@
 
 #include "base/span.h"
 
-/* As openat(2), which never follows a link or waits. -1 with errno: that, or EPERM: not our own. */
+/*
+ * As openat(2), but never follows a link and never waits. -1 with errno; EPERM: the file is not our
+ * own.
+ */
 int own_file_open(int directory, const char *name, int flags, mode_t mode);
-/* The same for tools that root may use beside a balancer of another user: those of the directory's
- * owner too. */
+/*
+ * The same for tools that root may use beside a balancer of another user: files of the directory's
+ * owner are accepted too.
+ */
 int own_file_open_shared(int directory, const char *name, int flags, mode_t mode);
-/* As own_file_open() by the directory's path. */
+/* As own_file_open(), with the path of the directory. */
 int own_file_open_in(const char *directory, const char *name, int flags, mode_t mode);
 
-/* The whole file, mode 0600: on the disk there is the one before or this one. False with errno. */
+/*
+ * Replaces the whole file, mode 0600. The disk always holds either the old file or the new one.
+ * False with errno.
+ */
 bool own_file_replace(const char *directory, const char *name, struct span text);
-/* What was made, renamed or taken away in it outlasts a power cut. False with errno. */
+/*
+ * Makes files that were made, renamed or removed in the directory survive a power cut. False with
+ * errno.
+ */
 bool own_directory_sync(const char *directory);
 
 enum own_file_fault {
 	OWN_FILE_GOOD,
-	OWN_FILE_LINK,	 /* a symbolic link, or no file at all */
-	OWN_FILE_NAMES,	 /* it has another name: a hard link */
-	OWN_FILE_OWNER,	 /* it is somebody else's */
-	OWN_FILE_OTHERS, /* anybody may write to it */
-	OWN_FILE_GROUP,	 /* its group may write to it: to be said, and taken */
+	OWN_FILE_LINK,	 /* a symbolic link, or not a regular file */
+	OWN_FILE_NAMES,	 /* the file has a second name: a hard link */
+	OWN_FILE_OWNER,	 /* another user owns the file */
+	OWN_FILE_OTHERS, /* every user may write to the file */
+	OWN_FILE_GROUP,	 /* its group may write to it: accepted, with a warning by the caller */
 };
 
-/* Of what fstatat(2) with AT_SYMLINK_NOFOLLOW said. */
+/* `s` is the result of fstatat(2) with AT_SYMLINK_NOFOLLOW. */
 enum own_file_fault own_file_fault(const struct stat *s);
 enum own_file_fault own_directory_fault(const struct stat *s);
 

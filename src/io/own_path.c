@@ -5,15 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As the kernel does it. */
-#define LINKS_MAX 40
+#include "base/limits.h"
 
 struct walk {
 	struct own_path *p;
-	char left[2 * OWN_PATH_BYTES]; /* of the way */
-	char here[OWN_PATH_BYTES];     /* without links; "" is the root */
-	char name[NAME_MAX + 1];       /* the next step */
-	uid_t root;		       /* who owns the root directory */
+	char left[2 * OWN_PATH_BYTES]; /* the rest of the path */
+	char here[OWN_PATH_BYTES];     /* the path so far, with links resolved; "" is the root */
+	char name[NAME_MAX + 1];       /* the next name */
+	uid_t root;		       /* owner of the root directory */
 	unsigned links;
 	enum own_file_fault weak;
 };
@@ -31,23 +30,23 @@ static enum own_file_fault fault_at(struct walk *w, const char *where, uid_t own
 	return fault;
 }
 
-/* Of a sticky one who owns what is in it may rename that, and nobody else. */
-static enum own_file_fault judge_directory(struct walk *w, const struct stat *s)
+/* In a sticky directory only the owner of an entry, or of the directory, may rename it. */
+static enum own_file_fault walk_judge_directory(struct walk *w, const struct stat *s)
 {
 	bool sticky = s->st_mode & S_ISVTX;
 	if (!is_trusted(w, s->st_uid))
 		return fault_at(w, w->here, s->st_uid, OWN_FILE_OWNER);
 	if (s->st_mode & S_IWOTH && !sticky)
 		return fault_at(w, w->here, s->st_uid, OWN_FILE_OTHERS);
-	/* A group that has its user's number is his alone. */
+	/* A group with the same number as our user is that user's private group. */
 	if (s->st_mode & S_IWGRP && !sticky && s->st_gid >= USER_GROUP_MIN &&
 	    s->st_gid != geteuid() && !w->weak)
 		w->weak = fault_at(w, w->here, s->st_uid, OWN_FILE_GROUP);
 	return OWN_FILE_GOOD;
 }
 
-/* False: the way ends here. */
-static bool take_name(struct walk *w)
+/* False: the path ends here. */
+static bool walk_take_name(struct walk *w)
 {
 	char *at = w->left + strspn(w->left, "/");
 	size_t n = strcspn(at, "/");
@@ -59,13 +58,13 @@ static bool take_name(struct walk *w)
 	return true;
 }
 
-static bool is_last(const struct walk *w)
+static bool walk_is_last(const struct walk *w)
 {
 	return !w->left[strspn(w->left, "/")];
 }
 
-/* Where the link leads is the way from here on. */
-static bool follow(struct walk *w, const char *link)
+/* Continues the path at the target of the link. */
+static bool walk_follow(struct walk *w, const char *link)
 {
 	char to[OWN_PATH_BYTES], whole[sizeof w->left];
 	ssize_t n = readlink(link, to, sizeof to - 1);
@@ -80,26 +79,26 @@ static bool follow(struct walk *w, const char *link)
 	return true;
 }
 
-/* Neither is a name that anybody could take away. */
-static bool is_dots(struct walk *w)
+/* Nobody can rename "." and "..". */
+static bool walk_is_dots(struct walk *w)
 {
 	if (!strcmp(w->name, "..") && *w->here)
 		*strrchr(w->here, '/') = 0;
 	return !strcmp(w->name, ".") || !strcmp(w->name, "..");
 }
 
-/* False: the way ends here, or *fault is one. */
-static bool step(struct walk *w, enum own_file_fault *fault)
+/* False: the path ends here, or *fault is set. */
+static bool walk_step(struct walk *w, enum own_file_fault *fault)
 {
 	char next[OWN_PATH_BYTES];
 	struct stat directory, entry;
-	if (!take_name(w))
+	if (!walk_take_name(w))
 		return false;
-	if (is_dots(w))
+	if (walk_is_dots(w))
 		return true;
 	if (lstat(*w->here ? w->here : "/", &directory))
 		return false;
-	*fault = judge_directory(w, &directory);
+	*fault = walk_judge_directory(w, &directory);
 	if (*fault ||
 	    (size_t)snprintf(next, sizeof next, "%s/%s", w->here, w->name) >= sizeof next ||
 	    lstat(next, &entry))
@@ -109,13 +108,13 @@ static bool step(struct walk *w, enum own_file_fault *fault)
 	if (*fault)
 		return false;
 	if (S_ISLNK(entry.st_mode))
-		return follow(w, next);
+		return walk_follow(w, next);
 	memcpy(w->here, next, sizeof next);
-	return !is_last(w);
+	return !walk_is_last(w);
 }
 
-/* The directory that a relative path begins at. */
-static bool begin(struct walk *w, const char *path)
+/* Starts at the root, or, for a relative path, at the working directory. */
+static bool walk_begin(struct walk *w, const char *path)
 {
 	char at[OWN_PATH_BYTES] = "";
 	struct stat root;
@@ -129,9 +128,9 @@ enum own_file_fault own_path_look(const char *path, struct own_path *p)
 {
 	struct walk w = { .p = p };
 	enum own_file_fault fault = OWN_FILE_GOOD;
-	if (!begin(&w, path))
+	if (!walk_begin(&w, path))
 		return OWN_FILE_GOOD;
-	while (step(&w, &fault))
+	while (walk_step(&w, &fault))
 		;
 	return fault ? fault : w.weak;
 }

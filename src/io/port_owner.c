@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+
 #define LISTENS 0x0a /* TCP_LISTEN */
-/* Sockets that share the address by SO_REUSEPORT. */
-#define INODES_MAX 64
 
 struct inodes {
-	unsigned long list[INODES_MAX];
+	unsigned long list[PORT_INODES_MAX];
 	unsigned n;
 	uid_t uid;
 };
@@ -22,7 +22,7 @@ struct inodes {
 
 #define WORD_DIGITS 8
 
-/* "0100007F:1F90": words as they are in memory, and the port as a number. */
+/* "0100007F:1F90": 32-bit words in the byte order of the machine, and the port as a number. */
 static bool read_address(const char *text, int family, struct addr *to)
 {
 	size_t words = family == AF_INET ? 1 : 4, digits = words * WORD_DIGITS;
@@ -44,8 +44,8 @@ static bool read_address(const char *text, int family, struct addr *to)
 	return true;
 }
 
-/* One that listens at :: may take what comes by IPv4, too. */
-static bool is_in_the_way(const struct addr *other, const struct addr *a)
+/* A socket that listens at :: may accept IPv4 connections, too. */
+static bool takes_port_of(const struct addr *other, const struct addr *a)
 {
 	return addr_port(other) == addr_port(a) &&
 	       (addr_overlaps(other, a) ||
@@ -65,14 +65,15 @@ static void read_row(char *line, int family, const struct addr *a, struct inodes
 			return;
 	}
 	if (strtoul(columns[STATE], NULL, 16) != LISTENS ||
-	    !read_address(columns[LOCAL], family, &other) || !is_in_the_way(&other, a) ||
-	    to->n == INODES_MAX)
+	    !read_address(columns[LOCAL], family, &other) || !takes_port_of(&other, a) ||
+	    to->n == PORT_INODES_MAX)
 		return;
 	to->uid = (uid_t)strtoul(columns[UID], NULL, 10);
 	to->list[to->n++] = strtoul(columns[INODE], NULL, 10);
 }
 
-static void read_table(const char *path, int family, const struct addr *a, struct inodes *to)
+static void port_owner_read_table(const char *path, int family, const struct addr *a,
+				  struct inodes *to)
 {
 	char line[512];
 	FILE *f = fopen(path, "re");
@@ -112,7 +113,7 @@ static bool has_one(const char *pid, const struct inodes *of)
 	return found;
 }
 
-/* "4711 (name) S 1 ...": a name may have anything in it. */
+/* "4711 (name) S 1 ...": the name may contain any character. */
 static void read_process(const char *pid, struct port_owner *to)
 {
 	char path[64], text[512];
@@ -144,8 +145,8 @@ void port_owner_find(const struct addr *a, struct port_owner *to)
 {
 	struct inodes all = { .n = 0 };
 	*to = (struct port_owner){ .listens = false };
-	read_table("/proc/net/tcp", AF_INET, a, &all);
-	read_table("/proc/net/tcp6", AF_INET6, a, &all);
+	port_owner_read_table("/proc/net/tcp", AF_INET, a, &all);
+	port_owner_read_table("/proc/net/tcp6", AF_INET6, a, &all);
 	to->listens = all.n;
 	to->uid = all.uid;
 	if (all.n)
@@ -160,6 +161,6 @@ void port_owner_text(const struct port_owner *o, char text[PORT_OWNER_TEXT_BYTES
 			 (int)o->pid, o->name);
 	else if (o->listens)
 		snprintf(text, PORT_OWNER_TEXT_BYTES,
-			 " (a process of user %u that is not to be seen from here listens there)",
+			 " (a process of user %u, which is not visible from here, listens there)",
 			 (unsigned)o->uid);
 }

@@ -1,7 +1,9 @@
 #ifndef IO_PORT_OWNER_H
 #define IO_PORT_OWNER_H
 
-/* Who listens at an address already, as far as /proc tells: of others' processes only root sees it.
+/*
+ * Finds the process that already listens at an address, from /proc. Only root sees the processes of
+ * other users.
  */
 
 #include <sys/types.h>
@@ -9,8 +11,8 @@
 #include "io/addr.h"
 
 struct port_owner {
-	bool listens; /* somebody does */
-	pid_t pid;    /* 0: it is not to be seen who; or nobody has it any more */
+	bool listens; /* a process listens there */
+	pid_t pid;    /* 0: the process is not visible, or it has ended */
 	pid_t parent;
 	uid_t uid; /* of the socket */
 	char name[17];

@@ -5,7 +5,7 @@
 #include "io/sim_sock.h"
 #include "io/sim_world.h"
 
-/* The world's clock starts here on the wall: 2026-01-01T00:00:00Z. */
+/* The wall clock of the world starts here: 2026-01-01T00:00:00Z. */
 #define WALL_START_NS 1767225600000000000u
 
 /* --- turns --- */
@@ -21,7 +21,7 @@ static void read_clocks(struct sim_io *io)
 	io->io.wall_ns = WALL_START_NS + io->sim->now_ns;
 }
 
-/* What becomes due by these attempts is for the next turn. */
+/* Operations that these attempts make due wait for the next turn. */
 static void sim_wait(struct io *base, uint64_t deadline_ns)
 {
 	struct sim_io *io = sim_io_of(base);
@@ -40,7 +40,7 @@ static void sim_wait(struct io *base, uint64_t deadline_ns)
 	read_clocks(io);
 }
 
-static void finish(struct sim_io *io, struct io_op *op)
+static void sim_finish(struct sim_io *io, struct io_op *op)
 {
 	sim_sock_finish(io, op);
 	sim_note(io->sim, io->sim->now_ns);
@@ -56,7 +56,7 @@ static void sim_dispatch(struct io *base)
 		struct list *l = list_take_first(&io->ended);
 		if (!l)
 			break;
-		finish(io, list_entry(l, struct io_op, link));
+		sim_finish(io, list_entry(l, struct io_op, link));
 	}
 }
 
@@ -122,8 +122,8 @@ void sim_lacks(struct io *io)
 	sim_io_of(io)->lacks = true;
 }
 
-/* A receive that ended has its block already, which nobody will come for. */
-static void forget(struct list *ops)
+/* A receive that has ended already owns its block, which nobody will take. */
+static void sim_forget(struct list *ops)
 {
 	for (struct list *l; (l = list_take_first(ops));) {
 		struct io_op *op = list_entry(l, struct io_op, link);
@@ -136,11 +136,11 @@ void sim_crash(struct io *base)
 {
 	struct sim_io *io = sim_io_of(base);
 	io->crashed = true;
-	forget(&io->ended);
-	forget(&io->due);
+	sim_forget(&io->ended);
+	sim_forget(&io->due);
 	while (!list_empty(&io->socks)) {
 		struct sim_sock *s = list_entry(io->socks.next, struct sim_sock, in_io);
-		forget(&s->accepts);
+		sim_forget(&s->accepts);
 		sim_sock_destroy(s, true);
 	}
 }
@@ -156,7 +156,7 @@ static bool has_work(const struct sim *sim)
 	return false;
 }
 
-/* Time stands still while an io that runs has something to do. */
+/* The clock stands still while a running io has work. */
 bool sim_advance(struct sim *sim, uint64_t deadline_ns)
 {
 	if (has_work(sim))

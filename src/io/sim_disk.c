@@ -7,12 +7,12 @@
 
 #include "io/sim_world.h"
 
-/* What a healthy operation takes. */
+/* How long a healthy operation takes. */
 #define QUICK_NS_MIN 20000
 #define QUICK_NS_MAX 300000
-/* A power cut may tear a write at its sectors, in any order. */
+/* A power cut may tear a write at sector boundaries; the sectors are written in any order. */
 #define SECTOR_BYTES 512
-/* How often a part of a write outlasts what it should not: of 1,000. */
+/* The chances that an unsynced write is kept, or kept in part: out of 1,000. */
 #define KEPT 400
 #define TORN 300
 
@@ -21,7 +21,7 @@ struct bytes {
 	size_t n, room;
 };
 
-/* A write that no sync has covered. */
+/* A write that is not synced yet. */
 struct fresh {
 	struct list link;
 	uint64_t at;
@@ -33,11 +33,11 @@ struct disk_file {
 	struct list link; /* in store->files or store->orphans */
 	char name[64];
 	unsigned number;
-	struct bytes kept; /* what a power cut leaves */
-	struct list fresh; /* in their order */
+	struct bytes kept; /* what survives a power cut */
+	struct list fresh; /* unsynced writes, in order */
 	uint64_t size;
-	bool open, named; /* the name is synced */
-	bool orphan;	  /* nobody can find it any more */
+	bool open, named; /* named: the name is synced */
+	bool orphan;	  /* the file has no name any more */
 };
 
 struct sim_disk {
@@ -61,7 +61,7 @@ static struct sim_disk *disk_of(struct disk *d)
 
 /* --- bytes --- */
 
-static void lay(struct bytes *b, uint64_t at, const uint8_t *from, size_t n)
+static void bytes_lay(struct bytes *b, uint64_t at, const uint8_t *from, size_t n)
 {
 	if (!n)
 		return;
@@ -77,7 +77,7 @@ static void lay(struct bytes *b, uint64_t at, const uint8_t *from, size_t n)
 		b->n = at + n;
 }
 
-static void shorten(struct bytes *b, uint64_t n)
+static void bytes_shorten(struct bytes *b, uint64_t n)
 {
 	if (b->n <= n)
 		return;
@@ -85,7 +85,7 @@ static void shorten(struct bytes *b, uint64_t n)
 	b->n = n;
 }
 
-/* Takes the first `most` bytes of what is to be written, as they are now. */
+/* Copies the first `most` bytes of the write, as they are now. */
 static void add_fresh(const struct disk_op *op, size_t most)
 {
 	size_t n = 0;
@@ -106,7 +106,7 @@ static void add_fresh(const struct disk_op *op, size_t most)
 		op->file->size = f->at + f->n;
 }
 
-static size_t some(struct sim_store *s, const struct disk_op *op)
+static size_t random_part(struct sim_store *s, const struct disk_op *op)
 {
 	size_t n = 0;
 	for (unsigned i = 0; i < op->vector_n; i++)
@@ -114,7 +114,7 @@ static size_t some(struct sim_store *s, const struct disk_op *op)
 	return sim_random(s->sim, n + 1);
 }
 
-/* --- what of it stays --- */
+/* --- what survives --- */
 
 static void keep_sectors(struct sim_store *s, struct disk_file *file, const struct fresh *f)
 {
@@ -122,7 +122,7 @@ static void keep_sectors(struct sim_store *s, struct disk_file *file, const stru
 		n = SECTOR_BYTES - (f->at + from) % SECTOR_BYTES;
 		n = n < f->n - from ? n : f->n - from;
 		if (sim_chance(s->sim, 500))
-			lay(&file->kept, f->at + from, f->bytes + from, n);
+			bytes_lay(&file->kept, f->at + from, f->bytes + from, n);
 	}
 }
 
@@ -130,20 +130,20 @@ static void keep_by_chance(struct sim_store *s, struct disk_file *file, const st
 {
 	uint64_t roll = sim_random(s->sim, 1000);
 	if (roll < KEPT)
-		lay(&file->kept, f->at, f->bytes, f->n);
+		bytes_lay(&file->kept, f->at, f->bytes, f->n);
 	else if (roll < KEPT + TORN / 2)
-		lay(&file->kept, f->at, f->bytes, sim_random(s->sim, f->n + 1));
+		bytes_lay(&file->kept, f->at, f->bytes, sim_random(s->sim, f->n + 1));
 	else if (roll < KEPT + TORN)
 		keep_sectors(s, file, f);
 }
 
-/* Of all that is fresh: it was synced, or nobody knows what of it stays. */
+/* For all unsynced writes: with `all` they were synced, otherwise chance decides what survives. */
 static void settle_fresh(struct sim_store *s, struct disk_file *file, bool all)
 {
 	for (struct list *l; (l = list_take_first(&file->fresh));) {
 		struct fresh *f = list_entry(l, struct fresh, link);
 		if (all)
-			lay(&file->kept, f->at, f->bytes, f->n);
+			bytes_lay(&file->kept, f->at, f->bytes, f->n);
 		else
 			keep_by_chance(s, file, f);
 		free(f);
@@ -152,7 +152,7 @@ static void settle_fresh(struct sim_store *s, struct disk_file *file, bool all)
 
 /* --- files --- */
 
-static struct disk_file *find(const struct sim_store *s, const char *name)
+static struct disk_file *store_find(const struct sim_store *s, const char *name)
 {
 	list_each(l, &s->files) {
 		struct disk_file *f = list_entry(l, struct disk_file, link);
@@ -162,7 +162,8 @@ static struct disk_file *find(const struct sim_store *s, const char *name)
 	return NULL;
 }
 
-static struct disk_file *make_file(struct sim_store *s, const char *name, uint64_t size, bool named)
+static struct disk_file *store_make_file(struct sim_store *s, const char *name, uint64_t size,
+					 bool named)
 {
 	struct disk_file *f = calloc(1, sizeof *f);
 	must(f);
@@ -185,7 +186,7 @@ static void free_file(struct disk_file *f)
 	free(f);
 }
 
-/* Nobody finds it any more; who has it open still has it. */
+/* Removes the name. If the file is open it stays usable. */
 static void unlink_file(struct sim_store *s, struct disk_file *f)
 {
 	if (!f->open) {
@@ -199,18 +200,18 @@ static void unlink_file(struct sim_store *s, struct disk_file *f)
 
 /* --- the verbs --- */
 
-static int create(struct sim_store *s, struct disk_op *op)
+static int store_create(struct sim_store *s, struct disk_op *op)
 {
 	const struct sim_disk_faults *f = &s->faults;
 	if (f->gone)
 		return -ENOENT;
-	if (find(s, op->name))
+	if (store_find(s, op->name))
 		return -EEXIST;
 	if (sim_chance(s->sim, f->full))
 		return sim_chance(s->sim, 500) ? -ENOSPC : -EDQUOT;
 	if (sim_chance(s->sim, f->sick))
 		return -EIO;
-	op->file = make_file(s, op->name, op->at, f->lie != SIM_DISK_FORGETS_NAMES);
+	op->file = store_make_file(s, op->name, op->at, f->lie != SIM_DISK_FORGETS_NAMES);
 	op->file->open = true;
 	return 0;
 }
@@ -218,11 +219,11 @@ static int create(struct sim_store *s, struct disk_op *op)
 static int write_some(struct sim_store *s, const struct disk_op *op)
 {
 	bool full = sim_chance(s->sim, s->faults.full), sick = sim_chance(s->sim, s->faults.sick);
-	add_fresh(op, full || sick ? some(s, op) : SIZE_MAX);
+	add_fresh(op, full || sick ? random_part(s, op) : SIZE_MAX);
 	return full ? -ENOSPC : sick ? -EIO : 0;
 }
 
-static int sync_file(struct sim_store *s, struct disk_file *f)
+static int store_sync(struct sim_store *s, struct disk_file *f)
 {
 	if (f->orphan)
 		return -ENOENT;
@@ -233,7 +234,7 @@ static int sync_file(struct sim_store *s, struct disk_file *f)
 	return fails && s->faults.lie != SIM_DISK_REPEATS_SYNCS ? -EIO : 0;
 }
 
-static int cut(struct sim_store *s, const struct disk_op *op)
+static int store_cut(struct sim_store *s, const struct disk_op *op)
 {
 	struct disk_file *f = op->file;
 	if (sim_chance(s->sim, s->faults.sick)) {
@@ -243,32 +244,22 @@ static int cut(struct sim_store *s, const struct disk_op *op)
 	if (s->faults.lie == SIM_DISK_CUTS_NOTHING)
 		return 0;
 	settle_fresh(s, f, true);
-	shorten(&f->kept, op->at);
+	bytes_shorten(&f->kept, op->at);
 	f->size = op->at;
 	return 0;
 }
 
-static int remove_file(struct sim_store *s, const struct disk_op *op)
-{
-	struct disk_file *f = find(s, op->name);
-	if (f)
-		unlink_file(s, f);
-	return f ? 0 : -ENOENT;
-}
-
-static int perform(struct sim_store *s, struct disk_op *op)
+static int store_perform(struct sim_store *s, struct disk_op *op)
 {
 	switch ((enum disk_verb)op->verb) {
 	case DISK_CREATE:
-		return create(s, op);
+		return store_create(s, op);
 	case DISK_WRITE:
 		return write_some(s, op);
 	case DISK_SYNC:
-		return sync_file(s, op->file);
+		return store_sync(s, op->file);
 	case DISK_CUT:
-		return cut(s, op);
-	case DISK_REMOVE:
-		return remove_file(s, op);
+		return store_cut(s, op);
 	case DISK_NONE:
 		break;
 	}
@@ -276,14 +267,14 @@ static int perform(struct sim_store *s, struct disk_op *op)
 	return -EINVAL;
 }
 
-static void is_due(void *about, unsigned side)
+static void sim_disk_is_due(void *about, unsigned side)
 {
 	struct sim_disk *d = about;
 	(void)side;
 	d->due = !d->dead;
 }
 
-static void start(struct disk *base, struct disk_op *op)
+static void sim_disk_start(struct disk *base, struct disk_op *op)
 {
 	struct sim_disk *d = disk_of(base);
 	struct sim *sim = d->store->sim;
@@ -292,7 +283,7 @@ static void start(struct disk *base, struct disk_op *op)
 	if (f->slow_ms_max && sim_chance(sim, f->slow))
 		takes_ns += sim_random(sim, f->slow_ms_max * 1000000ull);
 	(void)op;
-	sim_plan(sim, sim->now_ns + takes_ns, is_due, d, 0);
+	sim_plan(sim, sim->now_ns + takes_ns, sim_disk_is_due, d, 0);
 }
 
 bool sim_disk_run(struct disk *base)
@@ -301,14 +292,14 @@ bool sim_disk_run(struct disk *base)
 	if (!d->due)
 		return false;
 	d->due = false;
-	int result = perform(d->store, base->op);
+	int result = store_perform(d->store, base->op);
 	sim_note(d->store->sim, (uint64_t)base->op->verb << 32 | (uint32_t)result);
 	sim_note(d->store->sim, d->store->sim->now_ns);
 	disk_done(base, result);
 	return true;
 }
 
-static void close_file(struct disk *base, struct disk_file *f)
+static void sim_disk_close_file(struct disk *base, struct disk_file *f)
 {
 	(void)base;
 	f->open = false;
@@ -316,13 +307,13 @@ static void close_file(struct disk *base, struct disk_file *f)
 		free_file(f);
 }
 
-/* An event may be on its way to it: the store frees it. */
-static void free_disk(struct disk *base)
+/* An event for the disk may be planned, so the store frees it. */
+static void sim_disk_free(struct disk *base)
 {
 	disk_of(base)->dead = true;
 }
 
-static const struct disk_verbs verbs = { start, close_file, free_disk };
+static const struct disk_verbs verbs = { sim_disk_start, sim_disk_close_file, sim_disk_free };
 
 struct disk *sim_disk_open(struct sim_store *s)
 {
@@ -337,17 +328,18 @@ struct disk *sim_disk_open(struct sim_store *s)
 
 /* --- a crash --- */
 
-/* What was under way is done, or not, or in part. */
-static void break_off(struct sim_store *s, struct disk_op *op)
+/* The operation under way is done, not done, or done in part. */
+static void store_break_off(struct sim_store *s, struct disk_op *op)
 {
 	if (op->verb == DISK_WRITE)
-		add_fresh(op, some(s, op));
+		add_fresh(op, random_part(s, op));
 	else if (op->verb == DISK_SYNC)
 		settle_fresh(s, op->file, false);
-	else if (op->verb == DISK_CREATE && !find(s, op->name) && sim_chance(s->sim, 500))
-		make_file(s, sim_chance(s->sim, 500) ? op->name : DISK_SPARE "1", op->at, true);
+	else if (op->verb == DISK_CREATE && !store_find(s, op->name) && sim_chance(s->sim, 500))
+		store_make_file(s, sim_chance(s->sim, 500) ? op->name : DISK_SPARE "1", op->at,
+				true);
 	else if (op->verb == DISK_CUT && sim_chance(s->sim, 500))
-		cut(s, op);
+		store_cut(s, op);
 }
 
 void sim_store_crash(struct sim_store *s, bool power)
@@ -355,7 +347,7 @@ void sim_store_crash(struct sim_store *s, bool power)
 	list_each(l, &s->disks) {
 		struct sim_disk *d = list_entry(l, struct sim_disk, link);
 		if (!d->dead && d->disk.op)
-			break_off(s, d->disk.op);
+			store_break_off(s, d->disk.op);
 		d->dead = true;
 		d->due = false;
 	}
@@ -376,7 +368,7 @@ void sim_store_remove_directory(struct sim_store *s)
 		unlink_file(s, list_entry(l, struct disk_file, link));
 }
 
-/* --- for others --- */
+/* --- the file as tests see it --- */
 
 bool sim_store_look(const struct sim_store *s, unsigned i, struct sim_file *to)
 {
@@ -400,23 +392,23 @@ unsigned sim_store_cuts_failed(const struct sim_store *s)
 void sim_store_put(struct sim_store *s, const char *name, const uint8_t *bytes, size_t n,
 		   uint64_t size)
 {
-	struct disk_file *f = find(s, name);
+	struct disk_file *f = store_find(s, name);
 	if (!f)
-		f = make_file(s, name, size, true);
-	shorten(&f->kept, 0);
+		f = store_make_file(s, name, size, true);
+	bytes_shorten(&f->kept, 0);
 	f->size = size;
 	if (n)
-		lay(&f->kept, 0, bytes, n);
+		bytes_lay(&f->kept, 0, bytes, n);
 }
 
 void sim_store_remove(struct sim_store *s, const char *name)
 {
-	struct disk_file *f = find(s, name);
+	struct disk_file *f = store_find(s, name);
 	if (f)
 		unlink_file(s, f);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 struct sim_store *sim_store_open(struct sim *sim)
 {

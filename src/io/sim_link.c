@@ -9,7 +9,7 @@
 
 struct sim_piece {
 	struct sim_piece *next;
-	size_t n, read; /* no bytes at all: FIN */
+	size_t n, read; /* n = 0: FIN */
 	uint8_t bytes[];
 };
 
@@ -26,7 +26,7 @@ struct sim_link *sim_link_open(struct sim *sim, const struct addr *from)
 	return l;
 }
 
-void sim_link_answer(struct sim_link *l)
+void sim_link_response(struct sim_link *l)
 {
 	must(!l->ends[1].open);
 	l->ends[1].open = true;
@@ -40,7 +40,7 @@ void sim_link_attach(struct sim_link *l, unsigned side, void *owner, void (*stir
 	l->ends[side].stirred = stirred;
 }
 
-static void stir(struct sim_end *e)
+static void end_stir(struct sim_end *e)
 {
 	if (e->owner)
 		e->stirred(e->owner);
@@ -77,27 +77,30 @@ static void drop_pieces(struct sim_end *e)
 	e->bytes = e->arrived = 0;
 }
 
-/* What is sent to somebody who has left is answered by RST; what was lost on its way is nothing. */
-static void arrive(void *about, unsigned side)
+/*
+ * Data that reaches a closed end is answered by RST. A piece that a reset has removed needs no
+ * response.
+ */
+static void link_arrive(void *about, unsigned side)
 {
 	struct sim_link *l = about;
 	struct sim_end *e = &l->ends[side];
 	struct sim_piece *p = e->under_way;
 	if (p && !e->open) {
-		bool answer = p->n > 0;
+		bool response = p->n > 0;
 		drop_pieces(e);
-		if (answer)
+		if (response)
 			sim_link_break(l, side);
 	} else if (p) {
 		e->under_way = p->next;
 		e->arrived += p->n;
 		e->ended |= p->n == 0;
-		stir(e);
+		end_stir(e);
 	}
 	sim_link_drop(l);
 }
 
-static void set_out(struct sim_link *l, unsigned from, const void *bytes, size_t n)
+static void link_send_piece(struct sim_link *l, unsigned from, const void *bytes, size_t n)
 {
 	struct sim_end *to = &l->ends[!from];
 	struct sim_piece *p = malloc(sizeof *p + n);
@@ -109,10 +112,10 @@ static void set_out(struct sim_link *l, unsigned from, const void *bytes, size_t
 	uint64_t at_ns = sim_arrival_ns(l->sim);
 	if (to->latest_ns < at_ns)
 		to->latest_ns = at_ns;
-	sim_link_plan(l, to->latest_ns, arrive, !from);
+	sim_link_plan(l, to->latest_ns, link_arrive, !from);
 }
 
-/* --- what the ends do --- */
+/* --- what the ends call --- */
 
 size_t sim_link_room(const struct sim_link *l, unsigned side)
 {
@@ -127,7 +130,7 @@ size_t sim_link_send(struct sim_link *l, unsigned side, const void *bytes, size_
 	if (n > room)
 		n = room;
 	if (n > 0)
-		set_out(l, side, bytes, n);
+		link_send_piece(l, side, bytes, n);
 	return n;
 }
 
@@ -149,7 +152,7 @@ size_t sim_link_recv(struct sim_link *l, unsigned side, void *to, size_t n)
 	}
 	e->arrived -= n;
 	e->bytes -= n;
-	stir(&l->ends[!side]);
+	end_stir(&l->ends[!side]);
 	return n;
 }
 
@@ -159,7 +162,7 @@ void sim_link_finish(struct sim_link *l, unsigned side)
 	if (e->finished || e->reset)
 		return;
 	e->finished = true;
-	set_out(l, side, NULL, 0);
+	link_send_piece(l, side, NULL, 0);
 }
 
 /* --- RST --- */
@@ -170,12 +173,12 @@ static void be_reset(void *about, unsigned side)
 	struct sim_end *e = &l->ends[side];
 	if (e->open && !e->reset) {
 		e->reset = true;
-		stir(e);
+		end_stir(e);
 	}
 	sim_link_drop(l);
 }
 
-/* What has arrived there can still be read; what was on its way is lost. */
+/* Bytes that have arrived can still be read; bytes under way are lost. */
 static void send_reset(struct sim_link *l, unsigned to)
 {
 	struct sim_end *e = &l->ends[to];
@@ -206,7 +209,7 @@ void sim_link_break(struct sim_link *l, unsigned side)
 	e->reset = true;
 	e->ended = false;
 	send_reset(l, !side);
-	stir(e);
+	end_stir(e);
 }
 
 void sim_link_close(struct sim_link *l, unsigned side, bool reset)

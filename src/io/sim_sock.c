@@ -3,23 +3,23 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-/* tcp_syn_retries of Linux. */
+/* As Linux' tcp_syn_retries. */
 #define KNOCKS_MAX 6
 #define KNOCK_AGAIN_NS UINT64_C(1000000000)
 
-static struct sim_sock *of_sock(struct sock *s)
+static struct sim_sock *sim_sock_of(struct sock *s)
 {
 	return (struct sim_sock *)s;
 }
 
-static void befall(const struct sim_link *l, enum sim_mishap what)
+static void sim_befall(const struct sim_link *l, enum sim_mishap what)
 {
 	const struct sim_sock *client = l->ends[0].owner;
 	if (client && l->sim->befell)
 		l->sim->befell(l->sim->watcher, &client->io->io, &client->sock.peer, what);
 }
 
-/* --- operations on their way --- */
+/* --- operations under way --- */
 
 static void make_due(struct sim_io *io, struct io_op *op)
 {
@@ -27,14 +27,14 @@ static void make_due(struct sim_io *io, struct io_op *op)
 	list_add_tail(&io->due, &op->link);
 }
 
-static void begin(struct sim_io *io, struct io_op *op)
+static void op_begin(struct sim_io *io, struct io_op *op)
 {
 	must(!io->crashed && list_empty(&op->link));
 	op->result = UNDER_WAY;
 	make_due(io, op);
 }
 
-static void end(struct sim_io *io, struct io_op *op, int32_t result)
+static void op_end(struct sim_io *io, struct io_op *op, int32_t result)
 {
 	must(op->result == UNDER_WAY && result != UNDER_WAY);
 	op->result = result;
@@ -42,7 +42,7 @@ static void end(struct sim_io *io, struct io_op *op, int32_t result)
 	list_add_tail(&io->ended, &op->link);
 }
 
-static void stirred(void *owner)
+static void sock_stirred(void *owner)
 {
 	struct sim_sock *s = owner;
 	if (s->recv && s->recv->result == UNDER_WAY)
@@ -51,7 +51,7 @@ static void stirred(void *owner)
 		make_due(s->io, s->send);
 }
 
-/* A cancel that comes when something has just happened is too late half of the time. */
+/* When the operation could complete now, a cancel comes too late half of the time. */
 static bool cancel_wins(struct sim_io *io, const struct io_op *op)
 {
 	return op->cancel && sim_random(io->sim, 2) == 0;
@@ -65,7 +65,7 @@ void sim_sock_cancel(struct io *io, struct io_op *op)
 
 /* --- sockets --- */
 
-static struct sim_sock *open_sock(struct sim_io *io, struct sim_link *link, unsigned side)
+static struct sim_sock *sim_open_sock(struct sim_io *io, struct sim_link *link, unsigned side)
 {
 	struct sim_sock *s = calloc(1, sizeof *s);
 	must(s);
@@ -77,7 +77,7 @@ static struct sim_sock *open_sock(struct sim_io *io, struct sim_link *link, unsi
 	list_init(&s->accepts);
 	list_add_tail(&io->socks, &s->in_io);
 	if (link)
-		sim_link_attach(link, side, s, stirred);
+		sim_link_attach(link, side, s, sock_stirred);
 	return s;
 }
 
@@ -94,7 +94,7 @@ void sim_sock_destroy(struct sim_sock *s, bool reset)
 
 struct sock *sim_listen(struct io *io, const struct addr *at)
 {
-	struct sim_sock *s = open_sock(sim_io_of(io), NULL, 0);
+	struct sim_sock *s = sim_open_sock(sim_io_of(io), NULL, 0);
 	s->at = *at;
 	list_add_tail(&s->io->sim->listeners, &s->in_sim);
 	return &s->sock;
@@ -121,14 +121,14 @@ struct sock *sim_sock_adopt(struct io *base, int fd)
 
 void sim_sock_shutdown(struct io *io, struct sock *sock)
 {
-	struct sim_sock *s = of_sock(sock);
+	struct sim_sock *s = sim_sock_of(sock);
 	must(s->io == sim_io_of(io) && s->link && !s->send);
 	sim_link_finish(s->link, s->side);
 }
 
 void sim_sock_close(struct io *io, struct sock *sock, bool reset)
 {
-	struct sim_sock *s = of_sock(sock);
+	struct sim_sock *s = sim_sock_of(sock);
 	must(s->io == sim_io_of(io) && !s->recv && !s->send && s->accepting == 0);
 	sim_sock_destroy(s, reset);
 }
@@ -141,7 +141,7 @@ static void be_connected(void *about, unsigned side)
 	struct sim_sock *s = l->ends[side].owner;
 	if (s) {
 		s->connected = 0;
-		stirred(s);
+		sock_stirred(s);
 	}
 	sim_link_drop(l);
 }
@@ -152,12 +152,12 @@ static void be_refused(void *about, unsigned side)
 	struct sim_sock *s = l->ends[side].owner;
 	if (s) {
 		s->connected = -ECONNREFUSED;
-		stirred(s);
+		sock_stirred(s);
 	}
 	sim_link_drop(l);
 }
 
-/* Several may listen at one address, as with SO_REUSEPORT: chance decides. */
+/* Several sockets may listen at one address, as with SO_REUSEPORT: chance decides. */
 static struct sim_sock *choose_listener(struct sim *sim, const struct addr *at)
 {
 	struct sim_sock *chosen = NULL;
@@ -179,8 +179,8 @@ static void offer_backlog(struct sim_sock *listener)
 		make_due(listener->io, list_entry(waiting, struct io_op, link));
 }
 
-/* The listener hears of a connection at once, its client when the answer is back. */
-static void knock(void *about, unsigned side)
+/* The listener gets the connection at once; the client learns of it when the response is back. */
+static void link_knock(void *about, unsigned side)
 {
 	struct sim_link *l = about;
 	struct sim_sock *client = l->ends[side].owner;
@@ -189,14 +189,14 @@ static void knock(void *about, unsigned side)
 		sim_link_plan(l, sim_arrival_ns(l->sim), listener ? be_connected : be_refused,
 			      side);
 	if (listener) {
-		sim_link_answer(l);
+		sim_link_response(l);
 		list_add_tail(&listener->backlog, &l->backlog);
 		offer_backlog(listener);
 	}
 	sim_link_drop(l);
 }
 
-/* 10.0.0.N for the world's Nth io, so that a peer's address says who it is. */
+/* 10.0.0.N for the world's Nth io, so that an address shows its io. */
 static struct addr client_address(struct sim_io *io)
 {
 	struct addr a = { .v4 = { .sin_family = AF_INET } };
@@ -205,7 +205,7 @@ static struct addr client_address(struct sim_io *io)
 	return a;
 }
 
-/* Of this machine, and not of whom it connects to. */
+/* Errors of this machine, not of the peer. */
 static int32_t any_shortage(struct sim *sim)
 {
 	static const int32_t errors[] = { -EMFILE,  -ENFILE, -EADDRNOTAVAIL, -EAGAIN,
@@ -233,14 +233,14 @@ void sim_set_spot(struct sim *sim, const struct addr *at, enum sim_spot_kind kin
 
 static void knock_again(void *about, unsigned side);
 
-/* As in Linux, what a black hole swallows is sent again after 1, 2, 4, ... seconds. */
-static void set_out_to(struct sim_link *l, const struct addr *to)
+/* As in Linux, an attempt that a black hole swallows is repeated after 1, 2, 4, ... seconds. */
+static void link_knock_at(struct sim_link *l, const struct addr *to)
 {
 	const struct sim_spot *spot = spot_of(l->sim, to);
 	enum sim_spot_kind kind = spot ? spot->kind : SIM_AS_IT_IS;
 	if (kind != SIM_SWALLOWS)
-		sim_link_plan(l, sim_arrival_ns(l->sim), kind == SIM_REFUSES ? be_refused : knock,
-			      0);
+		sim_link_plan(l, sim_arrival_ns(l->sim),
+			      kind == SIM_REFUSES ? be_refused : link_knock, 0);
 	else if (l->knocks < KNOCKS_MAX)
 		sim_link_plan(l, l->sim->now_ns + (KNOCK_AGAIN_NS << l->knocks++), knock_again, 0);
 }
@@ -250,25 +250,25 @@ static void knock_again(void *about, unsigned side)
 	struct sim_link *l = about;
 	const struct sim_sock *s = l->ends[side].owner;
 	if (s)
-		set_out_to(l, &s->sock.peer);
+		link_knock_at(l, &s->sock.peer);
 	sim_link_drop(l);
 }
 
-/* False: a mishap has decided what becomes of it. */
-static bool connect_has_luck(struct sim_io *io, struct sim_sock *s)
+/* False: a fault has decided the result of this connect. */
+static bool sim_connect_by_chance(struct sim_io *io, struct sim_sock *s)
 {
 	struct sim *sim = io->sim;
 	if (io->lacks && sim_chance(sim, sim->faults.shortage)) {
 		s->connected = any_shortage(sim);
 		sim->counts.shortages++;
-		befall(s->link, SIM_LACKED);
+		sim_befall(s->link, SIM_LACKED);
 	} else if (sim_chance(sim, sim->faults.unreachable)) {
 		sim->counts.unanswered++;
-		befall(s->link, SIM_UNANSWERED);
+		sim_befall(s->link, SIM_UNANSWERED);
 	} else if (sim_chance(sim, sim->faults.refuse)) {
 		sim_link_plan(s->link, sim_arrival_ns(sim), be_refused, 0);
 		sim->counts.refused++;
-		befall(s->link, SIM_REFUSED);
+		sim_befall(s->link, SIM_REFUSED);
 	} else {
 		return true;
 	}
@@ -280,26 +280,26 @@ void sim_sock_connect(struct io *base, struct io_op *op)
 	struct sim_io *io = sim_io_of(base);
 	struct addr from = client_address(io);
 	struct sim_link *l = sim_link_open(io->sim, &from);
-	struct sim_sock *s = open_sock(io, l, 0);
+	struct sim_sock *s = sim_open_sock(io, l, 0);
 	s->sock.peer = *op->address;
 	s->connected = UNDER_WAY;
 	s->send = op;
 	op->sock = &s->sock;
-	begin(io, op);
-	if (connect_has_luck(io, s))
-		set_out_to(l, op->address);
+	op_begin(io, op);
+	if (sim_connect_by_chance(io, s))
+		link_knock_at(l, op->address);
 }
 
-static void attempt_connect(struct sim_io *io, struct io_op *op)
+static void sim_attempt_connect(struct sim_io *io, struct io_op *op)
 {
-	const struct sim_sock *s = of_sock(op->sock);
+	const struct sim_sock *s = sim_sock_of(op->sock);
 	if (s->connected != UNDER_WAY && !cancel_wins(io, op))
-		end(io, op, s->connected);
+		op_end(io, op, s->connected);
 	else if (op->cancel)
-		end(io, op, -ECANCELED);
+		op_end(io, op, -ECANCELED);
 }
 
-/* The new socket, or -errno. */
+/* Sets *new to the new socket and returns 0, or returns -errno. */
 static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, struct sock **new)
 {
 	static const int32_t kept[] = { -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM };
@@ -311,26 +311,26 @@ static int32_t take_connection(struct sim_io *io, struct sim_sock *listener, str
 	struct list *first = list_take_first(&listener->backlog);
 	struct sim_link *l = list_entry(first, struct sim_link, backlog);
 	if (error) {
-		befall(l, SIM_BROKEN);
+		sim_befall(l, SIM_BROKEN);
 		sim_link_close(l, 1, true);
 		return lost[sim_random(io->sim, sizeof lost / sizeof *lost)];
 	}
-	struct sim_sock *s = open_sock(io, l, 1);
+	struct sim_sock *s = sim_open_sock(io, l, 1);
 	s->sock.peer = l->from;
 	*new = &s->sock;
 	return 0;
 }
 
-static void attempt_accept(struct sim_io *io, struct io_op *op)
+static void sim_attempt_accept(struct sim_io *io, struct io_op *op)
 {
-	struct sim_sock *listener = of_sock(op->sock);
+	struct sim_sock *listener = sim_sock_of(op->sock);
 	bool any = !list_empty(&listener->backlog);
 	if (!any && !op->cancel) {
 		list_add_tail(&listener->accepts, &op->link);
 		return;
 	}
 	struct sock *new = NULL;
-	end(io, op, any ? take_connection(io, listener, &new) : -ECANCELED);
+	op_end(io, op, any ? take_connection(io, listener, &new) : -ECANCELED);
 	op->sock = new;
 	listener->accepting--;
 	offer_backlog(listener);
@@ -338,38 +338,38 @@ static void attempt_accept(struct sim_io *io, struct io_op *op)
 
 void sim_sock_accept(struct io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	must(s->io == sim_io_of(io) && !s->link);
 	s->accepting++;
-	begin(s->io, op);
+	op_begin(s->io, op);
 }
 
 /* --- receive --- */
 
-static void may_break(struct sim_sock *s)
+static void sim_may_break(struct sim_sock *s)
 {
 	if (!sim_chance(s->io->sim, s->io->sim->faults.reset))
 		return;
 	s->io->sim->counts.resets++;
-	befall(s->link, SIM_BROKEN);
+	sim_befall(s->link, SIM_BROKEN);
 	sim_link_break(s->link, s->side);
 }
 
 void sim_sock_recv(struct io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	must(s->io == sim_io_of(io) && s->link && !s->recv);
 	s->recv = op;
-	begin(s->io, op);
+	op_begin(s->io, op);
 }
 
-/* Often one. */
-static size_t fewer(struct sim *sim, size_t n)
+/* Often one byte. */
+static size_t fewer_bytes(struct sim *sim, size_t n)
 {
 	return sim_random(sim, 2) ? 1 : 1 + sim_random(sim, n);
 }
 
-static int32_t take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *op)
+static int32_t sock_take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *op)
 {
 	struct sim *sim = io->sim;
 	struct block *k = block_take(io->io.bufs, op->class, NULL);
@@ -377,7 +377,7 @@ static int32_t take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *o
 	if (n > k->size)
 		n = k->size;
 	if (sim_chance(sim, sim->faults.short_recv)) {
-		n = fewer(sim, n);
+		n = fewer_bytes(sim, n);
 		sim->counts.short_recvs++;
 	}
 	n = sim_link_recv(s->link, s->side, k->data, n);
@@ -387,18 +387,18 @@ static int32_t take_bytes(struct sim_io *io, struct sim_sock *s, struct io_op *o
 	return (int32_t)n;
 }
 
-static void attempt_recv(struct sim_io *io, struct io_op *op)
+static void sim_attempt_recv(struct sim_io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	struct sim *sim = io->sim;
 	const struct sim_end *e = &s->link->ends[s->side];
 	if (!e->arrived && !e->reset && !e->ended) {
 		if (op->cancel)
-			end(io, op, -ECANCELED);
+			op_end(io, op, -ECANCELED);
 		return;
 	}
 	if (cancel_wins(io, op)) {
-		end(io, op, -ECANCELED);
+		op_end(io, op, -ECANCELED);
 		return;
 	}
 	s->starved = !s->starved && sim_chance(sim, sim->faults.starve);
@@ -408,33 +408,33 @@ static void attempt_recv(struct sim_io *io, struct io_op *op)
 		make_due(io, op);
 		return;
 	}
-	may_break(s);
+	sim_may_break(s);
 	if (e->arrived)
-		end(io, op, take_bytes(io, s, op));
+		op_end(io, op, sock_take_bytes(io, s, op));
 	else
-		/* As in Linux, a reset behind a FIN does not undo the end of the stream. */
-		end(io, op, e->ended ? 0 : -ECONNRESET);
+		/* As in Linux, a reset after a FIN does not undo the end of the stream. */
+		op_end(io, op, e->ended ? 0 : -ECONNRESET);
 }
 
 /* --- watch --- */
 
 void sim_sock_watch(struct io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	must(s->io == sim_io_of(io) && s->link && !s->recv);
 	s->recv = op;
-	begin(s->io, op);
+	op_begin(s->io, op);
 }
 
-static void attempt_watch(struct sim_io *io, struct io_op *op)
+static void sim_attempt_watch(struct sim_io *io, struct io_op *op)
 {
-	const struct sim_sock *s = of_sock(op->sock);
+	const struct sim_sock *s = sim_sock_of(op->sock);
 	const struct sim_end *e = &s->link->ends[s->side];
 	bool over = e->reset || e->ended;
 	if (over && !cancel_wins(io, op))
-		end(io, op, e->reset ? -ECONNRESET : (int32_t)e->arrived);
+		op_end(io, op, e->reset ? -ECONNRESET : (int32_t)e->arrived);
 	else if (op->cancel)
-		end(io, op, -ECANCELED);
+		op_end(io, op, -ECANCELED);
 }
 
 /* --- send --- */
@@ -449,15 +449,15 @@ static uint64_t sum_of(const struct io_op *op)
 
 void sim_sock_send(struct io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	must(s->io == sim_io_of(io) && s->link && !s->send);
 	s->send = op;
 	s->sent = 0;
 	s->sum = sum_of(op);
-	begin(s->io, op);
+	op_begin(s->io, op);
 }
 
-/* Sends at most `limit` bytes more. True when nothing is left to be sent. */
+/* Sends at most `limit` more bytes. True when nothing is left to send. */
 static bool send_some(struct sim_sock *s, struct io_op *op, size_t limit)
 {
 	size_t skip = s->sent;
@@ -479,61 +479,61 @@ static bool send_some(struct sim_sock *s, struct io_op *op, size_t limit)
 	return true;
 }
 
-static void attempt_send(struct sim_io *io, struct io_op *op)
+static void sim_attempt_send(struct sim_io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	struct sim *sim = io->sim;
 	const struct sim_end *e = &s->link->ends[s->side];
 	if (cancel_wins(io, op)) {
-		end(io, op, -ECANCELED);
+		op_end(io, op, -ECANCELED);
 		return;
 	}
-	may_break(s);
+	sim_may_break(s);
 	if (e->reset || e->finished) {
-		end(io, op, e->reset && !e->finished ? -ECONNRESET : -EPIPE);
+		op_end(io, op, e->reset && !e->finished ? -ECONNRESET : -EPIPE);
 		return;
 	}
 	size_t room = sim_link_room(s->link, s->side);
 	bool little = room > 0 && sim_chance(sim, sim->faults.short_send);
 	sim->counts.short_sends += little;
-	if (send_some(s, op, little ? fewer(sim, room) : room))
-		end(io, op, (int32_t)s->sent);
+	if (send_some(s, op, little ? fewer_bytes(sim, room) : room))
+		op_end(io, op, (int32_t)s->sent);
 	else if (op->cancel)
-		end(io, op, -ECANCELED);
+		op_end(io, op, -ECANCELED);
 	else if (little)
 		make_due(io, op);
 	else
 		sim->counts.full_windows++;
 }
 
-/* --- all of them --- */
+/* --- attempts and ends --- */
 
 void sim_sock_attempt(struct sim_io *io, struct io_op *op)
 {
 	switch ((enum io_verb)op->verb) {
 	case IO_ACCEPT:
-		attempt_accept(io, op);
+		sim_attempt_accept(io, op);
 		break;
 	case IO_CONNECT:
-		attempt_connect(io, op);
+		sim_attempt_connect(io, op);
 		break;
 	case IO_RECV:
-		attempt_recv(io, op);
+		sim_attempt_recv(io, op);
 		break;
 	case IO_WATCH:
-		attempt_watch(io, op);
+		sim_attempt_watch(io, op);
 		break;
 	case IO_SEND:
-		attempt_send(io, op);
+		sim_attempt_send(io, op);
 		break;
 	case IO_NONE:
 		must(!"an operation was started and ended by somebody else");
 	}
 }
 
-static void finish_connect(struct sim_io *io, struct io_op *op)
+static void sim_finish_connect(struct sim_io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	s->send = NULL;
 	io->io.counts.connects += op->result == 0;
 	if (op->result < 0) {
@@ -542,10 +542,10 @@ static void finish_connect(struct sim_io *io, struct io_op *op)
 	}
 }
 
-/* The promises to the backend are checked here: what it reads was left alone until now. */
-static void finish_send(struct sim_io *io, struct io_op *op)
+/* Checks the user's promise: the bytes that the send reads have not changed until now. */
+static void sim_finish_send(struct sim_io *io, struct io_op *op)
 {
-	struct sim_sock *s = of_sock(op->sock);
+	struct sim_sock *s = sim_sock_of(op->sock);
 	must(s->sum == sum_of(op));
 	s->send = NULL;
 	io->io.counts.sends += op->result >= 0;
@@ -553,9 +553,9 @@ static void finish_send(struct sim_io *io, struct io_op *op)
 	sim_note(io->sim, s->sum);
 }
 
-static void finish_recv(struct sim_io *io, struct io_op *op)
+static void sim_finish_recv(struct sim_io *io, struct io_op *op)
 {
-	of_sock(op->sock)->recv = NULL;
+	sim_sock_of(op->sock)->recv = NULL;
 	if (op->result > 0)
 		sim_note(io->sim, XXH3_64bits(op->block->data, (size_t)op->result));
 }
@@ -567,16 +567,16 @@ void sim_sock_finish(struct sim_io *io, struct io_op *op)
 		io->io.counts.accepts += op->result == 0;
 		break;
 	case IO_CONNECT:
-		finish_connect(io, op);
+		sim_finish_connect(io, op);
 		break;
 	case IO_RECV:
-		finish_recv(io, op);
+		sim_finish_recv(io, op);
 		break;
 	case IO_WATCH:
-		of_sock(op->sock)->recv = NULL;
+		sim_sock_of(op->sock)->recv = NULL;
 		break;
 	case IO_SEND:
-		finish_send(io, op);
+		sim_finish_send(io, op);
 		break;
 	case IO_NONE:
 		must(!"an idle operation ended");

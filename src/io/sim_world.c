@@ -4,11 +4,11 @@
 
 #include "base/bug.h"
 
-/* Not 0, so that no deadline is mistaken for "at once". */
+/* Not 0, so that no deadline looks like "at once". */
 #define FIRST_NS 1000000000u
 
-/* splitmix64: makes a whole state of one number, and mixes the trace. */
-static uint64_t mix(uint64_t x)
+/* splitmix64: expands one number to a whole state, and mixes the trace. */
+static uint64_t mix_bits(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15u;
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -16,7 +16,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-static uint64_t rotate(uint64_t x, int by)
+static uint64_t rotate_bits(uint64_t x, int by)
 {
 	return (x << by) | (x >> (64 - by));
 }
@@ -24,14 +24,14 @@ static uint64_t rotate(uint64_t x, int by)
 /* xoshiro256** */
 static uint64_t next_random(uint64_t s[4])
 {
-	uint64_t result = rotate(s[1] * 5, 7) * 9;
+	uint64_t result = rotate_bits(s[1] * 5, 7) * 9;
 	uint64_t t = s[1] << 17;
 	s[2] ^= s[0];
 	s[3] ^= s[1];
 	s[1] ^= s[2];
 	s[0] ^= s[3];
 	s[2] ^= t;
-	s[3] = rotate(s[3], 45);
+	s[3] = rotate_bits(s[3], 45);
 	return result;
 }
 
@@ -40,7 +40,7 @@ struct sim *sim_open(uint64_t seed, const struct sim_faults *faults)
 	struct sim *sim = calloc(1, sizeof *sim);
 	must(sim);
 	for (int i = 0; i < 4; i++)
-		sim->random[i] = seed = mix(seed);
+		sim->random[i] = seed = mix_bits(seed);
 	sim->now_ns = FIRST_NS;
 	sim->faults = *faults;
 	list_init(&sim->ios);
@@ -48,7 +48,7 @@ struct sim *sim_open(uint64_t seed, const struct sim_faults *faults)
 	return sim;
 }
 
-/* What is still on its way concerns only connections that both sides have left. */
+/* Events that are still planned concern only connections that both sides have closed. */
 void sim_close(struct sim *sim)
 {
 	must(list_empty(&sim->ios) && list_empty(&sim->listeners));
@@ -111,12 +111,12 @@ uint64_t sim_trace(const struct sim *sim)
 
 void sim_note(struct sim *sim, uint64_t what)
 {
-	sim->trace = mix(sim->trace ^ what);
+	sim->trace = mix_bits(sim->trace ^ what);
 }
 
-/* --- what is going to happen --- */
+/* --- planned events --- */
 
-static bool is_before(const struct sim_event *a, const struct sim_event *b)
+static bool event_is_before(const struct sim_event *a, const struct sim_event *b)
 {
 	return a->at_ns < b->at_ns || (a->at_ns == b->at_ns && a->sequence < b->sequence);
 }
@@ -129,7 +129,7 @@ static void add_event(struct sim *sim, struct sim_event e)
 		must(sim->events);
 	}
 	size_t at = sim->event_n++;
-	while (at > 0 && is_before(&e, &sim->events[(at - 1) / 2])) {
+	while (at > 0 && event_is_before(&e, &sim->events[(at - 1) / 2])) {
 		sim->events[at] = sim->events[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
@@ -143,9 +143,9 @@ static struct sim_event take_event(struct sim *sim)
 	size_t at = 0;
 	for (size_t child; (child = 2 * at + 1) < sim->event_n; at = child) {
 		if (child + 1 < sim->event_n &&
-		    is_before(&sim->events[child + 1], &sim->events[child]))
+		    event_is_before(&sim->events[child + 1], &sim->events[child]))
 			child++;
-		if (is_before(&last, &sim->events[child]))
+		if (event_is_before(&last, &sim->events[child]))
 			break;
 		sim->events[at] = sim->events[child];
 	}

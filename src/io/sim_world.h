@@ -2,9 +2,8 @@
 #define IO_SIM_WORLD_H
 
 /*
- * The world of the simulator: one clock, one source of chance, and one queue of what is going to
- * happen. Nothing in it may depend on an address in memory or on a real clock. Private to the
- * simulator.
+ * The world of the simulator: one clock, one random generator, and one queue of planned events.
+ * Nothing may depend on a memory address or on a real clock. Private to the simulator.
  */
 
 #include <stdbool.h>
@@ -18,7 +17,7 @@
 
 struct sim_event {
 	uint64_t at_ns;
-	uint64_t sequence; /* at one time, things happen in the order of their planning */
+	uint64_t sequence; /* order of planning, for events at the same time */
 	void (*run)(void *about, unsigned side);
 	void *about;
 	unsigned side;
@@ -28,12 +27,12 @@ struct sim {
 	uint64_t random[4];
 	uint64_t now_ns, sequence, trace;
 	struct sim_faults faults;
-	struct sim_event *events; /* owned; a heap, the next one first */
+	struct sim_event *events; /* owned; a heap, the next event first */
 	size_t event_n, event_max;
 	struct list ios, listeners;		  /* borrowed */
-	struct addr descriptors[SIM_DESCRIPTORS]; /* of sockets that nobody has adopted yet */
+	struct addr descriptors[SIM_DESCRIPTORS]; /* of listeners not adopted yet */
 	unsigned descriptor_n;
-	unsigned ios_opened; /* ever: their names in the trace */
+	unsigned ios_opened; /* all ios ever opened; gives their names in the trace */
 	unsigned links;	     /* open now */
 	struct sim_spot {
 		struct addr at;
@@ -42,7 +41,7 @@ struct sim {
 	unsigned spot_n;
 	struct sim_counts counts;
 	void (*befell)(void *about, const struct io *io, const struct addr *to,
-		       enum sim_mishap what); /* NULL: nobody watches */
+		       enum sim_mishap what); /* NULL: no watcher */
 	void *watcher;
 };
 
@@ -50,13 +49,13 @@ struct sim {
 void sim_plan(struct sim *sim, uint64_t at_ns, void (*run)(void *, unsigned), void *about,
 	      unsigned side);
 
-/* Runs what is due by now. */
+/* Runs the events that are due now. */
 void sim_run_due(struct sim *sim);
 
-/* True this often out of 1,000. */
+/* True with a chance of of_1000 out of 1,000. */
 bool sim_chance(struct sim *sim, unsigned of_1000);
 
-/* When something that sets out now arrives. */
+/* The time at which bytes that are sent now arrive. */
 uint64_t sim_arrival_ns(struct sim *sim);
 
 /* Adds to the fingerprint. */

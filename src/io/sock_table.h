@@ -2,8 +2,9 @@
 #define IO_SOCK_TABLE_H
 
 /*
- * The sockets of a ring, one beside the other: a socket's place here is its slot in the ring's
- * table of files. What was never used costs nothing; what was given back last is taken first.
+ * The sockets of a ring in one array: the index of a socket is its slot in the ring's table of
+ * files. Entries that were never used cost nothing. The entry that was given back last is taken
+ * first.
  */
 
 #include <assert.h>
@@ -18,9 +19,9 @@ struct uring_sock {
 		struct uring_sock *next_idle;
 	};
 	int fd;		      /* a slot or a descriptor */
-	int descriptor;	      /* on its way into the slot */
-	socklen_t peer_bytes; /* accept: where the kernel writes it */
-	bool more;	      /* bytes may be there to receive: worth an attempt before waiting */
+	int descriptor;	      /* a descriptor to be installed in the slot */
+	socklen_t peer_bytes; /* accept: the kernel writes the size of the address here */
+	bool more;	      /* there may be bytes to receive: worth an attempt before waiting */
 	bool open;	      /* owned by the io's user */
 };
 
@@ -36,7 +37,7 @@ void sock_table_open(struct sock_table *t, uint32_t max);
 /* All sockets must have been given back. */
 void sock_table_close(struct sock_table *t);
 
-/* With its slot for `fd`. NULL when all are taken. */
+/* Takes a socket with its slot in `fd`. NULL when all are taken. */
 struct uring_sock *sock_table_take(struct sock_table *t);
 void sock_table_give(struct sock_table *t, struct uring_sock *s /* moved in */);
 

@@ -16,56 +16,56 @@
 #include "io/waker.h"
 
 /*
- * What one turn of a busy worker starts. A longer queue would be walked through more cache; when it
- * is full, one more system call empties it.
+ * Enough for what one turn of a busy worker starts. A longer queue would use more cache; a full
+ * queue is submitted with one more system call.
  */
 #define SUBMISSIONS 512
-/* What may complete between two turns before the kernel has to keep a list: 64 KiB of memory. */
+/* Completions between two turns before the kernel must keep an overflow list: 64 KiB of memory. */
 #define COMPLETIONS 4096
-/* Between attempts to hand them over, when the kernel has no memory for them. */
+/* The pause between attempts to submit, when the kernel has no memory for it. */
 #define SUBMIT_PAUSE_US 500
 /*
- * Blocks that wait in the rings. They are filled first-in first-out, so each of them is as cold as
- * the ring is long: as many as one turn usually fills, and no more. The kernel ends a turn after
- * some twenty receives that had to wait (6.12 and later), and a receive that finds none costs one
- * more submission.
+ * Blocks that wait in the rings. They are filled first-in first-out, so a longer ring makes each
+ * block colder: the rings hold as many as one turn usually fills, and no more. The kernel ends a
+ * turn after about twenty receives that had to wait (6.12 and later). A receive that finds no block
+ * costs one more submission.
  */
 #define SMALL_BLOCKS 64
 #define LARGE_BLOCKS 8
 
 #define SEND_FLAGS (MSG_WAITALL | MSG_NOSIGNAL)
 
-/* Newer than liburing 2.3. */
+/* Newer than liburing 2.3: */
 #define OP_FIXED_FD_INSTALL 54	   /* 6.8 */
-#define FEATURE_RW_ATTR (1u << 16) /* 6.14: the first to be told apart from 6.12 */
+#define FEATURE_RW_ATTR (1u << 16) /* 6.14: the first that can be told from 6.12 */
 
 struct uring {
 	struct io io;
 	struct io_uring ring;
 	struct block_ring blocks[BLOCK_CLASSES];
 	enum uring_files files;
-	uint8_t file_flag; /* of every submission on a socket */
+	uint8_t file_flag; /* a flag of every submission on a socket */
 	struct sock_table socks;
-	struct msghdr *messages; /* one a submission: the kernel reads both at the same time */
+	struct msghdr *messages; /* one per submission: the kernel reads both at the same time */
 	struct list ended;	 /* operations that ended without the kernel */
 	struct waker waker;
-	uint32_t installs; /* descriptors asked for, see uring_shutdown() */
+	uint32_t installs; /* requested descriptors, see uring_shutdown() */
 	struct turn turn;
-	unsigned sends; /* that it has started */
+	unsigned sends; /* sends that this turn has started */
 };
 
-/* What a completion is about: one of these, or the operation at that address. */
+/* The user data of a completion: one of these tags, or the address of the operation. */
 enum { QUIET, INSTALLED, WOKEN, TAGS };
 
-/* Of a watch: until its peer ends, and then for what that has left. */
+/* The two steps of a watch: wait for the peer's end, then count the unread bytes. */
 enum { WATCH_POLLS, WATCH_COUNTS };
 
-static struct uring *of(struct io *io)
+static struct uring *uring_of(struct io *io)
 {
 	return (struct uring *)io;
 }
 
-static struct uring_sock *of_sock(struct sock *s)
+static struct uring_sock *uring_of_sock(struct sock *s)
 {
 	return (struct uring_sock *)s;
 }
@@ -73,10 +73,10 @@ static struct uring_sock *of_sock(struct sock *s)
 /* --- submissions --- */
 
 /*
- * The kernel takes what is there. When it has no memory for that (EAGAIN, EBUSY), or a signal
- * comes, there is nothing to do but to ask again: what is to be done next needs a place.
+ * Submits the queued entries. If the kernel has no memory (EAGAIN, EBUSY), or a signal comes, the
+ * only choice is to try again: the next entry needs a place.
  */
-static void make_room(struct uring *u)
+static void uring_make_room(struct uring *u)
 {
 	static const struct timespec moment = { .tv_nsec = SUBMIT_PAUSE_US * 1000 };
 	while (io_uring_submit(&u->ring) <= 0)
@@ -87,14 +87,17 @@ static struct io_uring_sqe *next_submission(struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	if (__builtin_expect(!sqe, 0)) {
-		make_room(u);
+		uring_make_room(u);
 		sqe = io_uring_get_sqe(&u->ring);
 		must(sqe);
 	}
 	return sqe;
 }
 
-/* For submissions whose success nobody waits for. A failure completes, and is ignored. */
+/*
+ * For submissions without an owner: success makes no completion; a failure completes and is
+ * ignored.
+ */
 static void make_quiet(struct io_uring_sqe *sqe, unsigned flags)
 {
 	sqe->flags = (uint8_t)(IOSQE_CQE_SKIP_SUCCESS | flags);
@@ -122,8 +125,8 @@ static void close_descriptor(struct uring *u, int fd)
 	make_quiet(sqe, 0);
 }
 
-/* Submissions are carried out in order: a slot that is emptied may be asked for again at once. */
-static void close_sock(struct uring *u, struct uring_sock *s)
+/* Submissions are executed in order, so a slot that is being cleared may be reused at once. */
+static void uring_close_sock(struct uring *u, struct uring_sock *s)
 {
 	struct io_uring_sqe *sqe = next_submission(u);
 	if (u->files == URING_SLOTS)
@@ -140,7 +143,7 @@ static void own_descriptor(struct uring *u, struct uring_sock *s, int fd /* move
 		s->fd = fd;
 		return;
 	}
-	s->descriptor = fd; /* the kernel reads it there when it takes the submission */
+	s->descriptor = fd; /* the kernel reads it when it takes the submission */
 	struct io_uring_sqe *sqe = next_submission(u);
 	io_uring_prep_files_update(sqe, &s->descriptor, 1, s->fd);
 	make_quiet(sqe, 0);
@@ -149,7 +152,7 @@ static void own_descriptor(struct uring *u, struct uring_sock *s, int fd /* move
 
 static struct sock *uring_adopt(struct io *io, int fd)
 {
-	struct uring *u = of(io);
+	struct uring *u = uring_of(io);
 	struct uring_sock *s = sock_table_take(&u->socks);
 	if (!s) {
 		errno = EMFILE;
@@ -162,11 +165,11 @@ static struct sock *uring_adopt(struct io *io, int fd)
 	return &s->sock;
 }
 
-/* The direct form needs a place for the new socket before there is one. */
+/* The direct form needs a slot before the new socket exists. */
 static void uring_accept(struct io *io, struct io_op *op)
 {
-	struct uring *u = of(io);
-	int listening = of_sock(op->sock)->fd;
+	struct uring *u = uring_of(io);
+	int listening = uring_of_sock(op->sock)->fd;
 	struct uring_sock *s = sock_table_take(&u->socks);
 	op->sock = s ? &s->sock : NULL;
 	if (!s) {
@@ -185,7 +188,7 @@ static void uring_accept(struct io *io, struct io_op *op)
 
 static void uring_connect(struct io *io, struct io_op *op)
 {
-	struct uring *u = of(io);
+	struct uring *u = uring_of(io);
 	int fd = backend_socket(io, op->address, 0);
 	if (fd < 0) {
 		end_soon(u, op, fd);
@@ -206,14 +209,14 @@ static void uring_connect(struct io *io, struct io_op *op)
 }
 
 /*
- * FIN needs shutdown(2). io_uring's own hands it to a thread, later than what comes after it; so a
- * slot is given a descriptor for a moment, and the call is made on that, a turn later. Should there
- * be no descriptor to have, FIN goes out when the socket is closed.
+ * Sending FIN needs shutdown(2). io_uring's own shutdown runs on another thread, after later
+ * submissions. So the slot gets a descriptor for a moment, and shutdown(2) is called on that, a
+ * turn later. If no descriptor is free, FIN is sent when the socket is closed.
  */
 static void uring_shutdown(struct io *io, struct sock *sock)
 {
-	struct uring *u = of(io);
-	struct uring_sock *s = of_sock(sock);
+	struct uring *u = uring_of(io);
+	struct uring_sock *s = uring_of_sock(sock);
 	must(s->open);
 	if (u->files == URING_DESCRIPTORS) {
 		shutdown(s->fd, SHUT_WR);
@@ -236,29 +239,32 @@ static void finish_shutdown(struct uring *u, int fd)
 	close(fd);
 }
 
-/* Connecting a TCP socket to nobody disconnects it: what SO_LINGER 0 does, without a descriptor. */
+/*
+ * Connecting a TCP socket to AF_UNSPEC disconnects it with RST, as SO_LINGER 0 does, but without a
+ * descriptor.
+ */
 static void uring_close(struct io *io, struct sock *sock, bool reset)
 {
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-	struct uring *u = of(io);
-	struct uring_sock *s = of_sock(sock);
+	struct uring *u = uring_of(io);
+	struct uring_sock *s = uring_of_sock(sock);
 	must(s->open);
 	if (reset) {
 		struct io_uring_sqe *sqe = next_submission(u);
 		io_uring_prep_connect(sqe, s->fd, &nobody, sizeof nobody);
 		make_quiet(sqe, u->file_flag);
 	}
-	close_sock(u, s);
+	uring_close_sock(u, s);
 }
 
 /* --- receiving and sending --- */
 
 static void uring_recv(struct io *io, struct io_op *op)
 {
-	struct uring *u = of(io);
-	const struct uring_sock *s = of_sock(op->sock);
+	struct uring *u = uring_of(io);
+	const struct uring_sock *s = uring_of_sock(op->sock);
 	struct io_uring_sqe *sqe = next_submission(u);
-	io_uring_prep_recv(sqe, s->fd, NULL, 0, 0); /* of length 0: the whole block */
+	io_uring_prep_recv(sqe, s->fd, NULL, 0, 0); /* length 0: the whole block */
 	sqe->ioprio = s->more ? 0 : IORING_RECVSEND_POLL_FIRST;
 	sqe->buf_group = op->class;
 	make_op(sqe, u->file_flag | IOSQE_BUFFER_SELECT, op);
@@ -266,9 +272,9 @@ static void uring_recv(struct io *io, struct io_op *op)
 
 static void uring_watch(struct io *io, struct io_op *op)
 {
-	struct uring *u = of(io);
+	struct uring *u = uring_of(io);
 	struct io_uring_sqe *sqe = next_submission(u);
-	io_uring_prep_poll_add(sqe, of_sock(op->sock)->fd, POLLRDHUP | POLLHUP | POLLERR);
+	io_uring_prep_poll_add(sqe, uring_of_sock(op->sock)->fd, POLLRDHUP | POLLHUP | POLLERR);
 	op->backend_n = WATCH_POLLS;
 	make_op(sqe, u->file_flag, op);
 }
@@ -276,15 +282,15 @@ static void uring_watch(struct io *io, struct io_op *op)
 static void count_unread(struct uring *u, struct io_op *op)
 {
 	struct io_uring_sqe *sqe = next_submission(u);
-	io_uring_prep_recv(sqe, of_sock(op->sock)->fd, NULL, UNREAD_BYTES_MAX, UNREAD_FLAGS);
+	io_uring_prep_recv(sqe, uring_of_sock(op->sock)->fd, NULL, UNREAD_BYTES_MAX, UNREAD_FLAGS);
 	op->backend_n = WATCH_COUNTS;
 	make_op(sqe, u->file_flag, op);
 }
 
-static void send_rest(struct uring *u, struct io_op *op)
+static void uring_send_rest(struct uring *u, struct io_op *op)
 {
 	struct io_uring_sqe *sqe = next_submission(u);
-	int fd = of_sock(op->sock)->fd;
+	int fd = uring_of_sock(op->sock)->fd;
 	if (backend_send_is_single(op)) {
 		struct iovec rest = backend_send_rest(op);
 		io_uring_prep_send(sqe, fd, rest.iov_base, rest.iov_len, SEND_FLAGS);
@@ -298,31 +304,37 @@ static void send_rest(struct uring *u, struct io_op *op)
 
 static void uring_send(struct io *io, struct io_op *op)
 {
-	of(io)->sends++;
+	uring_of(io)->sends++;
 	backend_send_begin(op);
-	send_rest(of(io), op);
+	uring_send_rest(uring_of(io), op);
 }
 
-/* If it has ended meanwhile, or never reached the kernel, nothing is found: it ends as it is. */
+/*
+ * If the operation has ended meanwhile, or never reached the kernel, the cancel finds nothing, and
+ * the operation ends with its own result.
+ */
 static void uring_cancel(struct io *io, struct io_op *op)
 {
-	struct io_uring_sqe *sqe = next_submission(of(io));
+	struct io_uring_sqe *sqe = next_submission(uring_of(io));
 	io_uring_prep_cancel(sqe, op, 0);
 	make_quiet(sqe, 0);
 }
 
 /* --- completions --- */
 
-static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
+static void uring_finish_recv(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
 {
 	if (result == -ENOBUFS && !op->cancel) {
-		/* All that were there went to others of this turn, and have been replaced. */
+		/*
+		 * Other receives of this turn took all blocks of the ring, and they have been
+		 * replaced.
+		 */
 		u->io.counts.starved++;
-		of_sock(op->sock)->more = true;
+		uring_of_sock(op->sock)->more = true;
 		uring_recv(&u->io, op);
 		return;
 	}
-	of_sock(op->sock)->more = flags & IORING_CQE_F_SOCK_NONEMPTY;
+	uring_of_sock(op->sock)->more = flags & IORING_CQE_F_SOCK_NONEMPTY;
 	if (flags & IORING_CQE_F_BUFFER)
 		op->block = block_ring_exchange(&u->blocks[op->class],
 						flags >> IORING_CQE_BUFFER_SHIFT);
@@ -337,8 +349,8 @@ static void finish_recv(struct uring *u, struct io_op *op, int32_t result, uint3
 	io_op_end(op, result == -ENOBUFS ? -ECANCELED : result);
 }
 
-/* The error itself is left for whoever receives or sends. */
-static void finish_watch(struct uring *u, struct io_op *op, int32_t result)
+/* The error itself stays for the next receive or send. */
+static void uring_finish_watch(struct uring *u, struct io_op *op, int32_t result)
 {
 	if (op->backend_n == WATCH_COUNTS || result < 0)
 		io_op_end(op, result);
@@ -350,8 +362,11 @@ static void finish_watch(struct uring *u, struct io_op *op, int32_t result)
 		count_unread(u, op);
 }
 
-/* Short of all only when it was interrupted: the next attempt goes on, or tells why not. */
-static void finish_send(struct uring *u, struct io_op *op, int32_t result)
+/*
+ * A send is short only when it was interrupted. The next attempt sends the rest, or fails with the
+ * reason.
+ */
+static void uring_finish_send(struct uring *u, struct io_op *op, int32_t result)
 {
 	if (result < 0) {
 		io_op_end(op, result);
@@ -364,13 +379,13 @@ static void finish_send(struct uring *u, struct io_op *op, int32_t result)
 	} else if (op->cancel) {
 		io_op_end(op, -ECANCELED);
 	} else {
-		send_rest(u, op);
+		uring_send_rest(u, op);
 	}
 }
 
-static void finish_accept(struct uring *u, struct io_op *op, int32_t result)
+static void uring_finish_accept(struct uring *u, struct io_op *op, int32_t result)
 {
-	struct uring_sock *s = of_sock(op->sock);
+	struct uring_sock *s = uring_of_sock(op->sock);
 	if (result < 0) {
 		sock_table_give(&u->socks, s);
 		op->sock = NULL;
@@ -380,16 +395,16 @@ static void finish_accept(struct uring *u, struct io_op *op, int32_t result)
 	if (u->files == URING_DESCRIPTORS)
 		s->fd = result;
 	backend_clean_peer(&s->sock.peer);
-	s->open = s->more = true; /* who connects mostly speaks first */
+	s->open = s->more = true; /* a peer that connects usually sends first */
 	u->io.counts.accepts++;
 	io_op_end(op, 0);
 }
 
-static void finish_connect(struct uring *u, struct io_op *op, int32_t result)
+static void uring_finish_connect(struct uring *u, struct io_op *op, int32_t result)
 {
-	struct uring_sock *s = of_sock(op->sock);
+	struct uring_sock *s = uring_of_sock(op->sock);
 	if (result < 0) {
-		close_sock(u, s);
+		uring_close_sock(u, s);
 		op->sock = NULL;
 	} else {
 		s->open = true;
@@ -398,26 +413,26 @@ static void finish_connect(struct uring *u, struct io_op *op, int32_t result)
 	io_op_end(op, result);
 }
 
-static void finish(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
+static void uring_finish(struct uring *u, struct io_op *op, int32_t result, uint32_t flags)
 {
 	switch ((enum io_verb)op->verb) {
 	case IO_RECV:
-		finish_recv(u, op, result, flags);
+		uring_finish_recv(u, op, result, flags);
 		break;
 	case IO_WATCH:
 		u->turn.others = true;
-		finish_watch(u, op, result);
+		uring_finish_watch(u, op, result);
 		break;
 	case IO_SEND:
-		finish_send(u, op, result);
+		uring_finish_send(u, op, result);
 		break;
 	case IO_ACCEPT:
 		u->turn.others = true;
-		finish_accept(u, op, result);
+		uring_finish_accept(u, op, result);
 		break;
 	case IO_CONNECT:
 		u->turn.others = true;
-		finish_connect(u, op, result);
+		uring_finish_connect(u, op, result);
 		break;
 	case IO_NONE:
 		must(!"an idle operation completed");
@@ -440,7 +455,7 @@ static void finish_own(struct uring *u, uint64_t about, int32_t result, uint32_t
 		watch_waker(u);
 }
 
-static void end_early_ones(struct uring *u)
+static void uring_end_early(struct uring *u)
 {
 	struct list early;
 	list_init(&early);
@@ -452,13 +467,13 @@ static void end_early_ones(struct uring *u)
 }
 
 /*
- * What completes during this, because a full queue had to be handed over, is left for the next
- * turn. Each entry is given back before its done(), which may be what fills that queue.
+ * Completions that arrive during this call, because a full queue had to be submitted, wait for the
+ * next turn. Each entry is given back before its done(), because done() may fill the queue.
  */
 static void uring_dispatch(struct io *io)
 {
-	struct uring *u = of(io);
-	end_early_ones(u);
+	struct uring *u = uring_of(io);
+	uring_end_early(u);
 	for (unsigned n = io_uring_cq_ready(&u->ring); n > 0; n--) {
 		const struct io_uring_cq *cq = &u->ring.cq;
 		struct io_uring_cqe cqe = cq->cqes[*cq->khead & cq->ring_mask];
@@ -466,16 +481,17 @@ static void uring_dispatch(struct io *io)
 		if (cqe.user_data < TAGS)
 			finish_own(u, cqe.user_data, cqe.res, cqe.flags);
 		else
-			finish(u, (struct io_op *)(uintptr_t)cqe.user_data, cqe.res, cqe.flags);
+			uring_finish(u, (struct io_op *)(uintptr_t)cqe.user_data, cqe.res,
+				     cqe.flags);
 	}
 }
 
 static void uring_wake(struct io *io)
 {
-	waker_wake(&of(io)->waker);
+	waker_wake(&uring_of(io)->waker);
 }
 
-static int sleep_for(struct uring *u, unsigned events, uint64_t ns)
+static int uring_sleep_for(struct uring *u, unsigned events, uint64_t ns)
 {
 	struct io_uring_cqe *first;
 	struct __kernel_timespec t = { .tv_sec = (long long)(ns / 1000000000u),
@@ -484,31 +500,31 @@ static int sleep_for(struct uring *u, unsigned events, uint64_t ns)
 						ns == UINT64_MAX ? NULL : &t, NULL);
 }
 
-/* Most sends end as they are started. */
+/* Most sends complete when they are started. */
 static int sleep_until(struct uring *u, uint64_t deadline_ns, uint64_t now_ns)
 {
 	uint64_t ns = deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - now_ns;
 	uint64_t moment_ns = TRANSFER_WAIT_US * 1000ull;
 	if (!turn_is_amid_transfers(&u->turn))
-		return sleep_for(u, 1, ns);
-	return sleep_for(u, u->sends + TRANSFER_EVENTS, ns < moment_ns ? ns : moment_ns);
+		return uring_sleep_for(u, 1, ns);
+	return uring_sleep_for(u, u->sends + TRANSFER_EVENTS, ns < moment_ns ? ns : moment_ns);
 }
 
 /*
- * More had completed than the queue holds, and the kernel had no memory to keep the rest: nobody
- * will ever know how those operations ended. The keeper starts another process, which serves.
+ * More operations had completed than the queue holds, and the kernel had no memory for the rest:
+ * the results of those operations are lost. The keeper starts another process.
  */
-_Noreturn static void lose_completions(void)
+_Noreturn static void uring_lose_completions(void)
 {
-	log_line(LOG_ERROR, "io_uring has lost completions for want of memory in the kernel: this "
+	log_line(LOG_ERROR, "io_uring has lost completions because the kernel had no memory: this "
 			    "process cannot go on");
 	abort();
 }
 
-/* One system call: it takes the submissions, and does what became ready for the earlier ones. */
+/* One system call: it submits entries and collects what became ready for earlier ones. */
 static void uring_wait(struct io *io, uint64_t deadline_ns)
 {
-	struct uring *u = of(io);
+	struct uring *u = uring_of(io);
 	bool is_more = !list_empty(&u->ended) || io_uring_cq_ready(&u->ring) > 0;
 	io->rested_ns = clock_monotonic_ns();
 	int r;
@@ -520,9 +536,12 @@ static void uring_wait(struct io *io, uint64_t deadline_ns)
 	}
 	u->turn = (struct turn){ 0 };
 	u->sends = 0;
-	/* What was not taken for want of memory or for a signal is taken at the next turn. */
+	/*
+	 * Entries that the kernel did not take, for lack of memory or because of a signal, are
+	 * submitted in the next turn.
+	 */
 	if (r == -EBADR)
-		lose_completions();
+		uring_lose_completions();
 	must(r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ENOMEM);
 	io->counts.turns++;
 	waker_rearm(&u->waker);
@@ -559,7 +578,7 @@ static int open_parts(struct uring *u)
 	if (!waker_open(&u->waker))
 		return -errno;
 	watch_waker(u);
-	/* A container may allow to set a ring up, and not to use it. */
+	/* A container may allow creating a ring but not using it. */
 	err = io_uring_submit(&u->ring);
 	if (err < 0)
 		waker_close(&u->waker);
@@ -576,10 +595,10 @@ static void close_parts(struct uring *u)
 	free(u);
 }
 
-/* The last closes are handed over here: the ring's own end would come to them at its leisure. */
+/* The last closes are submitted here: the end of the ring alone would delay them. */
 static void uring_free(struct io *io)
 {
-	struct uring *u = of(io);
+	struct uring *u = uring_of(io);
 	must(u->socks.taken == 0 && list_empty(&u->ended));
 	do {
 		uring_wait(io, u->installs > 0 ? UINT64_MAX : 0);
@@ -607,8 +626,8 @@ static const struct io_verbs uring_verbs = {
 };
 
 /*
- * DEFER_TASKRUN (6.1) makes the kernel work for us only when we ask, in the one call of a turn; the
- * other features that are used here are older than it.
+ * With DEFER_TASKRUN (6.1) the kernel works for us only inside the one call of a turn. The other
+ * features that are used here are older.
  */
 static struct uring *open_ring(struct bufs *bufs, struct io_uring_params *params)
 {

@@ -35,25 +35,40 @@ void waker_wake(struct waker *w)
 	must(n == sizeof one);
 }
 
-static void sleep_for(struct waker *w, const struct timespec *most)
+static bool waker_sleep_for(struct waker *w, int fd, const struct timespec *most)
 {
 	uint64_t wakes;
-	(void)ppoll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, most, NULL);
-	if (read(w->fd, &wakes, sizeof wakes) < 0)
-		must(errno == EAGAIN || errno == EINTR);
+	struct pollfd both[] = { { .fd = w->fd, .events = POLLIN },
+				 { .fd = fd, .events = POLLIN } };
+	(void)ppoll(both, 2, most, NULL);
+	bool woken = read(w->fd, &wakes, sizeof wakes) >= 0;
+	must(woken || errno == EAGAIN || errno == EINTR);
 	waker_rearm(w);
+	return woken;
+}
+
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+				  .tv_nsec = (long)(ns % 1000000000u) };
 }
 
 void waker_sleep_ns(struct waker *w, uint64_t ns)
 {
-	sleep_for(w, &(struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
-					 .tv_nsec = (long)(ns % 1000000000u) });
+	const struct timespec most = timespec_of(ns);
+	waker_sleep_for(w, -1, &most);
+}
+
+bool waker_sleep_beside(struct waker *w, int fd, int ms)
+{
+	const struct timespec most = timespec_of((uint64_t)ms * 1000000u);
+	return waker_sleep_for(w, fd, &most);
 }
 
 void waker_sleep(struct waker *w, int ms)
 {
 	if (ms < 0)
-		sleep_for(w, NULL);
+		waker_sleep_for(w, -1, NULL);
 	else
 		waker_sleep_ns(w, (uint64_t)ms * 1000000u);
 }

@@ -2,9 +2,8 @@
 #define IO_WAKER_H
 
 /*
- * Wakes one waiting thread from any other. However many wake it between two of its waits, the
- * kernel hears of it once. The descriptor is read by waker_sleep() only: an io watches it
- * edge-triggered.
+ * Wakes one waiting thread from any other thread. However many wakes come between two waits, only
+ * one reaches the kernel. Only waker_sleep() reads the descriptor: an io watches it edge-triggered.
  */
 
 #include <stdatomic.h>
@@ -23,15 +22,15 @@ void waker_close(struct waker *w);
 /* From any thread. */
 void waker_wake(struct waker *w);
 
-/*
- * For a thread that has no io: sleeps until it is woken, at most `ms`. It need not rearm.
- */
+/* For a thread without an io: sleeps until a wake, at most `ms`. It need not call waker_rearm(). */
 void waker_sleep(struct waker *w, int ms);
 void waker_sleep_ns(struct waker *w, uint64_t ns);
+/* Sleeps until a wake or until `fd` is readable, too; `fd` may be -1. True: a wake came. */
+bool waker_sleep_beside(struct waker *w, int fd, int ms);
 
 /*
- * After each wait and before the woken thread looks at what others have left for it: a later wake
- * must reach the kernel again, or what came with it would be noticed only by chance.
+ * Call it after each wait, before the thread looks at what others have left for it. Then a later
+ * wake reaches the kernel again; otherwise its work would be noticed only by chance.
  */
 static inline void waker_rearm(struct waker *w)
 {

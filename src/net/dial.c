@@ -14,7 +14,7 @@ void dials_close(struct dials *s)
 	slab_close(&s->tries);
 }
 
-/* --- one address --- */
+/* --- one try --- */
 
 static void try_over(struct io_op *op);
 
@@ -29,7 +29,7 @@ static void try_begin(struct dial *d, struct dial_try *t)
 	io_connect(d->all->io, &t->op, &t->to);
 }
 
-static void try_free(struct dial_try *t)
+static void dial_try_free(struct dial_try *t)
 {
 	struct dial *d = t->dial;
 	list_remove(&t->link);
@@ -44,7 +44,7 @@ static void try_missed(struct dial_try *t, enum err why)
 	t->late = true;
 }
 
-/* --- the next one --- */
+/* --- the next try --- */
 
 static bool dial_next(struct dial *d)
 {
@@ -58,7 +58,7 @@ static bool dial_next(struct dial *d)
 	return true;
 }
 
-/* Who has not answered by now is told of only where there is another to be tried in its place. */
+/* Tries that have not responded are reported as missed only if there is another address to try. */
 static void moment_has_passed(struct timer *timer)
 {
 	struct dial *d = list_entry(timer, struct dial, moment);
@@ -68,7 +68,7 @@ static void moment_has_passed(struct timer *timer)
 			try_missed(list_entry(l, struct dial_try, link), ERR_CONNECT_TIMEOUT);
 }
 
-/* --- its end --- */
+/* --- the end --- */
 
 static void dial_decide(struct dial *d)
 {
@@ -89,15 +89,15 @@ void dial_stop(struct dial *d, enum err why)
 }
 
 /*
- * Our own trouble is held against no address. Another is tried all the same: of a family that this
- * machine does not have it looks as if we had no ports.
+ * An error of our own side is held against no address. Another address is tried all the same: with
+ * a family that this machine does not support, the error looks as if we had no free ports.
  */
 static void try_failed(struct dial_try *t, enum err why)
 {
 	struct dial *d = t->dial;
 	if (err_side(why) == SIDE_NODE)
 		try_missed(t, why);
-	try_free(t);
+	dial_try_free(t);
 	if (dial_next(d) || !list_empty(&d->tries))
 		return;
 	dial_decide(d);
@@ -113,7 +113,7 @@ static void try_over(struct io_op *op)
 	if (!d->over && !sock) {
 		try_failed(t, wire_err_of_connect(op->result));
 	} else {
-		try_free(t);
+		dial_try_free(t);
 		if (sock && d->over)
 			io_close(d->all->io, sock, true);
 		else if (sock) {

@@ -2,9 +2,10 @@
 #define NET_DIAL_H
 
 /*
- * A connection to somebody who may have several addresses: where one fails, the next is tried at
- * once, and where one says nothing for a moment, the next is tried beside it. Who is first has it;
- * the others are given up (as RFC 8305, 5 has it for two families).
+ * Makes a connection to a peer that may have several addresses. If an address fails, the next one
+ * is tried at once. If an address does not respond for DIAL_MOMENT_MS, the next one is tried beside
+ * it. The first address that connects wins; the other tries are canceled (as in RFC 8305, 5, for
+ * two address families).
  */
 
 #include "base/err.h"
@@ -16,17 +17,26 @@
 
 struct dial;
 
-/* Its owner is the struct that it is embedded in. None of them runs inside a call of dial_*(). */
+/*
+ * The owner is the struct that embeds the dial. None of these functions runs inside a call of
+ * dial_*().
+ */
 struct dial_user {
-	/* Where else? False: nowhere. NULL: there is one address only. */
+	/*
+	 * Sets *to to the next address. False: there are no more. NULL: there is one address only.
+	 */
 	bool (*next)(struct dial *d, struct addr *to);
-	/* This address has failed, or has let the moment pass and may still answer. May be NULL. */
+	/*
+	 * This address has failed, or has not responded in time and may still respond. May be NULL.
+	 */
 	void (*missed)(struct dial *d, const struct addr *at, enum err why);
 	void (*connected)(struct dial *d, struct sock *sock /* moved in */, const struct addr *at);
-	/* None is left; why the last one failed. */
+	/* No address is left; `why` is the error of the last one. */
 	void (*failed)(struct dial *d, enum err why);
-	/* Behind connected(), failed() or dial_stop(): no operation is under way any more, and the
-	 * memory is the owner's again. */
+	/*
+	 * Follows connected(), failed() or dial_stop(): no operation is under way, and the owner
+	 * may free the dial.
+	 */
 	void (*ended)(struct dial *d);
 };
 
@@ -34,38 +44,40 @@ struct dial_user {
 struct dials {
 	struct io *io;	     /* borrowed */
 	struct wheel *wheel; /* borrowed */
-	struct slab tries;   /* of struct dial_try: but for the first of each */
+	struct slab tries;   /* of struct dial_try, except the first one of each dial */
 };
 
-/* One address. */
+/* The try of one address. */
 struct dial_try {
 	struct io_op op;
 	struct dial *dial;
 	struct addr to;
 	struct list link; /* in dial->tries */
-	bool late;	  /* it was told of as missed already */
+	bool late;	  /* missed() was already called for it */
 };
 
 struct dial {
 	struct dials *all;
 	const struct dial_user *user;
-	struct list tries; /* those under way */
+	struct list tries; /* the tries under way */
 	struct timer moment;
 	struct dial_try first;
-	unsigned tried_n; /* DIAL_TRIES_MAX at most */
-	bool over;	  /* it is decided, or not wanted any more */
+	unsigned tried_n; /* at most DIAL_TRIES_MAX */
+	bool over;	  /* decided, or stopped by the owner */
 };
 
 void dials_open(struct dials *s, struct io *io, struct wheel *wheel);
-/* All must have ended. */
+/* All dials must have ended. */
 void dials_close(struct dials *s);
 
 void dial_begin(struct dial *d, struct dials *s, const struct dial_user *user,
 		const struct addr *to);
-/* It is not wanted any more. Addresses that have not answered by now count as missed for `why`,
- * unless that is ERR_NONE. */
+/*
+ * Stops the dial. For addresses that have not responded, missed() is called with `why`, unless that
+ * is ERR_NONE.
+ */
 void dial_stop(struct dial *d, enum err why);
-/* No operation is under way. */
+/* True when no operation is under way. */
 static inline bool dial_has_ended(const struct dial *d)
 {
 	return list_empty(&d->tries);

@@ -18,25 +18,25 @@ struct tls {
 	SSL *ssl;
 	struct tls_context *context; /* one reference */
 	struct bufs *bufs;	     /* borrowed */
-	struct chain sealed_in, sealed_out;
-	struct account *payer; /* of what is being sealed; borrowed; NULL: nobody */
+	struct chain encrypted_in, encrypted_out;
+	struct account *payer; /* the account charged while encrypting; borrowed; NULL: none */
 	enum err why;
-	bool heard; /* its first bytes have been looked at */
+	bool heard; /* the peer's first bytes have been looked at */
 };
 
-/* --- the BIO: OpenSSL reads from sealed_in and writes to sealed_out --- */
+/* --- the BIO: OpenSSL reads from encrypted_in and writes to encrypted_out --- */
 
 static int bio_read(BIO *bio, char *to, size_t n, size_t *got)
 {
 	struct tls *t = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
-	*got = n < t->sealed_in.bytes ? n : t->sealed_in.bytes;
+	*got = n < t->encrypted_in.bytes ? n : t->encrypted_in.bytes;
 	if (!*got) {
 		BIO_set_retry_read(bio);
 		return 0;
 	}
-	chain_peek(&t->sealed_in, to, *got);
-	chain_skip(&t->sealed_in, *got);
+	chain_peek(&t->encrypted_in, to, *got);
+	chain_skip(&t->encrypted_in, *got);
 	return 1;
 }
 
@@ -44,11 +44,11 @@ static int bio_write(BIO *bio, const char *from, size_t n, size_t *put)
 {
 	struct tls *t = BIO_get_data(bio);
 	size_t room;
-	uint8_t *to = chain_room(&t->sealed_out, t->bufs, n, &room);
+	uint8_t *to = chain_room(&t->encrypted_out, t->bufs, n, &room);
 	memcpy(to, from, n);
-	chain_extend(&t->sealed_out, n);
-	if (t->payer && !t->sealed_out.last->block->account)
-		block_charge(t->sealed_out.last->block, t->payer);
+	chain_extend(&t->encrypted_out, n);
+	if (t->payer && !t->encrypted_out.last->block->account)
+		block_charge(t->encrypted_out.last->block, t->payer);
 	*put = n;
 	return 1;
 }
@@ -78,14 +78,14 @@ BIO_METHOD *tls_bio_method(void)
 
 /* --- a session --- */
 
-/* The session that OpenSSL is about to read and write for. */
-static SSL *in_hand(struct tls *t)
+/* Makes `t` the session that OpenSSL's next call reads and writes for. */
+static SSL *tls_select(struct tls *t)
 {
 	BIO_set_data(t->context->library->bio, t);
 	return t->ssl;
 }
 
-/* A name of DNS may end with a dot; in SNI (RFC 6066, 3) and in certificates none does. */
+/* A DNS name may end with a dot. In SNI (RFC 6066, 3) and in certificates it must not. */
 static void expect_name(struct tls *t, const char *dns_name)
 {
 	struct addr literal;
@@ -101,7 +101,10 @@ static void expect_name(struct tls *t, const char *dns_name)
 		must(SSL_set_tlsext_host_name(t->ssl, name) == 1);
 	if (!t->context->verify)
 		return;
-	/* A name is what subjectAltName says, never the subject: RFC 9110, 4.3.4; RFC 9525, 2. */
+	/*
+	 * The name is checked against subjectAltName, never against the subject: RFC 9110, 4.3.4;
+	 * RFC 9525, 2.
+	 */
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
 					  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (is_address)
@@ -133,22 +136,22 @@ void tls_close(struct tls *t)
 {
 	SSL_free(t->ssl);
 	tls_context_drop(t->context);
-	chain_drop(&t->sealed_in);
-	chain_drop(&t->sealed_out);
+	chain_drop(&t->encrypted_in);
+	chain_drop(&t->encrypted_out);
 	free(t);
 }
 
-struct chain *tls_sealed_in(struct tls *t)
+struct chain *tls_encrypted_in(struct tls *t)
 {
-	return &t->sealed_in;
+	return &t->encrypted_in;
 }
 
-struct chain *tls_sealed_out(struct tls *t)
+struct chain *tls_encrypted_out(struct tls *t)
 {
-	return &t->sealed_out;
+	return &t->encrypted_out;
 }
 
-static enum tls_progress bad(struct tls *t, enum err why)
+static enum tls_progress tls_bad(struct tls *t, enum err why)
 {
 	t->why = why;
 	ERR_clear_error();
@@ -156,17 +159,17 @@ static enum tls_progress bad(struct tls *t, enum err why)
 }
 
 /*
- * OpenSSL waits for a whole record's head, and what speaks something else may have said all that it
- * will.
+ * OpenSSL waits for a whole record header. A peer with another protocol may already have sent all
+ * that it will send.
  */
 static bool is_tls(struct tls *t)
 {
 	char first[TLS_REASON_LOOK_BYTES];
-	size_t n = t->sealed_in.bytes < sizeof first ? t->sealed_in.bytes : sizeof first;
+	size_t n = t->encrypted_in.bytes < sizeof first ? t->encrypted_in.bytes : sizeof first;
 	if (t->heard || !n)
 		return true;
 	t->heard = true;
-	chain_peek(&t->sealed_in, first, n);
+	chain_peek(&t->encrypted_in, first, n);
 	return tls_reason_begins((struct span){ first, n }, t->context);
 }
 
@@ -174,16 +177,16 @@ enum tls_progress tls_handshake(struct tls *t)
 {
 	t->context->library->said[0] = 0;
 	if (!is_tls(t))
-		return bad(t, t->context->server ? ERR_TLS_NOT_SPOKEN : ERR_BACK_NOT_TLS);
-	int got = SSL_do_handshake(in_hand(t));
+		return tls_bad(t, t->context->server ? ERR_TLS_NOT_SPOKEN : ERR_BACK_NOT_TLS);
+	int got = SSL_do_handshake(tls_select(t));
 	if (got == 1)
 		return TLS_DONE;
 	if (SSL_get_error(t->ssl, got) == SSL_ERROR_WANT_READ)
 		return TLS_MORE;
-	return bad(t, tls_reason_of_session(t->ssl, t->context));
+	return tls_bad(t, tls_reason_of_session(t->ssl, t->context));
 }
 
-static enum tls_progress unseal_end(struct tls *t, int got)
+static enum tls_progress decrypt_end(struct tls *t, int got)
 {
 	switch (SSL_get_error(t->ssl, got)) {
 	case SSL_ERROR_WANT_READ:
@@ -191,90 +194,95 @@ static enum tls_progress unseal_end(struct tls *t, int got)
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_END;
 	default:
-		/* In TLS 1.3 a server says only behind the handshake what it thinks of its client.
+		/*
+		 * With TLS 1.3 a server may reject its client's certificate only after the
+		 * handshake.
 		 */
-		return bad(t, tls_reason_of_record(t->ssl, t->context));
+		return tls_bad(t, tls_reason_of_record(t->ssl, t->context));
 	}
 }
 
 /*
- * Fills block after block, so that several records of a transfer share one. A block is small until
- * more than a small one's worth is there.
+ * Fills block after block, so that several records of a transfer share one. Blocks are small unless
+ * more than a small block's worth has come.
  */
-enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct account *account)
+enum tls_progress tls_decrypt(struct tls *t, struct chain *clear, struct account *account)
 {
 	for (;;) {
-		bool large = t->sealed_in.bytes > BLOCK_SMALL_BYTES;
+		bool large = t->encrypted_in.bytes > BLOCK_SMALL_BYTES;
 		struct block *k = block_take(t->bufs, large ? BLOCK_LARGE : BLOCK_SMALL, account);
 		size_t filled = 0;
 		int got = 1;
 		while (filled < k->size) {
-			got = SSL_read(in_hand(t), k->data + filled, (int)(k->size - filled));
+			got = SSL_read(tls_select(t), k->data + filled, (int)(k->size - filled));
 			if (got <= 0)
 				break;
 			filled += (size_t)got;
-			if (!t->sealed_in.bytes && !SSL_has_pending(t->ssl))
+			if (!t->encrypted_in.bytes && !SSL_has_pending(t->ssl))
 				break;
 		}
 		chain_add(clear, k, k->data, filled);
 		if (got <= 0)
-			return unseal_end(t, got);
-		if (!t->sealed_in.bytes && !SSL_has_pending(t->ssl))
+			return decrypt_end(t, got);
+		if (!t->encrypted_in.bytes && !SSL_has_pending(t->ssl))
 			return TLS_MORE;
 	}
 }
 
-/* A slice of a chain that is shorter than a record is joined with what follows, up to this much. */
+/* A slice that is shorter than a record is joined with the next ones, up to so many bytes. */
 #define JOINED_BYTES RECORD_BYTES
 
-static bool seal_bytes(struct tls *t, const void *from, size_t n, size_t *sealed)
+static bool encrypt_bytes(struct tls *t, const void *from, size_t n, size_t *encrypted)
 {
-	if (SSL_write_ex(in_hand(t), from, n, sealed) == 1)
+	if (SSL_write_ex(tls_select(t), from, n, encrypted) == 1)
 		return true;
-	bad(t, ERR_TLS_RECORD);
+	tls_bad(t, ERR_TLS_RECORD);
 	return false;
 }
 
 /* A head and a small body go into one record: one cipher operation and one tag instead of two. */
-static bool seal_joined(struct tls *t, struct chain *clear, size_t max, size_t *sealed)
+static bool encrypt_joined(struct tls *t, struct chain *clear, size_t max, size_t *encrypted)
 {
 	char joined[JOINED_BYTES];
 	size_t n = clear->bytes < sizeof joined ? clear->bytes : sizeof joined;
 	n = n < max ? n : max;
 	chain_peek(clear, joined, n);
-	return seal_bytes(t, joined, n, sealed);
+	return encrypt_bytes(t, joined, n, encrypted);
 }
 
-static bool seal_some(struct tls *t, struct chain *clear, size_t max)
+static bool encrypt_some(struct tls *t, struct chain *clear, size_t max)
 {
 	while (clear->bytes && max) {
 		struct slice *first = clear->first;
 		size_t n = first->n < max ? first->n : max;
-		size_t sealed;
+		size_t encrypted;
 		bool ok = first->next && n < RECORD_BYTES
-				  ? seal_joined(t, clear, max, &sealed)
-				  : seal_bytes(t, first->at, n < RECORD_BYTES ? n : RECORD_BYTES,
-					       &sealed);
+				  ? encrypt_joined(t, clear, max, &encrypted)
+				  : encrypt_bytes(t, first->at, n < RECORD_BYTES ? n : RECORD_BYTES,
+						  &encrypted);
 		if (!ok)
 			return false;
-		chain_skip(clear, sealed);
-		max -= sealed;
+		chain_skip(clear, encrypted);
+		max -= encrypted;
 	}
 	return true;
 }
 
-/* A head, which is nobody's, stands before a body, and that is whose bytes wait for a slow peer. */
-bool tls_seal(struct tls *t, struct chain *clear, size_t max)
+/*
+ * A head belongs to no account and comes before its body. The body's bytes are the ones that wait
+ * for a slow peer, so the body's account pays.
+ */
+bool tls_encrypt(struct tls *t, struct chain *clear, size_t max)
 {
 	t->payer = clear->last ? clear->last->block->account : NULL;
-	bool ok = seal_some(t, clear, max);
+	bool ok = encrypt_some(t, clear, max);
 	t->payer = NULL;
 	return ok;
 }
 
 void tls_finish(struct tls *t)
 {
-	if (SSL_is_init_finished(t->ssl) && SSL_shutdown(in_hand(t)) < 0)
+	if (SSL_is_init_finished(t->ssl) && SSL_shutdown(tls_select(t)) < 0)
 		ERR_clear_error();
 }
 

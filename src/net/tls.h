@@ -2,8 +2,8 @@
 #define NET_TLS_H
 
 /*
- * One TLS session, without I/O: sealed bytes in and out are chains. Its wire moves what came from
- * the peer into `sealed_in`, and sends what stands in `sealed_out`.
+ * One TLS session, without I/O: encrypted bytes in and out are chains. The wire moves bytes from
+ * the peer into tls_encrypted_in(), and sends the bytes in tls_encrypted_out().
  */
 
 #include "base/buf.h"
@@ -13,47 +13,47 @@
 struct tls;
 
 enum tls_progress {
-	TLS_DONE, /* what was asked for is done */
-	TLS_MORE, /* more from the peer is needed; all of sealed_in is used up */
+	TLS_DONE, /* the requested step is done */
+	TLS_MORE, /* more bytes from the peer are needed; all of tls_encrypted_in() is used up */
 	TLS_END,  /* the peer has sent close_notify */
-	TLS_BAD,  /* tls_why() says what; an alert may stand in sealed_out */
+	TLS_BAD,  /* tls_why() has the reason; tls_encrypted_out() may hold an alert */
 };
 
-/* `name`: client sessions, for SNI and verification. */
+/* `name`: only for a client session, for SNI and verification. */
 struct tls *tls_open(struct tls_context *c, struct bufs *bufs, const char *name);
 void tls_close(struct tls *t);
 
-struct chain *tls_sealed_in(struct tls *t);
-struct chain *tls_sealed_out(struct tls *t);
+struct chain *tls_encrypted_in(struct tls *t);
+struct chain *tls_encrypted_out(struct tls *t);
 
 enum tls_progress tls_handshake(struct tls *t);
-/* Opens all that stands in sealed_in and appends it to `clear`, in blocks charged to `account`. */
-enum tls_progress tls_unseal(struct tls *t, struct chain *clear, struct account *account);
+/* Decrypts all of tls_encrypted_in() and appends it to `clear`, in blocks charged to `account`. */
+enum tls_progress tls_decrypt(struct tls *t, struct chain *clear, struct account *account);
 /*
- * Seals at most `max` bytes from the front of `clear` into sealed_out, charged to whom the last of
- * `clear` is. False: it broke.
+ * Encrypts at most `max` bytes from the front of `clear` into tls_encrypted_out(). The result is
+ * charged to the account of the last block of `clear`. False: the session broke.
  */
-bool tls_seal(struct tls *t, struct chain *clear, size_t max);
-/* Appends close_notify to sealed_out. */
+bool tls_encrypt(struct tls *t, struct chain *clear, size_t max);
+/* Appends close_notify to tls_encrypted_out(). */
 void tls_finish(struct tls *t);
 
 /* After TLS_BAD. */
 enum err tls_why(const struct tls *t);
 /*
- * After TLS_BAD of a handshake: what there is to say beyond tls_why(), in words for an operator,
- * such as whom the certificate is for; "" when there is nothing. Valid until the next one breaks.
+ * After TLS_BAD of a handshake: details beyond tls_why() for an operator, such as the name that the
+ * certificate is for; "" when there are none. Valid until the next session breaks.
  */
 const char *tls_said(const struct tls *t);
-/* Whether a byte of the peer's has been looked at. */
+/* True when bytes of the peer have been looked at. */
 bool tls_has_heard(const struct tls *t);
 bool tls_is_resumed(const struct tls *t);
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
-/* What the client asked for by SNI; NULL when it did not. */
+/* The server name that the client sent by SNI; NULL when it sent none. */
 const char *tls_server_name(const struct tls *t);
-/* A server's: what the certificate that it has shown is called; NULL when it has no name. */
+/* For a server: the name of the certificate that it has shown; NULL when it has no name. */
 const char *tls_certificate_shown(const struct tls *t);
-/* The protocol agreed on by ALPN, NULL when none was; points to a literal. */
+/* The protocol chosen by ALPN, NULL when there is none; points to a literal. */
 const char *tls_alpn(const struct tls *t);
 
 #endif

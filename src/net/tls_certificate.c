@@ -24,7 +24,7 @@ static bool read_chain(struct tls_certificate *c, const char *pem)
 	return c->leaf && tls_pem_is_over();
 }
 
-static bool read_key(struct tls_certificate *c, const char *pem)
+static bool certificate_read_key(struct tls_certificate *c, const char *pem)
 {
 	BIO *in = tls_pem_open(pem);
 	c->key = tls_pem_key(in, c->library->library);
@@ -34,7 +34,10 @@ static bool read_key(struct tls_certificate *c, const char *pem)
 
 /* --- names --- */
 
-/* A name in lower case, as names are compared; one with a zero in it is a trap and not a name. */
+/*
+ * Stores the name in lower case, for comparison. A name with a NUL byte is an attack, and is
+ * ignored.
+ */
 static void add_name(struct tls_certificate *c, const ASN1_STRING *from)
 {
 	size_t n = (size_t)ASN1_STRING_length(from);
@@ -58,7 +61,7 @@ static void read_common_name(struct tls_certificate *c)
 		add_name(c, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 }
 
-/* RFC 6125, 6.4.4: the common name counts only when there are no names of DNS. */
+/* RFC 6125, 6.4.4: the common name counts only when there are no DNS names. */
 static void read_names(struct tls_certificate *c)
 {
 	GENERAL_NAMES *list = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
@@ -74,7 +77,7 @@ static void read_names(struct tls_certificate *c)
 
 /* --- worth --- */
 
-static int64_t seconds_of(const ASN1_TIME *t)
+static int64_t certificate_seconds(const ASN1_TIME *t)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
@@ -87,8 +90,8 @@ static void read_worth(struct tls_certificate *c)
 	c->kind = EVP_PKEY_get_base_id(c->key);
 	c->weak = digest == NID_md5;
 	c->bits = EVP_PKEY_get_bits(c->key);
-	c->from_s = seconds_of(X509_get0_notBefore(c->leaf));
-	c->until_s = seconds_of(X509_get0_notAfter(c->leaf));
+	c->from_s = certificate_seconds(X509_get0_notBefore(c->leaf));
+	c->until_s = certificate_seconds(X509_get0_notAfter(c->leaf));
 }
 
 /* --- copies --- */
@@ -133,7 +136,7 @@ static bool copy_key(struct tls_certificate *to, const struct tls_certificate *f
 	return good;
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 static struct tls_certificate *certificate_new(struct tls_library *l)
 {
@@ -160,7 +163,7 @@ struct tls_certificate *tls_certificate_open(struct tls_library *l, const char *
 		return NULL;
 	}
 	what = "private key";
-	if (!read_key(c, key))
+	if (!certificate_read_key(c, key))
 		goto unusable;
 	what = "certificate and key";
 	if (X509_check_private_key(c->leaf, c->key) != 1)
@@ -188,7 +191,7 @@ struct tls_certificate *tls_certificate_copy(struct tls_library *l,
 	return NULL;
 }
 
-/* The leaf carries it: that is what a session knows. */
+/* The name is stored in the leaf, because a session knows only the leaf. */
 void tls_certificate_call(struct tls_certificate *c, const char *name)
 {
 	must(X509_alias_set1(c->leaf, (const unsigned char *)name, (int)strlen(name)) == 1);

@@ -11,27 +11,27 @@
 
 /* One name of one certificate. */
 struct choice_name {
-	const char *name; /* the certificate's; of a wildcard, what is behind "*." */
+	const char *name; /* the certificate's; of a wildcard, the part after "*." */
 	bool wildcard;
-	size_t rank; /* in tls_choice.ranked */
+	size_t rank; /* index in tls_choice.ranked */
 };
 
 struct tls_choice {
 	struct tls_certificate *first;
 	struct tls_certificate **ranked; /* held; the best is first */
 	size_t n;
-	struct choice_name *names; /* in their order */
+	struct choice_name *names; /* sorted by by_name() */
 	size_t name_n;
 };
 
 /* --- order --- */
 
-static int by_kind(int kind)
+static int kind_rank(int kind)
 {
 	return kind == EVP_PKEY_EC ? 0 : 1;
 }
 
-static int compare(int64_t a, int64_t b)
+static int compare_int64(int64_t a, int64_t b)
 {
 	return (a > b) - (a < b);
 }
@@ -40,13 +40,13 @@ static int by_worth(const void *left, const void *right)
 {
 	const struct tls_certificate *a = *(struct tls_certificate *const *)left;
 	const struct tls_certificate *b = *(struct tls_certificate *const *)right;
-	int order = compare(by_kind(a->kind), by_kind(b->kind));
+	int order = compare_int64(kind_rank(a->kind), kind_rank(b->kind));
 	if (!order)
-		order = compare(a->weak, b->weak);
+		order = compare_int64(a->weak, b->weak);
 	if (!order)
-		order = compare(b->bits, a->bits);
+		order = compare_int64(b->bits, a->bits);
 	if (!order)
-		order = compare(b->until_s, a->until_s);
+		order = compare_int64(b->until_s, a->until_s);
 	return order;
 }
 
@@ -55,11 +55,11 @@ static int by_name(const void *left, const void *right)
 	const struct choice_name *a = left, *b = right;
 	int order = strcmp(a->name, b->name);
 	if (!order)
-		order = compare(a->wildcard, b->wildcard);
-	return order ? order : compare((int64_t)a->rank, (int64_t)b->rank);
+		order = compare_int64(a->wildcard, b->wildcard);
+	return order ? order : compare_int64((int64_t)a->rank, (int64_t)b->rank);
 }
 
-static void add_names(struct tls_choice *c, size_t rank)
+static void choice_add_names(struct tls_choice *c, size_t rank)
 {
 	const struct tls_certificate *from = c->ranked[rank];
 	for (size_t i = 0; i < from->name_n; i++) {
@@ -86,7 +86,7 @@ struct tls_choice *tls_choice_open(struct tls_certificate *const *list, size_t n
 	c->names = calloc(name_n + 1, sizeof *c->names);
 	must(c->names);
 	for (size_t i = 0; i < n; i++)
-		add_names(c, i);
+		choice_add_names(c, i);
 	qsort(c->names, name_n, sizeof *c->names, by_name);
 	return c;
 }
@@ -102,9 +102,9 @@ void tls_choice_close(struct tls_choice *c)
 
 /* --- finding --- */
 
-/* Those of one name, or of one wildcard; *n of them. */
-static const struct choice_name *find(const struct tls_choice *c, const char *name, bool wildcard,
-				      size_t *n)
+/* The entries of one exact name, or of one wildcard. *n is their number. */
+static const struct choice_name *choice_find(const struct tls_choice *c, const char *name,
+					     bool wildcard, size_t *n)
 {
 	const struct choice_name key = { name, wildcard, 0 };
 	size_t low = 0, high = c->name_n;
@@ -123,15 +123,15 @@ static const struct choice_name *find(const struct tls_choice *c, const char *na
 	return &c->names[low];
 }
 
-/* A wildcard stands for one label: RFC 6125, 6.4.3. */
-static const char *parent(const char *name)
+/* A wildcard stands for exactly one label: RFC 6125, 6.4.3. */
+static const char *name_parent(const char *name)
 {
 	const char *dot = strchr(name, '.');
 	return dot && dot != name ? dot + 1 : "";
 }
 
-/* SNI's names have no final dot, and count without regard to case: RFC 6066, 3. */
-static bool normalize(const char *from, char to[256])
+/* Names in SNI have no final dot and no case: RFC 6066, 3. */
+static bool name_normalize(const char *from, char to[256])
 {
 	size_t n = strlen(from);
 	if (!n || n > 255)
@@ -148,10 +148,10 @@ size_t tls_choice_find(const struct tls_choice *c, const char *name, struct tls_
 {
 	char own[256];
 	size_t exact_n, wild_n, n = 0, last = SIZE_MAX;
-	if (!normalize(name, own))
+	if (!name_normalize(name, own))
 		return 0;
-	const struct choice_name *exact = find(c, own, false, &exact_n);
-	const struct choice_name *wild = find(c, parent(own), true, &wild_n);
+	const struct choice_name *exact = choice_find(c, own, false, &exact_n);
+	const struct choice_name *wild = choice_find(c, name_parent(own), true, &wild_n);
 	while (n < most && (exact_n || wild_n)) {
 		bool from_exact = !wild_n || (exact_n && exact->rank <= wild->rank);
 		size_t rank = from_exact ? exact->rank : wild->rank;
@@ -159,7 +159,7 @@ size_t tls_choice_find(const struct tls_choice *c, const char *name, struct tls_
 		exact_n -= from_exact;
 		wild += !from_exact;
 		wild_n -= !from_exact;
-		/* A certificate may have both names. */
+		/* A certificate may have both the exact name and the wildcard. */
 		if (rank != last)
 			found[n++] = c->ranked[rank];
 		last = rank;
@@ -169,7 +169,7 @@ size_t tls_choice_find(const struct tls_choice *c, const char *name, struct tls_
 
 /* --- choosing --- */
 
-/* The kinds of keys that a client may be offered; OpenSSL takes the one that it can use. */
+/* The number of key kinds that are offered to a client; OpenSSL picks the one that it can use. */
 #define KINDS 2
 
 static bool is_valid_now(const struct tls_certificate *c)
@@ -178,20 +178,20 @@ static bool is_valid_now(const struct tls_certificate *c)
 	return c->from_s <= now_s && now_s <= c->until_s;
 }
 
-/* The best of a kind that the client can verify; NULL: none. */
-static struct tls_certificate *best(SSL *ssl, struct tls_certificate *const *found, size_t n,
-				    int kind, bool valid)
+/* The best certificate of a kind that the client can verify; NULL: none. */
+static struct tls_certificate *choice_best(SSL *ssl, struct tls_certificate *const *found, size_t n,
+					   int kind, bool valid)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct tls_certificate *c = found[i];
-		if (by_kind(c->kind) == kind && is_valid_now(c) == valid &&
+		if (kind_rank(c->kind) == kind && is_valid_now(c) == valid &&
 		    SSL_check_chain(ssl, c->leaf, c->key, c->chain) & CERT_PKEY_VALID)
 			return c;
 	}
 	return NULL;
 }
 
-/* OpenSSL's contract: 1 goes on, 0 ends the handshake. */
+/* OpenSSL's contract: 1 continues, 0 ends the handshake. */
 static int certificate_wanted(SSL *ssl, void *choice)
 {
 	struct tls_certificate *found[CERTIFICATES_OF_NAME_MAX], *chosen[KINDS];
@@ -200,7 +200,7 @@ static int certificate_wanted(SSL *ssl, void *choice)
 	bool any = false;
 	for (int valid = 1; valid >= 0 && !any; valid--)
 		for (int kind = 0; kind < KINDS; kind++) {
-			chosen[kind] = n ? best(ssl, found, n, kind, valid) : NULL;
+			chosen[kind] = n ? choice_best(ssl, found, n, kind, valid) : NULL;
 			any |= chosen[kind] != NULL;
 		}
 	ERR_clear_error();

@@ -11,12 +11,12 @@
 
 /* --- parts --- */
 
-/* Lines that begin or end a certificate, or were meant to. */
+/* Lines that begin or end a certificate, or that look as if they should. */
 struct markers {
 	unsigned begins, ends;
 };
 
-/* OpenSSL passes over a line that begins with white space, but not with a byte order mark. */
+/* OpenSSL skips white space at the beginning of a line, but not a byte order mark. */
 static const char *skip_margin(const char *at, const char *end)
 {
 	while (at < end && (*at == ' ' || *at == '\t' || strchr("\xef\xbb\xbf", *at)))
@@ -43,7 +43,7 @@ static void add_markers(struct markers *m, const char *at, const char *end)
 	}
 }
 
-/* What has just been read from `from` on: one certificate, and no other was passed over. */
+/* True when the bytes that were just read hold one certificate and no other was skipped. */
 static bool is_one(const char *from, const char *to)
 {
 	struct markers m = { 0, 0 };
@@ -60,7 +60,7 @@ static bool is_none(const char *from)
 
 /* --- dates --- */
 
-static int64_t seconds_of(const ASN1_TIME *t)
+static int64_t dates_seconds(const ASN1_TIME *t)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
@@ -76,10 +76,10 @@ static void read_subject(const X509 *x, char to[TLS_SUBJECT_BYTES])
 	BIO_free(out);
 }
 
-static void look_at(const X509 *x, struct tls_dates *to)
+static void dates_add(const X509 *x, struct tls_dates *to)
 {
-	int64_t until_s = seconds_of(X509_get0_notAfter(x));
-	int64_t from_s = seconds_of(X509_get0_notBefore(x));
+	int64_t until_s = dates_seconds(X509_get0_notAfter(x));
+	int64_t from_s = dates_seconds(X509_get0_notBefore(x));
 	if (++to->n == 1 || until_s < to->until_s) {
 		to->part = to->n;
 		to->until_s = until_s;
@@ -91,7 +91,7 @@ static void look_at(const X509 *x, struct tls_dates *to)
 
 /* --- the whole --- */
 
-static bool broken(unsigned part, char error[TLS_ERROR_BYTES])
+static bool dates_broken(unsigned part, char error[TLS_ERROR_BYTES])
 {
 	char what[64];
 	snprintf(what, sizeof what, "certificate %u of the file is broken", part);
@@ -99,21 +99,22 @@ static bool broken(unsigned part, char error[TLS_ERROR_BYTES])
 	return false;
 }
 
-static bool read_all(BIO *in, const char *pem, struct tls_dates *to, char error[TLS_ERROR_BYTES])
+static bool dates_read_all(BIO *in, const char *pem, struct tls_dates *to,
+			   char error[TLS_ERROR_BYTES])
 {
 	const char *end = pem + strlen(pem), *at = pem;
 	for (X509 *x; (x = tls_pem_certificate(in, NULL));) {
 		const char *next = end - BIO_pending(in);
 		bool good = is_one(at, next);
 		if (good)
-			look_at(x, to);
+			dates_add(x, to);
 		X509_free(x);
 		at = next;
 		if (!good)
-			return broken(to->n + 1, error);
+			return dates_broken(to->n + 1, error);
 	}
 	if (!tls_pem_is_over() || !is_none(at))
-		return broken(to->n + 1, error);
+		return dates_broken(to->n + 1, error);
 	return true;
 }
 
@@ -121,7 +122,7 @@ bool tls_dates_read(const char *pem, struct tls_dates *to, char error[TLS_ERROR_
 {
 	*to = (struct tls_dates){ 0 };
 	BIO *in = tls_pem_open(pem);
-	bool good = read_all(in, pem, to, error);
+	bool good = dates_read_all(in, pem, to, error);
 	BIO_free(in);
 	ERR_clear_error();
 	if (good && !to->n)

@@ -28,7 +28,7 @@ enum {
 	AAD_BYTES = 16
 };
 
-/* What one key's size has of its own. */
+/* What differs between the two key sizes. */
 struct size {
 	size_t key_bytes;
 	void (*expand)(const IMB_MGR *mb, const void *key, struct gcm_key_data *to);
@@ -46,25 +46,26 @@ struct cipher {
 	struct provider *provider; /* borrowed */
 	const struct size *size;
 	uint8_t key[KEY_BYTES_MAX];
-	uint16_t place; /* where it was expanded last */
+	uint16_t place; /* index of the place where its key was expanded last */
 	uint8_t iv[IV_BYTES], tag[TAG_BYTES], aad[AAD_BYTES];
 	uint8_t aad_n;
 	bool seals, has_key;
-	bool is_1_2; /* the next bytes are a record of TLS 1.2: IV, text and tag in one */
+	bool is_1_2; /* the next bytes are a whole record of TLS 1.2: IV, text and tag */
 };
 
 /*
- * A key is expanded to a KiB of tables. That takes 0.1 us, as long as fetching them when they are
- * cold: so only those of the busiest sessions are kept, and an idle one has none.
+ * An expanded key is 1 KiB of tables. Expanding takes 0.1 us, as long as loading the tables into a
+ * cold cache. So only the keys of the busiest sessions are kept expanded; an idle session has none.
  */
 struct expanded {
-	_Alignas(64) struct gcm_key_data key; /* more than its type asks for: AVX-512 reads it */
-	const struct cipher *of;	      /* NULL: nobody's */
+	_Alignas(64) struct gcm_key_data
+		key;		 /* more alignment than its type needs: AVX-512 reads it */
+	const struct cipher *of; /* NULL: the place is free */
 };
 
 struct provider {
 	struct expanded expanded[TLS_KEYS_EXPANDED];
-	unsigned next; /* the place that was taken longest ago */
+	unsigned next; /* the place that was taken the longest time ago */
 	IMB_MGR *mb;   /* owned */
 };
 
@@ -94,7 +95,7 @@ struct provider {
 SIZE(128);
 SIZE(256);
 
-static const struct gcm_key_data *expanded(struct cipher *c)
+static const struct gcm_key_data *gcm_expanded_key(struct cipher *c)
 {
 	struct provider *p = c->provider;
 	struct expanded *x = &p->expanded[c->place];
@@ -115,7 +116,7 @@ static void forget_expanded(const struct cipher *c)
 		OPENSSL_cleanse(x, sizeof *x);
 }
 
-/* --- a cipher's life --- */
+/* --- open and close a cipher --- */
 
 static void *cipher_new(void *provider, const struct size *size)
 {
@@ -148,8 +149,8 @@ static void cipher_free(void *cipher)
 
 static int set_params(void *cipher, const OSSL_PARAM params[]);
 
-static int begin(struct cipher *c, bool seals, const unsigned char *key, size_t key_n,
-		 const unsigned char *iv, size_t iv_n, const OSSL_PARAM params[])
+static int gcm_begin(struct cipher *c, bool seals, const unsigned char *key, size_t key_n,
+		     const unsigned char *iv, size_t iv_n, const OSSL_PARAM params[])
 {
 	c->seals = seals;
 	c->aad_n = 0;
@@ -168,16 +169,16 @@ static int begin(struct cipher *c, bool seals, const unsigned char *key, size_t 
 static int begin_sealing(void *c, const unsigned char *key, size_t key_n, const unsigned char *iv,
 			 size_t iv_n, const OSSL_PARAM params[])
 {
-	return begin(c, true, key, key_n, iv, iv_n, params);
+	return gcm_begin(c, true, key, key_n, iv, iv_n, params);
 }
 
 static int begin_opening(void *c, const unsigned char *key, size_t key_n, const unsigned char *iv,
 			 size_t iv_n, const OSSL_PARAM params[])
 {
-	return begin(c, false, key, key_n, iv, iv_n, params);
+	return gcm_begin(c, false, key, key_n, iv, iv_n, params);
 }
 
-/* TLS 1.2 numbers its records itself: RFC 5288, 3, from 0 on. */
+/* The record number of TLS 1.2 is set here, from 0 on: RFC 5288, 3. */
 static bool set_fixed_iv(struct cipher *c, const OSSL_PARAM *p)
 {
 	if (p->data_size != FIXED_IV_BYTES)
@@ -187,7 +188,10 @@ static bool set_fixed_iv(struct cipher *c, const OSSL_PARAM *p)
 	return true;
 }
 
-/* Comes with the length of the record; authenticated is that of its text: RFC 5246, 6.2.3.3. */
+/*
+ * The AAD comes with the length of the record. The length of the plaintext is what is
+ * authenticated: RFC 5246, 6.2.3.3.
+ */
 static bool set_aad_1_2(struct cipher *c, const OSSL_PARAM *p)
 {
 	size_t around = EXPLICIT_IV_BYTES + (c->seals ? 0 : TAG_BYTES);
@@ -242,7 +246,7 @@ static int set_params(void *cipher, const OSSL_PARAM params[])
 	return 1;
 }
 
-static const OSSL_PARAM *settable(void *cipher, void *provider)
+static const OSSL_PARAM *gcm_settable(void *cipher, void *provider)
 {
 	static const OSSL_PARAM known[] = {
 		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
@@ -256,7 +260,10 @@ static const OSSL_PARAM *settable(void *cipher, void *provider)
 	return known;
 }
 
-/* Asked for with each record, one at a time: a search for each of what is known would show. */
+/*
+ * OpenSSL asks for one parameter at a time with each record: a search for each known parameter
+ * would be measurable.
+ */
 static bool tell_one(const struct cipher *c, OSSL_PARAM *p)
 {
 	if (!strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN))
@@ -323,20 +330,21 @@ static int tell_of_256(OSSL_PARAM params[])
 
 /* --- bytes --- */
 
-static void seal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, uint8_t *tag)
+static void gcm_seal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, uint8_t *tag)
 {
 	struct gcm_context_data scratch;
-	c->size->seal(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n,
-		      tag);
+	c->size->seal(c->provider->mb, gcm_expanded_key(c), &scratch, to, from, n, c->iv, c->aad,
+		      c->aad_n, tag);
 }
 
-/* What is not authentic is wiped. */
-static bool unseal(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n, const uint8_t *tag)
+/* If the tag is wrong, the plaintext is wiped. */
+static bool gcm_decrypt(struct cipher *c, uint8_t *to, const uint8_t *from, size_t n,
+			const uint8_t *tag)
 {
 	struct gcm_context_data scratch;
 	uint8_t computed[TAG_BYTES];
-	c->size->open(c->provider->mb, expanded(c), &scratch, to, from, n, c->iv, c->aad, c->aad_n,
-		      computed);
+	c->size->open(c->provider->mb, gcm_expanded_key(c), &scratch, to, from, n, c->iv, c->aad,
+		      c->aad_n, computed);
 	if (!CRYPTO_memcmp(computed, tag, TAG_BYTES))
 		return true;
 	OPENSSL_cleanse(to, n);
@@ -349,7 +357,7 @@ static void count_up(uint8_t number[EXPLICIT_IV_BYTES])
 		;
 }
 
-/* A record of TLS 1.2 in its place: its number, its text, its tag. */
+/* A record of TLS 1.2, encrypted in place: explicit IV, text, tag. */
 static bool pass_1_2(struct cipher *c, uint8_t *at, size_t *passed, const uint8_t *from, size_t n)
 {
 	c->is_1_2 = false;
@@ -360,15 +368,15 @@ static bool pass_1_2(struct cipher *c, uint8_t *at, size_t *passed, const uint8_
 	*passed = c->seals ? n : text_n;
 	if (!c->seals) {
 		memcpy(number, at, EXPLICIT_IV_BYTES);
-		return unseal(c, text, text, text_n, text + text_n);
+		return gcm_decrypt(c, text, text, text_n, text + text_n);
 	}
 	memcpy(at, number, EXPLICIT_IV_BYTES);
-	seal(c, text, text, text_n, text + text_n);
+	gcm_seal(c, text, text, text_n, text + text_n);
 	count_up(number);
 	return true;
 }
 
-/* TLS 1.3: once what is only authenticated, then once the text. */
+/* TLS 1.3 makes two calls: first with the bytes that are only authenticated, then with the text. */
 static bool pass_1_3(struct cipher *c, uint8_t *to, size_t *passed, const uint8_t *from, size_t n)
 {
 	*passed = n;
@@ -380,13 +388,13 @@ static bool pass_1_3(struct cipher *c, uint8_t *to, size_t *passed, const uint8_
 		return true;
 	}
 	if (!c->seals)
-		return unseal(c, to, from, n, c->tag);
-	seal(c, to, from, n, c->tag);
+		return gcm_decrypt(c, to, from, n, c->tag);
+	gcm_seal(c, to, from, n, c->tag);
 	return true;
 }
 
-static int update(void *cipher, unsigned char *to, size_t *passed, size_t room,
-		  const unsigned char *from, size_t n)
+static int gcm_update(void *cipher, unsigned char *to, size_t *passed, size_t room,
+		      const unsigned char *from, size_t n)
 {
 	struct cipher *c = cipher;
 	*passed = 0;
@@ -395,8 +403,8 @@ static int update(void *cipher, unsigned char *to, size_t *passed, size_t room,
 	return c->is_1_2 ? pass_1_2(c, to, passed, from, n) : pass_1_3(c, to, passed, from, n);
 }
 
-/* All was done with the text. */
-static int finish(void *cipher, unsigned char *to, size_t *passed, size_t room)
+/* gcm_update() has already done everything. */
+static int gcm_finish(void *cipher, unsigned char *to, size_t *passed, size_t room)
 {
 	(void)cipher, (void)to, (void)room;
 	*passed = 0;
@@ -413,13 +421,13 @@ typedef void (*function)(void);
 		{ OSSL_FUNC_CIPHER_FREECTX, (function)cipher_free },                               \
 		{ OSSL_FUNC_CIPHER_ENCRYPT_INIT, (function)begin_sealing },                        \
 		{ OSSL_FUNC_CIPHER_DECRYPT_INIT, (function)begin_opening },                        \
-		{ OSSL_FUNC_CIPHER_UPDATE, (function)update },                                     \
-		{ OSSL_FUNC_CIPHER_FINAL, (function)finish },                                      \
+		{ OSSL_FUNC_CIPHER_UPDATE, (function)gcm_update },                                 \
+		{ OSSL_FUNC_CIPHER_FINAL, (function)gcm_finish },                                  \
 		{ OSSL_FUNC_CIPHER_GET_PARAMS, (function)tell_of_##bits },                         \
 		{ OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (function)tell_of_session },                    \
 		{ OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (function)set_params },                         \
 		{ OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (function)told_of_session },               \
-		{ OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (function)settable },                      \
+		{ OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (function)gcm_settable },                  \
 		{ 0, NULL },                                                                       \
 	}
 
@@ -432,14 +440,14 @@ static const OSSL_ALGORITHM ciphers[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
+static const OSSL_ALGORITHM *gcm_query(void *provider, int operation, int *no_cache)
 {
 	(void)provider;
 	*no_cache = 0;
 	return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
 
-static void teardown(void *provider)
+static void gcm_teardown(void *provider)
 {
 	struct provider *p = provider;
 	free_mb_mgr(p->mb);
@@ -451,8 +459,8 @@ static int provider_open(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from
 			 const OSSL_DISPATCH **functions, void **provider)
 {
 	static const OSSL_DISPATCH known[] = {
-		{ OSSL_FUNC_PROVIDER_TEARDOWN, (function)teardown },
-		{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, (function)query },
+		{ OSSL_FUNC_PROVIDER_TEARDOWN, (function)gcm_teardown },
+		{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, (function)gcm_query },
 		{ 0, NULL },
 	};
 	(void)core, (void)from;
@@ -467,7 +475,7 @@ static int provider_open(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from
 	*provider = p;
 	if (best != IMB_ARCH_NONE && best != IMB_ARCH_NOAESNI)
 		return 1;
-	teardown(p);
+	gcm_teardown(p);
 	return 0;
 }
 

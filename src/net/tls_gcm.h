@@ -2,9 +2,9 @@
 #define NET_TLS_GCM_H
 
 /*
- * AES-GCM for OpenSSL's sessions, by a library that uses all that the processor has: what the
- * OpenSSL of today's distributions has is from before the instructions for several blocks at once.
- * A provider of OpenSSL's with what TLS 1.2 and 1.3 ask of a cipher, and no more: in one library
+ * AES-GCM for OpenSSL's sessions, from a library that uses all instructions of the processor. The
+ * OpenSSL of today's distributions is older than the instructions that encrypt several blocks at
+ * once. It is an OpenSSL provider with only the functions that TLS 1.2 and 1.3 need, in one library
  * context, for one thread.
  */
 
@@ -18,11 +18,11 @@ struct tls_gcm {
 };
 
 /*
- * Does nothing where this was built without the library, or the processor has no instructions for
- * AES.
+ * Does nothing if the program was built without that library, or the processor has no AES
+ * instructions.
  */
 void tls_gcm_load(struct tls_gcm *g, OSSL_LIB_CTX *library);
-/* Before the context is freed, and when nothing uses a cipher any more. */
+/* Call it before the context is freed, when no cipher is in use any more. */
 void tls_gcm_unload(struct tls_gcm *g);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef NET_TLS_PRIVATE_H
 #define NET_TLS_PRIVATE_H
 
-/* What the files tls*.c share of each other. */
+/* What the files tls*.c share with each other. */
 
 #include <openssl/ssl.h>
 
@@ -12,15 +12,17 @@
 struct tls_library {
 	OSSL_LIB_CTX *library;
 	struct tls_gcm gcm;
-	OSSL_LIB_CTX *before; /* what the thread that entered had; NULL: nobody has */
+	OSSL_LIB_CTX
+	*before; /* the thread's default before tls_library_enter(); NULL: not entered */
 	/*
-	 * Over the chains of the session in hand, which is its data: one for all of a thread's, as
-	 * a BIO and its lock for each would be 200 bytes of an idle connection. tls.c
+	 * The BIO reads and writes the chains of the current session, which is the BIO's data. All
+	 * sessions of a thread share it: a BIO and its lock for each would be 200 bytes of an idle
+	 * connection. See tls.c.
 	 */
 	BIO_METHOD *bio_method;
 	BIO *bio;
-	char said[TLS_SAID_BYTES]; /* of the session that broke last: tls_said() */
-	_Atomic unsigned users;	   /* contexts and certificates */
+	char said[TLS_SAID_BYTES]; /* details of the session that broke last: tls_said() */
+	_Atomic unsigned users;	   /* number of contexts and certificates */
 };
 
 struct tls_certificate {
@@ -31,11 +33,11 @@ struct tls_certificate {
 	STACK_OF(X509) * chain; /* without the leaf */
 	char **names;		/* in lower case; "*.b.c" too */
 	size_t name_n;
-	/* What it is worth: see tls_choice.h. */
+	/* The worth of the certificate, for the order in tls_choice.h. */
 	int kind; /* EVP_PKEY_EC, EVP_PKEY_RSA, ... */
 	bool weak;
 	int bits;
-	int64_t from_s, until_s; /* valid, since 1970 */
+	int64_t from_s, until_s; /* period of validity, in seconds since 1970 */
 };
 
 struct tls_choice;
@@ -45,13 +47,19 @@ struct tls_context {
 	struct tls_library *library; /* borrowed */
 	SSL_CTX *ssl;
 	EVP_CIPHER *ticket_cipher;
-	struct tls_choice *choice;	   /* owned; of a server */
+	struct tls_choice *choice;	   /* owned; only for a server */
 	const struct ticket_keys *tickets; /* borrowed */
 	bool server, verify, h2;
-	bool legacy; /* of a client */
-	bool own_ca; /* whom it trusts is what the configuration names, not the system's store */
+	bool legacy; /* only for a client */
+	bool own_ca; /* the trusted CAs are from the configuration, not from the system's store */
 };
 
 BIO_METHOD *tls_bio_method(void);
+
+/*
+ * Makes the server context accept and issue tickets under these keys, which it borrows. NULL: no
+ * tickets.
+ */
+void tls_ticket_use(struct tls_context *c, const struct ticket_keys *keys);
 
 #endif

@@ -12,24 +12,27 @@
 #include "base/bug.h"
 #include "io/addr.h"
 
-/* --- saying --- */
+/* --- texts --- */
 
-/* What others have written stands in it: it ends no line, and no quoted text of ours. */
-static void make_plain(char *text)
+/*
+ * The text contains words of other parties. They must not end a line, or a string of ours in
+ * quotes.
+ */
+static void reason_make_plain(char *text)
 {
 	for (; *text; text++)
 		if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
 			*text = '?';
 }
 
-__attribute__((format(printf, 2, 3))) static void say(char said[TLS_SAID_BYTES], const char *format,
-						      ...)
+__attribute__((format(printf, 2, 3))) static void reason_say(char said[TLS_SAID_BYTES],
+							     const char *format, ...)
 {
 	va_list list;
 	va_start(list, format);
 	vsnprintf(said, TLS_SAID_BYTES, format, list);
 	va_end(list);
-	make_plain(said);
+	reason_make_plain(said);
 }
 
 /* --- what files hold --- */
@@ -38,27 +41,32 @@ static const struct {
 	int library, reason;
 	const char *words;
 } phrases[] = {
-	{ ERR_LIB_PEM, PEM_R_NO_START_LINE, "there is no PEM of that kind in it (-----BEGIN ...)" },
+	{ ERR_LIB_PEM, PEM_R_NO_START_LINE, "it has no PEM block of that kind (-----BEGIN ...)" },
 	{ ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED,
-	  "there is no key in it that is known here, or it has a passphrase: keys are read "
-	  "without" },
-	{ ERR_LIB_PEM, PEM_R_BAD_END_LINE, "its PEM has no end line (-----END ...), or another's" },
-	{ ERR_LIB_PEM, PEM_R_BAD_BASE64_DECODE, "its PEM is damaged: it is not base64" },
-	{ ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ, "it has a passphrase: keys are read without" },
-	{ ERR_LIB_PEM, PEM_R_BAD_DECRYPT, "it has a passphrase: keys are read without" },
-	{ ERR_LIB_EVP, EVP_R_BAD_DECRYPT, "it has a passphrase: keys are read without" },
+	  "it has no key of a known kind, or it has a passphrase: only keys "
+	  "without one can be read" },
+	{ ERR_LIB_PEM, PEM_R_BAD_END_LINE,
+	  "its PEM block has no end line (-----END ...), or a wrong one" },
+	{ ERR_LIB_PEM, PEM_R_BAD_BASE64_DECODE, "its PEM block is damaged: it is not base64" },
+	{ ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ,
+	  "it has a passphrase: only keys without one can be read" },
+	{ ERR_LIB_PEM, PEM_R_BAD_DECRYPT,
+	  "it has a passphrase: only keys without one can be read" },
+	{ ERR_LIB_EVP, EVP_R_BAD_DECRYPT,
+	  "it has a passphrase: only keys without one can be read" },
 	{ ERR_LIB_PROV, 100 /* PROV_R_BAD_DECRYPT */,
-	  "it has a passphrase: keys are read without" },
+	  "it has a passphrase: only keys without one can be read" },
 	{ ERR_LIB_CRYPTO, ERR_R_INTERRUPTED_OR_CANCELLED,
-	  "it has a passphrase: keys are read without" },
-	{ ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH, "the key is not this certificate's" },
+	  "it has a passphrase: only keys without one can be read" },
+	{ ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH, "the key does not belong to this certificate" },
 	{ ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH,
-	  "the key is of another kind than the certificate's" },
+	  "the key and the certificate are of different kinds" },
 	{ ERR_LIB_SSL, SSL_R_EE_KEY_TOO_SMALL,
 	  "its key is too small: RSA with 2048 bits is the least" },
 	{ ERR_LIB_SSL, SSL_R_CA_KEY_TOO_SMALL,
 	  "the key of one of its issuers is too small: RSA with 2048 bits is the least" },
-	{ ERR_LIB_SSL, SSL_R_CA_MD_TOO_WEAK, "it is signed by a digest too weak, such as SHA-1" },
+	{ ERR_LIB_SSL, SSL_R_CA_MD_TOO_WEAK,
+	  "it is signed with a digest that is too weak, such as SHA-1" },
 	{ ERR_LIB_SSL, SSL_R_UNKNOWN_CERTIFICATE_TYPE,
 	  "its key is of a kind that TLS does not know" },
 };
@@ -74,10 +82,11 @@ static const char *phrase_of(unsigned long code)
 		if (ERR_GET_LIB(code) == phrases[i].library &&
 		    ERR_GET_REASON(code) == phrases[i].reason)
 			return phrases[i].words;
-	return is_asn1(code) ? "its PEM is damaged: what it holds is cut or no such thing" : NULL;
+	return is_asn1(code) ? "its PEM block is damaged: the content is cut off or of another kind"
+			     : NULL;
 }
 
-/* The oldest error is the cause, where it is a known one; the others are where it passed. */
+/* The oldest known error is the cause; later ones come from its callers. */
 void tls_say_why(const char *what, char error[TLS_ERROR_BYTES])
 {
 	unsigned long first = ERR_peek_error(), code;
@@ -121,7 +130,7 @@ static enum err verdict_of(long code)
 	return ERR_BACK_VERIFY;
 }
 
-/* By its common name, else by all of it. */
+/* The common name, or else the whole name. */
 static const char *name_text(const X509_NAME *name, char *text, int bytes)
 {
 	if (X509_NAME_get_text_by_NID(name, NID_commonName, text, bytes) <= 0)
@@ -137,7 +146,7 @@ static const char *date_text(const ASN1_TIME *t, char *text, size_t bytes)
 	return text;
 }
 
-static void put_name(const GENERAL_NAME *name, char *to, size_t bytes)
+static void reason_put_name(const GENERAL_NAME *name, char *to, size_t bytes)
 {
 	char text[ADDR_TEXT_BYTES] = "";
 	const ASN1_STRING *s = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
@@ -163,7 +172,7 @@ static const char *names_text(const X509 *leaf, char *text, size_t bytes)
 	for (int i = 0; list && i < sk_GENERAL_NAME_num(list); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
 		if (name->type == GEN_DNS || name->type == GEN_IPADD)
-			put_name(name, text, bytes);
+			reason_put_name(name, text, bytes);
 	}
 	GENERAL_NAMES_free(list);
 	return *text ? text : "no name or address (its subjectAltName has none)";
@@ -174,8 +183,8 @@ static void say_name(char said[TLS_SAID_BYTES], const X509 *leaf, X509_VERIFY_PA
 	char names[120];
 	char *address = X509_VERIFY_PARAM_get1_ip_asc(asked);
 	const char *name = address ? address : X509_VERIFY_PARAM_get0_host(asked, 0);
-	say(said, "it is for %s, not for %s", names_text(leaf, names, sizeof names),
-	    name ? name : "that node");
+	reason_say(said, "it is for %s, not for %s", names_text(leaf, names, sizeof names),
+		   name ? name : "that node");
 	OPENSSL_free(address);
 }
 
@@ -184,11 +193,11 @@ static void say_issuer(char said[TLS_SAID_BYTES], const X509 *x, bool own_ca)
 	char issuer[120] = "";
 	const char *who = own_ca ? "`ca`" : "the system's trust store (there is no `ca`)";
 	if (!X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(x)))
-		say(said, "'%s' signed it itself, and %s does not have it",
-		    name_text(X509_get_issuer_name(x), issuer, sizeof issuer), who);
+		reason_say(said, "it is self-signed by '%s', and not in %s",
+			   name_text(X509_get_issuer_name(x), issuer, sizeof issuer), who);
 	else
-		say(said, "it is signed by '%s', whom %s does not have",
-		    name_text(X509_get_issuer_name(x), issuer, sizeof issuer), who);
+		reason_say(said, "its issuer '%s' is not in %s",
+			   name_text(X509_get_issuer_name(x), issuer, sizeof issuer), who);
 }
 
 static void say_date(char said[TLS_SAID_BYTES], const X509 *x, int depth, bool expired)
@@ -198,10 +207,11 @@ static void say_date(char said[TLS_SAID_BYTES], const X509 *x, int depth, bool e
 	const char *verb = expired ? "expired on" : "is valid from";
 	date_text(t, date, sizeof date);
 	if (depth)
-		say(said, "that of its issuer '%s' %s %s",
-		    name_text(X509_get_subject_name(x), subject, sizeof subject), verb, date);
+		reason_say(said, "that of its issuer '%s' %s %s",
+			   name_text(X509_get_subject_name(x), subject, sizeof subject), verb,
+			   date);
 	else
-		say(said, "it %s %s", verb, date);
+		reason_say(said, "it %s %s", verb, date);
 }
 
 static void say_weak(char said[TLS_SAID_BYTES], const X509 *x, int code)
@@ -210,14 +220,14 @@ static void say_weak(char said[TLS_SAID_BYTES], const X509 *x, int code)
 	const char *whose =
 		code == X509_V_ERR_CA_KEY_TOO_SMALL ? "the key of its issuer" : "its key";
 	if (code == X509_V_ERR_CA_MD_TOO_WEAK)
-		say(said, "its signature's digest is too weak, as SHA-1 is");
+		reason_say(said, "its signature's digest is too weak, as SHA-1 is");
 	else
-		say(said, "%s is of %d bits: RSA with 2048 is the least", whose,
-		    key ? EVP_PKEY_get_bits(key) : 0);
+		reason_say(said, "%s is of %d bits: RSA with 2048 is the least", whose,
+			   key ? EVP_PKEY_get_bits(key) : 0);
 }
 
-/* OpenSSL keeps no certificate that it does not believe: what is said of it is said here. */
-static int found(int good, X509_STORE_CTX *v)
+/* OpenSSL drops a certificate that it rejects, so its details are recorded here. */
+static int reason_verified(int good, X509_STORE_CTX *v)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
 	const struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -241,12 +251,15 @@ static int found(int good, X509_STORE_CTX *v)
 		say_weak(said, x, code);
 		break;
 	default:
-		say(said, "OpenSSL says: %s", X509_verify_cert_error_string(code));
+		reason_say(said, "OpenSSL says: %s", X509_verify_cert_error_string(code));
 	}
 	return good;
 }
 
-/* There is none to show. That it was asked for is marked: the session has data of its own. */
+/*
+ * There is no client certificate to show. The session's app data records that the node asked for
+ * one.
+ */
 static int certificate_asked(SSL *ssl, X509 **x, EVP_PKEY **key)
 {
 	(void)x, (void)key;
@@ -256,15 +269,16 @@ static int certificate_asked(SSL *ssl, X509 **x, EVP_PKEY **key)
 
 void tls_reason_listen(SSL_CTX *c, bool verify)
 {
-	SSL_CTX_set_verify(c, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, verify ? found : NULL);
+	SSL_CTX_set_verify(c, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
+			   verify ? reason_verified : NULL);
 	SSL_CTX_set_client_cert_cb(c, certificate_asked);
 }
 
-/* --- what is no TLS --- */
+/* --- bytes that are not TLS --- */
 
 enum { RECORD_CHANGE_CIPHER = 20, RECORD_HANDSHAKE = 22 };
 
-static bool is_http(struct span s)
+static bool is_http_text(struct span s)
 {
 	static const struct span begins[] = {
 		SPAN("HTTP/"),	 SPAN("GET "),	   SPAN("POST "),  SPAN("PUT "),      SPAN("HEAD "),
@@ -278,7 +292,7 @@ static bool is_http(struct span s)
 	return false;
 }
 
-/* A client's greeting may be of SSL 2's form, whose first bit is set: OpenSSL knows that. */
+/* A ClientHello may have the form of SSL 2, whose first bit is set: OpenSSL understands it. */
 bool tls_reason_begins(struct span first, const struct tls_context *c)
 {
 	unsigned char byte = (unsigned char)first.at[0];
@@ -286,10 +300,10 @@ bool tls_reason_begins(struct span first, const struct tls_context *c)
 	if ((byte >= RECORD_CHANGE_CIPHER && byte <= RECORD_HANDSHAKE) ||
 	    (c->server && byte & 0x80))
 		return true;
-	if (is_http(first))
-		say(said, "its first bytes are HTTP");
+	if (is_http_text(first))
+		reason_say(said, "its first bytes are HTTP");
 	else
-		say(said, "its first bytes are '%.*s'", (int)first.n, first.at);
+		reason_say(said, "its first bytes are '%.*s'", (int)first.n, first.at);
 	return false;
 }
 
@@ -300,10 +314,10 @@ bool tls_reason_begins(struct span first, const struct tls_context *c)
 static const struct {
 	int reason;
 	enum err node, client;
-	const char *words; /* NULL: OpenSSL's */
+	const char *words; /* "": no details */
 } rows[] = {
 	{ SSL_R_WRONG_VERSION_NUMBER, ERR_BACK_NOT_TLS, ERR_TLS_NOT_SPOKEN,
-	  "its first bytes are no TLS record" },
+	  "its first bytes are not a TLS record" },
 	{ SSL_R_HTTP_REQUEST, ERR_BACK_NOT_TLS, ERR_TLS_NOT_SPOKEN, "its first bytes are HTTP" },
 	{ SSL_R_HTTPS_PROXY_REQUEST, ERR_BACK_NOT_TLS, ERR_TLS_NOT_SPOKEN,
 	  "its first bytes are HTTP" },
@@ -329,13 +343,13 @@ static const struct {
 	  "it says so itself (alert insufficient_security)" },
 	{ SSL_R_EE_KEY_TOO_SMALL, ERR_BACK_WEAK, ERR_TLS_HANDSHAKE, "its key is too small" },
 	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
-	  "it does not know secure renegotiation (RFC 5746), as very old ones do not" },
+	  "it does not support secure renegotiation (RFC 5746), like very old servers" },
 	{ ALERT(UNRECOGNIZED_NAME), ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
-	  "it has nothing under the name that it was asked for (alert unrecognized_name)" },
+	  "it does not know the server name in the request (alert unrecognized_name)" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
-	  "it wants another protocol than HTTP/1.1 (ALPN)" },
+	  "it asks for another protocol than HTTP/1.1 (ALPN)" },
 	{ ALERT(NO_APPLICATION_PROTOCOL), ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
-	  "it takes no HTTP/1.1 (alert no_application_protocol)" },
+	  "it does not accept HTTP/1.1 (alert no_application_protocol)" },
 	{ ALERT(BAD_CERTIFICATE), ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert bad_certificate" },
 	{ ALERT(UNSUPPORTED_CERTIFICATE), ERR_BACK_TLS, ERR_TLS_DISTRUST,
 	  "alert unsupported_certificate" },
@@ -343,7 +357,7 @@ static const struct {
 	{ ALERT(CERTIFICATE_EXPIRED), ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert certificate_expired" },
 	{ ALERT(CERTIFICATE_UNKNOWN), ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert certificate_unknown" },
 	{ ALERT(UNKNOWN_CA), ERR_BACK_TLS, ERR_TLS_DISTRUST,
-	  "it does not have who signed it (alert unknown_ca)" },
+	  "it does not know the issuer (alert unknown_ca)" },
 	{ ALERT(ACCESS_DENIED), ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert access_denied" },
 	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, ERR_BACK_TLS_CLIENT, ERR_TLS_HANDSHAKE,
 	  "it says so itself (alert certificate_required)" },
@@ -354,17 +368,17 @@ static bool is_alert(int reason)
 	return reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
 }
 
-/* One that has asked for a certificate and got none may say any of several things about it. */
+/* A node that asked for a certificate and got none may send one of several alerts about it. */
 static bool wants_certificate(const SSL *ssl, int reason)
 {
 	return SSL_get_app_data(ssl) && is_alert(reason);
 }
 
-static enum err row_of(int reason, bool server, char said[TLS_SAID_BYTES])
+static enum err reason_row_of(int reason, bool server, char said[TLS_SAID_BYTES])
 {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (rows[i].reason == reason) {
-			say(said, "%s", rows[i].words);
+			reason_say(said, "%s", rows[i].words);
 			return server ? rows[i].client : rows[i].node;
 		}
 	return server ? ERR_TLS_HANDSHAKE : ERR_BACK_TLS;
@@ -381,13 +395,13 @@ enum err tls_reason_of_session(const SSL *ssl, const struct tls_context *c)
 	if (c->verify && verified != X509_V_OK)
 		return verdict_of(verified);
 	if (own)
-		say(said, "OpenSSL says: %s", own);
+		reason_say(said, "OpenSSL says: %s", own);
 	if (wants_certificate(ssl, reason))
 		return ERR_BACK_TLS_CLIENT;
-	enum err why = row_of(reason, c->server, said);
+	enum err why = reason_row_of(reason, c->server, said);
 	if (why == ERR_BACK_TLS_VERSION && !c->legacy)
-		say(said,
-		    "it offers TLS 1.1 at most, which `tls: legacy` of its cluster would allow");
+		reason_say(said, "it offers TLS 1.1 at most, which `tls: legacy` of its cluster "
+				 "would allow");
 	return why;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "base/limits.h"
 #include "net/tls.h"
 
@@ -43,15 +44,17 @@ static bool wires_feed(const struct wires *s)
 	return false;
 }
 
-bool wires_restless(const struct wires *s)
+bool wires_have_pending(const struct wires *s)
 {
 	return !list_empty(&s->queued) || !list_empty(&s->starved) || wires_feed(s);
 }
 
 /* --- the end of a wire --- */
 
-/* When nothing is under way any more, the socket goes, and the user gets its memory back. */
-static void settle(struct wire *w)
+/*
+ * When no operation is under way, closes the socket; gone() then gives the memory back to the user.
+ */
+static void wire_settle(struct wire *w)
 {
 	if (io_op_busy(&w->receive) || w->send)
 		return;
@@ -69,60 +72,61 @@ static void settle(struct wire *w)
 	list_add_tail(&w->wires->ending, &w->link);
 }
 
-/* It closes: it waits for nothing any more. */
-static void leave_lists(struct wire *w)
+/* The wire closes: it waits for nothing any more. */
+static void wire_leave_lists(struct wire *w)
 {
-	account_wait_not(w->account);
+	account_stop_waiting(w->account);
 	list_remove(&w->link);
 }
 
-static void shut(struct wire *w, bool reset)
+static void wire_shut(struct wire *w, bool reset)
 {
 	if (w->state == WIRE_CLOSED)
 		return;
 	w->state = WIRE_CLOSED;
 	w->reset = reset;
-	leave_lists(w);
+	wire_leave_lists(w);
 	chain_drop(&w->out);
 	io_cancel(w->wires->io, &w->receive);
 	if (w->send)
 		io_cancel(w->wires->io, &w->send->op);
-	settle(w);
+	wire_settle(w);
+	checks(wire_check(w));
 }
 
-/* Before its socket goes, whose peer is told of. */
-static enum err unshaken(struct wire *w, enum err why)
+/* Called before the socket goes, because the report names the socket's peer. */
+static enum err wire_report_handshake(struct wire *w, enum err why)
 {
 	bool left = why == ERR_PEER_RESET || why == ERR_PEER_CLOSED;
-	why = left && !w->hears_out ? ERR_TLS_LEFT : why;
-	if (w->user->unshaken)
-		w->user->unshaken(w, why, wires_said(w->wires, why));
+	why = left && !w->reads_to_end ? ERR_TLS_LEFT : why;
+	if (w->user->handshake_failed)
+		w->user->handshake_failed(w, why, wires_said(w->wires, why));
 	return why;
 }
 
-/* Nothing good can come over it any more; an alert that says so may still go out. */
-static void break_off(struct wire *w, enum err why)
+/* The wire cannot be used any more. An alert that tells the peer may still be sent. */
+static void wire_break_off(struct wire *w, enum err why)
 {
 	bool usable = wire_usable(w);
 	if (w->state == WIRE_HANDSHAKE)
-		why = unshaken(w, why);
-	if (w->tls && tls_sealed_out(w->tls)->bytes && usable) {
+		why = wire_report_handshake(w, why);
+	if (w->tls && tls_encrypted_out(w->tls)->bytes && usable) {
 		chain_drop(&w->out);
 		w->state = WIRE_CLOSING;
 		w->notified = true;
-		leave_lists(w);
+		wire_leave_lists(w);
 		wire_touch(w);
 	} else {
-		shut(w, true);
+		wire_shut(w, true);
 	}
 	if (usable)
 		w->user->broken(w, why);
 }
 
 /*
- * EPERM also comes when the machine's table of connections is full. Of an address without a route,
- * or of a family that this machine does not have, another address of the node may do: that is the
- * node's.
+ * EPERM is also the error when the machine's connection tracking table is full. If an address has
+ * no route, or the machine does not support its family, another address of the node may work: such
+ * errors count against the node.
  */
 enum err wire_err_of_connect(int32_t result)
 {
@@ -158,7 +162,7 @@ enum err wire_err_of_connect(int32_t result)
 	}
 }
 
-/* Of a connection that there was: it is gone, whatever the network says of that. */
+/* The error of an established connection: it is lost, whatever the network reports. */
 static enum err err_of_transfer(int32_t result)
 {
 	switch (-result) {
@@ -175,21 +179,23 @@ static enum err err_of_transfer(int32_t result)
 
 /* --- receiving --- */
 
-/* The block of a line's beginning: its user must have the whole of it. */
+/*
+ * The size of the block that holds the beginning of a line: the user must receive the whole line.
+ */
 static size_t beginning_bytes(const struct wire *w)
 {
 	const struct slice *s = w->in.first;
 	return s && s == w->in.last && s->block->account == w->account ? s->block->size : 0;
 }
 
-/* Where memory is short, what comes is taken in small blocks by those that hold any. */
+/* When memory is short, wires that hold memory receive in small blocks. */
 static enum block_class class_to_receive(const struct wire *w)
 {
 	bool is_short = !budget_has_room(w->account->budget) && w->account->used;
-	return is_short ? BLOCK_SMALL : (enum block_class)w->appetite;
+	return is_short ? BLOCK_SMALL : (enum block_class)w->recv_class;
 }
 
-static void starve(struct wire *w)
+static void wire_starve(struct wire *w)
 {
 	struct budget *b = w->account->budget;
 	account_wait(w->account);
@@ -198,8 +204,8 @@ static void starve(struct wire *w)
 	list_add_tail(&w->wires->starved, &w->link);
 }
 
-/* A watch gives way first: what is asked for is received when it has ended. */
-static void start_receive(struct wire *w, enum block_class class)
+/* A watch under way is canceled first; the receive starts when the watch has ended. */
+static void wire_start_receive(struct wire *w, enum block_class class)
 {
 	if (io_op_busy(&w->receive))
 		io_cancel(w->wires->io, &w->receive);
@@ -207,41 +213,43 @@ static void start_receive(struct wire *w, enum block_class class)
 		io_recv(w->wires->io, &w->receive, w->sock, class);
 }
 
-/* Where memory may be short. Whoever waits for it already is fed when there is some. */
-static void arm_carefully(struct wire *w)
+/*
+ * For when memory may be short. A wire that already waits for memory is started by budget_feed().
+ */
+static void wire_arm_carefully(struct wire *w)
 {
 	struct account *a = w->account;
 	a->spared = beginning_bytes(w);
 	if (a->waits)
 		return;
 	if (account_may_receive(a) || w->state < WIRE_OPEN)
-		start_receive(w, class_to_receive(w));
+		wire_start_receive(w, class_to_receive(w));
 	else
-		starve(w);
+		wire_starve(w);
 }
 
-/* Whoever is in a list waits for its turn there. */
-static void arm(struct wire *w)
+/* A wire that is in a list waits for its turn there. */
+static void wire_arm(struct wire *w)
 {
-	bool handshaking =
-		w->state == WIRE_PREFACE || w->state == WIRE_GREETING || w->state == WIRE_HANDSHAKE;
+	bool handshaking = w->state == WIRE_PROXY_HEADER || w->state == WIRE_GREETING ||
+			   w->state == WIRE_HANDSHAKE;
 	if (!(w->wants || handshaking) || w->at_end || w->receive.verb == IO_RECV || !w->sock ||
 	    !wire_usable(w) || !list_empty(&w->link))
 		return;
 	if (w->account->used)
-		arm_carefully(w);
+		wire_arm_carefully(w);
 	else
-		start_receive(w, (enum block_class)w->appetite);
+		wire_start_receive(w, (enum block_class)w->recv_class);
 }
 
 void wire_receive(struct wire *w)
 {
 	must(wire_usable(w));
 	w->wants = true;
-	arm(w);
+	wire_arm(w);
 }
 
-void wire_begin_anew(struct wire *w)
+void wire_detach_received(struct wire *w)
 {
 	struct account *before = w->account;
 	bool waits = before->waits;
@@ -252,16 +260,16 @@ void wire_begin_anew(struct wire *w)
 	w->account = account_open(&w->wires->bufs->accounts, before->budget, w);
 	account_close(before);
 	if (waits)
-		arm(w);
+		wire_arm(w);
 }
 
-static void hand_over(struct wire *w)
+static void wire_pass_bytes(struct wire *w)
 {
 	w->wants = false;
 	w->user->bytes(w);
 }
 
-static void peer_finished(struct wire *w, bool cut)
+static void wire_peer_finished(struct wire *w, bool cut)
 {
 	w->at_end = true;
 	w->cut = cut;
@@ -269,10 +277,10 @@ static void peer_finished(struct wire *w, bool cut)
 	if (w->state == WIRE_OPEN)
 		w->user->finished(w);
 	else
-		break_off(w, ERR_PEER_CLOSED);
+		wire_break_off(w, ERR_PEER_CLOSED);
 }
 
-static void count(_Atomic uint64_t *n)
+static void handshakes_add(_Atomic uint64_t *n)
 {
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
@@ -283,9 +291,9 @@ static void count_handshake(struct wire *w, enum tls_progress p)
 	struct handshake_counts *counts = w->handshakes;
 	if (!counts)
 		return;
-	count(p == TLS_BAD ? &counts->failed : &counts->done);
+	handshakes_add(p == TLS_BAD ? &counts->failed : &counts->done);
 	if (p != TLS_BAD && tls_is_resumed(w->tls))
-		count(&counts->resumed);
+		handshakes_add(&counts->resumed);
 }
 
 void wire_count_handshake(struct wire *w, struct handshake_counts *counts)
@@ -310,7 +318,7 @@ const char *wires_advice(const struct wires *s, enum err why)
 	return s->said_of == why ? s->advice : "";
 }
 
-/* What speaks HTTP waits for the end of a line, and says nothing. */
+/* A peer that has sent no byte may speak plain HTTP: it waits for us to send first. */
 enum err wire_is_late(struct wire *w)
 {
 	if (w->state == WIRE_CONNECTING)
@@ -320,8 +328,11 @@ enum err wire_is_late(struct wire *w)
 	return ERR_HANDSHAKE_TIMEOUT;
 }
 
-/* False while the session is not up: it waits for its turn or for the peer, or it broke. */
-static bool handshake(struct wire *w)
+/*
+ * False while the session is not up: the handshake waits for its turn or for the peer, or it
+ * failed.
+ */
+static bool wire_handshake(struct wire *w)
 {
 	struct wires *s = w->wires;
 	if (w->state == WIRE_GREETING) {
@@ -334,14 +345,14 @@ static bool handshake(struct wire *w)
 		w->state = WIRE_HANDSHAKE;
 	}
 	enum tls_progress p = tls_handshake(w->tls);
-	if (tls_sealed_out(w->tls)->bytes)
+	if (tls_encrypted_out(w->tls)->bytes)
 		wire_touch(w);
 	if (p == TLS_MORE)
 		return false;
 	if (p == TLS_BAD) {
 		count_handshake(w, p);
 		wires_say(s, tls_why(w->tls), tls_said(w->tls), "");
-		break_off(w, tls_why(w->tls));
+		wire_break_off(w, tls_why(w->tls));
 		return false;
 	}
 	count_handshake(w, p);
@@ -353,123 +364,126 @@ static bool handshake(struct wire *w)
 	return w->state == WIRE_OPEN;
 }
 
-static void unseal(struct wire *w)
+static void wire_decrypt(struct wire *w)
 {
 	size_t before = w->in.bytes;
-	enum tls_progress p = tls_unseal(w->tls, &w->in, w->account);
-	if (tls_sealed_out(w->tls)->bytes)
+	enum tls_progress p = tls_decrypt(w->tls, &w->in, w->account);
+	if (tls_encrypted_out(w->tls)->bytes)
 		wire_touch(w);
 	if (p == TLS_BAD) {
 		wires_say(w->wires, tls_why(w->tls), tls_said(w->tls), "");
-		break_off(w, tls_why(w->tls));
+		wire_break_off(w, tls_why(w->tls));
 		return;
 	}
 	w->at_end = p == TLS_END;
 	if (w->in.bytes > before)
-		hand_over(w);
+		wire_pass_bytes(w);
 	if (w->at_end && w->state == WIRE_OPEN)
-		peer_finished(w, false);
+		wire_peer_finished(w, false);
 }
 
-static void sealed_arrived(struct wire *w)
+static void wire_encrypted_arrived(struct wire *w)
 {
-	if (w->state != WIRE_OPEN && !handshake(w)) {
+	if (w->state != WIRE_OPEN && !wire_handshake(w)) {
 		if (wire_usable(w) && list_empty(&w->link))
-			arm(w);
+			wire_arm(w);
 		return;
 	}
-	if (tls_sealed_in(w->tls)->bytes)
-		unseal(w);
+	if (tls_encrypted_in(w->tls)->bytes)
+		wire_decrypt(w);
 	if (wire_usable(w))
-		arm(w);
+		wire_arm(w);
 }
 
 /* --- before all that: the PROXY header --- */
 
-static void preface_is_over(struct wire *w, const struct preface *p, struct chain *in)
+static void proxy_header_is_over(struct wire *w, const struct proxy_header *p, struct chain *in)
 {
-	if (!p->err && p->kind == PREFACE_ADDRESS)
+	if (!p->err && p->kind == PROXY_HEADER_ADDRESS)
 		w->sock->peer = p->source;
-	enum err why = w->user->prefaced(w, p);
+	enum err why = w->user->has_proxy_header(w, p);
 	if (p->err || why) {
-		break_off(w, p->err ? p->err : why);
+		wire_break_off(w, p->err ? p->err : why);
 		return;
 	}
 	chain_skip(in, p->bytes);
 	w->state = w->tls ? WIRE_GREETING : WIRE_OPEN;
 	if (!in->bytes)
-		arm(w);
+		wire_arm(w);
 	else if (w->tls)
-		sealed_arrived(w);
+		wire_encrypted_arrived(w);
 	else
-		hand_over(w);
+		wire_pass_bytes(w);
 }
 
-static void read_preface(struct wire *w, struct chain *in)
+static void read_proxy_header(struct wire *w, struct chain *in)
 {
-	char first[PREFACE_LOOK_BYTES];
+	char first[PROXY_HEADER_LOOK_BYTES];
 	size_t n = in->bytes < sizeof first ? in->bytes : sizeof first;
-	struct preface p;
+	struct proxy_header p;
 	chain_peek(in, first, n);
-	enum preface_progress progress = preface_read((struct span){ first, n }, &p);
-	if (progress == PREFACE_MORE || (progress == PREFACE_DONE && in->bytes < p.bytes))
-		arm(w);
+	enum proxy_header_progress progress = proxy_header_read((struct span){ first, n }, &p);
+	if (progress == PROXY_HEADER_MORE || (progress == PROXY_HEADER_DONE && in->bytes < p.bytes))
+		wire_arm(w);
 	else
-		preface_is_over(w, &p, in);
+		proxy_header_is_over(w, &p, in);
 }
 
-/* A header that comes byte by byte must not hold a block for each. */
-static void preface_arrived(struct wire *w, struct chain *in, struct io_op *op)
+/*
+ * The header's bytes are copied together: one that comes byte by byte must not hold a block for
+ * each byte.
+ */
+static void proxy_header_arrived(struct wire *w, struct chain *in, struct io_op *op)
 {
 	struct chain part = { 0 };
 	chain_add(&part, op->block, op->block->data, (size_t)op->result);
 	chain_move(in, &part);
-	read_preface(w, in);
+	read_proxy_header(w, in);
 }
 
-/* In the midst of a transfer the next receive is a large one, until one brings little. */
-static void adapt_appetite(struct wire *w, const struct io_op *op)
+/* During a transfer the next receive uses a large block, until a receive brings few bytes. */
+static void adapt_recv_class(struct wire *w, const struct io_op *op)
 {
-	if (w->appetite == BLOCK_SMALL && (uint32_t)op->result == op->block->size)
-		w->appetite = BLOCK_LARGE;
-	else if (w->appetite == BLOCK_LARGE && op->result < BLOCK_SMALL_BYTES)
-		w->appetite = BLOCK_SMALL;
+	if (w->recv_class == BLOCK_SMALL && (uint32_t)op->result == op->block->size)
+		w->recv_class = BLOCK_LARGE;
+	else if (w->recv_class == BLOCK_LARGE && op->result < BLOCK_SMALL_BYTES)
+		w->recv_class = BLOCK_SMALL;
 }
 
-static void received(struct io_op *op)
+static void wire_received(struct io_op *op)
 {
 	struct wire *w = list_entry(op, struct wire, receive);
 	if (!wire_usable(w)) {
 		if (op->result > 0)
 			block_drop(op->block);
 		if (w->state == WIRE_CLOSED)
-			settle(w);
+			wire_settle(w);
 		return;
 	}
 	if (op->result < 0) {
-		break_off(w, err_of_transfer(op->result));
+		wire_break_off(w, err_of_transfer(op->result));
 		return;
 	}
-	if (op->result == 0 && w->unheard) {
-		break_off(w, ERR_PEER_RESET);
+	if (op->result == 0 && w->send_refused) {
+		wire_break_off(w, ERR_PEER_RESET);
 		return;
 	}
 	if (op->result == 0) {
-		peer_finished(w, w->tls != NULL);
+		wire_peer_finished(w, w->tls != NULL);
 		return;
 	}
-	adapt_appetite(w, op);
+	adapt_recv_class(w, op);
 	block_charge(op->block, w->account);
-	struct chain *in = w->tls ? tls_sealed_in(w->tls) : &w->in;
-	if (w->state == WIRE_PREFACE) {
-		preface_arrived(w, in, op);
+	struct chain *in = w->tls ? tls_encrypted_in(w->tls) : &w->in;
+	if (w->state == WIRE_PROXY_HEADER) {
+		proxy_header_arrived(w, in, op);
 		return;
 	}
 	chain_add(in, op->block, op->block->data, (size_t)op->result);
 	if (w->tls)
-		sealed_arrived(w);
+		wire_encrypted_arrived(w);
 	else
-		hand_over(w);
+		wire_pass_bytes(w);
 }
 
 /* --- while nothing is received --- */
@@ -480,16 +494,16 @@ static bool is_due_to_receive(const struct wire *w)
 }
 
 /*
- * Where nothing is left before the end, a receive finds that, and takes no memory. A watch that the
- * kernel has no memory for tells nothing of its peer.
+ * Result 0: nothing is left before the FIN; a receive reports that and takes no memory. An error of
+ * the watch itself, such as ENOMEM, says nothing about the peer.
  */
-static void watched(struct io_op *op)
+static void wire_watched(struct io_op *op)
 {
 	struct wire *w = list_entry(op, struct wire, receive);
-	op->done = received;
+	op->done = wire_received;
 	if (!wire_usable(w)) {
 		if (w->state == WIRE_CLOSED)
-			settle(w);
+			wire_settle(w);
 		return;
 	}
 	if (is_due_to_receive(w) || op->result == 0)
@@ -497,14 +511,14 @@ static void watched(struct io_op *op)
 	else if (op->result > 0 && w->user->finishing)
 		w->user->finishing(w, (size_t)op->result);
 	else if (op->result < 0 && err_of_transfer(op->result) == ERR_PEER_RESET)
-		break_off(w, ERR_PEER_RESET);
+		wire_break_off(w, ERR_PEER_RESET);
 }
 
 void wire_watch(struct wire *w)
 {
 	if (w->state != WIRE_OPEN || w->at_end || io_op_busy(&w->receive))
 		return;
-	w->receive.done = watched;
+	w->receive.done = wire_watched;
 	io_watch(w->wires->io, &w->receive, w->sock);
 }
 
@@ -516,11 +530,11 @@ void wire_touch(struct wire *w)
 		list_add_tail(&w->wires->dirty, &w->dirty_link);
 }
 
-static bool seal(struct wire *w, size_t *clear_bytes)
+static bool wire_encrypt(struct wire *w, size_t *clear_bytes)
 {
 	size_t before = w->out.bytes;
 	if (w->state == WIRE_OPEN || w->state == WIRE_CLOSING)
-		if (!tls_seal(w->tls, &w->out, WIRE_FLUSH_BYTES))
+		if (!tls_encrypt(w->tls, &w->out, WIRE_FLUSH_BYTES))
 			return false;
 	w->sent_bytes += before - w->out.bytes;
 	*clear_bytes = before - w->out.bytes;
@@ -532,7 +546,7 @@ static bool seal(struct wire *w, size_t *clear_bytes)
 }
 
 /* Moves at most WIRE_FLUSH_BYTES in at most IO_VECTORS_MAX slices into the send. */
-static unsigned load(struct wire_send *send, struct chain *from)
+static unsigned send_load(struct wire_send *send, struct chain *from)
 {
 	unsigned n = 0;
 	while (from->first && n < IO_VECTORS_MAX && send->bytes.bytes < WIRE_FLUSH_BYTES) {
@@ -542,75 +556,92 @@ static unsigned load(struct wire_send *send, struct chain *from)
 	return n;
 }
 
-static void transmitted(struct io_op *op);
+static void wire_transmitted(struct io_op *op);
 
-static void start_send(struct wire *w, struct chain *from, size_t sealed_bytes)
+static void wire_start_send(struct wire *w, struct chain *from, size_t clear_bytes)
 {
 	struct wire_send *send = slab_take(&w->wires->sends);
-	io_op_init(&send->op, transmitted);
+	io_op_init(&send->op, wire_transmitted);
 	send->wire = w;
 	send->bytes = (struct chain){ 0 };
-	unsigned n = load(send, from);
+	unsigned n = send_load(send, from);
 	w->send = send;
-	send->clear_bytes = w->tls ? sealed_bytes : send->bytes.bytes;
+	send->clear_bytes = w->tls ? clear_bytes : send->bytes.bytes;
 	if (!w->tls)
 		w->sent_bytes += send->bytes.bytes;
 	io_send(w->wires->io, &send->op, w->sock, send->vectors, n);
 }
 
-static void all_has_gone(struct wire *w)
+static void wire_output_sent(struct wire *w)
 {
 	if (w->state == WIRE_CLOSING)
-		shut(w, false);
+		wire_shut(w, false);
 	else if (w->finishing && !w->finished) {
 		w->finished = true;
 		io_shutdown(w->wires->io, w->sock);
 	}
 }
 
-static void flush(struct wire *w)
+/* A wire has its account until wire_settle(); a closed wire has nothing to send. */
+void wire_check(const struct wire *w)
 {
+	chain_check(&w->in);
+	chain_check(&w->out);
+	must(w->account || (w->state == WIRE_CLOSED && !w->sock && !w->tls && !w->send));
+	must(w->state != WIRE_CONNECTING || (!w->sock && !w->send));
+	must(w->sock || w->state == WIRE_CONNECTING || w->state == WIRE_CLOSED);
+	must(w->state != WIRE_CLOSED || chain_empty(&w->out));
+	must(!w->send || w->send->wire == w);
+	must(!w->finished || w->finishing);
+	must(!w->notified || w->tls || w->state == WIRE_CLOSED);
+	must(!w->send_refused || w->reads_to_end);
+	must((w->state != WIRE_GREETING && w->state != WIRE_HANDSHAKE) || w->tls);
+}
+
+static void wire_flush(struct wire *w)
+{
+	checks(wire_check(w));
 	if (w->send || !w->sock || w->state == WIRE_CLOSED)
 		return;
-	if (w->unheard) {
+	if (w->send_refused) {
 		chain_drop(&w->out);
 		if (w->state == WIRE_CLOSING)
-			shut(w, true);
+			wire_shut(w, true);
 		return;
 	}
 	struct chain *from = &w->out;
 	size_t clear_bytes = 0;
 	if (w->tls) {
-		if (!seal(w, &clear_bytes)) {
-			break_off(w, tls_why(w->tls));
+		if (!wire_encrypt(w, &clear_bytes)) {
+			wire_break_off(w, tls_why(w->tls));
 			return;
 		}
-		from = tls_sealed_out(w->tls);
+		from = tls_encrypted_out(w->tls);
 	}
 	if (chain_empty(from))
-		all_has_gone(w);
+		wire_output_sent(w);
 	else
-		start_send(w, from, clear_bytes);
+		wire_start_send(w, from, clear_bytes);
 }
 
 /*
- * A server may answer before it has read a request and then reset the connection, as for a body
- * that is too large for it. Its answer has come before the reset, and is read until there is no
- * more.
+ * A server may respond before it has read the whole request and then reset the connection, for
+ * example when a body is too large for it. The response came before the reset, and is read to its
+ * end.
  */
-static void not_taken(struct wire *w, enum err why)
+static void wire_send_failed(struct wire *w, enum err why)
 {
 	if (w->tls)
-		chain_drop(tls_sealed_out(w->tls));
-	if (!w->hears_out || w->state != WIRE_OPEN || why != ERR_PEER_RESET) {
-		break_off(w, why);
+		chain_drop(tls_encrypted_out(w->tls));
+	if (!w->reads_to_end || w->state != WIRE_OPEN || why != ERR_PEER_RESET) {
+		wire_break_off(w, why);
 		return;
 	}
-	w->unheard = true;
+	w->send_refused = true;
 	chain_drop(&w->out);
 }
 
-static void transmitted(struct io_op *op)
+static void wire_transmitted(struct io_op *op)
 {
 	struct wire_send *send = list_entry(op, struct wire_send, op);
 	struct wire *w = send->wire;
@@ -623,24 +654,25 @@ static void transmitted(struct io_op *op)
 	if (result < 0 && !moved)
 		w->sent_bytes -= clear_bytes;
 	if (w->state == WIRE_CLOSED) {
-		settle(w);
+		wire_settle(w);
 		return;
 	}
 	if (result < 0) {
-		not_taken(w, err_of_transfer(result));
+		wire_send_failed(w, err_of_transfer(result));
 		return;
 	}
 	wire_touch(w);
+	checks(wire_check(w));
 	if (wire_usable(w))
 		w->user->drained(w);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 static void wire_open(struct wire *w, struct wires *s, const struct wire_user *user,
 		      struct budget *budget)
 {
-	*w = (struct wire){ .wires = s, .user = user, .appetite = BLOCK_SMALL };
+	*w = (struct wire){ .wires = s, .user = user, .recv_class = BLOCK_SMALL };
 	w->account = account_open(&s->bufs->accounts, budget, w);
 	list_init(&w->link);
 	list_init(&w->dirty_link);
@@ -650,18 +682,18 @@ void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user, 
 		 struct tls_context *tls, struct budget *budget)
 {
 	wire_open(w, s, user, budget);
-	io_op_init(&w->receive, received);
+	io_op_init(&w->receive, wire_received);
 	w->sock = sock;
 	w->state = tls ? WIRE_GREETING : WIRE_OPEN;
 	if (tls)
 		w->tls = tls_open(tls, s->bufs, NULL);
 }
 
-void wire_expect_preface(struct wire *w)
+void wire_expect_proxy_header(struct wire *w)
 {
-	must(w->user->prefaced && (w->state == WIRE_OPEN || w->state == WIRE_GREETING));
-	w->state = WIRE_PREFACE;
-	arm(w);
+	must(w->user->has_proxy_header && (w->state == WIRE_OPEN || w->state == WIRE_GREETING));
+	w->state = WIRE_PROXY_HEADER;
+	wire_arm(w);
 }
 
 void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
@@ -669,10 +701,10 @@ void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
 {
 	wire_open(w, s, user, budget);
 	w->state = WIRE_CONNECTING;
-	w->hears_out = true;
+	w->reads_to_end = true;
 	if (tls)
 		w->tls = tls_open(tls, s->bufs, name);
-	io_op_init(&w->receive, received);
+	io_op_init(&w->receive, wire_received);
 }
 
 void wire_connected(struct wire *w, struct sock *sock)
@@ -682,20 +714,20 @@ void wire_connected(struct wire *w, struct sock *sock)
 	wire_touch(w);
 	if (w->tls) {
 		w->state = WIRE_HANDSHAKE;
-		sealed_arrived(w);
+		wire_encrypted_arrived(w);
 		return;
 	}
 	w->state = WIRE_OPEN;
 	if (w->user->ready)
 		w->user->ready(w);
 	if (wire_usable(w))
-		arm(w);
+		wire_arm(w);
 }
 
 void wire_unconnected(struct wire *w, enum err why)
 {
 	must(w->state == WIRE_CONNECTING && !w->sock);
-	break_off(w, why);
+	wire_break_off(w, why);
 }
 
 void wire_finish(struct wire *w)
@@ -703,6 +735,7 @@ void wire_finish(struct wire *w)
 	must(wire_usable(w));
 	w->finishing = true;
 	wire_touch(w);
+	checks(wire_check(w));
 }
 
 void wire_close(struct wire *w)
@@ -710,18 +743,18 @@ void wire_close(struct wire *w)
 	if (!wire_usable(w))
 		return;
 	if (!w->sock) {
-		shut(w, true);
+		wire_shut(w, true);
 		return;
 	}
 	w->state = WIRE_CLOSING;
 	io_cancel(w->wires->io, &w->receive);
-	leave_lists(w);
+	wire_leave_lists(w);
 	wire_touch(w);
 }
 
 void wire_abort(struct wire *w)
 {
-	shut(w, true);
+	wire_shut(w, true);
 }
 
 struct wire_tls_facts wire_tls(const struct wire *w)
@@ -745,7 +778,7 @@ static void start_queued_handshakes(struct wires *s)
 	s->handshakes_left = HANDSHAKES_PER_TURN;
 	while (s->handshakes_left && !list_empty(&s->queued)) {
 		struct wire *w = list_entry(list_take_first(&s->queued), struct wire, link);
-		sealed_arrived(w);
+		wire_encrypted_arrived(w);
 	}
 }
 
@@ -764,29 +797,32 @@ bool wires_squeeze(struct wires *s)
 	return true;
 }
 
-/* As many as there may be room for: what each of them takes shows only when it has come. */
-static void feed(struct budget *b)
+/*
+ * Starts as many receives as there may be room for: how much each takes is known only when it has
+ * come.
+ */
+static void wires_feed_budget(struct budget *b)
 {
 	size_t room = budget_has_room(b) ? b->max - b->used : 0;
 	struct account *a;
 	for (size_t n = 1 + room / BLOCK_LARGE_BYTES; n > 0 && (a = budget_feed(b)); n--) {
 		struct wire *w = a->owner;
 		list_remove(&w->link);
-		arm(w);
+		wire_arm(w);
 	}
 }
 
 static void feed_pressed(struct wires *s)
 {
 	list_each_safe(l, &s->pressed)
-		feed(budget_of(l));
+		wires_feed_budget(budget_of(l));
 }
 
 void wires_flush(struct wires *s)
 {
 	start_queued_handshakes(s);
 	for (struct list *l; (l = list_take_first(&s->dirty));)
-		flush(list_entry(l, struct wire, dirty_link));
+		wire_flush(list_entry(l, struct wire, dirty_link));
 	if (!list_empty(&s->pressed))
 		feed_pressed(s);
 	for (struct list *l; (l = list_take_first(&s->ending));) {

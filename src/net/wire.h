@@ -2,30 +2,31 @@
 #define NET_WIRE_H
 
 /*
- * Bytes to and from one peer, in the clear or inside TLS: its user cannot tell which. A wire has at
- * most one receive and one send under way. It is embedded in its user, which hears about it by the
- * verbs of a `struct wire_user` and may free it only in gone().
+ * Bytes to and from one peer, in the clear or inside TLS; the user need not know which. A wire has
+ * at most one receive and one send under way. It is embedded in its user's struct. The user gets
+ * events by the verbs of a `struct wire_user`, and may free the wire only in gone().
  *
- * Receiving is asked for each time (wire_receive); a user that does not ask is what holds a peer
- * back. Sending is put into `out` and goes at the end of the turn: all that one turn has produced
- * is sealed once and sent once.
+ * The user asks for each receive (wire_receive). A user that does not ask holds the peer back. The
+ * user puts bytes to send into `out`. They leave at the end of the turn: all output of one turn is
+ * encrypted once and sent once.
  */
 
 #include <stdatomic.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "io/io.h"
-#include "net/preface.h"
+#include "net/proxy_header.h"
 #include "net/tls_context.h"
 
 struct tls;
 struct wire;
 
 /*
- * TLS handshakes of the wires that are told to count here: by their thread, for any that reads. One
- * that the peer leaves without a word counts nowhere.
+ * TLS handshakes of the wires that count here (wire_count_handshake). Written by their thread, read
+ * by any. A handshake that the peer leaves without an alert is not counted.
  */
 struct handshake_counts {
 	_Atomic uint64_t done, resumed, failed;
@@ -38,70 +39,72 @@ struct handshake_counts {
 struct wires {
 	struct io *io;
 	struct bufs *bufs;
-	struct list dirty;	  /* have something to send, or to say at the end of this turn */
-	struct list starved;	  /* have begun to wait for memory, since wires_squeeze() */
-	struct list pressed;	  /* struct budget: those in which somebody waits for memory */
-	struct list queued;	  /* have a handshake to start, in a later turn */
-	struct list ending;	  /* closed; gone() is due at the end of this turn */
-	unsigned handshakes_left; /* of HANDSHAKES_PER_TURN */
+	struct list dirty;	  /* have output, or a report for the end of this turn */
+	struct list starved;	  /* have begun to wait for memory since wires_squeeze() */
+	struct list pressed;	  /* struct budget: budgets in which a wire waits for memory */
+	struct list queued;	  /* wires whose handshake starts in a later turn */
+	struct list ending;	  /* closed wires; gone() is due at the end of this turn */
+	unsigned handshakes_left; /* that may still start in this turn */
 	struct slab sends;	  /* of struct wire_send */
-	enum err said_of;	  /* the reason that wires_say() was told of last, and what */
+	enum err said_of;	  /* the reason of the last wires_say(); its texts follow */
 	char said[WIRES_SAID_BYTES], advice[WIRES_ADVICE_BYTES];
 };
 
 struct wire_user {
 	/*
-	 * Its PROXY header has come, and the socket's peer is whom it names from now on; or p->err
-	 * says why it is none. Only wires that expect one. ERR_NONE, or why the wire breaks: it
-	 * does so anyway when p->err is set.
+	 * Only for wires that expect a PROXY header. It has come, and the socket's peer is now the
+	 * client that it names; or p->err says why it is invalid. Returns ERR_NONE, or the reason
+	 * why the wire breaks. With p->err set the wire breaks in any case.
 	 */
-	enum err (*prefaced)(struct wire *w, const struct preface *p);
-	/* More bytes are in w->in; what is not taken stays there. Ask again for more. */
+	enum err (*has_proxy_header)(struct wire *w, const struct proxy_header *p);
+	/*
+	 * More bytes are in w->in; bytes that the user does not take stay there. Call
+	 * wire_receive() for more.
+	 */
 	void (*bytes)(struct wire *w);
-	/* The peer has sent its FIN (or close_notify) behind all bytes. Sending may go on. */
+	/* The peer has sent FIN (or close_notify) after all bytes. The user may still send. */
 	void (*finished)(struct wire *w);
 	/*
-	 * While it is watched: the peer has finished, but behind `unread` bytes, sealed ones in
-	 * TLS, that have not been received. finished() follows when they have. May be NULL.
+	 * While the wire is watched: the peer has finished, but `unread` bytes (in TLS: encrypted
+	 * ones) have not been received. finished() follows once they have. May be NULL.
 	 */
 	void (*finishing)(struct wire *w, size_t unread);
 	/* Less is unsent than before: see wire_unsent(). */
 	void (*drained)(struct wire *w);
-	/* Connected, and the handshake is done. May be NULL for accepted wires. */
+	/* The wire is connected and the handshake is done. May be NULL for accepted wires. */
 	void (*ready)(struct wire *w);
 	/*
-	 * It waits for memory, until less is held of what has come over it: what is not needed of
-	 * that is to be let go. May be NULL.
+	 * The wire waits for memory until fewer of its received bytes are held. The user drops
+	 * received bytes that it does not need. May be NULL.
 	 */
 	void (*starved)(struct wire *w);
 	/*
-	 * Its TLS handshake failed, and broken() follows: why, and what wires_said() has of it. May
-	 * be NULL.
+	 * The TLS handshake failed for the reason `why`, with the details of wires_said(); broken()
+	 * follows. May be NULL.
 	 */
-	void (*unshaken)(struct wire *w, enum err why, const char *said);
-	/* It broke. No more comes and nothing more goes; gone() follows by itself. */
+	void (*handshake_failed)(struct wire *w, enum err why, const char *said);
+	/* The wire is broken. Nothing more is received or sent; gone() follows by itself. */
 	void (*broken)(struct wire *w, enum err why);
-	/* No operation is under way any more; the memory is the user's again. */
+	/* No operation is under way any more; the user may free the wire. */
 	void (*gone)(struct wire *w);
 };
 
 enum wire_state {
 	WIRE_CONNECTING,
-	WIRE_PREFACE,  /* accepted; its PROXY header has not come */
-	WIRE_GREETING, /* accepted, for TLS; its first bytes have not been looked at */
+	WIRE_PROXY_HEADER, /* accepted; the PROXY header has not come */
+	WIRE_GREETING,	   /* accepted, for TLS; its first bytes have not been looked at */
 	WIRE_HANDSHAKE,
 	WIRE_OPEN,
-	WIRE_CLOSING, /* what is in `out` still goes, then it is closed */
+	WIRE_CLOSING, /* `out` is still sent, then the wire closes */
 	WIRE_CLOSED,  /* waits for its operations to end */
 };
 
-/* A send under way: an idle wire has none, and does without the memory. */
+/* A send under way. An idle wire has none and saves the memory. */
 struct wire_send {
 	struct io_op op;
 	struct wire *wire;
-	struct chain bytes; /* left alone until it is done */
-	size_t clear_bytes; /* that it is the first to carry: nothing of them has gone if it fails
-			     */
+	struct chain bytes; /* unchanged until the send is done */
+	size_t clear_bytes; /* the clear bytes in it; if it fails none was sent */
 	struct iovec vectors[IO_VECTORS_MAX];
 };
 
@@ -111,99 +114,111 @@ struct wire {
 	struct sock *sock;		     /* owned; NULL while connecting and when gone */
 	struct tls *tls;		     /* owned; NULL: in the clear */
 	struct handshake_counts *handshakes; /* borrowed; NULL: they are not counted */
-	struct account *account;	     /* owned; blocks of what comes are charged to it */
-	struct chain in;		     /* clear bytes that have come and are not taken */
-	struct chain out;		     /* clear bytes to go, from the end of this turn on */
-	struct wire_send *send;		     /* owned; NULL: none is under way */
-	struct io_op receive;		     /* or a watch, for want of one */
-	struct list dirty_link;		     /* in wires->dirty */
-	struct list link;		     /* in another list of `wires` */
-	uint64_t
-		sent_bytes; /* clear bytes handed on to the kernel, but for those that it refused */
-	uint8_t state;	    /* enum wire_state */
-	uint8_t appetite; /* enum block_class of the next receive: large in the midst of a transfer
-			   */
-	bool wants;	  /* the user has asked to receive */
-	bool at_end;	  /* the peer has finished */
-	bool cut;	  /* it did so without TLS' close_notify: what it sent may not be whole */
-	bool finishing;	  /* FIN follows the last byte of out */
-	bool notified;	  /* close_notify is sealed */
-	bool finished;	  /* FIN is sent */
-	bool reset;	  /* it is closed with RST */
-	bool hears_out;	  /* connected: what the peer said before it failed is still read */
-	bool unheard;	  /* that peer takes nothing more */
+	struct account *account;	     /* owned; received blocks are charged to it */
+	struct chain in;	/* clear bytes that have come and the user has not taken */
+	struct chain out;	/* clear bytes to send, from the end of this turn on */
+	struct wire_send *send; /* owned; NULL: none is under way */
+	struct io_op receive;	/* or a watch, when no receive is under way */
+	struct list dirty_link; /* in wires->dirty */
+	struct list link;	/* in another list of `wires` */
+	uint64_t sent_bytes;	/* clear bytes given to the kernel, except those that it refused */
+	uint8_t state;		/* enum wire_state */
+	uint8_t recv_class;	/* enum block_class of the next receive */
+	bool wants;		/* the user has asked to receive */
+	bool at_end;		/* the peer has finished */
+	bool cut; /* the peer finished without close_notify of TLS: its bytes may be incomplete */
+	bool finishing;	   /* FIN follows the last byte of out */
+	bool notified;	   /* close_notify is encrypted */
+	bool finished;	   /* FIN is sent */
+	bool reset;	   /* it is closed with RST */
+	bool reads_to_end; /* a dialed wire: what the peer sent before it failed is still read */
+	bool send_refused; /* the peer takes no more bytes (only with reads_to_end) */
 };
 
 void wires_open(struct wires *s, struct io *io, struct bufs *bufs);
 /* All wires must be gone. */
 void wires_close(struct wires *s);
 /*
- * Before the end of a turn: starved() of those that have begun to wait for memory; false: none has.
- * Each thread that has wires calls it each turn.
+ * Call it before the end of each turn, on each thread that has wires. Calls starved() of the wires
+ * that have begun to wait for memory. False: there were none.
  */
 bool wires_squeeze(struct wires *s);
 /*
- * The end of a turn: one seal and one send for each wire that has something to go; receives that
- * waited for memory, and for which there is some now; gone() of those that are.
+ * The end of a turn. Encrypts and sends once for each wire that has output. Starts receives that
+ * waited for memory, as far as there is some now. Calls gone() of wires that have ended.
  */
 void wires_flush(struct wires *s);
 /* As bufs_trim(). */
 bool wires_trim(struct wires *s);
 /*
- * Before somebody is told that something broke for this reason: what there is to say beyond that to
- * an operator, and, where it may be told to the peer, what to do. wires_said() and wires_advice()
- * give it while he is told; "" when there is nothing.
+ * Stores texts for a failure with the reason `why`, before the failure is reported: `said` has
+ * details for the operator; `advice` says what to do, and may be shown to the peer. While the
+ * failure is reported, wires_said() and wires_advice() return the texts; "" when there is none.
  */
 void wires_say(struct wires *s, enum err why, const char *said, const char *advice);
 const char *wires_said(const struct wires *s, enum err why);
 const char *wires_advice(const struct wires *s, enum err why);
-/* True while wires_flush() left something for the next turn: the worker must not sleep. */
-bool wires_restless(const struct wires *s);
+/* True while wires_flush() left work for the next turn: the worker must not sleep. */
+bool wires_have_pending(const struct wires *s);
 
-/* An accepted socket. `tls` NULL: in the clear. The user asks for the first bytes. */
+/*
+ * Opens a wire on an accepted socket. `tls` NULL: in the clear. The user must ask for the first
+ * bytes.
+ */
 void wire_accept(struct wire *w, struct wires *s, const struct wire_user *user,
 		 struct sock *sock /* moved in */, struct tls_context *tls,
 		 struct budget *budget /* borrowed */);
-/* Right after wire_accept() or wire_dial(): its handshake is counted there. */
+/* Counts the TLS handshake in `counts`. Call it right after wire_accept() or wire_dial(). */
 void wire_count_handshake(struct wire *w, struct handshake_counts *counts /* borrowed */);
-/* Right after wire_accept(): a PROXY header comes first, and is received unasked. */
-void wire_expect_preface(struct wire *w);
 /*
- * One whose socket is still to come (net/dial.h): until wire_connected() or wire_unconnected() it
- * may be written to, closed and aborted. `name`: for SNI and verification, NULL without TLS.
+ * Call it right after wire_accept(): a PROXY header comes first. It is received without
+ * wire_receive().
+ */
+void wire_expect_proxy_header(struct wire *w);
+/*
+ * Opens a wire whose socket comes later (net/dial.h). Until wire_connected() or wire_unconnected()
+ * the user may write to it, close it and abort it. `name`: for SNI and verification, NULL without
+ * TLS.
  */
 void wire_dial(struct wire *w, struct wires *s, const struct wire_user *user,
 	       struct tls_context *tls, const char *name, struct budget *budget /* borrowed */);
-/* It has come; ready() or broken() follows, maybe inside this call. */
+/* The socket is connected. ready() or broken() follows, possibly inside this call. */
 void wire_connected(struct wire *w, struct sock *sock /* moved in */);
-/* It has not: broken() follows inside this call. */
+/* No connection could be made. broken() follows inside this call. */
 void wire_unconnected(struct wire *w, enum err why);
-/* Its time is up before it is open: why. */
+/* The wire has not opened in time. Returns the error that says what it was waiting for. */
 enum err wire_is_late(struct wire *w);
-/* What a failed operation says of its peer, or of us. */
+/* The error for the result of a failed connect: the peer's or our own. */
 enum err wire_err_of_connect(int32_t result);
 
 /*
- * bytes(), finished() or broken() follows, once; never inside this call. Not after finished().
- * Nothing is received while more is held of what has come over it than its account may have.
+ * Asks for bytes. bytes(), finished() or broken() follows, once, never inside this call. Not after
+ * finished(). Nothing is received while the account of the wire holds more than it may.
  */
 void wire_receive(struct wire *w);
 /*
- * While nothing is received, because nobody asks or for want of memory: the peer's end is heard of
- * all the same, by finishing(), finished() or broken(). A no-op where a receive is under way.
+ * While nothing is received, because the user does not ask or memory is short: the end of the peer
+ * is reported all the same, by finishing(), finished() or broken(). Does nothing while a receive is
+ * under way.
  */
 void wire_watch(struct wire *w);
 /*
- * What has come so far is its user's no more: others may hold it for long, and what comes from here
- * on is not to wait for them.
+ * Detaches the bytes that have come so far: other parties may hold them for long, and the bytes
+ * that come from now on must not wait for them.
  */
-void wire_begin_anew(struct wire *w);
-/* w->out has grown. */
+void wire_detach_received(struct wire *w);
+/* Call it when w->out has grown. */
 void wire_touch(struct wire *w);
-/* Bytes in `out` and under way. */
+/* The bytes in `out` and in the send under way. */
 static inline size_t wire_unsent(const struct wire *w)
 {
 	return w->out.bytes + (w->send ? w->send->bytes.bytes : 0);
+}
+
+/* True when the wire wants to receive and waits for memory. */
+static inline bool wire_is_starved(const struct wire *w)
+{
+	return w->account->waits;
 }
 
 static inline bool wire_usable(const struct wire *w)
@@ -211,18 +226,22 @@ static inline bool wire_usable(const struct wire *w)
 	return w->state < WIRE_CLOSING;
 }
 
-/* FIN (in TLS close_notify before it) behind `out`; receiving goes on. */
+/* Sends FIN (in TLS close_notify before it) after `out`; receiving goes on. */
 void wire_finish(struct wire *w);
-/* Closes when `out` has gone; nothing is received any more. gone() follows. */
+void wire_check(const struct wire *w);
+/* Closes the wire when `out` has been sent. Nothing is received any more. gone() follows. */
 void wire_close(struct wire *w);
-/* Closes now, with RST, and drops what has not gone: the peer cannot take it for a whole. */
+/*
+ * Closes now, with RST, and drops unsent bytes. The RST tells the peer that the data is incomplete.
+ * gone() follows.
+ */
 void wire_abort(struct wire *w);
 
-/* What the TLS handshake agreed on; all NULL in the clear. Valid while the wire is open. */
+/* The result of the TLS handshake; all NULL in the clear. Valid while the wire is open. */
 struct wire_tls_facts {
 	const char *version, *cipher, *server_name, *alpn;
 	bool resumed;
-	const char *certificate; /* what the one that an accepted wire has shown is called */
+	const char *certificate; /* name of the certificate that an accepted wire has shown */
 };
 struct wire_tls_facts wire_tls(const struct wire *w);
 

@@ -4,11 +4,9 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/limits.h"
 
-/* After running out of descriptors: time for some to come back. */
-#define ACCEPT_PAUSE_MS 100
-
-static void end_if_idle(struct acceptor *a)
+static void acceptor_end_if_idle(struct acceptor *a)
 {
 	for (int i = 0; i < ACCEPTS_ARMED; i++)
 		if (io_op_busy(&a->ops[i].op))
@@ -20,26 +18,26 @@ static void end_if_idle(struct acceptor *a)
 	free(a);
 }
 
-static void arm(struct acceptor *a)
+static void acceptor_arm(struct acceptor *a)
 {
 	for (int i = 0; i < ACCEPTS_ARMED; i++)
 		if (!io_op_busy(&a->ops[i].op))
 			io_accept(a->io, &a->ops[i].op, a->sock);
 }
 
-static void pause_is_over(struct timer *t)
+static void acceptor_pause_is_over(struct timer *t)
 {
-	arm(list_entry(t, struct acceptor, pause));
+	acceptor_arm(list_entry(t, struct acceptor, pause));
 }
 
-/* Closing the socket would reset who waits in its queue: they are served first. */
+/* Closing the socket resets the connections in its queue: they are accepted first. */
 static void accept_if_waiting(struct acceptor *a, struct io_op *op)
 {
 	io_accept(a->io, op, a->sock);
 	io_cancel(a->io, op);
 }
 
-/* It was that connection's error: Linux tells of what the network has said of it, too. */
+/* The error is of one connection: Linux reports its pending network errors through accept() too. */
 static bool is_of_the_connection(int32_t result)
 {
 	switch (-result) {
@@ -57,14 +55,14 @@ static bool is_of_the_connection(int32_t result)
 	}
 }
 
-static void wait_a_moment(struct acceptor *a, int32_t result)
+static void acceptor_pause(struct acceptor *a, int32_t result)
 {
 	if (!timer_is_set(&a->pause))
 		a->user->stuck(a, -result);
 	timer_set(a->wheel, &a->pause, io_now_ms(a->io) + ACCEPT_PAUSE_MS);
 }
 
-static void accepted(struct io_op *op)
+static void accept_op_done(struct io_op *op)
 {
 	struct acceptor *a = list_entry(op, struct accept_op, op)->acceptor;
 	if (op->result >= 0)
@@ -72,11 +70,11 @@ static void accepted(struct io_op *op)
 	if (a->closing && op->result >= 0)
 		accept_if_waiting(a, op);
 	else if (a->closing)
-		end_if_idle(a);
+		acceptor_end_if_idle(a);
 	else if (op->result >= 0 || is_of_the_connection(op->result))
 		io_accept(a->io, op, a->sock);
 	else
-		wait_a_moment(a, op->result);
+		acceptor_pause(a, op->result);
 }
 
 struct acceptor *acceptor_open(struct io *io, struct wheel *wheel, const struct acceptor_user *user,
@@ -89,13 +87,13 @@ struct acceptor *acceptor_open(struct io *io, struct wheel *wheel, const struct 
 	a->user = user;
 	a->owner = owner;
 	a->sock = listening;
-	timer_init(&a->pause, pause_is_over);
+	timer_init(&a->pause, acceptor_pause_is_over);
 	list_init(&a->link);
 	for (int i = 0; i < ACCEPTS_ARMED; i++) {
 		a->ops[i].acceptor = a;
-		io_op_init(&a->ops[i].op, accepted);
+		io_op_init(&a->ops[i].op, accept_op_done);
 	}
-	arm(a);
+	acceptor_arm(a);
 	return a;
 }
 
@@ -107,5 +105,5 @@ void acceptor_close(struct acceptor *a)
 	timer_clear(&a->pause);
 	for (int i = 0; i < ACCEPTS_ARMED; i++)
 		io_cancel(a->io, &a->ops[i].op);
-	end_if_idle(a);
+	acceptor_end_if_idle(a);
 }

@@ -2,8 +2,8 @@
 #define PROXY_ACCEPTOR_H
 
 /*
- * A listening socket and the accepts under way on it. It goes on by itself, out of descriptors too:
- * then it waits a moment.
+ * A listening socket and the accept operations in flight on it. The acceptor restarts each accept
+ * by itself. When the process is out of descriptors it pauses for ACCEPT_PAUSE_MS first.
  */
 
 #include "base/limits.h"
@@ -14,9 +14,12 @@ struct acceptor;
 
 struct acceptor_user {
 	void (*accepted)(struct acceptor *a, struct sock *sock /* moved in */);
-	/* For a want of ours; it is tried again after a moment. */
+	/*
+	 * An accept failed for lack of our resources; the acceptor tries again after
+	 * ACCEPT_PAUSE_MS.
+	 */
 	void (*stuck)(struct acceptor *a, int error);
-	/* After acceptor_close(): the socket is closed, and `a` is freed behind this call. */
+	/* After acceptor_close(): the socket is closed, and `a` is freed after this call. */
 	void (*closed)(struct acceptor *a);
 };
 
@@ -41,8 +44,8 @@ struct acceptor *acceptor_open(struct io *io, struct wheel *wheel, const struct 
 			       void *owner, struct sock *listening /* moved in */);
 
 /*
- * Who waits in the socket's queue is still accepted; then it is closed. That may be inside this
- * call.
+ * Accepts the connections that wait in the socket's queue, then closes the socket and calls
+ * closed(). That may be inside this call.
  */
 void acceptor_close(struct acceptor *a);
 

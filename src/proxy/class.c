@@ -1,22 +1,21 @@
 #include "proxy/class.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bug.h"
 #include "base/limits.h"
+#include "proxy/class_rule.h"
 #include "proxy/path.h"
 
 /* --- the query --- */
 
-/* A name with a code may be anything. Clusters part parameters at '&' and at ';'. */
+/* A name with a percent code may be any name. Clusters split parameters at '&' and at ';'. */
 static bool may_be_scroll(struct span name)
 {
 	return span_is(name, SPAN("scroll")) || memchr(name.at, '%', name.n);
 }
 
-/* `query` begins with its '?', or is empty. */
+/* `query` begins with '?', or is empty. */
 static bool asks_for_scroll(struct span query)
 {
 	size_t begin = 1;
@@ -34,50 +33,11 @@ static bool asks_for_scroll(struct span query)
 	return false;
 }
 
-/* --- rules --- */
+/* --- decisions --- */
 
-enum repeat { REPEATABLE, ONCE, NO_SCROLL, IN_PARTS };
-
-struct rule {
-	uint64_t mask, path;
-	uint8_t method, class, repeat;
-	uint8_t segments[PATH_DEPTH];
-};
-
-#define IS(s, other) ((unsigned)(s) == (unsigned)(other))
-#define MASK(s)                                                                                    \
-	(IS(s, SEGMENT_id)							 ? 0x40ull         \
-	 : IS(s, SEGMENT_index) || IS(s, SEGMENT_type) || IS(s, SEGMENT_context) ? 0xc0ull         \
-										 : 0xffull)
-#define MASKS(a, b, c, d, e, f)                                                                    \
-	(MASK(a) | MASK(b) << 8 | MASK(c) << 16 | MASK(d) << 24 | MASK(e) << 32 | MASK(f) << 40 |  \
-	 0xffffull << 48)
-#define BYTES(a, b, c, d, e, f)                                                                    \
-	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |          \
-	 (uint64_t)(e) << 32 | (uint64_t)(f) << 40)
-#define ROW(m, k, r, a, b, c, d, e, f)                                                             \
-	{ MASKS(a, b, c, d, e, f),                                                                 \
-	  BYTES(a, b, c, d, e, f) & MASKS(a, b, c, d, e, f),                                       \
-	  METHOD_##m,                                                                              \
-	  CLASS_##k,                                                                               \
-	  r,                                                                                       \
-	  { a, b, c, d, e, f } },
-/* Of a row's segments, those that it does not have are ends. */
-#define ENDED(m, k, r, a, b, c, d, e, f, ...)                                                      \
-	ROW(m, k, r, SEGMENT_##a, SEGMENT_##b, SEGMENT_##c, SEGMENT_##d, SEGMENT_##e, SEGMENT_##f)
-#define RULE(m, k, r, ...) ENDED(m, k, r, __VA_ARGS__, end, end, end, end, end, end)
-static const struct rule rules[] = {
-#include "proxy/class.def"
-};
-#undef RULE
-#undef ENDED
-#undef ROW
-
-#define RULE_N (sizeof rules / sizeof rules[0])
-
-/* What decides where no row of the table does; numbered behind the rows. */
+/* The reasons for a decision without a row of the table; numbered after the rows. */
 enum {
-	BY_METHOD_READ = RULE_N,
+	BY_METHOD_READ = CLASS_RULES,
 	BY_METHOD_WRITE,
 	UNKNOWN_WRITE,
 	DOUBTFUL_WRITE,
@@ -85,38 +45,13 @@ enum {
 	DECISIONS_END,
 };
 
-static const char *const sentences[DECISIONS_END - RULE_N] = {
+static const char *const sentences[DECISIONS_END - CLASS_RULES] = {
 	"the method changes nothing",
 	"the method may change something",
 	"no rule says that it is a read",
 	"the path can be read in several ways, and not all of them are reads",
-	"nobody can tell what the path means: a write, maybe in parts",
+	"the meaning of the path is uncertain: a write, maybe in parts",
 };
-
-/* What is found without a look at any rule: most of what is asked about documents. */
-#define FIRST_TWO(a, b, ...)                                                                       \
-	static_assert(!IS(SEGMENT_##a, SEGMENT_id) && !IS(SEGMENT_##b, SEGMENT_id),                \
-		      "a keyword that no rule names fits none of a rule's first two segments");
-#define RULE(m, k, r, ...) FIRST_TWO(__VA_ARGS__, end, end)
-#include "proxy/class.def"
-#undef RULE
-#undef FIRST_TWO
-
-static bool no_rule_fits(uint64_t path)
-{
-	return (uint8_t)path == SEGMENT_OTHER_KEYWORD ||
-	       (uint8_t)(path >> 8) == SEGMENT_OTHER_KEYWORD;
-}
-
-static const struct rule *find_rule(enum method method, uint64_t path)
-{
-	if (no_rule_fits(path))
-		return NULL;
-	for (const struct rule *r = rules; r < rules + RULE_N; r++)
-		if ((path & r->mask) == r->path && r->method == method)
-			return r;
-	return NULL;
-}
 
 static struct classed read_by(unsigned rule, bool repeatable)
 {
@@ -128,12 +63,12 @@ static struct classed write_by(unsigned rule, bool in_parts)
 	return (struct classed){ CLASS_WRITE, false, in_parts, (uint16_t)rule };
 }
 
-static struct classed by_rule(const struct rule *r, struct span query)
+static struct classed by_rule(const struct class_rule *r, struct span query)
 {
 	bool repeatable =
 		r->repeat == REPEATABLE || (r->repeat == NO_SCROLL && !asks_for_scroll(query));
 	return (struct classed){ r->class, repeatable, r->repeat == IN_PARTS,
-				 (uint16_t)(r - rules) };
+				 (uint16_t)class_rule_number(r) };
 }
 
 static bool method_reads(enum method method)
@@ -143,8 +78,12 @@ static bool method_reads(enum method method)
 
 static struct classed by_segments(enum method method, const struct path *p, struct span query)
 {
-	/* No cluster takes HEAD for what its rules call a write; who stands before one may. */
-	const struct rule *r = find_rule(method == METHOD_HEAD ? METHOD_GET : method, p->segments);
+	/*
+	 * No cluster accepts HEAD for what its rules call a write; a proxy in front of the cluster
+	 * may.
+	 */
+	const struct class_rule *r =
+		class_rule_find(method == METHOD_HEAD ? METHOD_GET : method, p->segments);
 	if (r)
 		return by_rule(r, query);
 	return method_reads(method) ? read_by(BY_METHOD_READ, true)
@@ -152,8 +91,8 @@ static struct classed by_segments(enum method method, const struct path *p, stru
 }
 
 /*
- * An id or date math with a slash in it, parted there, has more segments than any rule: nor has
- * a cluster anything to do with such a path.
+ * A segment that contains an encoded slash (an id, date math) and is split there gives more
+ * segments than any rule has; a cluster has no handler for such a path either.
  */
 static bool is_nothing(const struct path *p, struct classed c, unsigned as)
 {
@@ -168,19 +107,22 @@ static struct classed by_reading(enum method method, struct span path, struct sp
 	if (p.doubts & DOUBT_ALL)
 		return write_by(ODD_PATH_WRITE, true);
 	struct classed c = by_segments(method, &p, query);
-	/* What follows the end that it may have is a query then, and may ask for a scroll. */
-	if (as & DOUBT_ENDS && c.rule < RULE_N && rules[c.rule].repeat == NO_SCROLL)
+	/*
+	 * In this reading the path may end early. What follows is then a query, which may ask for a
+	 * scroll.
+	 */
+	if (as & DOUBT_ENDS && c.rule < CLASS_RULES && class_rule_at(c.rule)->repeat == NO_SCROLL)
 		c.repeatable = false;
 	return is_nothing(&p, c, as) ? first : c;
 }
 
-/* A read only where all readings are; then as little repeatable as the least of them. */
+/* The result is a read only if both readings are reads, and repeatable only if both are. */
 static struct classed classed_both(struct classed a, struct classed b)
 {
 	struct classed c = a;
 	if (a.class == CLASS_READ && b.class == CLASS_WRITE)
 		c = b;
-	/* Not by their own word: another reading has a rule for it. */
+	/* UNKNOWN_WRITE is not the reason here: the other reading matches a rule. */
 	if (a.class != b.class && c.rule == UNKNOWN_WRITE)
 		c.rule = DOUBTFUL_WRITE;
 	c.repeatable = a.repeatable && b.repeatable;
@@ -194,7 +136,7 @@ static struct classed by_readings(enum method method, const struct path *p, stru
 	struct span query = { target.at + p->n, target.n - p->n };
 	unsigned doubts = p->doubts;
 	if (doubts & (DOUBT_SLASHES | DOUBT_PARAM))
-		doubts |= DOUBT_EMPTY; /* where it parts or cuts */
+		doubts |= DOUBT_EMPTY; /* a split or a cut may leave an empty segment */
 	if (doubts & DOUBT_ALL || path.n << __builtin_popcount(doubts) > PATH_READ_BYTES_MAX)
 		return write_by(ODD_PATH_WRITE, true);
 	struct classed first = by_reading(method, path, query, (struct classed){ 0 }, 0), c = first;
@@ -215,7 +157,7 @@ static struct classed by_path(enum method method, struct span target)
 	return by_segments(method, &p, (struct span){ target.at + p.n, target.n - p.n });
 }
 
-static struct classed by_method(enum method method)
+static struct classed class_by_method(enum method method)
 {
 	bool safe = method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS ||
 		    method == METHOD_TRACE;
@@ -224,7 +166,7 @@ static struct classed by_method(enum method method)
 
 struct classed class_of(enum profile profile, enum method method, struct span target)
 {
-	return profile == PROFILE_HTTP ? by_method(method) : by_path(method, target);
+	return profile == PROFILE_HTTP ? class_by_method(method) : by_path(method, target);
 }
 
 /* --- for people --- */
@@ -234,30 +176,11 @@ const char *class_name(enum class class)
 	return class == CLASS_READ ? "read" : "write";
 }
 
-static const char *method_text(const struct rule *r)
-{
-	switch ((enum method)r->method) {
-	case METHOD_POST:
-		return "POST";
-	case METHOD_PUT:
-		return "PUT";
-	case METHOD_DELETE:
-		return "DELETE";
-	default:
-		return "GET";
-	}
-}
-
 const char *class_rule_text(struct classed c, char to[CLASS_RULE_BYTES])
 {
 	must(c.rule < DECISIONS_END);
-	if (c.rule >= RULE_N)
-		return sentences[c.rule - RULE_N];
-	const struct rule *r = &rules[c.rule];
-	int n = snprintf(to, CLASS_RULE_BYTES, "%s ", method_text(r));
-	for (int i = 0; i < PATH_DEPTH && r->segments[i]; i++)
-		n += snprintf(to + n, CLASS_RULE_BYTES - (size_t)n, "/%s",
-			      path_segment_text(r->segments[i]));
-	must(n < CLASS_RULE_BYTES);
+	if (c.rule >= CLASS_RULES)
+		return sentences[c.rule - CLASS_RULES];
+	class_rule_say(class_rule_at(c.rule), to);
 	return to;
 }

@@ -2,27 +2,28 @@
 #define PROXY_CLASS_H
 
 /*
- * Is a request a read or a write, may it be repeated, and does a cluster act on parts of it? What
- * is not known to be a read is a write.
+ * Is a request a read or a write, may it be repeated, and does a cluster act on parts of it? A
+ * request that is not known to be a read is a write.
  *
- * profile: http asks the method alone: GET, HEAD, OPTIONS and TRACE are safe (RFC 9110, 9.2.1),
- * hence reads that may be repeated. (TRACE ends at recipient.h.)
+ * profile: http decides by the method alone: GET, HEAD, OPTIONS and TRACE are safe (RFC 9110,
+ * 9.2.1), hence reads that may be repeated. (TRACE never reaches a cluster: recipient.h.)
  *
- * profile: opensearch asks a table of methods and paths, class.def, for Elasticsearch 7 and
- * OpenSearch. What no rule of it names is decided by its method: GET, HEAD and OPTIONS read, others
- * write.
+ * profile: opensearch decides by a table of methods and paths, class.def, for Elasticsearch 7 and
+ * OpenSearch. A request that matches no rule is decided by its method: GET, HEAD and OPTIONS are
+ * reads, others are writes.
  *
- * A search cluster parts a path at its '/', compares the segments with its own words as they came,
- * and decodes only what its wildcards take (%XX once, '+' stays '+'): /i/%5fsearch is no search for
- * it, and Elasticsearch 7 takes a POST for a document. A proxy in front of it may decode first,
- * twice, merge slashes, and cut a segment at ';'. So a path in which any of that makes a difference
- * is read in every such way, and the request is a read only where all of them are reads: GET
- * /_%66lush is a write, POST /i/%5fsearch too. What only a name or an id has in it (%20, UTF-8,
- * encoded commas and stars, a slash in date math or in an id) makes no difference and leaves the
- * class what it is. Nobody can tell what dots as segments, a '%' without two digits, codes that
- * are no UTF-8, or many such doubts in a long path mean: a write, for every method, which may be
- * acted on in parts. Case counts, in methods and in paths. The query begins at the first '?', and
- * decides one thing only: a search that opens a scroll is not repeated.
+ * A search cluster splits a path at each '/', compares the raw segments with its keywords, and
+ * decodes only what its wildcards match (%XX once, '+' stays '+'): it does not take /i/%5fsearch
+ * for a search, and Elasticsearch 7 takes a POST of it for a document. A proxy in front of the
+ * cluster may decode first, decode twice, merge slashes, or cut a segment at ';'. So a path in
+ * which any of that makes a difference is read in every such way, and the request is a read only if
+ * all readings are reads: GET /_%66lush is a write, POST /i/%5fsearch too. Codes that occur only in
+ * a name or an id (%20, UTF-8, encoded commas and stars, a slash in date math or in an id) make no
+ * difference and do not change the class. Some paths have no certain meaning: dot segments, a '%'
+ * without two digits, codes that are not UTF-8, or many such doubts in a long path. Such a request
+ * is a write, for every method, and may be acted on in parts. Methods and paths are case-sensitive.
+ * The query begins at the first '?', and decides one thing only: a search that opens a scroll is
+ * not repeated.
  */
 
 #include <stdbool.h>
@@ -30,26 +31,27 @@
 
 #include "base/span.h"
 #include "http/msg.h"
+#include "proxy/classes.h"
 
 enum profile { PROFILE_HTTP, PROFILE_OPENSEARCH, PROFILES };
-
-enum class { CLASS_READ, CLASS_WRITE, CLASSES };
 
 struct classed {
 	uint8_t class; /* enum class */
 	bool repeatable;
-	bool in_parts; /* a cluster acts on what has come of it, before the rest has */
+	bool in_parts; /* a cluster acts on the part of it that has come, before the rest comes */
 	uint16_t rule; /* for class_rule_text() */
 };
 
-/* `target` is a message's: origin-form or "*". One walk, nothing is allocated. */
+/* `target` is a message's request target: origin-form or "*". One pass, no allocation. */
 struct classed class_of(enum profile profile, enum method method, struct span target);
 
 /* "read", "write" */
 const char *class_name(enum class class);
 
-/* What decided, for people: a row of the table, as "POST /{index}/_search", or a sentence. */
-#define CLASS_RULE_BYTES 96
+/*
+ * The reason for the decision, for people: a row of the table, as "POST /{index}/_search", or a
+ * sentence.
+ */
 const char *class_rule_text(struct classed c, char to[CLASS_RULE_BYTES]);
 
 #endif

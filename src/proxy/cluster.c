@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 
 /* --- ejection --- */
 
-static void is_back(struct timer *t)
+static void ejection_is_over(struct timer *t)
 {
 	struct live_node *n = list_entry(t, struct live_node, ejection.back);
 	ejection_end(&n->ejection);
@@ -14,12 +15,12 @@ static void is_back(struct timer *t)
 		counter_set(&n->all->counters[n->number].ejected, 0);
 }
 
-/* Before it is freed, or when nothing is known of it any more. */
+/* Called before the node is freed, or when the worker's knowledge of it is no longer valid. */
 static void forget_ejection(struct live_node *n)
 {
 	timer_clear(&n->ejection.back);
 	if (n->ejection.out)
-		is_back(&n->ejection.back);
+		ejection_is_over(&n->ejection.back);
 }
 
 static bool is_healthy(const struct live_node *n)
@@ -32,13 +33,13 @@ static uint32_t recoveries_of(const struct live_node *n)
 	return atomic_load_explicit(&n->node->state->recoveries, memory_order_relaxed);
 }
 
-/* Checks that have found it ill and then well again end what our own failures have begun. */
-static bool is_left_alone(struct live_node *n)
+/* An ejection also ends when health checks have found the node unhealthy and then healthy again. */
+static bool is_ejected(struct live_node *n)
 {
 	if (!n->ejection.out || n->ejection.recoveries == recoveries_of(n))
 		return n->ejection.out;
 	forget_ejection(n);
-	ejection_answered(&n->ejection);
+	ejection_responded(&n->ejection);
 	return false;
 }
 
@@ -55,7 +56,7 @@ static bool one_more_may_go(const struct live_cluster *c)
 	return (out + 1) * 2 <= serving;
 }
 
-static void eject(struct live_node *n)
+static void live_node_eject(struct live_node *n)
 {
 	struct node_counters *counts = &n->all->counters[n->number];
 	uint32_t pause_ms = ejection_begin(&n->ejection, &n->cluster->eject);
@@ -72,13 +73,13 @@ void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why,
 		return;
 	if (ejection_failed(&n->ejection, &n->cluster->eject, why, n->all->wheel->now_ms) &&
 	    one_more_may_go(c))
-		eject(n);
+		live_node_eject(n);
 }
 
 /* --- plans --- */
 
-/* Its number may be another node's next: nothing is left of this one then. */
-static void forget_counts(struct live_nodes *all, uint32_t number)
+/* The number may go to another node next: no counts of this one may remain. */
+static void node_counters_clear(struct live_nodes *all, uint32_t number)
 {
 	if (!all->counters)
 		return;
@@ -100,7 +101,7 @@ static void live_node_free(struct live_node *n)
 	pool_close(&n->pool);
 	list_remove(&n->leaving);
 	all->by_number[n->number] = NULL;
-	forget_counts(all, n->number);
+	node_counters_clear(all, n->number);
 	free(n);
 }
 
@@ -117,14 +118,14 @@ static struct live_node *live_node_of(struct live_nodes *all, struct live_cluste
 		list_init(&(*at)->leaving);
 		if (all->counters)
 			counter_set(&all->counters[node->state->number].held, 1);
-		ejection_init(&(*at)->ejection, is_back);
+		ejection_init(&(*at)->ejection, ejection_is_over);
 		pool_open(&(*at)->pool, all->backs, &c->budget, &c->counts);
 	}
 	list_remove(&(*at)->leaving);
 	return *at;
 }
 
-static void heed(struct live_node *n)
+static void follow_admin(struct live_node *n)
 {
 	struct node_addresses a;
 	if (node_state_look(n->node->state, &n->changes, &a))
@@ -133,14 +134,14 @@ static void heed(struct live_node *n)
 	pool_drain(&n->pool, n->duty != DUTY_READY);
 }
 
-void live_nodes_heed(struct live_nodes *all)
+void live_nodes_follow_admin(struct live_nodes *all)
 {
 	for (uint32_t i = 0; i < NODES_MAX; i++)
 		if (all->by_number[i] && all->by_number[i]->node)
-			heed(all->by_number[i]);
+			follow_admin(all->by_number[i]);
 }
 
-/* One may be more than another's, none is 0: control sees to it that there is one for each. */
+/* Shares may differ by one, and none is 0: control makes `connections` at least `workers`. */
 static unsigned share_of(const struct cluster *c, unsigned worker)
 {
 	if (!c->connections)
@@ -182,7 +183,7 @@ void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			.share = c->share,
 		};
 		pool_renew(&live->pool, &terms);
-		heed(live);
+		follow_admin(live);
 	}
 }
 
@@ -191,6 +192,19 @@ void live_cluster_close(struct live_cluster *c)
 	budget_close(&c->budget);
 	free(c->nodes);
 	c->nodes = NULL;
+}
+
+/* Each node belongs to this cluster, and `by_number` has it at its number. */
+void live_cluster_check(const struct live_cluster *c)
+{
+	must(!c->node_n || c->turn < c->node_n);
+	for (size_t i = 0; i < c->node_n; i++) {
+		const struct live_node *n = c->nodes[i];
+		must(n->cluster == c->cluster && n->node == &c->cluster->nodes[i]);
+		must(n->all->by_number[n->number] == n && list_empty(&n->leaving));
+		must(n->pool.counts == &c->counts && n->pool.drained == (n->duty != DUTY_READY));
+		must(n->ejection.out == timer_is_set(&n->ejection.back));
+	}
 }
 
 void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
@@ -205,7 +219,7 @@ void live_nodes_sweep(struct live_nodes *all, const struct plan *plan)
 		live->node = NULL;
 		live->cluster = NULL;
 		pool_close_idle(&live->pool);
-		live->changes = 0; /* it may come back */
+		live->changes = 0; /* the node may come back */
 		list_remove(&live->leaving);
 		list_add_tail(&all->leaving, &live->leaving);
 	}
@@ -267,7 +281,7 @@ static unsigned times_tried(const struct live_node *n, struct live_node *const *
 struct wanted {
 	struct live_node *const *tried;
 	unsigned tried_n;
-	bool again; /* also those that were tried, when another address of theirs may do better */
+	bool again; /* also a node that was tried, if another of its addresses may work */
 	bool healthy_only;
 };
 
@@ -277,7 +291,7 @@ static bool was_tried(const struct live_node *n, const struct wanted *w)
 	return times && (!w->again || times >= n->pool.address_n || !pool_has_another(&n->pool));
 }
 
-static bool is_full(const struct live_cluster *c, const struct live_node *n)
+static bool live_node_is_full(const struct live_cluster *c, const struct live_node *n)
 {
 	return c->share && n->outstanding >= c->share;
 }
@@ -285,10 +299,10 @@ static bool is_full(const struct live_cluster *c, const struct live_node *n)
 static bool may_be_chosen(struct live_node *n, bool healthy_only)
 {
 	return n->duty == DUTY_READY && n->pool.address_n &&
-	       (!healthy_only || (!is_left_alone(n) && is_healthy(n)));
+	       (!healthy_only || (!is_ejected(n) && is_healthy(n)));
 }
 
-/* The next choice begins behind this one: so ties rotate. */
+/* The next choice begins after this node: so ties rotate. */
 static struct live_node *take_turn(struct live_cluster *c, size_t place)
 {
 	c->turn = place + 1 < c->node_n ? place + 1 : 0;
@@ -296,10 +310,12 @@ static struct live_node *take_turn(struct live_cluster *c, size_t place)
 }
 
 /*
- * The first of the best. None is better than one with as few requests as any has at least: so it is
- * found soon, among thousands too. Who comes back with fewer is found when his turn comes.
+ * Returns the first of the best nodes. No node can be better than one with only `least` requests:
+ * so the search is short, even among thousands of nodes. A node that comes back with fewer requests
+ * is found when its turn comes.
  */
-static struct live_node *best(struct live_cluster *c, const struct wanted *w, bool *full)
+static struct live_node *live_cluster_best(struct live_cluster *c, const struct wanted *w,
+					   bool *full)
 {
 	size_t best = c->node_n, place = c->turn;
 	*full = false;
@@ -307,7 +323,7 @@ static struct live_node *best(struct live_cluster *c, const struct wanted *w, bo
 		struct live_node *n = c->nodes[place];
 		if (!may_be_chosen(n, w->healthy_only) || was_tried(n, w))
 			continue;
-		if (is_full(c, n)) {
+		if (live_node_is_full(c, n)) {
 			*full = true;
 			continue;
 		}
@@ -323,18 +339,21 @@ static struct live_node *best(struct live_cluster *c, const struct wanted *w, bo
 	return take_turn(c, best);
 }
 
-/* Who was not tried comes first: an attempt has gone through all addresses that do not connect. */
+/*
+ * Nodes that were not tried come first: an attempt at a node has tried all its addresses if none
+ * connected.
+ */
 static struct live_node *best_untried(struct live_cluster *c, struct wanted *w, bool *full)
 {
 	w->again = false;
-	struct live_node *n = best(c, w, full);
+	struct live_node *n = live_cluster_best(c, w, full);
 	if (n || *full || !w->tried_n)
 		return n;
 	w->again = true;
-	return best(c, w, full);
+	return live_cluster_best(c, w, full);
 }
 
-/* Also one whose name is known by now, which this worker has not heard of yet. */
+/* Also true for a node whose look-up is done and whose addresses this worker has not copied yet. */
 static bool is_awaited(const struct live_node *n)
 {
 	const struct node_state *s = n->node->state;
@@ -350,7 +369,7 @@ static bool any_awaited(const struct live_cluster *c)
 	return false;
 }
 
-static bool all_drained(const struct live_cluster *c)
+static bool cluster_all_drained(const struct live_cluster *c)
 {
 	for (size_t i = 0; i < c->node_n; i++)
 		if (c->nodes[i]->duty == DUTY_READY)
@@ -358,10 +377,10 @@ static bool all_drained(const struct live_cluster *c)
 	return c->node_n > 0;
 }
 
-/* Why there is none. */
-static enum choice no_node(const struct live_cluster *c, bool first)
+/* Why there is no node. */
+static enum choice why_no_node(const struct live_cluster *c, bool first)
 {
-	if (all_drained(c))
+	if (cluster_all_drained(c))
 		return CHOICE_DRAINED;
 	return any_awaited(c) && first ? CHOICE_LATER : CHOICE_NONE;
 }
@@ -371,6 +390,7 @@ enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const 
 {
 	struct wanted w = { .tried = tried, .tried_n = tried_n, .healthy_only = true };
 	bool full;
+	checks(live_cluster_check(c));
 	*fail_open = false;
 	*chosen = best_untried(c, &w, &full);
 	if (!*chosen && !full) {
@@ -381,6 +401,6 @@ enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const 
 	if (!*chosen && full)
 		return CHOICE_FULL;
 	if (!*chosen)
-		return no_node(c, !tried_n);
+		return why_no_node(c, !tried_n);
 	return CHOICE_NODE;
 }

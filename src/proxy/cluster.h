@@ -2,8 +2,8 @@
 #define PROXY_CLUSTER_H
 
 /*
- * A cluster as one worker lives with it: its nodes, the connections and requests that this worker
- * has there, and the choice among them. Nodes outlive plans: what is known of one carries over.
+ * One worker's view of a cluster: its nodes, the worker's connections and requests to them, and the
+ * choice of a node. Nodes outlive plans: what is known of a node carries over to the next plan.
  */
 
 #include "base/bug.h"
@@ -12,35 +12,35 @@
 #include "proxy/plan.h"
 
 struct live_node {
-	const struct node *node; /* of the adopted plan; NULL: it is no longer in it */
+	const struct node *node; /* of the adopted plan; NULL: it no longer has the node */
 	const struct cluster *cluster;
 	struct pool pool;
-	uint32_t number;      /* of its state */
+	uint32_t number;      /* node_state's number */
 	unsigned outstanding; /* live_node_take(), live_node_give() */
-	enum node_duty duty;  /* of its state, as last looked at */
-	uint32_t changes;     /* likewise: of its addresses */
+	enum node_duty duty;  /* from its state, as last read */
+	uint32_t changes;     /* likewise: the count of address changes */
 	struct ejection ejection;
 	struct live_nodes *all; /* borrowed */
-	struct list leaving;	/* in all->leaving: no plan has it, and somebody uses it */
+	struct list leaving;	/* in all->leaving: no plan has the node, and it is still in use */
 };
 
 struct live_cluster {
 	const struct cluster *cluster; /* of the adopted plan */
 	struct live_node **nodes;      /* owned array of borrowed nodes */
 	size_t node_n;
-	unsigned share; /* of a node's connections, this worker's; 0: any number */
+	unsigned share; /* this worker's share of a node's connections; 0: no limit */
 	size_t turn;	/* where the next choice begins, < node_n */
-	unsigned least; /* requests that each node that may be chosen has at least */
+	unsigned least; /* no eligible node has fewer requests than this */
 	struct budget budget;
 	struct pool_counts counts;
 };
 
-/* All nodes of one worker, by the number of their state. */
+/* All nodes of one worker, by node_state's number. */
 struct live_nodes {
 	struct live_node *by_number[NODES_MAX]; /* owned */
 	struct h1_backs *backs;			/* borrowed */
-	struct node_counters *counters;		/* borrowed, by number; NULL: nobody counts */
-	struct wheel *wheel;			/* borrowed: ejections end by it */
+	struct node_counters *counters;		/* borrowed, by number; NULL: nothing is counted */
+	struct wheel *wheel;			/* borrowed: its timers end ejections */
 	struct list leaving;
 };
 
@@ -48,28 +48,35 @@ void live_nodes_open(struct live_nodes *all, struct h1_backs *backs, struct node
 		     struct wheel *wheel);
 
 void live_cluster_open(struct live_cluster *c);
-/* Takes over what a new plan says. Nodes that are no longer in it keep their running requests. */
+/*
+ * Adopts a new plan's settings. Nodes that are no longer in the plan keep their running requests.
+ */
 void live_cluster_adopt(struct live_cluster *c, struct live_nodes *all,
 			const struct cluster *cluster, unsigned worker);
 void live_cluster_close(struct live_cluster *c);
 
-/* After all clusters have adopted a plan: lets go of nodes that no plan names and nobody uses. */
-void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
-/* The same for those that somebody has used until now: each turn. */
-void live_nodes_let_go(struct live_nodes *all);
-/* Looks at what is wanted of each node, and where it is. */
-void live_nodes_heed(struct live_nodes *all);
+void live_cluster_check(const struct live_cluster *c);
+
 /*
- * The node has failed an exchange, or has answered one. Of the nodes that serve at most half are
- * ejected, and never the last.
+ * Called after all clusters have adopted a plan: frees the nodes that no plan names and nothing
+ * uses.
+ */
+void live_nodes_sweep(struct live_nodes *all, const struct plan *plan);
+/* The same for nodes that were still in use then. Called each turn. */
+void live_nodes_let_go(struct live_nodes *all);
+/* Reads the duty and the addresses of each node. */
+void live_nodes_follow_admin(struct live_nodes *all);
+/*
+ * The node has failed an exchange, or has responded. At most half of the serving nodes are ejected,
+ * and never the last one.
  */
 void live_node_failed(struct live_cluster *c, struct live_node *n, enum err why, bool fresh);
-static inline void live_node_answered(struct live_node *n)
+static inline void live_node_responded(struct live_node *n)
 {
-	ejection_answered(&n->ejection);
+	ejection_responded(&n->ejection);
 }
 
-/* A request is on its way to the node; it is over. */
+/* A request begins at the node; it is over. */
 static inline void live_node_take(struct live_node *n)
 {
 	n->outstanding++;
@@ -82,27 +89,29 @@ static inline void live_node_give(struct live_cluster *c, struct live_node *n)
 }
 
 /*
- * Closes an idle connection to make room for another: of whichever node, or, with `of`, of that
- * cluster. False: none is idle.
+ * Closes an idle connection to make room for another one: of any node, or, with `of`, of that
+ * cluster. False: no connection is idle.
  */
 bool live_nodes_spare_one(struct live_nodes *all, const struct pool_counts *of);
-/* Closes idle connections everywhere, and each that becomes idle. Who still comes is served. */
+/*
+ * Closes all idle connections, and later each one that becomes idle. New requests are still served.
+ */
 void live_nodes_close_idle(struct live_nodes *all);
-/* Every connection must be gone. */
+/* No connection may be left. */
 void live_nodes_close(struct live_nodes *all);
 
 enum choice {
-	CHOICE_NODE,  /* this one */
-	CHOICE_LATER, /* none now, but one is awaited: its name is being looked up */
+	CHOICE_NODE,  /* *chosen is set */
+	CHOICE_LATER, /* none now, but a node's name is being looked up */
 	CHOICE_NONE,
-	CHOICE_FULL,	/* none now: those that would do have as many requests as they may */
-	CHOICE_DRAINED, /* none, for all of them are drained */
+	CHOICE_FULL,	/* none now: the eligible nodes have as many requests as they may */
+	CHOICE_DRAINED, /* none: all of them are drained */
 };
 
 /*
- * Chooses a node for one request, but for the `tried_n` in `tried` and those that are drained.
- * Healthy ones that are not ejected come first; when there is none all are tried, and *fail_open
- * says so. That they are busy is no reason to try others.
+ * Chooses a node for one request, except the `tried_n` nodes in `tried` and drained nodes. Healthy
+ * nodes that are not ejected come first. If there is none, any node may be chosen, and *fail_open
+ * is true. Busy nodes (CHOICE_FULL) do not make the choice fall back to unhealthy ones.
  */
 enum choice live_cluster_choose(struct live_cluster *c, struct live_node *const *tried,
 				unsigned tried_n, struct live_node **chosen, bool *fail_open);

@@ -1,7 +1,7 @@
 #ifndef PROXY_COUNTERS_H
 #define PROXY_COUNTERS_H
 
-/* One worker's counts, written by it alone and read by control at any time. */
+/* One worker's counters. Only the worker writes them; control reads them at any time. */
 
 #include "base/err.h"
 #include "base/latency.h"
@@ -9,54 +9,54 @@
 #include "proxy/plan.h"
 #include "proxy/pressure.h"
 
-/* Status classes 1xx to 5xx stand at 1 to 5; 0 is a request that got no answer. */
+/* Index 1 to 5: status class 1xx to 5xx. Index 0: a request that got no response. */
 #define STATUS_CLASSES 6
-/* Requests that no cluster got count under this arm. */
+/* The arm of requests that went to no cluster. */
 #define ARM_NONE ARMS
 
 struct node_counters {
-	counter attempts[STATUS_CLASSES]; /* by the status of the node's answer; 0: it gave none */
+	counter attempts[STATUS_CLASSES]; /* by the status of the node's response; 0: no response */
 	counter in_flight;
 	counter ejections;
-	counter ejected;     /* 1 while this worker leaves it alone */
-	counter ejected_for; /* enum err: the last time's last failure */
-	counter held;	     /* 1 while this worker has it: its number is given to nobody else */
+	counter ejected;     /* 1 while this worker has the node ejected */
+	counter ejected_for; /* enum err: the last failure before the last ejection */
+	counter held;	     /* 1 while this worker uses the node: no other node gets its number */
 };
 
 struct counters {
-	counter requests[LISTENERS_MAX][ARMS + 1][STATUS_CLASSES];
-	/* Those whose head came whole, by enum class. */
-	counter classes[LISTENERS_MAX][ARMS + 1][CLASSES];
-	counter answers_here[ERRS]; /* answers that we made, by reason */
-	counter aborted[ERRS];	    /* requests or answers that broke off, by reason */
-	counter connections_total[LISTENERS_MAX];
-	counter connections_open[LISTENERS_MAX];
-	counter overridden, sticky;  /* weighted requests whose client, or key, decided */
-	counter sniffing[SNIFFINGS]; /* calls for the nodes' addresses, by what was done */
-	counter strangers_closed;    /* they had asked nothing, and others wanted to come */
-	counter accept_failures;     /* for a want of ours */
+	counter requests[LISTENER_ROWS][ARMS + 1][STATUS_CLASSES];
+	/* Requests whose head came whole, by enum class. */
+	counter classes[LISTENER_ROWS][ARMS + 1][CLASSES];
+	counter responds_here[ERRS]; /* responses that Crossfade made, by reason */
+	counter aborted[ERRS];	     /* requests or responses that broke off, by reason */
+	counter connections_total[LISTENER_ROWS];
+	counter connections_open[LISTENER_ROWS];
+	counter overridden, sticky;  /* weighted requests that the weights did not decide */
+	counter sniffing[SNIFFINGS]; /* sniffing calls, by the policy that was applied */
+	counter strangers_closed;    /* connections without a request, closed for new ones */
+	counter accept_failures;     /* accepts that failed for lack of our resources */
 	counter rejected[ERRS];	     /* connections that were turned away, by reason */
 	counter request_body_bytes[ARMS];
-	counter answer_body_bytes[ARMS];
+	counter response_body_bytes[ARMS];
 	counter back_connects[ARMS], back_connects_failed[ARMS], back_open[ARMS];
-	struct pressure clients_memory;	      /* what has come from clients */
-	struct pressure cluster_memory[ARMS]; /* from nodes */
+	struct pressure clients_memory;	      /* bytes held that came from clients */
+	struct pressure cluster_memory[ARMS]; /* bytes held that came from nodes */
 	counter in_flight[ARMS];
-	counter queued[ARMS];		   /* requests that wait for a connection to a node */
-	counter retries[ARMS];		   /* attempts after one that failed */
-	counter retries_refused[ARMS];	   /* not made: the budget was spent */
-	counter writes_unknown[ARMS];	   /* attempts that were sent and not answered */
-	counter writes_seen_through[ARMS]; /* their clients had gone */
-	struct latency latency[ARMS]; /* from the request's first byte to the end of its answer */
-	/* From the request's way to the node to its answer's head. */
-	struct latency answering[ARMS];
-	struct handshake_counts handshakes[LISTENERS_MAX], back_handshakes[ARMS];
-	struct latency turns; /* from the end of a wait to the beginning of the next */
+	counter queued[ARMS];		   /* requests that wait for a backend connection */
+	counter retries[ARMS];		   /* attempts after a failed one */
+	counter retries_refused[ARMS];	   /* retries not made: the budget was spent */
+	counter writes_unknown[ARMS];	   /* attempts that were sent and got no response */
+	counter writes_seen_through[ARMS]; /* writes that went on after their clients had gone */
+	struct latency latency[ARMS]; /* from the request's first byte to the end of its response */
+	/* From when the request could go to its node to the response's head. */
+	struct latency responding[ARMS];
+	struct handshake_counts handshakes[LISTENER_ROWS], back_handshakes[ARMS];
+	struct latency turns; /* from the end of a wait to the start of the next */
 	struct latency lag;   /* from when a timer was due until the worker woke for it */
-	counter oddities;     /* what odd() has found */
-	counter fail_open;    /* requests decided while no node of the cluster was healthy */
+	counter oddities;     /* what odd() found */
+	counter fail_open;    /* requests decided while the cluster had no healthy node */
 	counter access_lines, access_dropped;  /* of the access log */
-	struct node_counters nodes[NODES_MAX]; /* by the number of their state */
+	struct node_counters nodes[NODES_MAX]; /* by node_state's number */
 };
 
 #endif

@@ -10,8 +10,8 @@ void ejection_init(struct ejection *e, void (*back)(struct timer *t))
 }
 
 /*
- * A node may close a connection that was idle just when a request is sent there: that is no fault,
- * and neither is an answer that takes its time.
+ * A node may close an idle connection just when a request is sent there: that is no fault. A slow
+ * response is none either.
  */
 bool ejection_counts(enum err why, bool fresh)
 {

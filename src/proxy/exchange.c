@@ -1,469 +1,648 @@
 #include "proxy/exchange.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
 #include "base/log.h"
-#include "proxy/attempt.h"
-#include "proxy/decision.h"
-#include "proxy/hop.h"
-#include "proxy/recipient.h"
-#include "proxy/sniffing.h"
+#include "proxy/local_response.h"
+#include "proxy/route.h"
 
 #define exchange_of(pointer, member) list_entry(pointer, struct exchange, member)
 
 /* --- the end --- */
 
-static void count(struct exchange *ex)
+/* By hundreds; 0: the client got no response. Codes from 600 on have no meaning: RFC 9110, 15. */
+static unsigned exchange_status_class(const struct exchange *ex)
 {
-	struct desk *d = ex->desk;
-	struct counters *c = d->counters;
-	unsigned class = ex->orphaned_ns ? 0 : exchange_status_class(ex);
-	counter_add(&c->requests[ex->listener->number][ex->arm][class], 1);
-	if (ex->request)
-		counter_add(&c->classes[ex->listener->number][ex->arm][ex->class.class], 1);
-	if (ex->arm == ARM_NONE)
+	unsigned class = ex->request.orphaned_ns ? 0 : ex->status / 100;
+	return class < STATUS_CLASSES ? class : STATUS_CLASSES - 1;
+}
+
+static void exchange_count(struct exchange *ex)
+{
+	const struct request *r = &ex->request;
+	const struct delivery *d = ex->delivery;
+	struct counters *c = ex->exchanges->counters;
+	uint32_t listener = r->listener->number;
+	counter_add(&c->requests[listener][r->arm][exchange_status_class(ex)], 1);
+	if (r->head)
+		counter_add(&c->classes[listener][r->arm][r->class.class], 1);
+	if (r->arm == ARM_NONE)
 		return;
-	counter_add(&c->request_body_bytes[ex->arm], ex->request_bytes);
-	counter_add(&c->answer_body_bytes[ex->arm], ex->answer_bytes);
-	/* A tunnel's length is no answer time. */
+	counter_add(&c->request_body_bytes[r->arm], ex->request_bytes);
+	counter_add(&c->response_body_bytes[r->arm], ex->response_bytes);
+	/* The duration of a tunnel is no response time. */
 	if (ex->status != 101)
-		latency_add(&c->latency[ex->arm], (d->io->now_ns - ex->began_ns) / 1000);
-	if (ex->answered_ns)
-		latency_add(&c->answering[ex->arm], (ex->answered_ns - ex->asked_ns) / 1000);
+		latency_add(&c->latency[r->arm], (ex->exchanges->io->now_ns - r->began_ns) / 1000);
+	if (d && d->responded_ns)
+		latency_add(&c->responding[r->arm], (d->responded_ns - d->asked_ns) / 1000);
+}
+
+static void count_flight(struct exchange *ex)
+{
+	struct exchanges *d = ex->exchanges;
+	const struct request *r = &ex->request;
+	if (r->listener->route.weighted)
+		d->in_flight_now++;
+	if (request_is_write(r))
+		d->writes[r->arm]++;
 }
 
 static void uncount_flight(struct exchange *ex)
 {
-	struct desk *d = ex->desk;
-	if (!ex->counted)
+	struct exchanges *d = ex->exchanges;
+	const struct request *r = &ex->request;
+	uint64_t *n = r->epoch == d->values.epoch ? &d->in_flight_now : &d->in_flight_before;
+	if (r->arm == ARM_NONE)
 		return;
-	uint64_t *n = ex->epoch == d->values.epoch ? &d->in_flight_now : &d->in_flight_before;
-	must(*n > 0);
-	--*n;
+	if (r->listener->route.weighted) {
+		must(*n > 0);
+		--*n;
+	}
+	if (request_is_write(r)) {
+		must(d->writes[r->arm] > 0);
+		d->writes[r->arm]--;
+	}
 }
 
-void exchange_end_if_over(struct exchange *ex)
+static bool stages_are_over(const struct exchange *ex)
 {
-	if (ex->state == EXCHANGE_ENDED || !stream_over(&ex->front) || !stream_over(&ex->back) ||
-	    ex->node)
-		return;
-	ex->state = EXCHANGE_ENDED;
-	recording_end(ex);
-	count(ex);
-	if (ex->notes)
-		access_write(ex->desk->access, ex, ex->desk->counters);
-	uncount_flight(ex);
-	plan_unpin(ex->plan, ex->desk->worker);
-	decision_withdraw(ex);
-	retry_close(&ex->retry);
-	list_remove(&ex->held_link);
-	list_remove(&ex->stall_link);
-	list_remove(&ex->link);
-	list_add_tail(&ex->desk->ended, &ex->link);
+	return (!ex->parking || parking_is_over(ex->parking)) &&
+	       (!ex->gate || capture_gate_is_over(ex->gate)) &&
+	       (!ex->delivery || delivery_is_over(ex->delivery));
 }
 
-/* The client need not send the rest of a request that is answered already. */
-void exchange_stop_request(struct exchange *ex)
+static void write_line(struct exchange *ex)
 {
-	if (stream_receives(&ex->front))
-		stream_abort(ex->front.peer, STREAM_STOP, ERR_NONE);
+	const struct delivery *d = ex->delivery;
+	uint64_t told = ex->reply ? reply_told(ex->reply) : 0;
+	struct access_entry e = {
+		.request = &ex->request,
+		.now_ns = ex->exchanges->io->now_ns,
+		.wall_ns = ex->exchanges->io->wall_ns,
+		.asked_ns = d ? d->asked_ns : 0,
+		.responded_ns = d ? d->responded_ns : 0,
+		.request_bytes = ex->request_bytes,
+		.response_bytes = ex->response_bytes + told,
+		.status = ex->status,
+		.why = (enum err)ex->why,
+		.unknown = d && d->unknown,
+	};
+	access_write(ex->exchanges->access, &e, ex->exchanges->counters);
 }
 
 /*
- * A write that has reached a node and may have been applied. What a client breaks off itself is no
- * whole request anywhere, nor is what the log refuses, unless it went piece by piece.
+ * The end, when no stream has more to say: the counts, the record in the capture log, the
+ * access-log line.
+ */
+static void exchange_end(struct exchange *ex)
+{
+	if (ex->parking)
+		parking_close(ex->parking);
+	if (ex->gate)
+		capture_gate_end(ex->gate, ex->status, (enum err)ex->why);
+	if (ex->delivery)
+		delivery_close(ex->delivery);
+	exchange_count(ex);
+	if (ex->request.notes)
+		write_line(ex);
+	uncount_flight(ex);
+	plan_unpin(ex->request.plan, ex->exchanges->worker);
+	list_remove(&ex->link);
+	arena_close(&ex->arena);
+	slab_give(&ex->exchanges->exchanges, ex);
+}
+
+/* The stages behind may still have work to do; exchanges_sweep() checks. */
+static void close_if_over(struct exchange *ex)
+{
+	if (ex->state == EXCHANGE_CLOSING || !stream_over(&ex->front) || !stream_over(&ex->back))
+		return;
+	ex->state = EXCHANGE_CLOSING;
+	list_remove(&ex->link);
+	list_add_tail(&ex->exchanges->closing, &ex->link);
+}
+
+/*
+ * The error for the client. An error of the client's side that has no status of its own becomes
+ * ERR_CUT_REQUEST.
+ */
+static enum err error_for_client(enum err why)
+{
+	return err_status(why) || err_side(why) != SIDE_CLIENT ? why : ERR_CUT_REQUEST;
+}
+
+/* --- responses that Crossfade makes --- */
+
+/* The request is answered: the client need not send the rest of it. */
+static void stop_request(struct exchange *ex)
+{
+	stream_abort_open(&ex->front, STREAM_STOP, ERR_NONE);
+}
+
+/*
+ * A write that has reached a node and may have been applied. A request that the client breaks off
+ * is whole at no node. A request that the log refuses is whole at no node either, unless it went
+ * piece by piece.
  */
 static bool is_unknown(const struct exchange *ex, enum err why)
 {
-	if (!ex->unknown || ex->class.class != CLASS_WRITE || err_side(why) == SIDE_CLIENT)
+	if (!ex->delivery || !ex->delivery->unknown || !request_is_write(&ex->request) ||
+	    err_side(why) == SIDE_CLIENT)
 		return false;
-	return why != ERR_CAPTURE || ex->recording.in_pieces;
+	return why != ERR_CAPTURE || !ex->gate || !capture_gate_kept_end(ex->gate);
 }
 
-/* One that clients do not take for an invitation to send it again; never 503. */
+/* A status that does not invite clients to send the write again; never 503. */
 static unsigned unknown_status(const struct exchange *ex, enum err why)
 {
-	if (ex->plan->unknown_status)
-		return ex->plan->unknown_status;
+	if (ex->request.plan->unknown_status)
+		return ex->request.plan->unknown_status;
 	unsigned status = reply_status(why);
 	return status == 503 ? 502 : status;
 }
 
-void exchange_answer(struct exchange *ex, enum err why)
+/* EXCHANGE_PARKED ends, if that was the state. */
+static void leave_parking(struct exchange *ex)
 {
-	struct desk *d = ex->desk;
+	if (ex->state != EXCHANGE_PARKED)
+		return;
+	list_remove(&ex->link);
+	list_add_tail(&ex->exchanges->open, &ex->link);
+}
+
+/* No stage behind is joined any more, and no response has begun. */
+static struct reply *begin_reply(struct exchange *ex, unsigned status)
+{
 	must(stream_over(&ex->back) && !ex->status);
-	counter_add(&d->counters->answers_here[why], 1);
-	ex->why = (uint16_t)why;
-	retry_close(&ex->retry);
+	leave_parking(ex);
 	ex->state = EXCHANGE_REPLYING;
-	odd(&d->counters->oddities, !err_status(why));
+	ex->status = (uint16_t)status;
+	ex->reply = arena_take(&ex->arena, sizeof *ex->reply);
+	*ex->reply = (struct reply){ 0 };
+	/*
+	 * This comes first: then the response's head can say whether the rest of the request ends
+	 * the connection.
+	 */
+	stop_request(ex);
+	return ex->reply;
+}
+
+static bool exchange_is_head(const struct exchange *ex)
+{
+	return ex->request.head && ex->request.head->method == METHOD_HEAD;
+}
+
+/* The record ends now: the capture log does not wait for a client that reads an error slowly. */
+static void end_record(struct exchange *ex, enum err why)
+{
+	if (ex->gate && capture_gate_is_over(ex->gate))
+		capture_gate_end(ex->gate, ex->status, why);
+}
+
+static void respond_error(struct exchange *ex, enum err why)
+{
+	struct exchanges *d = ex->exchanges;
+	struct stream *to = ex->front.peer;
 	bool unknown = is_unknown(ex, why);
-	ex->status = (uint16_t)(unknown ? unknown_status(ex, why) : reply_status(why));
-	bool head_only = ex->request && ex->request->method == METHOD_HEAD;
-	/* First, so that the head says whether what is left of it ends the connection. */
-	exchange_stop_request(ex);
+	unsigned status = unknown ? unknown_status(ex, why) : reply_status(why);
+	counter_add(&d->counters->responds_here[why], 1);
+	odd(&d->counters->oddities, !err_status(why));
+	ex->why = (uint16_t)why;
+	struct reply *r = begin_reply(ex, status);
+	end_record(ex, why);
 	if (unknown)
-		reply_unknown(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why, ex->status,
-			      head_only);
+		reply_unknown(r, to, &ex->arena, d->bufs, why, status, exchange_is_head(ex));
 	else
-		reply_error(&ex->reply, ex->front.peer, &ex->arena, d->bufs, why,
-			    wires_advice(d->wires, why), head_only);
-	exchange_end_if_over(ex);
+		reply_error(r, to, &ex->arena, d->bufs, why, wires_advice(d->wires, why),
+			    exchange_is_head(ex));
 }
 
-void exchange_answer_text(struct exchange *ex, struct span type, struct span body)
+/* Responses that Crossfade makes without asking the cluster. */
+static void respond_here(struct exchange *ex, const struct local_response *h)
 {
-	ex->state = EXCHANGE_REPLYING;
-	ex->status = 200;
-	reply_text(&ex->reply, ex->front.peer, &ex->arena, ex->desk->bufs, 200, type, body,
-		   ex->request->method == METHOD_HEAD);
-	exchange_stop_request(ex);
-	exchange_end_if_over(ex);
+	struct stream *to = ex->front.peer;
+	struct reply *r;
+	switch (h->response) {
+	case LOCAL_RESPONSE_ERROR:
+		respond_error(ex, h->why);
+		break;
+	case LOCAL_RESPONSE_TEXT:
+		r = begin_reply(ex, 200);
+		reply_text(r, to, &ex->arena, ex->exchanges->bufs, 200, h->type, h->body,
+			   exchange_is_head(ex));
+		break;
+	case LOCAL_RESPONSE_OPTIONS:
+		r = begin_reply(ex, 200);
+		reply_options(r, to, &ex->arena);
+		break;
+	case LOCAL_RESPONSE_NONE:
+		break;
+	}
 }
 
-void exchange_answer_options(struct exchange *ex)
-{
-	struct msg *m = arena_take(&ex->arena, sizeof *m);
-	struct chain nothing = { 0 };
-	ex->state = EXCHANGE_REPLYING;
-	ex->status = 200;
-	msg_open(m, &ex->arena, MSG_ANSWER);
-	msg_set_status(m, 200, status_reason(200));
-	msg_add_named(m, SPAN("Allow"), SPAN(REPLY_ALLOW));
-	reply_start(&ex->reply, ex->front.peer, m, &nothing, false);
-	exchange_stop_request(ex);
-	exchange_end_if_over(ex);
-}
+/* --- from the client --- */
 
-/* Nothing more comes from the client. */
-bool exchange_is_whole(const struct exchange *ex)
-{
-	return !stream_receives(&ex->front);
-}
-
-/* --- what the client says --- */
-
-/* What goes through a tunnel is no body. */
+/* The bytes of a tunnel are no body. */
 static bool is_too_large(const struct exchange *ex, uint64_t body_bytes)
 {
-	uint64_t max = ex->listener->body_max;
+	uint64_t max = ex->request.listener->body_max;
 	return max && body_bytes > max && ex->status != 101;
 }
 
-/* For a load balancer in front of this one: a cluster that is down is no reason to go elsewhere. */
-static void answer_health(struct exchange *ex)
+/* Opens the stages that the request needs to reach a node, and returns the first one's stream. */
+static struct stream *way_to_node(struct exchange *ex)
 {
-	struct msg *m = ex->request;
-	ex->notes = NULL; /* it would fill the log */
-	if (m->method != METHOD_GET && m->method != METHOD_HEAD) {
-		exchange_answer(ex, ERR_METHOD_NOT_ALLOWED);
-		return;
-	}
-	if (ex->desk->draining) {
-		exchange_answer(ex, ERR_STOPPING);
-		return;
-	}
-	exchange_answer_text(ex, SPAN("text/plain"), SPAN("ok\n"));
+	struct exchanges *d = ex->exchanges;
+	struct request *r = &ex->request;
+	count_flight(ex);
+	ex->state = EXCHANGE_PASSING;
+	ex->delivery = delivery_open(d, r, ex->back.tracer);
+	if (!capture_gate_is_wanted(d, r))
+		return &ex->delivery->front;
+	ex->gate = capture_gate_open(d, r, ex->delivery);
+	return &ex->gate->front;
 }
 
-static bool asks_for_health(const struct exchange *ex)
+static void pass_to(struct exchange *ex, struct stream *to, bool end)
 {
-	struct span path = ex->listener->health, target = msg_target(ex->request);
-	return path.n && target.n >= path.n && !memcmp(target.at, path.at, path.n) &&
-	       (target.n == path.n || target.at[path.n] == '?');
+	stream_join(&ex->back, to);
+	if (ex->front.peer->credit)
+		stream_grant(to, ex->front.peer->credit);
+	stream_head(to, ex->request.head, end);
 }
 
-void exchange_go_on(struct exchange *ex)
+/* A write joins the end of the list while others are held: no write overtakes another. */
+static bool is_to_be_held(const struct exchange *ex)
 {
-	bool end = exchange_is_whole(ex);
-	switch (recording_begin(ex)) {
-	case RECORDING_REFUSED:
-		exchange_answer(ex, ERR_CAPTURE);
-		return;
-	case RECORDING_TUNNEL:
-		exchange_answer(ex, ERR_CAPTURE_TUNNEL);
-		return;
-	case RECORDING_LATER:
-		ex->state = EXCHANGE_STALLED;
-		return;
-	case RECORDING_NOT:
-	case RECORDING_BEGUN:
-		break;
-	}
-	if (!end && !ex->request->tunnel)
-		retry_hold(&ex->retry);
-	if (!decision_prepare(ex))
-		exchange_answer(ex, ERR_HEAD_SIZE);
-	else if (recording_gathers(ex, end))
-		recording_gather(ex, end);
+	const struct exchanges *d = ex->exchanges;
+	return request_is_write(&ex->request) && !ex->request.listener->internal &&
+	       (board_holds(&d->values) || !list_empty(&d->parked));
+}
+
+static void exchange_park(struct exchange *ex, bool end)
+{
+	ex->state = EXCHANGE_PARKED;
+	list_remove(&ex->link);
+	list_add_tail(&ex->exchanges->parked, &ex->link);
+	ex->parking = parking_open(&ex->arena, ex->back.tracer);
+	pass_to(ex, &ex->parking->front, end);
+}
+
+static void exchange_let_go(struct exchange *ex)
+{
+	leave_parking(ex);
+	if (route_arm(ex->exchanges, &ex->request))
+		parking_let_go(ex->parking, way_to_node(ex));
 	else
-		decision_node(ex);
+		stream_leave(&ex->back, ERR_OVERRIDE);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
-/* Answered here, whatever the cluster would say. */
-static bool ends_here(struct exchange *ex)
+static void exchange_front_head(struct stream *to, struct msg *m, bool end)
 {
-	enum method method = (enum method)ex->request->method;
-	if ((method == METHOD_OTHER || method >= METHOD_OPTIONS) && recipient_meets(ex))
-		return true;
-	return ex->plan->sniffing && sniffing_asks(ex->request) && sniffing_meets(ex);
-}
-
-/* Loud once: how often is counted. */
-static void say_loop(struct exchange *ex)
-{
-	char text[ADDR_TEXT_BYTES];
-	if (ex->desk->loop_said)
-		return;
-	ex->desk->loop_said = true;
-	addr_host_text(&ex->client, text);
-	log_line(LOG_ERROR,
-		 "worker %u: 508 to a request from %s: %s More of these are counted and not told",
-		 ex->desk->worker, text, err_sentence(ERR_LOOP));
-}
-
-static void asked_head(struct stream *to, struct msg *m, bool end)
-{
-	(void)end;
 	struct exchange *ex = exchange_of(to, front);
-	ex->request = m;
-	ex->class = class_of(ex->plan->profile, (enum method)m->method, msg_target(m));
-	decision_find_client(ex);
-	if (ex->notes)
-		ex->notes->request_head_bytes = m->text_n + 2;
-	/* Before the health path: a check of our own that comes here is to fail. */
-	if (hop_goes_round(m, &ex->desk->hop)) {
-		say_loop(ex);
-		exchange_answer(ex, ERR_LOOP);
-		return;
+	struct request *r = &ex->request;
+	r->head = m;
+	r->class = class_of(r->plan->profile, (enum method)m->method, msg_target(m));
+	route_client(r);
+	if (r->notes)
+		r->notes->request_head_bytes = m->text_n + 2;
+	struct local_response here = local_response_to(ex->exchanges, r);
+	if (here.response != LOCAL_RESPONSE_NONE) {
+		respond_here(ex, &here);
+	} else if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
+		respond_error(ex, ERR_BODY_SIZE);
+	} else if (is_to_be_held(ex)) {
+		exchange_park(ex, end);
+	} else if (!route_arm(ex->exchanges, r)) {
+		respond_error(ex, ERR_OVERRIDE);
+	} else {
+		pass_to(ex, way_to_node(ex), end);
 	}
-	if (asks_for_health(ex)) {
-		answer_health(ex);
-		return;
-	}
-	if (ends_here(ex))
-		return;
-	if (m->body == BODY_LENGTH && is_too_large(ex, m->length)) {
-		exchange_answer(ex, ERR_BODY_SIZE);
-		return;
-	}
-	if (!decision_arm(ex)) {
-		exchange_answer(ex, ERR_OVERRIDE);
-		return;
-	}
-	exchange_go_on(ex);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
-/* A chunked body shows its size only as it comes. */
-static void body_grew_too_large(struct exchange *ex, struct chain *c)
-{
-	chain_drop(c);
-	ex->why = ERR_BODY_SIZE;
-	if (ex->status && stream_sends(&ex->front))
-		stream_abort(ex->front.peer, STREAM_RESET, ERR_BODY_SIZE);
-	attempt_abandon(ex, ERR_BODY_SIZE);
-	if (ex->status)
-		exchange_stop_request(ex);
-	else
-		exchange_answer(ex, ERR_BODY_SIZE);
-	exchange_end_if_over(ex);
-}
-
-/*
- * A body is held for another attempt while there may be one: of a read that may be repeated until
- * it is answered, of others until a byte of them is sent, which desk_sweep() sees.
- */
-static void hold_until_sent(struct exchange *ex)
-{
-	if (ex->retry.holds && list_empty(&ex->held_link))
-		list_add_tail(&ex->desk->held, &ex->held_link);
-}
-
-static void hold(struct exchange *ex, const struct chain *c)
-{
-	retry_keep(&ex->retry, c);
-	if (!ex->class.repeatable)
-		hold_until_sent(ex);
-}
-
-static void asked_data(struct stream *to, struct chain *c, bool end)
+static void exchange_front_data(struct stream *to, struct chain *c, bool end)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->request_bytes += c->bytes;
 	if (is_too_large(ex, ex->request_bytes)) {
-		body_grew_too_large(ex, c);
-		return;
+		/* The size of a chunked body is known only as it comes. */
+		chain_drop(c);
+		ex->why = ERR_BODY_SIZE;
+		stream_leave(&ex->back, ERR_BODY_SIZE);
+		stop_request(ex);
+	} else {
+		stream_data(ex->back.peer, c, end);
 	}
-	hold(ex, c);
-	if (ex->recording.tap) {
-		recording_asked_data(ex, c, end);
-		return;
-	}
-	if (!attempt_is_on(ex) || ex->retry.pending.bytes || c->bytes > ex->back.peer->credit) {
-		chain_move(&ex->retry.pending, c);
-		return;
-	}
-	stream_data(ex->back.peer, c, end);
-	attempt_leave_if_over(ex);
-	exchange_end_if_over(ex);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
-static void asked_trailers(struct stream *to, struct msg *m)
+static void exchange_front_trailers(struct stream *to, struct msg *m)
 {
 	struct exchange *ex = exchange_of(to, front);
-	ex->trailers = m;
-	if (ex->recording.tap) {
-		tap_request_trailers(ex->recording.tap, m);
-		if (ex->recording.request_shut)
-			tap_wait(ex->recording.tap);
-	}
-	if (ex->arm != ARM_NONE)
-		forward_trailers(m, &ex->plan->clusters[ex->arm]);
-	if (!attempt_is_on(ex) || ex->retry.pending.bytes || recording_holds_back(ex))
-		return;
 	stream_trailers(ex->back.peer, m);
-	attempt_leave_if_over(ex);
-	exchange_end_if_over(ex);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
-static void asked_grant(struct stream *to, size_t bytes)
+static void exchange_front_grant(struct stream *to, size_t bytes)
 {
 	struct exchange *ex = exchange_of(to, front);
 	if (ex->state == EXCHANGE_REPLYING)
-		reply_go_on(&ex->reply);
-	else if (ex->state == EXCHANGE_PASSING && stream_receives(&ex->back))
+		reply_go_on(ex->reply);
+	else if (stream_receives(&ex->back))
 		stream_grant(ex->back.peer, bytes);
-	exchange_end_if_over(ex);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
-/*
- * What waits for the log as a whole goes on its way, but for its end. Then it is held for another
- * attempt only as long as that may be needed whatever the request is: until a byte of it is sent.
- */
-static void asked_squeeze(struct stream *to)
+static void exchange_front_squeeze(struct stream *to)
 {
 	struct exchange *ex = exchange_of(to, front);
-	hold_until_sent(ex);
-	if (ex->state == EXCHANGE_HELD && !ex->recording.in_pieces && !exchange_is_whole(ex))
-		decision_node(ex);
-	exchange_end_if_over(ex);
+	if (stream_sends(&ex->back))
+		stream_squeeze(ex->back.peer);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
 /*
- * The request breaks off. When the client is still there (what it sent is no HTTP, or comes too
- * slowly) it is told so; an answer that has begun goes on to its end.
- */
-void exchange_request_broke(struct exchange *ex, enum err why)
-{
-	if (ex->status && stream_sends(&ex->front)) {
-		if (stream_sends(&ex->back))
-			stream_abort(ex->back.peer, STREAM_RESET, why);
-		if (stream_receives(&ex->back)) {
-			attempt_abandon(ex, why);
-			stream_abort(ex->front.peer, STREAM_RESET, why);
-		}
-		return;
-	}
-	attempt_abandon(ex, why);
-	if (stream_sends(&ex->front))
-		exchange_answer(ex, err_status(why) ? why : ERR_CUT_REQUEST);
-}
-
-/*
- * What a client has got wrong, and what it was told. All rules have one line in a second: a client
- * that breaks one breaks it again.
+ * Logs what the client got wrong, and the response that it got. All parse rules share one line a
+ * second: a client that breaks one rule usually breaks it again.
  */
 static void tell_malformed(struct exchange *ex, enum err why, const char *said, bool begun)
 {
-	struct desk *d = ex->desk;
-	char text[ADDR_TEXT_BYTES], told[32], more[TELLING_MORE_BYTES];
-	if (!telling_begins(&d->telling, ERR_REQUEST_LINE, d->io->now_ns / 1000000, more))
+	struct exchanges *d = ex->exchanges;
+	char text[ADDR_TEXT_BYTES], told[32], more[PEER_LOG_MORE_BYTES];
+	if (!peer_log_begin(&d->peer_log, ERR_REQUEST_LINE, d->io->now_ns / 1000000, more))
 		return;
-	addr_host_text(&ex->client, text);
+	addr_host_text(&ex->request.client, text);
 	snprintf(told, sizeof told, begun ? "its response was cut" : "it got %u", ex->status);
 	log_line(LOG_WARN,
 		 "worker %u: listener %s: client %s sent a malformed request, and %s: %s (%s%s)",
-		 d->worker, ex->listener->name, text, told, said, err_word(why), more);
+		 d->worker, ex->request.listener->name, text, told, said, err_word(why), more);
 }
 
-static void broke(struct exchange *ex, enum err why)
+/*
+ * The request breaks off. If the client is still there (what it sent is not HTTP, or comes too
+ * slowly) it gets an error response; a response that has come whole is still sent to its end.
+ */
+static void request_broke(struct exchange *ex, enum err why)
 {
 	bool begun = ex->status;
-	const char *said = wires_said(ex->desk->wires, why);
-	exchange_request_broke(ex, why);
+	const char *said = wires_said(ex->exchanges->wires, why);
+	stream_leave(&ex->back, why);
+	/*
+	 * A stage behind may have failed inside stream_leave(); exchange_failed() has sent the
+	 * error response then.
+	 */
+	if (!ex->status && stream_over(&ex->back) && stream_sends(&ex->front))
+		respond_error(ex, error_for_client(why));
 	if (*said)
 		tell_malformed(ex, why, said, begun);
 }
 
-bool exchange_ends_with_client(struct stream *front)
+/*
+ * A write that has come whole and of which a node may have received a byte: its outcome must become
+ * known, and the head of the response tells it. With ERR_STOPPING all is broken off, and nothing is
+ * awaited.
+ */
+static bool is_to_be_seen_through(const struct exchange *ex, enum err why)
 {
-	const struct exchange *ex = exchange_of(front, front);
-	return ex->listener->ends_reads && ex->request && ex->class.class == CLASS_READ &&
-	       !ex->request->tunnel && ex->state != EXCHANGE_REPLYING;
+	return why != ERR_STOPPING && ex->state == EXCHANGE_PASSING &&
+	       request_is_write(&ex->request) && !stream_receives(&ex->front) &&
+	       delivery_is_unanswered(ex->delivery);
+}
+
+/* The response is read and dropped, up to this credit; no more of it is awaited. */
+static void see_through(struct exchange *ex)
+{
+	struct exchanges *d = ex->exchanges;
+	ex->state = EXCHANGE_ORPHANED;
+	ex->request.orphaned_ns = d->io->now_ns;
+	counter_add(&d->counters->writes_seen_through[ex->request.arm], 1);
+	if (stream_receives(&ex->back) && ex->back.credit < STREAM_CREDIT_BYTES)
+		stream_grant(ex->back.peer, STREAM_CREDIT_BYTES - ex->back.credit);
 }
 
 static void client_left(struct exchange *ex, enum err why)
 {
-	counter_add(&ex->desk->counters->aborted[why], 1);
-	reply_stop(&ex->reply);
-	if (attempt_is_to_be_seen_through(ex, why))
-		attempt_see_through(ex);
+	counter_add(&ex->exchanges->counters->aborted[why], 1);
+	if (ex->reply)
+		reply_stop(ex->reply);
+	if (is_to_be_seen_through(ex, why))
+		see_through(ex);
 	else
-		attempt_abandon(ex, why);
+		stream_leave(&ex->back, why);
 }
 
-static void asked_abort(struct stream *to, enum stream_way way, enum err why)
+static void exchange_front_abort(struct stream *to, enum stream_way way, enum err why)
 {
 	struct exchange *ex = exchange_of(to, front);
 	ex->why = (uint16_t)why;
-	decision_withdraw(ex);
 	if (way == STREAM_STOP)
 		client_left(ex, why);
 	else
-		broke(ex, why);
-	exchange_end_if_over(ex);
+		request_broke(ex, why);
+	close_if_over(ex);
+	checks(exchange_check(ex));
 }
 
 static const struct stream_verbs front_verbs = {
-	.head = asked_head,
-	.data = asked_data,
-	.trailers = asked_trailers,
-	.grant = asked_grant,
-	.squeeze = asked_squeeze,
-	.abort = asked_abort,
+	.head = exchange_front_head,
+	.data = exchange_front_data,
+	.trailers = exchange_front_trailers,
+	.grant = exchange_front_grant,
+	.squeeze = exchange_front_squeeze,
+	.abort = exchange_front_abort,
 };
 
-/* --- a life --- */
+bool exchange_ends_with_client(struct stream *front)
+{
+	const struct exchange *ex = exchange_of(front, front);
+	const struct request *r = &ex->request;
+	return r->listener->ends_reads && r->head && !request_is_write(r) && !r->head->tunnel &&
+	       ex->state != EXCHANGE_REPLYING;
+}
 
-struct arena *exchange_open(struct desk *d, const struct plan *plan, const struct listener *l,
+/* --- from the cluster --- */
+
+/* The direction to the client is open. */
+static bool client_listens(const struct exchange *ex)
+{
+	return stream_sends(&ex->front);
+}
+
+static void exchange_back_head(struct stream *to, struct msg *m, bool end)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (m->status >= 200 || m->status == 101)
+		ex->status = m->status;
+	forward_response(m);
+	if (client_listens(ex))
+		stream_head(ex->front.peer, m, end);
+	close_if_over(ex);
+	checks(exchange_check(ex));
+}
+
+/*
+ * Drops the response body of an orphaned write. Its head is known, so an endless body is not
+ * awaited: the exchange leaves when the credit or the time is used up.
+ */
+static void exchange_drop_data(struct exchange *ex, struct chain *c, bool end)
+{
+	const struct request *r = &ex->request;
+	uint64_t wait_ns = r->plan->clusters[r->arm].policy.idle_ms * 1000000ull;
+	chain_drop(c);
+	if (!end && (!ex->back.credit || ex->exchanges->io->now_ns - r->orphaned_ns >= wait_ns))
+		stream_leave(&ex->back, ERR_CANCELED);
+}
+
+static void exchange_back_data(struct stream *to, struct chain *c, bool end)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (client_listens(ex)) {
+		ex->response_bytes += c->bytes;
+		stream_data(ex->front.peer, c, end);
+	} else {
+		exchange_drop_data(ex, c, end);
+	}
+	close_if_over(ex);
+	checks(exchange_check(ex));
+}
+
+static void exchange_back_trailers(struct stream *to, struct msg *m)
+{
+	struct exchange *ex = exchange_of(to, back);
+	forward_response(m);
+	if (client_listens(ex))
+		stream_trailers(ex->front.peer, m);
+	close_if_over(ex);
+	checks(exchange_check(ex));
+}
+
+static void exchange_back_grant(struct stream *to, size_t bytes)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (stream_receives(&ex->front))
+		stream_grant(ex->front.peer, bytes);
+	checks(exchange_check(ex));
+}
+
+/* The stage behind has failed: the response breaks off, or there is none. */
+static void exchange_failed(struct exchange *ex, enum err why)
+{
+	stream_abort_open(&ex->back, STREAM_RESET, why);
+	if (!client_listens(ex))
+		return;
+	if (!ex->status) {
+		respond_error(ex, error_for_client(why));
+		return;
+	}
+	counter_add(&ex->exchanges->counters->aborted[why], 1);
+	ex->why = (uint16_t)why;
+	stop_request(ex);
+	stream_abort(ex->front.peer, STREAM_RESET, why);
+}
+
+static void exchange_back_abort(struct stream *to, enum stream_way way, enum err why)
+{
+	struct exchange *ex = exchange_of(to, back);
+	if (way == STREAM_RESET)
+		exchange_failed(ex, why);
+	else
+		stop_request(ex);
+	close_if_over(ex);
+	checks(exchange_check(ex));
+}
+
+static const struct stream_verbs back_verbs = {
+	.head = exchange_back_head,
+	.data = exchange_back_data,
+	.trailers = exchange_back_trailers,
+	.grant = exchange_back_grant,
+	.abort = exchange_back_abort,
+};
+
+/* --- open --- */
+
+struct arena *exchange_open(struct exchanges *d, const struct plan *plan, const struct listener *l,
 			    const struct front_facts *facts, struct stream *front)
 {
 	struct exchange *ex = slab_take(&d->exchanges);
 	memset(ex, 0, sizeof *ex);
 	stream_init(&ex->front, &front_verbs, "exchange");
-	stream_init(&ex->back, &attempt_verbs, "exchange");
+	stream_init(&ex->back, &back_verbs, "exchange");
 	ex->front.tracer = ex->back.tracer = d->tracer;
-	ex->desk = d;
-	ex->plan = plan;
-	ex->listener = l;
-	ex->peer = ex->client = *facts->peer;
-	ex->connection = facts->number;
-	ex->ordinal = facts->requests;
-	ex->tls = facts->tls;
-	ex->unnamed = facts->unnamed;
-	ex->arm = ARM_NONE;
-	ex->began_ns = d->io->now_ns;
+	ex->exchanges = d;
 	arena_open(&ex->arena, &d->chunks);
+	ex->request = (struct request){
+		.arena = &ex->arena,
+		.plan = plan,
+		.listener = l,
+		.connection = facts->number,
+		.ordinal = facts->requests,
+		.began_ns = d->io->now_ns,
+		.peer = *facts->peer,
+		.client = *facts->peer,
+		.arm = ARM_NONE,
+		.tls = facts->tls,
+		.unnamed = facts->unnamed,
+	};
 	if (plan->access != ACCESS_OFF && d->access)
-		ex->notes = access_note(&ex->arena, facts);
-	list_init(&ex->wait_link);
-	list_init(&ex->held_link);
-	list_init(&ex->stall_link);
+		ex->request.notes = access_note(&ex->arena, facts);
 	list_init(&ex->link);
 	list_add_tail(&d->open, &ex->link);
 	plan_pin(plan, d->worker);
 	stream_join(&ex->front, front);
 	return &ex->arena;
+}
+
+/* --- all exchanges of a worker --- */
+
+void exchanges_let_go(struct exchanges *d)
+{
+	if (board_holds(&d->values))
+		return;
+	list_each_safe(l, &d->parked)
+		exchange_let_go(exchange_of(l, link));
+}
+
+static void cut_each(struct list *exchanges)
+{
+	list_each_safe(l, exchanges) {
+		struct exchange *ex = exchange_of(l, link);
+		if (ex->delivery)
+			delivery_cut(ex->delivery);
+	}
+}
+
+void exchanges_cut(struct exchanges *d)
+{
+	cut_each(&d->open);
+	cut_each(&d->closing);
+}
+
+void exchanges_abandon_orphans(struct exchanges *d)
+{
+	list_each_safe(l, &d->open) {
+		struct exchange *ex = exchange_of(l, link);
+		if (ex->state != EXCHANGE_ORPHANED)
+			continue;
+		stream_leave(&ex->back, ERR_STOPPING);
+		close_if_over(ex);
+	}
+}
+
+void exchanges_sweep(struct exchanges *d)
+{
+	list_each_safe(l, &d->closing)
+		if (stages_are_over(exchange_of(l, link)))
+			exchange_end(exchange_of(l, link));
 }

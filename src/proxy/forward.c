@@ -5,13 +5,16 @@
 #include "proxy/recipient.h"
 #include "proxy/trace.h"
 
-/* One that is empty adds none to the list. */
+/* An empty field adds no member to the list. */
 static bool has_members(const struct field *f, enum name name)
 {
 	return f->name == name && !f->dropped && f->value_n;
 }
 
-/* One field with all values that were there, and `value` behind them (RFC 9110, 5.3). */
+/*
+ * Joins the values of all fields of that name in one field, with `value` as the last member (RFC
+ * 9110, 5.3).
+ */
 static bool append_to(struct msg *m, enum name name, struct span value)
 {
 	struct field *first = msg_find(m, name);
@@ -41,9 +44,9 @@ static bool add_hop(struct msg *m, const struct hop *hop)
 	return msg_add_line(m, NAME_X_CROSSFADE_HOP, hop_line(hop));
 }
 
-static bool say(struct msg *m, enum name name, struct span value, bool unless_said)
+static bool forward_set(struct msg *m, enum name name, struct span value, bool unless_set)
 {
-	return (unless_said && msg_find(m, name)) || msg_set(m, name, value);
+	return (unless_set && msg_find(m, name)) || msg_set(m, name, value);
 }
 
 static bool add_forwarded(struct msg *m, const struct forward_facts *facts)
@@ -61,12 +64,12 @@ static bool add_forwarded(struct msg *m, const struct forward_facts *facts)
 	addr_host_text(facts->peer, host);
 	size_t n = fmt_decimal(port, l->port);
 	return append_to(m, NAME_X_FORWARDED_FOR, span_of(host)) &&
-	       say(m, NAME_X_FORWARDED_PROTO, l->tls ? SPAN("https") : SPAN("http"),
-		   facts->trusted) &&
-	       say(m, NAME_X_FORWARDED_PORT, (struct span){ port, n }, facts->trusted);
+	       forward_set(m, NAME_X_FORWARDED_PROTO, l->tls ? SPAN("https") : SPAN("http"),
+			   facts->trusted) &&
+	       forward_set(m, NAME_X_FORWARDED_PORT, (struct span){ port, n }, facts->trusted);
 }
 
-/* --- who it was --- */
+/* --- the client's address --- */
 
 /* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80" */
 static bool read_hop(struct span s, struct addr *a)
@@ -114,7 +117,7 @@ struct addr forward_origin(const struct msg *request, const struct networks *tru
 	return origin;
 }
 
-/* One hop less is left to an OPTIONS. */
+/* Decrements Max-Forwards of an OPTIONS request. */
 static bool count_hop(struct msg *m)
 {
 	unsigned long long left;
@@ -131,10 +134,10 @@ bool forward_client(struct msg *request, const struct forward_facts *facts)
 	return (request->method != METHOD_OPTIONS || count_hop(request)) &&
 	       add_hop(request, facts->hop) && add_forwarded(request, facts) &&
 	       (facts->listener->trace == TRACE_KEEP ||
-		trace_add(request, facts->wall_ns, facts->chance));
+		trace_add(request, facts->wall_ns, facts->rng));
 }
 
-static void drop(struct msg *m, const struct cluster *cluster, const struct edit *e)
+static void edit_drop(struct msg *m, const struct cluster *cluster, const struct edit *e)
 {
 	if (e->id != NAME_OTHER)
 		msg_drop(m, (enum name)e->id);
@@ -154,26 +157,26 @@ void forward_trailers(struct msg *trailers, const struct cluster *cluster)
 {
 	forward_unmask(trailers, cluster);
 	for (size_t i = 0; i < cluster->edit_n; i++)
-		drop(trailers, cluster, &cluster->edits[i]);
+		edit_drop(trailers, cluster, &cluster->edits[i]);
 }
 
 bool forward_edit(struct msg *request, const struct cluster *cluster)
 {
 	for (size_t i = 0; i < cluster->edit_n; i++) {
 		const struct edit *e = &cluster->edits[i];
-		drop(request, cluster, e);
+		edit_drop(request, cluster, e);
 		if (e->value.at && !msg_add_named(request, e->name, e->value))
 			return false;
 	}
 	return true;
 }
 
-void forward_answer(struct msg *answer)
+void forward_response(struct msg *response)
 {
 	static const struct span ours = SPAN_INIT("x-crossfade-");
-	for (size_t i = 0; i < answer->field_n; i++) {
-		struct field *f = &answer->fields[i];
-		struct span name = field_name(answer, f);
+	for (size_t i = 0; i < response->field_n; i++) {
+		struct field *f = &response->fields[i];
+		struct span name = field_name(response, f);
 		if (name.n > ours.n && (name.at[0] | 0x20) == 'x' &&
 		    name_is_alike((struct span){ name.at, ours.n }, ours))
 			f->dropped = true;

@@ -5,7 +5,7 @@
 #include "base/fmt.h"
 #include "base/limits.h"
 
-static struct span take_member(struct span *list)
+static struct span hop_take_member(struct span *list)
 {
 	const char *comma = memchr(list->at, ',', list->n);
 	size_t n = comma ? (size_t)(comma - list->at) : list->n, skip = comma ? n + 1 : n;
@@ -32,7 +32,8 @@ bool hop_goes_round(const struct msg *request, const struct hop *own)
 		if (f->name != NAME_X_CROSSFADE_HOP || f->dropped)
 			continue;
 		for (struct span list = field_value(request, f); list.n;)
-			if (span_is_nocase(take_member(&list), hop_id(own)) || ++hops > HOPS_MAX)
+			if (span_is_nocase(hop_take_member(&list), hop_id(own)) ||
+			    ++hops > HOPS_MAX)
 				return true;
 	}
 	return false;

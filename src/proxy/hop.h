@@ -2,8 +2,8 @@
 #define PROXY_HOP_H
 
 /*
- * X-Crossfade-Hop: the balancers that a request has passed, each by its id (board.h). One that
- * comes to us again goes round, and would for ever.
+ * X-Crossfade-Hop: the balancers that a request has passed, each by its id (board.h). A request
+ * that comes to the same balancer again is in a loop, and would never leave it.
  */
 
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #define HOP_NAME "x-crossfade-hop"
 #define HOP_ID_DIGITS 16
 
-/* What a request gets here, made once: the whole line of the field. */
+/* The field line that this balancer adds to a request, made once. */
 struct hop {
 	char line[sizeof HOP_NAME - 1 + 2 + HOP_ID_DIGITS + 2];
 };
@@ -30,7 +30,7 @@ static inline struct span hop_id(const struct hop *h)
 	return (struct span){ h->line + sizeof HOP_NAME - 1 + 2, HOP_ID_DIGITS };
 }
 
-/* Whether it has been here before, or has passed more balancers than anybody has in a row. */
+/* Whether the request has been here before, or has passed more than HOPS_MAX balancers. */
 bool hop_goes_round(const struct msg *request, const struct hop *own);
 
 #endif

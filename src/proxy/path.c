@@ -19,7 +19,10 @@ static const struct word words[] = {
 #undef KEYWORD
 #undef WORD
 
-/* Rows of one length stand together: 1 + number of the last one; the later initializer wins. */
+/*
+ * Words of one length are adjacent in the table. Maps a length to 1 + the index of its last word;
+ * the later initializer wins.
+ */
 enum {
 	ROW_0,
 #define WORD(text) ROW_##text,
@@ -40,7 +43,7 @@ static const uint8_t last_of_length[WORD_ROOM] = {
 };
 #pragma GCC diagnostic pop
 
-/* Most words of a length are told apart by their last letter. */
+/* Most words of one length differ in their last letter. */
 static bool word_is(const struct word *w, const char *at, size_t n)
 {
 	return w->text[n - 1] == at[n - 1] && !memcmp(w->text, at, n);
@@ -55,15 +58,15 @@ static uint8_t segment_of(const char *at, size_t n)
 	return n && *at == '_' ? SEGMENT_OTHER_KEYWORD : SEGMENT_index;
 }
 
-/* --- what may be read in more than one way --- */
+/* --- bytes with more than one meaning --- */
 
-/* No doubt: '/', '?' and '%' as they are. */
+/* No doubt: a literal '/', '?' or '%'. */
 #define STRUCTURE 1024
 
-/* Raw bytes of UTF-8, where a listener lets them pass, are what their codes are. */
+/* Raw UTF-8 bytes, where a listener lets them pass, mean the same as their codes. */
 #define LEAD 2048
 
-/* What a byte may mean but itself. */
+/* What a raw byte may mean besides itself. */
 static const uint16_t doubt_of_byte[256] = {
 	[0 ... ' '] = DOUBT_ALL,
 	[0x7f] = DOUBT_ALL,
@@ -79,7 +82,7 @@ static const uint16_t doubt_of_byte[256] = {
 	[0xf0] = LEAD,
 };
 
-/* The same of what is percent-encoded. 0xc0, 0xc1 and 0xf5 up are in no UTF-8 (RFC 3629, 4). */
+/* The same for a percent-encoded byte. 0xc0, 0xc1 and 0xf5 up are in no UTF-8 (RFC 3629, 4). */
 static const uint16_t doubt_of_code[256] = {
 	[0 ... 0x1f] = DOUBT_CONTROL, ['#'] = DOUBT_FRAGMENT,	   ['%'] = DOUBT_TWICE,
 	['-'] = DOUBT_CODE,	      ['.'] = DOUBT_CODE,	   ['/'] = DOUBT_SLASH,
@@ -89,7 +92,7 @@ static const uint16_t doubt_of_code[256] = {
 	[0xc0 ... 0xc1] = DOUBT_ALL,  [0xf5 ... 0xff] = DOUBT_ALL,
 };
 
-static int hex(char c)
+static int path_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -97,22 +100,23 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Two digits, or -1. */
+/* The value of two hex digits, or -1. */
 static int code_at(const char *at, size_t left)
 {
-	int high = left > 1 ? hex(at[0]) : -1, low = left > 1 ? hex(at[1]) : -1;
+	int high = left > 1 ? path_hex_digit(at[0]) : -1,
+	    low = left > 1 ? path_hex_digit(at[1]) : -1;
 	return high >= 0 && low >= 0 ? high << 4 | low : -1;
 }
 
-/* A digit of a code that a first decoding has made, itself as it is or by a code. */
+/* Reads one hex digit of a code that a first decoding produced: raw, or percent-encoded itself. */
 static size_t digit_at(const char *at, size_t left, int *digit)
 {
 	int code = left && *at == '%' ? code_at(at + 1, left - 1) : -1;
-	*digit = code >= 0 ? hex((char)code) : left ? hex(*at) : -1;
+	*digit = code >= 0 ? path_hex_digit((char)code) : left ? path_hex_digit(*at) : -1;
 	return code >= 0 ? 3 : 1;
 }
 
-/* What `at`, behind a %25, makes of it for who decodes twice; -1: nothing. */
+/* `at` is after a %25. Returns the byte that a second decoding makes of it, or -1. */
 static int second_at(const char *at, size_t left, size_t *used)
 {
 	int high, low;
@@ -123,7 +127,7 @@ static int second_at(const char *at, size_t left, size_t *used)
 	return low < 0 ? -1 : high << 4 | low;
 }
 
-/* A byte of a longer form as it is, or by its code. */
+/* The next byte of a UTF-8 sequence, raw or percent-encoded. */
 static int byte_at(const char *at, size_t left)
 {
 	if (left && *at == '%')
@@ -131,14 +135,17 @@ static int byte_at(const char *at, size_t left)
 	return left ? (unsigned char)*at : -1;
 }
 
-/* `at` is behind a code of 0xe0 or 0xf0: a longer form of what has a shorter one may be a '/'. */
+/*
+ * `at` is after a byte 0xe0 or 0xf0. An overlong sequence (longer than its character needs) may
+ * stand for a '/'.
+ */
 static bool is_overlong(int lead, const char *at, size_t left)
 {
 	int next = byte_at(at, left);
 	return next >= 0x80 && next < (lead == 0xe0 ? 0xa0 : 0x90);
 }
 
-/* `at` is a '%'. */
+/* `at` is at a '%'. */
 static unsigned doubts_of_code(const char *at, size_t left)
 {
 	int code = code_at(at + 1, left - 1);
@@ -151,15 +158,15 @@ static unsigned doubts_of_code(const char *at, size_t left)
 	return doubt_of_code[code] | (again >= 0 ? doubt_of_code[again] : 0u);
 }
 
-/* `at` is a LEAD. */
+/* `at` is at a LEAD byte. */
 static unsigned doubts_of_lead(const char *at, size_t left)
 {
 	return is_overlong((unsigned char)*at, at + 1, left - 1) ? DOUBT_ALL : 0;
 }
 
-/* --- the walk --- */
+/* --- the plain reading --- */
 
-static bool is_dots(const char *at, size_t n)
+static bool path_is_dots(const char *at, size_t n)
 {
 	return at[0] == '.' && (n == 1 || (n == 2 && at[1] == '.'));
 }
@@ -171,12 +178,12 @@ static void path_add(struct path *p, const char *at, size_t n)
 	p->depth++;
 }
 
-/* An empty one is forgiven at the end, which `last` says it is. */
+/* An empty segment is no doubt at the end of the path (`last`). */
 static void path_take_segment(struct path *p, const char *at, size_t n, bool last)
 {
 	if (!n)
 		p->doubts |= last ? 0 : DOUBT_EMPTY;
-	else if (is_dots(at, n))
+	else if (path_is_dots(at, n))
 		p->doubts |= DOUBT_ALL;
 	else
 		path_add(p, at, n);
@@ -212,8 +219,8 @@ struct path path_read(struct span target)
 /* --- another reading --- */
 
 /*
- * One reading of a path with doubts: those in `as` are decided the other way. A segment's first
- * bytes are enough to know it.
+ * One reading of a path with doubts: those in `as` are decided the other way. The first WORD_ROOM
+ * bytes identify a segment.
  */
 struct reading {
 	struct path *path;
@@ -221,10 +228,10 @@ struct reading {
 	char piece[WORD_ROOM];
 	size_t piece_n;
 	bool in_param;
-	bool split;	 /* the piece began behind an encoded slash */
+	bool split;	 /* the piece began after an encoded slash */
 	bool underscore; /* the whole segment begins with '_' */
-	bool angle;   /* a '<' was in the segment: an index' name by date math, as <logs-{now/d}> */
-	bool keyword; /* a keyword came before the segment */
+	bool angle;   /* a '<' was in the segment: date math in an index name, as <logs-{now/d}> */
+	bool keyword; /* a keyword came before this segment */
 };
 
 static void piece_add(struct reading *r, char c)
@@ -239,14 +246,14 @@ static void piece_add(struct reading *r, char c)
 	r->piece_n++;
 }
 
-/* `split`: by an encoded slash, else the segment is over. */
+/* Ends a piece. `split`: at an encoded slash; otherwise the segment ends too. */
 static void piece_end(struct reading *r, bool split, bool last)
 {
 	struct path *p = r->path;
 	if (split || r->split)
 		p->risky |= r->underscore || (r->split && r->piece_n && r->piece[0] == '_') ||
 			    (!r->keyword && !r->angle);
-	if (r->piece_n && is_dots(r->piece, r->piece_n))
+	if (r->piece_n && path_is_dots(r->piece, r->piece_n))
 		p->doubts |= DOUBT_ALL;
 	else if (r->piece_n || !(last || r->as & DOUBT_EMPTY))
 		path_add(p, r->piece, r->piece_n < WORD_ROOM ? r->piece_n : WORD_ROOM);
@@ -259,7 +266,7 @@ static void piece_end(struct reading *r, bool split, bool last)
 	r->underscore = r->angle = false;
 }
 
-/* `c` is not as it stands there: it came of a code. */
+/* `c` came from a percent code, or is a raw '\\' or ';'. */
 static void reading_take_code(struct reading *r, char c)
 {
 	unsigned doubt = doubt_of_code[(uint8_t)c];
@@ -281,7 +288,7 @@ static void reading_take(struct reading *r, char c)
 		piece_add(r, c);
 }
 
-/* Bytes of one code; `c` is what it says. */
+/* Returns the length of one code in bytes; `c` gets its value. */
 static size_t code_take(const struct reading *r, const char *at, size_t left, char *c)
 {
 	int code = code_at(at + 1, left - 1);

@@ -4,16 +4,15 @@
 
 #define MIB(bytes) ((unsigned long long)(bytes) >> 20)
 
-static void say(struct pressure *p, const struct budget *b, unsigned worker, const char *whose,
-		uint64_t now_ns)
+static void pressure_log(struct pressure *p, const struct budget *b, unsigned worker,
+			 const char *whose, uint64_t now_ns)
 {
 	if (now_ns < p->quiet_until_ns)
 		return;
 	p->quiet_until_ns = now_ns + MEMORY_LOG_MS * 1000000ull;
 	log_line(LOG_WARN,
-		 "worker %u: memory: what has come from %s and is not passed on yet takes "
-		 "%llu MiB of %llu: %u connections wait until those that they send to take "
-		 "more; all others are served",
+		 "worker %u: memory: data from %s that is not passed on yet takes %llu MiB of "
+		 "%llu: %u connections wait until their receivers take more; all others are served",
 		 worker, whose, MIB(b->used), MIB(b->max), b->waiting_n);
 }
 
@@ -24,5 +23,5 @@ void pressure_look(struct pressure *p, const struct budget *b, unsigned worker, 
 	counter_set(&p->waiting, b->waiting_n);
 	counter_set(&p->waits, b->waits);
 	if (b->waiting_n && !budget_has_room(b))
-		say(p, b, worker, whose, now_ns);
+		pressure_log(p, b, worker, whose, now_ns);
 }

@@ -1,7 +1,6 @@
 #include "proxy/recipient.h"
 
 #include "base/limits.h"
-#include "proxy/exchange.h"
 
 static const struct field *second_field(const struct msg *m, const struct field *first)
 {
@@ -29,7 +28,10 @@ enum hops recipient_hops(const struct msg *request, unsigned long long *left)
 	struct span value = field_value(request, f);
 	if (second_field(request, f) || !is_digits(value))
 		return HOPS_BAD;
-	/* As many as nobody has; also where it is a number that does not fit. */
+	/*
+	 * Larger values count as MAX_FORWARDS, which no chain of proxies reaches; also a number
+	 * that does not fit.
+	 */
 	if (!span_to_u64(value, MAX_FORWARDS, left))
 		*left = MAX_FORWARDS;
 	if (!*left)
@@ -38,7 +40,7 @@ enum hops recipient_hops(const struct msg *request, unsigned long long *left)
 	return HOPS_LEFT;
 }
 
-static bool traces(const struct msg *m)
+static bool recipient_is_trace(const struct msg *m)
 {
 	if (m->method == METHOD_TRACE)
 		return true;
@@ -47,23 +49,19 @@ static bool traces(const struct msg *m)
 	       (span_is_nocase(method, SPAN("trace")) || span_is_nocase(method, SPAN("track")));
 }
 
-bool recipient_meets(struct exchange *ex)
+enum recipient recipient_of(const struct msg *request)
 {
 	unsigned long long left;
-	if (traces(ex->request)) {
-		exchange_answer(ex, ERR_METHOD_TRACE);
-		return true;
-	}
-	switch (recipient_hops(ex->request, &left)) {
+	if (recipient_is_trace(request))
+		return RECIPIENT_TRACE;
+	switch (recipient_hops(request, &left)) {
 	case HOPS_BAD:
-		exchange_answer(ex, ERR_MAX_FORWARDS);
-		return true;
+		return RECIPIENT_BAD_HOPS;
 	case HOPS_END:
-		exchange_answer_options(ex);
-		return true;
+		return RECIPIENT_HERE;
 	case HOPS_ANY:
 	case HOPS_LEFT:
 		break;
 	}
-	return false;
+	return RECIPIENT_CLUSTER;
 }

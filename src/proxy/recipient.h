@@ -2,26 +2,30 @@
 #define PROXY_RECIPIENT_H
 
 /*
- * Requests that end here because of their method, whatever their path: TRACE, by any case, and
- * TRACK, as some call it, since their answer would show a client what the cluster gets of us (its
- * credential, headers.set); and OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2).
+ * Requests that end here because of their method, whatever their path: TRACE in upper or lower
+ * case, and its other name TRACK, because the response would show a client what the cluster gets
+ * from us (its credential, headers.set); and OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2).
  */
 
 #include "http/msg.h"
 
-struct exchange;
-
 enum hops {
-	HOPS_ANY, /* none is asked for, or the method does not heed it */
-	HOPS_END, /* it ends here */
-	HOPS_BAD, /* no number, or two */
+	HOPS_ANY, /* no Max-Forwards, or the method ignores it */
+	HOPS_END, /* Max-Forwards is 0: the request ends here */
+	HOPS_BAD, /* not a number, or two fields */
 	HOPS_LEFT,
 };
 
-/* Max-Forwards of an OPTIONS. `left`, with HOPS_LEFT: what the next one may be told. */
+/* Max-Forwards of an OPTIONS request. `left`, with HOPS_LEFT: the value for the next recipient. */
 enum hops recipient_hops(const struct msg *request, unsigned long long *left);
 
-/* Answers such a request. False: it goes its way. */
-bool recipient_meets(struct exchange *ex);
+enum recipient {
+	RECIPIENT_CLUSTER,  /* the request goes to its cluster */
+	RECIPIENT_TRACE,    /* refused: TRACE, TRACK */
+	RECIPIENT_BAD_HOPS, /* refused: HOPS_BAD */
+	RECIPIENT_HERE,	    /* Crossfade answers this OPTIONS */
+};
+
+enum recipient recipient_of(const struct msg *request);
 
 #endif

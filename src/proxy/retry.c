@@ -51,7 +51,7 @@ void retry_close(struct retry *r)
 
 static bool took_too_long(enum err why)
 {
-	return why == ERR_ANSWER_TIMEOUT;
+	return why == ERR_RESPONSE_TIMEOUT;
 }
 
 bool retry_is_right(const struct attempt_facts *f)
@@ -63,8 +63,11 @@ bool retry_is_right(const struct attempt_facts *f)
 
 /* --- the budget --- */
 
-/* The present second's place; those between the newest one and it had nothing. */
-static unsigned place_of(struct retry_budget *b, uint64_t now_ns)
+/*
+ * The present second's index. The seconds between the newest entry and the present one had no
+ * requests.
+ */
+static unsigned retry_budget_index(struct retry_budget *b, uint64_t now_ns)
 {
 	uint64_t second = now_ns / 1000000000u;
 	if (second - b->second >= RETRY_WINDOW_S) {
@@ -82,12 +85,12 @@ static unsigned place_of(struct retry_budget *b, uint64_t now_ns)
 
 void retry_budget_asked(struct retry_budget *b, uint64_t now_ns)
 {
-	b->requests[place_of(b, now_ns)]++;
+	b->requests[retry_budget_index(b, now_ns)]++;
 }
 
 bool retry_budget_take(struct retry_budget *b, uint64_t now_ns)
 {
-	unsigned place = place_of(b, now_ns);
+	unsigned place = retry_budget_index(b, now_ns);
 	uint64_t requests = 0, retries = 0;
 	for (unsigned i = 0; i < RETRY_WINDOW_S; i++) {
 		requests += b->requests[i];

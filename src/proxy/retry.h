@@ -2,19 +2,19 @@
 #define PROXY_RETRY_H
 
 /*
- * Another attempt after one that failed: whether it may be made, and what is kept for it.
+ * Another attempt after a failed one: whether it may be made, and what is kept for it.
  *
- * A request of which no byte was sent may go to another connection or node, whatever it is. One
- * that was sent goes there again only if its class says that it may be repeated, no byte of an
- * answer has come, and the node did not just take too long: it still works on that, and so would
- * the next. All of the body must still be held, and there are CONNECT_ATTEMPTS_MAX attempts at
- * most.
+ * A request of which no byte was sent may go to another connection or node, whatever its class. A
+ * request that was sent may be sent again only if its class says that it may be repeated, no byte
+ * of a response has come, and the failure was no timeout: the node still works on such a request,
+ * and the next node would take as long. All of the body must still be held, and there are at most
+ * CONNECT_ATTEMPTS_MAX attempts.
  *
- * All of that within a budget: a cluster in trouble must not get twice the work. A connect that
- * failed was no work, and costs none of it.
+ * All retries are within a budget: a cluster in trouble must not get twice the work. A failed
+ * connect was no work, and costs no budget.
  *
- * What is held are references to the body's slices, charged to its client as before:
- * RETRY_BODY_BYTES at most, else none of it.
+ * What is held are references to the body's slices, charged to the client as before: at most
+ * RETRY_BODY_BYTES, else nothing is held.
  */
 
 #include <stdbool.h>
@@ -28,20 +28,21 @@
 
 struct retry {
 	struct chain held;    /* all of the body that has come; only while `holds` */
-	struct chain pending; /* what has come of it and not gone to the present attempt */
-	bool holds;	      /* what comes is held */
-	bool lost;	      /* some of the body has come that is not held */
+	struct chain pending; /* the part of the body that has come and was not passed to the
+				 present attempt */
+	bool holds;	      /* what comes of the body is held */
+	bool lost;	      /* a part of the body has come that is not held */
 };
 
-/* A body may come. */
+/* Called when a body may come. */
 void retry_hold(struct retry *r);
-/* A piece of it has; it stays the caller's. */
+/* Called for each piece of the body; the piece stays the caller's. */
 void retry_keep(struct retry *r, const struct chain *piece);
-/* No further attempt may come. */
+/* Called when no further attempt is possible: drops what is held. */
 void retry_let_go(struct retry *r);
-/* The next attempt gets all of it anew. Nothing of it is lost. */
+/* For the next attempt: `pending` becomes the whole body that has come. `lost` must be false. */
 void retry_rewind(struct retry *r);
-/* The end: nothing is kept. */
+/* Drops everything at the request's end. */
 void retry_close(struct retry *r);
 
 /* --- the rules --- */
@@ -49,24 +50,27 @@ void retry_close(struct retry *r);
 struct attempt_facts {
 	bool repeatable; /* by its class */
 	bool sent;	 /* a byte of the request may have reached the node */
-	bool heard;	 /* a byte of the answer has come */
+	bool heard;	 /* a byte of the response has come */
 	bool lost;	 /* not all of the body is held */
 	unsigned attempts;
-	enum err why; /* it failed */
+	enum err why; /* the failure */
 };
 
 bool retry_is_right(const struct attempt_facts *f);
 
 /* --- the budget --- */
 
-/* Of one worker and cluster: RETRY_SHARE_PERCENT of the window's requests, and RETRIES_MIN. */
+/*
+ * One worker's budget for one cluster: RETRY_SHARE_PERCENT of the window's requests, and
+ * RETRIES_MIN.
+ */
 struct retry_budget {
-	uint64_t second; /* of the newest */
+	uint64_t second; /* of the newest entry */
 	uint32_t requests[RETRY_WINDOW_S], retries[RETRY_WINDOW_S];
 };
 
 void retry_budget_asked(struct retry_budget *b, uint64_t now_ns);
-/* One more retry; false: that is too many. */
+/* Takes one retry from the budget; false: the budget is spent. */
 bool retry_budget_take(struct retry_budget *b, uint64_t now_ns);
 
 #endif

@@ -7,12 +7,13 @@
 #include "base/log.h"
 #include "http/authority.h"
 #include "http/percent.h"
-#include "proxy/exchange.h"
+#include "proxy/exchanges.h"
+#include "proxy/request.h"
 
-/* --- what is asked --- */
+/* --- the request --- */
 
-/* "http", or "http,settings", and whatever else. */
-static bool is_http(struct span metrics)
+/* "http" is among the metrics, as in "http" or "http,settings". */
+static bool has_http_metric(struct span metrics)
 {
 	struct span one;
 	while (span_next_member(&metrics, &one))
@@ -21,7 +22,10 @@ static bool is_http(struct span metrics)
 	return false;
 }
 
-/* All nodes, the one that is asked, or those that fit, as data:true; not one by its name. */
+/*
+ * The filter is for all nodes, for the node that answers, or for nodes with an attribute, as
+ * data:true; not for one node by its name.
+ */
 static bool is_many(struct span filter)
 {
 	struct span one;
@@ -33,7 +37,7 @@ static bool is_many(struct span filter)
 	return false;
 }
 
-/* Empty ones are no segments: proxies merge slashes. */
+/* Empty segments are skipped: proxies merge slashes. */
 static bool next_segment(struct span *rest, struct span *segment)
 {
 	while (rest->n && *rest->at == '/')
@@ -53,13 +57,14 @@ static bool path_asks(struct span path)
 	    !next_segment(&path, &a))
 		return false;
 	if (!next_segment(&path, &b))
-		return is_http(a);
+		return has_http_metric(a);
 	if (!next_segment(&path, &c))
-		return is_many(a) && is_http(b);
-	return is_many(a) && span_is(b, SPAN("info")) && is_http(c) && !next_segment(&path, &more);
+		return is_many(a) && has_http_metric(b);
+	return is_many(a) && span_is(b, SPAN("info")) && has_http_metric(c) &&
+	       !next_segment(&path, &more);
 }
 
-/* Their clients alone ask this, and call nobody else's attention; people say /_nodes. */
+/* Only PHP clients ask for "/_nodes/" with a slash at the end; people ask for /_nodes. */
 static bool is_php(const struct msg *request, struct span path)
 {
 	static const struct span agents[] = { SPAN_INIT("elasticsearch-php/"),
@@ -73,8 +78,8 @@ static bool is_php(const struct msg *request, struct span path)
 }
 
 /*
- * Of what clusters decode, filters and metrics, codes make no difference; a proxy before a cluster
- * may decode the rest of it too.
+ * Clusters decode filters and metrics, so percent codes make no difference there; a proxy in front
+ * of the cluster may decode the rest of the path too.
  */
 bool sniffing_asks(const struct msg *request)
 {
@@ -90,17 +95,18 @@ bool sniffing_asks(const struct msg *request)
 	       (path_asks(decoded) || is_php(request, target));
 }
 
-/* --- where the client came by --- */
+/* --- the address that the client used --- */
 
-static bool has_port(struct span authority)
+static bool sniffing_has_port(struct span authority)
 {
 	const char *colon = memrchr(authority.at, ':', authority.n);
 	return colon && colon > authority.at && colon + 1 < authority.at + authority.n &&
 	       !memchr(colon, ']', authority.n - (size_t)(colon - authority.at));
 }
 
-/* What the proxies before us say, the first of them; empty where they say nothing. */
-static struct span said_of(const struct msg *m, enum name name, const struct sniffing_facts *facts)
+/* The first value that the proxies before us give; empty if there is none. */
+static struct span forwarded_value(const struct msg *m, enum name name,
+				   const struct sniffing_facts *facts)
 {
 	struct span all = msg_value(m, name), first = { "", 0 };
 	if (facts->trusted && all.n)
@@ -110,8 +116,8 @@ static struct span said_of(const struct msg *m, enum name name, const struct sni
 
 static struct span default_port(const struct msg *m, const struct sniffing_facts *facts)
 {
-	struct span port = said_of(m, NAME_X_FORWARDED_PORT, facts);
-	struct span proto = said_of(m, NAME_X_FORWARDED_PROTO, facts);
+	struct span port = forwarded_value(m, NAME_X_FORWARDED_PORT, facts);
+	struct span proto = forwarded_value(m, NAME_X_FORWARDED_PROTO, facts);
 	unsigned long long n;
 	if (port.n && span_to_u64(port, 65535, &n) && n)
 		return port;
@@ -121,12 +127,12 @@ static struct span default_port(const struct msg *m, const struct sniffing_facts
 
 struct span sniffing_address(const struct msg *request, const struct sniffing_facts *facts)
 {
-	struct span host = said_of(request, NAME_X_FORWARDED_HOST, facts);
+	struct span host = forwarded_value(request, NAME_X_FORWARDED_HOST, facts);
 	if (!host.n || !authority_valid(host))
 		host = msg_value(request, NAME_HOST);
 	if (!host.n || host.n > SNIFFED_HOST_BYTES)
 		return (struct span){ "", 0 };
-	if (has_port(host))
+	if (sniffing_has_port(host))
 		return host;
 	if (host.at[host.n - 1] == ':')
 		host.n--;
@@ -138,11 +144,11 @@ struct span sniffing_address(const struct msg *request, const struct sniffing_fa
 	return (struct span){ text, host.n + 1 + port.n };
 }
 
-/* --- what is answered --- */
+/* --- the response --- */
 
 /*
- * Clients want the address; those in JavaScript the roles, in Java the roles and a version, Hadoop
- * an ip. Node names and addresses of clusters are not told.
+ * All clients want the address; those in JavaScript want the roles too, in Java the roles and a
+ * version, Hadoop an ip. Names and addresses of the cluster's nodes are not revealed.
  */
 struct span sniffing_text(struct arena *arena, struct span address)
 {
@@ -163,41 +169,35 @@ struct span sniffing_text(struct arena *arena, struct span address)
 	return (struct span){ text, (size_t)n };
 }
 
-static void say_once(struct exchange *ex, enum sniffing what)
+static void sniffing_log_once(struct exchanges *d, const struct request *r, enum sniffing what)
 {
 	static const char *const sentences[] = {
-		[SNIFFING_PASS] = "passed on (sniffing: pass): it may go to the nodes themselves, "
-				  "where nothing of it is recorded or moved",
-		[SNIFFING_ANSWER] = "told the address that it came by (sniffing: answer)",
-		[SNIFFING_REFUSE] = "refused (sniffing: refuse)",
+		[SNIFFING_PASS] = "the request was passed on (sniffing: pass): the client may now "
+				  "talk to the nodes directly, where its requests are neither "
+				  "captured nor moved",
+		[SNIFFING_RESPOND] =
+			"the response has the address that the client used (sniffing: respond)",
+		[SNIFFING_REFUSE] = "the request was refused (sniffing: refuse)",
 	};
 	char text[ADDR_TEXT_BYTES];
-	counter_add(&ex->desk->counters->sniffing[what], 1);
-	if (ex->desk->sniffing_said)
+	counter_add(&d->counters->sniffing[what], 1);
+	if (d->sniffing_said)
 		return;
-	ex->desk->sniffing_said = true;
-	addr_host_text(&ex->client, text);
+	d->sniffing_said = true;
+	addr_host_text(&r->client, text);
 	log_line(what == SNIFFING_PASS ? LOG_WARN : LOG_INFO,
-		 "worker %u: %s asks where the cluster's nodes are: %s; more of these are counted "
-		 "and not told",
-		 ex->desk->worker, text, sentences[what]);
+		 "worker %u: %s asked for the addresses of the cluster's nodes: %s; further such "
+		 "requests are counted, not logged",
+		 d->worker, text, sentences[what]);
 }
 
-bool sniffing_meets(struct exchange *ex)
+enum sniffing sniffing_meets(struct exchanges *d, const struct request *r, struct span *address)
 {
-	struct msg *m = ex->request;
-	struct sniffing_facts facts = { ex->trusted, ex->tls };
-	struct span address = sniffing_address(m, &facts);
-	enum sniffing what = ex->plan->sniffing;
-	if (what == SNIFFING_ANSWER && !address.n)
+	struct sniffing_facts facts = { r->trusted, r->tls };
+	enum sniffing what = r->plan->sniffing;
+	*address = sniffing_address(r->head, &facts);
+	if (what == SNIFFING_RESPOND && !address->n)
 		what = SNIFFING_REFUSE;
-	say_once(ex, what);
-	if (what == SNIFFING_PASS)
-		return false;
-	if (what == SNIFFING_REFUSE)
-		exchange_answer(ex, ERR_SNIFFING);
-	else
-		exchange_answer_text(ex, SPAN("application/json"),
-				     sniffing_text(&ex->arena, address));
-	return true;
+	sniffing_log_once(d, r, what);
+	return what;
 }

@@ -2,38 +2,44 @@
 #define PROXY_SNIFFING_H
 
 /*
- * Clients of search clusters may ask for the nodes' addresses and talk to these from then on:
- * sniffing. Such a client walks past the balancer, uncaptured and unmoved. What they ask is
- *   GET /_nodes/http, GET /_nodes/_all/http, GET /_nodes/data:true/http,settings and their kin,
- * of all nodes, or of those with an attribute, not of one by its name; and their HTTP part,
- * whatever else. PHP's clients ask GET /_nodes/. That is answered with one node whose address is
- * the one that the client came by. What people and their tools ask of /_nodes is the cluster's.
+ * Clients of search clusters may ask for the nodes' addresses and use these from then on: sniffing.
+ * Such a client bypasses the balancer: its requests are neither captured nor moved. The calls are
+ *   GET /_nodes/http, GET /_nodes/_all/http, GET /_nodes/data:true/http,settings and the like:
+ * they are for all nodes or for nodes with an attribute, not for one node by its name, and include
+ * the metric http. PHP's clients send GET /_nodes/. The response has one node, with the address
+ * that the client itself used. Other requests for /_nodes, as people and tools send them, go to the
+ * cluster.
  */
 
 #include "http/msg.h"
 #include "proxy/plan.h"
 
-struct exchange;
+struct exchanges;
+struct request;
 
-/* Whether a request is such a call. */
+/* Whether a request is a sniffing call. */
 bool sniffing_asks(const struct msg *request);
 
-/* Where a client came by, as it knows it. */
+/* What is known of the address that the client used. */
 struct sniffing_facts {
 	bool trusted; /* X-Forwarded-Host, -Port and -Proto count */
 	bool tls;
 };
 
 /*
- * "host:port" from Host, and the port of the scheme when it has none. An empty span: it has no
- * Host, or one that is longer than names are. It stands in the request's arena.
+ * "host:port" from Host, with the scheme's port if Host has none; proxies' X-Forwarded-* first,
+ * where `trusted`. An empty span: there is no Host, or it is longer than a name can be. In the
+ * request's arena.
  */
 struct span sniffing_address(const struct msg *request, const struct sniffing_facts *facts);
 
-/* The answer: JSON, for all clients that are known. It stands in the arena. */
+/* The response: JSON that all known clients understand. In the arena. */
 struct span sniffing_text(struct arena *arena, struct span address);
 
-/* Answers or refuses such a request, as the plan says, and counts it. False: it goes its way. */
-bool sniffing_meets(struct exchange *ex);
+/*
+ * What the plan says for such a request; counts it. With SNIFFING_RESPOND `address` is set:
+ * sniffing_address().
+ */
+enum sniffing sniffing_meets(struct exchanges *d, const struct request *r, struct span *address);
 
 #endif

@@ -12,7 +12,7 @@ static bool may_override(const struct plan *p, const struct addr *client,
 	return p->override_allow && !v->rolled_back && networks_have(p->override_allow, client);
 }
 
-/* Said twice it is not clear. */
+/* False when the field occurs twice: that is ambiguous. */
 static bool read_arm(const struct msg *m, enum arm *arm)
 {
 	const struct field *first = msg_find(m, NAME_X_CROSSFADE_CLUSTER);
@@ -26,7 +26,7 @@ static bool read_arm(const struct msg *m, enum arm *arm)
 
 /* --- sticky keys --- */
 
-/* "a=1; name=VALUE; b=2" (RFC 6265, 4.2.1): names have case, and the first one counts. */
+/* "a=1; name=VALUE; b=2" (RFC 6265, 4.2.1): names are case-sensitive, and the first one counts. */
 static struct span cookie_value(struct span cookies, struct span name)
 {
 	while (cookies.n) {
@@ -50,7 +50,7 @@ static struct span key_in(const struct sticky *s, const struct msg *m, const str
 	return field_value(m, f);
 }
 
-static struct span key_of(const struct sticky *s, const struct msg *m)
+static struct span sticky_key(const struct sticky *s, const struct msg *m)
 {
 	for (unsigned i = 0; i < m->field_n; i++) {
 		const struct field *f = &m->fields[i];
@@ -73,13 +73,13 @@ bool sticky_hash(const struct sticky *s, const struct msg *request, const struct
 		*hash = XXH3_64bits_withSeed(bytes, sizeof bytes, s->seed);
 		return true;
 	}
-	struct span key = key_of(s, request);
+	struct span key = sticky_key(s, request);
 	if (key.n)
 		*hash = XXH3_64bits_withSeed(key.at, key.n, s->seed);
 	return key.n > 0;
 }
 
-/* hash / 2^64 < target / sum, without a rounding: the product's upper half is a whole share. */
+/* hash / 2^64 < target / sum, without rounding: the upper half of the product is a whole share. */
 enum arm sticky_arm(uint64_t hash, const uint32_t weights[ARMS])
 {
 	uint64_t sum = (uint64_t)weights[ARM_SOURCE] + weights[ARM_TARGET];

@@ -2,25 +2,25 @@
 #define PROXY_TRACE_H
 
 /*
- * The fields by which a request is found again in the logs of all that it went through:
- * X-Amzn-Trace-Id, as AWS ALB writes it, and traceparent (W3C Trace Context, level 1). Both say the
- * same number where one of them is made here: Root=1-01234567-89abcdef0123456789abcdef is trace
+ * The fields that identify a request in the logs of everything that it passed: X-Amzn-Trace-Id, as
+ * AWS ALB writes it, and traceparent (W3C Trace Context, level 1). If Crossfade makes one of them,
+ * both have the same id: Root=1-01234567-89abcdef0123456789abcdef is trace
  * 0123456789abcdef0123456789abcdef.
  */
 
 #include "http/msg.h"
-#include "proxy/chance.h"
+#include "proxy/rng.h"
 
 /*
- * X-Amzn-Trace-Id: with a Root, Self=1-TIME-RANDOM comes in front of it, in the place of a Self
- * that an earlier balancer has put there; all other members stay as they are. Without one, Root= is
- * put in front. One of more than TRACE_BYTES, and any second field, is not kept.
+ * X-Amzn-Trace-Id: if the field has a Root, Self=1-TIME-RANDOM is put in front, and replaces the
+ * Self of an earlier balancer; all other members stay as they are. Without a Root, Root= is put in
+ * front. A field of more than TRACE_BYTES is replaced, and a second field is dropped.
  *
- * traceparent: a valid one stays, and tracestate with it. Another one, or a second one, begins a
- * new trace, and tracestate, which belonged to the old one, goes (3.2.2, 3.3, 4.3).
+ * traceparent: a valid one stays, and tracestate with it. An invalid one, or a second one, begins a
+ * new trace, and tracestate, which belonged to the old trace, is dropped (3.2.2, 3.3, 4.3).
  *
  * False when the fields get too many or too long for a head.
  */
-bool trace_add(struct msg *request, uint64_t wall_ns, struct chance *chance);
+bool trace_add(struct msg *request, uint64_t wall_ns, struct rng *rng);
 
 #endif

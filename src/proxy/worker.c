@@ -4,73 +4,75 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
+#include "base/checks.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/least.h"
+#include "ends/loop.h"
 #include "proxy/acceptor.h"
+#include "proxy/admission.h"
+#include "proxy/deliveries.h"
 #include "proxy/exchange.h"
-#include "proxy/gate.h"
+#include "proxy/stage_check.h"
 
-/* How often requests that wait for a name are looked at. */
-#define WAIT_PAUSE_MS 100
-/* Until a listening socket that could not be taken is tried again. */
-#define TAKE_PAUSE_MS 100
-
-/* A listener as this worker lives with it: connections outlive the plan that they came under. */
+/* One worker's state of a listener. Connections outlive the plan that they began with. */
 struct live_listener {
 	struct worker *worker;
-	const struct listener *listener; /* NULL: nobody uses it */
-	const struct plan *plan;	 /* whose listener that is: the adopted one, or, */
-	bool gone;			 /* an earlier one, pinned: the adopted one has no such */
-	bool half_taken;		 /* some of its new sockets are to be taken yet */
+	const struct listener *listener; /* NULL: not in use */
+	const struct plan *plan; /* the adopted plan, or with `gone` an earlier one, pinned */
+	bool gone;		 /* the adopted plan has no such listener */
+	bool sockets_left;	 /* some of its new sockets could not be taken yet */
 	struct front_policy policy;
-	struct tls_context *tls; /* one reference; NULL: in the clear */
+	struct tls_context *tls; /* one reference; NULL: no TLS */
 	uint32_t number;
 	struct list acceptors;
 };
 
 struct worker {
 	struct worker_config config;
-	struct desk desk;
-	struct wheel wheel;
-	struct wires wires;
-	struct h1_fronts fronts;
-	struct h1_backs backs;
+	struct exchanges exchanges;
+	struct loop loop;
 	struct live_nodes nodes;
 	struct live_listener listeners[LISTENERS_MAX];
-	struct budget front_budget;
-	bool pressed;	     /* somebody waited for memory, as of the last turn */
-	uint64_t publish_ns; /* when what is held is told next, though nobody does */
-	struct gate gate;
-	struct timer take_again; /* set while a listening socket could not be taken */
-	struct timer trim;	 /* set when connections have gone, until their memory has */
-	uint32_t duties;	 /* of the door, as last looked at */
-	bool stopping;		 /* accepts no more */
-	bool hurried;		 /* idle clients have been closed */
+	bool pressed;	     /* connections waited for memory in the last turn */
+	uint64_t publish_ns; /* when the memory counters are published next without pressure */
+	struct admission admission;
+	const struct front_user *user; /* another one while requests are traced */
+	struct timer take_again;       /* set while a listening socket could not be adopted */
+	struct timer trim;   /* set when a connection has closed, until the memory is returned */
+	uint32_t node_admin; /* the mailbox's counter, as last read */
+	bool stopping;	     /* accepts no more connections */
+	bool idle_closed;    /* idle clients have been closed */
 };
 
 /* --- connections --- */
 
-static void let_go_if_unused(struct live_listener *l);
+static void listener_release_if_unused(struct live_listener *l);
 
-static struct arena *open_exchange(const struct front_facts *facts, struct stream *front)
+/*
+ * Not inlined into its callers, so that the compiler inlines exchange_open() here: one call less.
+ */
+static __attribute__((noinline)) struct arena *open_exchange(const struct front_facts *facts,
+							     struct stream *front)
 {
 	struct live_listener *l = facts->listener;
-	return exchange_open(&l->worker->desk, l->plan, l->listener, facts, front);
+	return exchange_open(&l->worker->exchanges, l->plan, l->listener, facts, front);
 }
 
-/* A flood leaves with its memory, in pieces that no turn notices. */
+/*
+ * Returns the memory after many connections have closed, in small pieces, so that no turn takes
+ * long.
+ */
 static void trim_is_due(struct timer *t)
 {
 	struct worker *w = list_entry(t, struct worker, trim);
-	bool more = bufs_trim(w->config.bufs);
-	more |= wires_trim(&w->wires);
-	more |= h1_fronts_trim(&w->fronts);
-	more |= desk_trim(&w->desk);
+	bool more = loop_trim(&w->loop);
+	more |= exchanges_trim(&w->exchanges);
 	if (more)
-		timer_set(&w->wheel, t, io_now_ms(w->config.io) + TRIM_AGAIN_MS);
+		timer_set(&w->loop.wheel, t, loop_now_ms(&w->loop) + TRIM_AGAIN_MS);
 }
 
-static void connection_gone(const struct front_facts *facts)
+static void worker_connection_gone(const struct front_facts *facts)
 {
 	struct live_listener *l = facts->listener;
 	struct worker *w = l->worker;
@@ -78,24 +80,24 @@ static void connection_gone(const struct front_facts *facts)
 		taps_closed(w->config.taps, facts->number);
 	counter_sub(&w->config.counters->connections_open[l->number], 1);
 	if (!timer_is_set(&w->trim))
-		timer_set(&w->wheel, &w->trim, io_now_ms(w->config.io) + TRIM_MS);
-	let_go_if_unused(l);
+		timer_set(&w->loop.wheel, &w->trim, loop_now_ms(&w->loop) + TRIM_MS);
+	listener_release_if_unused(l);
 }
 
-static enum err admit(const struct front_facts *facts, const struct preface *p)
+static enum err worker_admit(const struct front_facts *facts, const struct proxy_header *p)
 {
 	struct live_listener *l = facts->listener;
 	struct worker *w = l->worker;
-	return gate_admit(&w->gate, l->listener, p, facts->peer, io_now_ms(w->config.io));
+	return admission_admit(&w->admission, l->listener, p, facts->peer, loop_now_ms(&w->loop));
 }
 
-/* Where a PROXY header names the client, that is who is told of. */
-static void unshaken(const struct front_facts *facts, enum err why, const char *said)
+/* After a PROXY header, facts->peer is the client that the header names. */
+static void worker_handshake_failed(const struct front_facts *facts, enum err why, const char *said)
 {
 	struct live_listener *l = facts->listener;
 	struct worker *w = l->worker;
-	char text[ADDR_TEXT_BYTES], more[TELLING_MORE_BYTES];
-	if (!telling_begins(&w->desk.telling, why, io_now_ms(w->config.io), more))
+	char text[ADDR_TEXT_BYTES], more[PEER_LOG_MORE_BYTES];
+	if (!peer_log_begin(&w->exchanges.peer_log, why, loop_now_ms(&w->loop), more))
 		return;
 	addr_host_text(facts->peer, text);
 	log_line(why == ERR_TLS_LEFT ? LOG_INFO : LOG_WARN,
@@ -105,10 +107,38 @@ static void unshaken(const struct front_facts *facts, enum err why, const char *
 }
 
 static const struct front_user front_user = { .open = open_exchange,
-					      .unshaken = unshaken,
-					      .admit = admit,
+					      .handshake_failed = worker_handshake_failed,
+					      .admit = worker_admit,
 					      .finished = exchange_ends_with_client,
-					      .gone = connection_gone };
+					      .gone = worker_connection_gone };
+
+static struct arena *open_traced(const struct front_facts *facts, struct stream *front)
+{
+	struct live_listener *l = facts->listener;
+	struct worker *w = l->worker;
+	const struct stream_tracer *t = tracing_begin(w->config.tracing, w->loop.io, facts);
+	w->exchanges.tracer = t ? t : w->config.tracer;
+	struct arena *arena = open_exchange(facts, front);
+	w->exchanges.tracer = w->config.tracer;
+	return arena;
+}
+
+static const struct front_user traced_user = { .open = open_traced,
+					       .handshake_failed = worker_handshake_failed,
+					       .admit = worker_admit,
+					       .finished = exchange_ends_with_client,
+					       .gone = worker_connection_gone };
+
+/* Switches all connections, present and future, when tracing is turned on or off. */
+static void look_at_tracing(struct worker *w)
+{
+	bool on = w->config.tracing && atomic_load(&w->config.tracing->on);
+	const struct front_user *user = on ? &traced_user : &front_user;
+	if (w->user == user)
+		return;
+	w->user = user;
+	h1_fronts_use(&w->loop.fronts, user);
+}
 
 static bool is_of_section(const struct front_facts *facts, const void *how)
 {
@@ -118,45 +148,52 @@ static bool is_of_section(const struct front_facts *facts, const void *how)
 }
 
 /*
- * Connections that ask nothing are no reason to turn away who might: the oldest of them goes. Where
- * it is the listener that has its share, one of its own.
+ * Closes the oldest connection that has sent no request, so that a new one can be served. If only
+ * this listener is full, the connection must be one of its section.
  */
-static bool make_room(struct worker *w, const struct live_listener *l)
+static bool worker_make_room(struct worker *w, const struct live_listener *l)
 {
-	uint32_t max = w->desk.plan->clients_max;
-	bool all = max && w->fronts.open_n >= max;
-	if (!h1_fronts_spare_stranger(&w->fronts, STRANGER_AGE_MS, is_of_section,
+	uint32_t max = w->exchanges.plan->clients_max;
+	bool all = max && w->loop.fronts.open_n >= max;
+	if (!h1_fronts_spare_stranger(&w->loop.fronts, STRANGER_AGE_MS, is_of_section,
 				      all ? NULL : l->listener))
 		return false;
-	gate_makes_room(&w->gate, l->listener, io_now_ms(w->config.io));
+	admission_makes_room(&w->admission, l->listener, loop_now_ms(&w->loop));
 	return true;
 }
 
-/* Who is turned away is reset: that leaves nothing here, not even a waiting state in the kernel. */
-static void serve(struct worker *w, struct sock *sock, uint32_t number)
+/*
+ * A connection that is turned away is reset: then nothing of it remains here, not even a waiting
+ * state in the kernel.
+ */
+static void worker_serve(struct worker *w, struct sock *sock, uint32_t number)
 {
 	struct live_listener *l = &w->listeners[number];
-	struct io *io = w->config.io;
-	enum err why = gate_ask(&w->gate, w->desk.plan, l->listener, &sock->peer, w->fronts.open_n);
-	if (why == ERR_OUT_OF_HANDLES && make_room(w, l))
+	struct io *io = w->loop.io;
+	enum err why = admission_ask(&w->admission, w->exchanges.plan, l->listener, &sock->peer,
+				     w->loop.fronts.open_n);
+	if (why == ERR_OUT_OF_HANDLES && worker_make_room(w, l))
 		why = ERR_NONE;
 	if (why != ERR_NONE) {
-		gate_turn_away(&w->gate, l->listener, &sock->peer, why, io_now_ms(io));
+		admission_turn_away(&w->admission, l->listener, &sock->peer, why, io_now_ms(io));
 		io_close(io, sock, true);
 		return;
 	}
 	counter_add(&w->config.counters->connections_total[number], 1);
 	counter_add(&w->config.counters->connections_open[number], 1);
-	struct h1_front *f = h1_front_open(&w->fronts, &front_user, &l->policy, l, sock, l->tls,
-					   &w->front_budget);
+	struct h1_front *f = h1_front_open(&w->loop.fronts, w->user, &l->policy, l, sock, l->tls,
+					   &w->loop.budget);
 	h1_front_count_handshake(f, &w->config.counters->handshakes[number]);
 	if (l->listener->proxy_protocol)
-		h1_front_expect_preface(f);
+		h1_front_expect_proxy_header(f);
 }
 
 /* --- listeners --- */
 
-/* Its own: the contexts of a plan go when all workers have left it, though it may be pinned. */
+/*
+ * A reference of its own: a plan's contexts are freed when all workers have left the plan, though
+ * it may still be pinned.
+ */
 static void use_tls(struct live_listener *l, struct tls_context *tls)
 {
 	if (tls)
@@ -166,7 +203,7 @@ static void use_tls(struct live_listener *l, struct tls_context *tls)
 	l->tls = tls;
 }
 
-static void let_go_if_unused(struct live_listener *l)
+static void listener_release_if_unused(struct live_listener *l)
 {
 	struct worker *w = l->worker;
 	const struct plan *plan = l->plan;
@@ -180,33 +217,35 @@ static void let_go_if_unused(struct live_listener *l)
 	plan_unpin(plan, w->config.number);
 }
 
-static void accepted(struct acceptor *a, struct sock *sock)
+static void acceptor_accepted(struct acceptor *a, struct sock *sock)
 {
 	struct live_listener *l = a->owner;
-	serve(l->worker, sock, l->number);
+	worker_serve(l->worker, sock, l->number);
 }
 
 static void acceptor_stuck(struct acceptor *a, int error)
 {
 	struct live_listener *l = a->owner;
 	struct worker *w = l->worker;
-	gate_is_stuck(&w->gate, l->listener, error, io_now_ms(w->config.io));
+	admission_is_stuck(&w->admission, l->listener, error, loop_now_ms(&w->loop));
 }
 
 static void acceptor_closed(struct acceptor *a)
 {
 	list_remove(&a->link);
-	let_go_if_unused(a->owner);
+	listener_release_if_unused(a->owner);
 }
 
-static const struct acceptor_user acceptor_user = { accepted, acceptor_stuck, acceptor_closed };
+static const struct acceptor_user acceptor_user = { acceptor_accepted, acceptor_stuck,
+						    acceptor_closed };
 
 void worker_listen(struct worker *w, struct sock *listening, uint32_t listener)
 {
 	must(listener < LISTENERS_MAX && !w->stopping);
 	struct live_listener *l = &w->listeners[listener];
 	must(l->listener && !l->gone);
-	struct acceptor *a = acceptor_open(w->config.io, &w->wheel, &acceptor_user, l, listening);
+	struct acceptor *a =
+		acceptor_open(w->loop.io, &w->loop.wheel, &acceptor_user, l, listening);
 	list_add_tail(&l->acceptors, &a->link);
 }
 
@@ -217,29 +256,32 @@ static void close_acceptors(struct live_listener *l)
 }
 
 /*
- * For want of memory. Clients that the kernel gives to that socket wait until it is taken: it is
- * put back, and tried again.
+ * Out of memory. Clients that the kernel queues on that socket must wait until it is adopted: it is
+ * put back, and tried again later.
  */
 static void take_later(struct live_listener *l, atomic_int *place, int fd, int error)
 {
 	struct worker *w = l->worker;
 	atomic_store(place, fd);
-	gate_is_stuck(&w->gate, l->listener, error, io_now_ms(w->config.io));
-	timer_set(&w->wheel, &w->take_again, io_now_ms(w->config.io) + TAKE_PAUSE_MS);
+	admission_is_stuck(&w->admission, l->listener, error, loop_now_ms(&w->loop));
+	timer_set(&w->loop.wheel, &w->take_again, loop_now_ms(&w->loop) + ACCEPT_PAUSE_MS);
 }
 
-/* New sockets take the place of those that there were: those are the keeper's no longer. */
+/* New sockets replace the old ones, which the keeper no longer has. */
 static void take_sockets(struct live_listener *l)
 {
 	struct worker *w = l->worker;
 	struct listener_sockets *s = l->listener->sockets;
-	bool first = !l->half_taken, left = false;
-	for (unsigned i = w->config.number; s && i < s->n && !w->stopping; i += l->plan->worker_n) {
+	bool first = !l->sockets_left, left = false;
+	if (w->config.number >= l->plan->accepting_n)
+		return;
+	for (unsigned i = w->config.number; s && i < s->n && !w->stopping;
+	     i += l->plan->accepting_n) {
 		int fd = atomic_exchange(&s->list[i], -1);
 		if (fd < 0)
 			continue;
 		io_keep_alive(fd, &l->plan->front_keepalive);
-		struct sock *sock = io_adopt(w->config.io, fd);
+		struct sock *sock = io_adopt(w->loop.io, fd);
 		if (!sock) {
 			take_later(l, &s->list[i], fd, errno);
 			left = true;
@@ -250,7 +292,7 @@ static void take_sockets(struct live_listener *l)
 		first = false;
 		worker_listen(w, sock, l->number);
 	}
-	l->half_taken = left && !first;
+	l->sockets_left = left && !first;
 }
 
 static void time_to_take(struct timer *t)
@@ -261,7 +303,8 @@ static void time_to_take(struct timer *t)
 			take_sockets(&w->listeners[i]);
 }
 
-static void take_up(struct live_listener *l, const struct plan *plan, const struct listener *now)
+static void listener_take_up(struct live_listener *l, const struct plan *plan,
+			     const struct listener *now)
 {
 	if (l->gone)
 		plan_unpin(l->plan, l->worker->config.number);
@@ -273,15 +316,17 @@ static void take_up(struct live_listener *l, const struct plan *plan, const stru
 	take_sockets(l);
 }
 
-/* Whoever is connected, or waits to be accepted, is served as its last plan says. */
-static void give_up(struct live_listener *l)
+/*
+ * Connections that are open, or wait to be accepted, are served as the listener's last plan says.
+ */
+static void listener_give_up(struct live_listener *l)
 {
 	if (!l->listener || l->gone)
 		return;
 	l->gone = true;
 	plan_pin(l->plan, l->worker->config.number);
 	close_acceptors(l);
-	let_go_if_unused(l);
+	listener_release_if_unused(l);
 }
 
 static void adopt_listeners(struct worker *w, const struct plan *plan)
@@ -293,68 +338,84 @@ static void adopt_listeners(struct worker *w, const struct plan *plan)
 	}
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		if (now[i])
-			take_up(&w->listeners[i], plan, now[i]);
+			listener_take_up(&w->listeners[i], plan, now[i]);
 		else
-			give_up(&w->listeners[i]);
+			listener_give_up(&w->listeners[i]);
 }
 
-/* --- what control wants --- */
+/* --- what control demands --- */
 
-/* One cluster that hangs leaves a quarter of them to the other. */
+/*
+ * A cluster that hangs may use three quarters of the connections: a quarter is left for the other
+ * cluster.
+ */
 static void share_sockets(struct worker *w, uint32_t max)
 {
-	w->backs.open_max = max;
+	w->loop.backs.open_max = max;
 	for (int arm = 0; arm < ARMS; arm++)
-		w->desk.clusters[arm].counts.open_max = max - max / 4;
+		w->exchanges.clusters[arm].counts.open_max = max - max / 4;
 }
 
-static void adopt(struct worker *w, const struct plan *plan)
+static void worker_adopt_plan(struct worker *w, const struct plan *plan)
 {
 	adopt_listeners(w, plan);
-	w->config.io->keepalive = plan->back_keepalive;
+	w->loop.io->keepalive = plan->back_keepalive;
 	for (int arm = 0; arm < ARMS; arm++)
-		live_cluster_adopt(&w->desk.clusters[arm], &w->nodes, &plan->clusters[arm],
+		live_cluster_adopt(&w->exchanges.clusters[arm], &w->nodes, &plan->clusters[arm],
 				   w->config.number);
 	live_nodes_sweep(&w->nodes, plan);
 	share_sockets(w, plan->node_sockets_max);
-	w->front_budget.max = plan->memory_max;
+	w->loop.budget.max = plan->memory_max;
 	for (int arm = 0; arm < ARMS; arm++)
-		w->desk.clusters[arm].budget.max = plan->memory_max;
-	w->desk.plan = plan;
-	/* A node may come back that was cut while no plan had it. */
-	desk_cut(&w->desk);
-	atomic_store_explicit(&w->config.door->adopted, plan, memory_order_release);
-	desk_decide_waiting(&w->desk);
+		w->exchanges.clusters[arm].budget.max = plan->memory_max;
+	w->exchanges.plan = plan;
+	/* A node may come back that was cut while no plan contained it. */
+	exchanges_cut(&w->exchanges);
+	atomic_store_explicit(&w->config.mailbox->adopted, plan, memory_order_release);
+	deliveries_choose(&w->exchanges);
 }
 
 static void look_at_plan(struct worker *w)
 {
-	const struct plan *plan = atomic_load_explicit(&w->config.door->plan, memory_order_acquire);
-	if (plan != w->desk.plan)
-		adopt(w, plan);
+	const struct plan *plan =
+		atomic_load_explicit(&w->config.mailbox->plan, memory_order_acquire);
+	if (plan != w->exchanges.plan)
+		worker_adopt_plan(w, plan);
+}
+
+static struct board_counts worker_board_counts(const struct exchanges *d)
+{
+	return (struct board_counts){ .in_flight_now = d->in_flight_now,
+				      .in_flight_before = d->in_flight_before,
+				      .writes = { d->writes[ARM_SOURCE], d->writes[ARM_TARGET] } };
 }
 
 static void look_at_board(struct worker *w)
 {
-	uint64_t before = w->desk.values.epoch;
-	w->desk.values = board_acknowledge(w->config.board, w->config.slot);
-	if (w->desk.values.epoch != before)
-		desk_new_epoch(&w->desk);
+	struct exchanges *d = &w->exchanges;
+	if (!board_look(w->config.board, &d->values))
+		return;
+	exchanges_new_epoch(d);
+	const struct board_counts counts = worker_board_counts(d);
+	board_acknowledge(w->config.slot, d->values.epoch, &counts);
 }
 
-/* Nodes are drained, or are not any more, or have other addresses: waiting requests may have got
- * one, or lost the last. */
-static void look_at_duties(struct worker *w)
+/*
+ * Nodes have been drained or made ready, or have other addresses: deliveries that wait may have got
+ * a node, or lost the last one.
+ */
+static void look_at_node_admin(struct worker *w)
 {
-	struct worker_door *door = w->config.door;
-	uint32_t duties = atomic_load_explicit(&door->duties, memory_order_acquire);
-	if (duties == w->duties)
+	struct worker_mailbox *mailbox = w->config.mailbox;
+	uint32_t node_admin = atomic_load_explicit(&mailbox->node_admin, memory_order_acquire);
+	if (node_admin == w->node_admin)
 		return;
-	w->duties = duties;
-	live_nodes_heed(&w->nodes);
-	desk_cut(&w->desk);
-	desk_decide_waiting(&w->desk);
-	atomic_store_explicit(&door->duties_heeded, duties, memory_order_release);
+	w->node_admin = node_admin;
+	live_nodes_follow_admin(&w->nodes);
+	exchanges_cut(&w->exchanges);
+	deliveries_choose(&w->exchanges);
+	look_at_tracing(w);
+	atomic_store_explicit(&mailbox->node_admin_acknowledged, node_admin, memory_order_release);
 }
 
 static void stop_accepting(struct worker *w)
@@ -366,10 +427,10 @@ static void stop_accepting(struct worker *w)
 	atomic_store_explicit(&w->config.slot->retired, 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		close_acceptors(&w->listeners[i]);
-	h1_fronts_retire(&w->fronts);
+	h1_fronts_retire(&w->loop.fronts);
 }
 
-static bool accepts(const struct worker *w)
+static bool worker_accepts(const struct worker *w)
 {
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		if (!list_empty(&w->listeners[i].acceptors))
@@ -377,115 +438,121 @@ static bool accepts(const struct worker *w)
 	return false;
 }
 
-/* What was recorded is not all in the log. */
+/* Some records are not in the log yet. */
 static bool is_recording(const struct worker *w)
 {
 	return w->config.taps && feed_is_out(&w->config.taps->feed);
 }
 
-/* No client is there, none can come, and none has left a write behind. */
+/* No client is connected, none can come, and no orphaned write is left. */
 static bool is_drained(const struct worker *w)
 {
-	return w->stopping && !w->fronts.open_n && !accepts(w) && list_empty(&w->desk.open);
+	return w->stopping && !w->loop.fronts.open_n && !worker_accepts(w) &&
+	       list_empty(&w->exchanges.open) && list_empty(&w->exchanges.parked) &&
+	       list_empty(&w->exchanges.closing);
 }
 
 static void look_at_stop(struct worker *w)
 {
-	struct worker_door *door = w->config.door;
-	bool stopping = atomic_load_explicit(&door->stopping, memory_order_acquire);
-	bool retiring = atomic_load_explicit(&door->retiring, memory_order_acquire);
-	w->desk.draining |= atomic_load_explicit(&door->leaving, memory_order_relaxed);
+	struct worker_mailbox *mailbox = w->config.mailbox;
+	bool stopping = atomic_load_explicit(&mailbox->stopping, memory_order_acquire);
+	bool retiring = atomic_load_explicit(&mailbox->retiring, memory_order_acquire);
+	w->exchanges.draining |= atomic_load_explicit(&mailbox->leaving, memory_order_relaxed);
 	if (!w->stopping && (stopping || retiring))
 		stop_accepting(w);
-	if (stopping && !w->hurried) {
-		w->hurried = w->desk.draining = true;
-		h1_fronts_stop(&w->fronts);
+	if (stopping && !w->idle_closed) {
+		w->idle_closed = w->exchanges.draining = true;
+		h1_fronts_stop(&w->loop.fronts);
 	}
-	/* Each turn: the accept queue may still bring somebody. */
-	bool aborting = atomic_load_explicit(&door->aborting, memory_order_acquire);
+	/* In each turn: the accept queue may still bring a connection. */
+	bool aborting = atomic_load_explicit(&mailbox->aborting, memory_order_acquire);
 	if (aborting) {
-		h1_fronts_abort(&w->fronts);
-		desk_abandon_orphans(&w->desk);
+		h1_fronts_abort(&w->loop.fronts);
+		exchanges_abandon_orphans(&w->exchanges);
 	}
 	if (!is_drained(w))
 		return;
-	atomic_store_explicit(&door->drained, true, memory_order_release);
+	atomic_store_explicit(&mailbox->drained, true, memory_order_release);
 	live_nodes_close_idle(&w->nodes);
 	if (aborting)
-		h1_backs_abort(&w->backs);
+		h1_backs_abort(&w->loop.backs);
 }
 
 /* --- a turn --- */
 
-/* The last client went at the end of a turn: look_at_stop() is to see it, and nothing else wakes
- * us. */
+/*
+ * The last client left at the end of a turn. look_at_stop() must see that, and nothing else wakes
+ * the worker.
+ */
 static bool is_newly_drained(const struct worker *w)
 {
 	return is_drained(w) &&
-	       !atomic_load_explicit(&w->config.door->drained, memory_order_relaxed);
+	       !atomic_load_explicit(&w->config.mailbox->drained, memory_order_relaxed);
 }
 
-/* The log's room is another worker's too, and nobody wakes us for that. */
+/* All workers share the log's room, and nothing wakes this worker when room becomes free. */
 static bool is_pressed(const struct worker *w)
 {
-	return !list_empty(&w->desk.stalled) ||
+	return !list_empty(&w->exchanges.stalled) ||
 	       (w->config.taps && feed_is_pressed(&w->config.taps->feed));
 }
 
 static uint64_t next_deadline(const struct worker *w, uint64_t deadline_ns)
 {
-	if (wires_restless(&w->wires) || is_newly_drained(w) || desk_is_freed(&w->desk))
+	if (is_newly_drained(w) || deliveries_can_be_served(&w->exchanges))
 		return 0;
-	uint64_t ms = wheel_next_ms(&w->wheel);
-	if (desk_has_waiting(&w->desk))
-		ms = least(ms, io_now_ms(w->config.io) + WAIT_PAUSE_MS);
+	uint64_t now_ms = loop_now_ms(&w->loop);
+	deadline_ns = least(deadline_ns, loop_deadline_ns(&w->loop));
+	if (deliveries_wait(&w->exchanges))
+		deadline_ns = least(deadline_ns, (now_ms + NAME_WAIT_MS) * 1000000);
 	if (is_pressed(w))
-		ms = least(ms, io_now_ms(w->config.io) + LOG_FULL_LOOK_MS);
-	uint64_t ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
-	return least(ns, deadline_ns);
+		deadline_ns = least(deadline_ns, (now_ms + LOG_FULL_LOOK_MS) * 1000000);
+	return deadline_ns;
 }
 
-/* Each turn while somebody waits for memory, and the first without; else now and then. */
+/*
+ * In each turn while a connection waits for memory, and in the first one afterwards; otherwise
+ * every TRIM_MS / 2.
+ */
 static void publish_memory(struct worker *w)
 {
-	uint64_t now_ns = w->config.io->now_ns;
+	uint64_t now_ns = w->loop.io->now_ns;
 	struct counters *c = w->config.counters;
-	bool pressed = !list_empty(&w->wires.pressed);
+	bool pressed = !list_empty(&w->loop.wires.pressed);
 	if (!pressed && !w->pressed && now_ns < w->publish_ns)
 		return;
 	w->pressed = pressed;
 	w->publish_ns = now_ns + TRIM_MS / 2 * 1000000ull;
 	for (int arm = 0; arm < ARMS; arm++) {
-		const struct live_cluster *l = &w->desk.clusters[arm];
+		const struct live_cluster *l = &w->exchanges.clusters[arm];
 		pressure_look(&c->cluster_memory[arm], &l->budget, w->config.number,
 			      l->cluster->name, now_ns);
 	}
-	pressure_look(&c->clients_memory, &w->front_budget, w->config.number, "clients", now_ns);
+	pressure_look(&c->clients_memory, &w->loop.budget, w->config.number, "clients", now_ns);
 }
 
 static void publish_counts(struct worker *w)
 {
 	struct counters *c = w->config.counters;
 	for (int arm = 0; arm < ARMS; arm++) {
-		const struct pool_counts *p = &w->desk.clusters[arm].counts;
+		const struct pool_counts *p = &w->exchanges.clusters[arm].counts;
 		counter_set(&c->back_connects[arm], p->connects);
 		counter_set(&c->back_connects_failed[arm], p->connects_failed);
 		counter_set(&c->back_open[arm], p->open);
 		counter_set(&c->back_handshakes[arm].done, counter_read(&p->handshakes.done));
 		counter_set(&c->back_handshakes[arm].resumed, counter_read(&p->handshakes.resumed));
 		counter_set(&c->back_handshakes[arm].failed, counter_read(&p->handshakes.failed));
-		counter_set(&c->queued[arm], w->desk.queues[arm].n);
+		counter_set(&c->queued[arm], w->exchanges.queues[arm].n);
 	}
 	publish_memory(w);
-	struct board_slot *slot = w->config.slot;
-	counter_set(&slot->in_flight_now, w->desk.in_flight_now);
-	counter_set(&slot->in_flight_before, w->desk.in_flight_before);
+	const struct board_counts counts = worker_board_counts(&w->exchanges);
+	board_show(w->config.slot, &counts);
 }
 
-/* Waits, and counts how long the turn before took and how late it wakes for what was due. */
+/* Waits. Counts the length of the previous turn, and how late the worker wakes for a due timer. */
 static void wait_for_work(struct worker *w, uint64_t deadline_ns)
 {
-	struct io *io = w->config.io;
+	struct io *io = w->loop.io;
 	struct counters *c = w->config.counters;
 	uint64_t began_ns = io->now_ns;
 	io_wait(io, deadline_ns);
@@ -500,48 +567,60 @@ static void hand_over_records(struct worker *w)
 		feed_push(&w->config.taps->feed);
 }
 
-/* What a connection waits for may be held by the log, which else takes its time. */
+/*
+ * The log may hold the memory that a connection waits for; feed_press() makes the log write sooner.
+ */
 static void let_go_of_memory(struct worker *w)
 {
-	if (wires_squeeze(&w->wires) && w->config.taps)
+	if (loop_squeeze(&w->loop) && w->config.taps)
 		feed_press(&w->config.taps->feed);
 }
 
 void worker_turn(struct worker *w, uint64_t deadline_ns)
 {
-	struct io *io = w->config.io;
+	const struct io *io = w->loop.io;
 	wait_for_work(w, next_deadline(w, deadline_ns));
 	look_at_board(w);
 	look_at_plan(w);
-	look_at_duties(w);
+	look_at_node_admin(w);
 	if (w->config.taps)
 		feed_look(&w->config.taps->feed, io->now_ns, io->wall_ns);
-	io_dispatch(io);
-	wheel_turn(&w->wheel, io_now_ms(io));
+	loop_dispatch(&w->loop);
 	look_at_stop(w);
-	if (desk_has_waiting(&w->desk)) {
-		desk_serve_queues(&w->desk);
-		desk_time_waiting(&w->desk);
+	/* After the dispatch: the client of a parked write may have left in this turn. */
+	if (!list_empty(&w->exchanges.parked))
+		exchanges_let_go(&w->exchanges);
+	if (deliveries_wait(&w->exchanges)) {
+		deliveries_serve(&w->exchanges);
+		deliveries_expire(&w->exchanges);
 	}
-	if (!list_empty(&w->desk.stalled))
-		recording_resume(&w->desk);
+	if (!list_empty(&w->exchanges.stalled))
+		capture_gates_resume(&w->exchanges);
 	let_go_of_memory(w);
 	hand_over_records(w);
-	wires_flush(&w->wires);
-	desk_sweep(&w->desk);
+	/* Requests of the balancer itself that begin in here are sent with the others. */
+	loop_sweep(&w->loop);
+	loop_flush(&w->loop);
+	deliveries_sweep(&w->exchanges);
+	exchanges_sweep(&w->exchanges);
 	if (!list_empty(&w->nodes.leaving))
 		live_nodes_let_go(&w->nodes);
-	/* Of clients that have gone: no other turn may come. */
+	/*
+	 * exchanges_sweep() may have made the last records of clients that have gone, and there may
+	 * be no further turn.
+	 */
 	hand_over_records(w);
 	publish_counts(w);
+	checks(exchanges_check(&w->exchanges));
+	checks(board_check(w->config.board));
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
 static void wake_for_feed(struct feed *f)
 {
 	const struct worker *w = f->owner;
-	io_wake(w->config.io);
+	io_wake(w->loop.io);
 }
 
 struct worker *worker_open(const struct worker_config *c)
@@ -549,43 +628,59 @@ struct worker *worker_open(const struct worker_config *c)
 	struct worker *w = calloc(1, sizeof *w);
 	must(w);
 	w->config = *c;
-	budget_open(&w->front_budget, MEMORY_BYTES);
-	w->gate = (struct gate){ .worker = c->number, .counters = c->counters };
+	loop_open(&w->loop, c->io, c->bufs, MEMORY_BYTES);
+	w->admission = (struct admission){ .worker = c->number, .counters = c->counters };
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
 		w->listeners[i] = (struct live_listener){ .worker = w, .number = i };
 		list_init(&w->listeners[i].acceptors);
 	}
-	wheel_open(&w->wheel, io_now_ms(c->io));
 	timer_init(&w->trim, trim_is_due);
 	timer_init(&w->take_again, time_to_take);
-	wires_open(&w->wires, c->io, c->bufs);
-	h1_fronts_open(&w->fronts, &w->wires, &w->wheel);
-	h1_backs_open(&w->backs, &w->wires, &w->wheel);
-	live_nodes_open(&w->nodes, &w->backs, c->counters->nodes, &w->wheel);
-	w->desk.io = c->io;
-	w->desk.bufs = c->bufs;
-	w->desk.wires = &w->wires;
-	w->desk.worker = c->number;
-	w->desk.counters = c->counters;
-	w->desk.chance.state = c->seed;
-	w->desk.hop = hop_of(c->board->id);
-	w->desk.tracer = c->tracer;
-	w->desk.access = c->access;
-	w->desk.taps = c->taps;
+	live_nodes_open(&w->nodes, &w->loop.backs, c->counters->nodes, &w->loop.wheel);
+	w->exchanges.io = c->io;
+	w->exchanges.bufs = c->bufs;
+	w->exchanges.wires = &w->loop.wires;
+	w->exchanges.worker = c->number;
+	w->exchanges.counters = c->counters;
+	w->exchanges.rng.state = c->seed;
+	w->exchanges.hop = hop_of(c->board->id);
+	w->exchanges.tracer = c->tracer;
+	w->exchanges.access = c->access;
+	w->exchanges.taps = c->taps;
 	if (c->taps)
 		feed_own(&c->taps->feed, c->bufs, wake_for_feed, w);
-	desk_open(&w->desk);
-	const struct plan *plan = atomic_load_explicit(&c->door->plan, memory_order_acquire);
-	split_open(&w->desk.split, chance_next(&w->desk.chance));
+	exchanges_open(&w->exchanges);
+	const struct plan *plan = atomic_load_explicit(&c->mailbox->plan, memory_order_acquire);
+	split_open(&w->exchanges.split, rng_next(&w->exchanges.rng));
+	look_at_tracing(w);
 	look_at_board(w);
-	adopt(w, plan);
-	look_at_duties(w);
+	worker_adopt_plan(w, plan);
+	look_at_node_admin(w);
 	return w;
+}
+
+struct arena *worker_request(struct worker *w, enum arm arm, const struct front_facts *facts,
+			     struct stream *front)
+{
+	const struct plan *plan = w->exchanges.plan;
+	return plan->internal
+		       ? exchange_open(&w->exchanges, plan, &plan->internal[arm], facts, front)
+		       : NULL;
+}
+
+const struct plan *worker_plan(const struct worker *w)
+{
+	return w->exchanges.plan;
+}
+
+struct loop *worker_loop(struct worker *w)
+{
+	return &w->loop;
 }
 
 bool worker_is_over(const struct worker *w)
 {
-	return is_drained(w) && !w->backs.open_n && list_empty(&w->desk.ended) && !is_recording(w);
+	return is_drained(w) && !w->loop.backs.open_n && !is_recording(w);
 }
 
 void worker_close(struct worker *w)
@@ -596,12 +691,9 @@ void worker_close(struct worker *w)
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		use_tls(&w->listeners[i], NULL);
 	live_nodes_close(&w->nodes);
-	budget_close(&w->front_budget);
 	for (int arm = 0; arm < ARMS; arm++)
-		live_cluster_close(&w->desk.clusters[arm]);
-	desk_close(&w->desk);
-	h1_backs_close(&w->backs);
-	h1_fronts_close(&w->fronts);
-	wires_close(&w->wires);
+		live_cluster_close(&w->exchanges.clusters[arm]);
+	exchanges_close(&w->exchanges);
+	loop_close(&w->loop);
 	free(w);
 }

@@ -89,9 +89,9 @@ class Writers:
                 connection = connection or http.client.HTTPConnection(self.address, 9201, timeout=5)
                 body = b'{"n":%d}' % number + b"x" * random.choice([0, 100, 3000, 90_000])
                 connection.request("PUT", path, body)
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status == 200:
+                response = connection.getresponse()
+                response.read()
+                if response.status == 200:
                     with self.lock:
                         self.acknowledged.add(path)
             except (OSError, http.client.HTTPException):

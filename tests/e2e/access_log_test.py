@@ -74,7 +74,7 @@ def test_a_line_says_what_was_sent(log):
     assert 0 <= float(line["target_processing_time"]) < 20
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"])
     assert line["request_creation_time"] <= line["time"]
-    # Heads and bodies. What concerns one connection is the balancer's own in an answer.
+    # Heads and bodies. What concerns one connection is the balancer's own in a response.
     head = sum(len(f"{k}: {v}\r\n") for k, v in got.headers.items() if k.lower() not in ("connection", "keep-alive"))
     assert int(line["sent_bytes"]) == len("HTTP/1.1 200 OK\r\n\r\n") + head + len(got.content)
     assert int(line["received_bytes"]) == 5000 + len("POST /_bulk?x=1 HTTP/1.1\r\n\r\n") + len(f"Host: {host}\r\n") + \
@@ -205,7 +205,7 @@ def test_standard_output_may_be_a_socket(make_balancer, clusters, name):
             here.settimeout(20)
             assert json.loads(here.recv(65536).splitlines()[-1])["path"] == f"/{n}"
             balancer.process.send_signal(signal.SIGUSR1)
-            until(lambda: f"{name} is opened anew" in balancer.said())
+            until(lambda: f"{name} was reopened" in balancer.said())
         balancer.stop()
 
 

@@ -37,8 +37,8 @@ def test_a_who_that_is_cut_is_cut_at_a_character(balancer, who):
 
 @pytest.mark.parametrize("reason", ["a\x1b[2Jb", "a\u009bb", "a\u202eb", "a\u2066b", "a\u2028b", "a\u200fb", "r" * 300])
 def test_a_reason_that_a_terminal_would_obey_is_refused(balancer, reason):
-    answer = Admin(balancer).ask("PUT", "/v1/weights", {"weights": {"source": 1, "target": 1}, "reason": reason})
-    assert answer[0] == 400 and balancer.status()["epoch"] == 1 and not lines(balancer)
+    response = Admin(balancer).ask("PUT", "/v1/weights", {"weights": {"source": 1, "target": 1}, "reason": reason})
+    assert response[0] == 400 and balancer.status()["epoch"] == 1 and not lines(balancer)
 
 
 def test_what_is_no_utf8_is_refused(balancer):
@@ -59,7 +59,7 @@ def test_on_a_disk_that_is_full_only_a_rollback_is_done(make_balancer, clusters,
         told = len((disk / "audit.jsonl").read_text().splitlines())
         for what in (admin.set(1, 2), admin.ask("PUT", f"/v1/nodes/{node}/state",
                                                       {"state": "drain", "force": True})):
-            assert what[0] == 500 and "audit.jsonl cannot take a line" in json.dumps(what[2]), what
+            assert what[0] == 500 and "audit.jsonl cannot be written" in json.dumps(what[2]), what
         assert balancer.status()["weights"] == {"source": 1, "target": 1}
         # Until the last block of the audit is full as well.
         before = lines_of(disk)[-1]["epoch"]
@@ -109,16 +109,16 @@ def test_a_change_whose_process_was_killed_before_its_line_has_it_after_the_next
     balancer.start()
     assert file.read_text() == whole
     assert balancer.status()["audit"]["trouble"] is None
-    assert "between the change of epoch 3 and its line" in balancer.said()
+    assert "ended after the change of epoch 3 and before its" in balancer.said()
 
 
 def put_back_an_older_one(file):
     file.write_text(file.read_text().splitlines(True)[0])
 
 
-@pytest.mark.parametrize("lose, word", [(empty, "it tells of no change behind epoch 0"), (zero, "1 lines of it are none"),
-                                        (garble, "1 lines of it are none"), (lambda file: file.unlink(), "it was not there"),
-                                        (put_back_an_older_one, "it tells of no change behind epoch 2")])
+@pytest.mark.parametrize("lose, word", [(empty, "it has no change after epoch 0"), (zero, "1 of its lines are damaged"),
+                                        (garble, "1 of its lines are damaged"), (lambda file: file.unlink(), "it was missing"),
+                                        (put_back_an_older_one, "it has no change after epoch 2")])
 def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
     admin = Admin(balancer)
     for source in 1, 2, 3:
@@ -142,9 +142,9 @@ def test_an_audit_that_has_lost_lines_is_said(balancer, lose, word):
 
 def test_a_token_that_is_gone_is_said(balancer):
     assert balancer.stop() == 0
-    assert "is made anew" not in balancer.said()
+    assert "a new one was made" not in balancer.said()
     token = balancer.directory / "state/admin.token"
     before = token.read_text()
     token.unlink()
     balancer.start()
-    assert "admin.token was not there, and is made anew" in balancer.said() and token.read_text() != before
+    assert "admin.token was missing, and a new one was made" in balancer.said() and token.read_text() != before

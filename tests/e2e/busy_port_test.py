@@ -39,7 +39,7 @@ def test_one_that_may_be_ending_is_waited_for_once(make_balancer, clusters):
     assert time.monotonic() - began < 4
     said = second.said()
     assert re.search(rf"info +address {first.address}:8443 is in use \(process \d+, crossfade, listens there\): "
-                     "a balancer that has just ended lets go of it within 2 s", said), said
+                     "waiting up to 2 s, for a balancer that has just ended to release it", said), said
     for port in 8443, 9201, 9202:
         assert re.search(rf"cannot listen on {first.address}:{port}: Address already in use \(process \d+, crossfade, ", said), said
 

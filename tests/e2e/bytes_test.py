@@ -92,8 +92,8 @@ def test_a_client_that_finishes_within_its_request_is_told(between):
         with connect(balancer) as c:
             c.sendall(part)
             c.shutdown(socket.SHUT_WR)
-            answer = read_all(c)
-            assert answer.startswith(b"HTTP/1.1 400 ") and b"x-crossfade-error: request_cut" in answer
+            response = read_all(c)
+            assert response.startswith(b"HTTP/1.1 400 ") and b"x-crossfade-error: request_cut" in response
 
 
 def test_a_client_that_goes_away_ends_its_request_at_the_node(between):
@@ -119,7 +119,7 @@ def test_a_client_that_goes_away_ends_its_request_at_the_node(between):
 
 
 @pytest.mark.parametrize("version, framing", [(b"1.1", b""), (b"1.0", b""), (b"1.0", b"Content-Length: 9\r\n")])
-def test_an_answer_that_was_reset_is_not_ended_well(between, version, framing):
+def test_a_response_that_was_reset_is_not_ended_well(between, version, framing):
     sent = threading.Event()
 
     def serve(c):
@@ -140,7 +140,7 @@ def test_an_answer_that_was_reset_is_not_ended_well(between, version, framing):
                 pass
 
 
-def test_an_answer_that_ends_with_its_connection_ends_well(between):
+def test_a_response_that_ends_with_its_connection_ends_well(between):
     def serve(c):
         if read_head(c)[0]:
             c.sendall(b"HTTP/1.1 200 OK\r\n\r\nwhole")
@@ -189,7 +189,7 @@ def test_a_tunnel_half_closes_both_ways(between):
 
 @pytest.mark.parametrize("listener", ["source", "weighted"])
 def test_a_client_in_the_midst_of_sending_gets_its_refusal(between, listener):
-    """A reset would destroy the answer on its way: the rest is read for a while instead."""
+    """A reset would destroy the response on its way: the rest is read for a while instead."""
     def serve(c):
         head, _ = read_head(c)
         if head:
@@ -212,21 +212,21 @@ def test_a_client_in_the_midst_of_sending_gets_its_refusal(between, listener):
             assert head.startswith(b"HTTP/1.1 " + status)
 
 
-@pytest.mark.parametrize("answer_bytes", [3, 20_000])
-def test_a_refusal_with_a_reset_behind_it_reaches_the_client(between, answer_bytes):
-    """As real clusters end a bulk that is too large: the answer, and RST for what they will not read."""
+@pytest.mark.parametrize("response_bytes", [3, 20_000])
+def test_a_refusal_with_a_reset_behind_it_reaches_the_client(between, response_bytes):
+    """As real clusters end a bulk that is too large: the response, and RST for what they will not read."""
     def serve(c):
         if b"/large" in read_head(c)[0]:
             c.recv(65536)
             c.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" %
-                      answer_bytes + bytes(answer_bytes))
+                      response_bytes + bytes(response_bytes))
             reset(c)
 
     balancer = between(serve)
     for _ in range(10):
         with connect(balancer) as c:
             request = b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n" + bytes(8_000_000)
-            got = exchange(c, request, lambda got: len(got) >= answer_bytes and bytes(answer_bytes) in got)
+            got = exchange(c, request, lambda got: len(got) >= response_bytes and bytes(response_bytes) in got)
             assert got.startswith(b"HTTP/1.1 413 ")
 
 
@@ -312,8 +312,8 @@ def test_a_body_streams_both_ways_at_once(between, listener):
     request += [b"%x;x=y\r\n%b\r\n" % (len(part), part) for part in parts]
     request += [b"0\r\nX-Sum: 1\r\n\r\n"]
     with connect(balancer, listener) as c:
-        answer = exchange(c, b"".join(request), lambda got: got.endswith(b"\r\n0\r\nX-Sum: 2\r\n\r\n"))
-    head, data = answer.split(b"\r\n\r\n", 1)
+        response = exchange(c, b"".join(request), lambda got: got.endswith(b"\r\n0\r\nX-Sum: 2\r\n\r\n"))
+    head, data = response.split(b"\r\n\r\n", 1)
     assert head == b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + KEPT
     body, at = [], 0
     while True:

@@ -1,4 +1,4 @@
-"""What real clients send, and what a cluster answers, comes back from the log byte for byte."""
+"""What real clients send, and what a cluster responds, comes back from the log byte for byte."""
 
 import base64
 import collections
@@ -31,7 +31,7 @@ def chunked(head, parts, trailers=b""):
             b"".join(b"%x;a=b\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n" + trailers + b"\r\n")
 
 
-ANSWERS = {
+RESPONSES = {
     b"/answer/204": b"HTTP/1.1 204 No Content\r\nX-Empty:\r\n\r\n",
     b"/answer/304": b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 4711\r\n\r\n",
     b"/answer/404": whole(b"HTTP/1.1 404 Nowhere To Be  Found\r\n", b"no"),
@@ -48,12 +48,12 @@ ANSWERS = {
 }
 
 
-def answer(request):
+def response(request):
     path = request.first.split(b" ")[1].partition(b"?")[0]
     if request.method == b"HEAD":
         return b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"
-    if path in ANSWERS:
-        return ANSWERS[path]
+    if path in RESPONSES:
+        return RESPONSES[path]
     return whole(ALL, json.dumps({"took": 1, "errors": False, "items": [], "result": "created", "_id": "ü",
                                   "version": {"number": "2.19.0", "distribution": "opensearch"}}).encode())
 
@@ -101,11 +101,11 @@ def curl(wire):
     run(f"{wire.url}/curl/_doc/1", "--head")
     run(f"{wire.url}/answer/close", "--http1.0")
     run(f"{wire.url}/curl/_doc/2", "-F", "file=@-", "-F", "a=b", given=os.urandom(70_000))
-    run(*(word for path in ANSWERS for word in ("-o", "/dev/null", wire.url + path.decode())))
+    run(*(word for path in RESPONSES for word in ("-o", "/dev/null", wire.url + path.decode())))
 
 
 def speak(wire, requests, last=b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"):
-    """All at once on one connection, until the balancer closes it behind the last answer."""
+    """All at once on one connection, until the balancer closes it behind the last response."""
     with socket.create_connection((wire.address, wire.port), 20) as c:
         sender = threading.Thread(target=c.sendall, args=[b"".join(requests) + last])
         sender.start()
@@ -131,16 +131,16 @@ def bytes_by_hand(wire):
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"HEAD /answer/chunked HTTP/1.1\r\nHost: a\r\n\r\n",
         whole(b"POST /hand/_bulk HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n", gzip.compress(chance.randbytes(200_000))),
-        *(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in ANSWERS),
-        *(whole(b"POST %b HTTP/1.1\r\nHost: a\r\n" % path, b"{}") for path in ANSWERS),
+        *(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in RESPONSES),
+        *(whole(b"POST %b HTTP/1.1\r\nHost: a\r\n" % path, b"{}") for path in RESPONSES),
     ]:
         speak(wire, [request])
     speak(wire, [b"GET /hand/1.0 HTTP/1.0\r\n\r\n"], b"")
 
 
 def pipelined(wire):
-    """Their answers too: with and without bodies, of all framings."""
-    paths = [*ANSWERS, b"/pipe/_doc/1", b"/pipe/_search"]
+    """Their responses too: with and without bodies, of all framings."""
+    paths = [*RESPONSES, b"/pipe/_doc/1", b"/pipe/_search"]
     requests = []
     for n in range(120):
         path = paths[n % len(paths)]
@@ -175,8 +175,8 @@ def parts(line, side):
 
 
 def streams(file):
-    """The TrafficStreams of an export, by connection: requests and answers, as bytes."""
-    requests, answers = collections.defaultdict(list), collections.defaultdict(list)
+    """The TrafficStreams of an export, by connection: requests and responses, as bytes."""
+    requests, responses = collections.defaultdict(list), collections.defaultdict(list)
     asked, told, pieces = collections.defaultdict(bytes), collections.defaultdict(bytes), collections.defaultdict(list)
     with gzip.open(file) as lines:
         for line in lines:
@@ -191,9 +191,9 @@ def streams(file):
                     if kind == 15:
                         requests[key].append(b"".join(pieces.pop((key, "asked"))))
                     elif kind == 8 or (kind == 14 and (key, "told") in pieces):
-                        answers[key].append(b"".join(pieces.pop((key, "told"))))
+                        responses[key].append(b"".join(pieces.pop((key, "told"))))
     assert not pieces
-    return requests, answers
+    return requests, responses
 
 
 def assert_stream_message(text, sent):
@@ -213,7 +213,7 @@ def export(balancer, form, file):
 
 
 def assert_all_is_exported(balancer, wire, witness, tmp_path):
-    requests, heard = wire.requests(), wire.answers()
+    requests, heard = wire.requests(), wire.responses()
     assert len(requests) == len(heard)
     until(lambda: sum(e["latency"] is not None for e in exchanges(balancer)) == len(requests), what="all of it")
     with open(export(balancer, "jsonl", tmp_path / "all.jsonl")) as lines:
@@ -223,21 +223,21 @@ def assert_all_is_exported(balancer, wire, witness, tmp_path):
     assert sum(map(len, asked_again.values())) == sum(map(len, told_again.values())) == len(requests)
     for name, line in told.items():
         request, number = requests[name], int(heard[name].field(b"x-answer"))
-        answered = witness.sent[number]
+        responded = witness.sent[number]
         assert parts(line, "request") == (request.head, request.body, request.trailers), line["path"]
-        assert parts(line, "answer") == (answered.head, answered.body, answered.trailers), line["path"]
+        assert parts(line, "response") == (responded.head, responded.body, responded.trailers), line["path"]
         assert witness.got[number].body == request.body
-        assert line["request_whole"] and line["answer_recorded"]
+        assert line["request_whole"] and line["response_recorded"]
         key = line["connection"].encode()
         assert_stream_message(asked_again[key][line["request"] - 1], request)
-        assert_stream_message(told_again[key][line["request"] - 1], answered)
+        assert_stream_message(told_again[key][line["request"] - 1], responded)
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
 def test_an_export_gives_back_what_passed(make_balancer, make_node, backend, tmp_path, client):
-    witness = Witness(answer)
+    witness = Witness(response)
     node = make_node(witness.serve)
-    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", redact: none, answers: all",
+    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", redact: none, responses: all",
                              cluster_more="  health: { interval: 1h, failures: 9 }")
     wire = Wire((balancer.address, 9201))
     client(wire)

@@ -34,7 +34,7 @@ def test_what_rules_skip_is_counted_and_not_recorded(make_balancer, clusters, ba
     assert 'crossfade_capture_skipped_total{kind="read"} 2\n' in metrics
     assert 'crossfade_capture_skipped_total{kind="write"} 1\n' in metrics
     said = balancer.command("check")
-    assert "a write that fits it is not in the log" in said.stdout + said.stderr
+    assert "a write that matches it is not recorded" in said.stdout + said.stderr
 
 
 def test_skipped_writes_wait_for_no_log(make_balancer, clusters, backend, tmp_path):
@@ -150,7 +150,7 @@ def test_a_place_is_found_by_time_and_by_sequence(make_balancer, clusters, backe
     assert exchanges(balancer, "--from-sequence", "1") == seen[n:]  # of the newest series
     assert seen[n]["sequence"].startswith("2:")
     assert capture(balancer, "cat", "--from-sequence", "1:x", check=False).returncode == 2
-    assert "is none: 3456, or 12:3456" in capture(balancer, "cat", "--from-sequence", "x", check=False).stderr
+    assert "is not a sequence: write 3456, or 12:3456" in capture(balancer, "cat", "--from-sequence", "x", check=False).stderr
     assert "exclude" in capture(balancer, "cat", "--from-sequence", "1", "--from", "1m", check=False).stderr
 
 
@@ -238,12 +238,12 @@ def test_a_tunnel_that_passes_leaves_a_gap(tunnelled):
         pass
     gap = until(lambda: gaps(tunnelled), what="a gap")[0]
     assert (gap["reason"], gap["reads"], gap["writes"]) == ("tunnel", 1, 0)
-    assert (gap["request_bytes"], gap["answer_bytes"]) == (1000, 2000)
+    assert (gap["request_bytes"], gap["response_bytes"]) == (1000, 2000)
     assert gap["first"] <= gap["last"] and gap["connection"].startswith("1-")
     assert f"connection {gap['connection']}: 1000 bytes to the source, 2000 back" in capture(tunnelled, "gaps").stdout
-    assert tunnelled.status()["capture"]["tunnels"] == {"ended": 1, "request_bytes": 1000, "answer_bytes": 2000}
+    assert tunnelled.status()["capture"]["tunnels"] == {"ended": 1, "request_bytes": 1000, "response_bytes": 2000}
     assert tunnelled.status()["capture"]["gaps"] == 1
-    assert 'tunnel_bytes_total{direction="answer"} 2000\n' in metrics_of(tunnelled)
+    assert 'tunnel_bytes_total{direction="response"} 2000\n' in metrics_of(tunnelled)
 
 
 def test_a_tunnel_that_a_drain_cuts_leaves_a_gap(tunnelled):
@@ -259,7 +259,7 @@ def test_a_tunnel_that_an_upgrade_cuts_leaves_a_gap(tunnelled):
     with tunnel(tunnelled):
         tunnelled.upgrade()
         gap = until(lambda: gaps(tunnelled), what="a gap")[0]
-    assert gap["answer_bytes"] == 2000 and gap["connection"].startswith("1-")
+    assert gap["response_bytes"] == 2000 and gap["connection"].startswith("1-")
 
 
 def test_a_tunnel_is_told_of_when_the_log_is_back(tunnelled):
@@ -269,7 +269,7 @@ def test_a_tunnel_is_told_of_when_the_log_is_back(tunnelled):
     until(lambda: tunnelled.status()["capture"]["tunnels"]["ended"], what="its end")
     tunnelled.log_directory.mkdir(0o700)
     gap = until(lambda: [g for g in gaps(tunnelled) if g["reason"] == "tunnel"], what="a gap")[0]
-    assert (gap["request_bytes"], gap["answer_bytes"], gap["connection"]) == (1000, 2000, None)
+    assert (gap["request_bytes"], gap["response_bytes"], gap["connection"]) == (1000, 2000, None)
 
 
 def test_a_websocket_passes_and_its_bytes_are_told(make_balancer, make_node, backend, tmp_path):
@@ -286,4 +286,4 @@ def test_a_websocket_passes_and_its_bytes_are_told(make_balancer, make_node, bac
         while len(got) < 70_000:
             got += next(heard).data
     gap = until(lambda: gaps(balancer), what="a gap")[0]
-    assert (gap["request_bytes"], gap["answer_bytes"]) == (70_014, 70_010)  # the client's are masked
+    assert (gap["request_bytes"], gap["response_bytes"]) == (70_014, 70_010)  # the client's are masked

@@ -1,5 +1,5 @@
 """What each key of `capture` promises, looked at from where it counts: by the node when a request comes, by the client when
-its answer does."""
+its response does."""
 
 import contextlib
 import base64
@@ -128,7 +128,7 @@ def test_a_client_that_goes_after_release_leaves_its_outcome(make_balancer, make
     assert exchanges(balancer)[0]["outcome"] == "open"
     gate.set()
     seen, = until(lambda: [e for e in exchanges(balancer, "--bodies") if e["outcome"] != "open"], what="an outcome")
-    assert (seen["outcome"], seen["attempts"], seen["answer_body"]) == ("accepted", 1, "ok")
+    assert (seen["outcome"], seen["attempts"], seen["response_body"]) == ("accepted", 1, "ok")
     assert seen["released"] < seen["latency"]
 
 
@@ -149,7 +149,7 @@ def test_durable_says_which_requests_wait(watched, durable, method, waits):
     until(lambda: len(exchanges(balancer)) == len(watchman.seen), what="all of them")
 
 
-@pytest.mark.parametrize("acknowledge", ["outcome", "answer"])
+@pytest.mark.parametrize("acknowledge", ["outcome", "response"])
 def test_acknowledge_says_what_a_client_waits_for(watched, acknowledge):
     balancer, watchman = watched(f", acknowledge: {acknowledge}, commit: 200ms")
     told = []
@@ -160,7 +160,7 @@ def test_acknowledge_says_what_a_client_waits_for(watched, acknowledge):
             if "open" in told:
                 break
     assert all(watchman.seen), "no write passes before it is in the log, whatever its client hears"
-    assert ("open" in told) == (acknowledge == "answer"), told
+    assert ("open" in told) == (acknowledge == "response"), told
     until(lambda: [e["outcome"] for e in exchanges(balancer)] == ["accepted"] * len(told), what="all outcomes")
 
 
@@ -243,17 +243,17 @@ def test_commit_says_how_often_the_disk_is_asked(watched):
 
 # --- what is recorded ---
 
-@pytest.mark.parametrize("answers, read, write", [("writes", False, True), ("all", True, True), ("heads", False, False)])
-def test_answers_says_whose_bodies_are_recorded(watched, tmp_path, answers, read, write):
-    balancer, _ = watched(f", answers: {answers}")
+@pytest.mark.parametrize("responses, read, write", [("writes", False, True), ("all", True, True), ("heads", False, False)])
+def test_responses_says_whose_bodies_are_recorded(watched, tmp_path, responses, read, write):
+    balancer, _ = watched(f", responses: {responses}")
     with requests.Session() as session:
         session.get(f"{balancer.source}/books/_search", timeout=10)
         session.put(f"{balancer.source}/books/_doc/1", data=b"{}", timeout=10)
     got, put = recorded(balancer, 2, "--bodies")
     for e, has_body in (got, read), (put, write):
-        assert (e["answer_body"], e["answer_recorded"]) == ("ok" if has_body else "", has_body)
-        assert e["answer_head"] == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-        assert (e["status"], e["answer_bytes"], e["outcome"]) == (200, 2, "accepted")
+        assert (e["response_body"], e["response_recorded"]) == ("ok" if has_body else "", has_body)
+        assert e["response_head"] == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        assert (e["status"], e["response_bytes"], e["outcome"]) == (200, 2, "accepted")
     capture(balancer, "export", "--format", "trafficstream", "--output", tmp_path / "all.gz")
     (records,) = decode_file(tmp_path / "all.gz").values()
     told = [kind for record in records for kind, _, _ in record["subStream"] if kind in ("read", "write")]
@@ -301,19 +301,19 @@ def test_a_log_with_passwords_in_it_is_said_aloud(make_balancer, clusters, tmp_p
 
 def test_har_has_all_that_its_readers_want(make_balancer, make_node, backend, tmp_path):
     packed = gzip.compress(b"{}" * 1000)
-    answers = {b"/text": b'HTTP/1.1 200 Good\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"a": "\xc3\xbc"}',
+    responses = {b"/text": b'HTTP/1.1 200 Good\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"a": "\xc3\xbc"}',
                b"/binary": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed,
                b"/latin": b"HTTP/1.1 201 Created\r\nX-Latin: caf\xe9\r\nX-None:\r\nContent-Length: 0\r\n\r\n",
                b"/empty": b"HTTP/1.1 204 No Content\r\n\r\n"}
 
     def serve(connection):
         while request := next_request(connection):
-            connection.sendall(answers[request[0].split(b" ")[1].partition(b"?")[0]])
+            connection.sendall(responses[request[0].split(b" ")[1].partition(b"?")[0]])
 
     node = make_node(serve)
-    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", answers: all", source_more=ALONE)
+    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", responses: all", source_more=ALONE)
     with connect(balancer) as c:
-        for path in answers:
+        for path in responses:
             for method in b"GET", b"PUT":
                 c.sendall(b"%b %b?q=a%%20b&r HTTP/1.1\r\nHost: search.example\r\nX-Latin: \xe9\r\nContent-Length: 4\r\n\r\n" %
                           (method, path) + (b"\0\xff\n\x80" if path == b"/binary" else b"text"))
@@ -325,7 +325,7 @@ def test_har_has_all_that_its_readers_want(make_balancer, make_node, backend, tm
     har = json.loads(capture(balancer, "export", "--format", "har").stdout)["log"]
     assert har["version"] == "1.2" and set(har["creator"]) >= {"name", "version"}
     assert [(e["request"]["method"], e["request"]["url"]) for e in har["entries"]] == [
-        (method, f"http://search.example{path.decode()}?q=a%20b&r") for path in answers for method in ("GET", "PUT")]
+        (method, f"http://search.example{path.decode()}?q=a%20b&r") for path in responses for method in ("GET", "PUT")]
     for e in har["entries"]:
         assert {"startedDateTime", "time", "request", "response", "cache", "timings"} <= e.keys()
         assert {"method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize"} <= e["request"].keys()

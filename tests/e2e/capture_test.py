@@ -34,12 +34,22 @@ def test_what_goes_to_the_source_is_recorded(captured):
         ("GET", "/books/_search", 200, "accepted", "read"),
         ("PUT", "/books/_doc/2", 200, "accepted", "write")]
     assert seen[0]["request_body"] == '{"a":1}' and seen[2]["request_body"] == "x" * 200_000
-    assert json.loads(seen[0]["answer_body"])["path"] == "/books/_doc/1"
-    assert "answer_recorded" in seen[1] and not seen[1]["answer_body"]
+    assert json.loads(seen[0]["response_body"])["path"] == "/books/_doc/1"
+    assert "response_recorded" in seen[1] and not seen[1]["response_body"]
     assert seen[0]["released"] > 0 and seen[0]["latency"] > seen[0]["released"]
     assert capture(captured, "verify").stdout.endswith("whole\n")
     assert os.stat(captured.log_directory).st_mode & 0o777 == 0o700
     assert all(f.stat().st_mode & 0o777 == 0o600 for f in captured.log_directory.iterdir())
+
+
+def test_the_protocol_and_the_scheme_of_the_client_are_told(captured):
+    host, port = captured.source.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as old:
+        old.sendall(b"GET /books/_search HTTP/1.0\r\n\r\n")
+        assert old.recv(12) == b"HTTP/1.1 200"
+    requests.put(f"{captured.weighted}/books/_doc/1", data=b"{}", verify=False, timeout=10)
+    seen = {e["path"]: (e["protocol"], e["scheme"]) for e in recorded(captured, 2)}
+    assert seen == {"/books/_search": ("HTTP/1.0", "http"), "/books/_doc/1": ("HTTP/1.1", captured.weighted.split(":")[0])}
 
 
 def test_bodies_come_back_byte_for_byte(captured):
@@ -65,8 +75,8 @@ def test_credentials_are_replaced(make_balancer, clusters, backend, tmp_path, re
     balancer = make_captured(make_balancer, clusters, backend, tmp_path, redact)
     fields = {"Authorization": "Basic b3BlbjpzZXNhbWU=", "X-Secret": "sesame"}
     for n in range(2):
-        answer = requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", headers=fields, timeout=10)
-        assert dict(answer.json()["headers"])["Authorization"] == fields["Authorization"]
+        response = requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", headers=fields, timeout=10)
+        assert dict(response.json()["headers"])["Authorization"] == fields["Authorization"]
     heads = [e["request_head"] for e in exchanges(balancer, "--bodies")]
     assert all(("b3BlbjpzZXNhbWU=" in head) == shown for head in heads)
     assert all(("sesame" in head) == ("X-Secret" not in redact) for head in heads)
@@ -81,7 +91,7 @@ SECRETS = {"Authorization": "Basic c2VjcmV0MQ==", "Proxy-Authorization": "secret
 
 
 def redacted(make_balancer, clusters, backend, tmp_path, more, path="/books/_doc/1"):
-    balancer = make_captured(make_balancer, clusters, backend, tmp_path, more + ", answers: heads")
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, more + ", responses: heads")
     fields = "".join(f"{name}: {value}\r\n" for name, value in SECRETS.items())
     with socket.create_connection((balancer.address, 9201), 10) as c:
         c.sendall(f"PUT {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n{fields}\r\n2\r\n{{}}\r\n"
@@ -96,7 +106,7 @@ def test_what_a_list_adds_takes_nothing_out(make_balancer, clusters, backend, tm
 
 
 def test_a_name_with_an_underscore_hides_nothing(make_balancer, clusters, backend, tmp_path):
-    balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", answers: heads", source_more="headers: { underscores: pass }")
+    balancer = make_captured(make_balancer, clusters, backend, tmp_path, ", responses: heads", source_more="headers: { underscores: pass }")
     requests.put(f"{balancer.source}/books/_doc/1", data=b"{}", headers={"set_cookie": "secret1", "Proxy_Authorization": "secret2"}, timeout=10)
     raw = capture(balancer, "cat", "-o", "raw").stdout
     assert "secret" not in raw and "set_cookie: hmac-sha256:" in raw
@@ -130,9 +140,9 @@ def test_an_upgrade_is_refused(captured):
 def test_no_write_passes_while_the_log_is_gone(captured, clusters):
     requests.put(f"{captured.source}/books/_doc/1", data=b"{}", timeout=10)
     shutil.rmtree(captured.log_directory)
-    answer = requests.put(f"{captured.source}/books/_doc/refused", data=b"{}", timeout=10)
-    assert answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable"
-    assert int(answer.headers["Retry-After"]) >= 1
+    response = requests.put(f"{captured.source}/books/_doc/refused", data=b"{}", timeout=10)
+    assert response.status_code == 503 and response.headers["X-Crossfade-Error"] == "capture_unavailable"
+    assert int(response.headers["Retry-After"]) >= 1
     assert clusters[0].asked["/books/_doc/refused"] == 0
     until(lambda: refused(captured), what="a refusal at once")
     assert requests.get(f"{captured.source}/books/_search", timeout=10).status_code == 200
@@ -247,7 +257,7 @@ def bulks(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (coding, len(body), body))
 
 
-@pytest.mark.parametrize("more, told", [("", True), (", answers: heads", False)])
+@pytest.mark.parametrize("more, told", [("", True), (", responses: heads", False)])
 def test_a_bulk_with_items_that_were_refused_is_partly_accepted(make_balancer, clusters, make_node, backend, tmp_path,
                                                                more, told):
     balancer = make_captured(make_balancer, [make_node(bulks), clusters[1]], backend, tmp_path, more)
@@ -269,7 +279,7 @@ def test_the_fields_of_an_exchange_are_those_that_are_documented(captured):
     line, = capture(captured, "export", "--format", "jsonl").stdout.splitlines()
     told = (ROOT / "docs/capture.md").read_text().partition("### An exchange as JSON")[2].partition("\n##")[0]
     names = {name for row in re.findall(r"^\| (`.*?) \|", told, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
-    sometimes = {"items", "request_trailers", "answer_trailers"}
+    sometimes = {"items", "request_trailers", "response_trailers"}
     assert json.loads(line).keys() == names - sometimes and sometimes < names
     assert json.loads(line)["request"] == 1
 
@@ -293,8 +303,8 @@ def test_an_export_says_what_it_wrote_and_what_it_left_out(captured, tmp_path):
             "crossfade capture: 4 exchanges written; left out: 1 exchange without an outcome yet (next time)\n"
         done = capture(captured, "export", "--format", "trafficstream", "--output", tmp_path / "gz")
         assert done.stderr == "crossfade capture: 4 requests and 3 responses written; left out: 1 response " \
-            "recorded in part (capture.answers says whose bodies are), 1 exchange without an outcome yet\n"
-    assert "left out: what is before --from" in capture(captured, "export", "--format", "jsonl", "--from", "1h").stderr
+            "recorded in part (capture.responses says whose bodies are), 1 exchange without an outcome yet\n"
+    assert "left out: all that is before --from" in capture(captured, "export", "--format", "jsonl", "--from", "1h").stderr
 
 
 def test_a_client_that_leaves_before_its_end_has_sent_nothing(captured):
@@ -364,16 +374,18 @@ def test_what_is_recorded_is_seen(make_balancer, clusters, backend, tmp_path):
 
 def test_the_oldest_segments_are_taken_away(make_balancer, clusters, tmp_path):
     balancer = make_captured(make_balancer, clusters, "auto", tmp_path, ", retain: { size: 6MiB }")
-    for n in range(12):
+    requests.put(f"{balancer.source}/books/_doc/0", data=os.urandom(1_000_000), timeout=10)
+    first = kept(balancer)[0]
+    for n in range(1, 12):
         requests.put(f"{balancer.source}/books/_doc/{n}", data=os.urandom(1_000_000), timeout=10)
-    first, last = kept(balancer)[0], kept(balancer)[-1]
+    last = kept(balancer)[-1]
     until(lambda: first not in kept(balancer), 15, "the first to go")
     until(lambda: sum(f.stat().st_blocks * 512 for f in balancer.log_directory.glob("*.capture")) < 9e6, 15)
     assert last in kept(balancer)
     seen = exchanges(balancer)
     assert seen[-1]["path"] == "/books/_doc/11" and len(seen) < 12
     assert capture(balancer, "verify").returncode == 0
-    assert "takes away the only copy" in balancer.command("check", "-c", balancer.file).stderr
+    assert "removes the only copy" in balancer.command("check", "-c", balancer.file).stderr
 
 
 def test_nothing_is_written_beyond_the_limit(make_balancer, clusters, tmp_path):
@@ -417,13 +429,13 @@ def test_the_log_says_that_nothing_is_recorded_and_since_when(make_balancer, clu
         return "the log in" in balancer.said()
     until(away, 15, "a full log")
     line = said(balancer, r"error +capture: the log in \S+ is unavailable: `limit` is reached: .*; (.*)")
-    assert line[1] == {"refuse": "writes are refused with 503, and reads pass unrecorded",
-                       "forward": "writes and reads pass unrecorded, as `unavailable: forward` says"}[unavailable]
+    assert line[1] == {"refuse": "writes get 503, and reads pass unrecorded",
+                       "forward": "writes and reads pass unrecorded (`unavailable: forward`)"}[unavailable]
     assert {put() for _ in range(5)} == {503 if unavailable == "refuse" else 200}
     assert requests.get(balancer.source, timeout=10).status_code == 200
     for name in kept(balancer)[:-1]:
         (balancer.log_directory / name).unlink()
-    line = said(balancer, r"capture: the log is available again: it was away for \S+, since \S+Z; "
+    line = said(balancer, r"capture: the log is available again: it was unavailable for \S+, since \S+Z; "
                 r"(\d+) requests were refused, (\d+) writes and (\d+) reads passed unrecorded: a gap")
     refused_n, writes, reads = map(int, line.groups())
     assert (refused_n if unavailable == "refuse" else writes) >= 5 and reads == 1
@@ -432,7 +444,7 @@ def test_the_log_says_that_nothing_is_recorded_and_since_when(make_balancer, clu
 
 
 def test_a_cluster_that_answers_early_is_recorded(make_balancer, clusters, make_node, backend, tmp_path):
-    """Its answer is whole before the request is: what waits for the log has nobody to go to then."""
+    """Its response is whole before the request is: what waits for the log has nobody to go to then."""
 
     def serve(connection):
         while read_head(connection)[0]:

@@ -110,7 +110,7 @@ def test_a_certificate_is_replaced_and_old_connections_go_on(make_balancer, clus
     make(tmp_path, "live", "three.test")
     (tmp_path / "live.key").write_text(key)
     said = balancer.reload()
-    assert not said["ok"] and "tls: certificate and key: the key is not this certificate's" in said["message"]
+    assert not said["ok"] and "tls: certificate and key: the key does not belong to this certificate" in said["message"]
     assert shown(balancer) == "two.test"
 
 
@@ -133,7 +133,7 @@ def test_a_certificate_that_is_no_good_refuses_the_reload(several, tmp_path):
     said = several.reload(swap("certificates: [ ", f"certificates: [ {bad}, "))
     line = next(i for i, text in enumerate(several.file.read_text().splitlines()) if "bad.crt" in text) + 1
     assert not said["ok"]
-    assert re.match(rf"{several.file}:{line}:\d+: tls: certificate: there is no PEM", said["message"])
+    assert re.match(rf"{several.file}:{line}:\d+: tls: certificate: it has no PEM block", said["message"])
     assert shown(several, name="b.test") == "other"
 
 

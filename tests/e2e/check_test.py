@@ -70,10 +70,10 @@ def test_what_is_no_directory_is_told(at, file):
     change(file, "state: state\n", f"state: state\ncapture: {{ directory: {at}/taken }}\n")
     (at / "taken").write_text("mine")
     done = check(file)
-    assert done.returncode == 1 and f"capture.directory: {at}/taken is no directory" in done.stderr
+    assert done.returncode == 1 and f"capture.directory: {at}/taken is not a directory" in done.stderr
     change(file, f"{at}/taken", f"{at}/taken/log")
     done = check(file)
-    assert done.returncode == 1 and f"{at}/taken is no directory" in done.stderr
+    assert done.returncode == 1 and f"{at}/taken is not a directory" in done.stderr
 
 
 @as_root
@@ -81,18 +81,18 @@ def test_who_may_not_write_or_read_is_named_with_the_mode(at, file):
     shutil.chown(file, OTHER)
     done = check(file, user=OTHER)
     assert done.returncode == 1
-    assert f"cannot read {at}/tls.key: Permission denied (it is user 0's, group 0, mode 0600; we are user {OTHER})" \
+    assert f"cannot read {at}/tls.key: Permission denied (it belongs to user 0, group 0, mode 0600; this process runs as user {OTHER})" \
         in done.stderr
     shutil.chown(at / "tls.key", OTHER)
     change(file, "state: state", "state: new")
     done = check(file, user=OTHER)
     assert done.returncode == 1
-    assert f"state: {at}/new cannot be made: user {OTHER} (nobody) may not write to {at}, which is user 0's, mode 0755" \
+    assert f"state: {at}/new cannot be created: user {OTHER} (nobody) cannot write to {at}, which belongs to user 0, mode 0755" \
         in done.stderr
     shutil.chown(at, OTHER)
     assert check(file, user=OTHER).returncode == 0
     file.chmod(0)
-    assert "crossfade.yaml: cannot be read: Permission denied (it is user" in check(file, user=OTHER).stderr
+    assert "crossfade.yaml: cannot be read: Permission denied (it belongs to user" in check(file, user=OTHER).stderr
 
 
 @as_root
@@ -103,7 +103,7 @@ def test_root_is_told_what_the_owner_of_the_state_cannot_read(at, file):
     assert done.returncode == 0
     line = line_of(file, "tls: { certificate")
     assert f"{file}:{line}:" in done.stderr and "warning: " in done.stderr
-    assert f"user {OTHER} (nobody), who owns the state directory, cannot read {at}/tls.key: {at}/tls.key is user 0's, mode 0600" \
+    assert f"user {OTHER} (nobody), the owner of the state directory, cannot read {at}/tls.key: {at}/tls.key belongs to user 0, mode 0600" \
         in done.stderr
     (at / "tls.key").chmod(0o640)
     shutil.chown(at / "tls.key", 0, OTHER)
@@ -140,7 +140,7 @@ def test_the_unit_says_who_reads_and_writes_what(at, file, unit):
     shutil.chown(at / "data", OTHER)
     change(file, "/data/capture", f"{at}/data/capture")
     done = check(file, unit)
-    assert f"the service's user (crossfade) may not write to {at}/data" in done.stderr
+    assert f"the service's user (crossfade) cannot write to {at}/data" in done.stderr
 
 
 @as_root
@@ -153,8 +153,8 @@ def test_a_key_that_the_unit_does_not_hand_over_is_told(at, file, unit):
     name.write_text("".join(l for l in name.read_text().splitlines(True) if not l.startswith("LoadCredential")))
     done = check(file, unit)
     assert done.returncode == 1
-    assert f"the service's user (crossfade) cannot read {at}/tls.key: {at}/tls.key is user 0's, mode 0600; " \
-           f"let the unit hand it over, LoadCredential=tls.key:{at}/tls.key" in done.stderr
+    assert f"the service's user (crossfade) cannot read {at}/tls.key: {at}/tls.key belongs to user 0, mode 0600; " \
+           f"let the unit pass it, LoadCredential=tls.key:{at}/tls.key" in done.stderr
     (unit / "crossfade.service.d").mkdir()
     (unit / "crossfade.service.d/key.conf").write_text(f"[Service]\nLoadCredential=tls.key:{at}/tls.key\n")
     assert check(file, unit).returncode == 0
@@ -162,7 +162,7 @@ def test_a_key_that_the_unit_does_not_hand_over_is_told(at, file, unit):
     assert check(file, unit).returncode == 0
     # By its path it is no credential.
     change(file, "key: tls.key", f"key: {at}/tls.key")
-    assert f"and say tls.key alone here" in check(file, unit).stderr
+    assert f"and write only tls.key here" in check(file, unit).stderr
 
 
 @as_root
@@ -175,7 +175,7 @@ def test_a_credential_that_is_not_there_is_told_before_systemd_does(at, file, un
     (at / "tls.key").unlink()
     done = check(file, unit)
     assert done.returncode == 1
-    assert f"LoadCredential=tls.key:{at}/tls.key, and that file cannot be had (No such file or directory)" in done.stderr
+    assert f"LoadCredential=tls.key:{at}/tls.key, but that file cannot be read (No such file or directory)" in done.stderr
     (unit / "crossfade.service.d").mkdir()
     (unit / "crossfade.service.d/none.conf").write_text("[Service]\nLoadCredential=\n")
     assert check(file, unit).returncode == 0

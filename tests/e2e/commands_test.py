@@ -76,30 +76,50 @@ def test_misuse_is_told_with_code_2(words, hint):
     assert hint in done.stderr
 
 
-@pytest.mark.parametrize("words, said", [
-    ("POST /logs/_search", "read, repeatable: POST /{index}/_search"),
-    ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search"),
-    ("POST /logs/_async_search", "read, not repeatable: POST /{index}/_async_search"),
-    ("DELETE /_async_search/FmRl", "read, not repeatable: DELETE /_async_search/{id}"),
-    ("POST /logs/_mvt/place/3/4/2", "read, repeatable: POST /{index}/_mvt/{id}/{id}/{id}/{id}"),
-    ("GET /logs/%5frefresh", "write, not repeatable: GET /{index}/_refresh"),
-    ("POST /logs/%5fsearch", "write, not repeatable: the path can be read in several ways, and not all of them are reads"),
-    ("GET /logs/../_refresh", "write, not repeatable, in parts: nobody can tell what the path means: a write, maybe in parts"),
-    ("PUT /logs/_bulk/stream", "write, not repeatable, in parts: PUT /{index}/_bulk/stream"),
-    ("POST /logs/_doc", "write, not repeatable: no rule says that it is a read"),
-    ("--profile http POST /logs/_search", "write, not repeatable: the method may change something"),
-    ("--profile http GET /", "read, repeatable: the method changes nothing"),
+@pytest.mark.parametrize("words, said, replay", [
+    ("POST /logs/_search", "read, repeatable: POST /{index}/_search", "nothing"),
+    ("POST https://es:9200/logs/_search?scroll=1m", "read, not repeatable: POST /{index}/_search", "nothing"),
+    ("POST /logs/_async_search", "read, not repeatable: POST /{index}/_async_search", "nothing"),
+    ("DELETE /_async_search/FmRl", "read, not repeatable: DELETE /_async_search/{id}", "nothing"),
+    ("POST /logs/_mvt/place/3/4/2", "read, repeatable: POST /{index}/_mvt/{id}/{id}/{id}/{id}", "nothing"),
+    ("GET /logs/%5frefresh", "write, not repeatable: GET /{index}/_refresh", "nothing"),
+    ("POST /logs/%5fsearch", "write, not repeatable: the path can be read in several ways, and not all of them are reads", "key"),
+    ("GET /logs/../_refresh", "write, not repeatable, in parts: the meaning of the path is uncertain: a write, maybe in parts",
+     "nothing"),
+    ("PUT /logs/_bulk/stream", "write, not repeatable, in parts: PUT /{index}/_bulk/stream", "key of each item"),
+    ("POST /logs/_doc", "write, not repeatable: no rule says that it is a read", "key"),
+    ("--profile http POST /logs/_search", "write, not repeatable: the method may change something", "request"),
+    ("--profile http GET /", "read, repeatable: the method changes nothing", "nothing"),
 ])
-def test_classify_says_what_a_request_is(words, said):
+def test_classify_says_what_a_request_is(words, said, replay):
     done = crossfade("classify", *words.split())
-    assert (done.returncode, done.stdout) == (0, said + "\n")
+    assert (done.returncode, done.stdout) == (0, f"{said}\nreplay: {replay}\n")
 
 
 def test_classify_speaks_json():
     done = crossfade("classify", "-o", "json", "DELETE", "http://h/_search/scroll/x?y=z")
     assert json.loads(done.stdout) == {
         "method": "DELETE", "target": "/_search/scroll/x?y=z", "profile": "opensearch", "class": "read",
-        "repeatable": False, "in_parts": False, "rule": "DELETE /_search/scroll/{id}"}
+        "repeatable": False, "in_parts": False, "rule": "DELETE /_search/scroll/{id}",
+        "replay": "nothing"}
+
+
+@pytest.mark.parametrize("words, replay", [
+    ("PUT /logs/_doc/1", "key"),
+    ("POST /_bulk", "key of each item"),
+    ("POST /_reindex", "scan"),
+    ("POST /logs/_delete_by_query", "sweep"),
+    ("DELETE /logs-*", "fence"),
+    ("PUT /logs/_mapping", "surroundings"),
+    ("PUT /logs/_split/more", "walk"),
+    ("POST /_plugins/_sql", "walk, of a statement that deletes"),
+    ("PUT /_cluster/settings", "unknown"),
+    ("POST /logs/_refresh", "nothing"),
+])
+def test_classify_says_what_replay_makes_of_a_write(words, replay):
+    done = crossfade("classify", "-o", "json", *words.split())
+    said = json.loads(done.stdout)
+    assert (said["class"], said["replay"]) == ("write", replay)
 
 
 @pytest.mark.parametrize("method, path", [
@@ -108,7 +128,7 @@ def test_classify_speaks_json():
 ])
 def test_classify_refuses_what_is_no_request(method, path):
     done = crossfade("classify", method, path)
-    assert done.returncode == 1 and "this is no request" in done.stderr and not done.stdout
+    assert done.returncode == 1 and "this is not a valid request" in done.stderr and not done.stdout
 
 
 def test_without_a_balancer_the_code_is_3(tmp_path):
@@ -125,9 +145,9 @@ def test_what_stands_in_the_way_of_a_command_is_told_apart(tmp_path, monkeypatch
     for path, code, words in [
             (tmp_path / "none.sock", 3, "there is no such socket"),
             (left, 3, "nobody listens there any more"),
-            (tmp_path / "file", 3, "that is a file, and no socket"),
-            (tmp_path, 3, "that is a directory, and no socket"),
-            ("http://127.0.0.1:9280", 2, "a socket's path is expected here, and that is a URL")]:
+            (tmp_path / "file", 3, "that is a file, not a socket"),
+            (tmp_path, 3, "that is a directory, not a socket"),
+            ("http://127.0.0.1:9280", 2, "is a URL, but the path of a socket is expected here")]:
         done = crossfade("status", "--socket", path)
         assert done.returncode == code and words in done.stderr, done.stderr
 
@@ -161,7 +181,7 @@ def test_somebody_that_is_no_balancer_is_said(tmp_path):
             connection.close()
         threading.Thread(target=serve, daemon=True).start()
         done = crossfade("status", "--socket", path)
-        assert done.returncode == 3 and "what listens there is none: " in done.stderr, done.stderr
+        assert done.returncode == 3 and "what listens there is no balancer: " in done.stderr, done.stderr
 
 
 # --- init and check ---
@@ -222,7 +242,7 @@ def test_weights_are_set_and_shown(balancer):
     said = balancer.command("weights", "9", "1", "--reason", "canary").stdout
     assert "now     source 9 (90 %), target 1 (10 %)   epoch 2\n" in said
     assert "before  source 1 (100 %), target 0 (0 %)\n" in said
-    assert "Every worker uses it.\n" in said
+    assert "Every worker uses the new weights.\n" in said
     shown = balancer.command("weights", "-o", "json").stdout
     assert shown.startswith('{"weights":{"source":9,"target":1},"epoch":2,')
     entry = json.loads((balancer.directory / "state/audit.jsonl").read_text().splitlines()[-1])
@@ -251,9 +271,9 @@ def test_rollback_sends_all_to_the_source(balancer):
         assert method(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "target"
     said = balancer.command("rollback", "--reason", "it burns").stdout
     assert "now     source 1 (100 %), target 0 (0 %)" in said
-    assert re.search("^Mind: the target was given 1 write since 2.*Z: what it took the source does not have.$", said, re.M)
+    assert re.search("^Warning: the target was sent 1 write since 2.*Z: the source does not have them.$", said, re.M)
     (again,) = json.loads(balancer.command("rollback", "-o", "json").stdout)["warnings"]
-    assert again.startswith("the target was given 1 write since") and f"weights: {again}" in balancer.said()
+    assert again.startswith("the target was sent 1 write since") and f"weights: {again}" in balancer.said()
     assert requests.get(balancer.weighted, verify=False, timeout=10).json()["cluster"] == "source"
 
 
@@ -264,7 +284,7 @@ def test_weights_that_split_writes_are_warned_of(balancer):
     (split,) = balancer.weights(8, 2)["warnings"]
     assert split.startswith("both weights are above 0, and clients write (1 write so far)")
     until(lambda: f"weights: {split}" in balancer.said(), what="a word")
-    assert f"Mind: {split}." in balancer.command("weights", "7", "3").stdout
+    assert f"Warning: {split}." in balancer.command("weights", "7", "3").stdout
 
 
 def test_a_worker_that_does_not_acknowledge_is_named(balancer):
@@ -300,7 +320,7 @@ def test_smoke_compares_both_sides(balancer, tmp_path):
     assert "2 requests" in done.stdout and "0 differ" in done.stdout
     suite.write_text("GET /a\n")
     done = balancer.command("smoke", "--suite", str(suite), check=False)
-    assert done.returncode == 1 and '.cluster: "source" / "target"' in done.stdout
+    assert done.returncode == 1 and 'cluster: "source" / "target"' in done.stdout
     suite.write_text("DELETE /a\n")
     done = balancer.command("smoke", "--suite", str(suite), check=False)
     assert done.returncode == 2 and "DELETE /a may write" in done.stderr
@@ -326,6 +346,7 @@ def test_an_opensearch_client_gets_along_with_the_sample_clusters(tmp_path):
         done = client.bulk("".join(f'{{"index":{{"_id":"{n}"}}}}\n{{"n":{n}}}\n' for n in range(500)), index="tests")
         assert not done["errors"] and len(done["items"]) == 500
         assert client.index("tests", {"n": 500}, id="a b/c")["result"] == "created"
+        client.indices.refresh(index="tests")
         assert client.get("tests", "a b/c")["_source"] == {"n": 500}
         assert client.count(index="tests")["count"] == 501
         found = client.search(index="tests", body={"query": {"match_all": {}}, "size": 600})
@@ -379,7 +400,7 @@ def test_weights_survive_a_restart_and_the_file_is_told(balancer):
     assert balancer.stop() == 0
     balancer.start()
     assert json.loads(balancer.command("weights", "-o", "json").stdout)["weights"] == {"source": 3, "target": 7}
-    assert "source 3, target 7 (epoch 2), as set while it ran; the configuration's source 1, target 0 are for a first start" \
+    assert "source 3, target 7 (epoch 2) are in force, as set at run time; the configuration's source 1, target 0 are only for a first start" \
         in balancer.said()
 
 
@@ -497,7 +518,7 @@ def test_check_counts_the_workers_that_share_connections(make_balancer, clusters
     balancer.file.write_text(good.replace("9201, tls: off", "9201, tls: off, connections: 2"))
     done = crossfade("check", "-c", balancer.file)
     assert done.returncode == 1
-    assert "connections: 2 is less than the number of workers, 3, which share it" in done.stderr
+    assert "connections: 2 is less than the number of workers that share it, 3" in done.stderr
 
 
 def test_status_counts_the_requests_of_each_node(make_balancer, clusters):

@@ -44,7 +44,7 @@ def test_each_call_of_io_uring_may_be_forbidden(make_balancer, clusters, call):
                                             preexec_fn=forbid(IO_URING[call]))
     until(balancer.is_up, 20, "a ready balancer")
     for worker in range(2):
-        assert f"worker {worker}: io_uring is not to be had here (Operation not permitted): epoll is used" in balancer.said()
+        assert f"worker {worker}: io_uring is not available here (Operation not permitted): epoll is used" in balancer.said()
     assert balancer.status()["io"] == "epoll"
     assert requests.get(balancer.source, timeout=20).json()["cluster"] == "source"
 

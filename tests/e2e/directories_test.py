@@ -38,7 +38,7 @@ def refuse(balancer, *words):
 def plant_token(balancer, state, log):
     (state / "admin.token").write_text("ab" * 32 + "\n")
     (state / "admin.token").chmod(0o666)
-    return "admin.token may be written by anybody", "chmod it 0600"
+    return "admin.token can be written by anybody", "chmod it 0600"
 
 
 def link(directory, name):
@@ -51,7 +51,7 @@ def link(directory, name):
 def link_lock(balancer, state, log):
     victim, name = link(state, "lock")
     name.symlink_to(victim)
-    return "lock is a link", "take it away"
+    return "lock is a link", "remove it"
 
 
 def link_audit(balancer, state, log):
@@ -74,7 +74,7 @@ def link_drains(balancer, state, log):
 
 def plant_key(balancer, state, log):
     (log / "redact.key").chmod(0o666)
-    return ("redact.key may be written by anybody",)
+    return ("redact.key can be written by anybody",)
 
 
 def link_log_lock(balancer, state, log):
@@ -91,12 +91,12 @@ def link_follower(balancer, state, log):
 
 def open_state(balancer, state, log):
     state.chmod(0o777)
-    return "state may be written by anybody", "chmod it 0700"
+    return "state can be written by anybody", "chmod it 0700"
 
 
 def open_log(balancer, state, log):
     log.chmod(0o777)
-    return ("capture may be written by anybody",)
+    return ("capture can be written by anybody",)
 
 
 @pytest.mark.parametrize("plant", [plant_token, link_lock, link_audit, hard_link_audit, link_drains, plant_key, link_log_lock,
@@ -112,7 +112,7 @@ def test_what_was_planted_is_refused(stopped, plant):
 @pytest.mark.parametrize("name", ["admin.token", "weights", "audit.jsonl", "lock", "unrecorded"])
 def test_a_file_of_somebody_else_is_refused(stopped, name):
     os.chown(stopped.directory / "state" / name, OTHER, OTHER)
-    refuse(stopped, f"{name} belongs to user {OTHER}, and we are user 0: chown it")
+    refuse(stopped, f"{name} belongs to user {OTHER}, but this process runs as user 0: chown it")
 
 
 @as_root
@@ -132,7 +132,7 @@ def test_a_link_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_p
     balancer.start()  # our own link is followed
     assert balancer.stop() == 0
     os.lchown(name, OTHER, OTHER)
-    refuse(balancer, f"access.log is a link that user {OTHER} has made")
+    refuse(balancer, f"access.log is a link made by user {OTHER}")
     assert victim.read_text() == "precious\n"
 
 
@@ -150,7 +150,7 @@ def test_a_file_of_somebody_else_is_no_access_log(make_balancer, clusters, tmp_p
     os.chown(name, OTHER, OTHER)
     reader = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     balancer.process.send_signal(signal.SIGUSR1)
-    until(lambda: "access.log anew: it belongs to somebody else" in balancer.said(), what="a word")
+    until(lambda: "access.log: it belongs to another user" in balancer.said(), what="a word")
     os.close(reader)
     assert balancer.stop() == 0
     refuse(balancer, f"access.log belongs to user {OTHER}")
@@ -167,14 +167,14 @@ def test_an_admin_socket_that_was_planted_is_refused(stopped, make):
     at = stopped.directory / "admin.sock"
     make(at)
     os.chown(at, OTHER, OTHER)
-    refuse(stopped, f"admin.sock belongs to user {OTHER}", "take it away")
+    refuse(stopped, f"admin.sock belongs to user {OTHER}", "remove it")
     assert at.exists()
 
 
 @pytest.mark.parametrize("make", [plain, os.mkfifo])
 def test_what_is_no_socket_is_no_admin_socket(stopped, make):
     make(stopped.directory / "admin.sock")
-    refuse(stopped, "admin.sock is no socket: take it away")
+    refuse(stopped, "admin.sock is not a socket: remove it")
 
 
 def test_a_socket_that_a_dead_process_of_ours_has_left_is_taken_away(stopped):
@@ -187,7 +187,7 @@ def test_a_socket_that_a_dead_process_of_ours_has_left_is_taken_away(stopped):
 def test_a_directory_of_a_service_is_said_to_root_and_used(stopped):
     os.chown(stopped.directory / "state", OTHER, OTHER)
     done = ask(stopped, "check")
-    assert done.returncode == 0 and f"belongs to user {OTHER}, and we are user 0" in done.stderr
+    assert done.returncode == 0 and f"belongs to user {OTHER}, but this process runs as user 0" in done.stderr
     stopped.start()
     assert stopped.status()["weights"]
 
@@ -195,9 +195,9 @@ def test_a_directory_of_a_service_is_said_to_root_and_used(stopped):
 def test_a_secret_that_others_may_read_is_said(stopped):
     (stopped.directory / "state/admin.token").chmod(0o644)
     done = ask(stopped, "check")
-    assert done.returncode == 0 and "admin.token is a secret that others may read" in done.stderr
+    assert done.returncode == 0 and "admin.token is a secret that others can read" in done.stderr
     stopped.start()
-    until(lambda: "admin.token is a secret that others may read" in stopped.said(), what="a word")
+    until(lambda: "admin.token is a secret that others can read" in stopped.said(), what="a word")
 
 
 # --- the way there ---
@@ -205,7 +205,7 @@ def test_a_secret_that_others_may_read_is_said(stopped):
 
 def open_parent(state, log):
     state.parent.chmod(0o777)
-    return "state is not safe: in ", f"{state.parent} anybody may put something else in its place"
+    return "state is not safe: in ", f"{state.parent} anybody can replace it"
 
 
 def open_log_parent(state, log):
@@ -224,7 +224,7 @@ def lead_elsewhere(state, owner):
 
 def link_of_somebody(state, log):
     lead_elsewhere(state, OTHER)
-    return (f"state is a link that user {OTHER} has made",)
+    return (f"state is a link made by user {OTHER}",)
 
 
 def link_through_an_open_directory(state, log):
@@ -235,7 +235,7 @@ def link_through_an_open_directory(state, log):
     moved.rename(behind / "moved")
     state.unlink()
     state.symlink_to("../open/moved")
-    return (f"in {behind} anybody may put",)
+    return (f"in {behind} anybody can replace",)
 
 
 @as_root
@@ -249,7 +249,7 @@ def test_a_directory_in_somebody_elses_is_said(stopped):
     """A container's, from its host."""
     os.chown(stopped.directory, OTHER, OTHER)
     done = ask(stopped, "check")
-    assert done.returncode == 0 and f"belongs to user {OTHER}, who may take it away" in done.stderr, done
+    assert done.returncode == 0 and f"belongs to user {OTHER}, who can remove it" in done.stderr, done
     stopped.start()
 
 
@@ -294,22 +294,22 @@ def with_credential(make_balancer, clusters, tmp_path):
 
 def open_configuration(balancer):
     balancer.file.chmod(0o666)
-    return "crossfade.yaml may be written by anybody"
+    return "crossfade.yaml can be written by anybody"
 
 
 def give_configuration_away(balancer):
     os.chown(balancer.file, OTHER, OTHER)
-    return f"crossfade.yaml belongs to user {OTHER}, who may change it"
+    return f"crossfade.yaml belongs to user {OTHER}, who can change it"
 
 
 def open_credential(balancer):
     balancer.credential.chmod(0o666)
-    return "credential may be written by anybody", "credential is a secret that anybody may read"
+    return "credential can be written by anybody", "credential is a secret that anybody can read"
 
 
 def give_credential_away(balancer):
     os.chown(balancer.credential, OTHER, OTHER)
-    return f"credential belongs to user {OTHER}, who may change it"
+    return f"credential belongs to user {OTHER}, who can change it"
 
 
 @as_root
@@ -328,9 +328,9 @@ def test_a_reload_looks_again(with_credential):
     with_credential.start()
     assert with_credential.reload()["ok"]
     with_credential.credential.chmod(0o644)
-    assert with_credential.reload()["ok"] and "credential is a secret that anybody may read" in with_credential.said()
+    assert with_credential.reload()["ok"] and "credential is a secret that anybody can read" in with_credential.said()
     (with_credential.directory / "state").chmod(0o777)
     refused = with_credential.reload()
-    assert not refused["ok"] and "state may be written by anybody" in json.dumps(refused)
+    assert not refused["ok"] and "state can be written by anybody" in json.dumps(refused)
     (with_credential.directory / "state").chmod(0o700)
     assert with_credential.reload()["ok"]

@@ -15,10 +15,10 @@ def ask(balancer):
     host, port = balancer.source.split("//")[1].split(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(REQUEST)
-        answer = client.recv(65536)
-        while not answer.endswith(b"x-sum: 7\r\n\r\n"):
-            answer += client.recv(65536)
-        return answer
+        response = client.recv(65536)
+        while not response.endswith(b"x-sum: 7\r\n\r\n"):
+            response += client.recv(65536)
+        return response
 
 
 def node_of(got):
@@ -41,7 +41,7 @@ def test_neither_a_trailer_nor_an_underscore_gets_around_headers(make_balancer, 
     got = []
     balancer = make_balancer(make_node(node_of(got)).url, clusters[1].url, io=backend,
                              source_more=HEADERS % how + "\n  health: { interval: 1h }")
-    answer = ask(balancer)
+    response = ask(balancer)
     request = next(g for g in got if g.startswith(b"post"))
     head, trailers = request.split(b"\r\n0\r\n")
     assert b"\r\nx-tenant: ours\r\n" in head and b"x_own: stays" in head
@@ -49,4 +49,4 @@ def test_neither_a_trailer_nor_an_underscore_gets_around_headers(make_balancer, 
     hidden = [b"x_tenant", b"x_secret", b"x_forwarded_for"]
     assert [h in head for h in hidden] == [bool(how)] * 3
     assert [h in trailers for h in hidden] == [bool(how)] * 2 + [False]
-    assert answer.startswith(b"HTTP/1.1 200") and b"forged" not in answer
+    assert response.startswith(b"HTTP/1.1 200") and b"forged" not in response

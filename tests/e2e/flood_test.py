@@ -225,7 +225,7 @@ def test_heads_that_never_end(balancer, flood):
         # Each has its second and is answered; another one comes in its place.
         until(lambda: slow.made > CLIENTS or slow.ended(), 10, "a head whose time is over")
         slow.close()
-    assert metric(balancer, 'answers_here_total{reason="head_timeout"}') >= CLIENTS / 2
+    assert metric(balancer, 'local_responses_total{reason="head_timeout"}') >= CLIENTS / 2
 
 
 def test_bodies_that_never_end(balancer, flood):

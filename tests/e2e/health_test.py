@@ -26,7 +26,7 @@ def test_a_node_is_taken_out_and_back(make_balancer, clusters, pair, backend):
     # Until it is known to be down, its requests go to the other.
     assert balancer.names() == ["one"] * 10
     until(lambda: healthy(balancer) == [True, False])
-    until(lambda: "is taken out" in balancer.said(), what="a word")
+    until(lambda: "is out of service" in balancer.said(), what="a word")
     pair[1] = EchoCluster("two", address)
     until(lambda: healthy(balancer) == [True, True])
     until(lambda: "is back" in balancer.said(), what="a word")
@@ -79,8 +79,8 @@ def test_checks_have_the_clusters_credential_or_their_own(make_balancer, make_no
     assert "b3Vycw" not in apart.command("status", "-o", "json").stdout
 
 
-def answering(body, **more):
-    """A node whose answers have this body, which may change: a list with one item."""
+def responding(body, **more):
+    """A node whose responses have this body, which may change: a list with one item."""
     def serve(connection):
         while b"\r\n\r\n" in connection.recv(65536):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body[0]), body[0]))
@@ -96,7 +96,7 @@ PATTERN = "  health: { interval: 100ms, body: '\"status\":\"(green|yellow)\"' }"
 
 def test_a_check_looks_at_the_body(make_balancer, make_node, clusters):
     body = [b'{"status":"yellow"}']
-    balancer = make_balancer(make_node(answering(body)).url, clusters[1].url, source_more=PATTERN.strip())
+    balancer = make_balancer(make_node(responding(body)).url, clusters[1].url, source_more=PATTERN.strip())
     until(lambda: checks(balancer)["checks"]["passed"] > 2)
     body[0] = b'{"status":"red"}'
     until(lambda: not checks(balancer)["healthy"])
@@ -113,7 +113,7 @@ def test_of_a_body_64_kib_are_looked_at(make_balancer, make_node, clusters):
     good = b'"status":"green"'
     inside = [b" " * (65536 - len(good)) + good + b" " * 300000]
     outside = [b" " * (65537 - len(good)) + good]
-    balancer = make_balancer(make_node(answering(inside)).url, make_node(answering(outside)).url, cluster_more=PATTERN)
+    balancer = make_balancer(make_node(responding(inside)).url, make_node(responding(outside)).url, cluster_more=PATTERN)
     until(lambda: not checks(balancer, "target")["healthy"])
     until(lambda: checks(balancer)["checks"]["passed"] > 0)
     assert checks(balancer)["checks"]["failed"] == 0
@@ -126,7 +126,7 @@ def test_a_cut_body_is_no_pass(make_balancer, make_node, clusters):
 
     balancer = make_balancer(make_node(cut).url, clusters[1].url, source_more=PATTERN.strip())
     until(lambda: not checks(balancer)["healthy"])
-    assert checks(balancer)["check"] == "answer_cut"
+    assert checks(balancer)["check"] == "response_cut"
 
 
 def test_many_nodes_are_not_asked_at_once(make_balancer, clusters, make_node):
@@ -154,7 +154,7 @@ def test_checks_over_tls_trust_whom_the_cluster_trusts(make_balancer, certificat
     balancer = make_balancer(node.url, node.url, cluster_more=OFTEN, source_more=f"ca: {certificate}/tls.crt")
     until(lambda: not checks(balancer, "target")["healthy"])
     said = checks(balancer, "target")["check"]
-    assert re.match(r"certificate_of_cluster_issuer_unknown: '.*' signed it itself, and the system's trust store", said)
+    assert re.match(r"certificate_of_cluster_issuer_unknown: it is self-signed by '.*', and not in the system's trust store", said)
     assert said[:60] in balancer.command("status").stdout
     until(lambda: checks(balancer)["checks"]["passed"] > 1)
     assert checks(balancer)["healthy"] and checks(balancer)["checks"]["failed"] == 0
@@ -276,7 +276,7 @@ def test_a_name_of_which_one_address_is_dead_serves_all(make_balancer, clusters,
     ask(100)
     until(lambda: [a["healthy"] for a in balancer.nodes()[0]["address_checks"]] == [True, False])
     ask(100)
-    assert healthy(balancer) == [True] and "is taken out" in balancer.said()
+    assert healthy(balancer) == [True] and "is out of service" in balancer.said()
     assert f"[::1]:{node.port} fails its checks" in balancer.command("status").stdout
     said = metrics(balancer)
     assert re.search(r'crossfade_node_address_healthy{.*address="\[::1\]:%d"} 0' % node.port, said)
@@ -295,7 +295,7 @@ def test_a_name_that_is_this_balancer_gets_no_request(make_balancer, clusters):
     said = balancer.reload(lambda text: text.replace(f"http://{here}", f"http://localhost:{port}")
                            .replace(here, f"127.0.0.1:{port}"))
     assert said["ok"], said
-    assert f"of the addresses of localhost:{port} one is this balancer itself" in balancer.command("check").stderr
+    assert f"one address of localhost:{port} is this balancer itself" in balancer.command("check").stderr
     until(lambda: f"localhost is 127.0.0.1:{port}, which is this balancer itself (listener source" in balancer.said())
     assert requests.get(f"http://127.0.0.1:{port}/", timeout=20).status_code == 502
     assert balancer.nodes()[0]["addresses"] == [f"[::1]:{port}"]

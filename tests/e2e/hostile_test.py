@@ -102,8 +102,8 @@ def test_no_rhythm_keeps_a_cluster_from_its_writes(make_balancer, clusters, weig
         assert abs(c.asked["/read"] - reads * weight / 100) <= 1
 
 
-def length_of(answer):
-    return int(re.search(rb"(?im)^content-length: (\d+)", answer)[1])
+def length_of(response):
+    return int(re.search(rb"(?im)^content-length: (\d+)", response)[1])
 
 
 @pytest.mark.parametrize("host, status", [

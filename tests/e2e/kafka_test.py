@@ -39,8 +39,8 @@ class Stage:
     def put(self, *names, data=b"{}"):
         with requests.Session() as session:
             for name in names:
-                answer = session.put(f"{self.balancer.source}/books/_doc/{name}", data=data, timeout=20)
-                assert answer.status_code == 200, answer.text
+                response = session.put(f"{self.balancer.source}/books/_doc/{name}", data=data, timeout=20)
+                assert response.status_code == 200, response.text
 
     def seen(self):
         return self.balancer.status()["capture"]["kafka"]
@@ -71,7 +71,7 @@ def stage(broker, make_balancer, clusters, tmp_path):
 
 
 def test_what_passes_is_in_the_topic(stage):
-    s = stage(", answers: all")
+    s = stage(", responses: all")
     large = os.urandom(1_500_000)
     s.put("1", "2")
     s.put("large", data=large)
@@ -116,16 +116,16 @@ def test_a_record_that_is_too_large_is_named_and_comes_when_the_topic_takes_it(b
     s = Stage(broker, make_captured(make_balancer, clusters, "auto", tmp_path,
                                     f", kafka: {{ brokers: [ '{broker.address}' ], topic: {topic} }}"), topic)
     s.put("large", data=os.urandom(50_000))
-    until(lambda: f"the topic {topic} took no record of" in (s.seen()["error"] or ""), 20, "a word")
+    until(lambda: f"the topic {topic} refused a record of" in (s.seen()["error"] or ""), 20, "a word")
     until(lambda: "its max.message.bytes: 10000 bytes" in s.seen()["error"], 20, "its limit")
     told = s.seen()["failures"]
     until(lambda: s.seen()["failures"] > told + 1, 20, "it to be tried again")
     assert s.balancer.said().count("in a batch of at most 10000") == 1
-    assert "it goes on" not in s.balancer.said()
+    assert "delivery goes on" not in s.balancer.said()
     set_limit(broker, topic, 1_000_000)
     s.wait(30)
     assert set(s.paths()) == {"large"}
-    assert s.balancer.said().count("kafka: it goes on") == 1
+    assert s.balancer.said().count("kafka: delivery goes on") == 1
 
 
 def test_nothing_passes_a_record_that_is_refused(broker, make_balancer, clusters, tmp_path):
@@ -220,14 +220,14 @@ def test_a_restart_without_the_broker_waits_for_it(stage):
     s.broker.kill()
     s.put("1")
     until(lambda: s.seen()["state"] == "failing", 20)
-    assert s.seen()["lag_records"] > 0 and "the log goes on" in s.balancer.said()
+    assert s.seen()["lag_records"] > 0 and "recording goes on" in s.balancer.said()
     s.balancer.stop()
     s.balancer.start()
     s.put("2")
     s.broker.start()
     s.wait(40)
     assert sorted(s.paths()) == ["1", "2"]
-    assert "kafka: it goes on" in s.balancer.said()
+    assert "kafka: delivery goes on" in s.balancer.said()
 
 
 class Writers:
@@ -247,11 +247,11 @@ class Writers:
                 return
             name, began = f"{writer}-{n}", time.monotonic()
             try:
-                answer = session.put(f"{self.stage.balancer.source}/books/_doc/{name}", data=b"{}", timeout=20)
-                if answer.status_code == 200:
+                response = session.put(f"{self.stage.balancer.source}/books/_doc/{name}", data=b"{}", timeout=20)
+                if response.status_code == 200:
                     self.done.append(name)
                 elif not self.patient:
-                    self.wrong.append((name, answer.status_code))
+                    self.wrong.append((name, response.status_code))
             except requests.RequestException as error:
                 if not self.patient:
                     self.wrong.append((name, repr(error)))
@@ -324,7 +324,7 @@ def test_retain_waits_for_the_topic(stage):
     s.broker.kill()
     s.put(*range(8), data=os.urandom(1_000_000))
     first = kept(s.balancer)[0]
-    until(lambda: "the follower kafka has not passed it yet" in s.balancer.said(), 20)
+    until(lambda: "the follower kafka has not read it yet" in s.balancer.said(), 20)
     assert kept(s.balancer)[0] == first
     s.broker.start()
     until(lambda: first not in kept(s.balancer), 40, "the first to go")
@@ -344,7 +344,7 @@ def strict(stage):
     return make
 
 
-def test_who_has_an_answer_has_his_write_in_the_topic(strict):
+def test_who_has_a_response_has_his_write_in_the_topic(strict):
     s = strict()
     for n in range(5):
         s.put(n, data=os.urandom(100_000) if n == 3 else b"{}")
@@ -353,17 +353,17 @@ def test_who_has_an_answer_has_his_write_in_the_topic(strict):
 
 def put_once(s, name):
     began = time.monotonic()
-    answer = requests.put(f"{s.balancer.source}/books/_doc/{name}", data=b"{}", timeout=20)
-    return answer, time.monotonic() - began
+    response = requests.put(f"{s.balancer.source}/books/_doc/{name}", data=b"{}", timeout=20)
+    return response, time.monotonic() - began
 
 
 def test_without_the_broker_writes_are_refused(strict, clusters):
     s = strict()
     s.broker.kill()
-    answer, seconds = put_once(s, "late")
-    assert answer.status_code == 503 and answer.headers["X-Crossfade-Error"] == "capture_unavailable" and seconds < 3
-    answer, seconds = put_once(s, "refused")
-    assert answer.status_code == 503 and seconds < 0.5
+    response, seconds = put_once(s, "late")
+    assert response.status_code == 503 and response.headers["X-Crossfade-Error"] == "capture_unavailable" and seconds < 3
+    response, seconds = put_once(s, "refused")
+    assert response.status_code == 503 and seconds < 0.5
     assert clusters[0].asked["/books/_doc/late"] == clusters[0].asked["/books/_doc/refused"] == 0
     assert requests.get(f"{s.balancer.source}/books/_search", timeout=10).status_code == 200
     assert s.balancer.status()["capture"]["state"] == "late"
@@ -378,8 +378,8 @@ def test_without_the_broker_the_disk_may_be_enough(strict):
     s = strict(", unavailable: forward")
     s.broker.kill()
     assert put_once(s, "late")[0].status_code == 200
-    answer, seconds = put_once(s, "3")
-    assert answer.status_code == 200 and seconds < 0.5
+    response, seconds = put_once(s, "3")
+    assert response.status_code == 200 and seconds < 0.5
     s.broker.start()
     until(lambda: {"late", "3"} <= set(s.paths()), 30, "all of them")
 

@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Searcher:
-    """It works on what it was asked until it is told to answer, and notes how its connection ends meanwhile."""
+    """It works on what it was asked until it is told to respond, and notes how its connection ends meanwhile."""
 
     def __init__(self):
         self.asked, self.ends, self.go = 0, [], threading.Event()
@@ -51,8 +51,8 @@ def finish(client):
         client.setblocking(False)
         try:
             client.unwrap()  # sends close_notify, and does not wait for the other one
-        except ssl.SSLError:
-            pass
+        except (ssl.SSLError, ConnectionResetError):
+            pass  # the response to it may be there already
         client.settimeout(10)
     else:
         client.shutdown(socket.SHUT_WR)

@@ -41,11 +41,11 @@ def test_a_node_that_is_the_balancer_by_another_address_gets_508(make_balancer, 
     made.append(make_balancer(relay.url, clusters[1].url, io=backend, start=False,
                               source_more="health: { interval: 100ms, failures: 2, expected: 200-599 }"))
     made[0].start()
-    until(lambda: "is taken out: its checks fail: 508 in" in made[0].said())
+    until(lambda: "is out of service: its checks fail: 508 in" in made[0].said())
     until(lambda: "this is the balancer itself" in made[0].said(), what="a word")
     got = requests.put(made[0].source + "/round", data=b"{}", timeout=20)
     assert got.status_code == 508 and times(passed, b"PUT /round") == 1
-    until(lambda: "508 to a request from 127.0.0.1" in made[0].said())
+    until(lambda: "a request from 127.0.0.1 got status 508" in made[0].said())
 
 
 def test_two_balancers_that_point_at_each_other_answer_508(make_balancer, make_node, clusters, backend):

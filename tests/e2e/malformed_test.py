@@ -36,9 +36,9 @@ REQUESTS = {
                           "length_with_coding", "Content-Length and Transfer-Encoding stand together. (length_with"),
     "bad-host": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host", "It is in 'Host: a b'."),
     "first-chunk": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" + SECRET, "bad_chunk_size",
-                    "A chunk's size is not a hexadecimal number. Byte 0x78 stands there instead."),
+                    "A chunk's size is not a hexadecimal number. Found byte 0x78 instead."),
     "chunk-end": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab" + SECRET, "bad_chunk_end",
-                  "A chunk's data does not end with CR LF. Byte 0x63 stands there instead."),
+                  "A chunk's data does not end with CR LF. Found byte 0x63 instead."),
     "trailer": (b"POST /i HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX Y: %s\r\n\r\n" % SECRET,
                 "space_before_colon", "It is in 'X ***'."),
     "tls": (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n", "bad_method",
@@ -61,7 +61,7 @@ def test_the_byte_of_a_target_is_named_to_its_client(one):
     got = send(one, b"GET /logs-au\xc3\x9f/_search?token=%s HTTP/1.1\r\nHost: a\r\n\r\n" % SECRET)
     assert json.loads(got.partition(b"\r\n\r\n")[2])["message"] == (
         "The request target is not valid. "
-        "Byte 9 of the target is 0xC3: it is to be percent-encoded, as %C3.")
+        "Byte 9 of the target is 0xC3: percent-encode it as %C3.")
     assert "It is in 'GET /logs-au\\xC3\\x9F/_search?***'." in told(one, "Byte 9 of the target")
     assert SECRET.decode() not in one.said()
 
@@ -97,7 +97,7 @@ def test_malformed_requests_are_told_once_a_second_with_their_count(one):
 RESPONSES = {
     "doubled-coding": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
                        "It is in 'Transfer-Encoding: chunked'."),
-    "cookie": (b"HTTP/1.1 200 OK\r\nSet-Cookie: %s\x01\r\n\r\n" % SECRET, "Byte 0x01 stands in the value. It is in 'Set-Cookie:***'"),
+    "cookie": (b"HTTP/1.1 200 OK\r\nSet-Cookie: %s\x01\r\n\r\n" % SECRET, "The value contains byte 0x01. It is in 'Set-Cookie:***'"),
     "status": (b"HTTP/1.1 20 OK\r\n\r\n", "It is in 'HTTP/1.1 20 OK'."),
     "length-and-coding": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 8\r\n\r\n" + SECRET,
                           "(Content-Length and Transfer-Encoding stand together.)"),
@@ -112,9 +112,9 @@ def test_a_malformed_response_is_told_with_its_rule(make_balancer, make_node, cl
     balancer = make_balancer(node.url, clusters[1].url, more="workers: 1", source_more=health)
     assert send(balancer, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 502 ")
     line = told(balancer, words)
-    assert f"source: a response of node {own_name(node)} failed: The cluster's answer is not valid HTTP." in line
-    assert "(answer_malformed" in line
-    until(lambda: "answer_malformed: " in balancer.nodes()[0]["check"])
+    assert f"source: a response of node {own_name(node)} failed: The cluster's response is not valid HTTP." in line
+    assert "(response_malformed" in line
+    until(lambda: "response_malformed: " in balancer.nodes()[0]["check"])
     assert SECRET.decode() not in balancer.said()
 
 
@@ -124,10 +124,10 @@ def test_a_head_with_a_bad_first_chunk_is_a_502(make_balancer, make_node, cluste
     node = make_node(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n" if c.recv(65536) else b""))
     balancer = make_balancer(node.url, clusters[1].url, more="workers: 1\nlog: { access: access.log, format: json }")
     got = send(balancer, b"%s /i HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % method.encode())
-    assert got.startswith(b"HTTP/1.1 502 ") and b"answer_malformed" in got
-    told(balancer, "A chunk's size is not a hexadecimal number. Byte 0x78 stands there instead.")
+    assert got.startswith(b"HTTP/1.1 502 ") and b"response_malformed" in got
+    told(balancer, "A chunk's size is not a hexadecimal number. Found byte 0x78 instead.")
     line = json.loads(until((balancer.directory / "access.log").read_text))
-    assert (line["elb_status_code"], line["error_reason"]) == (502, "answer_malformed")
+    assert (line["elb_status_code"], line["error_reason"]) == (502, "response_malformed")
 
 
 def own_name(node):

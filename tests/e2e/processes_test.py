@@ -57,7 +57,7 @@ def test_a_stop_waits_for_no_idle_connection(balancer):
         assert time.monotonic() - began < 4
 
 
-def test_a_stop_lets_an_answer_end(make_balancer, make_node, backend):
+def test_a_stop_lets_a_response_end(make_balancer, make_node, backend):
     """And says on it that the connection ends."""
     begun, go_on = threading.Event(), threading.Event()
 
@@ -119,13 +119,13 @@ def test_a_stop_lets_the_load_balancer_in_front_see_it_before_the_port_closes(ma
             assert health(balancer) == 503
             assert requests.get(balancer.source, timeout=10).status_code == 200
             assert requests.get(balancer.weighted, timeout=10, verify=False).status_code == 200
-            answer = kept.get(balancer.source, timeout=10)
-            assert answer.status_code == 200 and "close" not in answer.headers.get("Connection", "")
+            response = kept.get(balancer.source, timeout=10)
+            assert response.status_code == 200 and "close" not in response.headers.get("Connection", "")
         assert balancer.status()["state"] == "leaving"
         # Changes are still possible; a reload and an upgrade are not.
         balancer.weights(1, 2)
         balancer.process.send_signal(signal.SIGUSR2)
-        until(lambda: "upgrade: refused: the balancer stops" in balancer.said(), what="a refusal")
+        until(lambda: "upgrade: refused: the balancer is stopping" in balancer.said(), what="a refusal")
         # A second signal ends it, and drains: it does not cut.
         balancer.process.send_signal(signal.SIGTERM)
         until(lambda: is_refused(balancer), what="the port to be closed")

@@ -41,10 +41,12 @@ until ./crossfade status -c crossfade.yaml >/dev/null 2>&1; do kill -0 $balancer
 def test_the_trial_and_its_recording_work_as_they_stand_there(tmp_path):
     start, look = blocks_of("Running it in production")
     add, use = blocks_of("Recording what passes")
+    replay, compare = blocks_of("Filling the target and keeping it equal")
     (tmp_path / "build").mkdir()
     shutil.copy(PROGRAM, tmp_path / "build/crossfade")
     script = "\n".join(["set -ex", "ip link set lo up", in_background(start), look, add,
-                        "kill -TERM $balancer; wait $balancer", RUN, use, "kill -TERM $balancer; wait $balancer"])
+                        "kill -TERM $balancer; wait $balancer", RUN, use, "kill -TERM $balancer; wait $balancer",
+                        replay, RUN, compare, "kill -TERM $balancer; wait $balancer"])
     # What is left in the background goes with its namespace of processes.
     done = subprocess.run(["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", script],
                           cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
@@ -52,6 +54,7 @@ def test_the_trial_and_its_recording_work_as_they_stand_there(tmp_path):
     shown = [line for line in done.stdout.splitlines() if " POST " in line]
     assert re.search(r" 201 accepted .* /books/_doc$", shown[0]), done.stdout
     assert "\nwhole\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Equal."
     exported, = (tmp_path / "try/today.jsonl").read_text().splitlines()
     assert json.loads(exported)["request_body"] == '{"title":"a"}'
     assert (tmp_path / "try/traffic.gz").stat().st_size > 100

@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 from capture_stage import metrics_of
-from stage import EchoCluster, H2load, Load, Wrk, answers, echo_clusters, read_head, until
+from stage import EchoCluster, H2load, Load, Wrk, echo_clusters, reachable, read_head, until
 
 RELOADS = 100 if os.environ.get("CROSSFADE_FULL") else 10
 
@@ -50,7 +50,7 @@ def test_nodes_come_and_go_under_load(make_balancer, clusters, more_clusters, ba
             said = balancer.reload(swap(f"{old.url}, {new.url}", new.url))
             assert said["ok"] and f"-source {old.address}" in said["message"]
             served = load.served
-            until(lambda: load.served > served + 20 or load.failures, what="some answers")
+            until(lambda: load.served > served + 20 or load.failures, what="some responses")
     assert source.asked["/load"] > 100 and third.asked["/load"] > 100
     assert nodes_of(balancer).keys() == {f"{source.address}:{source.port}"}
 
@@ -81,12 +81,12 @@ def test_a_new_node_serves_when_it_has_passed_a_check(make_balancer, make_node, 
         assert balancer.reload(swap(clusters[0].url, f"{clusters[0].url}, {node.url}"))["ok"]
         until(lambda: asked.count(b"/check") > 2, what="some checks")
         served = load.served
-        until(lambda: load.served > served + 20, what="some answers")
+        until(lambda: load.served > served + 20, what="some responses")
         assert b"/load" not in asked
         assert "is new and fails its first check: 503 in" in balancer.said()
         status[0] = b"200"
         until(lambda: b"/load" in asked, what="requests for the new node")
-    until(lambda: "is taken in: 200 in" in balancer.said(), what="a word")
+    until(lambda: "is added: 200 in" in balancer.said(), what="a word")
 
 
 def test_a_name_that_is_new_is_waited_for(make_balancer, clusters, backend):
@@ -122,7 +122,7 @@ def test_listeners_come_and_go_under_load(make_balancer, clusters, backend):
                 pass
             without = balancer.reload(swap(f"[ '{balancer.address}:9201', '{more}' ],", f"{balancer.address}:9201,"))
             assert without["ok"] and without["message"] == f"listeners: -source {more}"
-            until(lambda: not answers(balancer.address, 9301), what="a closed socket")
+            until(lambda: not reachable(balancer.address, 9301), what="a closed socket")
     assert listening_sockets(balancer.process.pid) == 3 * balancer.status()["workers"]
 
 
@@ -142,7 +142,7 @@ def test_connections_of_a_listener_that_is_gone_go_on(make_balancer, clusters, b
         old.get(balancer.target, timeout=10)
         for _ in range(3):
             assert balancer.reload(swap(target, ""))["ok"]
-            until(lambda: not answers(balancer.address, 9202), what="a closed socket")
+            until(lambda: not reachable(balancer.address, 9202), what="a closed socket")
             assert old.get(balancer.target, timeout=10).json()["cluster"] == "target"
             assert balancer.reload(swap("listeners:\n", "listeners:\n" + target))["ok"]
             assert requests.get(balancer.target, timeout=10).json()["cluster"] == "target"
@@ -171,10 +171,10 @@ def test_an_address_that_cannot_be_had_refuses_the_reload(make_balancer, cluster
                                     f"'{balancer.address}:9301', '{balancer.address}:9999' ],"))
         assert not said["ok"] and (f"cannot listen on {balancer.address}:9999: Address already in use "
                                   f"(process {os.getpid()}, ") in said["message"]
-        assert not answers(balancer.address, 9301)
+        assert not reachable(balancer.address, 9301)
         assert who(balancer) == "source"
     assert balancer.reload()["ok"]
-    assert who(balancer) == "source" and answers(balancer.address, 9301)
+    assert who(balancer) == "source" and reachable(balancer.address, 9301)
 
 
 def test_a_bad_file_changes_nothing(make_balancer, clusters, backend):
@@ -220,7 +220,7 @@ def test_what_a_reload_cannot_change_is_refused(make_balancer, clusters, key, ch
     balancer.file.write_text(change(balancer.file.read_text()).replace(clusters[0].url, "http://127.0.0.1:1"))
     balancer.process.send_signal(signal.SIGHUP)
     said = until(reloaded, what="a refusal")
-    assert f": {key}: a reload cannot change this; SIGUSR2 or a restart can" in said
+    assert f": {key}: a reload cannot change this; use SIGUSR2 or a restart" in said
     assert who(balancer) == "source"
 
 
@@ -228,8 +228,8 @@ def test_weights_that_differ_from_the_files_are_said_calmly(make_balancer, clust
     balancer = make_balancer(clusters[0].url, clusters[1].url)
     assert "the file's" not in balancer.command("status").stdout
     assert balancer.reload(swap("source: 1, target: 0", "source: 3, target: 7"))["ok"]
-    assert re.search(r"info +weights: source 1, target 0 \(epoch 1\), as set while it ran; the configuration's source 3, target 7 "
-                     "are for a first start", balancer.said())
+    assert re.search(r"info +weights: source 1, target 0 \(epoch 1\) are in force, as set at run time; the configuration's source 3, target 7 "
+                     "are only for a first start", balancer.said())
     assert "the file's source 3, target 7 are for a first start" in balancer.command("status").stdout
     assert balancer.status()["weights"] == {"source": 1, "target": 0}
     balancer.weights(3, 7)
@@ -294,11 +294,11 @@ def crash(balancer):
     os.kill(working, signal.SIGKILL)
     killed = time.monotonic()
 
-    def answered():
+    def responded():
         with contextlib.suppress(requests.ConnectionError):
             return who(balancer)
 
-    cluster = until(answered, what="an answer")
+    cluster = until(responded, what="a response")
     assert time.monotonic() - killed < 3  # a second, and more for a machine that is busy
     until(lambda: balancer.working_pid() not in (None, working) and balancer.is_up(), what="a working process")
     return cluster
@@ -314,11 +314,11 @@ def test_a_crash_changes_nothing(make_balancer, clusters, backend):
         assert crash(balancer) == "source"
         assert "did you mean 'timeouts'" in balancer.status()["configuration"]["not_in_force"]
         assert "NOT IN FORCE since a crash" in balancer.command("status").stdout
-        assert balancer.said().count("the configuration that was in force goes on") == i + 1
+        assert balancer.said().count("the configuration from before the crash is in force") == i + 1
 
     balancer.file.write_text(good.replace(clusters[0].url, clusters[1].url))
     assert crash(balancer) == "source"
-    assert "has changed, and was not read since" in balancer.status()["configuration"]["not_in_force"]
+    assert "has changed, and was not reloaded" in balancer.status()["configuration"]["not_in_force"]
     assert balancer.reload()["ok"] and who(balancer) == "target"
     assert balancer.status()["configuration"]["not_in_force"] is None
 
@@ -345,6 +345,6 @@ def test_what_is_kept_outlives_an_upgrade_and_its_files(make_balancer, clusters,
     balancer.file.write_text(text.replace(clusters[0].url, clusters[1].url))
     (mine / "tls.key").unlink()
     assert crash(balancer) == "source"
-    assert "has changed, and was not read since" in balancer.status()["configuration"]["not_in_force"]
+    assert "has changed, and was not reloaded" in balancer.status()["configuration"]["not_in_force"]
     assert balancer.reload()["ok"]
     assert balancer.status()["configuration"]["not_in_force"] is None

@@ -42,12 +42,12 @@ def test_the_environment_says_it_as_well(remote):
 
 def test_without_the_token_it_is_said(remote, tmp_path):
     done = crossfade("status", "--admin", remote.url)
-    assert done.returncode == 1 and "asks for its token" in done.stderr
+    assert done.returncode == 1 and "requires a token" in done.stderr
     done = crossfade("weights", "--admin", remote.url)
-    assert done.returncode == 1 and "asks for its token: --token-file FILE takes its state/admin.token" in done.stderr
+    assert done.returncode == 1 and "requires a token: give it the token in its file state/admin.token, with --token-file FILE" in done.stderr
     (tmp_path / "wrong").write_text("0" * 64 + "\n")
     done = crossfade("weights", "--admin", remote.url, "--token-file", tmp_path / "wrong")
-    assert done.returncode == 1 and "refuses this token" in done.stderr
+    assert done.returncode == 1 and "does not accept this token" in done.stderr
     done = crossfade("weights", "--admin", f"http://{own_address()}:9280")
     assert done.returncode == 3 and "no balancer answers at http://127." in done.stderr
 
@@ -66,14 +66,14 @@ def test_who_asks_for_clear_text_gets_it(tmp_path):
 
 
 @pytest.mark.parametrize("words, hint", [
-    (["--admin", "127.0.0.1:9280"], "is not a URL as http://127.0.0.1:9280"),
-    (["--admin", "http://127.0.0.1:9280/v1"], "is not a URL as"),
-    (["--admin", "http://a:b@127.0.0.1:9280"], "is not a URL as"),
-    (["--admin", "ftp://127.0.0.1"], "is not a URL as"),
-    (["--admin", "http://127.0.0.1:9280", "--socket", "a"], "goes with neither"),
+    (["--admin", "127.0.0.1:9280"], "is not a URL such as http://127.0.0.1:9280"),
+    (["--admin", "http://127.0.0.1:9280/v1"], "is not a URL such as"),
+    (["--admin", "http://a:b@127.0.0.1:9280"], "is not a URL such as"),
+    (["--admin", "ftp://127.0.0.1"], "is not a URL such as"),
+    (["--admin", "http://127.0.0.1:9280", "--socket", "a"], "cannot be used together with"),
     (["--admin", "http://127.0.0.1:9280", "--token-file", "/nowhere"], "cannot read /nowhere: No such file"),
     (["--admin", "http://127.0.0.1:9280", "--token-file", "/etc/passwd"], "has no token: one line is expected"),
-    (["--socket", "http://127.0.0.1:9280"], "--admin takes one"),
+    (["--socket", "http://127.0.0.1:9280"], "use --admin for a URL"),
 ])
 def test_what_makes_no_sense_is_said(words, hint):
     done = crossfade("status", *words)

@@ -2,58 +2,27 @@
 
 import http.client
 import json
-import os
-import pathlib
 import random
 import re
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
 from opensearchpy import OpenSearch, helpers
-from stage import ROOT, exchange, own_address, until
+from stage import ROOT, exchange, until
 
-SCRIPT = ROOT / "tests/clusters/cluster"
 DOCUMENTS = 5000
 THREADS = 8
 CHANGES = 200
 SECONDS = {"io_uring": 30, "epoll": 10}
 
 
-def place_on_a_mount(path):
-    """Elasticsearch wants to know the file system of its data, and in a chroot the root is none of /proc/mounts."""
-    mounts = {line.split()[1] for line in open("/proc/mounts")}
-    if mounts & {str(p) for p in [path, *path.parents]}:
-        return path
-    return pathlib.Path(tempfile.mkdtemp(prefix="crossfade-clusters-", dir="/run"))
-
-
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory):
+def servers(real_clusters):
     """URLs of both, by arm."""
-    for tool, package in ("java", "openjdk-17-jdk-headless"), ("mvn", "maven"), ("curl", "curl"):
-        if not shutil.which(tool):
-            pytest.skip(f"real clusters need {tool}: apt-get install {package}, or ./dev test all")
-    at = place_on_a_mount(tmp_path_factory.mktemp("clusters"))
-    urls, starting = {}, []
-    for arm, name in ("source", "elasticsearch"), ("target", "opensearch"):
-        address = own_address()
-        urls[arm] = f"http://{address}:9200"
-        starting.append(subprocess.Popen([SCRIPT, "start", name, at / name, "9200"], stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, text=True,
-                                         env={**os.environ, "ADDRESS": address}))
-    said = [s.communicate(timeout=240)[0] for s in starting]
-    try:
-        assert not any(s.returncode for s in starting), said
-        yield urls
-    finally:
-        for name in "elasticsearch", "opensearch":
-            subprocess.run([SCRIPT, "stop", at / name], check=False)
-        shutil.rmtree(at)
+    return {arm: cluster.url for arm, cluster in real_clusters.items()}
 
 
 @pytest.fixture
@@ -201,7 +170,7 @@ def test_what_is_encoded_in_names_is_what_clusters_take_it_for(make_balancer, se
 
 
 class Load:
-    """What applications do, in a thread: each answer is looked at."""
+    """What applications do, in a thread: each response is looked at."""
 
     def __init__(self, balancer, index, over, seed):
         self.search, self.index, self.over = client(balancer, 8443), index, over

@@ -83,13 +83,13 @@ def ask(url, path, method="GET", headers=()):
     else:
         c = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
     c.request(method, path, headers=dict(headers))
-    answer = c.getresponse()
-    return answer, answer.read()
+    response = c.getresponse()
+    return response, response.read()
 
 
 def published(url, path="/_nodes/http", headers=()):
-    answer, body = ask(url, path, headers=headers)
-    assert answer.status == 200, body
+    response, body = ask(url, path, headers=headers)
+    assert response.status == 200, body
     [node] = json.loads(body)["nodes"].values()
     return node["http"]["publish_address"]
 
@@ -149,29 +149,29 @@ def test_a_trusted_balancer_in_front_says_where_the_client_came_by(make_balancer
     "/_nodes?filter_path=nodes.*.version,nodes.*.http.publish_address,nodes.*.ip",
 ])
 def test_what_people_and_dashboards_ask_of_nodes_is_the_clusters(search, clusters, path):
-    answer, body = ask(search().source, path)
-    assert answer.status == 200 and json.loads(body)["cluster"] == "source"
+    response, body = ask(search().source, path)
+    assert response.status == 200 and json.loads(body)["cluster"] == "source"
     assert clusters[0].asked[path] == 1
 
 
 @pytest.mark.parametrize("more, status, done", [
-    ("profile: opensearch", 200, "answered"),
+    ("profile: opensearch", 200, "responded"),
     ("profile: opensearch\nsniffing: refuse", 403, "refused"),
     ("profile: opensearch\nsniffing: pass", 200, "passed"),
-    ("sniffing: answer", 200, "answered"),
+    ("sniffing: respond", 200, "responded"),
     ("", 200, None),
 ])
 def test_sniffing_is_counted_and_said_once(search, clusters, more, status, done):
     balancer = search(more)
     for _ in range(3):
-        answer, _ = ask(balancer.source, "/_nodes/_all/http")
-        assert answer.status == status
-        assert answer.getheader("X-Crossfade-Error") == ("sniffing_refused" if status == 403 else None)
+        response, _ = ask(balancer.source, "/_nodes/_all/http")
+        assert response.status == status
+        assert response.getheader("X-Crossfade-Error") == ("sniffing_refused" if status == 403 else None)
     assert clusters[0].asked["/_nodes/_all/http"] == (3 if done in (None, "passed") else 0)
     metrics = metrics_of(balancer)
-    for what in "answered", "refused", "passed":
+    for what in "responded", "refused", "passed":
         assert f'crossfade_sniffing_requests_total{{done="{what}"}} {3 if what == done else 0}\n' in metrics
-    assert balancer.said().count("asks where the cluster's nodes are") == (1 if done else 0)
+    assert balancer.said().count("asked for the addresses of the cluster's nodes") == (1 if done else 0)
 
 
 def metrics_of(balancer):

@@ -78,7 +78,7 @@ def test_both_sides_stand_beside_each_other(balancer, make_terminal):
             return terminal.shows(r"^requests /s +0 +[1-9]")
         screen = "\n".join(asked())
     assert re.search(r"^weights  source 3 \(75 %\), target 1 \(25 %\)   epoch 2$", screen, re.M)
-    assert re.search(r"^5xx or no answer /s +- +0 \(0\.00 %\)$", screen, re.M)
+    assert re.search(r"^5xx or no response /s +- +0 \(0\.00 %\)$", screen, re.M)
     assert re.search(r"^cluster  p50 / p99 ms +- +\d+\.\d\d / \d+\.\d\d$", screen, re.M)
     assert re.search(r"^in flight / connections +0 / \d +\d / \d+$", screen, re.M)
     assert re.search(r"^target +127\.\S+ +off +1 ", screen, re.M)
@@ -215,7 +215,7 @@ def test_a_pipe_gets_one_page_after_the_other(balancer):
                           stdout=subprocess.PIPE, text=True) as process:
         first, second = (json.loads(process.stdout.readline()) for _ in range(2))
         process.terminate()
-    assert first["pid"] == second["pid"] and len(first["clusters"][0]["buckets"]["answer"]) == \
+    assert first["pid"] == second["pid"] and len(first["clusters"][0]["buckets"]["response"]) == \
         len(first["bucket_bounds_ms"]) + 1
 
 

@@ -78,7 +78,7 @@ def test_why_a_handshake_with_a_client_failed_is_told(balancer):
         plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             assert plain.recv(100) == b""
-    until(lambda: "the client speaks none. (its first bytes are HTTP) (tls_not_spoken" in balancer.said())
+    until(lambda: "the client does not use it. (its first bytes are HTTP) (tls_not_spoken" in balancer.said())
 
 
 def test_1_2_has_forward_secrecy_and_gcm_only(balancer):
@@ -171,12 +171,12 @@ def test_a_client_that_finishes_inside_tls_is_served(balancer):
         with pytest.raises(ssl.SSLWantReadError):
             tls.unwrap()
         plain.sendall(from_us.read())
-        answer = b""
-        while b'"path": "/half"' not in answer:
+        response = b""
+        while b'"path": "/half"' not in response:
             part = until_done(lambda: tls.read(65536))
-            assert part, answer
-            answer += part
-        assert answer.startswith(b"HTTP/1.1 200")
+            assert part, response
+            response += part
+        assert response.startswith(b"HTTP/1.1 200")
 
 
 def test_rubbish_costs_only_its_own_connection(balancer):

@@ -46,15 +46,15 @@ def test_vectors_of_a_segmented_request_go_on():
     assert data.endswith(b"Content-Length: 20\r\n\r\n01234567890123456789")
 
 
-def answer(request):
+def response(request):
     size = int(dict(request.fields).get(b"X-Wanted", b"2"))
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
 
 
 @pytest.fixture
 def captured(make_balancer, make_node, backend, tmp_path):
-    node = make_node(Witness(answer).serve)
-    return make_captured(make_balancer, [node, node], backend, tmp_path, ", answers: all",
+    node = make_node(Witness(response).serve)
+    return make_captured(make_balancer, [node, node], backend, tmp_path, ", responses: all",
                          cluster_more="  health: { interval: 1h, failures: 9 }")
 
 
@@ -119,7 +119,7 @@ def assert_records_count_right(records, over):
 
 
 def told(records):
-    """The requests, the answers, and what the end of each request says of its head."""
+    """The requests, the responses, and what the end of each request says of its head."""
     found, data = {"asked": [], "told": [], "heads": []}, b""
     for kind, said, _ in (observation for record in records for observation in record["subStream"]):
         data += said.get("data", b"")
@@ -183,7 +183,7 @@ def test_a_request_that_was_cut_is_dropped_and_has_no_end(captured, tmp_path):
 
 
 def early(connection):
-    """A node that has answered, or begun to, when it has the head; a large answer comes for what asks for one."""
+    """A node that has answered, or begun to, when it has the head; a large response comes for what asks for one."""
     while head := read_head(connection)[0]:
         if b"PUT /large" in head:
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (RECORD, filler(RECORD)))
@@ -198,17 +198,17 @@ def early(connection):
         connection.sendall(b"1\r\nk\r\n0\r\n\r\n")
 
 
-@pytest.mark.parametrize("path, answer_seen, order", [
+@pytest.mark.parametrize("path, response_seen, order", [
     ("small", b"1\r\no", "R+sewc"), ("large", filler(5000), "R+sec"), ("refused", b" 413 ", "c|R+dc")], ids=["small", "large", "refused"])
-def test_no_answer_comes_before_the_end_of_its_request(make_balancer, make_node, backend, tmp_path, path, answer_seen, order):
+def test_no_response_comes_before_the_end_of_its_request(make_balancer, make_node, backend, tmp_path, path, response_seen, order):
     """One that begins early waits for it; a large one is left out, and one of a request that never was whole."""
     node = make_node(early)
-    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", answers: all",
+    balancer = make_captured(make_balancer, [node, node], backend, tmp_path, ", responses: all",
                              cluster_more="  health: { interval: 1h, failures: 9 }")
     with connect(balancer) as c:
         c.sendall(b"PUT /%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (path.encode(), 2 * RECORD) + filler(200_000))
         got = b""
-        while answer_seen not in got:
+        while response_seen not in got:
             got += c.recv(1 << 18)
         if path != "refused":
             c.sendall(filler(2 * RECORD - 200_003) + b"end")

@@ -56,7 +56,7 @@ def test_what_passed_unrecorded_outlives_the_process(make_balancer, clusters, ba
         assert requests.put(f"{balancer.source}/books/_doc/{n}", data=b"{}", timeout=10).status_code < 300
     passed = before + WRITES
     assert (lost(balancer, False), lost(balancer, True)) == (passed, 0)
-    assert verify(balancer).returncode == 1 and "NOT TOLD YET" in verify(balancer).stdout
+    assert verify(balancer).returncode == 1 and "NOT REPORTED YET" in verify(balancer).stdout
 
     end(balancer)
     until(lambda: balancer.status()["capture"]["state"] == "unavailable", 15, "the limit again")
@@ -68,7 +68,7 @@ def test_what_passed_unrecorded_outlives_the_process(make_balancer, clusters, ba
         file.unlink()
     until(lambda: (lost(balancer, True), lost(balancer, False)) == (passed, 0), 20, "a gap")
     assert "crossfade_capture_untold 0\n" in metrics_of(balancer)
-    assert "NOT TOLD YET" not in verify(balancer).stdout
+    assert "NOT REPORTED YET" not in verify(balancer).stdout
     assert "last_write" in balancer.status()["capture"]["unrecorded_ever"]["unavailable"]
 
 
@@ -89,14 +89,14 @@ def test_counts_that_are_lost_are_told(make_balancer, clusters, tmp_path, lose):
     file = balancer.directory / "state/unrecorded"
     lose(file)
     checked = verify(balancer)
-    assert checked.returncode == 1 and "passed unrecorded, and no gap tells of, is not known" in checked.stderr, checked
+    assert checked.returncode == 1 and "it is not known what passed unrecorded and no gap reports" in checked.stderr, checked
 
     balancer.start()
-    word = "unrecorded is gone" if lose is remove else "unrecorded is damaged, and kept as unrecorded.damaged"
+    word = "unrecorded is missing" if lose is remove else "unrecorded is damaged, and kept as unrecorded.damaged"
     until(lambda: word in balancer.said(), what="a word")
     told = until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
     assert len(told) == 1 and told[0]["reason"] == "unavailable" and told[0]["first"] <= told[0]["last"]
-    assert "are the least that there were" in balancer.command("status").stdout
+    assert "are lower bounds" in balancer.command("status").stdout
     assert (file.parent / "unrecorded.damaged").exists() == (lose is not remove)
     said = len(balancer.said())
     restart(balancer)
@@ -109,7 +109,7 @@ def test_a_file_of_counts_that_is_taken_away_is_said_at_once(make_balancer, clus
     (balancer.directory / "state/unrecorded").unlink()
     until(lambda: not balancer.status()["capture"]["counts_kept"], what="a look")
     until(lambda: "unrecorded was moved or removed" in balancer.said(), what="a word")
-    assert "are in memory alone" in balancer.command("status").stdout
+    assert "are only in memory" in balancer.command("status").stdout
     kill(balancer)
     until(lambda: [g for g in gaps(balancer) if g["told"] and g["at_least"]], what="a gap")
     assert balancer.status()["capture"]["counts_kept"]

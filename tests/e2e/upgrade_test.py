@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, H2load, Wrk, own_address, read_head, serves, until
+from stage import EchoCluster, H2load, TimedH2load, Wrk, own_address, read_head, serves, until
 
 FULL = bool(os.environ.get("CROSSFADE_FULL"))
 UPGRADES, KILLS, CHANGES = (20, 20, 1000) if FULL else (3, 3, 100)
@@ -55,7 +55,7 @@ def unverified(plain):
 
 
 def ask(connection):
-    """One request on a connection that may be kept: the answer's head and body."""
+    """One request on a connection that may be kept: the response's head and body."""
     connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     head, body = read_head(connection)
     length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
@@ -86,7 +86,7 @@ def refuses(balancer, words):
 
 @contextlib.contextmanager
 def asking(balancer, *words):
-    """Somebody at the command line, again and again; each answer must be good."""
+    """Somebody at the command line, again and again; each response must be good."""
     over, codes = threading.Event(), []
 
     def ask():
@@ -141,9 +141,10 @@ def knocking(balancer):
     assert connects and not refusals, refusals
 
 
-def test_no_connection_is_refused_when_the_process_is_killed(installed, loader):
+@pytest.mark.parametrize("killed_loader", [Wrk, TimedH2load])
+def test_no_connection_is_refused_when_the_process_is_killed(installed, killed_loader):
     slowest = 0
-    with loader(installed.weighted, CLIENTS) as load, knocking(installed):
+    with killed_loader(installed.weighted, CLIENTS) as load, knocking(installed):
         for _ in range(KILLS):
             before = installed.status()["pid"]
             killed = time.monotonic()
@@ -224,7 +225,7 @@ def test_too_many_upgrades_wait_for_those_that_drain(make_installed):
             ask(c)
             installed.upgrade()
         assert sorted(states(installed).values()) == ["draining"] * 3 + ["serving"]
-        refuses(installed, "too many working processes of earlier upgrades still drain")
+        refuses(installed, "too many working processes of earlier upgrades are still draining")
     until(lambda: len(states(installed)) == 1)
     installed.upgrade()
 
@@ -268,7 +269,7 @@ def test_an_upgrade_changes_what_a_reload_cannot(make_balancer, clusters, key, c
     balancer.file.write_text(change(balancer.file.read_text()).replace("AT", balancer.address))
     with Wrk(balancer.source, 2) as load:
         balancer.process.send_signal(signal.SIGHUP)
-        until(lambda: f"{key}: a reload cannot change this; SIGUSR2 or a restart can" in balancer.said())
+        until(lambda: f"{key}: a reload cannot change this; use SIGUSR2 or a restart" in balancer.said())
         before = balancer.working_pid()
         balancer.process.send_signal(signal.SIGUSR2)
         until(lambda: ended(before), 15, "the end of the process before")
@@ -312,7 +313,7 @@ def test_a_new_process_that_cannot_serve_leaves_the_one_before(installed):
     with contextlib.closing(EchoCluster("somebody else", own_address(), 9205)) as other:
         text = installed.file.read_text()
         installed.file.write_text(text.replace(f"{installed.address}:9202", f"{other.address}:{other.port}"))
-        refuses(installed, "upgrade: the new working process never served")
+        refuses(installed, "upgrade: the new working process did not become ready")
         until(lambda: "cannot listen on" in installed.said(), what="a word")
     installed.file.write_text(text)
     installed.upgrade()
@@ -326,8 +327,8 @@ def test_a_second_upgrade_waits_for_the_first(installed, tmp_path):
     install(installed, tmp_path / "mute")
     installed.program, program = installed.original, installed.program
     installed.process.send_signal(signal.SIGUSR2)
-    until(lambda: "is asked whether it can take over" in installed.said())
-    refuses(installed, "upgrade: refused: one is under way")
+    until(lambda: "upgrade: checking whether" in installed.said())
+    refuses(installed, "upgrade: refused: an upgrade is under way")
     pid = installed.process.pid
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
         checker = int(children.read().split()[-1])

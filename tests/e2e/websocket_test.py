@@ -32,8 +32,8 @@ def echo(connection):
                 connection.sendall(ws.send(BytesMessage(b"".join(parts))))
                 parts = []
         elif isinstance(event, (TextMessage, Ping)):
-            answer = event.response() if isinstance(event, Ping) else TextMessage(event.data)
-            connection.sendall(ws.send(answer))
+            response = event.response() if isinstance(event, Ping) else TextMessage(event.data)
+            connection.sendall(ws.send(response))
         elif isinstance(event, CloseConnection):
             connection.sendall(ws.send(event.response()))
             return

@@ -34,8 +34,8 @@ class Admin(http.client.HTTPConnection):
         if isinstance(body, dict):
             body = json.dumps(body)
         self.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
-        answer = self.getresponse()
-        return answer.status, answer.headers, json.loads(answer.read() or b"null")
+        response = self.getresponse()
+        return response.status, response.headers, json.loads(response.read() or b"null")
 
     def set(self, source, target, **headers):
         return self.ask("PUT", "/v1/weights", {"weights": {"source": source, "target": target}}, **headers)
@@ -53,9 +53,9 @@ def connect(balancer):
 
 def ask(connection, method="GET", path="/", body=None):
     connection.request(method, path, body)
-    answer = connection.getresponse()
-    said = answer.read()
-    assert answer.status == 200, said
+    response = connection.getresponse()
+    said = response.read()
+    assert response.status == 200, said
     return json.loads(said)
 
 

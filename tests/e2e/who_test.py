@@ -78,8 +78,8 @@ def is_turned_away(balancer, source=None, says=b""):
         return True
 
 
-def echo(answer):
-    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+def echo(response):
+    return json.loads(response.split(b"\r\n\r\n", 1)[1])
 
 
 def field(said, name):
@@ -218,8 +218,8 @@ def test_clients_stay_while_the_target_grows(make):
 def test_check_warns_of_sticky_addresses_behind_a_balancer(make):
     balancer = make("", "sticky: { by: address }")
     done = balancer.command("check")
-    assert "warning: sticky: by address" in done.stderr and "is good" in done.stdout
-    until(lambda: "sticky: by address" in balancer.said(), what="a word")
+    assert "warning: sticky: by: address" in done.stderr and "is good" in done.stdout
+    until(lambda: "sticky: by: address" in balancer.said(), what="a word")
     said = json.loads(balancer.command("check", "-o", "json").stdout)
     assert said["ok"] and len(said["warnings"]) == 1 and not said["errors"]
 
@@ -237,8 +237,8 @@ def test_the_admin_socket_is_its_owners(make):
     admin = f"http://{balancer.address}:9280"
     for path, opens in (("/metrics", True), ("/healthz", True), ("/readyz", False), ("/v1/status", False),
                         ("/v1/weights", False), ("/v1/rollback", False), ("/", False)):
-        answer = requests.get(admin + path, timeout=10)
-        assert answer.status_code == (200 if opens else 401), path
+        response = requests.get(admin + path, timeout=10)
+        assert response.status_code == (200 if opens else 401), path
     for method, path in ("PUT", "/v1/weights"), ("POST", "/v1/rollback"), ("POST", "/metrics"):
         assert requests.request(method, admin + path, timeout=10).status_code == 401
     bearer = {"Authorization": f"Bearer {token.read_text().strip()}"}

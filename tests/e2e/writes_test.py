@@ -124,7 +124,7 @@ def test_half_a_write_and_a_read_are_broken_off(slow, request_):
 
 
 class Twins:
-    """Two nodes of which the first that is asked hangs up, or says nothing, and the other answers."""
+    """Two nodes of which the first that is asked hangs up, or says nothing, and the other responses."""
 
     def __init__(self, make_node, silent=False):
         self.asked, self.lock, self.silent, self.over = [], threading.Lock(), silent, threading.Event()
@@ -185,7 +185,7 @@ def test_a_write_that_was_not_answered_is_unknown(twins):
 def test_a_read_that_takes_too_long_is_not_asked_again(twins):
     balancer, nodes = twins(silent=True, more=ALONE + "\n  timeouts: { idle: 300ms }")
     status, head = ask(balancer, b"GET /i/_doc/1 HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert status == 504 and b"x-crossfade-error: answer_timeout" in head
+    assert status == 504 and b"x-crossfade-error: response_timeout" in head
     assert len(nodes.asked) == 1 and metric(balancer, "retries_total") == 0
 
 

@@ -1,5 +1,5 @@
 /*
- * Configurations. Whatever the text, it is read without a crash, and each complaint has a place in
+ * Configurations. Whatever the text, it is read without a crash, and each diagnostic has a place in
  * it; the same text is read the same way again.
  */
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
-#include "control/config.h"
+#include "control/config_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 const char *__lsan_default_suppressions(void);
@@ -29,13 +29,13 @@ static char *printed(struct span text, size_t *n)
 {
 	char *lines;
 	struct config *c = config_open_text("f.yaml", "/nowhere", text);
-	for (size_t i = 0; i < c->complaints.n; i++)
-		must(c->complaints.list[i].at == NOWHERE || c->complaints.list[i].at <= text.n);
-	if (!c->complaints.n)
+	for (size_t i = 0; i < c->diagnostics.n; i++)
+		must(c->diagnostics.list[i].at == NOWHERE || c->diagnostics.list[i].at <= text.n);
+	if (!c->diagnostics.n)
 		must(c->state && c->admin.socket && c->clusters[ARM_SOURCE].nodes &&
 		     c->weights.arms[ARM_SOURCE] + c->weights.arms[ARM_TARGET] > 0);
 	FILE *to = open_memstream(&lines, n);
-	complaints_print(&c->complaints, to);
+	diagnostics_print(&c->diagnostics, to);
 	fclose(to);
 	config_close(c);
 	return lines;

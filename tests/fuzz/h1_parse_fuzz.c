@@ -40,9 +40,9 @@ static void reading_open(struct reading *r, unsigned kind)
 		h1_parse_trailers(&r->parser, &r->msg);
 		break;
 	default:
-		msg_open(&r->msg, &r->arena, MSG_ANSWER);
-		h1_parse_answer(&r->parser, &r->msg, kind % 5 == 2 ? METHOD_HEAD : METHOD_GET,
-				kind % 5 == 3, NULL);
+		msg_open(&r->msg, &r->arena, MSG_RESPONSE);
+		h1_parse_response(&r->parser, &r->msg, kind % 5 == 2 ? METHOD_HEAD : METHOD_GET,
+				  kind % 5 == 3, NULL);
 	}
 }
 

@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void must_have_ends(const struct handover *h)
 {
 	must(memchr(h->program, 0, sizeof h->program));
-	for (size_t i = 0; i < h->holdings.socket_n; i++)
-		must(memchr(h->holdings.sockets[i].path, 0, sizeof h->holdings.sockets[i].path));
-	for (size_t i = 0; i < h->holdings.lock_n; i++)
-		must(memchr(h->holdings.locks[i].path, 0, sizeof h->holdings.locks[i].path));
+	for (size_t i = 0; i < h->inherited.socket_n; i++)
+		must(memchr(h->inherited.sockets[i].path, 0, sizeof h->inherited.sockets[i].path));
+	for (size_t i = 0; i < h->inherited.lock_n; i++)
+		must(memchr(h->inherited.locks[i].path, 0, sizeof h->inherited.locks[i].path));
 	must(processes_n(&h->processes) <= PROCESSES_MAX);
 }
 
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must_have_ends(&h);
 	else
 		must(error[0] && memchr(error, 0, sizeof error));
-	holdings_disown(&h.holdings);
+	inherited_disown(&h.inherited);
 	must(fcntl(fd, F_GETFD) >= 0);
 	close(fd);
 	return 0;

@@ -23,16 +23,16 @@ static bool may_stand(struct span value)
 static void check(struct arena *arena, struct span amzn, struct span parent)
 {
 	struct msg m;
-	struct chance chance = { 1 };
+	struct rng rng = { 1 };
 	char before[36];
 	msg_open(&m, arena, MSG_REQUEST);
 	msg_set_request(&m, SPAN("GET"), SPAN("/"));
 	msg_add(&m, NAME_X_AMZN_TRACE_ID, span_trim(amzn));
 	msg_add(&m, NAME_TRACEPARENT, span_trim(parent));
-	must(trace_add(&m, 1, &chance));
+	must(trace_add(&m, 1, &rng));
 	must(msg_value(&m, NAME_TRACEPARENT).n >= 55);
 	memcpy(before, msg_value(&m, NAME_TRACEPARENT).at, sizeof before);
-	must(trace_add(&m, 2, &chance));
+	must(trace_add(&m, 2, &rng));
 	must(memcmp(before, msg_value(&m, NAME_TRACEPARENT).at, sizeof before) == 0);
 	struct span said = msg_value(&m, NAME_X_AMZN_TRACE_ID);
 	must(memmem(said.at, said.n, "Root=", 5));

@@ -48,14 +48,14 @@ static void write_messages(struct world *w)
 				   "GET /books/_doc/1?pretty=false HTTP/1.1\r\n%s\r\n", fields);
 	must(n > 0 && (size_t)n < sizeof w->request);
 	w->request_n = (size_t)n;
-	n = snprintf(w->answer, sizeof w->answer,
+	n = snprintf(w->response, sizeof w->response,
 		     "HTTP/1.1 200 OK\r\n"
 		     "X-Opaque-Id: 1\r\n"
 		     "Content-Type: application/json; charset=UTF-8\r\n"
 		     "Content-Length: %d\r\n\r\n%s",
 		     BODY_BYTES, body);
-	must(n > 0 && (size_t)n < sizeof w->answer);
-	w->answer_n = (size_t)n;
+	must(n > 0 && (size_t)n < sizeof w->response);
+	w->response_n = (size_t)n;
 }
 
 /* --- nodes --- */
@@ -77,7 +77,7 @@ static void node_received(struct io_op *op)
 	add(&v->request, op);
 	if (is_whole(&v->request, w->row->post ? BODY_BYTES : 0)) {
 		v->request.n = 0;
-		v->bytes = (struct iovec){ w->answer, w->answer_n };
+		v->bytes = (struct iovec){ w->response, w->response_n };
 		io_send(w->town, &v->send, v->sock, &v->bytes, VECTORS);
 	}
 	hear(v);
@@ -129,7 +129,7 @@ static void ask(struct client *c)
 	must(!c->waits);
 	c->waits = true;
 	w->waiting++;
-	c->answer.n = 0;
+	c->response.n = 0;
 	c->bytes = (struct iovec){ w->request, w->request_n };
 	io_send(w->town, &c->send, c->sock, &c->bytes, VECTORS);
 	if (!io_op_busy(&c->recv))
@@ -139,9 +139,9 @@ static void ask(struct client *c)
 static void client_received(struct io_op *op)
 {
 	struct client *c = list_entry(op, struct client, recv);
-	add(&c->answer, op);
-	must(c->waits && !memcmp(c->answer.text, "HTTP/1.1 200", 12));
-	if (!is_whole(&c->answer, BODY_BYTES)) {
+	add(&c->response, op);
+	must(c->waits && !memcmp(c->response.text, "HTTP/1.1 200", 12));
+	if (!is_whole(&c->response, BODY_BYTES)) {
 		io_recv(c->world->town, &c->recv, c->sock, BLOCK_SMALL);
 		return;
 	}
@@ -222,6 +222,7 @@ static void write_plan(struct world *w)
 		.access = w->row->log ? ACCESS_ALB : ACCESS_OFF,
 		.capture = w->row->capture ? &w->policy : NULL,
 		.worker_n = 1,
+		.accepting_n = 1,
 		.memory_max = MEMORY_BYTES,
 		.pins = &w->pins,
 	};
@@ -233,8 +234,8 @@ static void write_plan(struct world *w)
 			.node_n = arm == ARM_SOURCE ? w->row->nodes : 0,
 			.policy = { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, TUNNEL_IDLE_TIMEOUT_MS,
 				    NODE_KEEP_ALIVE_MS },
-			.patience = { .response_ms = IDLE_TIMEOUT_MS,
-				      .asked_max_ms = ASKED_TIMEOUT_MS },
+			.response_timeouts = { .response_ms = IDLE_TIMEOUT_MS,
+					       .asked_max_ms = ASKED_TIMEOUT_MS },
 			.workers = 1,
 			.queue_ms = QUEUE_WAIT_MS,
 			.eject = { EJECT_FAILURES, EJECT_PAUSE_MS },
@@ -251,7 +252,7 @@ static uint64_t journal_now_ns(void *about)
 	return sim_now_ns(w->sim);
 }
 
-static uint64_t journal_chance(void *about)
+static uint64_t journal_rng(void *about)
 {
 	const struct world *w = about;
 	return sim_random(w->sim, UINT64_MAX);
@@ -275,7 +276,7 @@ static void open_journal(struct world *w)
 		.generation = 1,
 		.node = "simulated",
 		.now_ns = journal_now_ns,
-		.chance = journal_chance,
+		.rng = journal_rng,
 		.wake = journal_wake,
 		.world = w,
 		.segment_bytes = SEGMENT_BYTES,
@@ -357,7 +358,7 @@ static void settle(struct world *w)
 	} while (any || sim_trace(w->sim) != before);
 }
 
-/* Until nobody waits for an answer any more; then the next millisecond begins. */
+/* Until nobody waits for a response any more; then the next millisecond begins. */
 static void run(struct world *w)
 {
 	uint64_t end_ns = sim_now_ns(w->sim) / MOMENT_NS * MOMENT_NS + MOMENT_NS;
@@ -388,7 +389,7 @@ static void open_worker(struct world *w)
 	w->io = sim_io_open(w->sim, &w->bufs);
 	board_format(&w->board, 7);
 	board_publish(&w->board, &(struct board_values){ .epoch = 1, .weights = { 1, 0 } });
-	atomic_store(&w->door.plan, &w->plan);
+	atomic_store(&w->mailbox.plan, &w->plan);
 	if (w->row->log) {
 		must(waker_open(&w->waker));
 		access_open(&w->access, &w->waker, 1);
@@ -398,7 +399,7 @@ static void open_worker(struct world *w)
 		.bufs = &w->bufs,
 		.board = &w->board,
 		.slot = board_take_slot(&w->board, 1, 0),
-		.door = &w->door,
+		.mailbox = &w->mailbox,
 		.counters = &w->counters,
 		.access = w->row->log ? &w->access : NULL,
 		.taps = w->row->capture ? &w->taps : NULL,

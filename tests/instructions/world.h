@@ -3,7 +3,7 @@
 
 /*
  * One worker as it is, on a simulated network without faults, between clients that each ask the
- * same thing again and again and nodes that each give the same answer. Whatever is done here is
+ * same thing again and again and nodes that each give the same response. Whatever is done here is
  * done in the same order each time.
  */
 
@@ -41,8 +41,8 @@ struct client {
 	struct sock *sock; /* owned */
 	struct io_op send, recv;
 	struct iovec bytes;
-	struct message answer;
-	bool waits; /* for the rest of an answer */
+	struct message response;
+	bool waits; /* for the rest of a response */
 };
 
 /* A connection at a node. */
@@ -68,15 +68,15 @@ struct world {
 	struct bufs bufs, town_bufs;
 	struct io *io, *town; /* the worker's; everybody else's */
 	struct board board;
-	struct worker_door door;
+	struct worker_mailbox mailbox;
 	struct counters counters;
 	struct worker *worker;
 	struct client *clients; /* owned */
 	unsigned client_n, waiting;
 	struct door *nodes; /* owned */
 	struct addr listener_at;
-	char request[MESSAGE_BYTES], answer[MESSAGE_BYTES];
-	size_t request_n, answer_n;
+	char request[MESSAGE_BYTES], response[MESSAGE_BYTES];
+	size_t request_n, response_n;
 	/* The plan. */
 	struct plan plan;
 	struct listener listener;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "sim/temper.h"
+#include "sim/scenario.h"
 
 #define HEAD(method) method " /r/@ HTTP/1.1\r\n"
 #define HOST "Host: shop.example\r\n"
@@ -45,7 +45,7 @@ static const struct flaw flaws[] = {
 	{ CHUNKED "fffffffffffffffff\r\n", 400, true },
 	{ CHUNKED "5\r\nhello\r\n0\r\nHost: x\r\n\r\n", 400, true },
 	{ CHUNKED "0\r\nX y\r\n\r\n", 400, true },
-	/* and no more */
+	/* heads and bodies that end too early */
 	{ HEAD("GET") "Host:", 408, false },
 	{ HEAD("POST") HOST "X-Request-Id: @\r\nContent-Length: 9\r\n\r\nhello", 408, true },
 	{ CHUNKED "5\r\nhello\r\n", 408, true },
@@ -56,7 +56,7 @@ uint64_t ask_key(const struct ask *a)
 	return 2 * a->id;
 }
 
-uint64_t ask_answer_key(const struct ask *a)
+uint64_t ask_response_key(const struct ask *a)
 {
 	return 2 * a->id + 1;
 }
@@ -66,23 +66,23 @@ bool ask_is_head(const struct ask *a)
 	return strcmp(a->method, "HEAD") == 0;
 }
 
-static void make_framing(struct ask *a, struct dice *d, const struct temper *t)
+static void make_framing(struct ask *a, struct dice *d, const struct scenario *t)
 {
 	bool usual = strcmp(a->method, "PUT") == 0 || strcmp(a->method, "POST") == 0;
-	if (!usual && !dice_says(d, 200))
+	if (!usual && !dice_chance(d, 200))
 		return;
-	a->framing = a->minor == 1 && dice_says(d, 500) ? FRAMED_CHUNKED : FRAMED_LENGTH;
+	a->framing = a->minor == 1 && dice_chance(d, 500) ? FRAMED_CHUNKED : FRAMED_LENGTH;
 	a->body_n = dice_size(d, t->body_max);
-	a->trailers = a->framing == FRAMED_CHUNKED && dice_says(d, 300);
-	a->expects = a->minor == 1 && a->body_n > 0 && dice_says(d, 200);
+	a->trailers = a->framing == FRAMED_CHUNKED && dice_chance(d, 300);
+	a->expects = a->minor == 1 && a->body_n > 0 && dice_chance(d, 200);
 }
 
 struct path {
 	const char *text;
-	enum kind posted, got; /* by POST; by GET, HEAD and OPTIONS */
+	enum kind posted, got; /* the kind for POST; for GET, HEAD and OPTIONS */
 };
 
-/* Of `profile: opensearch`, where r is an index and the id its type. */
+/* Paths for `profile: opensearch`, where r is the index and the id is the type. */
 static const struct path paths[] = {
 	{ "", KIND_WRITE, KIND_REPEATABLE },
 	{ "/_search", KIND_REPEATABLE, KIND_REPEATABLE },
@@ -106,40 +106,42 @@ static void make_path(struct ask *a, struct dice *d)
 		a->kind = KIND_WRITE;
 }
 
-static void make_wishes(struct ask *a, struct dice *d, const struct temper *t)
+static void make_routing(struct ask *a, struct dice *d, const struct scenario *t)
 {
-	a->user = t->sticks && dice_says(d, 700) ? (unsigned)dice_between(d, 1, SIM_USERS_MAX) : 0;
-	a->names = t->names && dice_says(d, 300);
+	a->user = t->sticky_users && dice_chance(d, 700)
+			  ? (unsigned)dice_between(d, 1, SIM_USERS_MAX)
+			  : 0;
+	a->names = t->names && dice_chance(d, 300);
 	a->named = (enum arm)dice_roll(d, ARMS);
 }
 
-void ask_make(struct ask *a, struct dice *d, const struct temper *t, bool last)
+void ask_make(struct ask *a, struct dice *d, const struct scenario *t, bool last)
 {
 	static const char *const methods[] = { "GET",  "GET",	 "HEAD",    "PUT",     "POST",
 					       "POST", "DELETE", "OPTIONS", "PROPFIND" };
-	a->method = t->beats ? methods[a->id % 2 ? 0 : 3] : dice_pick(d, methods);
-	a->minor = !dice_says(d, 120);
-	if (t->ill && last && dice_says(d, 200))
+	a->method = t->alternates ? methods[a->id % 2 ? 0 : 3] : dice_pick(d, methods);
+	a->minor = !dice_chance(d, 120);
+	if (t->peers_misbehave && last && dice_chance(d, 200))
 		a->flaw = &dice_pick(d, flaws);
 	else
-		a->closes = last && dice_says(d, 200);
-	a->keeps = a->minor == 0 && !a->closes && (!last || dice_says(d, 500));
-	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_says(d, 250);
-	a->relayed = dice_says(d, 150);
+		a->closes = last && dice_chance(d, 200);
+	a->keeps = a->minor == 0 && !a->closes && (!last || dice_chance(d, 500));
+	a->upgrades = last && a->minor == 1 && !a->closes && !a->flaw && dice_chance(d, 250);
+	a->relayed = dice_chance(d, 150);
 	if (a->upgrades)
 		a->method = "GET";
 	else if (!a->flaw)
 		make_framing(a, d, t);
 	make_path(a, d);
 	if (!a->flaw)
-		make_wishes(a, d, t);
+		make_routing(a, d, t);
 	a->too_large = t->allowed && a->body_n > t->allowed;
-	deed_make(&a->deed, a, d, t);
-	if (a->upgrades && a->deed.tunnel)
+	action_make(&a->action, a, d, t);
+	if (a->upgrades && a->action.tunnel)
 		a->body_n = dice_size(d, t->body_max);
 }
 
-/* --- how it is written --- */
+/* --- the bytes of a request --- */
 
 static void write_flaw(const struct ask *a, struct text *to)
 {
@@ -169,7 +171,7 @@ static void write_framing(const struct ask *a, struct text *to)
 
 static void write_connection(const struct ask *a, struct dice *d, struct text *to)
 {
-	bool hop = dice_says(d, 200);
+	bool hop = dice_chance(d, 200);
 	if (a->upgrades)
 		text_print(to, "Connection: %sUpgrade\r\nUpgrade: websocket\r\n",
 			   hop ? "x-hop, " : "");
@@ -191,7 +193,7 @@ void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
 	}
 	unsigned long long id = a->id;
 	text_print(to, "%s %s/r/%llu%s HTTP/1.%u\r\n", a->method,
-		   dice_says(d, 100) ? "http://shop.example" : "", id, a->path, a->minor);
+		   dice_chance(d, 100) ? "http://shop.example" : "", id, a->path, a->minor);
 	text_print(to, "Host: shop.example\r\nX-Request-Id: %llu\r\n", id);
 	if (a->relayed)
 		text_print(to, "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\n");
@@ -202,7 +204,7 @@ void ask_write_head(const struct ask *a, struct dice *d, struct text *to)
 			   a->named == ARM_TARGET ? "target" : "source");
 	write_connection(a, d, to);
 	write_framing(a, to);
-	for (uint64_t fill = dice_says(d, 100) ? dice_size(d, 60) : 0; fill; fill--)
+	for (uint64_t fill = dice_chance(d, 100) ? dice_size(d, 60) : 0; fill; fill--)
 		text_print(to, "X-Fill-%llu:%*s\r\n", (unsigned long long)fill,
 			   (int)dice_roll(d, 200), "x ");
 	text_print(to, "\r\n");
@@ -223,7 +225,7 @@ void ask_describe(const struct ask *a, char *text, size_t room)
 	static const char *const fates[] = { "whole",	  "reset before", "fin before",
 					     "rubbish",	  "reset in",	  "fin in",
 					     "bad chunk", "silent",	  "stuck" };
-	const struct deed *d = &a->deed;
+	const struct action *d = &a->action;
 	snprintf(text, room,
 		 "%llu: %s%s 1.%u, %s %llu%s%s%s%s%s -> %s %s, %u ms, 1.%u %u, %s %llu%s%s%s%s%s, "
 		 "%s at %llu",
@@ -235,11 +237,11 @@ void ask_describe(const struct ask *a, char *text, size_t room)
 		 d->delay_ms, d->minor, d->status, framings[d->framing],
 		 (unsigned long long)d->body_n, d->trailers ? " trailers" : "",
 		 d->interims ? " interims" : "", d->tunnel ? " tunnel" : "",
-		 d->closes ? " closes" : "", d->slips ? " slips" : "", fates[d->fate],
-		 (unsigned long long)d->cut_at);
+		 d->closes ? " closes" : "", d->closes_silently ? " closes silently" : "",
+		 fates[d->fate], (unsigned long long)d->cut_at);
 }
 
-/* --- what follows from it --- */
+/* --- what follows from the script --- */
 
 bool ask_must_close(const struct ask *a)
 {
@@ -248,16 +250,16 @@ bool ask_must_close(const struct ask *a)
 
 bool ask_may_leave_rest(const struct ask *a)
 {
-	const struct deed *d = &a->deed;
-	bool answered_first = d->fate != FATE_WHOLE || deed_is_early(d) || a->too_large;
-	return answered_first && (a->body_n > DROPPED_BODY_BYTES || a->trailers);
+	const struct action *d = &a->action;
+	bool responded_first = d->fate != FATE_WHOLE || action_is_early(d) || a->too_large;
+	return responded_first && (a->body_n > DROPPED_BODY_BYTES || a->trailers);
 }
 
-/* Also where an answer to HTTP/1.0 has no length. */
+/* True too where the response to an HTTP/1.0 request has no length. */
 bool ask_may_close(const struct ask *a)
 {
-	const struct deed *d = &a->deed;
+	const struct action *d = &a->action;
 	bool no_length =
 		a->minor == 0 && (d->framing == FRAMED_CHUNKED || d->framing == FRAMED_CLOSE);
-	return ask_must_close(a) || no_length || ask_may_leave_rest(a) || a->deed.tunnel;
+	return ask_must_close(a) || no_length || ask_may_leave_rest(a) || a->action.tunnel;
 }

@@ -2,8 +2,8 @@
 #define TESTS_SIM_DICE_H
 
 /*
- * Chance for scripts. It is not the simulator's, so that what clients and nodes are up to does not
- * depend on what befalls the network.
+ * Random numbers for scripts. They are separate from the simulator's, so that scripts do not depend
+ * on the faults of the network.
  */
 
 #include <stdbool.h>
@@ -21,26 +21,29 @@ static inline uint64_t dice_mix(uint64_t z)
 	return z ^ z >> 31;
 }
 
-/* Below n, which is above 0. */
+/* A number from 0 to n - 1; n must be above 0. */
 static inline uint64_t dice_roll(struct dice *d, uint64_t n)
 {
 	uint64_t z = dice_mix(d->state += 0x9e3779b97f4a7c15);
 	return (uint64_t)(((unsigned __int128)z * n) >> 64);
 }
 
-/* Both may come. */
+/* A number from least to most, both included. */
 static inline uint64_t dice_between(struct dice *d, uint64_t least, uint64_t most)
 {
 	return least + dice_roll(d, most - least + 1);
 }
 
-/* True so many times out of 1,000. */
-static inline bool dice_says(struct dice *d, unsigned of_1000)
+/* True with the probability of_1000 / 1000. */
+static inline bool dice_chance(struct dice *d, unsigned of_1000)
 {
 	return dice_roll(d, 1000) < of_1000;
 }
 
-/* Between 0 and most, small numbers more often: each magnitude is as likely as the others. */
+/*
+ * A number from 0 to most, small numbers more often: each order of magnitude has the same
+ * probability.
+ */
 static inline uint64_t dice_size(struct dice *d, uint64_t most)
 {
 	if (!most)

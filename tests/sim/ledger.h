@@ -2,19 +2,25 @@
 #define TESTS_SIM_LEDGER_H
 
 /*
- * What is known of the capture log, and judged. While a world runs, by what would outlast a power
- * cut at this moment, read by a reader of our own; behind a crash and at the end, by what recovery
- * leaves, read by the product's.
+ * The state of the capture log, and its invariants. While a world runs, the ledger reads with a
+ * reader of its own what would survive a power cut at that moment. After a crash and at the end it
+ * reads what recovery leaves, with the product's reader.
  *
  *   durable first          no request that must wait is whole at a node before all of it is durable
- *   an outcome first       nor has its client the end of the answer before the outcome is
- *   refused is not there   what was refused for the log's sake is not in it as sent, and was not
+ *   an outcome first       no client has the end of a response before its outcome is durable
+ *   refused is not there   a request that was refused because of the log is not recorded as sent,
+ *                          and was not sent
  *   what was done is there as it was sent, with the outcome that its client knows; and nothing is
  *                          missing where all had been durable
- *   a gap is told          what passed without a record is counted, and the log tells of it when it
- *                          can, or what is left of its process says what is not told yet; a kill
- *                          takes nothing of that, a power cut what was not kept, and then a gap
- * says from when to when the log was away the log returns        a moment after its disk does
+ *   a gap is told          what passed without a record is counted, and the log reports it when it
+ *                          can, or the counts that its process leaves show what is not reported.
+ *                          A kill loses none of these counts. A power cut loses those that were not
+ *                          saved, and then a gap gives the time when the log was unavailable
+ *   the log returns        a moment after its disk does
+ *   nothing comes late     no record becomes durable with a time up to which the log had said that
+ *                          all is durable
+ *   nothing stays open     an exchange that is over has its outcome in the log of a process that
+ *                          lives, when that log is back and has written its queue
  */
 
 #include <stdbool.h>
@@ -25,25 +31,27 @@
 struct world;
 struct ask;
 struct exchange;
-struct hearer;
+struct http_reader;
 
-/* Of a request. */
+/* The record of one request. */
 struct entry {
-	bool recorded; /* it is one whose record there should be */
+	bool recorded; /* the log should have a record of it */
 	unsigned process;
 	struct capture_policy policy;
-	/* How the log names it. */
+	/* Its identity in the log. */
 	uint64_t generation, connection;
 	uint32_t ordinal;
 	uint16_t worker;
 	uint64_t body_n;
-	bool head, whole, told;	      /* durable at this moment */
-	bool there, all_there, right; /* as the product's reader found it; `right`: its bytes are */
-	bool outcome_there;
+	bool head, whole, told;		      /* durable now */
+	bool found, found_whole, found_equal; /* what the product's reader found; `found_equal`: the
+						 bytes are equal */
+	bool found_outcome;
 	uint8_t outcome;
-	bool unrecorded, untold; /* it passed so, and was counted */
+	bool unrecorded, untold; /* the request passed without a record, or without an outcome, and
+				    that was counted */
 	bool refused;
-	bool forgiven; /* the directory went with its record */
+	bool record_lost; /* its record was lost with the directory */
 };
 
 #define SIM_GENERATIONS 16
@@ -53,41 +61,42 @@ struct told {
 	uint64_t reads, writes, outcomes;
 };
 
-/* Gaps that say that there may be more. */
+/* Gaps with GAP_AT_LEAST. */
 #define SIM_UNCERTAIN_MAX 64
 struct span_of_time {
 	uint64_t first_wall_ns, last_wall_ns;
 };
 
 struct ledger {
-	uint64_t at[SIM_LOG_FILES];	   /* of each file, what was read; 0: nothing */
-	struct told told[SIM_GENERATIONS]; /* by durable gaps */
+	uint64_t at[SIM_LOG_FILES];	   /* bytes read so far of each file; 0: none */
+	struct told told[SIM_GENERATIONS]; /* what durable gaps report */
+	/* As of the last look: all records of a series before this time were there. */
+	uint64_t until_ns[SIM_GENERATIONS];
 	struct told told_at_last[SIM_GENERATIONS];
-	uint64_t lost_n[SIM_GENERATIONS],
-		lost_ms[SIM_GENERATIONS]; /* of each process: the latest */
+	uint64_t lost_n[SIM_GENERATIONS], lost_ms[SIM_GENERATIONS]; /* each process's latest loss */
 	struct span_of_time uncertain[SIM_UNCERTAIN_MAX];
 	unsigned uncertain_n;
 	bool damaged;
 };
 
-/* Its arm is known. */
+/* The arm of a request is decided. */
 void ledger_decided(struct world *w, unsigned worker, const struct exchange *ex, struct ask *a);
-/* Its head is at a node, and so many bytes of its body. */
+/* A node has the request's head, and `body_n` bytes of its body. */
 void ledger_heard(struct world *w, struct ask *a, uint64_t body_n);
-/* All of it is at a node. */
+/* A node has the whole request. */
 void ledger_arrived(struct world *w, struct ask *a);
-/* Its client has all of an answer: a node's, or ours with that word. */
-void ledger_answered(struct world *w, struct ask *a);
+/* The client has a whole response: a node's, or the balancer's "capture_unavailable". */
+void ledger_responded(struct world *w, struct ask *a);
 void ledger_refused(struct world *w, struct ask *a);
-/* The directory goes. */
-void ledger_forgive(struct world *w);
-/* Behind recovery, or when all is over. */
+/* The log's directory is lost. */
+void ledger_directory_lost(struct world *w);
+/* Called after recovery, and at the end. */
 void ledger_read(struct world *w);
 void ledger_close(struct world *w);
-/* A moment is over. */
-void ledger_moment(struct world *w);
+/* Called when nothing more happens at this point of time. */
+void ledger_instant(struct world *w);
 
-/* The disk has to have all of it before a node has. */
+/* Whether all of the request must be durable before a node has it. */
 bool ledger_must_wait(const struct ask *a);
 
 #endif

@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-/* In place of the product's own: a world of turned away clients would say so, seed after seed. */
+/* Replaces the product's own: a world whose clients are turned away would log for every seed. */
 
 void log_line(enum log_level level, const char *format, ...)
 {

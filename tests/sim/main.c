@@ -1,7 +1,7 @@
 /*
- * sim FIRST COUNT [-v] [-c] [-d DECEIT]: whole workers on the simulator, COUNT seeds from FIRST on.
- * The first seed that breaks an invariant ends it, with status 1. -v prints all that happens, -c in
- * how many of them what has happened.
+ * sim FIRST COUNT [-v] [-c] [-d DECEIT]: runs whole workers on the simulator, COUNT seeds from
+ * FIRST on. The first seed that breaks an invariant ends the program with status 1. -v prints all
+ * events. -c prints how many of the seeds had each kind of event.
  */
 
 #include <signal.h>
@@ -17,33 +17,34 @@
 #include "base/bug.h"
 #include "sim/world.h"
 
-/* Real seconds that a seed may take: many thousand times what it does. */
-#define PATIENCE_S 60
-/* Each such seed runs twice, to see that both runs are the same. */
+/* Real seconds that a seed may take: thousands of times what it needs. */
+#define TIME_LIMIT_S 60
+/* One of so many seeds runs twice, to check that both runs are equal. */
 #define TWICE_EVERY 50
 #define JOBS_MAX 16
 
-/* What is asked for. */
+/* The arguments. */
 struct wanted {
 	uint64_t first, end;
 	bool verbose, counts;
 	struct deceit deceit;
-	_Atomic(uint64_t) *seen; /* of each kind, in so many worlds; shared by all processes */
+	_Atomic(uint64_t) *seen; /* seeds with each kind of event; shared by all processes */
 };
 
 static void run_here(uint64_t seed, const struct wanted *a)
 {
-	alarm(PATIENCE_S);
+	alarm(TIME_LIMIT_S);
 	uint64_t seen, trace = world_run(seed, a->verbose, &a->deceit, &seen);
 	for (int i = 0; i < SEENS; i++)
 		atomic_fetch_add(&a->seen[i], seen >> i & 1);
 	if (seed % TWICE_EVERY == 0 && world_run(seed, a->verbose, &a->deceit, &seen) != trace) {
-		fprintf(stderr, "seed %llu: equal runs: they are not\n", (unsigned long long)seed);
+		fprintf(stderr, "seed %llu: equal runs: two runs differ\n",
+			(unsigned long long)seed);
 		_exit(1);
 	}
 }
 
-/* What a crashed process had goes with a process of its own. */
+/* A seed with crashes leaks memory, so it runs in a process of its own. */
 static void run_seed(uint64_t seed, const struct wanted *a)
 {
 	int status;
@@ -51,7 +52,7 @@ static void run_seed(uint64_t seed, const struct wanted *a)
 		run_here(seed, a);
 		return;
 	}
-	alarm(2 * PATIENCE_S);
+	alarm(2 * TIME_LIMIT_S);
 	fflush(NULL);
 	pid_t pid = fork();
 	must(pid >= 0);
@@ -66,23 +67,23 @@ static void run_seed(uint64_t seed, const struct wanted *a)
 		_exit(1);
 }
 
-/* --- several processes, so that one that dies is survived by somebody who says its seed --- */
+/* --- several processes: if one dies, the parent prints its seed --- */
 
 struct job {
 	pid_t pid;
-	volatile uint64_t *at; /* shared with it: the seed that it is at */
+	volatile uint64_t *at; /* the present seed; shared with the process */
 };
 
-static void *share(size_t bytes)
+static void *share_memory(size_t bytes)
 {
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(at != MAP_FAILED);
 	return at;
 }
 
-static struct job start(const struct wanted *a, uint64_t first, unsigned step)
+static struct job job_start(const struct wanted *a, uint64_t first, unsigned step)
 {
-	struct job j = { .at = share(sizeof *j.at) };
+	struct job j = { .at = share_memory(sizeof *j.at) };
 	fflush(NULL);
 	j.pid = fork();
 	must(j.pid >= 0);
@@ -94,8 +95,8 @@ static struct job start(const struct wanted *a, uint64_t first, unsigned step)
 	_exit(0);
 }
 
-/* The number of the job that has ended, and how. */
-static unsigned await(const struct job *jobs, unsigned n, int *status)
+/* Waits for a job to end; returns its index and its status. */
+static unsigned jobs_await(const struct job *jobs, unsigned n, int *status)
 {
 	pid_t pid = wait(status);
 	for (unsigned i = 0; i < n; i++)
@@ -105,7 +106,7 @@ static unsigned await(const struct job *jobs, unsigned n, int *status)
 	return 0;
 }
 
-static void stop(const struct job *jobs, unsigned n, unsigned but)
+static void jobs_stop(const struct job *jobs, unsigned n, unsigned but)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (i != but)
@@ -118,13 +119,13 @@ static bool run_seeds(const struct wanted *a)
 	unsigned n = cores < 1 ? 1 : cores > JOBS_MAX ? JOBS_MAX : (unsigned)cores;
 	struct job jobs[JOBS_MAX];
 	for (unsigned i = 0; i < n; i++)
-		jobs[i] = start(a, a->first + i, n);
+		jobs[i] = job_start(a, a->first + i, n);
 	for (unsigned left = n; left > 0; left--) {
 		int status;
-		unsigned i = await(jobs, n, &status);
+		unsigned i = jobs_await(jobs, n, &status);
 		if (status == 0)
 			continue;
-		stop(jobs, n, i);
+		jobs_stop(jobs, n, i);
 		printf("seed %llu failed; see it with: sim %llu 1 -v\n",
 		       (unsigned long long)*jobs[i].at, (unsigned long long)*jobs[i].at);
 		return false;
@@ -132,7 +133,7 @@ static bool run_seeds(const struct wanted *a)
 	return true;
 }
 
-/* What is broken on purpose: the judge is to notice. */
+/* Defects on purpose: the judge must find them. */
 static const struct {
 	const char *name;
 	struct deceit deceit;
@@ -181,7 +182,7 @@ static void print_counts(const struct wanted *a)
 
 int main(int argc, char **argv)
 {
-	struct wanted a = { .seen = share(SEENS * sizeof *a.seen) };
+	struct wanted a = { .seen = share_memory(SEENS * sizeof *a.seen) };
 	if (!read_arguments(argc, argv, &a)) {
 		fprintf(stderr, "usage: sim FIRST COUNT [-v] [-c] [-d DECEIT]\n");
 		return 2;

@@ -2,27 +2,30 @@
 
 #include "sim/world.h"
 
-static void set_timer(struct operator* o, struct timer *t, uint64_t ms)
+static void operator_set_timer(struct operator* o, struct timer *t, uint64_t ms)
 {
 	timer_set(&o->world->wheel, t, world_now_ms(o->world) + ms);
 }
 
 /* --- weights --- */
 
-/* Mostly such as people choose. */
+/* Mostly weights that people choose. */
 static uint32_t roll_weight(struct dice *d)
 {
 	static const uint32_t usual[] = { 0, 0, 1, 1, 1, 10, 50, 90 };
-	return dice_says(d, 600) ? dice_pick(d, usual)
-				 : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
+	return dice_chance(d, 600) ? dice_pick(d, usual)
+				   : (uint32_t)(1 + dice_size(d, WEIGHT_MAX - 1));
 }
 
 static void change_weights(struct operator* o)
 {
 	struct world *w = o->world;
 	struct board_values *v = &o->values;
+	/* One change at a time. */
+	if (o->hold.on)
+		return;
 	v->epoch += dice_between(&w->dice, 1, 3);
-	v->rolled_back = dice_says(&w->dice, 100);
+	v->rolled_back = dice_chance(&w->dice, 100);
 	do {
 		v->weights[ARM_SOURCE] = roll_weight(&w->dice);
 		v->weights[ARM_TARGET] = roll_weight(&w->dice);
@@ -40,58 +43,58 @@ static void change_weights(struct operator* o)
 
 /* --- machines --- */
 
-static void revive(struct operator* o)
+static void operator_revive(struct operator* o)
 {
 	struct world *w = o->world;
-	for (unsigned i = 0; i < w->hand_n; i++) {
-		if (w->hands[i].stalled)
-			w->hands[i].went_on_ms = world_now_ms(w);
-		w->hands[i].stalled = false;
-		if (w->hands[i].io)
-			sim_stall(w->hands[i].io, false);
+	for (unsigned i = 0; i < w->worker_n; i++) {
+		if (w->workers[i].stalled)
+			w->workers[i].went_on_ms = world_now_ms(w);
+		w->workers[i].stalled = false;
+		if (w->workers[i].io)
+			sim_stall(w->workers[i].io, false);
 	}
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			if (!w->servers[arm][i].io)
 				server_restart(&w->servers[arm][i]);
-	world_tell(w, "all go on");
+	world_tell(w, "stalls and crashes end");
 }
 
 static void revive_later(struct operator* o)
 {
 	if (!timer_is_set(&o->revive))
-		set_timer(o, &o->revive, dice_size(&o->world->dice, 1500));
+		operator_set_timer(o, &o->revive, dice_size(&o->world->dice, 1500));
 }
 
 static void time_to_revive(struct timer *t)
 {
-	revive(list_entry(t, struct operator, revive));
+	operator_revive(list_entry(t, struct operator, revive));
 }
 
-static void stall(struct operator* o)
+static void operator_stall_worker(struct operator* o)
 {
 	struct world *w = o->world;
-	unsigned i = (unsigned)dice_roll(&w->dice, w->hand_n);
-	if (!w->temper.stalls || !w->hands[i].io)
+	unsigned i = (unsigned)dice_roll(&w->dice, w->worker_n);
+	if (!w->scenario.stalls || !w->workers[i].io)
 		return;
-	world_tell(w, "worker %u stands still", i);
+	world_tell(w, "worker %u stalls", i);
 	tally_note(w, SEEN_STALLED);
-	w->hands[i].stalled = true;
-	sim_stall(w->hands[i].io, true);
+	w->workers[i].stalled = true;
+	sim_stall(w->workers[i].io, true);
 	revive_later(o);
 }
 
 static struct server *pick_server(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
-	return &w->servers[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
+	return &w->servers[arm][dice_roll(&w->dice, w->scenario.nodes[arm])];
 }
 
-static void crash(struct operator* o)
+static void operator_crash_node(struct operator* o)
 {
 	struct world *w = o->world;
 	struct server *s = pick_server(w);
-	if (!w->temper.crashes)
+	if (!w->scenario.crashes)
 		return;
 	world_tell(w, "node %u of arm %d crashes", s->number, s->arm);
 	server_crash(s);
@@ -99,7 +102,7 @@ static void crash(struct operator* o)
 	revive_later(o);
 }
 
-/* What control's checks would say, right or wrong. */
+/* As control's checks would set it, right or wrong. */
 static void flip_health(struct operator* o)
 {
 	struct world *w = o->world;
@@ -108,42 +111,42 @@ static void flip_health(struct operator* o)
 	atomic_store(healthy, !atomic_load(healthy));
 }
 
-/* --- its days --- */
+/* --- the operator's changes --- */
 
 static void change_something(struct operator* o)
 {
 	struct world *w = o->world;
 	switch (dice_roll(&w->dice, 8)) {
 	case 0:
-		if (w->temper.shifts)
+		if (w->scenario.shifts)
 			plans_shift(w);
 		return;
 	case 1:
 		flip_health(o);
 		return;
 	case 2:
-		stall(o);
+		operator_stall_worker(o);
 		return;
 	case 3:
-		crash(o);
+		operator_crash_node(o);
 		return;
 	case 4:
-		if (w->temper.drains)
+		if (w->scenario.drains)
 			plans_change_duty(w);
 		return;
 	case 5:
-		if (w->temper.doors)
-			plans_change_door(w);
+		if (w->scenario.ports)
+			plans_change_port(w);
 		return;
 	default:
 		change_weights(o);
 	}
 }
 
-/* What people change does not wait until workers have nothing to do. */
+/* Weights also change while workers are busy. */
 void operator_round(struct operator* o)
 {
-	if (o->changes_left && dice_says(&o->world->dice, 5)) {
+	if (o->changes_left && dice_chance(&o->world->dice, 5)) {
 		o->changes_left--;
 		change_weights(o);
 	}
@@ -157,7 +160,7 @@ static void time_to_change(struct timer *t)
 	o->changes_left--;
 	change_something(o);
 	if (o->changes_left)
-		set_timer(o, t, dice_size(&o->world->dice, o->interval_ms));
+		operator_set_timer(o, t, dice_size(&o->world->dice, o->interval_ms));
 }
 
 static void time_to_know_names(struct timer *t)
@@ -165,42 +168,44 @@ static void time_to_know_names(struct timer *t)
 	plans_know_names(list_entry(t, struct operator, names)->world);
 }
 
-/* Another process serves; soon the one before retires; after a delay it may be told to stop. */
+/*
+ * Another process starts to serve. Soon the previous one retires, and later it may be told to stop.
+ */
 static void time_to_hand_over(struct timer *t)
 {
 	struct operator* o = list_entry(t, struct operator, handover);
 	struct world *w = o->world;
 	if (w->stopping)
 		return;
-	/* There is no process to be followed. */
-	if (w->weather.down) {
-		set_timer(o, t, 1100);
+	/* No process runs that could be replaced. */
+	if (w->disk_faults.down) {
+		operator_set_timer(o, t, 1100);
 		return;
 	}
 	switch (o->steps++) {
 	case 0:
 		world_hand_over(w);
-		set_timer(o, t, dice_size(&w->dice, 50));
+		operator_set_timer(o, t, dice_size(&w->dice, 50));
 		return;
 	case 1:
 		world_retire(w, false);
-		if (dice_says(&w->dice, 500))
-			set_timer(o, t, dice_size(&w->dice, 2000));
+		if (dice_chance(&w->dice, 500))
+			operator_set_timer(o, t, dice_size(&w->dice, 2000));
 		return;
 	default:
 		world_retire(w, true);
 	}
 }
 
-static void time_to_end(struct timer *t)
+static void operator_time_to_end(struct timer *t)
 {
 	struct operator* o = list_entry(t, struct operator, end);
 	struct world *w = o->world;
 	if (!w->stopping) {
 		world_stop(w);
 		tally_note(w, SEEN_STOPPED);
-		if (w->temper.ending == ENDING_ABORT)
-			set_timer(o, t, dice_size(&w->dice, 500));
+		if (w->scenario.ending == ENDING_ABORT)
+			operator_set_timer(o, t, dice_size(&w->dice, 500));
 	} else {
 		world_abort(w);
 	}
@@ -208,22 +213,24 @@ static void time_to_end(struct timer *t)
 
 void operator_open(struct operator* o, struct world *w)
 {
-	*o = (struct operator){ .world = w, .changes_left = w->temper.changes };
+	*o = (struct operator){ .world = w, .changes_left = w->scenario.changes };
 	timer_init(&o->next, time_to_change);
-	timer_init(&o->end, time_to_end);
+	timer_init(&o->end, operator_time_to_end);
 	timer_init(&o->names, time_to_know_names);
 	timer_init(&o->revive, time_to_revive);
 	timer_init(&o->handover, time_to_hand_over);
+	hold_open(&o->hold, w);
 	o->interval_ms = dice_size(&w->dice, 800);
 	change_weights(o);
 	if (o->changes_left)
-		set_timer(o, &o->next, dice_size(&w->dice, 1000));
-	if (w->temper.ending != ENDING_IN_PEACE)
-		set_timer(o, &o->end, dice_size(&w->dice, 3000));
-	if (w->temper.hands_over)
-		set_timer(o, &o->handover, dice_size(&w->dice, 2500));
-	set_timer(o, &o->names,
-		  dice_size(&w->dice, CONNECT_TIMEOUT_MS * (w->temper.deserts ? 3 : 1) / 2));
+		operator_set_timer(o, &o->next, dice_size(&w->dice, 1000));
+	if (w->scenario.ending != ENDING_IN_PEACE)
+		operator_set_timer(o, &o->end, dice_size(&w->dice, 3000));
+	if (w->scenario.hands_over)
+		operator_set_timer(o, &o->handover, dice_size(&w->dice, 2500));
+	operator_set_timer(o, &o->names,
+			   dice_size(&w->dice, CONNECT_TIMEOUT_MS *
+						       (w->scenario.loses_all_nodes ? 3 : 1) / 2));
 }
 
 void operator_rest(struct operator* o)
@@ -232,7 +239,8 @@ void operator_rest(struct operator* o)
 	timer_clear(&o->next);
 	timer_clear(&o->revive);
 	timer_clear(&o->handover);
-	revive(o);
-	weather_rest(&o->world->weather);
+	operator_revive(o);
+	hold_rest(&o->hold);
+	disk_faults_rest(&o->world->disk_faults);
 	plans_settle(o->world);
 }

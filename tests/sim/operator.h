@@ -2,14 +2,14 @@
 #define TESTS_SIM_OPERATOR_H
 
 /*
- * Whoever changes things while traffic flows: weights, plans, the health of nodes; and what befalls
- * machines: workers that stand still, nodes that crash and come back. At last it lets the world
- * come to rest.
+ * The operator changes things while traffic flows: weights, plans, the health of nodes. It also
+ * makes workers stall, and nodes crash and come back. At the end it stops all of that.
  */
 
 #include "base/wheel.h"
 #include "proxy/board.h"
-#include "sim/temper.h"
+#include "sim/hold.h"
+#include "sim/scenario.h"
 
 struct world;
 
@@ -17,21 +17,22 @@ struct operator
 {
 	struct world *world;
 	struct timer next;
-	struct timer end;      /* of a stop in the midst */
-	struct timer names;    /* all are looked up by then */
-	struct timer handover; /* the next step of it */
-	unsigned steps;	       /* of it so far */
-	struct timer revive;   /* of all that was stalled or down */
+	struct timer end;      /* of an early stop */
+	struct timer names;    /* all names are looked up by then */
+	struct timer handover; /* the next step of an upgrade */
+	unsigned steps;	       /* steps of the upgrade so far */
+	struct timer revive;   /* ends all stalls and crashes */
 	unsigned changes_left;
 	uint64_t interval_ms;
 	struct board_values values; /* as published last */
+	struct hold hold;
 };
 
 /* Publishes the first weights. */
 void operator_open(struct operator* o, struct world *w);
-/* Called while workers are busy. */
+/* Called in each round, while workers are busy. */
 void operator_round(struct operator* o);
-/* Nothing changes any more, and all that stood still or was down goes on. */
+/* No more changes; all that is stalled or down goes on. */
 void operator_rest(struct operator* o);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "sim/dice.h"
 
-/* Eight bytes at a time, as they stand at multiples of eight. */
-static uint64_t word(uint64_t key, uint64_t place)
+/* The pattern consists of words of eight bytes, at offsets that are multiples of eight. */
+static uint64_t pattern_word(uint64_t key, uint64_t place)
 {
 	return dice_mix(key * 0x2545f4914f6cdd1d + place / 8);
 }
@@ -14,7 +14,7 @@ void pattern_fill(uint64_t key, uint64_t place, void *to, size_t n)
 {
 	char *at = to;
 	while (n > 0) {
-		uint64_t w = word(key, place);
+		uint64_t w = pattern_word(key, place);
 		size_t skip = place % 8, now = 8 - skip < n ? 8 - skip : n;
 		memcpy(at, (char *)&w + skip, now);
 		at += now;
@@ -27,7 +27,7 @@ bool pattern_is(uint64_t key, uint64_t place, const void *bytes, size_t n)
 {
 	const char *at = bytes;
 	while (n > 0) {
-		uint64_t w = word(key, place);
+		uint64_t w = pattern_word(key, place);
 		size_t skip = place % 8, now = 8 - skip < n ? 8 - skip : n;
 		if (memcmp(at, (char *)&w + skip, now) != 0)
 			return false;

@@ -2,8 +2,8 @@
 #define TESTS_SIM_PATTERN_H
 
 /*
- * Bodies that need not be kept: each byte follows from a key and its place. A byte that is lost,
- * doubled, moved, or of another body is noticed where it stands.
+ * Bodies that need not be stored: each byte follows from a key and its offset. So a byte that is
+ * lost, doubled, moved, or from another body is noticed at its offset.
  */
 
 #include <stdbool.h>

@@ -2,44 +2,44 @@
 
 #include "base/bug.h"
 
-static void go_on(struct peer *p);
+static void peer_go_on(struct peer *p);
 
-/* --- hearing --- */
+/* --- receiving --- */
 
-static void wake_up(struct timer *t)
+static void peer_nap_is_over(struct timer *t)
 {
-	go_on(list_entry(t, struct peer, nap));
+	peer_go_on(list_entry(t, struct peer, nap));
 }
 
-static uint64_t now_ms(const struct peer *p)
+static uint64_t peer_now_ms(const struct peer *p)
 {
 	return io_now_ms(p->means.io);
 }
 
-static void fall_asleep_if_due(struct peer *p)
+static void peer_nap_if_due(struct peer *p)
 {
 	if (!p->pace.naps || !p->pace.nap_after || p->heard_n < p->nap_at)
 		return;
 	p->pace.naps--;
 	p->nap_at = p->heard_n + p->pace.nap_after;
-	timer_set(p->means.wheel, &p->nap, now_ms(p) + p->pace.nap_ms);
+	timer_set(p->means.wheel, &p->nap, peer_now_ms(p) + p->pace.nap_ms);
 }
 
-static void breaks(struct peer *p)
+static void peer_break(struct peer *p)
 {
 	p->closing = p->reset = p->mute = true;
 	p->user->broken(p);
 }
 
-static void hear(struct peer *p, struct io_op *op)
+static void peer_hear(struct peer *p, struct io_op *op)
 {
 	size_t n = (size_t)op->result;
 	p->heard_n += n;
-	fall_asleep_if_due(p);
+	peer_nap_if_due(p);
 	p->user->heard(p, op->block->data, n);
 }
 
-static void received(struct io_op *op)
+static void peer_received(struct io_op *op)
 {
 	struct peer *p = list_entry(op, struct peer, recv);
 	p->calling = true;
@@ -47,39 +47,39 @@ static void received(struct io_op *op)
 	if (p->closing)
 		;
 	else if (op->result > 0)
-		hear(p, op);
+		peer_hear(p, op);
 	else if (op->result == 0)
 		p->user->finished(p);
 	else
-		breaks(p);
+		peer_break(p);
 	if (op->result > 0)
 		block_drop(op->block);
 	p->calling = false;
-	go_on(p);
+	peer_go_on(p);
 }
 
-static void receive(struct peer *p)
+static void peer_receive(struct peer *p)
 {
 	if (p->at_end || io_op_busy(&p->recv) || timer_is_set(&p->nap))
 		return;
 	io_recv(p->means.io, &p->recv, p->sock,
-		dice_says(p->means.dice, 500) ? BLOCK_LARGE : BLOCK_SMALL);
+		dice_chance(p->means.dice, 500) ? BLOCK_LARGE : BLOCK_SMALL);
 }
 
 bool peer_is_awake(const struct peer *p)
 {
-	return !timer_is_set(&p->nap) && now_ms(p) > p->nap.due_ms + 1 && !timer_is_set(&p->rest) &&
-	       now_ms(p) > p->rest.due_ms + 1;
+	return !timer_is_set(&p->nap) && peer_now_ms(p) > p->nap.due_ms + 1 &&
+	       !timer_is_set(&p->rest) && peer_now_ms(p) > p->rest.due_ms + 1;
 }
 
-/* --- saying --- */
+/* --- sending --- */
 
-static void rested(struct timer *t)
+static void peer_rest_is_over(struct timer *t)
 {
-	go_on(list_entry(t, struct peer, rest));
+	peer_go_on(list_entry(t, struct peer, rest));
 }
 
-static void refill(struct peer *p)
+static void peer_refill(struct peer *p)
 {
 	if (p->piece_at < p->going.n)
 		return;
@@ -89,44 +89,48 @@ static void refill(struct peer *p)
 	p->piece_at = 0;
 }
 
-/* When an operation on it fails, what has come before is still heard: the receive knows the end. */
-static void fall_mute(struct peer *p)
+/*
+ * A failed send does not end the peer: bytes that came before are still received, and the receive
+ * operation reports the end.
+ */
+static void peer_mute(struct peer *p)
 {
 	p->mute = true;
 	text_drop(&p->out);
 	text_drop(&p->going);
 	p->piece_at = 0;
 	if (p->at_end)
-		breaks(p);
+		peer_break(p);
 }
 
-static void transmitted(struct io_op *op)
+static void peer_transmitted(struct io_op *op)
 {
 	struct peer *p = list_entry(op, struct peer, send);
 	p->calling = true;
 	if (p->closing) {
 		;
 	} else if (op->result < 0) {
-		fall_mute(p);
+		peer_mute(p);
 	} else {
 		p->sent_n += (size_t)op->result;
 		p->piece_at += (size_t)op->result;
-		refill(p);
+		peer_refill(p);
 		if (!p->going.n && p->user->sent)
 			p->user->sent(p);
-		else if (p->pace.rest_ms_max && dice_says(p->means.dice, 300))
+		else if (p->pace.rest_ms_max && dice_chance(p->means.dice, 300))
 			timer_set(p->means.wheel, &p->rest,
-				  now_ms(p) + dice_between(p->means.dice, 1, p->pace.rest_ms_max));
+				  peer_now_ms(p) +
+					  dice_between(p->means.dice, 1, p->pace.rest_ms_max));
 	}
 	p->calling = false;
-	go_on(p);
+	peer_go_on(p);
 }
 
-static void transmit(struct peer *p)
+static void peer_transmit(struct peer *p)
 {
 	if (io_op_busy(&p->send) || timer_is_set(&p->rest) || p->mute)
 		return;
-	refill(p);
+	peer_refill(p);
 	size_t n = p->going.n - p->piece_at;
 	if (n) {
 		if (p->pace.piece_max && n > p->pace.piece_max)
@@ -139,9 +143,9 @@ static void transmit(struct peer *p)
 	}
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
-static void settle(struct peer *p)
+static void peer_settle(struct peer *p)
 {
 	io_cancel(p->means.io, &p->connect);
 	io_cancel(p->means.io, &p->recv);
@@ -158,26 +162,26 @@ static void settle(struct peer *p)
 	p->user->gone(p);
 }
 
-static void go_on(struct peer *p)
+static void peer_go_on(struct peer *p)
 {
 	if (p->closing) {
-		settle(p);
+		peer_settle(p);
 	} else if (p->sock) {
-		receive(p);
-		transmit(p);
+		peer_receive(p);
+		peer_transmit(p);
 	}
 }
 
-static void connected(struct io_op *op)
+static void peer_connected(struct io_op *op)
 {
 	struct peer *p = list_entry(op, struct peer, connect);
 	p->calling = true;
 	if (op->result >= 0)
 		p->sock = op->sock;
 	else if (!p->closing)
-		breaks(p);
+		peer_break(p);
 	p->calling = false;
-	go_on(p);
+	peer_go_on(p);
 }
 
 static void open_peer(struct peer *p, const struct peer_means *means, const struct peer_user *user)
@@ -185,11 +189,11 @@ static void open_peer(struct peer *p, const struct peer_means *means, const stru
 	p->means = *means;
 	p->user = user;
 	p->nap_at = p->pace.nap_after;
-	io_op_init(&p->connect, connected);
-	io_op_init(&p->recv, received);
-	io_op_init(&p->send, transmitted);
-	timer_init(&p->nap, wake_up);
-	timer_init(&p->rest, rested);
+	io_op_init(&p->connect, peer_connected);
+	io_op_init(&p->recv, peer_received);
+	io_op_init(&p->send, peer_transmitted);
+	timer_init(&p->nap, peer_nap_is_over);
+	timer_init(&p->rest, peer_rest_is_over);
 }
 
 void peer_connect(struct peer *p, const struct peer_means *means, const struct peer_user *user,
@@ -204,7 +208,7 @@ void peer_accept(struct peer *p, const struct peer_means *means, const struct pe
 {
 	open_peer(p, means, user);
 	p->sock = sock;
-	go_on(p);
+	peer_go_on(p);
 }
 
 void peer_say(struct peer *p)
@@ -213,14 +217,14 @@ void peer_say(struct peer *p)
 	if (p->mute || p->closing)
 		text_drop(&p->out);
 	else if (p->sock && !p->calling)
-		transmit(p);
+		peer_transmit(p);
 }
 
 void peer_finish(struct peer *p)
 {
 	p->finishing = true;
 	if (p->sock && !p->calling && !p->closing)
-		transmit(p);
+		peer_transmit(p);
 }
 
 void peer_close(struct peer *p, bool reset)
@@ -230,7 +234,7 @@ void peer_close(struct peer *p, bool reset)
 	p->closing = true;
 	p->reset = reset;
 	if (!p->calling)
-		settle(p);
+		peer_settle(p);
 }
 
 void peer_forget(struct peer *p)

@@ -2,8 +2,8 @@
 #define TESTS_SIM_PEER_H
 
 /*
- * A scripted connection, at either end of the world: bytes as they come, bytes to go at a pace of
- * its own, naps in which it reads nothing, and every way to leave.
+ * A scripted connection of a client or a node: it receives bytes, sends at a pace of its own, has
+ * pauses in which it reads nothing, and can close in every way.
  */
 
 #include "base/wheel.h"
@@ -17,20 +17,20 @@ struct peer_user {
 	void (*heard)(struct peer *p, const uint8_t *bytes, size_t n);
 	/* FIN has come. */
 	void (*finished)(struct peer *p);
-	/* All that was said has gone. May be NULL. */
+	/* All bytes were sent. May be NULL. */
 	void (*sent)(struct peer *p);
-	/* It was reset, or could not connect: gone() follows by itself. */
+	/* The connection was reset, or could not be made. gone() follows without a call. */
 	void (*broken)(struct peer *p);
-	/* Nothing is under way: the memory is the user's again. */
+	/* No operation is in flight: the memory is the user's again. */
 	void (*gone)(struct peer *p);
 };
 
 struct pace {
-	size_t piece_max;     /* bytes of one send; 0: all there is */
-	unsigned rest_ms_max; /* between some of the pieces */
-	uint64_t nap_after;   /* so many bytes heard; 0: never */
+	size_t piece_max;     /* most bytes of one send; 0: no limit */
+	unsigned rest_ms_max; /* longest pause between some of the pieces */
+	uint64_t nap_after;   /* bytes received before a pause in reading; 0: no pause */
 	unsigned nap_ms;
-	unsigned naps; /* one after the other, each after so many bytes more */
+	unsigned naps; /* number of such pauses, each after `nap_after` further bytes */
 };
 
 /* What peers work with; borrowed. */
@@ -43,22 +43,21 @@ struct peer_means {
 struct peer {
 	struct peer_means means;
 	const struct peer_user *user;
-	struct sock *sock; /* owned; NULL: not connected, or gone */
+	struct sock *sock; /* owned; NULL: not connected, or closed */
 	struct io_op connect, recv, send;
 	struct timer nap, rest;
-	struct text out;   /* to go */
-	struct text going; /* in pieces */
+	struct text out;   /* to be sent */
+	struct text going; /* being sent, in pieces */
 	size_t piece_at;
-	struct iovec piece; /* under way */
+	struct iovec piece; /* of the send operation in flight */
 	struct pace pace;
 	uint64_t nap_at;
-	uint64_t heard_n, said_n, sent_n; /* bytes, ever */
-	bool calling;	/* inside a callback of an operation: what is closed there settles behind it
-			 */
+	uint64_t heard_n, said_n, sent_n; /* bytes in total */
+	bool calling;	/* inside a callback of an operation: the peer closes after it */
 	bool at_end;	/* FIN has come */
-	bool mute;	/* the connection takes no more */
+	bool mute;	/* the connection accepts no more bytes */
 	bool finishing; /* FIN follows the last byte */
-	bool finished;	/* it has gone */
+	bool finished;	/* FIN was sent */
 	bool closing, reset;
 };
 
@@ -67,16 +66,16 @@ void peer_connect(struct peer *p, const struct peer_means *means, const struct p
 void peer_accept(struct peer *p, const struct peer_means *means, const struct peer_user *user,
 		 struct sock *sock /* moved in */);
 
-/* More to go is in p->out. */
+/* Sends the bytes in p->out. */
 void peer_say(struct peer *p);
-/* FIN behind what was said; it still hears. */
+/* Sends FIN after all bytes; the peer still receives. */
 void peer_finish(struct peer *p);
-/* Leaves now, whatever has not gone. gone() follows, maybe at once. */
+/* Closes now; unsent bytes are lost. gone() follows, maybe inside this call. */
 void peer_close(struct peer *p, bool reset);
-/* Its io has crashed: nothing will ever come of its operations. gone() is not called. */
+/* The peer's io has crashed, and its operations never end. gone() is not called. */
 void peer_forget(struct peer *p);
 
-/* It has neither napped nor rested for more than a moment: what it could do, it has done. */
+/* The peer has been without a pause for more than a moment: it has done all that it could. */
 bool peer_is_awake(const struct peer *p);
 
 static inline bool peer_has_sent_all(const struct peer *p)

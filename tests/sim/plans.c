@@ -9,7 +9,7 @@
 
 #define POISON 0xa5
 
-/* A plan and all that belongs to it, in one piece of memory. */
+/* A plan and all that belongs to it, in one block of memory. */
 struct plan_page {
 	bool poisoned;
 	struct plan plan;
@@ -26,9 +26,9 @@ static const char *const arm_names[ARMS] = { "source", "target" };
 
 /* --- making --- */
 
-static struct front_policy front_policy(const struct temper *t)
+static struct front_policy front_policy(const struct scenario *t)
 {
-	if (t->hasty)
+	if (t->short_timeouts)
 		return (struct front_policy){
 			.head_ms = 400, .idle_ms = 600, .keep_alive_ms = 3000, .tunnel_idle_ms = 500
 		};
@@ -38,9 +38,9 @@ static struct front_policy front_policy(const struct temper *t)
 				      .tunnel_idle_ms = TUNNEL_IDLE_TIMEOUT_MS };
 }
 
-static struct back_policy back_policy(const struct temper *t)
+static struct back_policy back_policy(const struct scenario *t)
 {
-	if (t->hasty)
+	if (t->short_timeouts)
 		return (struct back_policy){ 300, 500, 500, 400, { 0 } };
 	return (struct back_policy){ CONNECT_TIMEOUT_MS,
 				     IDLE_TIMEOUT_MS * 5,
@@ -57,14 +57,14 @@ static void write_listeners(struct world *w, struct plan_page *p)
 			.number = i,
 			.name = names[i],
 			.route = { .weighted = i == 0, .arm = i == 2 ? ARM_TARGET : ARM_SOURCE },
-			.policy = front_policy(&w->temper),
+			.policy = front_policy(&w->scenario),
 			.forwarded = FORWARDED_APPEND,
 			.trace = TRACE_MAKE,
 			.port = addr_port(&w->listeners[i]),
-			.body_max = w->temper.allowed,
+			.body_max = w->scenario.allowed,
 			.connections_max = w->plans.clients_max,
 			.section = i,
-			.ends_reads = w->temper.ends,
+			.ends_reads = w->scenario.ends,
 		};
 }
 
@@ -88,22 +88,22 @@ static void write_cluster(struct world *w, struct plan_page *p, enum arm arm)
 		.name = arm_names[arm],
 		.arm = arm,
 		.balance = w->plans.turns ? BALANCE_ROUND_ROBIN : BALANCE_LEAST_OUTSTANDING,
-		.host = w->temper.host[arm],
+		.host = w->scenario.host[arm],
 		.host_name = "inside.example",
 		.nodes = p->nodes[arm],
-		.policy = back_policy(&w->temper),
-		.patience = { .response_ms = back_policy(&w->temper).idle_ms },
-		.connections = w->plans.share * w->temper.workers,
-		.workers = w->temper.workers,
-		.queue_ms = w->temper.hasty ? 300 : 600000,
+		.policy = back_policy(&w->scenario),
+		.response_timeouts = { .response_ms = back_policy(&w->scenario).idle_ms },
+		.connections = w->plans.share * w->scenario.workers,
+		.workers = w->scenario.workers,
+		.queue_ms = w->scenario.short_timeouts ? 300 : 600000,
 		.eject = { w->plans.ejects, 500 },
 	};
-	for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+	for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 		if (w->plans.nodes[arm][i].listed)
 			write_node(w, p, arm, i, &p->nodes[arm][c->node_n++]);
 }
 
-static struct plan_page *write_page(struct world *w)
+static struct plan_page *plans_write_page(struct world *w)
 {
 	struct plan_page *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
 	must(p && w->plans.page_n < SIM_PLANS_MAX);
@@ -114,18 +114,19 @@ static struct plan_page *write_page(struct world *w)
 		.listeners = p->listeners,
 		.listener_n = SIM_LISTENERS,
 		.profile = PROFILE_OPENSEARCH,
-		.worker_n = w->temper.workers,
-		.memory_max = w->temper.memory_bytes,
-		.node_sockets_max = w->temper.sockets,
+		.worker_n = w->scenario.workers,
+		.accepting_n = w->scenario.workers,
+		.memory_max = w->scenario.memory_bytes,
+		.node_sockets_max = w->scenario.sockets,
 		.pins = p->pins,
 	};
-	if (w->temper.sticks)
+	if (w->scenario.sticky_users)
 		p->plan.sticky =
 			(struct sticky){ STICKY_HEADER, NAME_OTHER, SPAN("X-User"), w->seed };
-	if (w->temper.names && w->temper.obeys)
+	if (w->scenario.names && w->scenario.override_allowed)
 		p->plan.override_allow = &p->override_allow;
 	p->policy = w->plans.policy;
-	if (w->temper.records)
+	if (w->scenario.records)
 		p->plan.capture = &p->policy;
 	p->everybody = (struct range){ 0, (network_place)-1 };
 	p->override_allow = (struct networks){ &p->everybody, 1 };
@@ -137,23 +138,23 @@ static struct plan_page *write_page(struct world *w)
 
 /* --- publishing --- */
 
-static void publish(struct world *w)
+static void plans_publish(struct world *w)
 {
-	struct plan_page *p = write_page(w);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		if (w->hands[i].process == w->process_n)
-			atomic_store(&w->hands[i].door.plan, &p->plan);
+	struct plan_page *p = plans_write_page(w);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		if (w->workers[i].process == w->process_n)
+			atomic_store(&w->workers[i].mailbox.plan, &p->plan);
 	w->planned_ms = world_now_ms(w);
 	world_wake(w);
 	world_tell(w, "plan %llu", (unsigned long long)p->plan.number);
 }
 
-/* States of nodes have changed: all processes hear of it. */
+/* States of nodes have changed: notifies the workers of all processes. */
 static void tell_workers(struct world *w)
 {
-	w->plans.duties++;
-	for (unsigned i = 0; i < w->hand_n; i++)
-		atomic_store(&w->hands[i].door.duties, w->plans.duties);
+	w->plans.node_admin++;
+	for (unsigned i = 0; i < w->worker_n; i++)
+		atomic_store(&w->workers[i].mailbox.node_admin, w->plans.node_admin);
 	world_wake(w);
 }
 
@@ -164,77 +165,77 @@ static const struct server *server_of(const struct world *w, const struct plan_n
 	return &w->servers[n->state.number / SIM_NODES_MAX][n->state.number % SIM_NODES_MAX];
 }
 
-static unsigned living_doors(const struct world *w, const struct plan_node *n)
+static unsigned living_ports(const struct world *w, const struct plan_node *n)
 {
 	unsigned living = 0;
-	for (unsigned i = 0; i < SERVER_DOORS; i++)
-		living |= !server_of(w, n)->doors[i].dead << i;
+	for (unsigned i = 0; i < SERVER_PORTS; i++)
+		living |= !server_of(w, n)->ports[i].dead << i;
 	return living;
 }
 
-static void share_doors(struct world *w, struct plan_node *n)
+static void share_ports(struct world *w, struct plan_node *n)
 {
 	struct node_addresses a = { .spare = n->spare };
-	for (unsigned i = 0; n->known && i < SERVER_DOORS; i++)
-		if ((n->doors | n->spare) >> i & 1) {
-			a.list[i] = server_of(w, n)->doors[i].at;
+	for (unsigned i = 0; n->known && i < SERVER_PORTS; i++)
+		if ((n->ports | n->spare) >> i & 1) {
+			a.list[i] = server_of(w, n)->ports[i].at;
 			a.n = i + 1;
 		}
 	node_state_set_addresses(&n->state, &a);
 	atomic_store(&n->state.awaited, !n->known);
-	world_tell(w, "node %u is known by %x, and %x", n->state.number, n->known ? n->doors : 0,
-		   n->spare);
+	world_tell(w, "node %u has ports %x, and spare ones %x", n->state.number,
+		   n->known ? n->ports : 0, n->spare);
 }
 
-/* One of them lives. */
-static void roll_doors(struct world *w, struct plan_node *n)
+/* At least one of the chosen ports is alive. */
+static void roll_ports(struct world *w, struct plan_node *n)
 {
-	n->doors = (unsigned)dice_between(&w->dice, 1, (1u << SERVER_DOORS) - 1);
-	if (!(n->doors & living_doors(w, n)))
-		n->doors = (1u << SERVER_DOORS) - 1;
+	n->ports = (unsigned)dice_between(&w->dice, 1, (1u << SERVER_PORTS) - 1);
+	if (!(n->ports & living_ports(w, n)))
+		n->ports = (1u << SERVER_PORTS) - 1;
 }
 
-/* What a name stands for. */
-static void look_up(struct world *w, struct plan_node *n)
+/* Simulates a look-up of the node's name. */
+static void node_look_up(struct world *w, struct plan_node *n)
 {
-	unsigned before = n->doors | n->spare;
+	unsigned before = n->ports | n->spare;
 	if (n->known) {
-		roll_doors(w, n);
-		n->spare = dice_says(&w->dice, 500) ? before & ~n->doors : 0;
+		roll_ports(w, n);
+		n->spare = dice_chance(&w->dice, 500) ? before & ~n->ports : 0;
 	}
 	tally_note(w, SEEN_LOOK_UP);
 	n->known = true;
-	share_doors(w, n);
+	share_ports(w, n);
 	tell_workers(w);
 	w->planned_ms = world_now_ms(w);
 }
 
-static void set_door(struct world *w, struct plan_node *n, unsigned door, enum sim_spot_kind kind)
+static void set_port(struct world *w, struct plan_node *n, unsigned port, enum sim_spot_kind kind)
 {
-	struct server_door *d =
+	struct server_port *d =
 		&w->servers[n->state.number / SIM_NODES_MAX][n->state.number % SIM_NODES_MAX]
-			 .doors[door];
-	uint64_t bit = UINT64_C(1) << door;
+			 .ports[port];
+	uint64_t bit = UINT64_C(1) << port;
 	d->dead = kind != SIM_AS_IT_IS;
 	sim_set_spot(w->sim, &d->at, kind);
 	if (!d->dead)
 		atomic_fetch_and(&n->state.ill, ~bit);
-	else if (dice_says(&w->dice, 500))
+	else if (dice_chance(&w->dice, 500))
 		atomic_fetch_or(&n->state.ill, bit);
 	if (kind != SIM_AS_IT_IS)
-		tally_note(w, kind == SIM_REFUSES ? SEEN_DOOR_REFUSES : SEEN_DOOR_SWALLOWS);
-	world_tell(w, "door %u of node %u is of kind %d", door, n->state.number, kind);
+		tally_note(w, kind == SIM_REFUSES ? SEEN_PORT_REFUSES : SEEN_PORT_SWALLOWS);
+	world_tell(w, "port %u of node %u is of kind %d", port, n->state.number, kind);
 }
 
-void plans_change_door(struct world *w)
+void plans_change_port(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
-	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
-	unsigned door = (unsigned)dice_roll(&w->dice, SERVER_DOORS);
-	if (server_of(w, n)->doors[door].dead)
-		set_door(w, n, door, SIM_AS_IT_IS);
-	else if (n->doors & living_doors(w, n) & ~(1u << door))
-		set_door(w, n, door, dice_says(&w->dice, 500) ? SIM_REFUSES : SIM_SWALLOWS);
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->scenario.nodes[arm])];
+	unsigned port = (unsigned)dice_roll(&w->dice, SERVER_PORTS);
+	if (server_of(w, n)->ports[port].dead)
+		set_port(w, n, port, SIM_AS_IT_IS);
+	else if (n->ports & living_ports(w, n) & ~(1u << port))
+		set_port(w, n, port, dice_chance(&w->dice, 500) ? SIM_REFUSES : SIM_SWALLOWS);
 }
 
 /* --- changing --- */
@@ -244,48 +245,48 @@ static void roll_policy(struct world *w)
 	static const enum capture_durable durables[] = { DURABLE_WRITES, DURABLE_WRITES,
 							 DURABLE_WRITES, DURABLE_ALL,
 							 DURABLE_NONE };
-	struct dice *d = &w->scribal;
+	struct dice *d = &w->log_dice;
 	w->plans.policy = (struct capture_policy){
 		.durable = dice_pick(d, durables),
-		.gate = dice_says(d, 700) ? GATE_END : GATE_PIECE,
-		.acknowledge = dice_says(d, 700) ? ACKNOWLEDGE_OUTCOME : ACKNOWLEDGE_ANSWER,
-		.unavailable = dice_says(d, 500) ? UNAVAILABLE_REFUSE : UNAVAILABLE_FORWARD,
-		.answers = (enum capture_answers)dice_roll(d, ANSWERS_HEADS + 1),
+		.gate = dice_chance(d, 700) ? GATE_END : GATE_PIECE,
+		.acknowledge = dice_chance(d, 700) ? ACKNOWLEDGE_OUTCOME : ACKNOWLEDGE_RESPONSE,
+		.unavailable = dice_chance(d, 500) ? UNAVAILABLE_REFUSE : UNAVAILABLE_FORWARD,
+		.responses = (enum capture_responses)dice_roll(d, RESPONSES_HEADS + 1),
 	};
-	if (w->temper.deceit.releases_early)
+	if (w->scenario.deceit.releases_early)
 		w->plans.policy.durable = DURABLE_NONE;
-	if (w->temper.deceit.acknowledges_early)
-		w->plans.policy.acknowledge = ACKNOWLEDGE_ANSWER;
+	if (w->scenario.deceit.acknowledges_early)
+		w->plans.policy.acknowledge = ACKNOWLEDGE_RESPONSE;
 }
 
-static void tune(struct world *w)
+static void plans_tune(struct world *w)
 {
 	struct plans *p = &w->plans;
 	struct dice *d = &w->dice;
-	if (w->temper.tunes && w->temper.records)
+	if (w->scenario.tunes && w->scenario.records)
 		roll_policy(w);
-	if (w->temper.tunes) {
-		p->turns = dice_says(d, 500);
-		p->share = w->temper.share ? (unsigned)dice_between(d, 1, 3) : 0;
-		p->ejects = w->temper.ejects ? (unsigned)dice_roll(d, 5) : 0;
+	if (w->scenario.tunes) {
+		p->turns = dice_chance(d, 500);
+		p->share = w->scenario.share ? (unsigned)dice_between(d, 1, 3) : 0;
+		p->ejects = w->scenario.ejects ? (unsigned)dice_roll(d, 5) : 0;
 	}
-	if (w->temper.limits)
+	if (w->scenario.limits)
 		p->clients_max =
-			dice_says(d, 500) ? (uint32_t)(1 + dice_size(d, SIM_CLIENTS_MAX)) : 0;
+			dice_chance(d, 500) ? (uint32_t)(1 + dice_size(d, SIM_CLIENTS_MAX)) : 0;
 }
 
-void plans_introduce(struct world *w, struct hand *h)
+void plans_introduce(struct world *w, struct sim_worker *h)
 {
-	atomic_store(&h->door.plan, &w->plans.pages[w->plans.page_n - 1]->plan);
-	atomic_store(&h->door.duties, w->plans.duties);
+	atomic_store(&h->mailbox.plan, &w->plans.pages[w->plans.page_n - 1]->plan);
+	atomic_store(&h->mailbox.node_admin, w->plans.node_admin);
 }
 
 void plans_open(struct world *w)
 {
 	uint32_t number = 0;
 	w->plans.turns = w->seed % 2 == 0;
-	w->plans.share = w->temper.share;
-	w->plans.ejects = w->temper.ejects;
+	w->plans.share = w->scenario.share;
+	w->plans.ejects = w->scenario.ejects;
 	for (int arm = 0; arm < ARMS; arm++)
 		for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
 			struct plan_node *n = &w->plans.nodes[arm][i];
@@ -294,38 +295,38 @@ void plans_open(struct world *w)
 			n->state.number = number++;
 			atomic_store(&n->state.healthy, true);
 			n->listed = true;
-			n->known = !w->temper.shifts ||
-				   dice_says(&w->dice, w->temper.deserts ? 200 : 600);
-			roll_doors(w, n);
-			share_doors(w, n);
+			n->known = !w->scenario.shifts ||
+				   dice_chance(&w->dice, w->scenario.loses_all_nodes ? 200 : 600);
+			roll_ports(w, n);
+			share_ports(w, n);
 		}
-	if (w->temper.records)
+	if (w->scenario.records)
 		roll_policy(w);
-	tune(w);
-	publish(w);
+	plans_tune(w);
+	plans_publish(w);
 }
 
-static bool is_ready(const struct plan_node *n)
+static bool node_is_ready(const struct plan_node *n)
 {
 	return atomic_load(&n->state.duty) == DUTY_READY;
 }
 
-/* Listed, and not drained. */
-static unsigned serving(const struct world *w, enum arm arm)
+/* Nodes that are listed and not drained. */
+static unsigned count_serving(const struct world *w, enum arm arm)
 {
 	unsigned count = 0;
-	for (unsigned i = 0; i < w->temper.nodes[arm]; i++) {
+	for (unsigned i = 0; i < w->scenario.nodes[arm]; i++) {
 		const struct plan_node *n = &w->plans.nodes[arm][i];
-		count += n->listed && is_ready(n);
+		count += n->listed && node_is_ready(n);
 	}
 	return count;
 }
 
-static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
+static void plans_set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
 {
 	atomic_store(&n->state.duty, duty);
 	tell_workers(w);
-	n->duty_change = w->plans.duties;
+	n->node_admin_change = w->plans.node_admin;
 	world_tell(w, "node %u has duty %d", n->state.number, duty);
 	if (duty != DUTY_READY)
 		tally_note(w, duty == DUTY_CUT ? SEEN_CUT : SEEN_DRAINED);
@@ -334,15 +335,16 @@ static void set_duty(struct world *w, struct plan_node *n, enum node_duty duty)
 void plans_change_duty(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
-	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
-	unsigned least = w->temper.deserts ? 0 : 1;
-	bool may_go = !n->listed || serving(w, arm) > least;
-	if (is_ready(n) && may_go)
-		set_duty(w, n, DUTY_DRAINED);
-	else if (!is_ready(n) && !temper_is_harmless(&w->temper) && dice_says(&w->dice, 500))
-		set_duty(w, n, DUTY_CUT);
-	else if (!is_ready(n))
-		set_duty(w, n, DUTY_READY);
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->scenario.nodes[arm])];
+	unsigned least = w->scenario.loses_all_nodes ? 0 : 1;
+	bool may_go = !n->listed || count_serving(w, arm) > least;
+	if (node_is_ready(n) && may_go)
+		plans_set_duty(w, n, DUTY_DRAINED);
+	else if (!node_is_ready(n) && !scenario_is_harmless(&w->scenario) &&
+		 dice_chance(&w->dice, 500))
+		plans_set_duty(w, n, DUTY_CUT);
+	else if (!node_is_ready(n))
+		plans_set_duty(w, n, DUTY_READY);
 }
 
 const struct plan_node *plans_node_of(const struct plans *p, const struct node_state *state)
@@ -353,52 +355,52 @@ const struct plan_node *plans_node_of(const struct plans *p, const struct node_s
 void plans_shift(struct world *w)
 {
 	enum arm arm = (enum arm)dice_roll(&w->dice, ARMS);
-	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->temper.nodes[arm])];
-	unsigned least = w->temper.deserts ? 0 : 1;
+	struct plan_node *n = &w->plans.nodes[arm][dice_roll(&w->dice, w->scenario.nodes[arm])];
+	unsigned least = w->scenario.loses_all_nodes ? 0 : 1;
 	if (w->plans.page_n + 1 == SIM_PLANS_MAX)
 		return;
-	if (!n->known || dice_says(&w->dice, 400)) {
-		look_up(w, n);
+	if (!n->known || dice_chance(&w->dice, 400)) {
+		node_look_up(w, n);
 		return;
 	}
-	if (!n->listed || !is_ready(n) || serving(w, arm) > least)
+	if (!n->listed || !node_is_ready(n) || count_serving(w, arm) > least)
 		n->listed = !n->listed;
-	tune(w);
-	publish(w);
+	plans_tune(w);
+	plans_publish(w);
 }
 
-/* Publishes only what is a change. */
-static void improve(struct world *w, bool list)
+/* Publishes only if something has changed. */
+static void plans_complete(struct world *w, bool list)
 {
 	bool changed = false;
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++) {
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++) {
 			struct plan_node *n = &w->plans.nodes[arm][i];
 			changed |= list && !n->listed;
 			if (!n->known)
-				look_up(w, n);
+				node_look_up(w, n);
 			n->listed |= list;
-			if (list && !is_ready(n))
-				set_duty(w, n, DUTY_READY);
+			if (list && !node_is_ready(n))
+				plans_set_duty(w, n, DUTY_READY);
 		}
 	if (changed)
-		publish(w);
+		plans_publish(w);
 }
 
 void plans_know_names(struct world *w)
 {
-	improve(w, false);
+	plans_complete(w, false);
 }
 
 void plans_settle(struct world *w)
 {
-	improve(w, true);
+	plans_complete(w, true);
 }
 
-bool plans_name_door(const struct plans *p, enum arm arm, unsigned node, unsigned door)
+bool plans_name_port(const struct plans *p, enum arm arm, unsigned node, unsigned port)
 {
 	const struct plan_node *n = &p->nodes[arm][node];
-	return n->listed && n->known && ((n->doors | n->spare) >> door & 1);
+	return n->listed && n->known && ((n->ports | n->spare) >> port & 1);
 }
 
 const char *plans_name_of(const struct plans *p, enum arm arm, unsigned node)
@@ -413,14 +415,14 @@ void plans_forget_pins(struct world *w)
 			atomic_store(&w->plans.pages[i]->pins[j].n, 0);
 }
 
-/* --- an end --- */
+/* --- the end --- */
 
-/* Every worker that runs has moved on, and no exchange holds it. */
-static bool is_free(const struct world *w, const struct plan_page *p)
+/* Every running worker has adopted a later plan, and nothing pins this one. */
+static bool plan_is_unused(const struct world *w, const struct plan_page *p)
 {
-	for (unsigned i = 0; i < w->hand_n; i++) {
-		const struct hand *h = &w->hands[i];
-		const struct plan *adopted = atomic_load(&h->door.adopted);
+	for (unsigned i = 0; i < w->worker_n; i++) {
+		const struct sim_worker *h = &w->workers[i];
+		const struct plan *adopted = atomic_load(&h->mailbox.adopted);
 		if ((h->worker && adopted->number <= p->plan.number) ||
 		    atomic_load(&p->pins[h->number].n))
 			return false;
@@ -432,7 +434,7 @@ void plans_sweep(struct world *w)
 {
 	for (unsigned i = 0; i + 1 < w->plans.page_n; i++) {
 		struct plan_page *p = w->plans.pages[i];
-		if (p->poisoned || !is_free(w, p))
+		if (p->poisoned || !plan_is_unused(w, p))
 			continue;
 		memset(p, POISON, sizeof *p);
 		p->poisoned = true;
@@ -454,7 +456,7 @@ void plans_close(struct world *w)
 	for (unsigned i = 0; i < w->plans.page_n; i++) {
 		struct plan_page *p = w->plans.pages[i];
 		bool newest = i + 1 == w->plans.page_n;
-		for (unsigned j = 0; newest && j < w->temper.workers; j++)
+		for (unsigned j = 0; newest && j < w->scenario.workers; j++)
 			judge_nothing(w, "pins of the newest plan", atomic_load(&p->pins[j].n));
 		if (!newest && !(p->poisoned && is_poison(p)))
 			judge_fail(w, "an old plan is let go", "plan %u is %s", i + 1,

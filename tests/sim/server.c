@@ -8,41 +8,41 @@
 #include "sim/judge.h"
 #include "sim/world.h"
 
-/* A connection of the balancer's to this node, and the request on it. */
-struct visit {
+/* A connection of the balancer to this node, and its present request. */
+struct conn {
 	struct peer peer;
-	struct hearer reader;
+	struct http_reader reader;
 	struct server *server;
-	unsigned door; /* by which it came */
+	unsigned port; /* the port that accepted it */
 	struct list link;
 	struct ask *ask;    /* NULL between requests */
-	struct ask *latest; /* the same, and after it */
-	uint64_t counted;   /* bytes of what it says that its client is said to be owed */
+	struct ask *latest; /* the same, also after its end */
+	uint64_t counted;   /* bytes sent that are already in the client's responses_gone */
 	struct timer delay;
-	struct timer idle; /* after which a fickle node closes */
-	struct timer late; /* after which it says what nobody waits for: */
+	struct timer idle; /* a node with `closes_idle` closes the connection after it */
+	struct timer late; /* the node sends `late_text` after it */
 	const char *late_text;
-	uint64_t tunnel_n; /* bytes that have come in a tunnel */
+	uint64_t tunnel_n; /* bytes received in a tunnel */
 	bool request_over;
-	bool greeted;  /* 1xx answers were said */
-	bool acting;   /* its deed has begun */
-	bool answered; /* all of the answer was said */
-	bool settled;  /* and has arrived */
-	bool leaves;   /* closes when what was said has gone */
-	bool breaks;   /* the same with a reset */
+	bool interims_sent; /* 1xx responses were sent */
+	bool acting;	    /* the action has begun */
+	bool responded;	    /* the whole response was written */
+	bool settled;	    /* the whole response has been sent */
+	bool leaves;	    /* closes when all bytes are sent */
+	bool breaks;	    /* likewise, with a reset */
 };
 
-#define visit_of(pointer, member) list_entry(pointer, struct visit, member)
+#define conn_of(pointer, member) list_entry(pointer, struct conn, member)
 
-static struct dice *dice_of(struct visit *v)
+static struct dice *conn_dice(struct conn *v)
 {
 	return &v->server->world->dice;
 }
 
-/* --- answering --- */
+/* --- responding --- */
 
-/* Behind its FIN nothing is said: what was asked too late gets no answer. */
-static void say(struct visit *v)
+/* After FIN nothing is sent: a request that came too late gets no response. */
+static void conn_say(struct conn *v)
 {
 	if (v->peer.finishing)
 		text_drop(&v->peer.out);
@@ -50,105 +50,105 @@ static void say(struct visit *v)
 		peer_say(&v->peer);
 }
 
-static void next_request(struct visit *v)
+static void next_request(struct conn *v)
 {
-	struct deed *d = &v->ask->deed;
+	struct action *d = &v->ask->action;
 	v->ask = NULL;
-	v->request_over = v->greeted = v->acting = v->answered = v->settled = false;
+	v->request_over = v->interims_sent = v->acting = v->responded = v->settled = false;
 	if (d->late) {
 		v->late_text = d->late;
 		timer_set(&v->server->world->wheel, &v->late,
 			  io_now_ms(v->server->io) + d->late_ms);
 	}
-	if (d->closes || d->slips || d->babbles)
+	if (d->closes || d->closes_silently || d->sends_extra)
 		peer_finish(&v->peer);
-	else if (v->server->world->temper.fickle)
+	else if (v->server->world->scenario.closes_idle)
 		timer_set(&v->server->world->wheel, &v->idle,
-			  io_now_ms(v->server->io) + dice_size(dice_of(v), 1000));
+			  io_now_ms(v->server->io) + dice_size(conn_dice(v), 1000));
 }
 
-static void end_if_over(struct visit *v)
+static void conn_end_if_over(struct conn *v)
 {
-	if (v->ask && v->answered && v->request_over)
+	if (v->ask && v->responded && v->request_over)
 		next_request(v);
 }
 
-static void greet(struct visit *v)
+static void conn_send_interims(struct conn *v)
 {
-	if (!v->greeted)
-		deed_write_interims(&v->ask->deed, v->ask, &v->peer.out);
-	v->greeted = true;
-	say(v);
+	if (!v->interims_sent)
+		action_write_interims(&v->ask->action, v->ask, &v->peer.out);
+	v->interims_sent = true;
+	conn_say(v);
 }
 
-static void say_rest(struct visit *v, uint64_t from)
+static void say_rest(struct conn *v, uint64_t from)
 {
 	struct ask *a = v->ask;
-	deed_write_body(&a->deed, a, dice_of(v), &v->peer.out, from, a->deed.body_n);
-	deed_write_end(&a->deed, a, &v->peer.out);
-	v->answered = true;
-	say(v);
-	/* The rest of a request that is answered: it is read, but no more than the connection
-	 * lasts. */
-	if (!v->request_over && a->deed.closes)
+	action_write_body(&a->action, a, conn_dice(v), &v->peer.out, from, a->action.body_n);
+	action_write_end(&a->action, a, &v->peer.out);
+	v->responded = true;
+	conn_say(v);
+	/* The rest of an answered request is read, but only as long as the connection lasts. */
+	if (!v->request_over && a->action.closes)
 		peer_finish(&v->peer);
-	end_if_over(v);
+	conn_end_if_over(v);
 }
 
-static void break_off(struct visit *v)
+static void conn_break_off(struct conn *v)
 {
 	v->leaves = true;
-	v->breaks = v->ask->deed.fate == FATE_RESET_IN || v->ask->deed.fate == FATE_RESET_BEFORE;
+	v->breaks =
+		v->ask->action.fate == FATE_RESET_IN || v->ask->action.fate == FATE_RESET_BEFORE;
 	if (peer_has_sent_all(&v->peer))
 		peer_close(&v->peer, v->breaks);
 }
 
-static void say_part(struct visit *v)
+static void say_part(struct conn *v)
 {
 	struct ask *a = v->ask;
-	struct deed *d = &a->deed;
-	deed_write_head(d, a, &v->peer.out);
-	deed_write_body(d, a, dice_of(v), &v->peer.out, 0, d->cut_at);
+	struct action *d = &a->action;
+	action_write_head(d, a, &v->peer.out);
+	action_write_body(d, a, conn_dice(v), &v->peer.out, 0, d->cut_at);
 	if (d->fate == FATE_BAD_CHUNK)
 		text_print(&v->peer.out, "x\r\n");
-	say(v);
+	conn_say(v);
 	if (d->fate == FATE_RESET_IN || d->fate == FATE_FIN_IN)
-		break_off(v);
+		conn_break_off(v);
 }
 
-static void say_answer(struct visit *v)
+static void say_response(struct conn *v)
 {
 	struct ask *a = v->ask;
-	struct deed *d = &a->deed;
-	deed_write_head(d, a, &v->peer.out);
+	struct action *d = &a->action;
+	action_write_head(d, a, &v->peer.out);
 	if (d->tunnel) {
-		hearer_pass(&v->reader);
-		say(v);
+		http_reader_pass(&v->reader);
+		conn_say(v);
 	} else if (d->both_ways && !v->request_over) {
-		deed_write_body(d, a, dice_of(v), &v->peer.out, 0, d->body_n / 2);
-		say(v);
+		action_write_body(d, a, conn_dice(v), &v->peer.out, 0, d->body_n / 2);
+		conn_say(v);
 	} else {
 		say_rest(v, 0);
 	}
 }
 
-static void act(struct visit *v)
+static void conn_act(struct conn *v)
 {
 	struct ask *a = v->ask;
-	a->fates |= 1u << a->deed.fate;
-	greet(v);
-	switch (a->deed.fate) {
+	a->fates |= 1u << a->action.fate;
+	conn_send_interims(v);
+	switch (a->action.fate) {
 	case FATE_WHOLE:
-		say_answer(v);
+		say_response(v);
 		return;
 	case FATE_RESET_BEFORE:
 	case FATE_FIN_BEFORE:
-		say(v);
-		break_off(v);
+		conn_say(v);
+		conn_break_off(v);
 		return;
 	case FATE_RUBBISH:
-		text_print(&v->peer.out, "%s", a->deed.rubbish);
-		say(v);
+		text_print(&v->peer.out, "%s", a->action.rubbish);
+		conn_say(v);
 		return;
 	case FATE_RESET_IN:
 	case FATE_FIN_IN:
@@ -161,52 +161,52 @@ static void act(struct visit *v)
 	}
 }
 
-static void delay_is_over(struct timer *t)
+static void conn_delay_is_over(struct timer *t)
 {
-	act(visit_of(t, delay));
+	conn_act(conn_of(t, delay));
 }
 
-static void begin_deed(struct visit *v)
+static void begin_action(struct conn *v)
 {
 	if (v->acting)
 		return;
 	v->acting = true;
-	unsigned delay_ms = v->ask->deed.delay_ms;
+	unsigned delay_ms = v->ask->action.delay_ms;
 	if (delay_ms)
 		timer_set(&v->server->world->wheel, &v->delay, io_now_ms(v->server->io) + delay_ms);
 	else
-		act(v);
+		conn_act(v);
 }
 
-static void idle_is_over(struct timer *t)
+static void conn_idle_is_over(struct timer *t)
 {
-	struct visit *v = visit_of(t, idle);
-	if (dice_says(dice_of(v), 300)) {
+	struct conn *v = conn_of(t, idle);
+	if (dice_chance(conn_dice(v), 300)) {
 		text_print(&v->peer.out,
 			   "HTTP/1.1 408 Too Late\r\nX-Farewell: 1\r\nConnection: close\r\n\r\n");
-		say(v);
+		conn_say(v);
 	}
 	peer_finish(&v->peer);
 }
 
-/* Not in the midst of the next answer, and not behind a FIN: that may wait for a last answer. */
-static void late_is_over(struct timer *t)
+/* Not within the next response, and not after a FIN, which may wait for a last response. */
+static void conn_late_is_over(struct timer *t)
 {
-	struct visit *v = visit_of(t, late);
-	if (v->greeted || v->leaves || v->peer.closing || v->peer.finishing)
+	struct conn *v = conn_of(t, late);
+	if (v->interims_sent || v->leaves || v->peer.closing || v->peer.finishing)
 		return;
-	world_tell(v->server->world, "node %u of arm %d says something late", v->server->number,
+	world_tell(v->server->world, "node %u of arm %d sends stray bytes", v->server->number,
 		   v->server->arm);
 	tally_note(v->server->world, SEEN_LATE);
 	text_print(&v->peer.out, "%s", v->late_text);
-	say(v);
+	conn_say(v);
 }
 
 /* --- reading --- */
 
-static void request_head(struct hearer *r)
+static void conn_request_head(struct http_reader *r)
 {
-	struct visit *v = visit_of(r, reader);
+	struct conn *v = conn_of(r, reader);
 	timer_clear(&v->idle);
 	if (v->peer.finishing)
 		judge_uninvited(v->server->world, v->latest);
@@ -214,88 +214,88 @@ static void request_head(struct hearer *r)
 	v->ask = v->latest = judge_reached(v->server->world, v->server, r);
 	ledger_heard(v->server->world, v->ask, 0);
 	r->key = ask_key(v->ask);
-	if (v->ask->expects && dice_says(dice_of(v), 800))
-		greet(v);
-	if (v->ask->deed.moment == AT_HEAD || v->ask->deed.both_ways)
-		begin_deed(v);
+	if (v->ask->expects && dice_chance(conn_dice(v), 800))
+		conn_send_interims(v);
+	if (v->ask->action.moment == AT_HEAD || v->ask->action.both_ways)
+		begin_action(v);
 }
 
-static void request_body(struct hearer *r)
+static void conn_request_body(struct http_reader *r)
 {
-	struct visit *v = visit_of(r, reader);
+	struct conn *v = conn_of(r, reader);
 	ledger_heard(v->server->world, v->ask, r->body_n);
-	if (v->settled && v->ask->deed.slams)
+	if (v->settled && v->ask->action.resets)
 		peer_close(&v->peer, true);
-	if (v->ask->deed.moment == IN_BODY && r->body_n > v->ask->deed.after_bytes)
-		begin_deed(v);
+	if (v->ask->action.moment == IN_BODY && r->body_n > v->ask->action.after_bytes)
+		begin_action(v);
 }
 
-static void request_end(struct hearer *r)
+static void conn_request_end(struct http_reader *r)
 {
-	struct visit *v = visit_of(r, reader);
+	struct conn *v = conn_of(r, reader);
 	struct ask *a = v->ask;
 	judge_arrived(v->server->world, a, r);
 	v->request_over = true;
 	bool begun = v->acting && !timer_is_set(&v->delay);
-	if (a->deed.both_ways && begun && !v->answered && a->deed.fate == FATE_WHOLE)
-		say_rest(v, a->deed.body_n / 2);
-	else if (v->answered)
-		end_if_over(v);
+	if (a->action.both_ways && begun && !v->responded && a->action.fate == FATE_WHOLE)
+		say_rest(v, a->action.body_n / 2);
+	else if (v->responded)
+		conn_end_if_over(v);
 	else
-		begin_deed(v);
+		begin_action(v);
 }
 
-/* A tunnel is an echo. */
-static void request_raw(struct hearer *r, const uint8_t *bytes, size_t n)
+/* In a tunnel the node echoes. */
+static void conn_request_raw(struct http_reader *r, const uint8_t *bytes, size_t n)
 {
-	struct visit *v = visit_of(r, reader);
-	uint64_t hang_up_at = v->ask->deed.hang_up_at;
+	struct conn *v = conn_of(r, reader);
+	uint64_t hang_up_at = v->ask->action.hang_up_at;
 	v->tunnel_n += n;
 	if (v->peer.finishing) {
-		if (!v->ask->deed.slams)
+		if (!v->ask->action.resets)
 			return;
-		v->ask->slammed_ms = io_now_ms(v->server->io);
+		v->ask->reset_ms = io_now_ms(v->server->io);
 		peer_close(&v->peer, true);
 		return;
 	}
 	text_add(&v->peer.out, bytes, n);
-	say(v);
+	conn_say(v);
 	if (hang_up_at && v->tunnel_n >= hang_up_at)
 		peer_finish(&v->peer);
 }
 
-static const struct hearer_user hearer_user = {
-	.head = request_head,
-	.body = request_body,
-	.end = request_end,
-	.raw = request_raw,
+static const struct http_reader_user http_reader_user = {
+	.head = conn_request_head,
+	.body = conn_request_body,
+	.end = conn_request_end,
+	.raw = conn_request_raw,
 };
 
 /* --- the connection --- */
 
-static void heard(struct peer *p, const uint8_t *bytes, size_t n)
+static void conn_heard(struct peer *p, const uint8_t *bytes, size_t n)
 {
-	struct visit *v = visit_of(p, peer);
-	/* It breaks off, and does not look any more. */
+	struct conn *v = conn_of(p, peer);
+	/* The node is breaking off, and reads no more. */
 	if (v->leaves)
 		return;
-	hearer_feed(&v->reader, bytes, n);
+	http_reader_feed(&v->reader, bytes, n);
 	judge_readable(v->server->world, &v->reader, "a node");
 	if (v->latest)
 		v->latest->request_heard =
 			v->reader.state == READ_RAW ? v->tunnel_n : v->reader.body_n;
 }
 
-/* The balancer has closed. */
-static void judge_leaving(const struct visit *v)
+/* The balancer has closed the connection. */
+static void judge_leaving(const struct conn *v)
 {
-	if (v->ask && v->request_over && !v->answered)
+	if (v->ask && v->request_over && !v->responded)
 		judge_abandoned(v->server->world, v->ask);
 }
 
-static void finished(struct peer *p)
+static void conn_finished(struct peer *p)
 {
-	struct visit *v = visit_of(p, peer);
+	struct conn *v = conn_of(p, peer);
 	judge_leaving(v);
 	timer_clear(&v->delay);
 	bool tunnel = v->reader.state == READ_RAW;
@@ -305,100 +305,100 @@ static void finished(struct peer *p)
 		v->leaves = true;
 }
 
-static void sent(struct peer *p)
+static void conn_sent(struct peer *p)
 {
-	struct visit *v = visit_of(p, peer);
+	struct conn *v = conn_of(p, peer);
 	if (v->leaves)
 		peer_close(p, v->breaks);
 }
 
-static void broken(struct peer *p)
+static void conn_broken(struct peer *p)
 {
-	struct visit *v = visit_of(p, peer);
+	struct conn *v = conn_of(p, peer);
 	judge_leaving(v);
 	timer_clear(&v->delay);
 }
 
-static void drop_visit(struct visit *v)
+static void drop_conn(struct conn *v)
 {
 	timer_clear(&v->delay);
 	timer_clear(&v->idle);
 	timer_clear(&v->late);
-	hearer_close(&v->reader);
+	http_reader_close(&v->reader);
 	list_remove(&v->link);
 	free(v);
 }
 
-static void gone(struct peer *p)
+static void conn_gone(struct peer *p)
 {
-	drop_visit(visit_of(p, peer));
+	drop_conn(conn_of(p, peer));
 }
 
 static const struct peer_user peer_user = {
-	.heard = heard,
-	.finished = finished,
-	.sent = sent,
-	.broken = broken,
-	.gone = gone,
+	.heard = conn_heard,
+	.finished = conn_finished,
+	.sent = conn_sent,
+	.broken = conn_broken,
+	.gone = conn_gone,
 };
 
-static void open_visit(struct server_door *d, struct sock *sock)
+static void open_conn(struct server_port *d, struct sock *sock)
 {
 	struct server *s = d->server;
 	struct world *w = s->world;
-	struct visit *v = calloc(1, sizeof *v);
+	struct conn *v = calloc(1, sizeof *v);
 	must(v);
 	v->server = s;
-	v->door = (unsigned)(d - s->doors);
-	if (!w->temper.prompt[s->arm])
+	v->port = (unsigned)(d - s->ports);
+	if (!w->scenario.prompt[s->arm])
 		v->peer.pace = world_pace(w);
-	timer_init(&v->delay, delay_is_over);
-	timer_init(&v->idle, idle_is_over);
-	timer_init(&v->late, late_is_over);
-	hearer_open(&v->reader, &hearer_user, false);
-	list_add_tail(&s->visits, &v->link);
+	timer_init(&v->delay, conn_delay_is_over);
+	timer_init(&v->idle, conn_idle_is_over);
+	timer_init(&v->late, conn_late_is_over);
+	http_reader_open(&v->reader, &http_reader_user, false);
+	list_add_tail(&s->conns, &v->link);
 	struct peer_means means = { s->io, &w->wheel, &w->dice };
 	peer_accept(&v->peer, &means, &peer_user, sock);
 }
 
-/* --- a life --- */
+/* --- open and close --- */
 
-static void close_door(struct server_door *d)
+static void close_port(struct server_port *d)
 {
 	if (d->sock)
 		io_close(d->server->io, d->sock, false);
 	d->sock = NULL;
 }
 
-static void somebody_came(struct io_op *op)
+static void connection_accepted(struct io_op *op)
 {
-	struct server_door *d = list_entry(op, struct server_door, accept);
+	struct server_port *d = list_entry(op, struct server_port, accept);
 	if (op->result == 0)
-		open_visit(d, op->sock);
+		open_conn(d, op->sock);
 	if (d->server->leaving)
-		close_door(d);
+		close_port(d);
 	else
 		io_accept(d->server->io, op, d->sock);
 }
 
-static struct addr address(enum arm arm, unsigned number, unsigned door)
+static struct addr server_address(enum arm arm, unsigned number, unsigned port)
 {
 	struct addr a = { .v4 = { .sin_family = AF_INET, .sin_port = htons(9200) } };
-	a.v4.sin_addr.s_addr = htonl(0x0a010000 + (arm << 12) + (number << 4) + door);
+	a.v4.sin_addr.s_addr = htonl(0x0a010000 + (arm << 12) + (number << 4) + port);
 	return a;
 }
 
 void server_restart(struct server *s)
 {
 	s->io = sim_io_open(s->world->sim, &s->bufs);
-	for (unsigned i = 0; i < SERVER_DOORS; i++) {
-		struct server_door *d = &s->doors[i];
+	for (unsigned i = 0; i < SERVER_PORTS; i++) {
+		struct server_port *d = &s->ports[i];
 		d->server = s;
-		d->at = address(s->arm, s->number, i);
+		d->at = server_address(s->arm, s->number, i);
 		if (!s->there)
 			continue;
 		d->sock = sim_listen(s->io, &d->at);
-		io_op_init(&d->accept, somebody_came);
+		io_op_init(&d->accept, connection_accepted);
 		io_accept(s->io, &d->accept, d->sock);
 	}
 }
@@ -406,7 +406,7 @@ void server_restart(struct server *s)
 void server_open(struct server *s, struct world *w, enum arm arm, unsigned number, bool there)
 {
 	*s = (struct server){ .world = w, .arm = arm, .number = number, .there = there };
-	list_init(&s->visits);
+	list_init(&s->conns);
 	bufs_open(&s->bufs);
 	server_restart(s);
 }
@@ -417,28 +417,28 @@ void server_turn(struct server *s)
 		return;
 	io_wait(s->io, UINT64_MAX);
 	io_dispatch(s->io);
-	list_each(l, &s->visits) {
-		struct visit *v = list_entry(l, struct visit, link);
+	list_each(l, &s->conns) {
+		struct conn *v = list_entry(l, struct conn, link);
 		if (v->latest)
-			v->latest->client->answers_gone += v->peer.sent_n - v->counted;
+			v->latest->client->responses_gone += v->peer.sent_n - v->counted;
 		v->counted = v->peer.sent_n;
-		v->settled = v->answered && peer_has_sent_all(&v->peer);
+		v->settled = v->responded && peer_has_sent_all(&v->peer);
 	}
 }
 
-/* Its last answer has come to its client whole, and nothing has been asked since. */
-static bool is_idle(const struct visit *v)
+/* The client has the whole last response, and no request has come since. */
+static bool conn_is_idle(const struct conn *v)
 {
-	return !v->ask && v->latest && v->latest->outcome == ASK_ANSWERED &&
+	return !v->ask && v->latest && v->latest->outcome == ASK_RESPONDED &&
 	       peer_is_awake(&v->peer) && !v->peer.at_end && !v->peer.closing;
 }
 
-unsigned server_idle_at(const struct server *s, unsigned door)
+unsigned server_idle_at(const struct server *s, unsigned port)
 {
 	unsigned n = 0;
-	list_each(l, &s->visits) {
-		const struct visit *v = list_entry(l, struct visit, link);
-		n += v->door == door && is_idle(v);
+	list_each(l, &s->conns) {
+		const struct conn *v = list_entry(l, struct conn, link);
+		n += v->port == port && conn_is_idle(v);
 	}
 	return n;
 }
@@ -451,28 +451,28 @@ void server_crash(struct server *s)
 	sim_crash(s->io);
 	io_free(s->io);
 	s->io = NULL;
-	for (unsigned i = 0; i < SERVER_DOORS; i++)
-		s->doors[i].sock = NULL;
-	list_each_safe(l, &s->visits) {
-		struct visit *v = list_entry(l, struct visit, link);
+	for (unsigned i = 0; i < SERVER_PORTS; i++)
+		s->ports[i].sock = NULL;
+	list_each_safe(l, &s->conns) {
+		struct conn *v = list_entry(l, struct conn, link);
 		peer_forget(&v->peer);
-		drop_visit(v);
+		drop_conn(v);
 	}
 }
 
 void server_leave(struct server *s)
 {
 	s->leaving = true;
-	for (unsigned i = 0; s->io && i < SERVER_DOORS; i++)
-		io_cancel(s->io, &s->doors[i].accept);
+	for (unsigned i = 0; s->io && i < SERVER_PORTS; i++)
+		io_cancel(s->io, &s->ports[i].accept);
 }
 
 bool server_has_left(const struct server *s)
 {
 	bool shut = true;
-	for (unsigned i = 0; i < SERVER_DOORS; i++)
-		shut = shut && !s->doors[i].sock;
-	return s->leaving && shut && list_empty(&s->visits);
+	for (unsigned i = 0; i < SERVER_PORTS; i++)
+		shut = shut && !s->ports[i].sock;
+	return s->leaving && shut && list_empty(&s->conns);
 }
 
 void server_close(struct server *s)

@@ -26,7 +26,7 @@ static uint64_t bit_if(bool happened, enum seen what)
 	return (uint64_t)happened << what;
 }
 
-static uint64_t of_network(const struct world *w)
+static uint64_t seen_by_network(const struct world *w)
 {
 	const struct sim_counts *c = sim_counts(w->sim);
 	return bit_if(c->short_recvs, SEEN_SHORT_RECVS) | bit_if(c->short_sends, SEEN_SHORT_SENDS) |
@@ -36,19 +36,19 @@ static uint64_t of_network(const struct world *w)
 	       bit_if(c->accept_errors, SEEN_ACCEPT_FAILED) | bit_if(c->shortages, SEEN_LACKED);
 }
 
-static uint64_t of_hand(const struct hand *h)
+static uint64_t seen_by_worker(const struct sim_worker *h)
 {
 	const struct counters *c = &h->counters;
 	uint64_t told = 0;
 	for (int e = ERR_OUT_OF_HANDLES; e <= ERR_NOT_PERMITTED; e++)
-		told += counter_read(&c->answers_here[e]);
+		told += counter_read(&c->responds_here[e]);
 	return bit_if(told, SEEN_LACKED_TOLD) |
 	       bit_if(counter_read(&c->rejected[ERR_TOO_MANY_CONNECTIONS]), SEEN_FULL) |
 	       bit_if(counter_read(&c->overridden), SEEN_NAMED) |
 	       bit_if(counter_read(&c->sticky), SEEN_STAYED);
 }
 
-static uint64_t of_ask(const struct ask *a)
+static uint64_t seen_by_ask(const struct ask *a)
 {
 	unsigned f = a->fates;
 	bool breaks = f & (1u << FATE_RESET_IN | 1u << FATE_FIN_IN | 1u << FATE_BAD_CHUNK);
@@ -59,33 +59,33 @@ static uint64_t of_ask(const struct ask *a)
 	       bit_if(a->entry.unrecorded || a->entry.untold, SEEN_UNRECORDED);
 }
 
-static uint64_t of_client(const struct client *c)
+static uint64_t seen_by_client(const struct client *c)
 {
 	uint64_t seen = 0;
 	for (unsigned i = 0; i < c->said_n; i++)
-		seen |= of_ask(&c->asks[i]);
+		seen |= seen_by_ask(&c->asks[i]);
 	return seen | bit_if(c->leaving == LEAVES_HALF && c->said_n == c->ask_n, SEEN_HALF) |
 	       bit_if(c->left, SEEN_LEFT) | bit_if(c->tunnel_n, SEEN_TUNNEL) |
 	       bit_if(c->leaving == LEAVES_ASLEEP && c->leaves_after && !c->peer.pace.naps,
 		      SEEN_ASLEEP);
 }
 
-static uint64_t of_temper(const struct world *w)
+static uint64_t seen_by_scenario(const struct world *w)
 {
-	const struct temper *t = &w->temper;
-	return bit_if(temper_is_calm(t), SEEN_CALM) | bit_if(t->records, SEEN_RECORDED) |
+	const struct scenario *t = &w->scenario;
+	return bit_if(scenario_is_calm(t), SEEN_CALM) | bit_if(t->records, SEEN_RECORDED) |
 	       bit_if(t->memory_bytes != MEMORY_BYTES, SEEN_LITTLE_MEMORY);
 }
 
 uint64_t tally_of(const struct world *w)
 {
-	uint64_t seen = w->seen | of_network(w) | of_temper(w);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		seen |= of_hand(&w->hands[i]);
-	for (unsigned i = 0; i < w->temper.clients; i++)
-		seen |= of_client(&w->clients[i]);
+	uint64_t seen = w->seen | seen_by_network(w) | seen_by_scenario(w);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		seen |= seen_by_worker(&w->workers[i]);
+	for (unsigned i = 0; i < w->scenario.clients; i++)
+		seen |= seen_by_client(&w->clients[i]);
 	return seen | bit_if(w->judge.published_n > 1, SEEN_WEIGHTS) |
 	       bit_if(w->plans.page_n > 1, SEEN_RELOAD) |
-	       bit_if(w->plans.page_n > 1 && w->temper.tunes, SEEN_TUNED) |
-	       bit_if(w->dismissed, SEEN_DISMISSED) | bit_if(w->aborting, SEEN_ABORTED);
+	       bit_if(w->plans.page_n > 1 && w->scenario.tunes, SEEN_TUNED) |
+	       bit_if(w->retired_is_stopped, SEEN_DISMISSED) | bit_if(w->aborting, SEEN_ABORTED);
 }

@@ -1,7 +1,9 @@
 #ifndef TESTS_SIM_TALLY_H
 #define TESTS_SIM_TALLY_H
 
-/* In how many worlds something has happened at least once: what the table of docs/simulator.md has.
+/*
+ * In how many worlds each kind of event has happened at least once: for the table in
+ * docs/simulator.md.
  */
 
 #include <stdint.h>
@@ -15,9 +17,9 @@ enum seen {
 	SEENS,
 };
 
-/* It has happened. */
+/* Records that the event has happened. */
 void tally_note(struct world *w, enum seen what);
-/* What has happened by its end: a bit each. */
+/* The events of a finished world, one bit each. */
 uint64_t tally_of(const struct world *w);
 const char *tally_words(enum seen what);
 

@@ -2,11 +2,12 @@
 #define TESTS_SIM_WATCH_H
 
 /*
- * Listens to all that the streams of one worker say: tells the judge what each request's arm is as
- * soon as it is decided, and, with -v, everybody.
+ * Traces all calls between the streams of one worker. It tells the judge the arm of each request as
+ * soon as it is decided, and prints all calls with -v.
  */
 
 #include "http/stream.h"
+#include "sim/hold.h"
 
 struct world;
 struct exchange;
@@ -15,12 +16,18 @@ struct watch {
 	struct stream_tracer tracer;
 	struct world *world;
 	unsigned worker;
-	const struct exchange *deciding; /* its head has come; NULL: none */
-	const struct desk *desk;	 /* NULL: nothing was said yet */
+	const struct exchange *deciding;   /* the exchange whose head has come; NULL: none */
+	const struct exchanges *exchanges; /* NULL: no call yet */
+	struct held held;		   /* writes that get their arm later */
 };
 
 void watch_open(struct watch *t, struct world *w, unsigned worker);
-/* After the worker's turn: what waits has its arm too. */
+/* Called after the worker's turn: requests that waited may have got their arm. */
 void watch_turn(struct watch *t);
+
+/* For hold.c: the arm of an exchange is known. */
+void watch_decided(struct watch *t, const struct exchange *ex);
+/* The ask's id; 0: not an ask of the simulator. */
+uint64_t watch_id_of(const struct exchange *ex);
 
 #endif

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
-#include "sim/moment.h"
-#include "sim/shelf.h"
+#include "sim/schedule.h"
+#include "sim/disk_dump.h"
 
-/* How long the scripts may take, and then the rest without any disturbance. */
+/* How long the scripts may take; after that there are no more faults. */
 #define SCRIPTS_MS 60000
-/* The longest timeout is 10,000 s; a few may come one after the other. */
+/* The longest timeout is 10,000 s; a few may follow one another. */
 #define REST_MS 100000000
-/* In which the log, its disk well again, tells what it has to tell. */
+/* Time in which the log, whose disk works again, reports all losses. */
 #define LOG_SETTLES_MS 10000
-/* Rounds in which time stands still: far more than there are bytes to move. */
+/* Rounds at one point of time: far more than there are bytes to move. */
 #define ROUNDS_MAX 3000000
 
 uint64_t world_now_ms(const struct world *w)
@@ -37,22 +37,22 @@ void world_tell(const struct world *w, const char *format, ...)
 struct ask *world_ask(struct world *w, uint64_t id)
 {
 	uint64_t client = (id - 1) / SIM_ASKS_MAX, i = (id - 1) % SIM_ASKS_MAX;
-	if (!id || client >= w->temper.clients || i >= w->clients[client].ask_n)
+	if (!id || client >= w->scenario.clients || i >= w->clients[client].ask_n)
 		return NULL;
 	return &w->clients[client].asks[i];
 }
 
-/* Slow ones are not so slow that a seed takes long. */
+/* Limits how slow a connection is, so that a seed does not take long. */
 struct pace world_pace(struct world *w)
 {
 	struct dice *d = &w->dice;
-	uint64_t most = w->temper.body_max;
+	uint64_t most = w->scenario.body_max;
 	struct pace p = { 0 };
-	if (dice_says(d, 400))
+	if (dice_chance(d, 400))
 		p.piece_max = (size_t)(most / 64 + 1 + dice_size(d, most));
-	if (p.piece_max > most / 16 && dice_says(d, 500))
+	if (p.piece_max > most / 16 && dice_chance(d, 500))
 		p.rest_ms_max = (unsigned)dice_between(d, 1, 50);
-	if (dice_says(d, 300))
+	if (dice_chance(d, 300))
 		p = (struct pace){ p.piece_max, p.rest_ms_max, dice_size(d, most),
 				   (unsigned)dice_between(d, 1, 5000),
 				   (unsigned)dice_between(d, 1, 3) };
@@ -61,9 +61,9 @@ struct pace world_pace(struct world *w)
 
 void world_wake(struct world *w)
 {
-	for (unsigned i = 0; i < w->hand_n; i++)
-		if (w->hands[i].io)
-			io_wake(w->hands[i].io);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		if (w->workers[i].io)
+			io_wake(w->workers[i].io);
 }
 
 void world_stop(struct world *w)
@@ -71,8 +71,8 @@ void world_stop(struct world *w)
 	world_tell(w, "stop");
 	w->stopping = true;
 	w->stopping_ms = world_now_ms(w);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		atomic_store(&w->hands[i].door.stopping, true);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		atomic_store(&w->workers[i].mailbox.stopping, true);
 	world_wake(w);
 }
 
@@ -81,8 +81,8 @@ void world_abort(struct world *w)
 	world_tell(w, "abort");
 	w->aborting = true;
 	w->aborting_ms = world_now_ms(w);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		atomic_store(&w->hands[i].door.aborting, true);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		atomic_store(&w->workers[i].mailbox.aborting, true);
 	world_wake(w);
 }
 
@@ -90,7 +90,7 @@ void world_abort(struct world *w)
 
 static void close_worker(struct world *w, unsigned i)
 {
-	struct hand *h = &w->hands[i];
+	struct sim_worker *h = &w->workers[i];
 	worker_close(h->worker);
 	h->worker = NULL;
 	judge_worker_over(w, i);
@@ -102,88 +102,89 @@ static void close_worker(struct world *w, unsigned i)
 
 static void turn_worker(struct world *w, unsigned i)
 {
-	struct hand *h = &w->hands[i];
+	struct sim_worker *h = &w->workers[i];
 	if (!h->worker || h->stalled)
 		return;
 	worker_turn(h->worker, UINT64_MAX);
 	watch_turn(&h->watch);
-	if (w->store && w->scribes[h->process - 1].taps[h->number].feed.open)
-		judge_fail(w, "handed over", "worker %u keeps records over the end of its turn", i);
+	if (w->store && w->log_processes[h->process - 1].taps[h->number].feed.open)
+		judge_fail(w, "handed over", "worker %u keeps records after the end of its turn",
+			   i);
 	if (worker_is_over(h->worker))
 		close_worker(w, i);
 }
 
 static bool has_workers(const struct world *w, unsigned process)
 {
-	for (unsigned i = 0; i < w->hand_n; i++)
-		if (w->hands[i].worker && w->hands[i].process == process)
+	for (unsigned i = 0; i < w->worker_n; i++)
+		if (w->workers[i].worker && w->workers[i].process == process)
 			return true;
 	return false;
 }
 
-/* The newest process that lives looks after what those before it have left. */
+/* The newest living process takes over the counts that earlier ones have left. */
 static void hand_over_losses(struct world *w)
 {
-	struct scribe *heir = &w->scribes[w->process_n - 1];
-	for (unsigned i = 0; i + 1 < w->process_n && heir->journal; i++)
-		if (w->scribes[i].left)
-			scribe_inherit(heir, &w->scribes[i]);
+	struct log_process *newest = &w->log_processes[w->process_n - 1];
+	for (unsigned i = 0; i + 1 < w->process_n && newest->journal; i++)
+		if (w->log_processes[i].left)
+			log_process_inherit(newest, &w->log_processes[i]);
 }
 
-/* Whether any had something to do. */
-static bool turn_scribes(struct world *w)
+/* Returns whether any had something to do. */
+static bool turn_log_processes(struct world *w)
 {
 	bool any = false;
 	if (w->store)
 		hand_over_losses(w);
 	for (unsigned i = 0; w->store && i < w->process_n; i++) {
 		if (!has_workers(w, i + 1))
-			scribe_stop(&w->scribes[i]);
-		any |= scribe_turn(&w->scribes[i]);
+			log_process_stop(&w->log_processes[i]);
+		any |= log_process_turn(&w->log_processes[i]);
 	}
 	return any;
 }
 
-/* Everybody has a turn. True: a log had something to do. */
+/* Gives every part one turn. True: a log had something to do. */
 static bool run_round(struct world *w)
 {
-	bool first_scribes = w->store && dice_says(&w->scribal, 500);
-	bool any = first_scribes && turn_scribes(w);
-	unsigned first = (unsigned)dice_roll(&w->dice, w->hand_n);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		turn_worker(w, (first + i) % w->hand_n);
+	bool first_log_processes = w->store && dice_chance(&w->log_dice, 500);
+	bool any = first_log_processes && turn_log_processes(w);
+	unsigned first = (unsigned)dice_roll(&w->dice, w->worker_n);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		turn_worker(w, (first + i) % w->worker_n);
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			server_turn(&w->servers[arm][i]);
-	io_wait(w->town, UINT64_MAX);
-	io_dispatch(w->town);
+	io_wait(w->clients_io, UINT64_MAX);
+	io_dispatch(w->clients_io);
 	judge_round(w);
 	operator_round(&w->operator);
 	wheel_turn(&w->wheel, world_now_ms(w));
 	plans_sweep(w);
-	return (!first_scribes && turn_scribes(w)) || any;
+	return (!first_log_processes && turn_log_processes(w)) || any;
 }
 
 static uint64_t next_deadline_ns(const struct world *w)
 {
 	uint64_t ms = wheel_next_ms(&w->wheel);
 	uint64_t next_ns = ms > UINT64_MAX / 1000000 ? UINT64_MAX : ms * 1000000;
-	for (unsigned i = 0; i < w->hand_n; i++) {
-		const struct hand *h = &w->hands[i];
+	for (unsigned i = 0; i < w->worker_n; i++) {
+		const struct sim_worker *h = &w->workers[i];
 		if (!h->worker || h->stalled)
 			continue;
 		uint64_t until_ns = sim_waits_until_ns(h->io);
 		next_ns = until_ns < next_ns ? until_ns : next_ns;
 	}
 	for (unsigned i = 0; w->store && i < w->process_n; i++) {
-		uint64_t until_ns = scribe_deadline_ns(&w->scribes[i]);
+		uint64_t until_ns = log_process_deadline_ns(&w->log_processes[i]);
 		next_ns = until_ns < next_ns ? until_ns : next_ns;
 	}
 	return next_ns;
 }
 
-/* Rounds until one in which nothing happens: then the deadlines are what everybody waits for. */
-static void run_moment(struct world *w)
+/* Runs rounds until nothing happens: then all parts wait for a deadline. */
+static void run_instant(struct world *w)
 {
 	uint64_t before;
 	unsigned rounds = 0;
@@ -194,44 +195,44 @@ static void run_moment(struct world *w)
 		if (++rounds > ROUNDS_MAX)
 			judge_fail(w, "it comes to rest", "time stands still");
 	} while (any || sim_trace(w->sim) != before || next_deadline_ns(w) <= sim_now_ns(w->sim));
-	moment_is_over(w);
+	schedule_check(w);
 }
 
-/* True when it ended because `over` said so. */
+/* True if `over` became true in time. */
 static bool run_until(struct world *w, bool (*over)(const struct world *w), uint64_t for_ms)
 {
 	uint64_t until_ns = sim_now_ns(w->sim) + for_ms * 1000000;
-	run_moment(w);
+	run_instant(w);
 	while (!over(w) && sim_now_ns(w->sim) < until_ns) {
 		uint64_t next_ns = next_deadline_ns(w);
 		sim_advance(w->sim, next_ns < until_ns ? next_ns : until_ns);
-		run_moment(w);
+		run_instant(w);
 	}
 	return over(w);
 }
 
 static bool clients_are_over(const struct world *w)
 {
-	return w->clients_over == w->temper.clients;
+	return w->clients_over == w->scenario.clients;
 }
 
 static bool workers_are_over(const struct world *w)
 {
-	for (unsigned i = 0; i < w->hand_n; i++)
-		if (w->hands[i].worker)
+	for (unsigned i = 0; i < w->worker_n; i++)
+		if (w->workers[i].worker)
 			return false;
 	return true;
 }
 
-static bool scribes_are_over(const struct world *w)
+static bool log_processes_are_over(const struct world *w)
 {
 	for (unsigned i = 0; w->store && i < w->process_n; i++)
-		if (w->scribes[i].journal)
+		if (w->log_processes[i].journal)
 			return false;
 	return true;
 }
 
-static bool never(const struct world *w)
+static bool never_over(const struct world *w)
 {
 	(void)w;
 	return false;
@@ -240,7 +241,7 @@ static bool never(const struct world *w)
 static bool servers_have_left(const struct world *w)
 {
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			if (!server_has_left(&w->servers[arm][i]))
 				return false;
 	return true;
@@ -252,7 +253,7 @@ static void must_come(struct world *w, bool (*over)(const struct world *w), cons
 		judge_fail(w, "it comes to rest", "%s", what);
 }
 
-/* --- a life --- */
+/* --- open, run and close --- */
 
 static void open_listeners(struct world *w)
 {
@@ -261,11 +262,11 @@ static void open_listeners(struct world *w)
 		must(addr_parse(span_of("10.2.0.1"), ports[i], &w->listeners[i]));
 }
 
-static void open_hand(struct world *w, unsigned i)
+static void open_worker(struct world *w, unsigned i)
 {
-	struct hand *h = &w->hands[i];
+	struct sim_worker *h = &w->workers[i];
 	h->process = w->process_n;
-	h->number = i % w->temper.workers;
+	h->number = i % w->scenario.workers;
 	plans_introduce(w, h);
 	bufs_open(&h->bufs);
 	h->io = sim_io_open(w->sim, &h->bufs);
@@ -278,9 +279,9 @@ static void open_hand(struct world *w, unsigned i)
 		.bufs = &h->bufs,
 		.board = &w->board,
 		.slot = h->slot,
-		.door = &h->door,
+		.mailbox = &h->mailbox,
 		.counters = &h->counters,
-		.taps = w->store ? &w->scribes[h->process - 1].taps[h->number] : NULL,
+		.taps = w->store ? &w->log_processes[h->process - 1].taps[h->number] : NULL,
 		.seed = w->seed + i,
 		.tracer = &h->watch.tracer,
 	});
@@ -288,14 +289,16 @@ static void open_hand(struct world *w, unsigned i)
 		worker_listen(h->worker, sim_listen(h->io, &w->listeners[j]), j);
 }
 
-/* A process that lives and has no segment yet has its mark in the directory: those are not here. */
-static void open_scribe(struct world *w)
+/*
+ * A living process without a segment has its lease in the directory; leases are not simulated here.
+ */
+static void open_log_process(struct world *w)
 {
-	uint64_t generation = shelf_recover(w->store);
+	uint64_t generation = disk_dump_recover(w->store);
 	for (unsigned i = 0; i + 1 < w->process_n; i++)
-		if (w->scribes[i].journal && w->scribes[i].generation >= generation)
-			generation = w->scribes[i].generation + 1;
-	scribe_open(&w->scribes[w->process_n - 1], w, w->process_n, generation);
+		if (w->log_processes[i].journal && w->log_processes[i].generation >= generation)
+			generation = w->log_processes[i].generation + 1;
+	log_process_open(&w->log_processes[w->process_n - 1], w, w->process_n, generation);
 }
 
 static void open_process(struct world *w)
@@ -303,9 +306,9 @@ static void open_process(struct world *w)
 	w->process_n++;
 	must(w->process_n <= SIM_PROCESSES_MAX);
 	if (w->store)
-		open_scribe(w);
-	for (unsigned i = 0; i < w->temper.workers; i++)
-		open_hand(w, w->hand_n++);
+		open_log_process(w);
+	for (unsigned i = 0; i < w->scenario.workers; i++)
+		open_worker(w, w->worker_n++);
 }
 
 void world_hand_over(struct world *w)
@@ -315,7 +318,7 @@ void world_hand_over(struct world *w)
 	open_process(w);
 }
 
-static void crash_hand(struct world *w, struct hand *h)
+static void crash_worker(struct world *w, struct sim_worker *h)
 {
 	if (!h->worker)
 		return;
@@ -334,13 +337,13 @@ void world_crash(struct world *w, bool power)
 	world_tell(w, "the machine %s", power ? "loses power" : "is killed");
 	sim_store_crash(w->store, power);
 	for (unsigned i = 0; i < w->process_n; i++)
-		scribe_crash(&w->scribes[i], power);
-	for (unsigned i = 0; i < w->hand_n; i++)
-		crash_hand(w, &w->hands[i]);
+		log_process_crash(&w->log_processes[i], power);
+	for (unsigned i = 0; i < w->worker_n; i++)
+		crash_worker(w, &w->workers[i]);
 	plans_forget_pins(w);
-	/* Its connections to nodes end with it: those have a moment to hear of it. */
+	/* The crash ends the connections to nodes, which need a moment to notice it. */
 	w->planned_ms = world_now_ms(w);
-	shelf_recover(w->store);
+	disk_dump_recover(w->store);
 	ledger_read(w);
 }
 
@@ -353,30 +356,30 @@ void world_reboot(struct world *w)
 void world_retire(struct world *w, bool stop)
 {
 	world_tell(w, "the process before %s", stop ? "stops" : "retires");
-	for (unsigned i = 0; i < w->hand_n; i++) {
-		struct hand *h = &w->hands[i];
+	for (unsigned i = 0; i < w->worker_n; i++) {
+		struct sim_worker *h = &w->workers[i];
 		if (h->process < w->process_n)
-			atomic_store(stop ? &h->door.stopping : &h->door.retiring, true);
+			atomic_store(stop ? &h->mailbox.stopping : &h->mailbox.retiring, true);
 	}
-	w->dismissed |= stop;
+	w->retired_is_stopped |= stop;
 	world_wake(w);
 }
 
-bool world_is_retired(const struct hand *h)
+bool sim_worker_is_retired(const struct sim_worker *h)
 {
-	return atomic_load(&h->door.retiring);
+	return atomic_load(&h->mailbox.retiring);
 }
 
-static void make_temper(struct world *w, const struct deceit *deceit)
+static void make_scenario(struct world *w, const struct deceit *deceit)
 {
 	w->dice.state = dice_mix(w->seed);
-	w->scribal.state = dice_mix(w->seed ^ 0x5c21be5c21be);
-	temper_make(&w->temper, &w->dice);
-	temper_make_log(&w->temper, &w->scribal);
-	w->temper.deceit = *deceit;
-	/* The others would not show it. */
+	w->log_dice.state = dice_mix(w->seed ^ 0x5c21be5c21be);
+	scenario_make(&w->scenario, &w->dice);
+	scenario_make_log(&w->scenario, &w->log_dice);
+	w->scenario.deceit = *deceit;
+	/* Without them the defect would not show. */
 	if (deceit_is(deceit))
-		w->temper.records = w->temper.ails = w->temper.sickens = true;
+		w->scenario.records = w->scenario.disk_fails = w->scenario.disk_loses_bytes = true;
 }
 
 bool world_leaks(uint64_t seed)
@@ -384,8 +387,8 @@ bool world_leaks(uint64_t seed)
 	struct world *w = aligned_alloc(64, (sizeof *w + 63) / 64 * 64);
 	must(w);
 	w->seed = seed;
-	make_temper(w, &(struct deceit){ 0 });
-	bool leaks = w->temper.reboots > 0;
+	make_scenario(w, &(struct deceit){ 0 });
+	bool leaks = w->scenario.reboots > 0;
 	free(w);
 	return leaks;
 }
@@ -397,25 +400,26 @@ static struct world *open_world(uint64_t seed, bool verbose, const struct deceit
 	memset(w, 0, sizeof *w);
 	w->seed = seed;
 	w->verbose = verbose;
-	make_temper(w, deceit);
-	w->sim = sim_open(seed, &w->temper.faults);
-	mishaps_open(&w->mishaps, w);
+	make_scenario(w, deceit);
+	w->sim = sim_open(seed, &w->scenario.faults);
+	network_faults_open(&w->network_faults, w);
 	wheel_open(&w->wheel, world_now_ms(w));
 	board_format(&w->board, 7);
-	bufs_open(&w->town_bufs);
-	w->town = sim_io_open(w->sim, &w->town_bufs);
+	bufs_open(&w->clients_bufs);
+	w->clients_io = sim_io_open(w->sim, &w->clients_bufs);
 	open_listeners(w);
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			server_open(&w->servers[arm][i], w, (enum arm)arm, i,
-				    !w->temper.absent || i > 0 || w->temper.nodes[arm] == 1);
-	w->store = w->temper.records ? sim_store_open(w->sim) : NULL;
+				    !w->scenario.first_node_down || i > 0 ||
+					    w->scenario.nodes[arm] == 1);
+	w->store = w->scenario.records ? sim_store_open(w->sim) : NULL;
 	if (w->store)
-		weather_open(&w->weather, w);
+		disk_faults_open(&w->disk_faults, w);
 	operator_open(&w->operator, w);
 	plans_open(w);
 	open_process(w);
-	for (unsigned i = 0; i < w->temper.clients; i++)
+	for (unsigned i = 0; i < w->scenario.clients; i++)
 		client_open(&w->clients[i], w, i);
 	return w;
 }
@@ -428,32 +432,32 @@ static void run_to_its_end(struct world *w)
 	operator_rest(&w->operator);
 	must_come(w, clients_are_over, "clients wait");
 	if (w->store && !w->stopping)
-		run_until(w, never, LOG_SETTLES_MS);
+		run_until(w, never_over, LOG_SETTLES_MS);
 	if (!w->stopping)
 		world_stop(w);
 	must_come(w, workers_are_over, "workers do not stop");
-	must_come(w, scribes_are_over, "the log does not end");
+	must_come(w, log_processes_are_over, "the log does not end");
 	if (w->store)
 		ledger_close(w);
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			server_leave(&w->servers[arm][i]);
 	must_come(w, servers_have_left, "connections to nodes stay");
 }
 
 static uint64_t close_world(struct world *w)
 {
-	for (unsigned i = 0; i < w->temper.clients; i++)
+	for (unsigned i = 0; i < w->scenario.clients; i++)
 		client_close(&w->clients[i]);
 	for (int arm = 0; arm < ARMS; arm++)
-		for (unsigned i = 0; i < w->temper.nodes[arm]; i++)
+		for (unsigned i = 0; i < w->scenario.nodes[arm]; i++)
 			server_close(&w->servers[arm][i]);
 	plans_close(w);
-	io_free(w->town);
-	bufs_close(&w->town_bufs);
+	io_free(w->clients_io);
+	bufs_close(&w->clients_bufs);
 	uint64_t trace = sim_trace(w->sim);
 	sim_close(w->sim);
-	mishaps_close(&w->mishaps);
+	network_faults_close(&w->network_faults);
 	if (w->store)
 		sim_store_close(w->store);
 	free(w);

@@ -2,6 +2,8 @@
 Runs each .vtc of this folder with Debian's varnishtest: scripted bytes of a client and of a cluster's
 node, and a balancer between them. A file names its balancer in a line `# balancer: NAME`; files with
 the same name share one. It has one worker, so that whatever is kept between requests is met again.
+varnishtest compares names of fields without their case, and no order: lines `# received WHO: LINE` are
+lines of heads that its client or server must have received, byte by byte, in that order.
 """
 
 import pathlib
@@ -75,12 +77,22 @@ def balancers(tmp_path_factory):
                 "balancer_target": f"{at}:9202", "node": f"{node}:9200",
                 "target_node": f"{node}:9201", "address": at,
             }
+            balancer.strict = True
             made[name, io] = balancer.start()
         return made[name, io]
 
     yield get
     for balancer in made.values():
         balancer.end()
+
+
+def expect_received(script, log):
+    """Looks for the lines that the script wants in what varnishtest has logged, in order."""
+    wanted = re.findall(r"^# received (\w+): (.*)$", script, re.M)
+    for who in {who for who, _ in wanted}:
+        received = iter(re.findall(rf"^\*+ {who} +rxhdr\|(.*)\\r$", log, re.M))
+        for line in [line for whose, line in wanted if whose == who]:
+            assert line in received, f"{who} did not receive {line!r}, or too early:\n{log}"
 
 
 @pytest.mark.parametrize("io", BACKENDS)
@@ -96,3 +108,4 @@ def test_wire(claim, io, balancers):
                           errors="replace")
     assert done.returncode == 0, f"{done.stdout}\nthe balancer said:\n{balancer.said()}"
     assert balancer.process.poll() is None, balancer.said()
+    expect_received(script.read_text(), done.stdout)

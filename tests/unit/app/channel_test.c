@@ -56,12 +56,12 @@ static void is_over(pid_t child)
 static void give_two(int reply)
 {
 	int list[2] = { open("/dev/null", O_RDONLY), open("/dev/zero", O_RDONLY) };
-	channel_answer(reply, 0, list, 2);
+	channel_reply(reply, 0, list, 2);
 }
 
 static void refuse(int reply)
 {
-	channel_answer(reply, EADDRINUSE, NULL, 0);
+	channel_reply(reply, EADDRINUSE, NULL, 0);
 }
 
 static void say_nothing(int reply)
@@ -69,7 +69,7 @@ static void say_nothing(int reply)
 	(void)reply;
 }
 
-static void an_answer_brings_its_descriptors(void **state)
+static void a_response_brings_its_descriptors(void **state)
 {
 	struct pair *p = *state;
 	struct channel_message ask = { .word = CHANNEL_LISTEN, .count = 2 };
@@ -236,7 +236,7 @@ static void who_has_gone_is_told_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_pair(an_answer_brings_its_descriptors),
+		with_pair(a_response_brings_its_descriptors),
 		with_pair(more_than_were_asked_for_are_given),
 		with_pair(fewer_than_were_asked_for_are_an_error_and_closed),
 		with_pair(an_errno_is_passed_on),

@@ -1,18 +1,20 @@
 #include "unit/app/kit.h"
 
 #include "app/handover.h"
-#include "app/kept.h"
+#include "app/saved_config.h"
 
 #include <sys/mman.h>
 
-/* Where members of the list stand; its format is fixed by HANDOVER_VERSION. */
+/* Where members of the list stand; its format is fixed by HANDOVER_MAJOR. */
 enum {
-	VERSION = 16,
+	MAJOR = 16,
+	MINOR = 18,
 	HEAD_BYTES = 20,
 	RECORD_BYTES = 24,
 	RECORD_N = 28,
 	PROGRAM = 40,
-	RECORDS = 1064,
+	ROOM = 1064,
+	RECORDS = 1192,
 	KIND = 0, /* of a record */
 	FD = 4,
 	PID = 8,
@@ -74,12 +76,13 @@ static int open_stage(void **state)
 	kit_directory(s.directory);
 	snprintf(path, sizeof path, "%s/admin.sock", s.directory);
 	s.address = kit_free_address();
-	if (!holdings_open(&s.h.holdings))
+	if (!inherited_open(&s.h.inherited))
 		return -1;
-	(void)holdings_keep(&s.h.holdings, kept_make(&(struct kept_files){ NULL }));
-	if (s.h.holdings.kept_fd < 0 || holdings_listen(&s.h.holdings, &s.address, 1, fds, &n) ||
-	    holdings_listen_local(&s.h.holdings, path, &fd) ||
-	    holdings_lock(&s.h.holdings, s.directory, fds, &n))
+	(void)inherited_keep(&s.h.inherited, saved_config_make(&(struct saved_files){ NULL }));
+	if (s.h.inherited.saved_config_fd < 0 ||
+	    inherited_listen(&s.h.inherited, &s.address, 1, fds, &n) ||
+	    inherited_listen_local(&s.h.inherited, path, &fd) ||
+	    inherited_lock(&s.h.inherited, s.directory, fds, &n))
 		return -1;
 	s.h.processes.list[2] = (struct process){
 		.state = PROCESS_SERVING, .pid = 12, .channel = dup(0), .started_ms = 99
@@ -98,7 +101,7 @@ static int close_stage(void **state)
 	close(s->h.log_from);
 	close(s->h.log_to);
 	process_forget(&s->h.processes.list[2]);
-	holdings_close(&s->h.holdings);
+	inherited_close(&s->h.inherited);
 	snprintf(path, sizeof path, "%s/lock", s->directory);
 	unlink(path);
 	return rmdir(s->directory);
@@ -111,7 +114,7 @@ static void refuses(const struct stage *s, const char *why)
 	assert_false(handover_read(s->list, &h, error));
 	if (!strstr(error, why))
 		fail_msg("it says: %s", error);
-	holdings_disown(&h.holdings);
+	inherited_disown(&h.inherited);
 }
 
 static void what_is_written_is_read_again(void **state)
@@ -122,19 +125,20 @@ static void what_is_written_is_read_again(void **state)
 	assert_true(handover_read(s->list, &h, error));
 	assert_int_equal(h.rotate_ms, 4711);
 	assert_string_equal(h.program, "/usr/bin/crossfade");
-	assert_int_equal(h.holdings.board_fd, s->h.holdings.board_fd);
-	assert_int_equal(h.holdings.tickets_fd, s->h.holdings.tickets_fd);
-	assert_int_equal(h.holdings.kept_fd, s->h.holdings.kept_fd);
-	assert_memory_equal(h.holdings.tickets, s->h.holdings.tickets, sizeof *h.holdings.tickets);
-	assert_int_equal(h.holdings.socket_n, 2);
-	assert_true(addr_is(&h.holdings.sockets[0].addr, &s->address));
-	assert_string_equal(h.holdings.sockets[0].path, "");
-	assert_string_equal(h.holdings.sockets[1].path, s->h.holdings.sockets[1].path);
-	assert_int_equal(h.holdings.sockets[1].fd, s->h.holdings.sockets[1].fd);
-	assert_int_equal(h.holdings.sockets[0].state, HELD_OLD);
-	assert_int_equal(h.holdings.lock_n, LOCK_DESCRIPTORS);
+	assert_int_equal(h.inherited.board_fd, s->h.inherited.board_fd);
+	assert_int_equal(h.inherited.tickets_fd, s->h.inherited.tickets_fd);
+	assert_int_equal(h.inherited.saved_config_fd, s->h.inherited.saved_config_fd);
+	assert_memory_equal(h.inherited.tickets, s->h.inherited.tickets,
+			    sizeof *h.inherited.tickets);
+	assert_int_equal(h.inherited.socket_n, 2);
+	assert_true(addr_is(&h.inherited.sockets[0].addr, &s->address));
+	assert_string_equal(h.inherited.sockets[0].path, "");
+	assert_string_equal(h.inherited.sockets[1].path, s->h.inherited.sockets[1].path);
+	assert_int_equal(h.inherited.sockets[1].fd, s->h.inherited.sockets[1].fd);
+	assert_int_equal(h.inherited.sockets[0].state, HELD_OLD);
+	assert_int_equal(h.inherited.lock_n, LOCK_DESCRIPTORS);
 	for (size_t i = 0; i < LOCK_DESCRIPTORS; i++)
-		assert_string_equal(h.holdings.locks[i].path, s->h.holdings.locks[i].path);
+		assert_string_equal(h.inherited.locks[i].path, s->h.inherited.locks[i].path);
 	assert_int_equal(h.log_from, s->h.log_from);
 	assert_int_equal(h.log_to, s->h.log_to);
 	assert_int_equal(processes_n(&h.processes), 1);
@@ -142,7 +146,7 @@ static void what_is_written_is_read_again(void **state)
 	assert_int_equal(p->state, PROCESS_SERVING);
 	assert_int_equal(p->started_ms, 99);
 	assert_int_equal(p->channel, s->h.processes.list[2].channel);
-	holdings_disown(&h.holdings);
+	inherited_disown(&h.inherited);
 }
 
 /* Both see what the other writes. */
@@ -152,26 +156,38 @@ static void the_board_is_the_same_memory(void **state)
 	struct handover h;
 	char error[HANDOVER_ERROR_BYTES];
 	assert_true(handover_read(s->list, &h, error));
-	board_publish(h.holdings.board, &(struct board_values){ .epoch = 7, .weights = { 3, 4 } });
-	assert_int_equal(board_read(s->h.holdings.board).epoch, 7);
-	holdings_disown(&h.holdings);
+	board_publish(h.inherited.board, &(struct board_values){ .epoch = 7, .weights = { 3, 4 } });
+	assert_int_equal(board_read(s->h.inherited.board).epoch, 7);
+	inherited_disown(&h.inherited);
 }
 
 static void what_no_keeper_wrote_is_refused(void **state)
 {
 	struct stage *s = *state;
 	put(s, 0, 0);
-	refuses(s, "is no hand-over of a keeper");
+	refuses(s, "is not a keeper's hand-over list");
 	assert_int_equal(ftruncate(s->list, 0), 0);
-	refuses(s, "is no hand-over of a keeper");
+	refuses(s, "is not a keeper's hand-over list");
 }
 
 static void another_format_is_refused(void **state)
 {
 	struct stage *s = *state;
-	put(s, VERSION, HANDOVER_VERSION + 1);
-	refuses(s, "the running version hands over in format");
-	put(s, VERSION, HANDOVER_VERSION);
+	/* Both numbers at once: as lists were before they had two, and as they may be. */
+	static const struct {
+		uint32_t version;
+		const char *error;
+	} rows[] = {
+		{ 3, "the running version hands over in format 3, but this one reads format 5: "
+		     "stop the" },
+		{ 4, "in format 4" },
+		{ HANDOVER_MAJOR + 1, "in format 6" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		put(s, MAJOR, rows[i].version);
+		refuses(s, rows[i].error);
+	}
+	put(s, MAJOR, HANDOVER_MAJOR);
 	put(s, HEAD_BYTES, RECORDS + 8);
 	refuses(s, "hands over in format");
 	put(s, HEAD_BYTES, RECORDS);
@@ -203,56 +219,90 @@ static void an_unknown_kind_is_refused(void **state)
 	refuses(*state, "unknown kind 77");
 }
 
+/* It gives what we do not know, in a kind of record and in the room of others. */
+static void a_newer_minor_version_is_taken_without_what_is_not_known(void **state)
+{
+	struct stage *s = *state;
+	struct handover h;
+	char error[HANDOVER_ERROR_BYTES] = "";
+	int unknown = dup(0), known = s->h.inherited.locks[0].fd;
+	put(s, MAJOR, HANDOVER_MAJOR | (HANDOVER_MINOR + 1) << 16);
+	put(s, ROOM, 4711);
+	s->h.inherited.board->minor++;
+	put(s, in_record(s, SOCKET, s->record_bytes - 8), 4711);
+	put(s, in_record(s, LOCK, KIND), 77);
+	put(s, in_record(s, LOCK, FD), (uint32_t)unknown);
+	assert_true(handover_read(s->list, &h, error));
+	assert_int_equal(h.inherited.lock_n, LOCK_DESCRIPTORS - 1);
+	assert_int_equal(h.inherited.socket_n, 2);
+	assert_int_equal(fcntl(unknown, F_GETFD), -1);
+	assert_true(fcntl(known, F_GETFD) >= 0);
+	inherited_disown(&h.inherited);
+	/* One that has no descriptor says so, or nothing; and what is refused closes nothing. */
+	for (int fd = -1; fd <= 0; fd++) {
+		put(s, in_record(s, LOCK, FD), (uint32_t)fd);
+		assert_true(handover_read(s->list, &h, error));
+		assert_true(fcntl(0, F_GETFD) >= 0);
+		inherited_disown(&h.inherited);
+	}
+	unknown = dup(0);
+	put(s, in_record(s, LOCK, FD), (uint32_t)unknown);
+	put(s, in_record(s, BOARD, FD), UINT32_MAX);
+	refuses(s, "has another size");
+	assert_true(fcntl(unknown, F_GETFD) >= 0);
+	close(unknown);
+}
+
 static void a_socket_must_listen(void **state)
 {
 	struct stage *s = *state;
-	put(s, in_record(s, SOCKET, FD), (uint32_t)s->h.holdings.board_fd);
-	refuses(s, "is no listening socket");
+	put(s, in_record(s, SOCKET, FD), (uint32_t)s->h.inherited.board_fd);
+	refuses(s, "is not a listening socket");
 	put(s, in_record(s, SOCKET, FD), UINT32_MAX);
-	refuses(s, "is no listening socket");
+	refuses(s, "is not a listening socket");
 }
 
 static void a_lock_must_be_open(void **state)
 {
 	put(*state, in_record(*state, LOCK, FD), 1 << 20);
-	refuses(*state, "is no lock");
+	refuses(*state, "is not a lock");
 }
 
 static void a_process_has_a_pid_and_a_state(void **state)
 {
 	struct stage *s = *state;
 	put(s, in_record(s, PROCESS, PID), 0);
-	refuses(s, "has no place");
+	refuses(s, "does not fit");
 	put(s, in_record(s, PROCESS, PID), 12);
 	put(s, in_record(s, PROCESS, STATE), PROCESS_RETIRED + 1);
-	refuses(s, "has no place");
+	refuses(s, "does not fit");
 	put(s, in_record(s, PROCESS, STATE), PROCESS_NONE);
-	refuses(s, "has no place");
+	refuses(s, "does not fit");
 }
 
 static void a_board_has_its_size(void **state)
 {
 	struct stage *s = *state;
-	put(s, in_record(s, BOARD, FD), (uint32_t)s->h.holdings.tickets_fd);
-	refuses(s, "of another size");
+	put(s, in_record(s, BOARD, FD), (uint32_t)s->h.inherited.tickets_fd);
+	refuses(s, "has another size");
 	put(s, in_record(s, BOARD, FD), UINT32_MAX);
-	refuses(s, "of another size");
+	refuses(s, "has another size");
 }
 
 static void what_is_kept_must_be_open(void **state)
 {
 	put(*state, in_record(*state, KEPT, FD), UINT32_MAX);
-	refuses(*state, "is not there");
+	refuses(*state, "is not open");
 }
 
 static void a_board_has_its_version(void **state)
 {
 	struct stage *s = *state;
-	s->h.holdings.board->version++;
-	refuses(s, "of another version");
-	s->h.holdings.board->version--;
-	s->h.holdings.tickets->version++;
-	refuses(s, "of another version");
+	s->h.inherited.board->major++;
+	refuses(s, "have another version");
+	s->h.inherited.board->major--;
+	s->h.inherited.tickets->version++;
+	refuses(s, "have another version");
 }
 
 /* --- over exec --- */
@@ -265,10 +315,16 @@ static bool stays(int fd)
 static void only_when_it_is_said_all_stays_open(void **state)
 {
 	struct stage *s = *state;
-	const struct holdings *h = &s->h.holdings;
-	const int all[] = { s->list,	    h->board_fd,      h->tickets_fd,
-			    h->kept_fd,	    h->sockets[0].fd, h->sockets[1].fd,
-			    h->locks[0].fd, h->locks[1].fd,   s->h.processes.list[2].channel };
+	const struct inherited *h = &s->h.inherited;
+	const int all[] = { s->list,
+			    h->board_fd,
+			    h->tickets_fd,
+			    h->saved_config_fd,
+			    h->sockets[0].fd,
+			    h->sockets[1].fd,
+			    h->locks[0].fd,
+			    h->locks[1].fd,
+			    s->h.processes.list[2].channel };
 	for (int keep = 1; keep >= 0; keep--) {
 		handover_keep(&s->h, s->list, keep);
 		for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -288,6 +344,7 @@ int main(void)
 		with_stage(a_list_that_ends_early_is_refused),
 		with_stage(a_program_without_an_end_is_refused),
 		with_stage(an_unknown_kind_is_refused),
+		with_stage(a_newer_minor_version_is_taken_without_what_is_not_known),
 		with_stage(a_socket_must_listen),
 		with_stage(a_lock_must_be_open),
 		with_stage(what_is_kept_must_be_open),

@@ -166,7 +166,7 @@ static int say_in_two_executions(void)
 	if (!logger_open(&l))
 		return 1;
 	log_line(LOG_INFO, "before");
-	logger_rest(&l);
+	logger_flush(&l);
 	log_line(LOG_INFO, "between");
 	snprintf(from, sizeof from, "%d", l.from);
 	snprintf(to, sizeof to, "%d", l.to);

@@ -1,6 +1,6 @@
 #include "unit/app/kit.h"
 
-#include "app/kept.h"
+#include "app/saved_config.h"
 #include "app/process.h"
 
 #include <signal.h>
@@ -66,7 +66,7 @@ static void write_program(const char *text)
 	fclose(f);
 }
 
-static void start_shell(struct process *p, enum config_source source, const struct holdings *h,
+static void start_shell(struct process *p, enum config_source source, const struct inherited *h,
 			const char *text)
 {
 	char directory[64];
@@ -94,9 +94,9 @@ static int end_of(const struct process *p)
 static void a_working_process_is_told_what_it_needs(void **state)
 {
 	struct process *p = &((struct processes *)*state)->list[0];
-	struct holdings h;
-	assert_true(holdings_open(&h));
-	(void)holdings_keep(&h, kept_make(&(struct kept_files){ NULL }));
+	struct inherited h;
+	assert_true(inherited_open(&h));
+	(void)inherited_keep(&h, saved_config_make(&(struct saved_files){ NULL }));
 	start_shell(p, CONFIG_FROM_FILE, &h,
 		    "test \"$1 $2\" = 'FILE file' || exit 10\n"
 		    "test -e /proc/self/fd/$3 || exit 11\n"
@@ -108,19 +108,19 @@ static void a_working_process_is_told_what_it_needs(void **state)
 	int status = end_of(p);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	process_forget(p);
-	holdings_close(&h);
+	inherited_close(&h);
 }
 
 static void after_a_crash_it_is_told_to_take_what_was_in_force(void **state)
 {
 	struct process *p = &((struct processes *)*state)->list[0];
-	struct holdings h;
-	assert_true(holdings_open(&h));
-	start_shell(p, CONFIG_KEPT, &h, "test \"$1 $2 $6\" = 'FILE kept 0'\n");
+	struct inherited h;
+	assert_true(inherited_open(&h));
+	start_shell(p, CONFIG_SAVED, &h, "test \"$1 $2 $6\" = 'FILE kept 0'\n");
 	int status = end_of(p);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	process_forget(p);
-	holdings_close(&h);
+	inherited_close(&h);
 }
 
 /* What the keeper holds besides is not for it to close. */
@@ -128,12 +128,12 @@ static void nothing_else_is_open_in_it(void **state)
 {
 	struct process *p = &((struct processes *)*state)->list[0];
 	struct addr a = kit_free_address();
-	struct holdings h;
+	struct inherited h;
 	int fds[WORKERS_MAX];
 	unsigned n;
 	char text[128];
-	assert_true(holdings_open(&h));
-	assert_int_equal(holdings_listen(&h, &a, 1, fds, &n), 0);
+	assert_true(inherited_open(&h));
+	assert_int_equal(inherited_listen(&h, &a, 1, fds, &n), 0);
 	struct stat st;
 	assert_int_equal(fstat(fds[0], &st), 0);
 	snprintf(text, sizeof text, "ls -l /proc/$$/fd | grep -q 'socket:.%llu.'; exit $((! $?))",
@@ -142,16 +142,16 @@ static void nothing_else_is_open_in_it(void **state)
 	int status = end_of(p);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	process_forget(p);
-	holdings_close(&h);
+	inherited_close(&h);
 }
 
 static void its_end_is_seen_on_the_channel(void **state)
 {
 	struct process *p = &((struct processes *)*state)->list[0];
 	struct channel_message m;
-	struct holdings h;
+	struct inherited h;
 	int reply;
-	assert_true(holdings_open(&h));
+	assert_true(inherited_open(&h));
 	start_shell(p, CONFIG_FROM_FILE, &h, "exit 3\n");
 	assert_false(channel_hear(p->channel, &m, &reply));
 	int status = end_of(p);
@@ -159,7 +159,7 @@ static void its_end_is_seen_on_the_channel(void **state)
 	int channel = p->channel;
 	process_forget(p);
 	assert_false(kit_is_open(channel));
-	holdings_close(&h);
+	inherited_close(&h);
 }
 
 /* --- telling --- */

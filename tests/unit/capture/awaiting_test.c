@@ -1,6 +1,7 @@
 #include "unit/cmocka_all.h"
 
 #include "capture/awaiting.h"
+#include "capture/kafka_limits.h"
 
 #define MS 1000000ull
 #define LATE (KAFKA_LATE_MS * MS)

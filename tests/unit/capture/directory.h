@@ -62,7 +62,8 @@ static inline struct pen begin(const struct world *w, uint64_t generation, uint6
 	series_name(name, generation, index);
 	p.fd = openat(w->fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
 	assert_true(p.fd >= 0);
-	p.head = (struct segment_head){ .version = SEGMENT_VERSION,
+	p.head = (struct segment_head){ .major = SEGMENT_MAJOR,
+					.minor = SEGMENT_MINOR,
 					.id = generation * 1000 + index,
 					.generation = generation,
 					.index = index,

@@ -6,7 +6,7 @@
 
 #include "capture/follower.h"
 #include "capture/lag.h"
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 #include "capture/reader.h"
 #include "capture/retention.h"
 #include "capture/traffic.h"
@@ -224,8 +224,8 @@ static void what_is_not_durable_is_not_read(void **state)
 	struct world *w = *state;
 	static const struct position nothing;
 	struct position end;
-	struct mark m;
-	assert_true(mark_make(&m, w->fd, 1));
+	struct writer_lease m;
+	assert_true(writer_lease_make(&m, w->fd, 1));
 	struct pen p = begin(w, 1, 1, 1, 10);
 	assert_int_equal(flock(p.fd, LOCK_EX), 0);
 	write_bodies(&p, 4, 10);
@@ -250,7 +250,7 @@ static void what_is_not_durable_is_not_read(void **state)
 	assert_int_equal(reading.payload.n, 5);
 	assert_int_equal(reader_next(r, &reading), READER_END);
 	close(q.fd);
-	mark_close(&m);
+	writer_lease_close(&m);
 	assert_int_equal(reader_next(r, &reading), READER_END);
 	assert_true(reader_is_over(r, 1));
 	reader_close(r);
@@ -261,8 +261,8 @@ static void between_segments_a_series_is_not_over(void **state)
 	struct world *w = *state;
 	static const struct position nothing;
 	struct position end;
-	struct mark m;
-	assert_true(mark_make(&m, w->fd, 1));
+	struct writer_lease m;
+	assert_true(writer_lease_make(&m, w->fd, 1));
 	atomic_store(&m.page->durable, 100);
 	struct pen p = begin(w, 1, 1, 1, 10);
 	write_bodies(&p, 1, 10);
@@ -279,7 +279,7 @@ static void between_segments_a_series_is_not_over(void **state)
 	write_bodies(&p, 1, 20);
 	ASSERT_BODIES(r, 3);
 	close(p.fd);
-	mark_close(&m);
+	writer_lease_close(&m);
 	reader_close(r);
 }
 
@@ -350,8 +350,8 @@ static void records_go_on_with_the_next_number(void **state)
 {
 	struct world *w = *state;
 	struct position at = { 0 };
-	struct mark m;
-	assert_true(mark_make(&m, w->fd, 1));
+	struct writer_lease m;
+	assert_true(writer_lease_make(&m, w->fd, 1));
 	struct pen p = begin(w, 1, 1, 1, 10);
 	assert_int_equal(flock(p.fd, LOCK_EX), 0);
 	atomic_store(&m.page->durable, 1000);
@@ -365,7 +365,7 @@ static void records_go_on_with_the_next_number(void **state)
 	follow(w, &at, "");
 	/* The process is killed: its connections are over. */
 	close(p.fd);
-	mark_close(&m);
+	writer_lease_close(&m);
 	follow(w, &at, "1-0-6:2 1-0-5:4 ");
 	follow(w, &at, "");
 	position_free(&at);
@@ -376,8 +376,8 @@ static void what_comes_twice_has_the_same_numbers(void **state)
 {
 	struct world *w = *state;
 	struct position at = { 0 }, again = { 0 };
-	struct mark m;
-	assert_true(mark_make(&m, w->fd, 1));
+	struct writer_lease m;
+	assert_true(writer_lease_make(&m, w->fd, 1));
 	struct pen p = begin(w, 1, 1, 1, 10);
 	assert_int_equal(flock(p.fd, LOCK_EX), 0);
 	atomic_store(&m.page->durable, 1000);
@@ -394,7 +394,7 @@ static void what_comes_twice_has_the_same_numbers(void **state)
 	position_free(&at);
 	position_free(&again);
 	close(p.fd);
-	mark_close(&m);
+	writer_lease_close(&m);
 }
 
 static void lag_is_what_is_not_passed(void **state)

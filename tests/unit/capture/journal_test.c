@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "capture/kafka_limits.h"
 #include "unit/capture/kit.h"
 
 /* What a directory has, as a reader finds it. */
@@ -27,7 +28,7 @@ struct world {
 	uint64_t acknowledged; /* by a follower, where one is waited for */
 };
 
-static uint64_t chance(void *world)
+static uint64_t rng(void *world)
 {
 	struct world *w = world;
 	return 0x9e3779b97f4a7c15u * (w->disk.file_n + 1);
@@ -71,7 +72,7 @@ static void begin(struct world *w, uint64_t (*follower)(void *world),
 	w->journal = journal_open(&(struct journal_config){ .disk = &w->disk.disk,
 							    .generation = 7,
 							    .node = "a",
-							    .chance = chance,
+							    .rng = rng,
 							    .now_ns = clock_ns,
 							    .world = w,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
@@ -327,11 +328,13 @@ static void sequences_have_no_gap_and_commits_say_what_was_durable(void **state)
 		turn(w);
 	}
 	struct found all = survivors(w);
-	assert_int_equal(all.n, 40);
-	for (unsigned i = 0; i < all.n; i++) {
+	assert_int_equal(all.n, 41);
+	assert_int_equal(all.frames[0].type, FRAME_OWNER);
+	assert_int_equal(all.frames[0].sequence, 1);
+	for (unsigned i = 1; i < all.n; i++) {
 		assert_int_equal(all.frames[i].sequence, i + 1);
-		assert_int_equal(all.frames[i].type, i % 2 ? FRAME_REQUEST_HEAD : FRAME_COMMIT);
-		assert_int_equal(all.frames[i].worker, i % 2 ? 3 : 0);
+		assert_int_equal(all.frames[i].type, i % 2 ? FRAME_COMMIT : FRAME_REQUEST_HEAD);
+		assert_int_equal(all.frames[i].worker, i % 2 ? 0 : 3);
 	}
 }
 
@@ -358,6 +361,160 @@ static void a_full_segment_is_sealed_and_the_next_goes_on(void **state)
 	}
 	assert_int_equal(seals, 2);
 	assert_int_equal(bodies, 40);
+}
+
+/* What the log says of the owner, by epochs: "3t" is the target in epoch 3; "h" a head, "d" a
+ * worker that is drained, "." a segment's end. */
+static void assert_owners(const struct world *w, const char *expected)
+{
+	char text[256] = "";
+	size_t n = 0;
+	for (unsigned i = 0; i < w->disk.file_n; i++) {
+		const uint8_t *bytes = w->disk.files[i].synced;
+		struct segment_head head;
+		struct frame f;
+		struct span payload;
+		size_t at = sizeof head;
+		memcpy(&head, bytes, sizeof head);
+		for (; frame_read(bytes + at, KIT_FILE_BYTES - at, head.id, &f, &payload) ==
+		       FRAME_GOOD;
+		     at += frame_bytes(&f)) {
+			struct record_owner o;
+			assert_in_range(n, 0, sizeof text - 8);
+			if (f.type == FRAME_REQUEST_HEAD)
+				text[n++] = 'h';
+			if (f.type == FRAME_DRAINED)
+				text[n++] = 'd';
+			if (f.type == FRAME_SEAL)
+				text[n++] = '.';
+			if (f.type != FRAME_OWNER)
+				continue;
+			memcpy(&o, payload.at, sizeof o);
+			assert_int_equal(o.target, (f.flags & FRAME_TARGET) != 0);
+			assert_int_equal(f.epoch, 0);
+			n += (size_t)sprintf(text + n, "%u%c", (unsigned)o.epoch,
+					     o.target ? 't' : 's');
+		}
+	}
+	text[n] = 0;
+	assert_string_equal(text, expected);
+}
+
+static void own(struct world *w, bool target, uint64_t epoch)
+{
+	journal_owner(w->journal,
+		      &(struct record_owner){ .target = target, .since = epoch, .epoch = epoch });
+}
+
+static void the_owner_stands_at_both_ends_of_a_segment_and_where_it_changes(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	unsigned wakes = w->wakes;
+	own(w, true, 3);
+	assert_int_equal(w->wakes, wakes + 1);
+	assert_true(journal_deadline_ns(w->journal) <= w->now_ns);
+	/* It comes before what is decided by it. */
+	put(w, 1, false);
+	put(w, 2, false);
+	turn(w);
+	assert_owners(w, "0s3thh");
+	assert_int_equal(journal_owner_durable(w->journal).epoch, 3);
+	own(w, true, 3);
+	pass(w, LOG_LAZY_MS);
+	assert_owners(w, "0s3thh");
+	own(w, false, 4);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	turn(w);
+	assert_int_equal(journal_owner_durable(w->journal).epoch, 3);
+	pass(w, LOG_PROBE_MS);
+	assert_owners(w, "0s3thh4s");
+	assert_int_equal(journal_owner_durable(w->journal).epoch, 4);
+	journal_stop(w->journal);
+	turn(w);
+	assert_owners(w, "0s3thh4s4s.");
+}
+
+static void a_worker_says_that_it_is_drained_and_waits_until_that_lasts(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	put(w, 1, false);
+	feed_drained(&w->feed, 5, &w->wait);
+	feed_push(&w->feed);
+	assert_int_equal(w->settled, 0);
+	turn(w);
+	assert_int_equal(w->settled, 1);
+	assert_true(w->durable);
+	assert_owners(w, "0shd");
+}
+
+/* --- up to when all is durable --- */
+
+static uint64_t until_ns(const struct world *w)
+{
+	return journal_counts(w->journal)->until_mono_ns;
+}
+
+static void the_time_up_to_which_all_is_durable_moves_on_by_itself(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	for (int i = 0; i < 3; i++) {
+		pass(w, 10);
+		assert_int_equal(until_ns(w), w->now_ns);
+		assert_int_equal(journal_counts(w->journal)->until_wall_ns, w->now_ns + 5);
+	}
+}
+
+static void it_does_not_pass_what_is_under_way(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	uint64_t put_ns = w->now_ns;
+	struct frame f = { .type = FRAME_REQUEST_HEAD, .mono_ns = put_ns };
+	feed_put(&w->feed, &f, NULL, 0, NULL);
+	pass(w, 10);
+	assert_int_equal(until_ns(w), put_ns);
+	feed_push(&w->feed);
+	pass(w, 10);
+	assert_int_equal(until_ns(w), put_ns);
+	pass(w, LOG_LAZY_MS);
+	assert_int_equal(until_ns(w), w->now_ns);
+	/* Nor while the log is away. */
+	put(w, 2, true);
+	w->disk.fail = DISK_SYNC;
+	w->disk.error = -EIO;
+	uint64_t before_ns = until_ns(w);
+	turn(w);
+	pass(w, 10);
+	assert_int_equal(until_ns(w), before_ns);
+	pass(w, LOG_PROBE_MS);
+	assert_int_equal(until_ns(w), w->now_ns);
+}
+
+/* A turn that takes long: what it puts in the end is not of a time that the log has passed. */
+static void what_is_put_late_is_not_of_an_earlier_time(void **state)
+{
+	struct world *w = *state;
+	turn(w);
+	uint64_t began_ns = w->now_ns;
+	w->now_ns += 1000000;
+	do
+		journal_turn(w->journal, w->now_ns, w->now_ns);
+	while (kit_run(&w->disk));
+	assert_int_equal(until_ns(w), w->now_ns);
+	struct frame f = { .type = FRAME_REQUEST_HEAD, .mono_ns = began_ns, .wall_ns = began_ns };
+	feed_put(&w->feed, &f, NULL, 0, NULL);
+	feed_push(&w->feed);
+	turn(w);
+	pass(w, LOG_LAZY_MS);
+	struct found all = survivors(w);
+	const struct frame *last = &all.frames[all.n - 1];
+	assert_int_equal(last->type, FRAME_REQUEST_HEAD);
+	assert_int_equal(last->mono_ns, began_ns + 1000000);
+	assert_int_equal(last->wall_ns, began_ns + 1000000);
 }
 
 static void a_body_is_written_from_where_it_is(void **state)
@@ -476,11 +633,12 @@ static void a_log_that_cannot_be_cut_back_uses_no_number_twice(void **state)
 		assert_true(all.frames[i].sequence > last);
 		last = all.frames[i].sequence;
 	}
-	/* Commit and head, three times, and what was durable before the new segment. */
-	assert_int_equal(last, 7);
+	/* The owner, commit and head twice; what was durable before the new segment, the owner,
+	 * commit and head. */
+	assert_int_equal(last, 9);
 	for (unsigned i = 0; i < all.n; i++)
-		if (all.frames[i].sequence == 5)
-			assert_int_equal(all.durable[i], 2);
+		if (all.frames[i].sequence == 6)
+			assert_int_equal(all.durable[i], 3);
 }
 
 static void a_full_disk_is_tried_again_and_a_gap_tells_what_passed(void **state)
@@ -548,7 +706,7 @@ static void put_tunnel(struct world *w)
 {
 	struct frame f = { .type = FRAME_GAP, .connection = 7, .ordinal = 1 };
 	struct record_gap gap = {
-		.reads = 1, .request_bytes = 11, .answer_bytes = 22, .reason = GAP_TUNNEL
+		.reads = 1, .request_bytes = 11, .response_bytes = 22, .reason = GAP_TUNNEL
 	};
 	feed_put(&w->feed, &f, &(struct span){ (const char *)&gap, sizeof gap }, 1, NULL);
 	feed_push(&w->feed);
@@ -583,7 +741,7 @@ static void a_tunnels_gap_that_fails_is_told_of_later(void **state)
 	assert_int_equal(all.gaps[0].reason, GAP_TUNNEL);
 	assert_int_equal(all.gaps[0].reads, 2);
 	assert_int_equal(all.gaps[0].request_bytes, 22);
-	assert_int_equal(all.gaps[0].answer_bytes, 44);
+	assert_int_equal(all.gaps[0].response_bytes, 44);
 }
 
 /* In the first segment that is durable, and in no other. */
@@ -710,6 +868,11 @@ int main(void)
 		TEST(a_sync_that_fails_is_no_commit),
 		TEST(sequences_have_no_gap_and_commits_say_what_was_durable),
 		TEST(a_full_segment_is_sealed_and_the_next_goes_on),
+		TEST(the_owner_stands_at_both_ends_of_a_segment_and_where_it_changes),
+		TEST(a_worker_says_that_it_is_drained_and_waits_until_that_lasts),
+		TEST(the_time_up_to_which_all_is_durable_moves_on_by_itself),
+		TEST(it_does_not_pass_what_is_under_way),
+		TEST(what_is_put_late_is_not_of_an_earlier_time),
 		TEST(a_body_is_written_from_where_it_is),
 		TEST(what_comes_before_the_first_segment_waits_for_it),
 		TEST(what_is_refused_is_not_in_the_log),

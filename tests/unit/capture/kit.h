@@ -117,7 +117,6 @@ static inline int kit_perform(struct kit_disk *k, struct disk_op *op)
 		memcpy(f->synced, f->bytes, KIT_FILE_BYTES);
 		f->size = op->at;
 		return 0;
-	case DISK_REMOVE:
 	case DISK_NONE:
 		return 0;
 	}

@@ -15,6 +15,9 @@ static struct position make(void)
 								  .from = 90 });
 	position_add_connection(&p, (struct position_connection){
 					    .generation = 7, .number = 4, .from = POSITION_IDLE });
+	position_add_connection(
+		&p, (struct position_connection){
+			    .generation = 7, .worker = 2, .number = 9, .ordinal = 3, .from = 95 });
 	position_sort(&p);
 	return p;
 }
@@ -36,11 +39,11 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(text.n, text_again.n);
 	assert_memory_equal(text.at, text_again.at, text.n);
 	assert_string_equal(again.series[1].node, "host");
-	const struct position_connection *c = position_find(&again, 7, 1, 9);
+	const struct position_connection *c = position_find(&again, 7, 1, 9, 0);
 	assert_non_null(c);
 	assert_int_equal(c->records, 3);
 	assert_int_equal(c->requests, 2);
-	assert_null(position_find(&again, 7, 1, 8));
+	assert_null(position_find(&again, 7, 1, 8, 0));
 	bytes_free(&text);
 	bytes_free(&text_again);
 	position_free(&p);
@@ -70,6 +73,27 @@ static bool wants(const struct position *p, uint64_t generation, uint64_t sequen
 			      &(struct frame){ .sequence = sequence,
 					       .worker = worker,
 					       .connection = connection });
+}
+
+/* Others of its connection that are over are not read twice. */
+static void an_open_exchange_is_read_again_and_no_other_of_its_connection(void **state)
+{
+	(void)state;
+	struct position p = make();
+	struct frame f = { .sequence = 96, .worker = 2, .connection = 9, .ordinal = 3 };
+	assert_true(position_wants(&p, 7, &f));
+	f.ordinal = 2;
+	assert_false(position_wants(&p, 7, &f));
+	f.ordinal = 4;
+	assert_false(position_wants(&p, 7, &f));
+	f.sequence = 100;
+	assert_true(position_wants(&p, 7, &f));
+	f = (struct frame){ .sequence = 94, .worker = 2, .connection = 9, .ordinal = 3 };
+	assert_false(position_wants(&p, 7, &f));
+	/* Of a connection all exchanges are. */
+	f = (struct frame){ .sequence = 91, .worker = 1, .connection = 9, .ordinal = 8 };
+	assert_true(position_wants(&p, 7, &f));
+	position_free(&p);
 }
 
 static void only_open_exchanges_are_read_again(void **state)
@@ -102,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(any_damage_is_found),
+		cmocka_unit_test(an_open_exchange_is_read_again_and_no_other_of_its_connection),
 		cmocka_unit_test(only_open_exchanges_are_read_again),
 		cmocka_unit_test(series_before_that_are_not_listed_are_passed),
 	};

@@ -1,10 +1,12 @@
 #include "unit/cmocka_all.h"
 
+#include <errno.h>
 #include <sys/file.h>
 
-#include "capture/mark.h"
+#include "capture/writer_lease.h"
 #include "capture/reader.h"
 #include "capture/recovery.h"
+#include "capture/segment.h"
 #include "unit/capture/directory.h"
 
 /* What is read: b a body, s a seal, H a hole, . the end. */
@@ -257,6 +259,93 @@ static void a_segment_that_is_missing_between_two_is_a_hole(void **state)
 	assert_all(w, "bsHbs.");
 }
 
+/* --- versions --- */
+
+static void write_head(struct pen *p)
+{
+	p->head.crc = segment_head_crc(&p->head);
+	assert_int_equal(pwrite(p->fd, &p->head, sizeof p->head, 0), sizeof p->head);
+}
+
+static void what_a_newer_minor_version_adds_is_passed_over_and_counted(void **state)
+{
+	struct world *w = *state;
+	struct reading r;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	p.head.minor = SEGMENT_MINOR + 1;
+	memset(p.head.reserved, 7, sizeof p.head.reserved);
+	write_head(&p);
+	write_frame(&p, FRAME_TYPES, 10, SPAN("what is this?"));
+	write_like(&p, (struct frame){ .type = FRAME_REQUEST_BODY, .flags = 0x80, .mono_ns = 11 },
+		   SPAN("body"));
+	write_frame(&p, 200, 12, SPAN(""));
+	seal_with(&p, FRAME_LAST);
+	struct reader *reader = reader_open(w->directory);
+	assert_int_equal(reader_next(reader, &r), READER_FRAME);
+	assert_int_equal(r.frame.type, FRAME_REQUEST_BODY);
+	assert_int_equal(reader_next(reader, &r), READER_FRAME);
+	assert_int_equal(r.frame.type, FRAME_SEAL);
+	assert_int_equal(reader_next(reader, &r), READER_END);
+	assert_int_equal(reader_unknown(reader), 2);
+	assert_int_equal(reader_holes(reader), 0);
+	reader_close(reader);
+}
+
+static void an_unknown_frame_behind_a_hole_is_counted_once(void **state)
+{
+	struct world *w = *state;
+	struct reading r;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	write_frame(&p, FRAME_REQUEST_BODY, 10, SPAN("body"));
+	p.at += 64;
+	p.sequence++;
+	write_frame(&p, FRAME_TYPES, 10, SPAN(""));
+	seal_with(&p, FRAME_LAST);
+	struct reader *reader = reader_open(w->directory);
+	assert_int_equal(reader_next(reader, &r), READER_FRAME);
+	assert_int_equal(reader_next(reader, &r), READER_HOLE);
+	assert_int_equal(reader_next(reader, &r), READER_FRAME);
+	assert_int_equal(r.frame.type, FRAME_SEAL);
+	assert_int_equal(reader_unknown(reader), 1);
+	reader_close(reader);
+}
+
+/* As it was before there were minor versions. */
+static void version_1_0_is_read(void **state)
+{
+	struct world *w = *state;
+	struct reading r;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	const uint32_t version = 1;
+	memcpy((char *)&p.head + 8, &version, sizeof version);
+	write_head(&p);
+	assert_int_equal(p.head.minor, 0);
+	write_frame(&p, FRAME_REQUEST_BODY, 10, SPAN("body"));
+	seal_with(&p, FRAME_LAST);
+	struct reader *reader = reader_open(w->directory);
+	assert_int_equal(reader_next(reader, &r), READER_FRAME);
+	reader_close(reader);
+}
+
+static void a_newer_major_version_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct reading r;
+	struct recovery found;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	p.head.major = SEGMENT_MAJOR + 1;
+	write_head(&p);
+	write_bodies(&p, 3, 10);
+	seal_with(&p, FRAME_LAST);
+	struct reader *reader = reader_open(w->directory);
+	assert_int_equal(reader_next(reader, &r), READER_ERROR);
+	assert_int_equal(errno, EPROTONOSUPPORT);
+	assert_non_null(strstr(segment_error(errno), "a newer version of crossfade"));
+	reader_close(reader);
+	assert_false(recover(w->fd, &found));
+	assert_int_equal(errno, EPROTONOSUPPORT);
+}
+
 static void recovery_cuts_a_torn_tail_and_no_good_frame(void **state)
 {
 	struct world *w = *state;
@@ -299,13 +388,13 @@ static void recovery_leaves_alone_what_somebody_writes(void **state)
 static void a_writer_without_a_segment_keeps_its_generation(void **state)
 {
 	struct world *w = *state;
-	struct mark m;
+	struct writer_lease m;
 	uint64_t generation;
-	assert_true(mark_make(&m, w->fd, 7));
+	assert_true(writer_lease_make(&m, w->fd, 7));
 	assert_true(series_next(w->fd, &generation));
 	assert_int_equal(generation, 8);
-	mark_remove(w->fd, 7);
-	mark_close(&m);
+	writer_lease_remove(w->fd, 7);
+	writer_lease_close(&m);
 }
 
 static void a_new_series_has_the_next_generation(void **state)
@@ -336,6 +425,10 @@ int main(void)
 		TEST(a_hole_is_found_with_what_is_missing),
 		TEST(frames_of_another_segment_are_none),
 		TEST(a_segment_that_is_missing_between_two_is_a_hole),
+		TEST(what_a_newer_minor_version_adds_is_passed_over_and_counted),
+		TEST(an_unknown_frame_behind_a_hole_is_counted_once),
+		TEST(version_1_0_is_read),
+		TEST(a_newer_major_version_is_refused),
 		TEST(recovery_cuts_a_torn_tail_and_no_good_frame),
 		TEST(recovery_leaves_alone_what_somebody_writes),
 		TEST(a_new_series_has_the_next_generation),

@@ -40,7 +40,7 @@ static void assert_vector(const struct bytes *record, const char *name)
 
 #define AT(s, ns) ((s)*1000000000ull + (ns))
 
-static void a_request_and_its_answer_are_one_record(void **state)
+static void a_request_and_its_response_are_one_record(void **state)
 {
 	(void)state;
 	struct heard h = { .n = 0 };
@@ -107,12 +107,34 @@ static void a_record_does_not_outgrow_its_limit(void **state)
 	free(half);
 }
 
+/* Field 100, a number: the bytes 800 and 1. */
+static void a_record_of_the_target_says_so_and_else_is_the_same(void **state)
+{
+	(void)state;
+	struct heard h = { .n = 0 };
+	const struct trafficstream_user user = { .record = record, .user = &h };
+	for (int target = 0; target < 2; target++) {
+		struct trafficstream t;
+		trafficstream_open(&t, &user, "c", "n");
+		t.target = target;
+		trafficstream_observe(&t, OBSERVE_READ, 1, SPAN("GET"));
+		trafficstream_flush(&t, true);
+		trafficstream_close(&t);
+	}
+	assert_int_equal(h.n, 2);
+	assert_int_equal(h.records[1].n, h.records[0].n + 3);
+	assert_memory_equal(h.records[1].at, h.records[0].at, h.records[0].n);
+	assert_memory_equal(h.records[1].at + h.records[0].n, "\xa0\x06\x01", 3);
+	forget(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_request_and_its_answer_are_one_record),
+		cmocka_unit_test(a_request_and_its_response_are_one_record),
 		cmocka_unit_test(a_request_goes_over_two_records),
 		cmocka_unit_test(a_record_does_not_outgrow_its_limit),
+		cmocka_unit_test(a_record_of_the_target_says_so_and_else_is_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,18 @@ static void kill_it(struct unrecorded *u)
 	close(u->fd);
 }
 
+/* Of any other reason nothing has passed unrecorded. */
+static void assert_nothing_but(const struct unrecorded_seen *seen, enum gap_reason reason)
+{
+	static const struct losses none;
+	for (int r = 0; r < GAP_REASONS; r++) {
+		if (r == (int)reason)
+			continue;
+		assert_memory_equal(&seen->total[r], &none, sizeof none);
+		assert_memory_equal(&seen->untold[r], &none, sizeof none);
+	}
+}
+
 static struct losses inherited(const struct unrecorded *u, enum gap_reason reason)
 {
 	return unrecorded_sum(u->own, UNRECORDED_INHERITED, reason);
@@ -96,6 +108,7 @@ static void what_a_living_process_has_counted_is_its_own(void **state)
 	assert_true(unrecorded_look(w->fd, &seen));
 	assert_int_equal(seen.total[GAP_UNAVAILABLE].writes, 5);
 	assert_int_equal(seen.untold[GAP_UNAVAILABLE].writes, 5);
+	assert_nothing_but(&seen, GAP_UNAVAILABLE);
 	assert_int_equal(seen.total[GAP_UNAVAILABLE].last_write_wall_ns, 2 * SECOND);
 	unrecorded_close(&first);
 	unrecorded_close(&second);
@@ -112,6 +125,7 @@ static void a_stop_with_nothing_told_leaves_it_to_the_next(void **state)
 	unrecorded_close(&u);
 	assert_true(unrecorded_look(w->fd, &seen));
 	assert_int_equal(seen.untold[GAP_UNAVAILABLE].writes, 4);
+	assert_nothing_but(&seen, GAP_UNAVAILABLE);
 	assert_int_equal(seen.away_wall_ns, 0);
 	assert_true(unrecorded_open(&u, w->fd, 2, 1));
 	assert_int_equal(unrecorded_take_over(&u, 9 * SECOND), 1);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "control/config_kafka.h"
+#include "control/config_read.h"
 #include "unit/control/kit.h"
 
 #define CAPTURE(more) KIT_CONFIG "capture: { directory: c, " more " }\n"
@@ -16,11 +17,12 @@ static void what_is_wrong_is_said(void **state)
 	static const struct {
 		const char *text, *message;
 	} rows[] = {
-		{ CAPTURE("kafka: {}"), "brokers: is missing: some of them, as [ kafka-1:9092 ]" },
+		{ CAPTURE("kafka: {}"),
+		  "brokers: is missing: some of the brokers, such as [ kafka-1:9092 ]" },
 		{ CAPTURE("kafka: { brokers: [] }"),
-		  "brokers: a list is expected, as [ kafka-1:9092 ]" },
+		  "brokers: a list is expected, such as [ kafka-1:9092 ]" },
 		{ CAPTURE("kafka: { brokers: k:9092 }"),
-		  "brokers: a list is expected, as [ kafka-1:9092 ]" },
+		  "brokers: a list is expected, such as [ kafka-1:9092 ]" },
 		{ CAPTURE("kafka: { brokers: [ k ] }"), "brokers: 'k' is not HOST:PORT" },
 		{ CAPTURE("kafka: { brokers: [ 'k:0' ] }"), "brokers: 'k:0' is not HOST:PORT" },
 		{ CAPTURE("kafka: { brokers: [ 'k:65536' ] }"),
@@ -28,7 +30,7 @@ static void what_is_wrong_is_said(void **state)
 		{ CAPTURE("kafka: { brokers: [ 'a:1,b:2' ] }"),
 		  "brokers: 'a:1,b:2' is not HOST:PORT" },
 		{ KAFKA("topic: a/b"),
-		  "topic: 'a/b' is no topic's name: at most 249 letters, digits, dots, - and _" },
+		  "topic: 'a/b' is not a topic name: at most 249 letters, digits, dots, - and _" },
 		{ KAFKA("acks: 1"), "acks: unknown value '1'; it can be: all" },
 		{ KAFKA("compression: brotli"),
 		  "compression: unknown value 'brotli'; it can be: none, gzip, lz4, zstd, snappy" },
@@ -42,14 +44,14 @@ static void what_is_wrong_is_said(void **state)
 		  "ca: cannot read /nowhere: No such file or directory" },
 		{ KAFKA("security: { tls: { ca: /proc/version } }"), "ca: /proc/version is empty" },
 		{ KAFKA("security: { tls: { key: /etc/passwd } }"),
-		  "tls: certificate and key belong together: one of them is not there" },
+		  "tls: certificate and key belong together: one of them is missing" },
 		{ CAPTURE("durable_at: kafka"),
-		  "capture: durable_at: kafka wants a section kafka: where that is" },
+		  "capture: durable_at: kafka needs a section kafka" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -59,7 +61,7 @@ static void what_the_producer_gets_is_what_was_said(void **state)
 	(void)state;
 	struct config *c =
 		kit_config(CAPTURE("kafka: { brokers: [ 'a:1', '[::1]:2' ], compression: zstd }"));
-	assert_int_equal(c->complaints.n, 0);
+	assert_int_equal(c->diagnostics.n, 0);
 	struct producer_config p = kafka_producer(&c->capture.kafka);
 	assert_string_equal(p.brokers, "a:1,[::1]:2");
 	assert_string_equal(p.topic, "logging-traffic-topic");
@@ -86,8 +88,8 @@ static void a_password_is_a_line(void **state)
 		       "password_file: %s } }"),
 		 path);
 	struct config *c = kit_config(text);
-	assert_int_equal(c->complaints.n, 0);
-	assert_int_equal(c->complaints.caution_n, 1);
+	assert_int_equal(c->diagnostics.n, 0);
+	assert_int_equal(c->diagnostics.warning_n, 1);
 	struct producer_config p = kafka_producer(&c->capture.kafka);
 	assert_string_equal(p.sasl.password, "sesame");
 	assert_string_equal(p.sasl.mechanism, "SCRAM-SHA-512");
@@ -100,14 +102,14 @@ static void a_certificate_that_is_none_is_complained_about(void **state)
 {
 	(void)state;
 	struct config *c = kit_config(KAFKA("security: { tls: { ca: /etc/passwd } }"));
-	assert_int_equal(c->complaints.n, 0);
+	assert_int_equal(c->diagnostics.n, 0);
 	kafka_try(c);
-	assert_int_equal(c->complaints.n, 1);
-	assert_non_null(strstr(c->complaints.list[0].message, "kafka: "));
+	assert_int_equal(c->diagnostics.n, 1);
+	assert_non_null(strstr(c->diagnostics.list[0].message, "kafka: "));
 	config_close(c);
 	c = kit_config(KAFKA("compression: lz4"));
 	kafka_try(c);
-	assert_int_equal(c->complaints.n, 0);
+	assert_int_equal(c->diagnostics.n, 0);
 	config_close(c);
 }
 
@@ -119,7 +121,7 @@ int main(void)
 		cmocka_unit_test(a_password_is_a_line),
 		cmocka_unit_test(a_certificate_that_is_none_is_complained_about),
 	};
-	/* Without the library there is one complaint, whatever is said. */
+	/* Without the library there is one diagnostic, whatever is said. */
 	if (!producer_is_built())
 		return 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "unit/control/kit.h"
+#include "control/config_read.h"
 
 #define CAPTURE KIT_CONFIG "capture:\n  directory: log\n  skip: "
 
@@ -38,19 +39,20 @@ static void a_rule_that_cannot_fit_is_refused_at_its_place(void **state)
 	} rows[] = {
 		{ "/a", 9, "skip: is a single value; a list of sections is expected" },
 		{ "[ {} ]", 3,
-		  "skip: the rule would fit all requests: say method, path or header" },
-		{ "[ { method: get } ]", 21, "method: 'get' is not a method, as GET" },
-		{ "[ { method: 'A B' } ]", 22, "method: 'A B' is not a method, as GET" },
+		  "skip: the rule would match all requests: set method, path or header" },
+		{ "[ { method: get } ]", 21, "method: 'get' is not a method, such as GET" },
+		{ "[ { method: 'A B' } ]", 22, "method: 'A B' is not a method, such as GET" },
 		{ "[ { path: a } ]", 19, "path: 'a' does not begin with / or *" },
 		{ "[ { path: /a?b } ]", 19,
-		  "path: '/a?b' holds a query: rules are for the path before it" },
-		{ "[ { path: '/a b' } ]", 20, "path: '/a b' holds what a path cannot hold" },
+		  "path: '/a?b' has a query: rules are for the path before the query" },
+		{ "[ { path: '/a b' } ]", 20,
+		  "path: '/a b' has a character that a path cannot have" },
 		{ "[ { path: /a/../b } ]", 19,
-		  "path: '/a/../b' would never fit: a path with a code, a backslash, an empty or a "
-		  "dot segment is always recorded" },
+		  "path: '/a/../b' would never match: a path with a percent code, a backslash, an "
+		  "empty segment or a dot segment is always recorded" },
 		{ "[ { header: { value: a } } ]", 13,
-		  "name: is missing: the name of a field, as X-Probe" },
-		{ "[ { header: { name: 'a:' } } ]", 30, "name: 'a:' is not the name of a field" },
+		  "name: is missing: the name of a field, such as X-Probe" },
+		{ "[ { header: { name: 'a:' } } ]", 30, "name: 'a:' is not a field name" },
 		{ "[ { paths: /a } ]", 13, "unknown key 'paths'; did you mean 'path'?" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
@@ -58,9 +60,9 @@ static void a_rule_that_cannot_fit_is_refused_at_its_place(void **state)
 		size_t line, column;
 		snprintf(text, sizeof text, "%s%s\n", CAPTURE, rows[i].text);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
-		complaint_place(&c->complaints, c->complaints.list[0].at, &line, &column);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
+		diagnostic_place(&c->diagnostics, c->diagnostics.list[0].at, &line, &column);
 		assert_int_equal(line, 8);
 		assert_int_equal(column, rows[i].column);
 		config_close(c);
@@ -86,11 +88,11 @@ static void a_rule_that_may_skip_a_write_is_warned_of(void **state)
 		char text[1024];
 		snprintf(text, sizeof text, CAPTURE "[ %s ]\n", rows[i].rule);
 		struct config *c = kit_config(text);
-		assert_int_equal(c->complaints.caution_n, rows[i].warned);
+		assert_int_equal(c->diagnostics.warning_n, rows[i].warned);
 		size_t line = 0, column = 0;
 		if (rows[i].warned)
-			complaint_place(&c->complaints, c->complaints.cautions[0].at, &line,
-					&column);
+			diagnostic_place(&c->diagnostics, c->diagnostics.warnings[0].at, &line,
+					 &column);
 		assert_int_equal(column, rows[i].warned ? 13 : 0);
 		config_close(c);
 	}
@@ -106,7 +108,7 @@ static void so_many_rules_and_no_more(void **state)
 		for (size_t i = 0; i < n; i++)
 			at += sprintf(at, "    - { method: GET, path: /%zu }\n", i);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, n > SKIP_RULES_MAX);
+		assert_int_equal(c->diagnostics.n, n > SKIP_RULES_MAX);
 		config_close(c);
 		free(text);
 	}
@@ -119,7 +121,7 @@ static void so_long_a_path_and_no_longer(void **state)
 		char text[SKIP_PATH_BYTES + 1024];
 		snprintf(text, sizeof text, CAPTURE "[ { method: GET, path: /%0*d } ]\n", n - 1, 0);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, n > SKIP_PATH_BYTES);
+		assert_int_equal(c->diagnostics.n, n > SKIP_PATH_BYTES);
 		config_close(c);
 	}
 }

@@ -1,19 +1,20 @@
 #include "unit/control/kit.h"
 
 #include "base/limits.h"
+#include "control/config_read.h"
 
-/* Complaints as a person sees them. */
+/* Diagnostics as a person sees them. */
 static char *printed(struct config *c)
 {
 	char *text;
 	size_t n;
 	FILE *to = open_memstream(&text, &n);
-	complaints_print(&c->complaints, to);
+	diagnostics_print(&c->diagnostics, to);
 	fclose(to);
 	return text;
 }
 
-static void assert_complaints(const char *text, const char *expected)
+static void assert_diagnostics(const char *text, const char *expected)
 {
 	struct config *c = config_open_text("f.yaml", "/nowhere", span_of(text));
 	char *got = printed(c);
@@ -48,8 +49,8 @@ static void defaults_are_those_of_the_limits(void **state)
 	assert_int_equal(source->health.expected.most, 499);
 	assert_int_equal(source->host.policy, HOST_PRESERVE);
 	assert_int_equal(source->balance, BALANCE_LEAST_OUTSTANDING);
-	assert_int_equal(source->limits.response_head_bytes, ANSWER_HEAD_BYTES);
-	assert_int_equal(source->limits.response_fields, ANSWER_FIELDS);
+	assert_int_equal(source->limits.response_head_bytes, RESPONSE_HEAD_BYTES);
+	assert_int_equal(source->limits.response_fields, RESPONSE_FIELDS);
 	assert_true(source->verify);
 	assert_int_equal(c->weights.arms[ARM_SOURCE], 1);
 	assert_int_equal(c->weights.arms[ARM_TARGET], 0);
@@ -151,7 +152,7 @@ static void each_key_is_read(void **state)
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->io, CONFIG_IO_EPOLL);
 	assert_int_equal(c->profile, PROFILE_OPENSEARCH);
-	assert_int_equal(SNIFFING_ANSWER + c->sniffing, SNIFFING_REFUSE);
+	assert_int_equal(SNIFFING_RESPOND + c->sniffing, SNIFFING_REFUSE);
 	assert_string_equal(c->admin.socket, "/run/x.sock");
 	assert_string_equal(c->log.access, "/var/log/x");
 	assert_int_equal(ACCESS_ALB + c->log.format, ACCESS_JSON);
@@ -172,7 +173,7 @@ static void paths_are_relative_to_the_file(void **state)
 		  "state: kept\n");
 	snprintf(path, sizeof path, "%s/c.yaml", directory);
 	struct config *c = config_open(path);
-	assert_int_equal(c->complaints.n, 0);
+	assert_int_equal(c->diagnostics.n, 0);
 	assert_string_equal(c->clusters[ARM_SOURCE].ca.text, "the text of it");
 	snprintf(path, sizeof path, "%s/kept", directory);
 	assert_string_equal(c->state, path);
@@ -182,20 +183,21 @@ static void paths_are_relative_to_the_file(void **state)
 
 /* --- what is not --- */
 
-static void a_complaint_shows_the_place(void **state)
+static void a_diagnostic_shows_the_place(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *text, *complaints;
+		const char *text, *diagnostics;
 	} rows[] = {
 		{ "", "f.yaml: the file is empty\n" },
 		{ "# only a comment\n", "f.yaml: the file is empty\n" },
 		{ "just text\n",
-		  "f.yaml:1:1: the file holds a single value; keys with values are expected\n"
+		  "f.yaml:1:1: the file is a single value; keys with values are expected\n"
 		  "    **** ****\n    ^\n" },
 		{ "a: 1\n---\nb: 2\n",
 		  "f.yaml:1:1: unknown key 'a'; known here: listeners, tls, source, "
-		  "target, weights, sticky, override, timeouts, admin, log, capture, workers, "
+		  "target, weights, sticky, override, timeouts, admin, log, capture, replay, "
+		  "workers, "
 		  "memory, profile, sniffing, unknown_status, io, state\n"
 		  "    a: *\n    ^\n"
 		  "f.yaml:1:1: listeners: is missing: where clients connect: weighted, "
@@ -212,8 +214,8 @@ static void a_complaint_shows_the_place(void **state)
 		{ "a: [ 1\n",
 		  "f.yaml:2:1: flow sequence without a closing bracket\n    \n    ^\n" },
 		{ "a: \001\n",
-		  "f.yaml:1:4: a control character cannot stand here\n    *: ?\n       ^\n" },
-		{ "a: \xff\n", "f.yaml:1:4: what is not UTF-8 text cannot stand here\n"
+		  "f.yaml:1:4: a control character is not allowed here\n    *: ?\n       ^\n" },
+		{ "a: \xff\n", "f.yaml:1:4: text that is not UTF-8 is not allowed here\n"
 			       "    *: ?\n       ^\n" },
 		{ "? a:\t?\n", "f.yaml:1:1: keys that begin with '?' are not supported\n"
 			       "    * *:\t*\n    ^\n" },
@@ -228,9 +230,8 @@ static void a_complaint_shows_the_place(void **state)
 		  "    workers: **\n              ^\n" },
 		{ KIT_CONFIG "workers: !!int 2\n", "f.yaml:6:16: tags (!name) are not supported\n"
 						   "    workers: ***** *\n                   ^\n" },
-		{ KIT_CONFIG "io: epoll\nio: epoll\n",
-		  "f.yaml:7:1: the key 'io' stands here twice\n"
-		  "    io: *****\n    ^\n" },
+		{ KIT_CONFIG "io: epoll\nio: epoll\n", "f.yaml:7:1: the key 'io' is here twice\n"
+						       "    io: *****\n    ^\n" },
 		{ KIT_CONFIG "wieghts: { source: 1, target: 1 }\n",
 		  "f.yaml:6:1: unknown key 'wieghts'; did you mean 'weights'?\n"
 		  "    wieghts: { source: *, target: * }\n    ^\n" },
@@ -241,7 +242,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "    weights: { source: 1000, target: -1 }\n                                     "
 		  "^\n" },
 		{ KIT_CONFIG "weights: { source: 0, target: 0 }\n",
-		  "f.yaml:6:1: weights: both are 0, so that nobody would be served\n"
+		  "f.yaml:6:1: weights: both are 0: no request would be served\n"
 		  "    weights: { source: 0, target: 0 }\n    ^\n" },
 		{ KIT_CONFIG "weights: { source: 80% }\n",
 		  "f.yaml:6:1: target: is missing: 0 to 999\n    weights: { source: 80% }\n    ^\n"
@@ -264,11 +265,13 @@ static void a_complaint_shows_the_place(void **state)
 		  "f.yaml:6:1: tls: is empty; a section with keys is expected\n"
 		  "    tls:\n    ^\n" },
 		{ KIT_CONFIG "timeouts: { drain: 5, idle: 1ms }\n",
-		  "f.yaml:6:20: drain: '5' is not a duration: a number and its unit, as 300ms, 5s, "
-		  "2m, 1h\n"
-		  "    timeouts: { drain: 5, idle: 1ms }\n                       ^\n"
+		  "f.yaml:6:20: drain: '5' is not a duration: a number and its unit, such as "
+		  "300ms, 5s, 2m, 1h\n"
+		  "    timeouts: { drain: 5, idle: 1ms }\n"
+		  "                       ^\n"
 		  "f.yaml:6:29: idle: 1ms is not from 100ms to 1d\n"
-		  "    timeouts: { drain: 5, idle: 1ms }\n                                ^\n" },
+		  "    timeouts: { drain: 5, idle: 1ms }\n"
+		  "                                ^\n" },
 		{ KIT_CONFIG "profile: opensarch\n",
 		  "f.yaml:6:10: profile: unknown value 'opensarch'; did you mean 'opensearch'?\n"
 		  "    profile: opensarch\n             ^\n" },
@@ -293,7 +296,7 @@ static void a_complaint_shows_the_place(void **state)
 		  "                                       ^\n" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++)
-		assert_complaints(rows[i].text, rows[i].complaints);
+		assert_diagnostics(rows[i].text, rows[i].diagnostics);
 }
 
 static void certificates_are_a_list_of_pairs(void **state)
@@ -307,17 +310,17 @@ static void certificates_are_a_list_of_pairs(void **state)
 		{ KIT_CONFIG "tls: { certificates: [ x ] }\n",
 		  "certificates: is a single value; a section with keys is expected" },
 		{ KIT_CONFIG "tls: { certificates: [ { certificate: /nowhere } ] }\n",
-		  "key: is missing: a file of PEM with the private key" },
+		  "key: is missing: a PEM file with the private key" },
 		{ KIT_CONFIG "tls: { certificates: [ { certificat: /nowhere } ] }\n",
 		  "unknown key 'certificat'; did you mean 'certificate'?" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
 		bool said = false;
-		for (size_t k = 0; k < c->complaints.n; k++)
-			said |= !strcmp(c->complaints.list[k].message, rows[i].message);
+		for (size_t k = 0; k < c->diagnostics.n; k++)
+			said |= !strcmp(c->diagnostics.list[k].message, rows[i].message);
 		if (!said)
-			complaints_print(&c->complaints, stderr);
+			diagnostics_print(&c->diagnostics, stderr);
 		assert_true(said);
 		config_close(c);
 	}
@@ -342,9 +345,9 @@ static void certificates_are_bounded(void **state)
 					      "{ certificate: c.pem, key: k.pem }, ");
 		snprintf(text + n, bytes - n, "] }\n");
 		struct config *c = config_open_text("f", directory, span_of(text));
-		assert_int_equal(c->complaints.n, more);
+		assert_int_equal(c->diagnostics.n, more);
 		if (more)
-			assert_string_equal(c->complaints.list[0].message,
+			assert_string_equal(c->diagnostics.list[0].message,
 					    "certificates: there are more than 512");
 		config_close(c);
 		free(text);
@@ -367,9 +370,9 @@ static void a_listener_has_sixteen_addresses_of_its_own(void **state)
 			n += (size_t)snprintf(text + n, sizeof text - n, ", 127.0.0.1:%d", i + 1);
 		snprintf(text + n, sizeof text - n, " ] } }\n%s", rest);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, more);
+		assert_int_equal(c->diagnostics.n, more);
 		if (more)
-			assert_string_equal(c->complaints.list[0].message,
+			assert_string_equal(c->diagnostics.list[0].message,
 					    "address: a listener has at most 16");
 		config_close(c);
 	}
@@ -378,9 +381,9 @@ static void a_listener_has_sixteen_addresses_of_its_own(void **state)
 		 "127.0.0.1:1, tls: off } }\n%s",
 		 rest);
 	struct config *c = config_open_text("f", "", span_of(text));
-	assert_int_equal(c->complaints.n, 1);
-	assert_string_equal(c->complaints.list[0].message,
-			    "address: 127.0.0.1:1 is that of listener weighted");
+	assert_int_equal(c->diagnostics.n, 1);
+	assert_string_equal(c->diagnostics.list[0].message,
+			    "address: 127.0.0.1:1 is also an address of listener weighted");
 	config_close(c);
 }
 
@@ -395,7 +398,7 @@ static void two_listeners_of_ours_share_no_address(void **state)
 		{ "0.0.0.0:1", "'[::]:1'", "127.0.0.1:2", NULL },
 		{ "127.0.0.1:1", "127.0.0.2:1", "'[::1]:1'", NULL },
 		{ "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:2",
-		  "address: 127.0.0.1:2 is that of listener target" },
+		  "address: 127.0.0.1:2 is also an address of listener target" },
 		{ "0.0.0.0:1", "127.0.0.1:1", "127.0.0.1:2",
 		  "address: 127.0.0.1:1 and 0.0.0.0:1 of listener weighted would share "
 		  "connections" },
@@ -405,7 +408,7 @@ static void two_listeners_of_ours_share_no_address(void **state)
 		  "address: 0.0.0.0:1 and 127.0.0.1:1 of listener target would share "
 		  "connections" },
 		{ "[ 0.0.0.0:1, 127.0.0.1:1 ]", "127.0.0.1:2", "127.0.0.1:3",
-		  "address: 127.0.0.1:1 and 0.0.0.0:1, which stands here too, would share "
+		  "address: 127.0.0.1:1 and 0.0.0.0:1, which is also here, would share "
 		  "connections" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
@@ -417,9 +420,9 @@ static void two_listeners_of_ours_share_no_address(void **state)
 			 "state: s\n",
 			 rows[i].weighted, rows[i].target, rows[i].admin);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, rows[i].message != NULL);
+		assert_int_equal(c->diagnostics.n, rows[i].message != NULL);
 		if (rows[i].message)
-			assert_string_equal(c->complaints.list[0].message, rows[i].message);
+			assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -453,12 +456,12 @@ static void a_node_that_is_this_balancer_is_refused(void **state)
 			 "target: { nodes: [ http://t, 'http://%s' ] }\nstate: s\n",
 			 rows[i].listener, rows[i].node);
 		struct config *c = config_open_text("f", "", span_of(text));
-		if (c->complaints.n != rows[i].own)
+		if (c->diagnostics.n != rows[i].own)
 			print_error("%s, %s\n", rows[i].listener, rows[i].node);
-		assert_int_equal(c->complaints.n, rows[i].own);
+		assert_int_equal(c->diagnostics.n, rows[i].own);
 		if (rows[i].own)
 			assert_non_null(
-				strstr(c->complaints.list[0].message, "is this balancer itself"));
+				strstr(c->diagnostics.list[0].message, "is this balancer itself"));
 		config_close(c);
 	}
 }
@@ -474,65 +477,70 @@ static void a_cluster_is_checked(void **state)
 		const char *text, *message;
 	} rows[] = {
 		{ WITH_SOURCE("nodes: http://a"),
-		  "nodes: is a single value; a list of URLs is expected, as [ http://a ]" },
+		  "nodes: is a single value; a list of URLs is expected, such as [ http://a ]" },
 		{ WITH_SOURCE("nodes: []"), "nodes: the list is empty" },
 		{ WITH_SOURCE("nodes: [ a ]"),
-		  "nodes: 'a' is not a node, as https://es-1:9200: it does "
+		  "nodes: 'a' is not a node, such as https://es-1:9200: it does "
 		  "not begin with http:// or https://" },
 		{ WITH_SOURCE("nodes: [ 'http://u:p@a' ]"),
-		  "nodes: '************' is not a node, as https://es-1:9200: a password does not "
+		  "nodes: '************' is not a node, such as https://es-1:9200: a password does "
+		  "not "
 		  "belong "
 		  "in a URL" },
 		{ WITH_SOURCE("nodes: [ http://a/es ]"),
-		  "nodes: 'http://a/es' is not a node, as https://es-1:9200: a path is not "
+		  "nodes: 'http://a/es' is not a node, such as https://es-1:9200: a path is not "
 		  "possible here: "
 		  "requests keep their own" },
 		{ WITH_SOURCE("nodes: [ 'http://a:' ]"),
-		  "nodes: 'http://a:' is not a node, as https://es-1:9200: after the scheme, a "
+		  "nodes: 'http://a:' is not a node, such as https://es-1:9200: after the scheme, "
+		  "a "
 		  "host and a "
 		  "port are expected" },
 		{ WITH_SOURCE("nodes: [ 'http://a:65536' ]"),
-		  "nodes: 'http://a:65536' is not a node, as https://es-1:9200: the port is not "
+		  "nodes: 'http://a:65536' is not a node, such as https://es-1:9200: the port is "
+		  "not "
 		  "from 1 to "
 		  "65535" },
 		{ WITH_SOURCE("nodes: [ 'http://[::1' ]"),
-		  "nodes: 'http://[::1' is not a node, as https://es-1:9200: after the scheme, a "
+		  "nodes: 'http://[::1' is not a node, such as https://es-1:9200: after the "
+		  "scheme, a "
 		  "host and "
 		  "a port are expected" },
 		{ WITH_SOURCE("nodes: [ 'http://-a' ]"),
-		  "nodes: 'http://-a' is not a node, as https://es-1:9200: the host is neither a "
+		  "nodes: 'http://-a' is not a node, such as https://es-1:9200: the host is "
+		  "neither a "
 		  "name nor "
 		  "an address" },
-		{ WITH_SOURCE("nodes: [ 'http://' ]"),
-		  "nodes: 'http://' is not a node, as https://es-1:9200: the host is neither a "
-		  "name nor an "
-		  "address" },
+		{ WITH_SOURCE("nodes: [ 'http://' ]"), "nodes: 'http://' is not a node, such as "
+						       "https://es-1:9200: the host is neither a "
+						       "name nor an "
+						       "address" },
 		{ WITH_SOURCE("nodes: [ http://a, http://A:80/ ]"),
-		  "nodes: http://A:80/ stands here twice: line 4 has it, as a: take one away" },
+		  "nodes: http://A:80/ is here twice: line 4 has it as a: remove one of them" },
 		{ WITH_SOURCE("nodes: [ http://a:9200, http://a.:9200 ]"),
-		  "nodes: http://a.:9200 stands here twice: line 4 has it, as a:9200: take one "
-		  "away" },
+		  "nodes: http://a.:9200 is here twice: line 4 has it as a:9200: remove one of "
+		  "them" },
 		{ WITH_SOURCE("nodes: [ http://a:443, https://a ]"),
-		  "nodes: https://a stands here twice: line 4 has it, as a:443: take one away" },
+		  "nodes: https://a is here twice: line 4 has it as a:443: remove one of them" },
 		{ WITH_SOURCE("nodes: [ 'http://[::1]:9', 'http://[0:0::1]:9' ]"),
-		  "nodes: http://[0:0::1]:9 stands here twice: line 4 has it, as [::1]:9: take "
-		  "one away" },
+		  "nodes: http://[0:0::1]:9 is here twice: line 4 has it as [::1]:9: remove one of "
+		  "them" },
 		{ WITH_SOURCE("nodes: [ 'http://[::ffff:127.0.0.1]:9', 'http://localhost:9' ]"),
-		  "nodes: http://localhost:9 stands here twice: line 4 has it, as "
-		  "[::ffff:127.0.0.1]:9: take one away" },
+		  "nodes: http://localhost:9 is here twice: line 4 has it as "
+		  "[::ffff:127.0.0.1]:9: remove one of them" },
 		{ WITH_SOURCE("nodes: [ http://a ], ca: /dev/null"),
 		  "ca: cannot read /dev/null: Invalid argument" },
 		{ WITH_SOURCE("nodes: [ http://a ], host: 'a b'"),
-		  "host: 'a b' is not preserve, node, or a host's name" },
+		  "host: 'a b' is not preserve, node, or a host name" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { expected: 100-700 }"),
-		  "expected: '100-700' is not a status or a range of them from 200 to 599, as "
-		  "200-499" },
+		  "expected: '100-700' is not a status or a range of statuses from 200 to 599, "
+		  "such as 200-499" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { path: up }"),
 		  "path: 'up' does not begin with /" },
 		{ WITH_SOURCE("nodes: [ http://a ], health: { path: '/a b' }"),
-		  "path: '/a b' holds what a path cannot hold: write it %-encoded" },
+		  "path: '/a b' has a character that a path cannot have: percent-encode it" },
 		{ WITH_SOURCE("nodes: [ http://a ], authorization: x"),
-		  "authorization: a scheme and a credential are expected, as \"Basic ...\" or "
+		  "authorization: a scheme and a credential are expected, such as \"Basic ...\" or "
 		  "\"ApiKey ...\"" },
 		{ WITH_SOURCE("nodes: [ http://a ], authorization: 'Basic '"),
 		  "authorization: the credential begins or ends with a space" },
@@ -549,8 +557,8 @@ static void a_cluster_is_checked(void **state)
 		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_head: 513KiB }"),
 		  "response_head: 513KiB is more than 512KiB" },
 		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_head: 4KiB }"),
-		  "response_head: '4KiB' is not a size of at least 8192: a number of bytes, or as "
-		  "64KiB, 100MiB, 2GiB" },
+		  "response_head: '4KiB' is not a size of at least 8192: a number of bytes, or "
+		  "with a unit, such as 64KiB, 100MiB, 2GiB" },
 		{ WITH_SOURCE("nodes: [ http://a ], limits: { response_fields: 4097 }"),
 		  "response_fields: '4097' is not a whole number from 64 to 4096" },
 		{ WITH_SOURCE("nodes: [ http://a ], eject: { failures: 1001 }"),
@@ -558,22 +566,22 @@ static void a_cluster_is_checked(void **state)
 		{ WITH_SOURCE("nodes: [ http://a ], eject: { pause: 99ms }"),
 		  "pause: 99ms is not from 100ms to 1h" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: [ a ] }"),
-		  "set: is a list; names with values are expected, as { X-Name: value }" },
+		  "set: is a list; names with values are expected, such as { X-Name: value }" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { remove: X-A }"),
-		  "remove: is a single value; a list of names is expected, as [ X-Name ]" },
+		  "remove: is a single value; a list of names is expected, such as [ X-Name ]" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { 'X A': b } }"),
-		  "set: 'X A' is not a field's name: letters, digits and hyphens, at most 255" },
+		  "set: 'X A' is not a field name: letters, digits and hyphens, at most 255" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: \"b\\rc\" } }"),
 		  "set: the value of X-A has a control character or more than one line" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: b, x-a: c } }"),
-		  "set: x-a stands here twice" },
+		  "set: x-a is here twice" },
 		{ WITH_SOURCE("nodes: [ http://a ], headers: { set: { X-A: b }, remove: [ x-a ] }"),
 		  "remove: x-a is set too, which replaces it anyway" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -597,9 +605,10 @@ static void a_patterns_mistake_has_its_column(void **state)
 			 "target: { nodes: [ http://t ] }\nstate: s\n",
 			 rows[i].value);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_memory_equal(c->complaints.list[0].message, "body: is no pattern: ", 21);
-		assert_int_equal(c->complaints.list[0].at, (size_t)n + rows[i].column - 1);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_memory_equal(c->diagnostics.list[0].message,
+				    "body: is not a valid pattern: ", 21);
+		assert_int_equal(c->diagnostics.list[0].at, (size_t)n + rows[i].column - 1);
 		config_close(c);
 	}
 }
@@ -634,10 +643,10 @@ static void fields_of_a_message_itself_are_not_touched(void **state)
 				 : WITH_SOURCE("nodes: [ http://a ], headers: { set: { %s: x } }"),
 			 names[i / 2]);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, 1);
+		assert_int_equal(c->diagnostics.n, 1);
 		snprintf(expected, sizeof expected,
-			 "%s: %s cannot stand here: ", removed ? "remove" : "set", names[i / 2]);
-		assert_memory_equal(c->complaints.list[0].message, expected, strlen(expected));
+			 "%s: %s is not allowed here: ", removed ? "remove" : "set", names[i / 2]);
+		assert_memory_equal(c->diagnostics.list[0].message, expected, strlen(expected));
 		config_close(c);
 	}
 }
@@ -660,7 +669,7 @@ static void configured_fields_are_bounded(void **state)
 		value[FIELD_VALUE_CONFIGURED_BYTES + more] = 0;
 		snprintf(text + n, sizeof text - n, " ], set: { Y: %s } } }", value);
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, 2 * more);
+		assert_int_equal(c->diagnostics.n, 2 * more);
 		config_close(c);
 	}
 }
@@ -678,7 +687,7 @@ static void a_credential_is_read_from_a_file(void **state)
 		  "state: kept\n");
 	snprintf(path, sizeof path, "%s/c.yaml", directory);
 	struct config *c = config_open(path);
-	assert_int_equal(c->complaints.n, 0);
+	assert_int_equal(c->diagnostics.n, 0);
 	assert_string_equal(c->clusters[ARM_SOURCE].authorization.value, "ApiKey abc==");
 	assert_null(c->clusters[ARM_TARGET].authorization.value);
 	assert_string_equal(c->clusters[ARM_TARGET].health.authorization.value, "Basic x");
@@ -686,20 +695,22 @@ static void a_credential_is_read_from_a_file(void **state)
 	kit_remove(directory);
 }
 
-static void no_complaint_shows_a_credential(void **state)
+static void no_diagnostic_shows_a_credential(void **state)
 {
 	(void)state;
-	assert_complaints(
+	assert_diagnostics(
 		KIT_CONFIG
 		"autorization: \"basic c2VjcmV0\"\nx: { a: Bearer t.o.k, b: ApiKey k== }\n",
 		"f.yaml:6:1: unknown key 'autorization'; known here: listeners, tls, source, "
 		"target, "
-		"weights, sticky, override, timeouts, admin, log, capture, workers, memory, "
+		"weights, sticky, override, timeouts, admin, log, capture, replay, workers, "
+		"memory, "
 		"profile, "
 		"sniffing, unknown_status, io, state\n"
 		"    autorization: \"***** ********\"\n    ^\n"
 		"f.yaml:7:1: unknown key 'x'; known here: listeners, tls, source, target, weights, "
-		"sticky, override, timeouts, admin, log, capture, workers, memory, profile, "
+		"sticky, override, timeouts, admin, log, capture, replay, workers, memory, "
+		"profile, "
 		"sniffing, unknown_status, io, "
 		"state\n"
 		"    x: { a: ****** *****, b: ****** *** }\n    ^\n");
@@ -715,19 +726,19 @@ static void a_listener_is_checked(void **state)
 	static const struct {
 		const char *text, *message;
 	} rows[] = {
-		{ WITH_LISTENER("allow: []"), "allow: the list is empty: nobody would be in it" },
-		{ WITH_LISTENER("allow: office"),
-		  "allow: 'office' is not a network, as 10.0.0.0/8: it does not begin with an IPv4 "
-		  "or IPv6 address" },
+		{ WITH_LISTENER("allow: []"),
+		  "allow: the list is empty: it would match no address" },
+		{ WITH_LISTENER("allow: office"), "allow: 'office' is not a network, such as "
+						  "10.0.0.0/8: it does not begin with an IPv4 "
+						  "or IPv6 address" },
 		{ WITH_LISTENER("allow: [ 10.0.0.0/8, 10.0.0.0/33 ]"),
-		  "allow: '10.0.0.0/33' is not a network, as 10.0.0.0/8: behind the '/' a number "
-		  "of "
-		  "bits is expected, at most 32, or 128 for IPv6" },
-		{ WITH_LISTENER("trust: 10.0.0.1/8"), "trust: '10.0.0.1/8' is not a network, as "
-						      "10.0.0.0/8: the address has bits beyond "
-						      "those that the '/' leaves to the network" },
+		  "allow: '10.0.0.0/33' is not a network, such as 10.0.0.0/8: after the '/' a "
+		  "number of bits is expected, at most 32, or 128 for IPv6" },
+		{ WITH_LISTENER("trust: 10.0.0.1/8"),
+		  "trust: '10.0.0.1/8' is not a network, such as 10.0.0.0/8: the address has bits "
+		  "set beyond the network's length" },
 		{ WITH_LISTENER("proxy_protocol: on"),
-		  "proxy_protocol: wants `trust`: the networks of the proxies that send it" },
+		  "proxy_protocol: needs `trust`: the networks of the proxies that send it" },
 		{ WITH_LISTENER("health: up"), "health: 'up' does not begin with /" },
 		{ WITH_LISTENER("connections: 0"),
 		  "connections: '0' is not a whole number from 1 to 1048576" },
@@ -736,8 +747,8 @@ static void a_listener_is_checked(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -752,11 +763,11 @@ static void a_sticky_key_and_an_override_are_checked(void **state)
 		{ KIT_CONFIG "sticky: { by: adress }\n",
 		  "by: unknown value 'adress'; did you mean 'address'?" },
 		{ KIT_CONFIG "sticky: { by: address, name: x }\n",
-		  "sticky: by address there is no `name`; or say by: header, by: cookie" },
+		  "sticky: by: address takes no `name`; use by: header or by: cookie" },
 		{ KIT_CONFIG "sticky: { by: header }\n",
-		  "sticky: wants `name`: which header holds the key" },
+		  "sticky: needs `name`: which header has the key" },
 		{ KIT_CONFIG "sticky: { by: cookie }\n",
-		  "sticky: wants `name`: which cookie holds the key" },
+		  "sticky: needs `name`: which cookie has the key" },
 		{ KIT_CONFIG "sticky: { by: header, name: a b }\n",
 		  "sticky: 'a b' is not the name of a header that reaches the clusters" },
 		{ KIT_CONFIG "sticky: { by: header, name: Connection }\n",
@@ -766,12 +777,12 @@ static void a_sticky_key_and_an_override_are_checked(void **state)
 		{ KIT_CONFIG "sticky: { by: off, seed: -1 }\n",
 		  "seed: '-1' is not a whole number from 0 to 4294967295" },
 		{ KIT_CONFIG "override: {}\n",
-		  "allow: is missing: the networks whose clients may say X-Crossfade-Cluster" },
+		  "allow: is missing: the networks whose clients may send X-Crossfade-Cluster" },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open_text("f", "", span_of(rows[i].text));
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -789,28 +800,29 @@ static void nodes_and_addresses_that_may_not_be_meant_are_warned_of(void **state
 	} rows[] = {
 		{ WITH_NODES("http://a:9200", "http://b:9200"), NULL },
 		{ WITH_NODES("http://a:9200", "http://A.:9200"),
-		  "nodes: A:9200 is a node of the source too" },
-		{ WITH_NODES("https://a", "http://a:443"), "a:443 is a node of the source too" },
+		  "nodes: A:9200 is also a node of the source" },
+		{ WITH_NODES("https://a", "http://a:443"), "a:443 is also a node of the source" },
 		{ WITH_NODES("http://127.0.0.1:9", "http://localhost:9"),
-		  "localhost:9 is a node of the source too" },
+		  "localhost:9 is also a node of the source" },
 		{ WITH_NODES("http://a", "https://b") "profile: opensearch\n",
-		  "nodes: a has no port, which means 80; search clusters listen at 9200: say "
-		  "http://a:9200, or :80 if that is meant" },
+		  "nodes: a has no port, which means 80; search clusters listen at 9200: write "
+		  "http://a:9200, or :80 if you want that" },
 		{ WITH_NODES("http://a:80", "https://b") "profile: opensearch\n", NULL },
 		{ WITH_NODES("http://a", "http://b"), NULL },
 		{ KIT_CONFIG "admin: { address: 0.0.0.0:9280 }\n",
-		  "admin: address: 0.0.0.0:9280 is reached from other machines, in clear text" },
-		{ KIT_CONFIG "admin: { address: '[::]:9280' }\n", "the token" },
+		  "admin: address: 0.0.0.0:9280 can be reached from other machines, in clear "
+		  "text" },
+		{ KIT_CONFIG "admin: { address: '[::]:9280' }\n", "the token is refused" },
 		{ KIT_CONFIG "admin: { address: [ 127.9.9.9:9280, '[::1]:9280' ] }\n", NULL },
 		{ KIT_CONFIG "admin: { address: '[::ffff:127.0.0.1]:9280' }\n", NULL },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = kit_config(rows[i].text);
-		if (c->complaints.caution_n != (rows[i].said != NULL))
+		if (c->diagnostics.warning_n != (rows[i].said != NULL))
 			print_error("%s", rows[i].text);
-		assert_int_equal(c->complaints.caution_n, rows[i].said != NULL);
+		assert_int_equal(c->diagnostics.warning_n, rows[i].said != NULL);
 		if (rows[i].said)
-			assert_non_null(strstr(c->complaints.cautions[0].message, rows[i].said));
+			assert_non_null(strstr(c->diagnostics.warnings[0].message, rows[i].said));
 		config_close(c);
 	}
 }
@@ -830,36 +842,37 @@ static void sticky_addresses_behind_a_balancer_are_warned_of(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = kit_config(rows[i].text);
-		assert_int_equal(c->complaints.caution_n, rows[i].warned);
+		assert_int_equal(c->diagnostics.warning_n, rows[i].warned);
 		config_close(c);
 	}
-	assert_complaints(
-		KIT_CONFIG "sticky: { by: address }\n",
-		"f.yaml:6:1: warning: sticky: by address, behind another load balancer, "
-		"wants proxy_protocol or trust at the listener weighted: else all clients "
-		"have that balancer's address\n"
-		"    sticky: { by: address }\n    ^\n");
+	assert_diagnostics(KIT_CONFIG "sticky: { by: address }\n",
+			   "f.yaml:6:1: warning: sticky: by: address, behind another load "
+			   "balancer, needs proxy_protocol or trust at the listener weighted: "
+			   "without it all clients have that balancer's address\n"
+			   "    sticky: { by: address }\n"
+			   "    ^\n");
 }
 
 static void weights_that_split_writes_are_warned_of(void **state)
 {
 	(void)state;
-	assert_complaints(KIT_CONFIG "weights: { source: 9, target: 1 }\n",
-			  "f.yaml:6:1: warning: weights: both are above 0: a first start splits "
-			  "writes, and what one cluster takes the other does not have\n"
-			  "    weights: { source: 9, target: 1 }\n    ^\n");
-	assert_complaints(KIT_CONFIG "weights: { source: 0, target: 1 }\n", "");
+	assert_diagnostics(KIT_CONFIG "weights: { source: 9, target: 1 }\n",
+			   "f.yaml:6:1: warning: weights: both are above 0: a first start splits "
+			   "writes, and a write that one cluster takes is missing in the other\n"
+			   "    weights: { source: 9, target: 1 }\n"
+			   "    ^\n");
+	assert_diagnostics(KIT_CONFIG "weights: { source: 0, target: 1 }\n", "");
 }
 
 static void verify_off_is_warned_of(void **state)
 {
 	(void)state;
-	assert_complaints(
+	assert_diagnostics(
 		"listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
 		"source: { nodes: [ https://s ], verify: off }\n"
 		"target: { nodes: [ https://t ], verify: on }\nstate: s\n",
-		"f.yaml:2:41: warning: verify: off believes whoever answers at a node's address: "
-		"requests and passwords may go to somebody else; with ca: it would not\n"
+		"f.yaml:2:41: warning: verify: off trusts any server at a node's address: requests "
+		"and passwords may go to an attacker; use ca: instead\n"
 		"    source: { nodes: [ https://s ], verify: off }\n"
 		"                                            ^\n");
 }
@@ -867,21 +880,20 @@ static void verify_off_is_warned_of(void **state)
 static void legacy_tls_is_warned_of(void **state)
 {
 	(void)state;
-	assert_complaints(
-		"listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
-		"source: { nodes: [ https://s ], tls: legacy }\n"
-		"target: { nodes: [ https://t ], tls: modern }\nstate: s\n",
-		"f.yaml:2:38: warning: tls: legacy takes TLS 1.0 and 1.1, RSA keys below 2048 bits "
-		"and SHA-1 from the nodes of this cluster: whoever is between may read and change "
-		"what passes\n"
-		"    source: { nodes: [ https://s ], tls: legacy }\n"
-		"                                         ^\n");
-	assert_complaints("listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
-			  "source: { nodes: [ http://s ], tls: old }\n"
-			  "target: { nodes: [ https://t ] }\nstate: s\n",
-			  "f.yaml:2:37: tls: unknown value 'old'; it can be: modern, legacy\n"
-			  "    source: { nodes: [ http://s ], tls: old }\n"
-			  "                                        ^\n");
+	assert_diagnostics("listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
+			   "source: { nodes: [ https://s ], tls: legacy }\n"
+			   "target: { nodes: [ https://t ], tls: modern }\nstate: s\n",
+			   "f.yaml:2:38: warning: tls: legacy accepts TLS 1.0 and 1.1, RSA keys "
+			   "below 2048 bits and SHA-1 from the nodes of this cluster: an attacker "
+			   "on the network may read and change the traffic\n"
+			   "    source: { nodes: [ https://s ], tls: legacy }\n"
+			   "                                         ^\n");
+	assert_diagnostics("listeners: { source: { address: 127.0.0.1:1, tls: off } }\n"
+			   "source: { nodes: [ http://s ], tls: old }\n"
+			   "target: { nodes: [ https://t ] }\nstate: s\n",
+			   "f.yaml:2:37: tls: unknown value 'old'; it can be: modern, legacy\n"
+			   "    source: { nodes: [ http://s ], tls: old }\n"
+			   "                                        ^\n");
 }
 
 static void hosts_of_the_admin_address_are_names(void **state)
@@ -895,9 +907,9 @@ static void hosts_of_the_admin_address_are_names(void **state)
 	c = kit_config(KIT_CONFIG "admin: { hosts: a.b }\n");
 	assert_string_equal(c->admin.hosts->text, "a.b");
 	config_close(c);
-	assert_complaints(KIT_CONFIG "admin: { hosts: 'a:1' }\n",
-			  "f.yaml:6:18: hosts: 'a:1' is not a host's name\n"
-			  "    admin: { hosts: 'a:1' }\n                     ^\n");
+	assert_diagnostics(KIT_CONFIG "admin: { hosts: 'a:1' }\n",
+			   "f.yaml:6:18: hosts: 'a:1' is not a host name\n"
+			   "    admin: { hosts: 'a:1' }\n                     ^\n");
 }
 
 static void so_many_networks_and_no_more(void **state)
@@ -914,10 +926,10 @@ static void so_many_networks_and_no_more(void **state)
 			"] } }\nsource: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\n"
 			"state: s\n");
 		struct config *c = config_open_text("f", "", span_of(text));
-		assert_int_equal(c->complaints.n, n > NETWORKS_MAX);
+		assert_int_equal(c->diagnostics.n, n > NETWORKS_MAX);
 		if (n > NETWORKS_MAX)
-			assert_string_equal(c->complaints.list[0].message,
-					    "allow: there are 16385; 16384 is the most");
+			assert_string_equal(c->diagnostics.list[0].message,
+					    "allow: there are 16385; at most 16384 are allowed");
 		config_close(c);
 		free(text);
 	}
@@ -926,25 +938,26 @@ static void so_many_networks_and_no_more(void **state)
 static void tls_wants_a_certificate(void **state)
 {
 	(void)state;
-	assert_complaints(
+	assert_diagnostics(
 		"listeners:\n  weighted: { address: 127.0.0.1:1 }\n"
 		"source: { nodes: [ http://s ] }\ntarget: { nodes: [ http://t ] }\nstate: s\n",
-		"f.yaml:2:3: listener weighted speaks TLS, and there is no section 'tls' with a "
-		"certificate and its key (or say tls: off here)\n"
-		"      weighted: { address: 127.0.0.1:1 }\n      ^\n");
+		"f.yaml:2:3: listener weighted uses TLS, but there is no section 'tls' with a "
+		"certificate and its key (or set tls: off here)\n"
+		"      weighted: { address: 127.0.0.1:1 }\n"
+		"      ^\n");
 }
 
-static void all_complaints_come_at_once_and_are_bounded(void **state)
+static void all_diagnostics_come_at_once_and_are_bounded(void **state)
 {
 	(void)state;
 	char text[4096] = KIT_CONFIG;
-	for (int i = 0; i < COMPLAINTS_MAX + 5; i++) {
+	for (int i = 0; i < DIAGNOSTICS_MAX + 5; i++) {
 		size_t n = strlen(text);
 		snprintf(text + n, sizeof text - n, "unheard_of_%d: 1\n", i);
 	}
 	struct config *c = config_open_text("f.yaml", "", span_of(text));
-	assert_int_equal(c->complaints.n, COMPLAINTS_MAX);
-	assert_int_equal(c->complaints.more, 5);
+	assert_int_equal(c->diagnostics.n, DIAGNOSTICS_MAX);
+	assert_int_equal(c->diagnostics.more, 5);
 	char *got = printed(c);
 	assert_non_null(strstr(got, "f.yaml: and 5 more\n"));
 	free(got);
@@ -954,10 +967,10 @@ static void all_complaints_come_at_once_and_are_bounded(void **state)
 static void a_caret_stands_right_behind_tabs_and_letters_of_several_bytes(void **state)
 {
 	(void)state;
-	assert_complaints(
+	assert_diagnostics(
 		KIT_CONFIG "admin: { \"gr\xc3\xbc\xc3\x9f\x65\": 1, \tadress: 1 }\n",
 		"f.yaml:6:11: unknown key 'gr\xc3\xbc\xc3\x9f\x65'; known here: address, hosts, "
-		"socket\n"
+		"socket, tls\n"
 		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": *, \tadress: * }\n              ^\n"
 		"f.yaml:6:23: unknown key 'adress'; did you mean 'address'?\n"
 		"    admin: { \"gr\xc3\xbc\xc3\x9f\x65\": *, \tadress: * }\n"
@@ -976,8 +989,8 @@ static void a_file_that_is_not_there_is_said(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct config *c = config_open(rows[i].path);
-		assert_int_equal(c->complaints.n, 1);
-		assert_string_equal(c->complaints.list[0].message, rows[i].message);
+		assert_int_equal(c->diagnostics.n, 1);
+		assert_string_equal(c->diagnostics.list[0].message, rows[i].message);
 		config_close(c);
 	}
 }
@@ -988,7 +1001,7 @@ static void a_tree_that_is_too_deep_is_refused(void **state)
 	char text[4096] = "a: ";
 	memset(text + 3, '[', 2000);
 	struct config *c = config_open_text("f", "", span_of(text));
-	assert_true(c->complaints.n > 0);
+	assert_true(c->diagnostics.n > 0);
 	config_close(c);
 }
 
@@ -1000,7 +1013,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_the_limits),
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(paths_are_relative_to_the_file),
-		cmocka_unit_test(a_complaint_shows_the_place),
+		cmocka_unit_test(a_diagnostic_shows_the_place),
 		cmocka_unit_test(certificates_are_a_list_of_pairs),
 		cmocka_unit_test(certificates_are_bounded),
 		cmocka_unit_test(a_listener_has_sixteen_addresses_of_its_own),
@@ -1009,7 +1022,7 @@ int main(void)
 		cmocka_unit_test(fields_of_a_message_itself_are_not_touched),
 		cmocka_unit_test(configured_fields_are_bounded),
 		cmocka_unit_test(a_credential_is_read_from_a_file),
-		cmocka_unit_test(no_complaint_shows_a_credential),
+		cmocka_unit_test(no_diagnostic_shows_a_credential),
 		cmocka_unit_test(a_listener_is_checked),
 		cmocka_unit_test(a_sticky_key_and_an_override_are_checked),
 		cmocka_unit_test(sticky_addresses_behind_a_balancer_are_warned_of),
@@ -1020,7 +1033,7 @@ int main(void)
 		cmocka_unit_test(so_many_networks_and_no_more),
 		cmocka_unit_test(nodes_and_addresses_that_may_not_be_meant_are_warned_of),
 		cmocka_unit_test(tls_wants_a_certificate),
-		cmocka_unit_test(all_complaints_come_at_once_and_are_bounded),
+		cmocka_unit_test(all_diagnostics_come_at_once_and_are_bounded),
 		cmocka_unit_test(a_caret_stands_right_behind_tabs_and_letters_of_several_bytes),
 		cmocka_unit_test(a_file_that_is_not_there_is_said),
 		cmocka_unit_test(a_tree_that_is_too_deep_is_refused),

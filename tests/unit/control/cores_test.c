@@ -99,7 +99,7 @@ static void check_row(const struct row *r)
 
 #define V2 "/sys/fs/cgroup"
 #define V1 "/sys/fs/cgroup/cpu,cpuacct"
-#define ALL "so many cores"
+#define ALL "that many cores"
 
 static void workers_are_as_many_as_the_quota_of_the_group_or_of_one_above_pays_for(void **state)
 {

@@ -18,6 +18,8 @@ struct fixture {
 	struct publisher publisher;
 	struct audit audit;
 	struct wheel wheel;
+	struct disk_jobs disk; /* without a thread: it does what it has when a test looks */
+	struct change_lock lock;
 	struct drains drains;
 	struct drain_change change;
 	unsigned done_n;
@@ -43,16 +45,20 @@ static void open_nodes(struct fixture *f, const char *text)
 			       .nodes = &f->nodes,
 			       .listeners = &f->listeners,
 			       .worker_n = 1,
+			       .accepting_n = 1,
 			       .libraries = f->libraries };
 	f->worker = (struct publish_worker){ 0 };
-	publisher_open(&f->publisher, &f->worker, 1, plan_compile(&how, &f->config->complaints));
+	publisher_open(&f->publisher, &f->worker, 1, plan_compile(&how, &f->config->diagnostics));
 	assert_true(drains_open(&f->drains, &f->nodes, &f->publisher, &f->audit, f->directory));
 	wheel_open(&f->wheel, 1000);
-	drains_attach(&f->drains, &f->wheel);
+	assert_true(disk_jobs_open(&f->disk, NULL));
+	change_lock_open(&f->lock, &f->wheel);
+	drains_attach(&f->drains, &f->wheel, &f->disk, &f->lock);
 }
 
 static void close_nodes(struct fixture *f)
 {
+	assert_true(disk_jobs_close(&f->disk, 0));
 	drains_close(&f->drains);
 	publisher_close(&f->publisher);
 	nodes_close(&f->nodes);
@@ -105,11 +111,13 @@ static void change(struct fixture *f, const char *name, bool drain, uint32_t del
 					   .done = count_done,
 					   .caller = f };
 	drains_change(&f->drains, &f->change);
+	disk_jobs_look(&f->disk);
 }
 
 static void pass(struct fixture *f, uint64_t ms)
 {
 	wheel_turn(&f->wheel, f->wheel.now_ms + ms);
+	disk_jobs_look(&f->disk);
 }
 
 /* --- names --- */
@@ -178,7 +186,8 @@ static void an_unknown_node_is_said_with_what_is_near(void **state)
 	assert_string_equal(error, "there is no node 'something.else.entirely'; "
 				   "`crossfade status` shows their names");
 	assert_null(drains_find(&f->nodes, "both:1", error));
-	assert_string_equal(error, "2 nodes are called both:1; say which, as source/both:1");
+	assert_string_equal(error,
+			    "2 nodes are called both:1; use a full name, such as source/both:1");
 	assert_non_null(drains_find(&f->nodes, "target/both:1", error));
 }
 
@@ -234,15 +243,18 @@ static void a_body_says_what_is_wanted(void **state)
 		{ "{\"state\":\"drain\",\"delay\":\"1d\"}", NULL, true, DRAIN_DELAY_MAX_MS },
 		{ "{\"state\":\"ready\"}", NULL, false, 0 },
 		{ "{\"state\":\"drain\",\"delay\":\"86400001ms\"}",
-		  "delay is a duration from 0s to 1d, as 300s, not '86400001ms'", false, 0 },
+		  "delay must be a duration from 0s to 1d, such as 300s, not '86400001ms'", false,
+		  0 },
 		{ "{\"state\":\"drain\",\"delay\":\"300\"}",
-		  "delay is a duration from 0s to 1d, as 300s, not '300'", false, 0 },
-		{ "{\"state\":\"ready\",\"delay\":\"1s\"}", "a delay goes with a drain", false, 0 },
-		{ "{\"state\":\"drained\"}", "state is drain or ready, not 'drained'", false, 0 },
+		  "delay must be a duration from 0s to 1d, such as 300s, not '300'", false, 0 },
+		{ "{\"state\":\"ready\",\"delay\":\"1s\"}", "a delay is only possible with a drain",
+		  false, 0 },
+		{ "{\"state\":\"drained\"}", "state must be drain or ready, not 'drained'", false,
+		  0 },
 		{ "{\"state\":\"drain\",\"dely\":\"1s\"}", "there is no such member: dely", false,
 		  0 },
 		{ "{\"state\":\"drain\",\"reason\":\"a\\u001b[0m\"}",
-		  "reason holds a control character", false, 0 },
+		  "reason contains a control character", false, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_N(rows); i++) {
 		struct drain_change c = { 0 };
@@ -268,7 +280,8 @@ static void a_change_is_over_when_every_worker_heeds_it(void **state)
 	f->worker.io = somebody;
 	pass(f, 20);
 	assert_int_equal(f->done_n, 0);
-	atomic_store(&f->worker.door.duties_heeded, atomic_load(&f->worker.door.duties));
+	atomic_store(&f->worker.mailbox.node_admin_acknowledged,
+		     atomic_load(&f->worker.mailbox.node_admin));
 	pass(f, 100);
 	assert_int_equal(f->done_n, 1);
 	assert_int_equal(f->change.late_n, 0);
@@ -276,16 +289,36 @@ static void a_change_is_over_when_every_worker_heeds_it(void **state)
 	f->worker.io = NULL;
 }
 
+static void who_hangs_up_is_told_of_nothing_and_the_change_stands(void **state)
+{
+	struct fixture *f = *state;
+	change(f, "es-1:9200", true, 5000);
+	f->worker.io = (struct io *)f; /* never woken here: it only says that one serves */
+	assert_false(list_empty(&f->drains.open));
+	drains_forget(&f->change);
+	assert_true(list_empty(&f->drains.open));
+	drains_forget(&f->change);		    /* nothing waits any more */
+	memset(&f->change, 0xee, sizeof f->change); /* its memory is somebody else's */
+	atomic_store(&f->worker.mailbox.node_admin_acknowledged,
+		     atomic_load(&f->worker.mailbox.node_admin));
+	pass(f, 100);
+	assert_int_equal(f->done_n, 0);
+	assert_int_equal(node_duty(node(f, "es-1:9200")), DUTY_DRAINED);
+	f->worker.io = NULL;
+	pass(f, 4900);
+	assert_int_equal(node_duty(node(f, "es-1:9200")), DUTY_CUT);
+}
+
 static void the_delay_ends_in_a_cut(void **state)
 {
 	struct fixture *f = *state;
 	change(f, "es-1:9200", true, 5000);
-	uint32_t duties = atomic_load(&f->worker.door.duties);
+	uint32_t node_admin = atomic_load(&f->worker.mailbox.node_admin);
 	pass(f, 4999);
 	assert_int_equal(node_duty(node(f, "es-1:9200")), DUTY_DRAINED);
 	pass(f, 1);
 	assert_int_equal(node_duty(node(f, "es-1:9200")), DUTY_CUT);
-	assert_true(atomic_load(&f->worker.door.duties) > duties);
+	assert_true(atomic_load(&f->worker.mailbox.node_admin) > node_admin);
 }
 
 static void each_node_has_its_own_delay_and_ready_ends_it(void **state)
@@ -409,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a_path_names_a_node),
 		cmocka_unit_test(a_body_says_what_is_wanted),
 		TEST(a_change_is_over_when_every_worker_heeds_it),
+		TEST(who_hangs_up_is_told_of_nothing_and_the_change_stands),
 		TEST(the_delay_ends_in_a_cut),
 		TEST(each_node_has_its_own_delay_and_ready_ends_it),
 		TEST(the_last_node_of_a_cluster_is_said),

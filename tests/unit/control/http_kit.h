@@ -65,7 +65,7 @@ static inline size_t http_whole(const char *text, size_t n, const char **body)
 }
 
 /* One answer: "200 {...}"; those of 1xx before it are passed over. False: the connection ended. */
-static inline bool http_hear(int fd, char answer[65536])
+static inline bool http_hear(int fd, char response[65536])
 {
 	char text[65536] = "";
 	const char *body = NULL;
@@ -84,14 +84,15 @@ static inline bool http_hear(int fd, char answer[65536])
 		n += (size_t)got;
 		text[n] = 0;
 	}
-	snprintf(answer, 65536, "%.3s %.*s", text + 9, (int)(whole - (size_t)(body - text)), body);
+	snprintf(response, 65536, "%.3s %.*s", text + 9, (int)(whole - (size_t)(body - text)),
+		 body);
 	return true;
 }
 
-static inline void http_ask(int fd, const char *request, char answer[65536])
+static inline void http_ask(int fd, const char *request, char response[65536])
 {
 	http_say(fd, request);
-	assert_true(http_hear(fd, answer));
+	assert_true(http_hear(fd, response));
 }
 
 /* A service on a thread of its own. */
@@ -120,7 +121,7 @@ static inline void http_server_open(struct http_server *s, const struct service_
 				    void *owner, size_t body_bytes_max)
 {
 	*s = (struct http_server){ 0 };
-	assert_true(loop_open(&s->loop));
+	assert_true(loop_open_own(&s->loop));
 	service_open(&s->service, &s->loop, user, owner, body_bytes_max);
 	service_listen(&s->service, http_listen(&s->at), false, NULL);
 	assert_int_equal(pthread_create(&s->thread, NULL, http_server_run, s), 0);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/config.h"
+#include "control/config_read.h"
 
 #define ARRAY_N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -70,9 +70,9 @@ static inline char *kit_read(const char *directory, const char *name)
 static inline struct config *kit_config(const char *text)
 {
 	struct config *c = config_open_text("crossfade.yaml", "", span_of(text));
-	if (c->complaints.n)
-		complaints_print(&c->complaints, stderr);
-	assert_int_equal(c->complaints.n, 0);
+	if (c->diagnostics.n)
+		diagnostics_print(&c->diagnostics, stderr);
+	assert_int_equal(c->diagnostics.n, 0);
 	return c;
 }
 

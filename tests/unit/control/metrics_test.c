@@ -32,8 +32,9 @@ static void world_open(struct world *w)
 						  .nodes = &w->nodes,
 						  .listeners = &w->listeners,
 						  .worker_n = 2,
+						  .accepting_n = 2,
 						  .libraries = w->libraries },
-			       &w->config->complaints);
+			       &w->config->diagnostics);
 	assert_non_null(w->plan);
 	w->counters = calloc(2, sizeof *w->counters);
 }
@@ -57,7 +58,12 @@ static void write_metrics(struct world *w)
 					       .worker_n = 2,
 					       .plan = w->plan,
 					       .nodes = &w->nodes,
-					       .values = { 7, { 9, 1 } },
+					       .values = { .epoch = 7,
+							   .weights = { 9, 1 },
+							   .owner = ARM_TARGET,
+							   .since = 6,
+							   .phase = BOARD_PHASE_HOLD },
+					       .writes = { 11, 12 },
 					       .backend = "epoll",
 					       .started_wall_ns = 1500000000 },
 		      to);
@@ -87,7 +93,7 @@ static void what_the_workers_count_is_summed(void **state)
 		counter_add(&w.counters[i].requests[2 * LISTENER_NUMBERS_MAX][ARM_NONE][4], 1);
 		counter_add(&w.counters[i].classes[1][ARM_TARGET][CLASS_WRITE], 3);
 		counter_add(&w.counters[i].connections_open[1], 3);
-		counter_add(&w.counters[i].answers_here[ERR_BACK_REFUSED], 2);
+		counter_add(&w.counters[i].responds_here[ERR_BACK_REFUSED], 2);
 		for (int n = 0; n < 4; n++)
 			latency_add(&w.counters[i].latency[ARM_SOURCE], 1000);
 		latency_add(&w.counters[i].turns, 30);
@@ -109,7 +115,7 @@ static void what_the_workers_count_is_summed(void **state)
 		"crossfade_requests_by_kind_total{listener=\"weighted\",cluster=\"target\",kind="
 		"\"read\"} 0",
 		"crossfade_connections_open{listener=\"weighted\"} 6",
-		"crossfade_answers_here_total{reason=\"connect_refused\"} 4",
+		"crossfade_local_responses_total{reason=\"connect_refused\"} 4",
 		"crossfade_request_duration_seconds_sum{cluster=\"source\"} 0.008000",
 		"crossfade_request_duration_seconds_count{cluster=\"source\"} 8",
 		"crossfade_request_duration_seconds_bucket{cluster=\"source\",le=\"+Inf\"} 8",
@@ -127,6 +133,14 @@ static void what_the_workers_count_is_summed(void **state)
 		"crossfade_node_requests_in_flight{cluster=\"source\",node=\"s\"} 2",
 		"crossfade_weight{cluster=\"target\"} 1",
 		"crossfade_weights_epoch 7",
+		"crossfade_owner{cluster=\"source\"} 0",
+		"crossfade_owner{cluster=\"target\"} 1",
+		"crossfade_owner_since_epoch 6",
+		"crossfade_writes_held 1",
+		"crossfade_writes_in_flight{cluster=\"source\"} 11",
+		"crossfade_writes_in_flight{cluster=\"target\"} 12",
+		"crossfade_rolled_back 0",
+		"crossfade_weights_unsaved 0",
 		"crossfade_io_info{backend=\"epoll\"} 1",
 		"crossfade_node_healthy{cluster=\"target\",node=\"t:1\"} 1",
 		"crossfade_start_time_seconds 1.500",
@@ -135,6 +149,34 @@ static void what_the_workers_count_is_summed(void **state)
 		assert_line(&w, lines[i]);
 	/* A route that leads to the target alone has nothing to say of the source. */
 	assert_null(strstr(w.text, "listener=\"target\",cluster=\"source\""));
+	world_close(&w);
+}
+
+/* A family that is announced and then left out tells nobody anything. */
+static void each_family_has_a_sample(void **state)
+{
+	(void)state;
+	static const char type[] = "\n# TYPE ";
+	struct world w;
+	world_open(&w);
+	counter_add(&w.counters[0].rejected[ERR_NOT_ALLOWED], 1);
+	counter_add(&w.counters[0].responds_here[ERR_BACK_REFUSED], 1);
+	counter_add(&w.counters[0].aborted[ERR_BACK_CUT], 1);
+	write_metrics(&w);
+	unsigned families = 0;
+	for (const char *at = w.text; (at = strstr(at, type)); at++, families++) {
+		char sample[128];
+		const char *name = at + sizeof type - 1;
+		snprintf(sample, sizeof sample, "\n%.*s", (int)strcspn(name, " "), name);
+		/* No name has been looked up here. */
+		if (!strcmp(sample + 1, "crossfade_node_address_healthy"))
+			continue;
+		const char *line = strstr(at + 1, sample);
+		if (!line)
+			print_error("%s has no sample\n", sample + 1);
+		assert_non_null(line);
+	}
+	assert_true(families > 20);
 	world_close(&w);
 }
 
@@ -157,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_workers_count_is_summed),
+		cmocka_unit_test(each_family_has_a_sample),
 		cmocka_unit_test(prometheus_takes_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

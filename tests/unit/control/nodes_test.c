@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "unit/control/kit.h"
 
 #include "control/nodes.h"
@@ -267,7 +268,7 @@ static void new_addresses_are_seen_whatever_their_order(void **state)
 	nodes_close(&s);
 }
 
-static void a_name_whose_answers_rotate_loses_no_address(void **state)
+static void a_name_whose_responses_rotate_loses_no_address(void **state)
 {
 	(void)state;
 	struct nodes s;
@@ -349,7 +350,7 @@ int main(void)
 		cmocka_unit_test(addresses_that_were_kept_are_taken_and_nonsense_is_not),
 		cmocka_unit_test(numbers_that_are_all_in_use_refuse_a_change),
 		cmocka_unit_test(new_addresses_are_seen_whatever_their_order),
-		cmocka_unit_test(a_name_whose_answers_rotate_loses_no_address),
+		cmocka_unit_test(a_name_whose_responses_rotate_loses_no_address),
 		cmocka_unit_test(an_address_that_stays_away_is_forgotten_after_a_while),
 		cmocka_unit_test(a_name_with_ever_new_addresses_keeps_the_newest),
 		cmocka_unit_test(an_address_that_comes_to_others_is_to_prove_itself),

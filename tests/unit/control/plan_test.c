@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "unit/control/kit.h"
 
 #include "control/compile.h"
@@ -40,10 +41,11 @@ static const struct plan *compile(struct world *w, const struct plan *previous)
 			       .nodes = &w->nodes,
 			       .listeners = &w->listeners,
 			       .worker_n = WORKERS,
+			       .accepting_n = WORKERS,
 			       .files = w->files,
 			       .libraries = w->libraries,
 			       .previous = previous };
-	return plan_compile(&how, &w->config->complaints);
+	return plan_compile(&how, &w->config->diagnostics);
 }
 
 static const char tls_config[] =
@@ -122,9 +124,9 @@ static void sniffing_is_answered_where_the_profile_says_so(void **state)
 		enum sniffing sniffing;
 	} rows[] = {
 		{ "", SNIFFING_UNKNOWN },
-		{ "profile: opensearch\n", SNIFFING_ANSWER },
+		{ "profile: opensearch\n", SNIFFING_RESPOND },
 		{ "profile: opensearch\nsniffing: pass\n", SNIFFING_PASS },
-		{ "sniffing: answer\n", SNIFFING_ANSWER },
+		{ "sniffing: respond\n", SNIFFING_RESPOND },
 		{ "sniffing: refuse\n", SNIFFING_REFUSE },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -181,8 +183,8 @@ static void one_certificate_more_leaves_the_others_read(void **state)
 	w.config = kit_config(text);
 	size_t line, column;
 	assert_null(compile(&w, first));
-	assert_int_equal(w.config->complaints.n, 1);
-	complaint_place(&w.config->complaints, w.config->complaints.list[0].at, &line, &column);
+	assert_int_equal(w.config->diagnostics.n, 1);
+	diagnostic_place(&w.config->diagnostics, w.config->diagnostics.list[0].at, &line, &column);
 	assert_int_equal(line, 2);
 	config_close(w.config);
 	/* What is there already is not read again. */
@@ -209,8 +211,8 @@ static void a_key_that_is_no_key_is_complained_about_where_it_is_named(void **st
 	size_t line, column;
 	tls_world_open(&w, directory, "this is no key\n");
 	assert_null(compile(&w, NULL));
-	assert_int_equal(w.config->complaints.n, 1);
-	complaint_place(&w.config->complaints, w.config->complaints.list[0].at, &line, &column);
+	assert_int_equal(w.config->diagnostics.n, 1);
+	diagnostic_place(&w.config->diagnostics, w.config->diagnostics.list[0].at, &line, &column);
 	assert_int_equal(line, 5);
 	world_close(&w);
 	kit_remove(directory);
@@ -234,9 +236,9 @@ static void each_worker_must_have_a_share_of_the_connections(void **state)
 		if (p)
 			plan_free(p);
 		else
-			assert_string_equal(w.config->complaints.list[0].message,
-					    "connections: 1 is less than the number of workers, 2, "
-					    "which share it");
+			assert_string_equal(w.config->diagnostics.list[0].message,
+					    "connections: 1 is less than the number of workers "
+					    "that share it, 2");
 		world_close(&w);
 	}
 }
@@ -245,7 +247,7 @@ static void each_worker_must_have_a_share_of_the_connections(void **state)
 
 static void adopt(struct publish_worker *w)
 {
-	atomic_store(&w->door.adopted, atomic_load(&w->door.plan));
+	atomic_store(&w->mailbox.adopted, atomic_load(&w->mailbox.plan));
 }
 
 static void a_plan_is_freed_when_nobody_uses_it(void **state)
@@ -353,7 +355,7 @@ static void listeners_without_a_number_share_what_open_files_allow(void **state)
 {
 	(void)state;
 	struct world w;
-	struct room room;
+	struct file_limits room;
 	world_open(&w, "listeners:\n"
 		       "  weighted: { address: [ '127.0.0.1:1', '127.0.0.1:2' ], tls: off }\n"
 		       "  source: { address: 127.0.0.1:3, tls: off }\n"
@@ -372,16 +374,16 @@ static void listeners_without_a_number_share_what_open_files_allow(void **state)
 	assert_int_equal(p->listeners[2].room, p->listeners[0].room);
 	assert_int_equal(p->listeners[3].room, 0);
 	assert_int_equal(p->listeners[3].connections_max, 60);
-	assert_int_equal(w.config->complaints.caution_n, 0);
+	assert_int_equal(w.config->diagnostics.warning_n, 0);
 	plan_free(p);
 	w.files = 60 + FILES_OF_OURS;
 	p = compile(&w, NULL);
 	assert_non_null(p);
-	assert_int_equal(w.config->complaints.caution_n, 1);
+	assert_int_equal(w.config->diagnostics.warning_n, 1);
 	plan_free(p);
 	w.files = 30;
 	assert_null(compile(&w, NULL));
-	assert_int_equal(w.config->complaints.n, 1);
+	assert_int_equal(w.config->diagnostics.n, 1);
 	world_close(&w);
 }
 

@@ -1,6 +1,8 @@
 #include "unit/control/kit.h"
 
+#include <ares.h>
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +26,7 @@ struct server {
 
 #define HEADER_BYTES 12
 
-static size_t make_answer(struct server *s, uint8_t *m, size_t n)
+static size_t make_response(struct server *s, uint8_t *m, size_t n)
 {
 	size_t name_n = 0;
 	while (HEADER_BYTES + name_n < n && m[HEADER_BYTES + name_n])
@@ -64,8 +66,8 @@ static void *serve(void *arg)
 		if (n < HEADER_BYTES + 5)
 			continue;
 		atomic_fetch_add(&s->asked, 1);
-		size_t answer_n = make_answer(s, m, (size_t)n);
-		sendto(s->fd, m, answer_n, 0, (struct sockaddr *)&from, from_n);
+		size_t response_n = make_response(s, m, (size_t)n);
+		sendto(s->fd, m, response_n, 0, (struct sockaddr *)&from, from_n);
 	}
 	return NULL;
 }
@@ -91,9 +93,9 @@ static void server_close(struct server *s)
 	close(s->news);
 }
 
-static void news(void *hearer)
+static void news(void *observer)
 {
-	struct server *s = hearer;
+	struct server *s = observer;
 	assert_int_equal(eventfd_write(s->news, 1), 0);
 }
 
@@ -130,7 +132,7 @@ static void assert_address(const struct found *f, const char *text)
 static struct resolver *resolver_of(struct server *s, const char *const *names, size_t n)
 {
 	struct resolver_config c = {
-		.names = names, .n = n, .servers = s->text, .news = news, .hearer = s
+		.names = names, .n = n, .servers = s->text, .news = news, .observer = s
 	};
 	struct resolver *r = resolver_open(&c);
 	assert_non_null(r);
@@ -172,6 +174,42 @@ static void what_fails_is_said_and_tried_again(void **state)
 	atomic_store(&s.broken, false);
 	for (f = await(&s, r); f.what == RESOLVE_FAILED; f = await(&s, r))
 		continue;
+	assert_address(&f, "10.0.0.1");
+	resolver_close(r);
+	server_close(&s);
+}
+
+/* In place of c-ares' own, which fails for want of memory or of a descriptor. */
+static atomic_uint short_n;
+
+int ares_init_options(ares_channel *channel, struct ares_options *options, int mask)
+{
+	int (*own)(ares_channel *, struct ares_options *, int);
+	unsigned left = atomic_load(&short_n);
+	if (left) {
+		atomic_store(&short_n, left - 1);
+		return ARES_ENOMEM;
+	}
+	*(void **)&own = dlsym(RTLD_NEXT, "ares_init_options");
+	assert_non_null(own);
+	return own(channel, options, mask);
+}
+
+static void a_shortage_of_ours_is_said_and_tried_again(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "es-1.example" };
+	struct server s;
+	server_open(&s);
+	atomic_store(&short_n, 2);
+	struct resolver *r = resolver_of(&s, names, 1);
+	for (int i = 0; i < 2; i++) {
+		struct found f = await(&s, r);
+		assert_int_equal(f.what, RESOLVE_FAILED);
+		assert_string_equal(f.why, ares_strerror(ARES_ENOMEM));
+		assert_int_equal(atomic_load(&s.asked), 0);
+	}
+	struct found f = await(&s, r);
 	assert_address(&f, "10.0.0.1");
 	resolver_close(r);
 	server_close(&s);
@@ -224,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_looked_up_again_as_its_ttl_says),
 		cmocka_unit_test(what_fails_is_said_and_tried_again),
+		cmocka_unit_test(a_shortage_of_ours_is_said_and_tried_again),
 		cmocka_unit_test(it_closes_in_the_midst_of_a_look_up),
 		cmocka_unit_test(localhost_is_the_loopback_address_by_itself),
 	};

@@ -25,7 +25,7 @@ static void change(struct world *w, struct weights_change *c, uint32_t source, u
 {
 	c->from = c->to;
 	c->to = (struct state_values){ .weights = { source, target }, .wall_ns = TOLD_NS };
-	writes_heed(&w->writes, c);
+	writes_follow(&w->writes, &c->from, &c->to);
 }
 
 static void assert_warning(const struct world *w, const struct weights_change *c,
@@ -49,8 +49,8 @@ static void a_split_warns_when_clients_write(void **state)
 	assert_warning(&w, &c, NULL);
 	write_to(&w, ARM_SOURCE, 1);
 	assert_warning(&w, &c,
-		       "both weights are above 0, and clients write (1 write so far): what one "
-		       "cluster takes the other does not have");
+		       "both weights are above 0, and clients write (1 write so far): a write that "
+		       "one cluster takes is missing in the other");
 	change(&w, &c, 1, 0);
 	assert_warning(&w, &c, NULL);
 	free(w.counters);
@@ -71,8 +71,8 @@ static void going_back_tells_what_the_target_has_taken(void **state)
 	change(&w, &c, 1, 0);
 	assert_int_equal(writes_taken(&w.writes, ARM_TARGET), 3);
 	assert_warning(&w, &c,
-		       "the target was given 3 writes since 2025-11-24T16:00:00.000Z: what it took "
-		       "the source does not have");
+		       "the target was sent 3 writes since 2025-11-24T16:00:00.000Z: the source "
+		       "does not have them");
 	/* Again: it says the same, until the target gets traffic anew. */
 	change(&w, &c, 1, 0);
 	assert_int_equal(writes_taken(&w.writes, ARM_TARGET), 3);
@@ -89,17 +89,16 @@ static void leaving_the_source_tells_what_it_has_taken(void **state)
 	struct weights_change c = { .to.weights = { 1, 0 } };
 	world_open(&w);
 	change(&w, &c, 0, 1);
-	assert_warning(
-		&w, &c,
-		"what the source took before 2025-11-24T16:00:00.000Z, and no one has copied, "
-		"the target does not have");
+	assert_warning(&w, &c,
+		       "writes that the source took before 2025-11-24T16:00:00.000Z are missing in "
+		       "the target, unless they were copied");
 	change(&w, &c, 1, 0);
 	assert_warning(&w, &c, NULL);
 	write_to(&w, ARM_SOURCE, 7);
 	change(&w, &c, 0, 5);
 	assert_warning(&w, &c,
-		       "the source was given 7 writes since 2025-11-24T16:00:00.000Z: what it took "
-		       "the target does not have");
+		       "the source was sent 7 writes since 2025-11-24T16:00:00.000Z: the target "
+		       "does not have them");
 	free(w.counters);
 }
 

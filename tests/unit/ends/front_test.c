@@ -66,7 +66,7 @@ static void end_if_over(struct party *p)
 	list_add_tail(&p->world->ended, &p->link);
 }
 
-static void answer(struct party *p)
+static void response(struct party *p)
 {
 	struct span target = msg_target(p->request);
 	if (stream_receives(&p->stream))
@@ -85,11 +85,11 @@ static void on_head(struct stream *to, struct msg *m, bool end)
 	if (target.n >= 5 && !memcmp(target.at, "/slow", 5))
 		p->world->slow = p;
 	else if (target.n >= 6 && !memcmp(target.at, "/early", 6))
-		answer(p);
+		response(p);
 	else if (!end)
 		stream_grant(p->stream.peer, STREAM_CREDIT_BYTES);
 	else
-		answer(p);
+		response(p);
 }
 
 static void on_data(struct stream *to, struct chain *c, bool end)
@@ -99,7 +99,7 @@ static void on_data(struct stream *to, struct chain *c, bool end)
 	p->body_bytes += n;
 	chain_drop(c);
 	if (end)
-		answer(p);
+		response(p);
 	else
 		stream_grant(p->stream.peer, n);
 }
@@ -107,7 +107,7 @@ static void on_data(struct stream *to, struct chain *c, bool end)
 static void on_trailers(struct stream *to, struct msg *m)
 {
 	(void)m;
-	answer(party_of(to));
+	response(party_of(to));
 }
 
 static void on_grant(struct stream *to, size_t bytes)
@@ -332,12 +332,12 @@ static void many_pipelined_requests_are_answered_in_order(void **state)
 		at += sprintf(at, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
 	say_bytes(w, text, (size_t)(at - text));
 	assert_int_equal(w->requests, MANY);
-	const char *answers = w->got;
+	const char *responses = w->got;
 	for (int i = 0; i < MANY; i++) {
 		char path[16];
 		snprintf(path, sizeof path, "\r\n\r\n/%d", i);
-		answers = strstr(answers, path);
-		assert_non_null(answers);
+		responses = strstr(responses, path);
+		assert_non_null(responses);
 	}
 	assert_int_equal(count(w, "Connection: close"), 0);
 	free(text);
@@ -476,7 +476,7 @@ static void the_rest_of_an_early_answered_body_is_dropped(void **state)
 	assert_int_equal(count(w, "/next"), 1);
 }
 
-static void too_long_a_rest_closes_the_connection_behind_the_answer(void **state)
+static void too_long_a_rest_closes_the_connection_behind_the_response(void **state)
 {
 	struct world *w = *state;
 	say(w, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
@@ -617,7 +617,7 @@ static void a_refused_request_is_the_last_one(void **state)
 	assert_int_equal(count(w, "HTTP/1.1"), 1);
 }
 
-static void a_draining_listener_closes_behind_the_answer(void **state)
+static void a_draining_listener_closes_behind_the_response(void **state)
 {
 	struct world *w = *state;
 	say(w, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
@@ -647,7 +647,7 @@ int main(void)
 		cmocka_unit_test(a_read_whose_body_waits_goes_with_its_client),
 		TEST(a_client_that_breaks_off_is_seen_behind_its_next_request),
 		TEST(the_rest_of_an_early_answered_body_is_dropped),
-		TEST(too_long_a_rest_closes_the_connection_behind_the_answer),
+		TEST(too_long_a_rest_closes_the_connection_behind_the_response),
 		TEST(a_short_rest_ends_no_connection),
 		TEST(a_slow_head_is_answered_with_408),
 		TEST(an_idle_connection_is_closed_in_silence),
@@ -657,7 +657,7 @@ int main(void)
 		TEST(two_empty_lines_may_stand_behind_a_body),
 		cmocka_unit_test(a_client_is_told_how_long_its_connection_is_kept),
 		TEST(a_refused_request_is_the_last_one),
-		TEST(a_draining_listener_closes_behind_the_answer),
+		TEST(a_draining_listener_closes_behind_the_response),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ static void pass_ms(struct fixture *f, uint64_t ms)
 	far_pass_ms(&f->s.far, ms);
 }
 
-/* The asker takes so much of an answer's body. Nothing is settled. */
+/* The asker takes so much of a response's body. Nothing is settled. */
 static void begin_ask(struct fixture *f, const char *head, bool end, size_t credit)
 {
 	h1_back_take(f->back, &f->asker.stream, &f->s.arena);
@@ -117,17 +117,17 @@ static void ask(struct fixture *f, const char *head, bool end)
 #define SWITCHES                                                                                   \
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-/* --- answers --- */
+/* --- responses --- */
 
 enum then { STAYS, FINISHES, RESETS };
 
-struct answer_row {
-	const char *method, *answer;
+struct response_row {
+	const char *method, *response;
 	enum then then;
 	const char *heard, *body;
 };
 
-static void check_answer(const struct answer_row *row)
+static void check_response(const struct response_row *row)
 {
 	void *own;
 	open_fixture(&own);
@@ -137,8 +137,8 @@ static void check_answer(const struct answer_row *row)
 	ask(f, head, true);
 	assert_words(&f->s.words, "");
 	struct far *n = node(f);
-	if (row->answer[0])
-		far_say(n, row->answer);
+	if (row->response[0])
+		far_say(n, row->response);
 	if (row->then == FINISHES)
 		far_finish(n);
 	else if (row->then == RESETS)
@@ -151,10 +151,10 @@ static void check_answer(const struct answer_row *row)
 #define HEAD_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 #define HEAD_CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-static void an_answer_is_passed_on_and_the_connection_kept(void **state)
+static void a_response_is_passed_on_and_the_connection_kept(void **state)
 {
 	(void)state;
-	static const struct answer_row rows[] = {
+	static const struct response_row rows[] = {
 		{ "GET", HEAD_5 "hello", STAYS, "head(200) data. idle", "hello" },
 		{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "head(200). idle",
 		  "" },
@@ -178,13 +178,13 @@ static void an_answer_is_passed_on_and_the_connection_kept(void **state)
 		  STAYS, "head(100) head(103) head(200) data. idle", "hello" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		check_answer(&rows[i]);
+		check_response(&rows[i]);
 }
 
-static void an_answer_is_passed_on_and_the_connection_not_kept(void **state)
+static void a_response_is_passed_on_and_the_connection_not_kept(void **state)
 {
 	(void)state;
-	static const struct answer_row rows[] = {
+	static const struct response_row rows[] = {
 		{ "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
 		  STAYS, "head(200) data. lost(none)", "hello" },
 		{ "GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", STAYS,
@@ -214,20 +214,20 @@ static void an_answer_is_passed_on_and_the_connection_not_kept(void **state)
 		  "hello" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		check_answer(&rows[i]);
+		check_response(&rows[i]);
 }
 
 /* The connection is given up before the asker hears of it: what it does then finds another. */
-static void a_bad_answer_breaks_off_and_says_why(void **state)
+static void a_bad_response_breaks_off_and_says_why(void **state)
 {
 	(void)state;
-	static const struct answer_row rows[] = {
+	static const struct response_row rows[] = {
 		{ "GET", HEAD_CHUNKED "x\r\n", STAYS,
-		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		  "lost(response_malformed) reset(response_malformed)", "" },
 		{ "GET", HEAD_CHUNKED "5;\r\nhello", STAYS,
-		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		  "lost(response_malformed) reset(response_malformed)", "" },
 		{ "GET", HEAD_CHUNKED "5\r\nhellox", STAYS,
-		  "head(200) data lost(answer_malformed) reset(answer_malformed)", "hello" },
+		  "head(200) data lost(response_malformed) reset(response_malformed)", "hello" },
 		{ "GET", "", FINISHES, "lost(connection_reset) reset(connection_reset)", "" },
 		{ "GET", "", RESETS, "lost(connection_reset) reset(connection_reset)", "" },
 		{ "GET", "HTTP/1.1 200 OK\r\nContent-", FINISHES,
@@ -235,33 +235,33 @@ static void a_bad_answer_breaks_off_and_says_why(void **state)
 		{ "GET", "HTTP/1.1 100 Continue\r\n\r\n", FINISHES,
 		  "head(100) lost(connection_reset) reset(connection_reset)", "" },
 		{ "GET", HEAD_5 "hell", FINISHES,
-		  "head(200) data lost(answer_cut) reset(answer_cut)", "hell" },
-		{ "GET", HEAD_5 "hell", RESETS, "head(200) data lost(answer_cut) reset(answer_cut)",
-		  "hell" },
+		  "head(200) data lost(response_cut) reset(response_cut)", "hell" },
+		{ "GET", HEAD_5 "hell", RESETS,
+		  "head(200) data lost(response_cut) reset(response_cut)", "hell" },
 		{ "GET", HEAD_CHUNKED "5\r\nhello\r\n", FINISHES,
-		  "head(200) data lost(answer_cut) reset(answer_cut)", "hello" },
+		  "head(200) data lost(response_cut) reset(response_cut)", "hello" },
 		{ "GET", "HTTP/1.1 200 OK\r\n\r\nhello", RESETS,
-		  "head(200) data lost(answer_cut) reset(answer_cut)", "hello" },
+		  "head(200) data lost(response_cut) reset(response_cut)", "hello" },
 		{ "GET", "SSH-2.0-OpenSSH_9.2\r\n", STAYS,
-		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		  "lost(response_malformed) reset(response_malformed)", "" },
 		{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", STAYS,
-		  "lost(answer_malformed) reset(answer_malformed)", "" },
+		  "lost(response_malformed) reset(response_malformed)", "" },
 		{ "GET", HEAD_CHUNKED "5\r\nhello\r\nxyz\r\n", STAYS,
-		  "head(200) data lost(answer_malformed) reset(answer_malformed)", "hello" },
+		  "head(200) data lost(response_malformed) reset(response_malformed)", "hello" },
 		{ "GET", SWITCHES, STAYS, "lost(upgrade_unasked) reset(upgrade_unasked)", "" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		check_answer(&rows[i]);
+		check_response(&rows[i]);
 }
 
-static void an_answer_may_come_byte_by_byte(void **state)
+static void a_response_may_come_byte_by_byte(void **state)
 {
 	struct fixture *f = *state;
-	static const char answer[] = "HTTP/1.1 100 Continue\r\n\r\n" HEAD_CHUNKED
-				     "5;x=y\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n";
+	static const char response[] = "HTTP/1.1 100 Continue\r\n\r\n" HEAD_CHUNKED
+				       "5;x=y\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n";
 	ask(f, GET, true);
-	for (size_t i = 0; i < sizeof answer - 1; i++)
-		far_say_bytes(node(f), answer + i, 1);
+	for (size_t i = 0; i < sizeof response - 1; i++)
+		far_say_bytes(node(f), response + i, 1);
 	assert_words(&f->s.words, "head(100) head(200) data trailers(1). idle");
 	assert_string_equal(f->asker.body, "hello");
 }
@@ -277,7 +277,7 @@ static void say_fields(struct fixture *f, unsigned n, const char *line)
 	free(text);
 }
 
-static void an_answers_head_may_be_so_large_and_no_larger(void **state)
+static void a_responses_head_may_be_so_large_and_no_larger(void **state)
 {
 	struct fixture *f = *state;
 	char line[1025];
@@ -285,20 +285,20 @@ static void an_answers_head_may_be_so_large_and_no_larger(void **state)
 	memcpy(line, "Y: ", 3);
 	memcpy(line + 1022, "\r\n", 3);
 	ask(f, GET, true);
-	say_fields(f, ANSWER_HEAD_BYTES / 1024 - 1, line);
+	say_fields(f, RESPONSE_HEAD_BYTES / 1024 - 1, line);
 	assert_words(&f->s.words, "head(200). idle");
 	ask(f, GET, true);
-	say_fields(f, ANSWER_HEAD_BYTES / 1024, line);
-	assert_words(&f->s.words, "lost(answer_head_too_large) reset(answer_head_too_large)");
+	say_fields(f, RESPONSE_HEAD_BYTES / 1024, line);
+	assert_words(&f->s.words, "lost(response_head_too_large) reset(response_head_too_large)");
 }
 
 /* As many as come, one by one or together; their memory is that of one. */
-static void there_may_be_so_many_bytes_of_interim_answers_and_no_more(void **state)
+static void there_may_be_so_many_bytes_of_interim_responses_and_no_more(void **state)
 {
 	struct fixture *f = *state;
 	static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
 	size_t n = INTERIM_BYTES / (sizeof interim - 1);
-	for (int round = 0; round < 2; round++) {
+	for (int inflight_run = 0; inflight_run < 2; inflight_run++) {
 		ask(f, GET, true);
 		const char *held = NULL;
 		for (size_t i = 0; i < n; i++) {
@@ -307,17 +307,17 @@ static void there_may_be_so_many_bytes_of_interim_answers_and_no_more(void **sta
 			assert_true(!i || held == f->s.arena.at);
 			held = f->s.arena.at;
 		}
-		if (round == 0)
+		if (inflight_run == 0)
 			far_say(node(f), "HTTP/1.1 204 No Content\r\n\r\n");
 		else
 			far_say(node(f), interim);
-		assert_words(&f->s.words, round == 0 ? "head(204). idle"
-						     : "lost(interim_flood) "
-						       "reset(interim_flood)");
+		assert_words(&f->s.words, inflight_run == 0 ? "head(204). idle"
+							    : "lost(interim_flood) "
+							      "reset(interim_flood)");
 	}
 }
 
-static void the_answer_behind_interim_ones_has_nothing_of_them(void **state)
+static void the_response_behind_interim_ones_has_nothing_of_them(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, GET, true);
@@ -445,7 +445,7 @@ static void credit_is_not_given_for_every_packet(void **state)
 	assert_int_equal(f->asker.granted, first + STREAM_CREDIT_BYTES / 4);
 }
 
-static void an_answer_comes_as_far_as_credit_goes(void **state)
+static void a_response_comes_as_far_as_credit_goes(void **state)
 {
 	struct fixture *f = *state;
 	begin_ask(f, GET, true, 0);
@@ -485,7 +485,7 @@ static void without_credit_the_node_is_not_read(void **state)
 }
 
 /* An end without a byte more needs none. */
-static void the_end_of_an_answer_needs_no_credit(void **state)
+static void the_end_of_a_response_needs_no_credit(void **state)
 {
 	struct fixture *f = *state;
 	begin_ask(f, GET, true, 5);
@@ -498,9 +498,9 @@ static void the_end_of_an_answer_needs_no_credit(void **state)
 	assert_words(&f->s.words, "data. idle");
 }
 
-/* --- early answers --- */
+/* --- early responses --- */
 
-static void an_answer_that_ends_early_stops_the_request_and_the_connection(void **state)
+static void a_response_that_ends_early_stops_the_request_and_the_connection(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, POST "Content-Length: 100\r\n", false);
@@ -511,7 +511,7 @@ static void an_answer_that_ends_early_stops_the_request_and_the_connection(void 
 	assert_int_equal(node(f)->last, 0);
 }
 
-static void an_answer_that_begins_early_stops_nothing(void **state)
+static void a_response_that_begins_early_stops_nothing(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, POST "Content-Length: 10\r\n", false);
@@ -524,14 +524,14 @@ static void an_answer_that_begins_early_stops_nothing(void **state)
 	assert_words(&f->s.words, "data. idle");
 }
 
-/* --- between two answers --- */
+/* --- between two responses --- */
 
 /* It rests: it is idle for its user a second time when nothing has come. */
 static void a_tail_that_comes_late_ends_the_connection(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *method, *answer;
+		const char *method, *response;
 		bool rests;
 	} rows[] = {
 		{ "HEAD", HEAD_5, true },
@@ -549,7 +549,7 @@ static void a_tail_that_comes_late_ends_the_connection(void **state)
 		char head[64];
 		snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: a\r\n", rows[i / 2].method);
 		ask(f, head, true);
-		far_say(node(f), rows[i / 2].answer);
+		far_say(node(f), rows[i / 2].response);
 		f->s.words.text[0] = 0;
 		assert_int_equal(f->back->rests, rows[i / 2].rests);
 		if (i % 2) {
@@ -573,7 +573,7 @@ static void one_that_has_rested_is_kept_no_longer_than_others(void **state)
 	assert_words(&f->s.words, "lost(none)");
 }
 
-static void empty_lines_between_answers_are_dropped(void **state)
+static void empty_lines_between_responses_are_dropped(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const strays[] = { "\n", "\r\n", "\r\n\r\n" };
@@ -581,7 +581,7 @@ static void empty_lines_between_answers_are_dropped(void **state)
 		ask(f, GET, true);
 		far_say(node(f), HEAD_5 "hello");
 		assert_words(&f->s.words, "head(200) data. idle");
-		/* Before the next request, behind it, and at once with the answer to it. */
+		/* Before the next request, behind it, and at once with the response to it. */
 		far_say(node(f), strays[i]);
 		ask(f, GET, true);
 		far_say(node(f), HEAD_5 "hello");
@@ -730,7 +730,7 @@ static void a_refused_connect_is_told_and_nothing_was_sent(void **state)
 	}
 }
 
-static void a_connect_without_an_answer_has_its_time(void **state)
+static void a_connect_without_a_response_has_its_time(void **state)
 {
 	(void)state;
 	struct fixture *f = calloc(1, sizeof *f);
@@ -748,7 +748,7 @@ static void a_connect_without_an_answer_has_its_time(void **state)
 	close_fixture(&own);
 }
 
-static void a_handshake_without_an_answer_has_its_time(void **state)
+static void a_handshake_without_a_response_has_its_time(void **state)
 {
 	(void)state;
 	struct fixture *f = calloc(1, sizeof *f);
@@ -773,7 +773,7 @@ static void a_handshake_without_an_answer_has_its_time(void **state)
 
 /* --- time --- */
 
-static void a_slow_answer_is_in_time_while_it_moves(void **state)
+static void a_slow_response_is_in_time_while_it_moves(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const pieces[] = {
@@ -792,7 +792,7 @@ static void a_slow_answer_is_in_time_while_it_moves(void **state)
 	pass_ms(f, IDLE_MS - 1);
 	assert_words(&f->s.words, "");
 	pass_ms(f, 1);
-	assert_words(&f->s.words, "lost(answer_timeout) reset(answer_timeout)");
+	assert_words(&f->s.words, "lost(response_timeout) reset(response_timeout)");
 	assert_int_equal(node(f)->last, 0);
 }
 
@@ -821,7 +821,7 @@ static void a_response_may_take_its_own_time_to_begin(void **state)
 		pass_ms(f, IDLE_MS - 1);
 		assert_words(&f->s.words, "");
 		pass_ms(f, 1);
-		assert_words(&f->s.words, "lost(answer_timeout) reset(answer_timeout)");
+		assert_words(&f->s.words, "lost(response_timeout) reset(response_timeout)");
 		close_fixture(&own);
 	}
 }
@@ -861,10 +861,10 @@ static void a_node_that_takes_nothing_has_its_time(void **state)
 	assert_words(&f->s.words, "grant");
 	pass_ms(f, 1);
 	assert_words(&f->s.words,
-		     "lost(answer_timeout) reset(answer_timeout) stop(answer_timeout)");
+		     "lost(response_timeout) reset(response_timeout) stop(response_timeout)");
 }
 
-/* What an early answer leaves unsent would otherwise keep the connection for ever. */
+/* What an early response leaves unsent would otherwise keep the connection for ever. */
 static void a_farewell_to_a_node_that_takes_nothing_has_an_end(void **state)
 {
 	struct fixture *f = *state;
@@ -1074,7 +1074,7 @@ static void a_tunnels_farewell_to_a_node_that_takes_nothing_has_an_end(void **st
 	assert_int_equal(f->s.backs.open_n, 0);
 }
 
-static void a_declined_upgrade_is_an_answer_like_any_other(void **state)
+static void a_declined_upgrade_is_a_response_like_any_other(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, UPGRADE, false);
@@ -1108,34 +1108,34 @@ static void what_an_earlier_exchange_sent_does_not_count(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_is_passed_on_and_the_connection_kept),
-		cmocka_unit_test(an_answer_is_passed_on_and_the_connection_not_kept),
-		cmocka_unit_test(a_bad_answer_breaks_off_and_says_why),
-		TEST(an_answer_may_come_byte_by_byte),
-		TEST(an_answers_head_may_be_so_large_and_no_larger),
-		TEST(there_may_be_so_many_bytes_of_interim_answers_and_no_more),
-		TEST(the_answer_behind_interim_ones_has_nothing_of_them),
+		cmocka_unit_test(a_response_is_passed_on_and_the_connection_kept),
+		cmocka_unit_test(a_response_is_passed_on_and_the_connection_not_kept),
+		cmocka_unit_test(a_bad_response_breaks_off_and_says_why),
+		TEST(a_response_may_come_byte_by_byte),
+		TEST(a_responses_head_may_be_so_large_and_no_larger),
+		TEST(there_may_be_so_many_bytes_of_interim_responses_and_no_more),
+		TEST(the_response_behind_interim_ones_has_nothing_of_them),
 		cmocka_unit_test(a_request_is_written_in_its_framing),
 		TEST_UNCONNECTED(what_is_asked_while_it_connects_goes_when_it_has_connected),
 		TEST_UNCONNECTED(a_node_that_reads_nothing_is_granted_one_credit_and_no_more),
 		TEST(credit_is_not_given_for_every_packet),
-		TEST(an_answer_comes_as_far_as_credit_goes),
+		TEST(a_response_comes_as_far_as_credit_goes),
 		TEST(without_credit_the_node_is_not_read),
-		TEST(the_end_of_an_answer_needs_no_credit),
-		TEST(an_answer_that_ends_early_stops_the_request_and_the_connection),
-		TEST(an_answer_that_begins_early_stops_nothing),
+		TEST(the_end_of_a_response_needs_no_credit),
+		TEST(a_response_that_ends_early_stops_the_request_and_the_connection),
+		TEST(a_response_that_begins_early_stops_nothing),
 		cmocka_unit_test(a_tail_that_comes_late_ends_the_connection),
 		TEST(one_that_has_rested_is_kept_no_longer_than_others),
-		TEST(empty_lines_between_answers_are_dropped),
+		TEST(empty_lines_between_responses_are_dropped),
 		TEST(what_comes_before_a_request_has_gone_is_no_response),
 		cmocka_unit_test(a_farewell_408_is_a_connection_that_closed),
 		cmocka_unit_test(an_asker_that_leaves_resets_the_node),
 		TEST(an_asker_of_a_whole_request_leaves_by_fin),
 		TEST_UNCONNECTED(an_asker_that_leaves_while_it_connects_sends_nothing),
 		cmocka_unit_test(a_refused_connect_is_told_and_nothing_was_sent),
-		cmocka_unit_test(a_connect_without_an_answer_has_its_time),
-		cmocka_unit_test(a_handshake_without_an_answer_has_its_time),
-		TEST(a_slow_answer_is_in_time_while_it_moves),
+		cmocka_unit_test(a_connect_without_a_response_has_its_time),
+		cmocka_unit_test(a_handshake_without_a_response_has_its_time),
+		TEST(a_slow_response_is_in_time_while_it_moves),
 		cmocka_unit_test(a_response_may_take_its_own_time_to_begin),
 		TEST(time_does_not_count_against_a_node_that_waits),
 		TEST_UNCONNECTED(a_node_that_takes_nothing_has_its_time),
@@ -1149,7 +1149,7 @@ int main(void)
 		TEST(a_tunnel_waits_for_credit),
 		TEST(an_idle_tunnel_has_its_time),
 		TEST_UNCONNECTED(a_tunnels_farewell_to_a_node_that_takes_nothing_has_an_end),
-		TEST(a_declined_upgrade_is_an_answer_like_any_other),
+		TEST(a_declined_upgrade_is_a_response_like_any_other),
 		TEST(what_an_earlier_exchange_sent_does_not_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

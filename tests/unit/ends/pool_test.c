@@ -76,7 +76,7 @@ static struct party *ask(struct fixture *f, const char *path)
 	return p;
 }
 
-static void answer(struct far *to)
+static void response(struct far *to)
 {
 	far_say(to, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
@@ -99,7 +99,7 @@ static void what_was_used_last_is_taken_first(void **state)
 	struct far **node = f->hosts[0].conns;
 	static const unsigned order[] = { 1, 0, 2 };
 	for (int i = 0; i < 3; i++)
-		answer(node[order[i]]);
+		response(node[order[i]]);
 	assert_int_equal(f->pool.idle_n, 3);
 	static const char *const paths[] = { "/first", "/second", "/third" };
 	for (int i = 0; i < 3; i++) {
@@ -116,7 +116,7 @@ static void an_idle_connection_is_used_again(void **state)
 	struct fixture *f = *state;
 	for (int i = 0; i < 5; i++) {
 		ask(f, "/again");
-		answer(f->hosts[0].conns[0]);
+		response(f->hosts[0].conns[0]);
 	}
 	assert_int_equal(f->hosts[0].conn_n, 1);
 	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /again"), 5);
@@ -128,11 +128,11 @@ static void only_so_many_are_kept_idle(void **state)
 	struct fixture *f = *state;
 	ask_many(f, IDLE_WIRES_PER_NODE + 1);
 	for (unsigned i = 0; i < IDLE_WIRES_PER_NODE; i++)
-		answer(f->hosts[0].conns[i]);
+		response(f->hosts[0].conns[i]);
 	assert_int_equal(f->pool.idle_n, IDLE_WIRES_PER_NODE);
 	assert_int_equal(f->counts.open, IDLE_WIRES_PER_NODE + 1);
 	struct far *surplus = f->hosts[0].conns[IDLE_WIRES_PER_NODE];
-	answer(surplus);
+	response(surplus);
 	assert_int_equal(surplus->last, 0);
 	assert_int_equal(f->pool.idle_n, IDLE_WIRES_PER_NODE);
 	assert_int_equal(f->counts.open, IDLE_WIRES_PER_NODE);
@@ -143,11 +143,11 @@ static void the_idle_grow_old_and_are_closed(void **state)
 	struct fixture *f = *state;
 	ask_many(f, 2);
 	struct far **node = f->hosts[0].conns;
-	answer(node[0]);
-	answer(node[1]);
+	response(node[0]);
+	response(node[1]);
 	far_pass_ms(&f->s.far, KEEP_MS - 1000);
 	ask(f, "/warm");
-	answer(node[1]);
+	response(node[1]);
 	assert_int_equal(f->pool.idle_n, 2);
 	far_pass_ms(&f->s.far, 1000);
 	assert_int_equal(node[0]->last, 0);
@@ -168,7 +168,7 @@ static void a_node_that_goes_while_idle_is_out_of_the_pool(void **state)
 		open_fixture(&own);
 		struct fixture *f = own;
 		ask(f, "/before");
-		answer(f->hosts[0].conns[0]);
+		response(f->hosts[0].conns[0]);
 		if (how == SPEAKS)
 			far_say(f->hosts[0].conns[0], "HTTP/1.1 408 Request Timeout\r\n\r\n");
 		else if (how == FINISHES)
@@ -217,7 +217,7 @@ static void idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed(void 
 		begin(f, "/");
 	far_settle(&f->s.far);
 	for (int i = 0; i < 2; i++)
-		answer(f->hosts[i].conns[0]);
+		response(f->hosts[i].conns[0]);
 	assert_int_equal(f->pool.idle_n, 2);
 	renew(f, &f->addresses[1], 1);
 	far_settle(&f->s.far);
@@ -228,14 +228,14 @@ static void idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed(void 
 	assert_int_equal(far_heard(f->hosts[1].conns[0], "GET /new"), 1);
 }
 
-static void one_in_use_is_closed_behind_its_answer_when_its_address_has_gone(void **state)
+static void one_in_use_is_closed_behind_its_response_when_its_address_has_gone(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, "/");
 	renew(f, &f->addresses[1], 1);
 	far_settle(&f->s.far);
 	assert_true(f->hosts[0].conns[0]->last > 0);
-	answer(f->hosts[0].conns[0]);
+	response(f->hosts[0].conns[0]);
 	assert_words(&f->s.words, "head(200).");
 	assert_int_equal(f->hosts[0].conns[0]->last, 0);
 	assert_int_equal(f->pool.idle_n, 0);
@@ -278,7 +278,7 @@ static void an_address_that_was_left_alone_is_tried_by_one(void **state)
 		begin(f, "/");
 	far_settle(&f->s.far);
 	assert_int_equal(f->hosts[0].conn_n, 1);
-	answer(f->hosts[0].conns[0]);
+	response(f->hosts[0].conns[0]);
 	begin(f, "/");
 	for (int i = 0; i < 4; i++)
 		begin(f, "/");
@@ -331,7 +331,7 @@ static void an_address_that_fails_its_checks_is_not_used_while_another_passes(vo
 	begin(f, "/");
 	far_settle(&f->s.far);
 	for (int i = 0; i < 2; i++)
-		answer(f->hosts[i].conns[0]);
+		response(f->hosts[i].conns[0]);
 	/* Its idle connection neither. */
 	atomic_store(&ill, 2);
 	for (int i = 0; i < 4; i++)
@@ -353,7 +353,7 @@ static void one_of_second_choice_keeps_its_idle_connections_only(void **state)
 	renew(f, f->addresses, 1);
 	ask(f, "/");
 	pool_know(&f->pool, f->addresses, 2, 1);
-	answer(f->hosts[0].conns[0]);
+	response(f->hosts[0].conns[0]);
 	assert_int_equal(f->pool.idle_n, 1);
 	begin(f, "/kept");
 	for (int i = 0; i < 4; i++)
@@ -369,12 +369,12 @@ static void closing_the_idle_leaves_those_in_use_to_their_end(void **state)
 	struct fixture *f = *state;
 	ask_many(f, 2);
 	struct far **node = f->hosts[0].conns;
-	answer(node[0]);
+	response(node[0]);
 	pool_close_idle(&f->pool);
 	far_settle(&f->s.far);
 	assert_int_equal(node[0]->last, 0);
 	assert_int_equal(f->counts.open, 1);
-	answer(node[1]);
+	response(node[1]);
 	assert_words(&f->s.words, "head(200). head(200).");
 	assert_int_equal(node[1]->last, 0);
 	assert_int_equal(f->counts.open, 0);
@@ -387,7 +387,7 @@ static void new_terms_hold_for_connections_that_are_there(void **state)
 	struct pool_terms terms = { .policy = back_policy };
 	terms.policy.keep_alive_ms = 5000;
 	pool_renew(&f->pool, &terms);
-	answer(f->hosts[0].conns[0]);
+	response(f->hosts[0].conns[0]);
 	far_pass_ms(&f->s.far, 4999);
 	assert_int_equal(f->pool.idle_n, 1);
 	far_pass_ms(&f->s.far, 1);
@@ -425,7 +425,7 @@ static void nothing_is_sent_before_the_turn_ends(void **state)
 	assert_false(pool_look(p->stream.peer).sent);
 	far_settle(&f->s.far);
 	assert_true(pool_look(p->stream.peer).sent);
-	answer(f->hosts[0].conns[0]);
+	response(f->hosts[0].conns[0]);
 	p = begin(f, "/two");
 	assert_false(pool_look(p->stream.peer).sent);
 	far_turn(&f->s.far);
@@ -458,15 +458,15 @@ static void the_context_for_tls_is_held_while_the_pool_uses_it(void **state)
 	tls_library_close(library);
 }
 
-/* Bytes behind an answer without a body, some time after it, would be the next one's answer. */
-static void a_connection_rests_behind_an_answer_without_a_body(void **state)
+/* Bytes behind a response without a body, some time after it, would be the next one's response. */
+static void a_connection_rests_behind_a_response_without_a_body(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, "/one");
 	far_say(f->hosts[0].conns[0], "HTTP/1.1 204 No Content\r\n\r\n");
 	ask(f, "/two");
 	assert_int_equal(f->hosts[0].conn_n, 2);
-	answer(f->hosts[0].conns[1]);
+	response(f->hosts[0].conns[1]);
 	far_pass_ms(&f->s.far, TAIL_WAIT_MS);
 	ask(f, "/three");
 	assert_int_equal(far_heard(f->hosts[0].conns[0], "GET /three"), 1);
@@ -511,12 +511,12 @@ int main(void)
 		TEST(the_idle_grow_old_and_are_closed),
 		TEST(a_node_that_goes_while_idle_is_out_of_the_pool),
 		TEST(a_connection_that_closes_is_not_kept),
-		TEST(a_connection_rests_behind_an_answer_without_a_body),
+		TEST(a_connection_rests_behind_a_response_without_a_body),
 		TEST(where_many_rest_further_ones_are_closed),
 		TEST(one_that_rests_goes_where_there_may_be_no_more),
 		TEST(connects_go_to_the_addresses_in_turn),
 		TEST(idle_ones_to_addresses_that_are_no_longer_the_nodes_are_closed),
-		TEST(one_in_use_is_closed_behind_its_answer_when_its_address_has_gone),
+		TEST(one_in_use_is_closed_behind_its_response_when_its_address_has_gone),
 		TEST(an_address_that_refuses_is_left_alone),
 		TEST(an_address_that_was_left_alone_is_tried_by_one),
 		TEST(an_address_that_says_nothing_costs_a_moment),

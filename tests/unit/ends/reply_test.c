@@ -13,6 +13,11 @@ struct talk {
 	struct reply reply;
 };
 
+static bool is_handed_over(const struct talk *t)
+{
+	return !t->reply.body.bytes;
+}
+
 static struct talk *talk_of(struct stream *s)
 {
 	return list_entry(s, struct talk, stream);
@@ -95,7 +100,7 @@ static void an_error_is_told_in_json_and_in_a_field(void **state)
 	assert_field(&t->client, "X-Crossfade-Error", "connect_refused");
 	assert_field(&t->client, "Content-Type", "application/json");
 	assert_length(t, t->client.body_n);
-	assert_true(reply_done(&t->reply));
+	assert_true(is_handed_over(t));
 }
 
 static void check_error(enum err why)
@@ -145,7 +150,7 @@ static void a_write_whose_outcome_is_unknown_is_told_so(void **state)
 		snprintf(
 			body, sizeof body,
 			"{\"error\":\"%s\",\"status\":500,\"outcome\":\"unknown\",\"message\":\"%s "
-			"It has been sent and may have been applied: look before you send it "
+			"The request was sent and may have been applied: check before you send it "
 			"again.\"}\n",
 			err_word(why), err_sentence(why));
 		party_grants(&t->client, 1000);
@@ -166,8 +171,8 @@ static void only_a_503_says_when_to_come_again(void **state)
 		enum err why;
 		const char *retry_after;
 	} rows[] = {
-		{ ERR_NO_ADDRESS, "1" },    { ERR_STOPPING, "1" }, { ERR_BACK_RESET, "" },
-		{ ERR_ANSWER_TIMEOUT, "" }, { ERR_HEAD_SIZE, "" },
+		{ ERR_NO_ADDRESS, "1" },      { ERR_STOPPING, "1" }, { ERR_BACK_RESET, "" },
+		{ ERR_RESPONSE_TIMEOUT, "" }, { ERR_HEAD_SIZE, "" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		void *own;
@@ -187,7 +192,7 @@ static void head_is_told_the_length_and_gets_no_body(void **state)
 	assert_words(&t->words, "head(503).");
 	assert_true(t->client.length > 50);
 	assert_int_equal(t->client.body_n, 0);
-	assert_true(reply_done(&t->reply));
+	assert_true(is_handed_over(t));
 }
 
 static void an_empty_body_ends_with_its_head(void **state)
@@ -196,7 +201,7 @@ static void an_empty_body_ends_with_its_head(void **state)
 	say_text(t, "", false);
 	assert_words(&t->words, "head(200).");
 	assert_length(t, 0);
-	assert_true(reply_done(&t->reply));
+	assert_true(is_handed_over(t));
 }
 
 /* The head is free. After each grant as much is said as it allows, and the end with the last byte.
@@ -230,7 +235,7 @@ static void the_body_goes_as_far_as_credit_does(void **state)
 			party_grants(&t->client, rows[i].grants[k]);
 			assert_words(&t->words, rows[i].words[k + 1]);
 			assert_int_equal(t->client.body_n, credit < 10 ? credit : 10);
-			assert_int_equal(reply_done(&t->reply), credit >= 10);
+			assert_int_equal(is_handed_over(t), credit >= 10);
 		}
 		assert_string_equal(t->client.body, "0123456789");
 		close_talk(&own);
@@ -247,12 +252,12 @@ static void a_body_may_be_larger_than_all_credit(void **state)
 		text[i] = (char)(i * 7 + i / 251);
 	chain_copy_in(&body, &t->bufs, text, MUCH);
 	struct msg *m = arena_take(&t->arena, sizeof *m);
-	msg_open(m, &t->arena, MSG_ANSWER);
+	msg_open(m, &t->arena, MSG_RESPONSE);
 	msg_set_status(m, 206, SPAN("Partial Content"));
 	reply_start(&t->reply, &t->client.stream, m, &body, false);
 	assert_true(chain_empty(&body));
 	assert_length(t, MUCH);
-	while (!reply_done(&t->reply))
+	while (!is_handed_over(t))
 		party_grants(&t->client, STREAM_CREDIT_BYTES);
 	assert_words(&t->words, "head(206) data.");
 	assert_int_equal(t->client.body_n, MUCH);
@@ -280,10 +285,10 @@ static void a_client_that_goes_leaves_nothing_behind(void **state)
 	struct talk *t = *state;
 	party_grants(&t->client, 2);
 	say_text(t, "0123456789", false);
-	assert_false(reply_done(&t->reply));
+	assert_false(is_handed_over(t));
 	assert_true(t->bufs.bytes_out > 0);
 	party_leave(&t->client, ERR_PEER_RESET);
-	assert_true(reply_done(&t->reply));
+	assert_true(is_handed_over(t));
 	assert_int_equal(t->bufs.bytes_out, 0);
 	reply_go_on(&t->reply);
 	assert_words(&t->words, "head(200) data");

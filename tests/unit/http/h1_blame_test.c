@@ -12,7 +12,7 @@ static const char *blame(struct kit *k, enum msg_kind kind, const char *text, st
 	if (kind == MSG_REQUEST)
 		h1_parse_request(&k->parser, &k->msg);
 	else
-		h1_parse_answer(&k->parser, &k->msg, METHOD_GET, false, NULL);
+		h1_parse_response(&k->parser, &k->msg, METHOD_GET, false, NULL);
 	assert_int_equal(h1_parse(&k->parser, rest, &used), H1_BAD);
 	h1_blame_head(b, &k->parser, (struct span){ rest.at + used, rest.n - used });
 	return b->excerpt;
@@ -40,15 +40,15 @@ static void a_byte_of_a_target_is_named_with_its_place_and_what_to_do(void **sta
 {
 	static const struct row rows[] = {
 		{ "GET /\xc3\x9f HTTP/1.1\r\n", "GET /\\xC3\\x9F HTTP/1.1",
-		  "Byte 2 of the target is 0xC3: it is to be percent-encoded, as %C3." },
+		  "Byte 2 of the target is 0xC3: percent-encode it as %C3." },
 		{ "GET /i?q=\xe4 HTTP/1.1\r\n", "GET /i?***",
-		  "Byte 6 of the target is 0xE4: it is to be percent-encoded, as %E4." },
+		  "Byte 6 of the target is 0xE4: percent-encode it as %E4." },
 		{ "GET /a b HTTP/1.1\r\n", "GET /a b HTTP/1.1",
-		  "Byte 3 of the target is 0x20: it is to be percent-encoded, as %20." },
+		  "Byte 3 of the target is 0x20: percent-encode it as %20." },
 		{ "GET /a#b HTTP/1.1\r\n", "GET /a#b HTTP/1.1",
-		  "Byte 3 of the target is '#': a fragment is not sent; in a name it is %23." },
+		  "Byte 3 of the target is '#': do not send a fragment; in a name write %23." },
 		{ "GET /a\x7f HTTP/1.1\r\n", "GET /a\\x7F HTTP/1.1",
-		  "Byte 3 of the target is 0x7F: it is to be percent-encoded, as %7F." },
+		  "Byte 3 of the target is 0x7F: percent-encode it as %7F." },
 	};
 	CHECK(MSG_REQUEST, rows);
 	(void)state;
@@ -72,13 +72,13 @@ static void nothing_secret_is_shown(void **state)
 {
 	static const struct row rows[] = {
 		{ "GET / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0\x01\r\n\r\n",
-		  "Authorization:***", "Byte 0x01 stands in the value." },
+		  "Authorization:***", "The value contains byte 0x01." },
 		{ "GET / HTTP/1.1\r\nAuthorization : Basic c2VjcmV0\r\n\r\n", "Authorization ***",
 		  "" },
 		{ "GET / HTTP/1.1\r\nCookie\tc2VjcmV0\r\n\r\n", "Cookie\\x09***", "" },
 		{ "GET / HTTP/1.1\r\nX-Mine: a\r\n c2VjcmV0\r\n\r\n", " ***", "" },
 		{ "GET / HTTP/1.1\r\nX-Mine: c2VjcmV0\x01\r\n\r\n", "X-Mine:***",
-		  "Byte 0x01 stands in the value." },
+		  "The value contains byte 0x01." },
 		{ "GET /i?token=c2VjcmV0 HTTQ/1.1\r\n", "GET /i?***", "" },
 		{ "GET http://u:c2VjcmV0@h/i HTTP/1.1\r\n", "GET http://***@h/i HTTP/1.1", "" },
 	};
@@ -86,15 +86,15 @@ static void nothing_secret_is_shown(void **state)
 	(void)state;
 }
 
-static void an_answer_is_shown_as_a_request_is(void **state)
+static void a_response_is_shown_as_a_request_is(void **state)
 {
 	static const struct row rows[] = {
 		{ "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 20 OK", "" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n", "Content-Length: +2", "" },
 		{ "HTTP/1.1 200 OK\r\nSet-Cookie: c2VjcmV0\x01\r\n\r\n", "Set-Cookie:***",
-		  "Byte 0x01 stands in the value." },
+		  "The value contains byte 0x01." },
 	};
-	CHECK(MSG_ANSWER, rows);
+	CHECK(MSG_RESPONSE, rows);
 	(void)state;
 }
 
@@ -118,7 +118,7 @@ int main(void)
 		cmocka_unit_test(a_byte_of_a_target_is_named_with_its_place_and_what_to_do),
 		cmocka_unit_test(a_line_is_shown_in_printable_characters),
 		cmocka_unit_test(nothing_secret_is_shown),
-		cmocka_unit_test(an_answer_is_shown_as_a_request_is),
+		cmocka_unit_test(a_response_is_shown_as_a_request_is),
 		cmocka_unit_test(a_long_line_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,9 +27,9 @@ static struct span written(struct kit *k, const struct msg *m, struct h1_write h
 
 static void parse(struct kit *k, struct span head)
 {
-	bool answer = memcmp(head.at, "HTTP/", 5) == 0;
-	if (answer)
-		kit_answer(k, METHOD_GET, true);
+	bool response = memcmp(head.at, "HTTP/", 5) == 0;
+	if (response)
+		kit_respond(k, METHOD_GET, true);
 	else
 		kit_request(k);
 	size_t used;
@@ -135,7 +135,7 @@ static void a_head_may_be_larger_than_a_block(void **state)
 	(void)state;
 	struct kit k;
 	kit_open(&k);
-	msg_open(&k.msg, &k.arena, MSG_ANSWER);
+	msg_open(&k.msg, &k.arena, MSG_RESPONSE);
 	msg_set_status(&k.msg, 200, SPAN("OK"));
 	struct span value = kit_repeat(&k.arena, 'x', 10000);
 	for (int i = 0; i < 20; i++)

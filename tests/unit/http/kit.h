@@ -46,10 +46,10 @@ static inline void kit_request(struct kit *k)
 	h1_parse_request(&k->parser, &k->msg);
 }
 
-static inline void kit_answer(struct kit *k, enum method method, bool upgrade_asked)
+static inline void kit_respond(struct kit *k, enum method method, bool upgrade_asked)
 {
-	msg_open(&k->msg, &k->arena, MSG_ANSWER);
-	h1_parse_answer(&k->parser, &k->msg, method, upgrade_asked, NULL);
+	msg_open(&k->msg, &k->arena, MSG_RESPONSE);
+	h1_parse_response(&k->parser, &k->msg, method, upgrade_asked, NULL);
 }
 
 static inline void kit_trailers(struct kit *k)

@@ -76,7 +76,7 @@ static void a_message_is_made_found_and_changed(void **state)
 	struct kit k;
 	kit_open(&k);
 	struct msg *m = &k.msg;
-	msg_open(m, &k.arena, MSG_ANSWER);
+	msg_open(m, &k.arena, MSG_RESPONSE);
 	msg_set_status(m, 503, status_reason(503));
 	assert_true(msg_add(m, NAME_RETRY_AFTER, SPAN("1")));
 	assert_true(msg_add_named(m, SPAN("X-Any"), SPAN("a")));
@@ -129,7 +129,7 @@ static void what_is_added_has_limits(void **state)
 	struct kit k;
 	kit_open(&k);
 	struct msg *m = &k.msg;
-	msg_open(m, &k.arena, MSG_ANSWER);
+	msg_open(m, &k.arena, MSG_RESPONSE);
 	msg_set_status(m, 200, SPAN("OK"));
 	struct span name = kit_repeat(&k.arena, 'n', FIELD_NAME_BYTES + 1);
 	assert_false(msg_add_named(m, name, SPAN("")));
@@ -140,7 +140,7 @@ static void what_is_added_has_limits(void **state)
 	assert_int_equal(m->field_n, 0);
 	assert_true(msg_add_named(m, name, value));
 	assert_span(field_value(m, &m->fields[0]), value);
-	for (size_t n = 1; n < ANSWER_FIELDS_MAX + FIELDS_ADDED_MAX; n++)
+	for (size_t n = 1; n < RESPONSE_FIELDS_MAX + FIELDS_ADDED_MAX; n++)
 		assert_true(msg_add(m, NAME_DATE, SPAN("x")));
 	assert_false(msg_add(m, NAME_DATE, SPAN("x")));
 	assert_span(field_value(m, &m->fields[0]), value);

@@ -19,7 +19,7 @@ struct party {
 struct talk {
 	struct kit kit;
 	struct party client, cluster;
-	struct msg request, answer, interim, trailers;
+	struct msg request, response, interim, trailers;
 };
 
 static void hear(struct stream *to, const char *what, bool end)
@@ -31,7 +31,7 @@ static void hear(struct stream *to, const char *what, bool end)
 
 static void on_head(struct stream *to, struct msg *m, bool end)
 {
-	hear(to, m->kind == MSG_ANSWER && m->status < 200 ? "interim" : "head", end);
+	hear(to, m->kind == MSG_RESPONSE && m->status < 200 ? "interim" : "head", end);
 }
 
 static void on_data(struct stream *to, struct chain *c, bool end)
@@ -77,9 +77,9 @@ static void talk_open(struct talk *t)
 	msg_open(&t->request, &t->kit.arena, MSG_REQUEST);
 	msg_set_request(&t->request, SPAN("POST"), SPAN("/"));
 	t->request.body = BODY_UNKNOWN;
-	msg_open(&t->answer, &t->kit.arena, MSG_ANSWER);
-	msg_set_status(&t->answer, 200, SPAN("OK"));
-	msg_open(&t->interim, &t->kit.arena, MSG_ANSWER);
+	msg_open(&t->response, &t->kit.arena, MSG_RESPONSE);
+	msg_set_status(&t->response, 200, SPAN("OK"));
+	msg_open(&t->interim, &t->kit.arena, MSG_RESPONSE);
 	msg_set_status(&t->interim, 103, SPAN(""));
 	msg_open(&t->trailers, &t->kit.arena, MSG_TRAILERS);
 }
@@ -112,7 +112,7 @@ static void an_exchange_is_over_when_both_directions_are_closed(void **state)
 	assert_true(stream_receives(client));
 	stream_head(client, &t.interim, false);
 	stream_head(client, &t.interim, false);
-	stream_head(client, &t.answer, false);
+	stream_head(client, &t.response, false);
 	stream_grant(cluster, 1);
 	say_data(&t, client, 1, false);
 	assert_false(stream_over(client) || stream_over(cluster));
@@ -132,7 +132,7 @@ static void the_end_needs_no_credit(void **state)
 	talk_open(&t);
 	stream_head(&t.cluster.stream, &t.request, false);
 	say_data(&t, &t.cluster.stream, 0, true);
-	stream_head(&t.client.stream, &t.answer, true);
+	stream_head(&t.client.stream, &t.response, true);
 	assert_true(stream_over(&t.client.stream));
 	assert_string_equal(t.cluster.heard, "head data.");
 	talk_close(&t);
@@ -145,7 +145,7 @@ static void a_reset_closes_the_direction_toward_it_and_a_stop_the_other(void **s
 	talk_open(&t);
 	struct stream *client = &t.client.stream, *cluster = &t.cluster.stream;
 	stream_head(cluster, &t.request, false);
-	stream_head(client, &t.answer, true);
+	stream_head(client, &t.response, true);
 	stream_abort(client, STREAM_STOP, ERR_CANCELED);
 	assert_true(stream_over(client) && stream_over(cluster));
 	assert_string_equal(t.client.heard, "head. stop.");
@@ -184,7 +184,7 @@ static void a_tracer_hears_every_word(void **state)
 	stream_head(cluster, &t.request, false);
 	stream_grant(client, 7);
 	say_data(&t, cluster, 7, true);
-	stream_head(client, &t.answer, false);
+	stream_head(client, &t.response, false);
 	stream_abort(client, STREAM_RESET, ERR_NONE);
 	assert_string_equal(traced.text,
 			    "cluster>head(0) client>grant(7) cluster>data(7). client>head(200) "
@@ -225,7 +225,7 @@ static void a_second_request(struct talk *t)
 	stream_head(&t->cluster.stream, &t->request, false);
 }
 
-static void an_interim_answer_that_ends(struct talk *t)
+static void an_interim_response_that_ends(struct talk *t)
 {
 	stream_head(&t->client.stream, &t->interim, true);
 }
@@ -244,8 +244,8 @@ static void trailers_behind_the_end(struct talk *t)
 
 static void trailers_that_are_a_head(struct talk *t)
 {
-	stream_head(&t->client.stream, &t->answer, false);
-	stream_trailers(&t->client.stream, &t->answer);
+	stream_head(&t->client.stream, &t->response, false);
+	stream_trailers(&t->client.stream, &t->response);
 }
 
 static void too_much_credit(struct talk *t)
@@ -298,7 +298,7 @@ static void whoever_breaks_the_order_ends_the_process(void **state)
 	assert_dies(data_behind_the_end);
 	assert_dies(data_that_is_none);
 	assert_dies(a_second_request);
-	assert_dies(an_interim_answer_that_ends);
+	assert_dies(an_interim_response_that_ends);
 	assert_dies(a_length_without_its_body);
 	assert_dies(trailers_behind_the_end);
 	assert_dies(trailers_that_are_a_head);

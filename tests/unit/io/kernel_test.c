@@ -39,7 +39,7 @@ static void no_wake_from_another_thread_is_lost(void **state)
 	pthread_t ringer;
 	assert_int_equal(pthread_create(&ringer, NULL, ring, &b), 0);
 	while (atomic_load(&b.heard) < RINGS) {
-		uint64_t deadline_ns = w->io->now_ns + PATIENCE_NS;
+		uint64_t deadline_ns = w->io->now_ns + WAIT_NS;
 		io_wait(w->io, deadline_ns);
 		assert_true(w->io->now_ns < deadline_ns);
 		atomic_store(&b.heard, atomic_load(&b.rung));
@@ -52,7 +52,7 @@ static void a_wake_before_the_wait_ends_it(void **state)
 {
 	struct world *w = *state;
 	for (int i = 0; i < 3; i++) {
-		uint64_t deadline_ns = w->io->now_ns + PATIENCE_NS;
+		uint64_t deadline_ns = w->io->now_ns + WAIT_NS;
 		io_wake(w->io);
 		io_wake(w->io);
 		io_wait(w->io, deadline_ns);
@@ -83,7 +83,7 @@ static void a_wait_lasts_until_its_deadline(void **state)
 	io_wait(w->io, 0);
 	assert_true(strcmp(w->io->verbs->name, "io_uring") || w->io->counts.waits == waits);
 	uint64_t wall_ns = clock_wall_ns();
-	assert_true(wall_ns >= w->io->wall_ns && wall_ns - w->io->wall_ns < PATIENCE_NS);
+	assert_true(wall_ns >= w->io->wall_ns && wall_ns - w->io->wall_ns < WAIT_NS);
 }
 
 /* --- adopted descriptors --- */

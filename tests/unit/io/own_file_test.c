@@ -101,6 +101,35 @@ static void a_file_that_anybody_may_write_is_not_taken(void **state)
 	assert_int_equal(own_file_open_shared(p->fd, "a", O_RDONLY, 0), -1);
 }
 
+/* Whose directory it is may replace it at any time. Only root can try that. */
+static void in_a_shared_directory_its_owners_files_are_taken_and_nobody_elses(void **state)
+{
+	const struct place *p = *state;
+	static const struct {
+		uid_t directory, file;
+		bool taken, taken_shared;
+	} rows[] = {
+		{ 0, 0, true, true },	     { 4711, 0, true, true },
+		{ 4711, 4711, false, true }, { 4711, 4712, false, false },
+		{ 0, 4711, false, false },
+	};
+	if (geteuid() != 0)
+		skip();
+	make(p, "a", 0600, "text");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(fchown(p->fd, rows[i].directory, (gid_t)-1), 0);
+		assert_int_equal(fchownat(p->fd, "a", rows[i].file, (gid_t)-1, 0), 0);
+		int own = own_file_open(p->fd, "a", O_RDONLY, 0);
+		int shared = own_file_open_shared(p->fd, "a", O_RDONLY, 0);
+		assert_int_equal(own >= 0, rows[i].taken);
+		assert_int_equal(shared >= 0, rows[i].taken_shared);
+		if (own >= 0)
+			close(own);
+		if (shared >= 0)
+			close(shared);
+	}
+}
+
 static void one_that_waits_for_a_writer_holds_nobody_up(void **state)
 {
 	const struct place *p = *state;
@@ -159,6 +188,7 @@ int main(void)
 		TEST(a_file_is_ours_when_nobody_else_can_have_written_it),
 		TEST(nothing_is_written_through_a_link),
 		TEST(a_file_that_anybody_may_write_is_not_taken),
+		TEST(in_a_shared_directory_its_owners_files_are_taken_and_nobody_elses),
 		TEST(one_that_waits_for_a_writer_holds_nobody_up),
 		TEST(what_is_not_there_is_made),
 		TEST(a_file_is_replaced_as_a_whole_or_not_at_all),

@@ -72,7 +72,7 @@ static void what_is_known_is_said(void **state)
 	assert_string_equal(text, " (process 4711, java, listens there)");
 	port_owner_text(&(struct port_owner){ .listens = true, .uid = 33 }, text);
 	assert_string_equal(
-		text, " (a process of user 33 that is not to be seen from here listens there)");
+		text, " (a process of user 33, which is not visible from here, listens there)");
 	port_owner_text(&(struct port_owner){ .listens = false }, text);
 	assert_string_equal(text, "");
 }

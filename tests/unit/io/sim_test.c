@@ -430,7 +430,7 @@ static void time_goes_to_what_comes_next_and_stands_while_there_is_work(void **s
 	struct sim_faults f = { .delay = 1000, .delay_ms_max = 100 };
 	struct pair p = open_pair(w);
 	settle(w);
-	uint64_t start_ns = sim_now_ns(w->sim);
+	uint64_t start_ns = sim_now_ns(w->sim), now_ns = w->io->now_ns, wall_ns = w->io->wall_ns;
 	assert_false(sim_advance(w->sim, UINT64_MAX));
 	assert_true(sim_advance(w->sim, start_ns + 1000));
 	assert_int_equal(sim_now_ns(w->sim), start_ns + 1000);
@@ -439,6 +439,7 @@ static void time_goes_to_what_comes_next_and_stands_while_there_is_work(void **s
 	assert_int_equal(sim_now_ns(w->sim), start_ns + 1000);
 	io_wait(w->io, UINT64_MAX);
 	assert_int_equal(w->io->now_ns, start_ns + 1000);
+	assert_int_equal(w->io->wall_ns - wall_ns, w->io->now_ns - now_ns);
 	sim_set_faults(w->sim, &f);
 	send_text(w, p.client, "x");
 	assert_int_equal(sim_now_ns(w->sim), start_ns + 1000);

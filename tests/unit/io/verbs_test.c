@@ -1,5 +1,6 @@
 /* What io.h promises, on every backend alike. */
 
+#include "base/limits.h"
 #include "unit/io/world.h"
 
 #include <sys/resource.h>
@@ -50,8 +51,8 @@ static void the_end_of_a_peer_is_zero_bytes_again_and_again(void **state)
 	expect_text(w, p.server, "last words");
 	expect_end(w, p.server, 0);
 	expect_end(w, p.server, 0);
-	send_text(w, p.server, "an answer for the half-closed");
-	expect_text(w, p.client, "an answer for the half-closed");
+	send_text(w, p.server, "a response for the half-closed");
+	expect_text(w, p.client, "a response for the half-closed");
 	close_pair(w, &p);
 }
 

@@ -22,7 +22,7 @@
 #include "io/sim.h"
 #include "io/uring.h"
 
-#define PATIENCE_NS 10000000000u
+#define WAIT_NS 10000000000u
 
 struct backend;
 
@@ -55,7 +55,7 @@ static inline void turn(struct world *w)
 /* Turns until the condition holds; the test fails if that takes too long. */
 #define until(w, condition)                                                                        \
 	do {                                                                                       \
-		(w)->give_up_ns = (w)->io->now_ns + PATIENCE_NS;                                   \
+		(w)->give_up_ns = (w)->io->now_ns + WAIT_NS;                                       \
 		while (!(condition))                                                               \
 			turn(w);                                                                   \
 	} while (0)

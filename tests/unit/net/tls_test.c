@@ -1,5 +1,7 @@
 #include "unit/cmocka_all.h"
 
+#include <openssl/ssl.h>
+
 #include "base/limits.h"
 #include "net/tls.h"
 #include "unit/net/kit.h"
@@ -57,8 +59,8 @@ static void begin(struct pair *p, const char *name, const char *ca, bool verify)
 
 static void carry(struct pair *p)
 {
-	chain_move(tls_sealed_in(p->server), tls_sealed_out(p->client));
-	chain_move(tls_sealed_in(p->client), tls_sealed_out(p->server));
+	chain_move(tls_encrypted_in(p->server), tls_encrypted_out(p->client));
+	chain_move(tls_encrypted_in(p->client), tls_encrypted_out(p->server));
 }
 
 /* The client's last word, when both have had all that the other said. */
@@ -88,10 +90,10 @@ static void bytes_come_out_as_they_went_in(void **state)
 		for (size_t k = 0; k < sizes[i]; k++)
 			text[k] = (uint8_t)(k * 31 + i);
 		chain_copy_in(&clear, &p->bufs, text, sizes[i]);
-		assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+		assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
 		assert_int_equal(clear.bytes, 0);
 		carry(p);
-		assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_MORE);
+		assert_int_equal(tls_decrypt(p->server, &got, NULL), TLS_MORE);
 		assert_int_equal(got.bytes, sizes[i]);
 		chain_peek(&got, back, sizes[i]);
 		assert_memory_equal(back, text, sizes[i]);
@@ -109,12 +111,12 @@ static void records_may_arrive_byte_by_byte(void **state)
 	assert_int_equal(shake_hands(p), TLS_DONE);
 	struct chain clear = { 0 }, sealed = { 0 }, got = { 0 };
 	chain_copy_in(&clear, &p->bufs, "hello world", 11);
-	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
-	chain_move(&sealed, tls_sealed_out(p->client));
+	assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
+	chain_move(&sealed, tls_encrypted_out(p->client));
 	while (sealed.bytes) {
 		assert_int_equal(got.bytes, 0);
-		chain_move_some(tls_sealed_in(p->server), &sealed, 1);
-		assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_MORE);
+		chain_move_some(tls_encrypted_in(p->server), &sealed, 1);
+		assert_int_equal(tls_decrypt(p->server, &got, NULL), TLS_MORE);
 	}
 	assert_int_equal(got.bytes, 11);
 	chain_drop(&got);
@@ -128,7 +130,7 @@ static void a_seal_takes_no_more_than_it_may(void **state)
 	struct chain clear = { 0 };
 	static uint8_t text[100000];
 	chain_copy_in(&clear, &p->bufs, text, sizeof text);
-	assert_true(tls_seal(p->client, &clear, 40000));
+	assert_true(tls_encrypt(p->client, &clear, 40000));
 	assert_int_equal(clear.bytes, sizeof text - 40000);
 	chain_drop(&clear);
 }
@@ -146,7 +148,7 @@ static void a_certificate_of_nobody_known_is_refused(void **state)
 	struct identity other;
 	make_identity(&other, "DNS:node.test");
 	begin(p, "node.test", other.certificate, true);
-	assert_fails(p, ERR_BACK_ISSUER, "'test' signed it itself, and `ca` does not have it");
+	assert_fails(p, ERR_BACK_ISSUER, "it is self-signed by 'test', and not in `ca`");
 }
 
 static void a_certificate_for_another_name_is_refused(void **state)
@@ -205,7 +207,7 @@ static void a_name_in_a_certificate_ends_no_line(void **state)
 	make_identity_as(&p->identity,
 			 &(struct identity_terms){ .names = "DNS:node.test", .common = "a\nb\"c" });
 	begin(p, "node.test", other.certificate, true);
-	assert_fails(p, ERR_BACK_ISSUER, "'a?b?c' signed it itself, and `ca` does not have it");
+	assert_fails(p, ERR_BACK_ISSUER, "it is self-signed by 'a?b?c', and not in `ca`");
 }
 
 static void what_speaks_no_tls_is_known_by_its_first_byte(void **state)
@@ -225,11 +227,66 @@ static void what_speaks_no_tls_is_known_by_its_first_byte(void **state)
 		struct pair *p = own;
 		begin(p, "node.test", p->identity.certificate, true);
 		assert_int_equal(tls_handshake(p->client), TLS_MORE);
-		chain_copy_in(tls_sealed_in(p->client), &p->bufs, rows[i].first,
+		chain_copy_in(tls_encrypted_in(p->client), &p->bufs, rows[i].first,
 			      strlen(rows[i].first));
 		assert_int_equal(tls_handshake(p->client), TLS_BAD);
 		assert_int_equal(tls_why(p->client), ERR_BACK_NOT_TLS);
 		assert_string_equal(tls_said(p->client), rows[i].said);
+		close_pair(&own);
+	}
+	(void)state;
+}
+
+/* An alert in the clear, as a peer sends it that does not like our greeting. */
+static void hear_alert(struct pair *p, struct tls *by, uint8_t alert)
+{
+	const uint8_t record[] = { 21, 3, 3, 0, 2, 2, alert };
+	chain_copy_in(tls_encrypted_in(by), &p->bufs, record, sizeof record);
+	assert_int_equal(tls_handshake(by), TLS_BAD);
+}
+
+static void an_alert_says_what_the_peer_does_not_like(void **state)
+{
+	static const struct {
+		uint8_t alert;
+		enum err of_node, of_client;
+		const char *said;
+	} rows[] = {
+		{ SSL_AD_HANDSHAKE_FAILURE, ERR_BACK_TLS_CIPHER, ERR_TLS_CIPHER,
+		  "it says so itself (alert handshake_failure)" },
+		{ SSL_AD_INSUFFICIENT_SECURITY, ERR_BACK_TLS_CIPHER, ERR_TLS_CIPHER,
+		  "it says so itself (alert insufficient_security)" },
+		{ SSL_AD_BAD_CERTIFICATE, ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert bad_certificate" },
+		{ SSL_AD_UNSUPPORTED_CERTIFICATE, ERR_BACK_TLS, ERR_TLS_DISTRUST,
+		  "alert unsupported_certificate" },
+		{ SSL_AD_CERTIFICATE_REVOKED, ERR_BACK_TLS, ERR_TLS_DISTRUST,
+		  "alert certificate_revoked" },
+		{ SSL_AD_CERTIFICATE_EXPIRED, ERR_BACK_TLS, ERR_TLS_DISTRUST,
+		  "alert certificate_expired" },
+		{ SSL_AD_CERTIFICATE_UNKNOWN, ERR_BACK_TLS, ERR_TLS_DISTRUST,
+		  "alert certificate_unknown" },
+		{ SSL_AD_UNKNOWN_CA, ERR_BACK_TLS, ERR_TLS_DISTRUST,
+		  "it does not know the issuer (alert unknown_ca)" },
+		{ SSL_AD_ACCESS_DENIED, ERR_BACK_TLS, ERR_TLS_DISTRUST, "alert access_denied" },
+		{ SSL_AD_UNRECOGNIZED_NAME, ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
+		  "it does not know the server name in the request (alert unrecognized_name)" },
+		{ SSL_AD_NO_APPLICATION_PROTOCOL, ERR_BACK_TLS, ERR_TLS_HANDSHAKE,
+		  "it does not accept HTTP/1.1 (alert no_application_protocol)" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		void *own;
+		open_pair(&own);
+		struct pair *p = own;
+		begin(p, "node.test", p->identity.certificate, true);
+		assert_int_equal(tls_handshake(p->client), TLS_MORE);
+		carry(p);
+		assert_int_equal(tls_handshake(p->server), TLS_MORE);
+		hear_alert(p, p->client, rows[i].alert);
+		assert_int_equal(tls_why(p->client), rows[i].of_node);
+		assert_string_equal(tls_said(p->client), rows[i].said);
+		hear_alert(p, p->server, rows[i].alert);
+		assert_int_equal(tls_why(p->server), rows[i].of_client);
+		assert_string_equal(tls_said(p->server), rows[i].said);
 		close_pair(&own);
 	}
 	(void)state;
@@ -250,8 +307,7 @@ static void a_client_that_does_not_believe_says_so(void **state)
 	carry(p);
 	assert_int_equal(tls_handshake(p->server), TLS_BAD);
 	assert_int_equal(tls_why(p->server), ERR_TLS_DISTRUST);
-	assert_string_equal(tls_said(p->server),
-			    "it does not have who signed it (alert unknown_ca)");
+	assert_string_equal(tls_said(p->server), "it does not know the issuer (alert unknown_ca)");
 }
 
 /* DNS knows a name that ends with a dot; SNI and certificates do not. */
@@ -338,10 +394,10 @@ static void a_close_notify_is_an_end(void **state)
 	assert_int_equal(shake_hands(p), TLS_DONE);
 	struct chain clear = { 0 }, got = { 0 };
 	chain_copy_in(&clear, &p->bufs, "bye", 3);
-	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
 	tls_finish(p->client);
 	carry(p);
-	assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_END);
+	assert_int_equal(tls_decrypt(p->server, &got, NULL), TLS_END);
 	assert_int_equal(got.bytes, 3);
 	chain_drop(&got);
 }
@@ -353,11 +409,11 @@ static void a_flipped_bit_breaks_the_session(void **state)
 	assert_int_equal(shake_hands(p), TLS_DONE);
 	struct chain clear = { 0 }, got = { 0 };
 	chain_copy_in(&clear, &p->bufs, "hello", 5);
-	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
-	struct chain *sealed = tls_sealed_out(p->client);
+	assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
+	struct chain *sealed = tls_encrypted_out(p->client);
 	sealed->first->at[sealed->first->n - 1] ^= 1;
 	carry(p);
-	assert_int_equal(tls_unseal(p->server, &got, NULL), TLS_BAD);
+	assert_int_equal(tls_decrypt(p->server, &got, NULL), TLS_BAD);
 	assert_int_equal(tls_why(p->server), ERR_TLS_RECORD);
 	assert_int_equal(got.bytes, 0);
 }
@@ -366,7 +422,7 @@ static void clear_text_on_a_tls_listener_is_refused(void **state)
 {
 	struct pair *p = *state;
 	begin(p, "node.test", p->identity.certificate, true);
-	chain_copy_in(tls_sealed_in(p->server), &p->bufs, "GET / HTTP/1.1\r\n\r\n", 18);
+	chain_copy_in(tls_encrypted_in(p->server), &p->bufs, "GET / HTTP/1.1\r\n\r\n", 18);
 	assert_int_equal(tls_handshake(p->server), TLS_BAD);
 	assert_int_equal(tls_why(p->server), ERR_TLS_NOT_SPOKEN);
 	assert_string_equal(tls_said(p->server), "its first bytes are HTTP");
@@ -383,9 +439,9 @@ static void a_received_block_is_charged_to_its_account(void **state)
 	struct chain clear = { 0 }, got = { 0 };
 	static uint8_t text[50000];
 	chain_copy_in(&clear, &p->bufs, text, sizeof text);
-	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
 	carry(p);
-	tls_unseal(p->server, &got, account);
+	tls_decrypt(p->server, &got, account);
 	assert_true(budget.used >= sizeof text);
 	chain_drop(&got);
 	assert_int_equal(budget.used, 0);
@@ -406,11 +462,11 @@ static void what_is_sealed_is_charged_to_whom_the_clear_was(void **state)
 	struct block *k = block_take(&p->bufs, BLOCK_LARGE, account);
 	memset(k->data, 'x', k->size);
 	chain_add(&clear, k, k->data, k->size);
-	assert_true(tls_seal(p->client, &clear, SIZE_MAX));
+	assert_true(tls_encrypt(p->client, &clear, SIZE_MAX));
 	assert_true(chain_empty(&clear));
 	assert_true(budget.used >= BLOCK_LARGE_BYTES);
 	account_close(account);
-	chain_drop(tls_sealed_out(p->client));
+	chain_drop(tls_encrypted_out(p->client));
 	assert_int_equal(budget.used, 0);
 	budget_close(&budget);
 }
@@ -447,16 +503,16 @@ static void bad_files_are_told_apart(void **state)
 	struct {
 		const char *certificate, *key, *said;
 	} table[] = {
-		{ "", p->identity.key, "certificate: there is no PEM" },
-		{ "nonsense", p->identity.key, "certificate: there is no PEM" },
-		{ p->identity.key, p->identity.key, "certificate: there is no PEM" },
-		{ p->identity.certificate, "", "private key: there is no key in it" },
+		{ "", p->identity.key, "certificate: it has no PEM block" },
+		{ "nonsense", p->identity.key, "certificate: it has no PEM block" },
+		{ p->identity.key, p->identity.key, "certificate: it has no PEM block" },
+		{ p->identity.certificate, "", "private key: it has no key of a known kind" },
 		{ p->identity.certificate, p->identity.certificate,
-		  "private key: there is no key" },
+		  "private key: it has no key of a known kind" },
 		{ p->identity.certificate, other.key,
-		  "certificate and key: the key is not this certificate's" },
-		{ cut, p->identity.key, "certificate: its PEM has no end line" },
-		{ damaged, p->identity.key, "certificate: its PEM is damaged" },
+		  "certificate and key: the key does not belong to this certificate" },
+		{ cut, p->identity.key, "certificate: its PEM block has no end line" },
+		{ damaged, p->identity.key, "certificate: its PEM block is damaged" },
 		{ p->identity.certificate, locked, "private key: it has a passphrase" },
 		{ p->identity.certificate, old_locked, "private key: it has a passphrase" },
 	};
@@ -502,6 +558,7 @@ int main(void)
 		TEST(a_certificate_of_tomorrow_is_refused_with_its_date),
 		TEST(a_name_in_a_certificate_ends_no_line),
 		TEST(what_speaks_no_tls_is_known_by_its_first_byte),
+		cmocka_unit_test(an_alert_says_what_the_peer_does_not_like),
 		TEST(a_client_that_does_not_believe_says_so),
 		TEST(verification_can_be_switched_off),
 		TEST(a_close_notify_is_an_end),

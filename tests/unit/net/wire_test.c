@@ -291,10 +291,10 @@ static void who_holds_more_than_its_floor_of_a_spent_budget_waits_alone(void **s
 	assert_int_equal(w->ends[2].bytes, 100);
 	assert_int_equal(w->ends[0].bytes, before);
 	assert_int_equal(w->ends[0].starved, 1);
-	assert_false(wires_restless(&w->wires));
+	assert_false(wires_have_pending(&w->wires));
 	/* Less of its own is held: it goes on, and the other does not. */
 	chain_drop(&w->ends[0].kept);
-	assert_true(wires_restless(&w->wires));
+	assert_true(wires_have_pending(&w->wires));
 	settle(w);
 	assert_int_equal(w->ends[0].bytes, before + 1);
 	assert_int_equal(w->budget.waiting_n, 1);
@@ -311,7 +311,7 @@ static void a_budget_that_has_room_again_feeds_those_that_waited(void **state)
 	say(w, 0, "hello");
 	say(w, 1, "hello");
 	w->budget.max = SIZE_MAX;
-	assert_true(wires_restless(&w->wires));
+	assert_true(wires_have_pending(&w->wires));
 	settle(w);
 	assert_int_equal(w->ends[0].bytes, before[0] + 1);
 	assert_int_equal(w->ends[1].bytes, before[1] + 1);
@@ -326,7 +326,7 @@ static void nobody_holds_more_than_a_connection_may_of_a_budget_with_room(void *
 	fill(w, 0);
 	settle(w);
 	assert_true(w->ends[0].wire.account->used < ACCOUNT_MAX_BYTES + BLOCK_LARGE_BYTES);
-	assert_false(wires_restless(&w->wires));
+	assert_false(wires_have_pending(&w->wires));
 	wire_receive(&w->ends[1].wire);
 	say(w, 1, "hello");
 	assert_int_equal(w->ends[1].bytes, 1);
@@ -344,7 +344,7 @@ static void a_wire_that_begins_anew_does_not_wait_for_what_came_before(void **st
 	fill(w, 0);
 	size_t used = w->budget.used;
 	unsigned before = w->ends[0].bytes;
-	wire_begin_anew(&w->ends[0].wire);
+	wire_detach_received(&w->ends[0].wire);
 	assert_int_equal(w->budget.waiting_n, 0);
 	assert_int_equal(w->ends[0].wire.account->used, 0);
 	assert_int_equal(w->budget.used, used);
@@ -584,7 +584,7 @@ static void a_turn_starts_at_most_four_handshakes(void **state)
 		for (unsigned i = 0; i < PAIRS; i++)
 			now += w->ends[i].broken;
 		assert_true(now - begun <= 2 * HANDSHAKES_PER_TURN);
-		assert_int_equal(wires_restless(&w->wires), now < PAIRS && now > 0);
+		assert_int_equal(wires_have_pending(&w->wires), now < PAIRS && now > 0);
 		begun = now;
 	}
 	assert_int_equal(w->handshakes.failed, PAIRS);

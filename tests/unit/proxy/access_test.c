@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proxy/exchange.h"
+#include "proxy/access.h"
+#include "proxy/request.h"
 
 /* 2026-11-23T18:01:25.123456Z */
 #define NOW_WALL_NS 1795456885123456000ull
@@ -14,14 +15,13 @@
 struct scene {
 	struct slab chunks;
 	struct arena arena;
-	struct io io;
 	struct plan plan;
 	struct listener listener;
-	struct desk desk;
-	struct msg request;
+	struct msg head;
 	struct front_facts facts;
 	struct addr client, node;
-	struct exchange ex;
+	struct request request;
+	struct access_entry entry;
 	struct waker waker;
 	struct access access;
 	struct counters *counters;
@@ -35,29 +35,31 @@ static int open_scene(void **state)
 	arena_open(&s->arena, &s->chunks);
 	addr_parse(SPAN("192.0.2.7"), 5555, &s->client);
 	addr_parse(SPAN("10.1.0.1"), 9200, &s->node);
-	s->io = (struct io){ .now_ns = 5000 * MS, .wall_ns = NOW_WALL_NS };
-	s->desk.io = &s->io;
 	s->plan.clusters[ARM_SOURCE].name = "source";
 	s->plan.access = ACCESS_ALB;
 	s->listener = (struct listener){ .name = "weighted", .port = 443 };
 	s->facts = (struct front_facts){ .peer = &s->client, .number = 7 };
-	msg_open(&s->request, &s->arena, MSG_REQUEST);
-	msg_set_request(&s->request, SPAN("GET"), SPAN("/a?b=c"));
-	msg_add(&s->request, NAME_HOST, SPAN("search.test"));
-	s->ex = (struct exchange){
-		.desk = &s->desk,
+	msg_open(&s->head, &s->arena, MSG_REQUEST);
+	msg_set_request(&s->head, SPAN("GET"), SPAN("/a?b=c"));
+	msg_add(&s->head, NAME_HOST, SPAN("search.test"));
+	s->request = (struct request){
+		.head = &s->head,
 		.plan = &s->plan,
 		.listener = &s->listener,
-		.request = &s->request,
 		.client = s->client,
 		.arm = ARM_SOURCE,
 		.epoch = 3,
 		.began_ns = 3000 * MS,
-		.asked_ns = 3002 * MS,
-		.answered_ns = 4502 * MS,
-		.request_bytes = 20,
-		.answer_bytes = 1000,
 		.class = { .class = CLASS_WRITE },
+	};
+	s->entry = (struct access_entry){
+		.request = &s->request,
+		.now_ns = 5000 * MS,
+		.wall_ns = NOW_WALL_NS,
+		.asked_ns = 3002 * MS,
+		.responded_ns = 4502 * MS,
+		.request_bytes = 20,
+		.response_bytes = 1000,
 		.status = 200,
 	};
 	assert_true(waker_open(&s->waker));
@@ -82,8 +84,8 @@ static int close_scene(void **state)
 
 static void note(struct scene *s)
 {
-	s->ex.notes = access_note(&s->arena, &s->facts);
-	s->ex.notes->request_head_bytes = 80;
+	s->request.notes = access_note(&s->arena, &s->facts);
+	s->request.notes->request_head_bytes = 80;
 }
 
 static void attempt(struct scene *s, const char *host, uint16_t status)
@@ -91,14 +93,14 @@ static void attempt(struct scene *s, const char *host, uint16_t status)
 	struct addr to;
 	struct msg head = { .status = status, .text_n = 98 };
 	assert_true(addr_parse(span_of(host), 9200, &to));
-	access_note_attempt(s->ex.notes, &s->arena, &to, "es-1:9200");
+	access_note_attempt(s->request.notes, &s->arena, &to, "es-1:9200");
 	if (status)
-		access_note_answer(s->ex.notes, &head);
+		access_note_response(s->request.notes, &head);
 }
 
 static const char *line_of(struct scene *s, enum access_format format)
 {
-	size_t n = access_line(&s->access, &s->ex, format);
+	size_t n = access_line(&s->access, &s->entry, format);
 	assert_true(n > 0 && s->access.line[n - 1] == '\n');
 	assert_null(memchr(s->access.line, '\n', n - 1));
 	free(s->line);
@@ -129,12 +131,12 @@ static void a_line_has_the_fields_of_alb(void **state)
 						    .cipher = "TLS_AES_128_GCM_SHA256",
 						    .server_name = "search.test",
 						    .resumed = true };
-	msg_add(&s->request, NAME_USER_AGENT, SPAN("curl/7.88.1"));
-	msg_add(&s->request, NAME_X_AMZN_TRACE_ID, SPAN("Root=1-a-b"));
+	msg_add(&s->head, NAME_USER_AGENT, SPAN("curl/7.88.1"));
+	msg_add(&s->head, NAME_X_AMZN_TRACE_ID, SPAN("Root=1-a-b"));
 	note(s);
 	attempt(s, "10.1.0.2", 0);
 	attempt(s, "10.1.0.1", 200);
-	msg_set(&s->request, NAME_HOST, SPAN("es-1:9200"));
+	msg_set(&s->head, NAME_HOST, SPAN("es-1:9200"));
 	assert_string_equal(
 		line_of(s, ACCESS_ALB),
 		"https 2026-11-23T18:01:25.123456Z crossfade/weighted 192.0.2.7:5555 10.1.0.1:9200 "
@@ -180,9 +182,9 @@ static void json_has_them_by_name_and_some_more(void **state)
 static void a_client_that_goes_is_460_and_its_times_are_unknown(void **state)
 {
 	struct scene *s = *state;
-	s->ex.status = 0;
-	s->ex.answered_ns = 0;
-	s->ex.why = ERR_PEER_RESET;
+	s->entry.status = 0;
+	s->entry.responded_ns = 0;
+	s->entry.why = ERR_PEER_RESET;
 	note(s);
 	attempt(s, "10.1.0.1", 0);
 	assert_json(s, "elb_status_code", "460");
@@ -194,12 +196,12 @@ static void a_client_that_goes_is_460_and_its_times_are_unknown(void **state)
 	assert_json(s, "target", "\"10.1.0.1:9200\"");
 }
 
-static void a_write_whose_client_goes_has_its_answers_status_all_the_same(void **state)
+static void a_write_whose_client_goes_has_its_responses_status_all_the_same(void **state)
 {
 	struct scene *s = *state;
-	s->ex.status = 200;
-	s->ex.orphaned_ns = 1;
-	s->ex.why = ERR_PEER_RESET;
+	s->entry.status = 200;
+	s->request.orphaned_ns = 1;
+	s->entry.why = ERR_PEER_RESET;
 	note(s);
 	attempt(s, "10.1.0.1", 200);
 	assert_json(s, "elb_status_code", "460");
@@ -227,20 +229,20 @@ static void a_write_has_an_outcome(void **state)
 	note(s);
 	attempt(s, "10.1.0.1", 0);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		s->ex.notes->attempts[0].status = (uint16_t)rows[i].status;
-		s->ex.unknown = rows[i].unknown;
-		s->ex.class.class = rows[i].read ? CLASS_READ : CLASS_WRITE;
+		s->request.notes->attempts[0].status = (uint16_t)rows[i].status;
+		s->entry.unknown = rows[i].unknown;
+		s->request.class.class = rows[i].read ? CLASS_READ : CLASS_WRITE;
 		assert_json(s, "outcome", rows[i].outcome);
 	}
 }
 
-static void an_answer_made_here_names_its_reason(void **state)
+static void a_response_made_here_names_its_reason(void **state)
 {
 	struct scene *s = *state;
-	s->ex.status = 503;
-	s->ex.answered_ns = s->ex.asked_ns = s->ex.answer_bytes = 0;
-	s->ex.reply.bytes = 321;
-	s->ex.why = ERR_NO_ADDRESS;
+	s->entry.status = 503;
+	s->entry.responded_ns = s->entry.asked_ns = 0;
+	s->entry.response_bytes = 321;
+	s->entry.why = ERR_NO_ADDRESS;
 	note(s);
 	assert_json(s, "elb_status_code", "503");
 	assert_json(s, "target_status_code", "null");
@@ -254,11 +256,11 @@ static void an_answer_made_here_names_its_reason(void **state)
 static void what_was_no_request_is_severe(void **state)
 {
 	struct scene *s = *state;
-	s->ex.status = 400;
-	s->ex.answered_ns = 0;
-	s->ex.request = NULL;
-	s->ex.arm = ARM_NONE;
-	s->ex.why = ERR_BARE_LF;
+	s->entry.status = 400;
+	s->entry.responded_ns = 0;
+	s->request.head = NULL;
+	s->request.arm = ARM_NONE;
+	s->entry.why = ERR_BARE_LF;
 	note(s);
 	assert_json(s, "request", "\"- - -\"");
 	assert_json(s, "classification", "\"Severe\"");
@@ -267,7 +269,7 @@ static void what_was_no_request_is_severe(void **state)
 	assert_json(s, "actions_executed", "null");
 	assert_json(s, "target_group", "null");
 	/* A client that hung up is no attacker. */
-	s->ex.why = ERR_CUT_REQUEST;
+	s->entry.why = ERR_CUT_REQUEST;
 	assert_json(s, "classification", "null");
 	assert_json(s, "error_reason", "\"request_cut\"");
 }
@@ -275,7 +277,7 @@ static void what_was_no_request_is_severe(void **state)
 static void a_tunnel_is_a_web_socket(void **state)
 {
 	struct scene *s = *state;
-	s->ex.status = 101;
+	s->entry.status = 101;
 	note(s);
 	assert_json(s, "type", "\"ws\"");
 }
@@ -294,9 +296,9 @@ static void the_port_of_a_host_stands_once(void **state)
 	struct scene *s = *state;
 	note(s);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		msg_open(&s->request, &s->arena, MSG_REQUEST);
-		msg_set_request(&s->request, SPAN("GET"), SPAN("/"));
-		msg_add(&s->request, NAME_HOST, span_of(rows[i].host));
+		msg_open(&s->head, &s->arena, MSG_REQUEST);
+		msg_set_request(&s->head, SPAN("GET"), SPAN("/"));
+		msg_add(&s->head, NAME_HOST, span_of(rows[i].host));
 		assert_json(s, "request", rows[i].request);
 	}
 }
@@ -322,7 +324,7 @@ static void no_byte_ends_a_field_or_a_line(void **state)
 static void a_forged_line_stays_in_its_field(void **state)
 {
 	struct scene *s = *state;
-	msg_add(&s->request, NAME_USER_AGENT, SPAN("x\" - - \"GET /evil\" 200 \\"));
+	msg_add(&s->head, NAME_USER_AGENT, SPAN("x\" - - \"GET /evil\" 200 \\"));
 	note(s);
 	attempt(s, "10.1.0.1", 200);
 	assert_non_null(strstr(line_of(s, ACCESS_ALB),
@@ -345,9 +347,9 @@ static size_t length_of_agent_of(struct scene *s, char byte, size_t n, enum acce
 {
 	char agent[8200];
 	memset(agent, byte, sizeof agent);
-	msg_open(&s->request, &s->arena, MSG_REQUEST);
-	msg_set_request(&s->request, SPAN("GET"), SPAN("/"));
-	msg_add(&s->request, NAME_USER_AGENT, (struct span){ agent, n });
+	msg_open(&s->head, &s->arena, MSG_REQUEST);
+	msg_set_request(&s->head, SPAN("GET"), SPAN("/"));
+	msg_add(&s->head, NAME_USER_AGENT, (struct span){ agent, n });
 	return length_of_agent(s, format, last);
 }
 
@@ -376,17 +378,17 @@ static void the_longest_line_has_its_room(void **state)
 	memset(quotes, '"', n);
 	quotes[n] = 0;
 	s->facts.session = (struct wire_tls_facts){ quotes, quotes, quotes, quotes, false, quotes };
-	msg_open(&s->request, &s->arena, MSG_REQUEST);
-	msg_set_request(&s->request, SPAN("GETGETGETGETGETGETGETGETGETGETGETGETGETX"),
+	msg_open(&s->head, &s->arena, MSG_REQUEST);
+	msg_set_request(&s->head, SPAN("GETGETGETGETGETGETGETGETGETGETGETGETGETX"),
 			(struct span){ quotes, n });
-	msg_add(&s->request, NAME_HOST, (struct span){ quotes, n });
-	msg_add(&s->request, NAME_USER_AGENT, (struct span){ quotes, n });
-	msg_add(&s->request, NAME_X_AMZN_TRACE_ID, (struct span){ quotes, n });
-	msg_add(&s->request, NAME_TRACEPARENT, (struct span){ quotes, n });
+	msg_add(&s->head, NAME_HOST, (struct span){ quotes, n });
+	msg_add(&s->head, NAME_USER_AGENT, (struct span){ quotes, n });
+	msg_add(&s->head, NAME_X_AMZN_TRACE_ID, (struct span){ quotes, n });
+	msg_add(&s->head, NAME_TRACEPARENT, (struct span){ quotes, n });
 	note(s);
 	for (int i = 0; i < CONNECT_ATTEMPTS_MAX; i++)
 		attempt(s, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 0);
-	msg_set(&s->request, NAME_HOST, SPAN("other"));
+	msg_set(&s->head, NAME_HOST, SPAN("other"));
 	line_of(s, ACCESS_ALB);
 	line_of(s, ACCESS_JSON);
 	free(quotes);
@@ -397,9 +399,9 @@ static void a_secret_of_a_query_stands_in_no_line(void **state)
 	struct scene *s = *state;
 	static const struct span names[] = { SPAN_INIT("access_token") };
 	s->plan.access_secrets = (struct secret_names){ names, 1 };
-	msg_open(&s->request, &s->arena, MSG_REQUEST);
-	msg_set_request(&s->request, SPAN("GET"), SPAN("/a?access%5Ftoken=sesame&b=c"));
-	msg_add(&s->request, NAME_HOST, SPAN("search.test"));
+	msg_open(&s->head, &s->arena, MSG_REQUEST);
+	msg_set_request(&s->head, SPAN("GET"), SPAN("/a?access%5Ftoken=sesame&b=c"));
+	msg_add(&s->head, NAME_HOST, SPAN("search.test"));
 	note(s);
 	assert_null(strstr(line_of(s, ACCESS_ALB), "sesame"));
 	assert_non_null(strstr(line_of(s, ACCESS_ALB),
@@ -422,18 +424,18 @@ static void a_full_ring_loses_lines_and_counts_them(void **state)
 	size_t bytes = strlen(line_of(s, ACCESS_ALB)) + 1;
 	uint64_t fits = ACCESS_RING_BYTES / bytes, half = ACCESS_RING_BYTES / 2 / bytes;
 	for (uint64_t i = 0; i < half; i++)
-		access_write(&s->access, &s->ex, s->counters);
+		access_write(&s->access, &s->entry, s->counters);
 	assert_false(is_woken(s));
-	access_write(&s->access, &s->ex, s->counters);
+	access_write(&s->access, &s->entry, s->counters);
 	assert_true(is_woken(s));
 	for (uint64_t i = half + 1; i < fits + 3; i++)
-		access_write(&s->access, &s->ex, s->counters);
+		access_write(&s->access, &s->entry, s->counters);
 	assert_int_equal(counter_read(&s->counters->access_lines), fits);
 	assert_int_equal(counter_read(&s->counters->access_dropped), 3);
 	assert_int_equal(ring_used(&s->access.ring), fits * bytes);
 	/* The thread has come round. */
 	ring_take(&s->access.ring, bytes);
-	access_write(&s->access, &s->ex, s->counters);
+	access_write(&s->access, &s->entry, s->counters);
 	assert_int_equal(counter_read(&s->counters->access_lines), fits + 1);
 }
 
@@ -445,9 +447,9 @@ int main(void)
 		TEST(a_line_has_the_fields_of_alb),
 		TEST(json_has_them_by_name_and_some_more),
 		TEST(a_client_that_goes_is_460_and_its_times_are_unknown),
-		TEST(a_write_whose_client_goes_has_its_answers_status_all_the_same),
+		TEST(a_write_whose_client_goes_has_its_responses_status_all_the_same),
 		TEST(a_write_has_an_outcome),
-		TEST(an_answer_made_here_names_its_reason),
+		TEST(a_response_made_here_names_its_reason),
 		TEST(what_was_no_request_is_severe),
 		TEST(a_tunnel_is_a_web_socket),
 		TEST(the_port_of_a_host_stands_once),

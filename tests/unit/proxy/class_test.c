@@ -534,7 +534,7 @@ static void a_rule_can_be_read(void **state)
 		{ "GET", "/_%66lush", "GET /_flush" },
 		{ "POST", "/a/%5fsearch",
 		  "the path can be read in several ways, and not all of them are reads" },
-		{ "GET", "/a/..", "nobody can tell what the path means: a write, maybe in parts" },
+		{ "GET", "/a/..", "the meaning of the path is uncertain: a write, maybe in parts" },
 		{ "PUT", "/a/_bulk/stream", "PUT /{index}/_bulk/stream" },
 		{ "GET", "/a//b", "the method changes nothing" },
 	};

@@ -120,7 +120,7 @@ static void when_none_is_healthy_all_are_tried(void **state)
 static void drain(struct lone *l, unsigned i, enum node_duty duty)
 {
 	atomic_store(&l->states[i].duty, duty);
-	live_nodes_heed(&l->all);
+	live_nodes_follow_admin(&l->all);
 }
 
 static void a_drained_node_gets_nothing_whatever_the_others_are(void **state)

@@ -69,11 +69,11 @@ static void so_many_failures_in_a_row_eject(void **state)
 	assert_false(is_out(f, 0));
 }
 
-static void an_answer_between_them_is_a_new_beginning(void **state)
+static void a_response_between_them_is_a_new_beginning(void **state)
 {
 	struct fixture *f = *state;
 	refuse(f, 1, 2);
-	live_node_answered(f->lone.all.by_number[1]);
+	live_node_responded(f->lone.all.by_number[1]);
 	refuse(f, 1, 2);
 	assert_false(is_out(f, 1));
 	refuse(f, 1, 1);
@@ -107,7 +107,7 @@ static void only_what_says_that_nobody_serves_there_counts(void **state)
 		{ ERR_BACK_VERIFY, true, true },
 		/* A connection that was idle may be closed at any time. */
 		{ ERR_BACK_RESET, true, false },
-		{ ERR_ANSWER_TIMEOUT, false, false },
+		{ ERR_RESPONSE_TIMEOUT, false, false },
 		{ ERR_BACK_MALFORMED, false, false },
 		{ ERR_NODE_DRAINED, false, false },
 		{ ERR_CUT_REQUEST, false, false },
@@ -137,7 +137,7 @@ static void it_comes_back_by_itself_and_one_failure_is_enough_then(void **state)
 	assert_true(is_out(f, 1));
 	pass(f, 1);
 	assert_false(is_out(f, 1));
-	live_node_answered(f->lone.all.by_number[1]);
+	live_node_responded(f->lone.all.by_number[1]);
 	refuse(f, 1, 2);
 	assert_false(is_out(f, 1));
 	refuse(f, 1, 1);
@@ -174,7 +174,7 @@ static void at_most_half_are_ejected_and_never_the_last(void **state)
 		assert_int_equal(out, most[n]);
 		pass(f, EJECT_PAUSE_MAX_MS);
 		for (unsigned i = 0; i < n; i++)
-			live_node_answered(f->lone.all.by_number[i]);
+			live_node_responded(f->lone.all.by_number[i]);
 	}
 }
 
@@ -184,7 +184,7 @@ static void only_nodes_that_serve_count_as_left(void **state)
 	struct fixture *f = *state;
 	atomic_store(&f->lone.states[2].healthy, false);
 	atomic_store(&f->lone.states[3].duty, DUTY_DRAINED);
-	live_nodes_heed(&f->lone.all);
+	live_nodes_follow_admin(&f->lone.all);
 	refuse(f, 0, 3);
 	assert_true(is_out(f, 0));
 	refuse(f, 1, 3);
@@ -266,7 +266,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(so_many_failures_in_a_row_eject),
-		TEST(an_answer_between_them_is_a_new_beginning),
+		TEST(a_response_between_them_is_a_new_beginning),
 		TEST(failures_that_are_far_apart_are_no_row),
 		TEST(only_what_says_that_nobody_serves_there_counts),
 		TEST(it_comes_back_by_itself_and_one_failure_is_enough_then),

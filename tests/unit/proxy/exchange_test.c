@@ -1,18 +1,22 @@
 #include "unit/proxy/kit.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "unit/capture/kit.h"
 
+#include "proxy/deliveries.h"
 #include "proxy/exchange.h"
+#include "proxy/stage_check.h"
 
 #define CLIENTS 8
 #define OWN "fedcba9876543210"
 
-/* A desk with its plan, clients that are parties to streams, and nodes at the far side. */
+/* The exchanges of a worker, with their plan, clients that are parties to streams, and nodes at the
+ * far side. */
 struct fixture {
 	struct stage s;
-	struct desk desk;
+	struct exchanges exchanges;
 	struct live_nodes live;
 	struct counters counters;
 	struct sample_states states;
@@ -42,26 +46,28 @@ static void turn_log(struct fixture *f)
 			break;
 	}
 	feed_look(&f->taps.feed, now_ns, now_ns);
-	recording_resume(&f->desk);
+	capture_gates_resume(&f->exchanges);
 	feed_push(&f->taps.feed);
 }
 
 static void turn_over(struct stage *s)
 {
 	struct fixture *f = fixture_of(s);
-	desk_time_waiting(&f->desk);
-	if (f->desk.taps)
+	deliveries_expire(&f->exchanges);
+	if (f->exchanges.taps)
 		turn_log(f);
-	desk_sweep(&f->desk);
+	deliveries_sweep(&f->exchanges);
+	exchanges_sweep(&f->exchanges);
+	exchanges_check(&f->exchanges);
 }
 
 /* As a worker adopts its plan. */
 static void adopt(struct fixture *f)
 {
 	for (int arm = 0; arm < ARMS; arm++)
-		live_cluster_adopt(&f->desk.clusters[arm], &f->live, &f->sample.plan.clusters[arm],
-				   0);
-	f->desk.plan = &f->sample.plan;
+		live_cluster_adopt(&f->exchanges.clusters[arm], &f->live,
+				   &f->sample.plan.clusters[arm], 0);
+	f->exchanges.plan = &f->sample.plan;
 }
 
 static int open_fixture(void **state)
@@ -70,15 +76,15 @@ static int open_fixture(void **state)
 	stage_open(&f->s);
 	f->s.turn_over = turn_over;
 	live_nodes_open(&f->live, &f->s.backs, f->counters.nodes, f->s.backs.wheel);
-	f->desk.io = f->s.io;
-	f->desk.bufs = &f->s.bufs;
-	f->desk.wires = &f->s.wires;
-	f->desk.counters = &f->counters;
-	f->desk.hop = hop_of(0xfedcba9876543210);
-	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };
+	f->exchanges.io = f->s.io;
+	f->exchanges.bufs = &f->s.bufs;
+	f->exchanges.wires = &f->s.wires;
+	f->exchanges.counters = &f->counters;
+	f->exchanges.hop = hop_of(0xfedcba9876543210);
+	f->exchanges.values = (struct board_values){ .epoch = 1, .weights = { 1, 1 } };
 	f->client = address_of("192.0.2.7", 5555);
-	desk_open(&f->desk);
-	split_open(&f->desk.split, 1);
+	exchanges_open(&f->exchanges);
+	split_open(&f->exchanges.split, 1);
 	sample_states_init(&f->states);
 	sample_init(&f->sample, &f->states, 1);
 	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++) {
@@ -101,17 +107,17 @@ static int close_fixture(void **state)
 		party_leave(&f->clients[i], ERR_PEER_RESET);
 		party_free(&f->clients[i]);
 	}
-	desk_abandon_orphans(&f->desk);
+	exchanges_abandon_orphans(&f->exchanges);
 	live_nodes_close_idle(&f->live);
 	far_settle(&f->s.far);
 	assert_int_equal(sample_pins(&f->sample), 0);
-	assert_int_equal(f->desk.in_flight_now + f->desk.in_flight_before, 0);
+	assert_int_equal(f->exchanges.in_flight_now + f->exchanges.in_flight_before, 0);
 	for (int arm = 0; arm < ARMS; arm++)
 		assert_int_equal(counter_read(&f->counters.in_flight[arm]), 0);
 	live_nodes_close(&f->live);
 	for (int arm = 0; arm < ARMS; arm++)
-		live_cluster_close(&f->desk.clusters[arm]);
-	desk_close(&f->desk);
+		live_cluster_close(&f->exchanges.clusters[arm]);
+	exchanges_close(&f->exchanges);
 	for (unsigned i = 0; i < ARMS * SAMPLE_NODES; i++)
 		far_host_close(&f->hosts[i / SAMPLE_NODES][i % SAMPLE_NODES]);
 	stage_close(&f->s);
@@ -130,9 +136,9 @@ static void begin_ask(struct fixture *f, unsigned client, unsigned listener, con
 		      bool end, size_t credit)
 {
 	struct party *p = &f->clients[client];
-	struct front_facts facts = { .peer = &f->client };
-	struct arena *a = exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[listener],
-					&facts, &p->stream);
+	struct front_facts facts = { .peer = &f->client, .requests = 1 };
+	struct arena *a = exchange_open(&f->exchanges, &f->sample.plan,
+					&f->sample.listeners[listener], &facts, &p->stream);
 	if (credit)
 		party_grants(p, credit);
 	stream_head(p->stream.peer, request_of(a, head), end);
@@ -194,7 +200,7 @@ static void use_source_nodes(struct fixture *f, size_t n)
 	adopt(f);
 }
 
-/* --- answers made here --- */
+/* --- local responses --- */
 
 enum trouble {
 	REFUSES,
@@ -252,7 +258,7 @@ static void check_trouble(const struct trouble_row *row)
 	assert_words(&f->s.words, words);
 	assert_field(&f->clients[0], "X-Crossfade-Error", err_word(row->why));
 	assert_field(&f->clients[0], "Retry-After", row->retry_after);
-	assert_int_equal(counter_read(&f->counters.answers_here[row->why]), 1);
+	assert_int_equal(counter_read(&f->counters.responds_here[row->why]), 1);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, row->status / 100), 1);
 	close_fixture(&own);
 }
@@ -269,7 +275,7 @@ static void a_cluster_in_trouble_is_a_502_503_or_504(void **state)
 		{ HAS_NO_ADDRESS, "", 0, ERR_NO_ADDRESS, 503, "1" },
 		{ IS_AWAITED, "", CONNECT_TIMEOUT_MS, ERR_NO_ADDRESS, 503, "1" },
 		{ IS_UNREACHABLE, "", CONNECT_MS, ERR_CONNECT_TIMEOUT, 504, "" },
-		{ IS_SILENT, "", IDLE_MS, ERR_ANSWER_TIMEOUT, 504, "" },
+		{ IS_SILENT, "", IDLE_MS, ERR_RESPONSE_TIMEOUT, 504, "" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_trouble(&rows[i]);
@@ -297,6 +303,7 @@ static void an_error_goes_as_far_as_credit_does(void **state)
 	party_grants(&f->clients[0], 1000);
 	assert_words(&f->s.words, "data.");
 	assert_int_equal(f->clients[0].body_n, f->clients[0].length);
+	settle(f);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 1);
 }
 
@@ -353,14 +360,14 @@ static void the_health_path_is_answered_here(void **state)
 		struct fixture *f = own;
 		char head[64];
 		f->sample.listeners[WEIGHTED].health = SPAN("/healthz");
-		f->desk.draining = rows[i].draining;
+		f->exchanges.draining = rows[i].draining;
 		/* A cluster that is down is the balancer's business, not its client's. */
 		far_host_refuse(&f->hosts[ARM_SOURCE][0]);
 		snprintf(head, sizeof head, "%s\r\nHost: a\r\n", rows[i].first_line);
 		ask_as(f, 0, WEIGHTED, head, true);
 		assert_words(&f->s.words, rows[i].words);
 		if (rows[i].why)
-			assert_int_equal(counter_read(&f->counters.answers_here[rows[i].why]), 1);
+			assert_int_equal(counter_read(&f->counters.responds_here[rows[i].why]), 1);
 		assert_int_equal(connections(f), 0);
 		for (unsigned arm = 0; arm < ARMS; arm++)
 			for (unsigned class = 0; class < STATUS_CLASSES; class ++)
@@ -416,7 +423,7 @@ static void a_trace_ends_here_and_so_does_the_last_hop_of_options(void **state)
 		ask(f, head, true);
 		assert_words(&f->s.words, rows[i].words);
 		if (rows[i].why)
-			assert_int_equal(counter_read(&f->counters.answers_here[rows[i].why]), 1);
+			assert_int_equal(counter_read(&f->counters.responds_here[rows[i].why]), 1);
 		assert_int_equal(connections(f), 0);
 		close_fixture(&own);
 	}
@@ -432,7 +439,7 @@ static void a_request_that_goes_round_is_a_508(void **state)
 	(void)state;
 	static const struct {
 		const char *line, *fields;
-		bool round;
+		bool inflight_run;
 	} rows[] = {
 		{ "GET /", "X-Crossfade-Hop: " OWN "\r\n", true },
 		{ "PUT /a", "x-crossfade-hop: a,\tFEDCBA9876543210 , b\r\n", true },
@@ -454,23 +461,49 @@ static void a_request_that_goes_round_is_a_508(void **state)
 		snprintf(head, sizeof head, "%s HTTP/1.1\r\nHost: a\r\n%s", rows[i].line,
 			 rows[i].fields);
 		ask(f, head, true);
-		assert_words(&f->s.words, rows[i].round ? "head(508) data." : "");
-		if (rows[i].round)
+		assert_words(&f->s.words, rows[i].inflight_run ? "head(508) data." : "");
+		if (rows[i].inflight_run)
 			assert_field(&f->clients[0], "X-Crossfade-Error", "loop");
-		assert_int_equal(counter_read(&f->counters.answers_here[ERR_LOOP]), rows[i].round);
-		assert_int_equal(requests(f, SOURCE, ARM_NONE, 5), rows[i].round);
-		assert_int_equal(connections(f), !rows[i].round);
+		assert_int_equal(counter_read(&f->counters.responds_here[ERR_LOOP]),
+				 rows[i].inflight_run);
+		assert_int_equal(requests(f, SOURCE, ARM_NONE, 5), rows[i].inflight_run);
+		assert_int_equal(connections(f), !rows[i].inflight_run);
 		close_fixture(&own);
 	}
 }
 
-/* --- answers of nodes --- */
+/* What the log has had since it was led to that file; it is led back. */
+static void read_back(FILE *log, int standard_error, char *text, size_t bytes)
+{
+	dup2(standard_error, STDERR_FILENO);
+	close(standard_error);
+	rewind(log);
+	text[fread(text, 1, bytes - 1, log)] = 0;
+	fclose(log);
+}
 
-static void an_answer_is_passed_on(void **state)
+static void that_requests_go_round_is_said_once(void **state)
+{
+	struct fixture *f = *state;
+	FILE *log = tmpfile();
+	int standard_error = dup(STDERR_FILENO);
+	char text[2 * LOG_LINE_BYTES];
+	dup2(fileno(log), STDERR_FILENO);
+	for (unsigned i = 0; i < 3; i++)
+		ask(f, GET "X-Crossfade-Hop: " OWN "\r\n", true);
+	read_back(log, standard_error, text, sizeof text);
+	assert_non_null(strstr(text, err_sentence(ERR_LOOP)));
+	assert_ptr_equal(strchr(text, '\n') + 1, text + strlen(text));
+	assert_int_equal(counter_read(&f->counters.responds_here[ERR_LOOP]), 3);
+}
+
+/* --- responses of nodes --- */
+
+static void a_response_is_passed_on(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *method, *answer, *heard, *body;
+		const char *method, *response, *heard, *body;
 		unsigned class;
 	} rows[] = {
 		{ "GET", HEAD_5 "hello", "head(200) data.", "hello", 2 },
@@ -495,11 +528,11 @@ static void an_answer_is_passed_on(void **state)
 		char head[64];
 		snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: a\r\n", rows[i].method);
 		ask(f, head, true);
-		far_say(source(f), rows[i].answer);
+		far_say(source(f), rows[i].response);
 		assert_words(&f->s.words, rows[i].heard);
 		assert_string_equal(f->clients[0].body, rows[i].body);
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, rows[i].class), 1);
-		assert_int_equal(counter_read(&f->counters.answer_body_bytes[ARM_SOURCE]),
+		assert_int_equal(counter_read(&f->counters.response_body_bytes[ARM_SOURCE]),
 				 strlen(rows[i].body));
 		close_fixture(&own);
 	}
@@ -540,7 +573,7 @@ static void credit_is_the_nodes_and_the_clients_own(void **state)
 	assert_words(&f->s.words, "grant head(200) data grant data. stop(none)");
 }
 
-static void an_early_answer_stops_the_request_only_when_it_has_ended(void **state)
+static void an_early_response_stops_the_request_only_when_it_has_ended(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, POST "Content-Length: 10\r\n", false);
@@ -554,7 +587,7 @@ static void an_early_answer_stops_the_request_only_when_it_has_ended(void **stat
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
 }
 
-static void an_answer_that_is_cut_is_never_whole(void **state)
+static void a_response_that_is_cut_is_never_whole(void **state)
 {
 	struct fixture *f = *state;
 	for (int whole = 0; whole < 2; whole++) {
@@ -562,8 +595,8 @@ static void an_answer_that_is_cut_is_never_whole(void **state)
 		far_say(source(f), HEAD_5 "hel");
 		far_finish(source(f));
 		assert_words(&f->s.words,
-			     whole ? "head(200) data reset(answer_cut)"
-				   : "grant head(200) data stop(none) reset(answer_cut)");
+			     whole ? "head(200) data reset(response_cut)"
+				   : "grant head(200) data stop(none) reset(response_cut)");
 		assert_true(stream_over(&f->clients[0].stream));
 	}
 	assert_int_equal(counter_read(&f->counters.aborted[ERR_BACK_CUT]), 2);
@@ -607,8 +640,8 @@ static void a_refused_connect_goes_to_another_node(void **state)
 					"\r\n5\r\nhello\r\n0\r\n\r\n");
 	far_say(third, NO_CONTENT);
 	assert_words(&f->s.words, "grant head(204).");
-	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, 3);
-	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects_failed, 2);
+	assert_int_equal(f->exchanges.clusters[ARM_SOURCE].counts.connects, 3);
+	assert_int_equal(f->exchanges.clusters[ARM_SOURCE].counts.connects_failed, 2);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
 }
 
@@ -621,8 +654,8 @@ static void so_many_nodes_are_tried_and_no_more(void **state)
 	ask(f, GET, true);
 	assert_words(&f->s.words, "head(502) data.");
 	assert_int_equal(connections(f), 0);
-	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, CONNECT_ATTEMPTS_MAX);
-	assert_int_equal(counter_read(&f->counters.answers_here[ERR_BACK_REFUSED]), 1);
+	assert_int_equal(f->exchanges.clusters[ARM_SOURCE].counts.connects, CONNECT_ATTEMPTS_MAX);
+	assert_int_equal(counter_read(&f->counters.responds_here[ERR_BACK_REFUSED]), 1);
 }
 
 static void each_node_is_tried_once(void **state)
@@ -633,7 +666,7 @@ static void each_node_is_tried_once(void **state)
 	far_host_refuse(&f->hosts[ARM_SOURCE][1]);
 	ask(f, GET, true);
 	assert_words(&f->s.words, "head(502) data.");
-	assert_int_equal(f->desk.clusters[ARM_SOURCE].counts.connects, 2);
+	assert_int_equal(f->exchanges.clusters[ARM_SOURCE].counts.connects, 2);
 }
 
 static void a_timeout_of_connecting_goes_to_another_node_too(void **state)
@@ -683,7 +716,7 @@ static void what_was_sent_is_never_sent_again(void **state)
 	}
 }
 
-static void a_read_without_an_answer_goes_to_another_node(void **state)
+static void a_read_without_a_response_goes_to_another_node(void **state)
 {
 	struct fixture *f = *state;
 	use_source_nodes(f, 2);
@@ -731,7 +764,7 @@ static void an_idle_connection_may_be_closed_in_the_turn_in_which_it_is_taken(vo
 		far_say(source(f), NO_CONTENT);
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 2);
 		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
-		assert_true(list_empty(&f->desk.held));
+		assert_true(list_empty(&f->exchanges.held));
 		close_fixture(&own);
 	}
 }
@@ -772,7 +805,7 @@ static void a_search_is_sent_again_with_its_whole_body(void **state)
 		assert_string_equal(second->got, expected);
 		far_say(second, NO_CONTENT);
 		assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
-		assert_int_equal(f->desk.clusters[ARM_SOURCE].budget.used, 0);
+		assert_int_equal(f->exchanges.clusters[ARM_SOURCE].budget.used, 0);
 		close_fixture(&own);
 	}
 }
@@ -806,12 +839,12 @@ static void a_body_that_is_not_held_is_not_repeated(void **state)
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 5), 1);
 }
 
-static void an_answer_that_has_begun_is_not_repeated(void **state)
+static void a_response_that_has_begun_is_not_repeated(void **state)
 {
 	(void)state;
 	static const char *const begun[] = { "H", "HTTP/1.1 103 Early\r\n\r\n", HEAD_5 "hel" };
 	static const char *const words[] = { "head(502) data.", "head(103) head(502) data.",
-					     "head(200) data reset(answer_cut)" };
+					     "head(200) data reset(response_cut)" };
 	for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
 		void *own;
 		open_fixture(&own);
@@ -851,7 +884,7 @@ static void when_the_budget_is_spent_a_read_is_not_repeated(void **state)
 {
 	struct fixture *f = *state;
 	use_source_nodes(f, 2);
-	while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+	while (retry_budget_take(&f->exchanges.budgets[ARM_SOURCE], f->s.io->now_ns))
 		;
 	ask(f, GET, true);
 	check_not_repeated(f, source(f), "head(502) data.");
@@ -863,7 +896,7 @@ static void a_connect_that_failed_costs_no_budget(void **state)
 {
 	struct fixture *f = *state;
 	use_source_nodes(f, 2);
-	while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+	while (retry_budget_take(&f->exchanges.budgets[ARM_SOURCE], f->s.io->now_ns))
 		;
 	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
 	for (unsigned i = 0; i < 4; i++)
@@ -884,7 +917,7 @@ static void our_own_shortage_is_a_503_and_held_against_no_node(void **state)
 	f->sample.plan.clusters[ARM_SOURCE].eject = (struct eject_policy){ 1, 1000 };
 	sim_lacks(f->s.io);
 	sim_set_faults(f->s.far.sim, &shortage);
-	while (retry_budget_take(&f->desk.budgets[ARM_SOURCE], f->s.io->now_ns))
+	while (retry_budget_take(&f->exchanges.budgets[ARM_SOURCE], f->s.io->now_ns))
 		;
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		ask_as(f, i, SOURCE, i % 2 ? DELETE : GET, true);
@@ -897,22 +930,39 @@ static void our_own_shortage_is_a_503_and_held_against_no_node(void **state)
 		assert_int_equal(counter_read(&f->counters.nodes[i].ejections), 0);
 }
 
+/* Whoever's node it is at: the next attempt may have its descriptor. */
+static void where_a_descriptor_lacks_an_idle_connection_goes(void **state)
+{
+	struct fixture *f = *state;
+	const struct sim_faults shortage = { .shortage = 1000 };
+	const struct pool_counts *source_has = &f->exchanges.clusters[ARM_SOURCE].counts;
+	const counter *lacks = &f->counters.responds_here[ERR_OUT_OF_HANDLES];
+	warm_up(f);
+	assert_int_equal(source_has->open, 1);
+	sim_lacks(f->s.io);
+	sim_set_faults(f->s.far.sim, &shortage);
+	for (unsigned i = 0; i < CLIENTS && !counter_read(lacks); i++)
+		ask_as(f, i, TARGET, GET, true);
+	assert_int_equal(counter_read(lacks), 1);
+	assert_int_equal(source_has->open, 0);
+}
+
 static void what_is_held_of_a_write_is_let_go_when_it_is_sent(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, POST "Content-Length: 5\r\n", false);
 	party_say(&f->clients[0], "hello", true);
-	assert_false(list_empty(&f->desk.held));
+	assert_false(list_empty(&f->exchanges.held));
 	settle(f);
-	assert_true(list_empty(&f->desk.held));
-	assert_int_equal(f->desk.clusters[ARM_SOURCE].budget.used, 0);
+	assert_true(list_empty(&f->exchanges.held));
+	assert_int_equal(f->exchanges.clusters[ARM_SOURCE].budget.used, 0);
 	far_say(source(f), NO_CONTENT);
 }
 
 static void a_cluster_that_is_down_does_not_spill_over(void **state)
 {
 	struct fixture *f = *state;
-	f->desk.values.weights[ARM_TARGET] = 0;
+	f->exchanges.values.weights[ARM_TARGET] = 0;
 	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
 	for (unsigned i = 0; i < 4; i++)
 		ask_as(f, i, WEIGHTED, GET, true);
@@ -941,7 +991,7 @@ static void await_source(struct fixture *f, bool awaited)
 	atomic_store(&f->states.nodes[ARM_SOURCE][0].awaited, awaited);
 	state_know(&f->states.nodes[ARM_SOURCE][0], &at, !awaited);
 	adopt(f);
-	desk_decide_waiting(&f->desk);
+	deliveries_choose(&f->exchanges);
 }
 
 static void a_request_waits_for_its_clusters_address(void **state)
@@ -954,7 +1004,7 @@ static void a_request_waits_for_its_clusters_address(void **state)
 	await_source(f, false);
 	settle(f);
 	assert_words(&f->s.words, "grant");
-	assert_true(list_empty(&f->desk.waiting));
+	assert_true(list_empty(&f->exchanges.waiting));
 	party_say(&f->clients[0], "hello", true);
 	settle(f);
 	far_say(source(f), NO_CONTENT);
@@ -992,14 +1042,14 @@ static void a_client_that_leaves_while_it_waits_is_forgotten(void **state)
 	await_source(f, true);
 	ask(f, GET, true);
 	party_leave(&f->clients[0], ERR_PEER_RESET);
-	assert_true(list_empty(&f->desk.waiting));
+	assert_true(list_empty(&f->exchanges.waiting));
 	await_source(f, false);
 	settle(f);
 	assert_int_equal(connections(f), 0);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 0), 1);
 }
 
-/* Its answer may last longer than the wait would have: nothing is decided for it any more. */
+/* Its response may last longer than the wait would have: nothing is decided for it any more. */
 static void a_request_that_breaks_while_it_waits_goes_nowhere(void **state)
 {
 	struct fixture *f = *state;
@@ -1012,7 +1062,136 @@ static void a_request_that_breaks_while_it_waits_goes_nowhere(void **state)
 	assert_int_equal(connections(f), 0);
 	party_grants(&f->clients[0], 1000);
 	assert_words(&f->s.words, "data.");
+	settle(f);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 4), 1);
+}
+
+/* --- writes that are held --- */
+
+/* The status that a client has heard last; 0: none. */
+static int heard(const struct fixture *f, unsigned client)
+{
+	const char *head = f->clients[client].head;
+	return head ? atoi(head + strlen("HTTP/1.1 ")) : 0;
+}
+
+static void hold_writes(struct fixture *f, bool hold)
+{
+	f->exchanges.values.phase = hold ? BOARD_PHASE_HOLD : BOARD_PHASE_OPEN;
+	f->exchanges.values.epoch++;
+	exchanges_new_epoch(&f->exchanges);
+	exchanges_let_go(&f->exchanges);
+	settle(f);
+}
+
+static void reads_pass_while_writes_are_held(void **state)
+{
+	struct fixture *f = *state;
+	hold_writes(f, true);
+	ask(f, GET, true);
+	assert_int_equal(connections(f), 1);
+	ask_as(f, 1, SOURCE, POST, true);
+	assert_int_equal(connections(f), 1);
+	assert_int_equal(f->exchanges.writes[ARM_SOURCE], 0);
+	hold_writes(f, false);
+	assert_int_equal(connections(f), 2);
+	assert_int_equal(f->exchanges.writes[ARM_SOURCE], 1);
+	far_say(source(f), NO_CONTENT);
+	assert_int_equal(f->exchanges.writes[ARM_SOURCE], 0);
+	assert_int_equal(heard(f, 1), 204);
+}
+
+/* The weights may be others by then. */
+static void a_held_write_goes_where_the_weights_say_when_it_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	hold_writes(f, true);
+	ask_as(f, 0, WEIGHTED, POST, true);
+	assert_int_equal(f->exchanges.in_flight_now + f->exchanges.in_flight_before, 0);
+	f->exchanges.values.weights[ARM_SOURCE] = 0;
+	hold_writes(f, false);
+	assert_int_equal(f->hosts[ARM_TARGET][0].conn_n, 1);
+	assert_int_equal(f->exchanges.in_flight_now, 1);
+	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
+	assert_int_equal(heard(f, 0), 204);
+}
+
+/* As much of a body is read as shows that a client goes; the rest when somebody takes it. */
+static void a_held_body_is_read_so_far_and_goes_on_whole(void **state)
+{
+	struct fixture *f = *state;
+	static char body[PARKED_BODY_BYTES];
+	memset(body, 'x', sizeof body);
+	hold_writes(f, true);
+	ask(f, POST CHUNKED, false);
+	assert_int_equal(f->clients[0].stream.peer->credit, PARKED_BODY_BYTES);
+	party_say_bytes(&f->clients[0], body, sizeof body, false);
+	settle(f);
+	assert_int_equal(f->clients[0].stream.peer->credit, 0);
+	assert_int_equal(connections(f), 0);
+	hold_writes(f, false);
+	assert_true(f->clients[0].stream.peer->credit > 0);
+	party_say(&f->clients[0], "end", true);
+	settle(f);
+	assert_non_null(strstr(source(f)->got, "\r\n3\r\nend\r\n0\r\n"));
+	far_say(source(f), NO_CONTENT);
+	assert_int_equal(heard(f, 0), 204);
+}
+
+static void a_client_that_goes_while_its_write_is_held_was_never_sent(void **state)
+{
+	struct fixture *f = *state;
+	hold_writes(f, true);
+	ask(f, POST, true);
+	ask_as(f, 1, SOURCE, POST CHUNKED, false);
+	party_leave(&f->clients[0], ERR_PEER_RESET);
+	party_leave(&f->clients[1], ERR_PEER_RESET);
+	settle(f);
+	assert_true(list_empty(&f->exchanges.parked) && list_empty(&f->exchanges.closing));
+	hold_writes(f, false);
+	assert_int_equal(connections(f), 0);
+	assert_int_equal(requests(f, SOURCE, ARM_NONE, 0), 2);
+}
+
+/* Of what came while they were held, too. */
+static void held_writes_are_let_go_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+	hold_writes(f, true);
+	for (unsigned i = 0; i < 3; i++)
+		ask_as(f, i, SOURCE, POST, true);
+	f->exchanges.values.phase = BOARD_PHASE_OPEN;
+	ask_as(f, 3, SOURCE, POST, true); /* it may not overtake them */
+	assert_int_equal(connections(f), 0);
+	use_source_nodes(f, 1);
+	f->sample.plan.clusters[ARM_SOURCE].connections = 1;
+	f->sample.plan.clusters[ARM_SOURCE].workers = 1;
+	f->sample.plan.clusters[ARM_SOURCE].queue_ms = 60000;
+	adopt(f);
+	hold_writes(f, false);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(heard(f, i), 0);
+		far_say(source(f), NO_CONTENT);
+		deliveries_serve(&f->exchanges);
+		settle(f);
+		assert_int_equal(heard(f, i), 204);
+	}
+}
+
+/* What is said of an answered one is never said twice, whatever it waited for. */
+static void a_request_that_breaks_while_it_is_held_is_told_so_and_waits_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+	hold_writes(f, true);
+	begin_ask(f, 0, SOURCE, POST CHUNKED, false, 10);
+	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_CHUNK_SIZE);
+	settle(f);
+	hold_writes(f, false);
+	assert_int_equal(connections(f), 0);
+	party_grants(&f->clients[0], 1000);
+	settle(f);
+	assert_int_equal(heard(f, 0), 400);
+	assert_int_equal(requests(f, SOURCE, ARM_NONE, 4), 1);
 }
 
 /* --- limits --- */
@@ -1049,12 +1228,12 @@ static void a_body_may_be_so_large_and_no_larger(void **state)
 		assert_int_equal(
 			requests(f, SOURCE, rows[i].reaches ? ARM_SOURCE : ARM_NONE, fits ? 2 : 4),
 			1);
-		assert_int_equal(counter_read(&f->counters.answers_here[ERR_BODY_SIZE]), !fits);
+		assert_int_equal(counter_read(&f->counters.responds_here[ERR_BODY_SIZE]), !fits);
 		close_fixture(&own);
 	}
 }
 
-static void a_body_that_grows_too_large_behind_an_answer_cuts_that(void **state)
+static void a_body_that_grows_too_large_behind_a_response_cuts_that(void **state)
 {
 	struct fixture *f = *state;
 	f->sample.listeners[SOURCE].body_max = 5;
@@ -1062,7 +1241,7 @@ static void a_body_that_grows_too_large_behind_an_answer_cuts_that(void **state)
 	far_say(source(f), HEAD_5 "hel");
 	party_say(&f->clients[0], "hello!", false);
 	settle(f);
-	assert_words(&f->s.words, "grant head(200) data reset(body_too_large) stop(none)");
+	assert_words(&f->s.words, "grant head(200) data stop(none) reset(body_too_large)");
 	assert_int_equal(source(f)->last, -ECONNRESET);
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 2), 1);
 }
@@ -1106,7 +1285,7 @@ static void orphan(struct fixture *f)
 	party_leave(&f->clients[0], ERR_PEER_RESET);
 	settle(f);
 	assert_int_equal(seen_through(f), 1);
-	assert_false(list_empty(&f->desk.open));
+	assert_false(list_empty(&f->exchanges.open));
 	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 1);
 }
 
@@ -1117,7 +1296,7 @@ static void a_write_is_seen_through_when_its_client_leaves(void **state)
 	far_say(source(f), "HTTP/1.1 103 Early\r\n\r\n" HEAD_5 "hel");
 	assert_int_equal(counter_read(&f->counters.in_flight[ARM_SOURCE]), 1);
 	far_say(source(f), "lo");
-	assert_true(list_empty(&f->desk.open));
+	assert_true(list_empty(&f->exchanges.open));
 	assert_words(&f->s.words, "");
 	assert_int_equal(requests(f, SOURCE, ARM_SOURCE, 0), 1);
 	assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
@@ -1151,7 +1330,7 @@ static void a_write_that_no_node_has_got_is_not_seen_through(void **state)
 	party_leave(&f->clients[0], ERR_PEER_RESET);
 	settle(f);
 	assert_int_equal(seen_through(f), 0);
-	assert_true(list_empty(&f->desk.open));
+	assert_true(list_empty(&f->exchanges.open));
 	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
 }
 
@@ -1160,15 +1339,15 @@ static void a_write_that_is_not_answered_is_waited_for_as_long_as_for_others(voi
 	struct fixture *f = *state;
 	orphan(f);
 	far_pass_ms(&f->s.far, IDLE_MS - 10);
-	assert_false(list_empty(&f->desk.open));
+	assert_false(list_empty(&f->exchanges.open));
 	far_pass_ms(&f->s.far, 20);
-	assert_true(list_empty(&f->desk.open));
+	assert_true(list_empty(&f->exchanges.open));
 	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 1);
 	assert_int_equal(counter_read(&f->counters.retries[ARM_SOURCE]), 0);
 }
 
 /* Its status is known; of a body without end nobody waits for the rest. */
-static void an_answer_that_nobody_waits_for_is_read_in_bounds(void **state)
+static void a_response_that_nobody_waits_for_is_read_in_bounds(void **state)
 {
 	(void)state;
 	for (int slow = 0; slow < 2; slow++) {
@@ -1180,13 +1359,13 @@ static void an_answer_that_nobody_waits_for_is_read_in_bounds(void **state)
 		static char piece[STREAM_CREDIT_BYTES / 4 + 1];
 		memset(piece, 'x', sizeof piece - 1);
 		for (int i = 0; i < 4; i++) {
-			assert_false(list_empty(&f->desk.open));
+			assert_false(list_empty(&f->exchanges.open));
 			if (slow)
 				far_pass_ms(&f->s.far, IDLE_MS / 4 + 1);
 			far_say(source(f), slow ? "x" : piece);
 			settle(f);
 		}
-		assert_true(list_empty(&f->desk.open));
+		assert_true(list_empty(&f->exchanges.open));
 		assert_int_equal(source(f)->last, 0);
 		assert_int_equal(counter_read(&f->counters.nodes[0].attempts[2]), 1);
 		assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 0);
@@ -1198,9 +1377,9 @@ static void a_write_left_behind_is_abandoned_when_all_is_broken_off(void **state
 {
 	struct fixture *f = *state;
 	orphan(f);
-	desk_abandon_orphans(&f->desk);
+	exchanges_abandon_orphans(&f->exchanges);
 	settle(f);
-	assert_true(list_empty(&f->desk.open));
+	assert_true(list_empty(&f->exchanges.open));
 	assert_int_equal(counter_read(&f->counters.writes_unknown[ARM_SOURCE]), 1);
 }
 
@@ -1214,7 +1393,7 @@ static void a_request_that_breaks_is_answered_while_the_client_is_there(void **s
 		{ ERR_CHUNK_SIZE, "grant head(400) data.", "bad_chunk_size" },
 		{ ERR_BODY_TIMEOUT, "grant head(408) data.", "body_timeout" },
 		{ ERR_CUT_REQUEST, "grant head(400) data.", "request_cut" },
-		/* Nothing that an answer could tell. */
+		/* Nothing that a response could tell. */
 		{ ERR_PEER_RESET, "grant head(400) data.", "request_cut" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -1238,7 +1417,7 @@ static void a_request_without_a_head_is_nobodys(void **state)
 {
 	struct fixture *f = *state;
 	struct front_facts facts = { .peer = &f->client };
-	exchange_open(&f->desk, &f->sample.plan, &f->sample.listeners[WEIGHTED], &facts,
+	exchange_open(&f->exchanges, &f->sample.plan, &f->sample.listeners[WEIGHTED], &facts,
 		      &f->clients[0].stream);
 	party_grants(&f->clients[0], 1000);
 	stream_abort(f->clients[0].stream.peer, STREAM_RESET, ERR_BARE_LF);
@@ -1248,7 +1427,7 @@ static void a_request_without_a_head_is_nobodys(void **state)
 	assert_int_equal(connections(f), 0);
 }
 
-static void a_request_that_breaks_behind_its_answers_head_cuts_the_answer(void **state)
+static void a_request_that_breaks_behind_its_responses_head_cuts_the_response(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, POST CHUNKED, false);
@@ -1264,7 +1443,7 @@ static void a_request_that_breaks_behind_its_answers_head_cuts_the_answer(void *
 static void the_listener_or_the_weights_choose_the_arm(void **state)
 {
 	struct fixture *f = *state;
-	f->desk.values.weights[ARM_SOURCE] = 0;
+	f->exchanges.values.weights[ARM_SOURCE] = 0;
 	static const unsigned listeners[] = { SOURCE, TARGET, WEIGHTED, WEIGHTED };
 	static const enum arm arms[] = { ARM_SOURCE, ARM_TARGET, ARM_TARGET, ARM_TARGET };
 	for (unsigned i = 0; i < 4; i++) {
@@ -1285,15 +1464,15 @@ static void a_header_may_choose_the_arm_and_ends_here(void **state)
 	struct range room[NETWORK_RANGES];
 	struct networks allow = { .ranges = room };
 	networks_add(&allow, SPAN("192.0.2.0/24"));
-	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
+	f->exchanges.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
 	f->sample.plan.override_allow = &allow;
-	struct split before = f->desk.split;
+	struct split before = f->exchanges.split;
 	ask_as(f, 0, WEIGHTED, GET "X-Crossfade-Cluster: target\r\n", true);
 	assert_int_equal(far_heard(node(f, ARM_TARGET, 0), "rossfade-Cluster"), 0);
-	assert_int_equal(f->desk.in_flight_now, 1);
+	assert_int_equal(f->exchanges.in_flight_now, 1);
 	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
 	assert_int_equal(counter_read(&f->counters.overridden), 1);
-	assert_memory_equal(&f->desk.split, &before, sizeof before);
+	assert_memory_equal(&f->exchanges.split, &before, sizeof before);
 	ask_as(f, 1, WEIGHTED, GET "X-Crossfade-Cluster: targe\r\n", true);
 	assert_words(&f->s.words, "head(204). head(400) data.");
 	assert_field(&f->clients[1], "X-Crossfade-Error", "bad_override");
@@ -1336,25 +1515,25 @@ static void a_sticky_client_stays_and_the_others_are_split(void **state)
 static void weighted_requests_are_counted_by_their_epoch(void **state)
 {
 	struct fixture *f = *state;
-	f->desk.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
+	f->exchanges.values = (struct board_values){ .epoch = 1, .weights = { 1, 0 } };
 	begin_ask(f, 0, SOURCE, GET, true, 0);
 	begin_ask(f, 1, WEIGHTED, GET, true, 0);
 	begin_ask(f, 2, WEIGHTED, GET, true, 0);
 	settle(f);
-	assert_int_equal(f->desk.in_flight_now, 2);
-	f->desk.values = (struct board_values){ .epoch = 2, .weights = { 0, 1 } };
-	desk_new_epoch(&f->desk);
-	assert_int_equal(f->desk.in_flight_now, 0);
-	assert_int_equal(f->desk.in_flight_before, 2);
+	assert_int_equal(f->exchanges.in_flight_now, 2);
+	f->exchanges.values = (struct board_values){ .epoch = 2, .weights = { 0, 1 } };
+	exchanges_new_epoch(&f->exchanges);
+	assert_int_equal(f->exchanges.in_flight_now, 0);
+	assert_int_equal(f->exchanges.in_flight_before, 2);
 	begin_ask(f, 3, WEIGHTED, GET, true, 0);
 	settle(f);
-	assert_int_equal(f->desk.in_flight_now, 1);
+	assert_int_equal(f->exchanges.in_flight_now, 1);
 	for (int i = 0; i < 3; i++)
 		far_say(f->hosts[ARM_SOURCE][0].conns[i], NO_CONTENT);
-	assert_int_equal(f->desk.in_flight_now, 1);
-	assert_int_equal(f->desk.in_flight_before, 0);
+	assert_int_equal(f->exchanges.in_flight_now, 1);
+	assert_int_equal(f->exchanges.in_flight_before, 0);
 	far_say(node(f, ARM_TARGET, 0), NO_CONTENT);
-	assert_int_equal(f->desk.in_flight_now, 0);
+	assert_int_equal(f->exchanges.in_flight_now, 0);
 }
 
 static void the_plan_is_pinned_while_an_exchange_uses_it(void **state)
@@ -1372,7 +1551,7 @@ static void the_plan_is_pinned_while_an_exchange_uses_it(void **state)
 	assert_int_equal(f->live.by_number[0]->outstanding, 0);
 }
 
-static void time_is_measured_from_the_head_to_the_end_of_the_answer(void **state)
+static void time_is_measured_from_the_head_to_the_end_of_the_response(void **state)
 {
 	struct fixture *f = *state;
 	ask(f, GET, true);
@@ -1386,6 +1565,20 @@ static void time_is_measured_from_the_head_to_the_end_of_the_answer(void **state
 	assert_int_equal(counter_read(&l->buckets[latency_bucket(1000000)]), 1);
 }
 
+static void connecting_is_none_of_a_nodes_time(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_faults late = { .delay = 1000, .delay_ms_max = 100 }, none = { 0 };
+	sim_set_faults(f->s.far.sim, &late);
+	ask(f, GET, true);
+	sim_set_faults(f->s.far.sim, &none);
+	far_pass_ms(&f->s.far, 1000);
+	far_say(source(f), NO_CONTENT);
+	const struct counters *c = &f->counters;
+	assert_int_equal(counter_read(&c->latency[ARM_SOURCE].sum_us), 1000000);
+	assert_in_range(counter_read(&c->responding[ARM_SOURCE].sum_us), 900000, 999999);
+}
+
 /* --- the log has no room --- */
 
 #define QUEUE_BYTES 4096
@@ -1396,7 +1589,7 @@ static uint64_t log_now_ns(void *fixture)
 	return f->s.io->now_ns;
 }
 
-static uint64_t log_chance(void *fixture)
+static uint64_t log_rng(void *fixture)
 {
 	const struct fixture *f = fixture;
 	return 0x9e3779b97f4a7c15u * (f->disk.file_n + 1);
@@ -1422,14 +1615,14 @@ static int open_recording(void **state)
 							    .generation = 1,
 							    .node = "a",
 							    .now_ns = log_now_ns,
-							    .chance = log_chance,
+							    .rng = log_rng,
 							    .wake = log_woken,
 							    .world = f,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
 							    .queue_bytes = QUEUE_BYTES });
 	feed_attach(&f->taps.feed, f->journal);
 	feed_own(&f->taps.feed, &f->s.bufs, feed_woken, f);
-	f->desk.taps = &f->taps;
+	f->exchanges.taps = &f->taps;
 	f->sample.plan.capture = &f->capture;
 	settle(f);
 	return 0;
@@ -1442,17 +1635,73 @@ static int close_recording(void **state)
 	f->disk.error = 0;
 	for (int i = 0; i < CLIENTS; i++)
 		party_leave(&f->clients[i], ERR_PEER_RESET);
-	desk_abandon_orphans(&f->desk);
+	exchanges_abandon_orphans(&f->exchanges);
 	far_pass_ms(&f->s.far, LOG_LAZY_MS);
-	assert_true(list_empty(&f->desk.stalled));
+	assert_true(list_empty(&f->exchanges.stalled));
 	assert_int_equal(journal_queued(f->journal), 0);
 	journal_stop(f->journal);
 	settle(f);
-	f->desk.taps = NULL;
+	f->exchanges.taps = NULL;
 	journal_close(f->journal);
 	taps_close(&f->taps);
 	disk_free(&f->disk.disk);
 	return close_fixture(state);
+}
+
+/* How many frames of a kind are durable in the log's one file. */
+static unsigned recorded(const struct fixture *f, enum frame_type type)
+{
+	const uint8_t *at = f->disk.files[0].synced + sizeof(struct segment_head);
+	unsigned n = 0;
+	struct frame head;
+	for (memcpy(&head, at, sizeof head); head.type; memcpy(&head, at, sizeof head)) {
+		n += head.type == type;
+		at += sizeof head + frame_padded(head.payload_n);
+	}
+	return n;
+}
+
+/* Memory is short while its response comes. */
+static void a_read_that_is_squeezed_waits_for_no_log(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, GET, true);
+	f->disk_stands_still = true;
+	far_say(source(f), HEAD_5 "he");
+	struct exchange *ex = list_entry(f->exchanges.open.next, struct exchange, link);
+	stream_squeeze(&ex->gate->back);
+	far_say(source(f), "llo");
+	assert_words(&f->s.words, "head(200) data.");
+}
+
+/* Whether anybody waits for its outcome to be durable or not. */
+static void an_outcome_is_recorded_once(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const heads[] = { GET, POST };
+	for (unsigned i = 0; i < 2; i++) {
+		ask_as(f, i, SOURCE, heads[i], true);
+		far_say(source(f), NO_CONTENT);
+		far_pass_ms(&f->s.far, LOG_LAZY_MS);
+		assert_int_equal(heard(f, i), 204);
+		assert_int_equal(recorded(f, FRAME_REQUEST_HEAD), i + 1);
+		assert_int_equal(recorded(f, FRAME_OUTCOME), i + 1);
+	}
+}
+
+static void an_error_that_nobody_takes_keeps_no_record_open(void **state)
+{
+	struct fixture *f = *state;
+	far_host_refuse(&f->hosts[ARM_SOURCE][0]);
+	begin_ask(f, 0, SOURCE, POST, true, 0);
+	far_pass_ms(&f->s.far, LOG_LAZY_MS);
+	assert_int_equal(heard(f, 0), 502);
+	assert_int_equal(f->clients[0].body_n, 0);
+	far_pass_ms(&f->s.far, LOG_LAZY_MS);
+	assert_int_equal(recorded(f, FRAME_OUTCOME), 1);
+	party_grants(&f->clients[0], 1000);
+	far_pass_ms(&f->s.far, LOG_LAZY_MS);
+	assert_int_equal(recorded(f, FRAME_OUTCOME), 1);
 }
 
 /* The first client's write takes all the room that there is, and the disk stands still. */
@@ -1575,6 +1824,22 @@ static void a_log_that_fails_while_it_is_full_answers_all(void **state)
 	assert_int_equal(connections(f), 0);
 }
 
+/* The request is in the log: only what became of it is missing there. */
+static void an_outcome_that_is_lost_is_no_lost_write(void **state)
+{
+	struct fixture *f = *state;
+	ask(f, POST, true);
+	f->disk.fail = DISK_SYNC;
+	f->disk.error = -EIO;
+	far_say(source(f), NO_CONTENT);
+	far_pass_ms(&f->s.far, LOG_LAZY_MS);
+	assert_words(&f->s.words, "head(204).");
+	assert_int_equal(f->taps.feed.lost[GAP_UNAVAILABLE].outcomes, 1);
+	assert_int_equal(f->taps.feed.lost[GAP_UNAVAILABLE].writes, 0);
+	/* The log is back. */
+	far_pass_ms(&f->s.far, LOG_PROBE_MS);
+}
+
 /* It is begun at a node, and comes as fast as the log takes it. */
 static void a_full_log_gives_no_credit(void **state)
 {
@@ -1611,39 +1876,45 @@ int main(void)
 		RECORDING(a_log_that_is_full_for_a_second_refuses_writes),
 		RECORDING(a_log_that_is_full_for_a_second_lets_them_pass_where_that_is_said),
 		RECORDING(a_log_that_fails_while_it_is_full_answers_all),
+		RECORDING(an_outcome_that_is_lost_is_no_lost_write),
 		RECORDING(a_full_log_gives_no_credit),
+		RECORDING(an_outcome_is_recorded_once),
+		RECORDING(an_error_that_nobody_takes_keeps_no_record_open),
+		RECORDING(a_read_that_is_squeezed_waits_for_no_log),
 		cmocka_unit_test(a_cluster_in_trouble_is_a_502_503_or_504),
 		TEST(an_error_for_head_has_no_body),
 		TEST(an_error_goes_as_far_as_credit_does),
 		TEST(a_request_that_is_not_whole_is_stopped_by_an_error),
 		TEST(a_field_that_gets_too_long_by_ours_is_a_431),
-		cmocka_unit_test(an_answer_is_passed_on),
+		cmocka_unit_test(a_response_is_passed_on),
 		cmocka_unit_test(the_health_path_is_answered_here),
 		cmocka_unit_test(a_request_that_goes_round_is_a_508),
+		TEST(that_requests_go_round_is_said_once),
 		cmocka_unit_test(a_trace_ends_here_and_so_does_the_last_hop_of_options),
 		TEST(a_path_beside_the_health_path_goes_to_a_cluster),
 		TEST(a_request_is_passed_on_with_its_body_and_trailers),
 		TEST(credit_is_the_nodes_and_the_clients_own),
-		TEST(an_early_answer_stops_the_request_only_when_it_has_ended),
-		TEST(an_answer_that_is_cut_is_never_whole),
+		TEST(an_early_response_stops_the_request_only_when_it_has_ended),
+		TEST(a_response_that_is_cut_is_never_whole),
 		TEST(a_tunnel_is_passed_on_and_has_no_limit),
 		TEST(a_refused_connect_goes_to_another_node),
 		TEST(so_many_nodes_are_tried_and_no_more),
 		TEST(each_node_is_tried_once),
 		TEST(a_timeout_of_connecting_goes_to_another_node_too),
 		cmocka_unit_test(what_was_sent_is_never_sent_again),
-		TEST(a_read_without_an_answer_goes_to_another_node),
+		TEST(a_read_without_a_response_goes_to_another_node),
 		TEST(an_idle_connection_that_failed_says_nothing_of_its_node),
 		cmocka_unit_test(an_idle_connection_may_be_closed_in_the_turn_in_which_it_is_taken),
 		cmocka_unit_test(a_search_is_sent_again_with_its_whole_body),
 		TEST(a_scroll_is_not_repeated),
 		TEST(a_body_that_is_not_held_is_not_repeated),
-		cmocka_unit_test(an_answer_that_has_begun_is_not_repeated),
+		cmocka_unit_test(a_response_that_has_begun_is_not_repeated),
 		TEST(an_upgrade_is_not_repeated),
 		TEST(a_read_that_takes_too_long_is_not_repeated),
 		TEST(when_the_budget_is_spent_a_read_is_not_repeated),
 		TEST(a_connect_that_failed_costs_no_budget),
 		TEST(our_own_shortage_is_a_503_and_held_against_no_node),
+		TEST(where_a_descriptor_lacks_an_idle_connection_goes),
 		TEST(what_is_held_of_a_write_is_let_go_when_it_is_sent),
 		TEST(a_cluster_that_is_down_does_not_spill_over),
 		TEST(when_no_node_is_healthy_all_are_tried_and_that_is_counted),
@@ -1651,24 +1922,31 @@ int main(void)
 		cmocka_unit_test(what_comes_while_it_waits_is_not_lost),
 		TEST(a_client_that_leaves_while_it_waits_is_forgotten),
 		TEST(a_request_that_breaks_while_it_waits_goes_nowhere),
+		TEST(reads_pass_while_writes_are_held),
+		TEST(a_held_write_goes_where_the_weights_say_when_it_is_let_go),
+		TEST(a_held_body_is_read_so_far_and_goes_on_whole),
+		TEST(a_client_that_goes_while_its_write_is_held_was_never_sent),
+		TEST(held_writes_are_let_go_in_their_order),
+		TEST(a_request_that_breaks_while_it_is_held_is_told_so_and_waits_for_nothing),
 		cmocka_unit_test(a_body_may_be_so_large_and_no_larger),
-		TEST(a_body_that_grows_too_large_behind_an_answer_cuts_that),
+		TEST(a_body_that_grows_too_large_behind_a_response_cuts_that),
 		cmocka_unit_test(a_client_that_leaves_ends_its_request_at_the_node),
 		TEST(a_write_is_seen_through_when_its_client_leaves),
 		TEST(a_write_that_has_come_whole_is_sent_to_its_end),
 		TEST(a_write_that_no_node_has_got_is_not_seen_through),
 		TEST(a_write_that_is_not_answered_is_waited_for_as_long_as_for_others),
-		cmocka_unit_test(an_answer_that_nobody_waits_for_is_read_in_bounds),
+		cmocka_unit_test(a_response_that_nobody_waits_for_is_read_in_bounds),
 		TEST(a_write_left_behind_is_abandoned_when_all_is_broken_off),
 		cmocka_unit_test(a_request_that_breaks_is_answered_while_the_client_is_there),
 		TEST(a_request_without_a_head_is_nobodys),
-		TEST(a_request_that_breaks_behind_its_answers_head_cuts_the_answer),
+		TEST(a_request_that_breaks_behind_its_responses_head_cuts_the_response),
 		TEST(the_listener_or_the_weights_choose_the_arm),
 		TEST(a_header_may_choose_the_arm_and_ends_here),
 		TEST(a_sticky_client_stays_and_the_others_are_split),
 		TEST(weighted_requests_are_counted_by_their_epoch),
 		TEST(the_plan_is_pinned_while_an_exchange_uses_it),
-		TEST(time_is_measured_from_the_head_to_the_end_of_the_answer),
+		TEST(time_is_measured_from_the_head_to_the_end_of_the_response),
+		TEST(connecting_is_none_of_a_nodes_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ struct fixture {
 	struct listener listener;
 	struct addr peer;
 	bool trusted;
-	struct chance chance;
+	struct rng rng;
 };
 
 static int open_fixture(void **state)
@@ -25,7 +25,7 @@ static int open_fixture(void **state)
 	msg_add(&f.request, NAME_HOST, SPAN("client.test"));
 	f.listener.port = 443;
 	addr_parse(SPAN("192.0.2.7"), 5555, &f.peer);
-	f.chance.state = 7;
+	f.rng.state = 7;
 	*state = &f;
 	return 0;
 }
@@ -47,7 +47,7 @@ static bool forward(struct fixture *f)
 		.hop = &hop,
 		.trusted = f->trusted,
 		.wall_ns = 0x6553f100ull * 1000000000,
-		.chance = &f->chance,
+		.rng = &f->rng,
 	};
 	return forward_client(&f->request, &facts);
 }
@@ -362,12 +362,12 @@ static void what_is_ours_in_a_response_is_said_by_nobody_else(void **state)
 	};
 	for (int trailers = 0; trailers < 2; trailers++) {
 		struct msg m;
-		msg_open(&m, &f->arena, trailers ? MSG_TRAILERS : MSG_ANSWER);
+		msg_open(&m, &f->arena, trailers ? MSG_TRAILERS : MSG_RESPONSE);
 		if (!trailers)
 			msg_set_status(&m, 200, SPAN("OK"));
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 			assert_true(msg_add_named(&m, span_of(rows[i].name), SPAN("forged")));
-		forward_answer(&m);
+		forward_response(&m);
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 			assert_int_equal(!m.fields[i].dropped, rows[i].stays);
 		assert_null(msg_find(&m, NAME_X_CROSSFADE_ERROR));

@@ -69,7 +69,7 @@ static inline void sample_cluster(struct sample *s, struct sample_states *states
 		.nodes = s->nodes[arm],
 		.node_n = 1,
 		.policy = back_policy,
-		.patience = { .response_ms = IDLE_MS },
+		.response_timeouts = { .response_ms = IDLE_MS },
 	};
 }
 
@@ -80,6 +80,7 @@ static inline void sample_init(struct sample *s, struct sample_states *states, u
 	memset(s, 0, sizeof *s);
 	s->plan.number = number;
 	s->plan.worker_n = 1;
+	s->plan.accepting_n = 1;
 	s->plan.memory_max = MEMORY_BYTES;
 	s->plan.pins = s->pins;
 	s->plan.listeners = s->listeners;

@@ -35,7 +35,7 @@ static void the_rules_say_who_may_go_again(void **state)
 		    .why = why },
 		  false },
 		/* The node still works on it. */
-		{ { .attempts = 1, .sent = true, .repeatable = true, .why = ERR_ANSWER_TIMEOUT },
+		{ { .attempts = 1, .sent = true, .repeatable = true, .why = ERR_RESPONSE_TIMEOUT },
 		  false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

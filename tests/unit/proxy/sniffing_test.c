@@ -172,7 +172,7 @@ static void a_host_that_is_longer_than_names_are_is_no_address(void **state)
 	assert_int_equal(sniffing_address(request_of(&f->arena, head), &facts).n, 0);
 }
 
-static void the_answer_is_json_with_one_node(void **state)
+static void the_response_is_json_with_one_node(void **state)
 {
 	struct fixture *f = *state;
 	struct span text = sniffing_text(&f->arena, SPAN("search.example:9200"));
@@ -206,7 +206,7 @@ int main(void)
 						open_fixture, close_fixture),
 		cmocka_unit_test_setup_teardown(a_host_that_is_longer_than_names_are_is_no_address,
 						open_fixture, close_fixture),
-		cmocka_unit_test_setup_teardown(the_answer_is_json_with_one_node, open_fixture,
+		cmocka_unit_test_setup_teardown(the_response_is_json_with_one_node, open_fixture,
 						close_fixture),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@ struct fixture {
 	struct slab chunks;
 	struct arena arena;
 	struct msg request;
-	struct chance chance;
+	struct rng rng;
 	char text[64];
 };
 
@@ -27,7 +27,7 @@ static int open_fixture(void **state)
 	memset(&f, 0, sizeof f);
 	slab_open(&f.chunks, ARENA_CHUNK_BYTES, 4);
 	arena_open(&f.arena, &f.chunks);
-	f.chance.state = 7;
+	f.rng.state = 7;
 	begin_request(&f);
 	*state = &f;
 	return 0;
@@ -43,7 +43,7 @@ static int close_fixture(void **state)
 
 static bool add(struct fixture *f)
 {
-	return trace_add(&f->request, TIME_NS, &f->chance);
+	return trace_add(&f->request, TIME_NS, &f->rng);
 }
 
 static struct span value(struct fixture *f, enum name name)

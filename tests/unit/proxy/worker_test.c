@@ -13,7 +13,7 @@ struct fixture {
 	struct bufs bufs;
 	struct io *io;
 	struct worker *worker; /* NULL: it is over, and closed */
-	struct worker_door door;
+	struct worker_mailbox mailbox;
 	struct counters counters;
 	struct board board;
 	struct board_slot *slot;
@@ -32,6 +32,7 @@ struct fixture {
 	struct journal *journal; /* NULL: it does not record */
 	struct kit_disk disk;
 	struct capture_policy capture;
+	const struct stream_tracer *tracer; /* or NULL */
 };
 
 static void turn(void *us)
@@ -53,10 +54,11 @@ static void open_worker(struct fixture *f)
 		.bufs = &f->bufs,
 		.board = &f->board,
 		.slot = f->slot,
-		.door = &f->door,
+		.mailbox = &f->mailbox,
 		.counters = &f->counters,
 		.taps = f->journal ? &f->taps : NULL,
 		.seed = 7,
+		.tracer = f->tracer,
 	};
 	f->worker = worker_open(&config);
 	for (uint32_t i = 0; i < SAMPLE_LISTENERS; i++) {
@@ -82,7 +84,7 @@ static int open_with(void **state, void (*prepare)(struct fixture *f))
 		struct addr at = sample_address((enum arm)(i / 2), (unsigned)i % 2);
 		far_host_open(&f->hosts[i / 2][i % 2], &f->far, &at);
 	}
-	atomic_store(&f->door.plan, &f->samples[0].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[0].plan);
 	if (prepare)
 		prepare(f);
 	open_worker(f);
@@ -100,8 +102,8 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
 	struct fixture *f = *state;
-	atomic_store(&f->door.stopping, true);
-	atomic_store(&f->door.aborting, true);
+	atomic_store(&f->mailbox.stopping, true);
+	atomic_store(&f->mailbox.aborting, true);
 	io_wake(f->io);
 	far_settle(&f->far);
 	assert_null(f->worker);
@@ -149,7 +151,7 @@ static void wake(struct fixture *f)
 
 static void stop(struct fixture *f)
 {
-	atomic_store(&f->door.stopping, true);
+	atomic_store(&f->mailbox.stopping, true);
 	wake(f);
 }
 
@@ -162,7 +164,7 @@ static void publish(struct fixture *f, uint64_t epoch, uint32_t source, uint32_t
 
 static void change_plan(struct fixture *f)
 {
-	atomic_store(&f->door.plan, &f->samples[1].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[1].plan);
 	wake(f);
 }
 
@@ -264,6 +266,54 @@ static void requests_decided_before_are_told_until_they_are_over(void **state)
 	assert_int_equal(f->hosts[ARM_TARGET][0].conn_n, 0);
 }
 
+/* Looks at the slot when streams speak, which is in the midst of turns. */
+static struct {
+	const struct board_slot *slot;
+	uint64_t epoch; /* looks at the first moment at which this one is acknowledged */
+	bool has_looked;
+	uint64_t in_flight_now, in_flight_before; /* at that moment */
+} spy;
+
+static void look_at_slot(const struct stream_tracer *t, const struct stream *to, const char *verb,
+			 unsigned long long number, bool end)
+{
+	(void)t, (void)to, (void)verb, (void)number, (void)end;
+	if (spy.has_looked || atomic_load(&spy.slot->acknowledged) != spy.epoch)
+		return;
+	spy.in_flight_now = atomic_load(&spy.slot->in_flight_now);
+	spy.in_flight_before = atomic_load(&spy.slot->in_flight_before);
+	spy.has_looked = true;
+}
+
+static void set_spy(struct fixture *f)
+{
+	static const struct stream_tracer tracer = { look_at_slot };
+	spy.slot = f->slot;
+	f->tracer = &tracer;
+}
+
+/* The turn that acknowledges has a request of the new epoch before it ends. */
+static void a_slot_that_acknowledges_shows_at_once_what_was_before(void **state)
+{
+	struct fixture *f = *state;
+	struct far *old = connect_to(f, WEIGHTED), *new = connect_to(f, WEIGHTED);
+	far_say(old, GET("/"));
+	spy.epoch = 2;
+	far_begin_say(new, GET("/"), strlen(GET("/")));
+	board_publish(&f->board, &(struct board_values){ .epoch = 2, .weights = { 0, 1 } });
+	far_settle(&f->far);
+	assert_true(spy.has_looked);
+	assert_int_equal(spy.in_flight_now, 0);
+	assert_int_equal(spy.in_flight_before, 1);
+	assert_int_equal(atomic_load(&f->slot->in_flight_now), 1);
+	assert_int_equal(atomic_load(&f->slot->in_flight_before), 1);
+}
+
+static int open_watched(void **state)
+{
+	return open_with(state, set_spy);
+}
+
 /* --- plans --- */
 
 /* The new plan has the first listeners only. */
@@ -298,7 +348,7 @@ static void who_waits_at_a_listener_that_goes_is_accepted(void **state)
 {
 	struct fixture *f = *state;
 	f->samples[1].plan.listener_n = TARGET;
-	atomic_store(&f->door.plan, &f->samples[1].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[1].plan);
 	struct far *c = far_new(&f->far);
 	f->clients[f->client_n++] = c;
 	/* It has connected before the worker's next turn. */
@@ -320,7 +370,7 @@ static void a_listener_that_comes_back_is_the_same(void **state)
 	/* As a third plan would: with its listener back, at another policy. */
 	f->samples[0].plan.number = 3;
 	f->samples[0].listeners[TARGET].body_max = 1;
-	atomic_store(&f->door.plan, &f->samples[0].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[0].plan);
 	wake(f);
 	assert_int_equal(sample_pins(&f->samples[0]), 0);
 	worker_listen(f->worker, sim_listen(f->io, &f->addresses[TARGET]), TARGET);
@@ -343,11 +393,11 @@ static void an_unused_listener_that_is_gone_holds_nothing(void **state)
 static void a_new_plan_is_adopted_in_one_turn(void **state)
 {
 	struct fixture *f = *state;
-	assert_ptr_equal(atomic_load(&f->door.adopted), &f->samples[0].plan);
-	atomic_store(&f->door.plan, &f->samples[1].plan);
+	assert_ptr_equal(atomic_load(&f->mailbox.adopted), &f->samples[0].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[1].plan);
 	io_wake(f->io);
 	far_turn(&f->far);
-	assert_ptr_equal(atomic_load(&f->door.adopted), &f->samples[1].plan);
+	assert_ptr_equal(atomic_load(&f->mailbox.adopted), &f->samples[1].plan);
 }
 
 static void a_new_plan_moves_requests_and_closes_no_connection(void **state)
@@ -384,7 +434,7 @@ static void an_exchange_keeps_the_plan_that_it_began_with(void **state)
 	assert_int_equal(sample_pins(&f->samples[1]), 1);
 }
 
-/* A node that no plan names is let go of behind its last answer. */
+/* A node that no plan names is let go of behind its last response. */
 static void a_node_that_leaves_the_plan_serves_to_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -407,7 +457,7 @@ static void look_up(struct fixture *f, const struct addr *at, unsigned n)
 {
 	state_know(&f->states.nodes[ARM_SOURCE][0], at, n);
 	atomic_store(&f->states.nodes[ARM_SOURCE][0].awaited, n == 0);
-	atomic_fetch_add(&f->door.duties, 1);
+	atomic_fetch_add(&f->mailbox.node_admin, 1);
 	wake(f);
 }
 
@@ -450,9 +500,10 @@ static void who_waits_too_long_for_an_address_is_answered(void **state)
 static void set_duty(struct fixture *f, enum arm arm, unsigned i, enum node_duty duty)
 {
 	atomic_store(&f->states.nodes[arm][i].duty, duty);
-	atomic_fetch_add(&f->door.duties, 1);
+	atomic_fetch_add(&f->mailbox.node_admin, 1);
 	wake(f);
-	assert_int_equal(atomic_load(&f->door.duties_heeded), atomic_load(&f->door.duties));
+	assert_int_equal(atomic_load(&f->mailbox.node_admin_acknowledged),
+			 atomic_load(&f->mailbox.node_admin));
 }
 
 static void a_drained_node_sees_its_requests_through_and_gets_no_more(void **state)
@@ -465,7 +516,7 @@ static void a_drained_node_sees_its_requests_through_and_gets_no_more(void **sta
 	struct far *second = node(f, ARM_SOURCE, 0);
 	far_say(second, OK);
 	set_duty(f, ARM_SOURCE, 0, DUTY_DRAINED);
-	/* What is idle is closed at once, what is busy behind its answer. */
+	/* What is idle is closed at once, what is busy behind its response. */
 	assert_true(second->last <= 0);
 	far_say(first, OK);
 	assert_int_equal(far_heard(busy, "ok"), 1);
@@ -515,7 +566,7 @@ static void what_is_left_with_a_node_that_comes_back_cut_is_cut(void **state)
 	change_plan(f);
 	set_duty(f, ARM_SOURCE, 0, DUTY_CUT);
 	assert_string_equal(c->got, "");
-	atomic_store(&f->door.plan, &f->samples[0].plan);
+	atomic_store(&f->mailbox.plan, &f->samples[0].plan);
 	wake(f);
 	assert_int_equal(far_heard(c, "node_drained"), 2);
 }
@@ -743,9 +794,9 @@ static void a_worker_that_pauses_can_be_stopped(void **state)
 static void a_worker_with_nothing_to_do_is_over_at_once(void **state)
 {
 	struct fixture *f = *state;
-	assert_false(atomic_load(&f->door.drained));
+	assert_false(atomic_load(&f->mailbox.drained));
 	stop(f);
-	assert_true(atomic_load(&f->door.drained));
+	assert_true(atomic_load(&f->mailbox.drained));
 	assert_null(f->worker);
 	assert_int_equal(connect_to(f, SOURCE)->last, -ECONNREFUSED);
 }
@@ -763,21 +814,21 @@ static void a_stop_closes_the_idle_and_serves_the_rest_to_its_end(void **state)
 	assert_int_equal(idle->last, 0);
 	assert_int_equal(fresh->last, 0);
 	assert_int_equal(connect_to(f, SOURCE)->last, -ECONNREFUSED);
-	assert_false(atomic_load(&f->door.drained));
+	assert_false(atomic_load(&f->mailbox.drained));
 	far_pass_ms(&f->far, IDLE_MS / 2);
 	assert_non_null(f->worker);
 	far_say(n, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
-	assert_false(atomic_load(&f->door.drained));
+	assert_false(atomic_load(&f->mailbox.drained));
 	far_say(n, "k");
 	assert_int_equal(far_heard(busy, "Connection: close\r\n\r\nok"), 1);
 	io_shutdown(f->far.io, busy->sock);
 	while (counter_read(&f->counters.connections_open[SOURCE]))
 		far_turn(&f->far);
 	/* It went at the end of a turn, and nothing else wakes the worker to see that. */
-	assert_false(atomic_load(&f->door.drained));
+	assert_false(atomic_load(&f->mailbox.drained));
 	far_turn(&f->far);
 	assert_true(sim_waits_until_ns(f->io) <= sim_now_ns(f->far.sim));
-	assert_true(atomic_load(&f->door.drained));
+	assert_true(atomic_load(&f->mailbox.drained));
 	far_settle(&f->far);
 	assert_int_equal(busy->last, 0);
 	assert_int_equal(n->last, 0);
@@ -789,7 +840,7 @@ static void who_is_accepted_while_it_stops_is_served(void **state)
 	struct fixture *f = *state;
 	struct far *c = far_new(&f->far);
 	f->clients[f->client_n++] = c;
-	atomic_store(&f->door.stopping, true);
+	atomic_store(&f->mailbox.stopping, true);
 	worker_turn(f->worker, UINT64_MAX);
 	/* The accepts are being canceled, and one of them is faster. */
 	io_connect(f->far.io, &c->connect, &f->addresses[SOURCE]);
@@ -823,7 +874,7 @@ static void an_abort_cuts_what_is_left(void **state)
 	far_say(node(f, ARM_SOURCE, 0), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
 	stop(f);
 	assert_non_null(f->worker);
-	atomic_store(&f->door.aborting, true);
+	atomic_store(&f->mailbox.aborting, true);
 	wake(f);
 	assert_int_equal(c->last, -ECONNRESET);
 	/* The request was there whole: FIN says enough. */
@@ -866,7 +917,7 @@ static void so_many_connections_are_open_and_no_more(void **state)
 }
 
 /* A listener that expects PROXY headers, where clients are 10.0.0.1; 192.0.2.0/24 may come. */
-static void expect_prefaces(struct fixture *f, const char *trust)
+static void expect_proxy_headers(struct fixture *f, const char *trust)
 {
 	struct listener *l = &f->samples[1].listeners[SOURCE];
 	f->trust = (struct networks){ .ranges = f->rooms[0] };
@@ -880,15 +931,15 @@ static void expect_prefaces(struct fixture *f, const char *trust)
 	change_plan(f);
 }
 
-#define PREFACE "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n"
-#define LOCAL_PREFACE "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+#define PROXY_HEADER "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n"
+#define LOCAL_PROXY_HEADER "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
 
 static void a_proxy_header_says_who_the_client_is(void **state)
 {
 	struct fixture *f = *state;
-	expect_prefaces(f, "10.0.0.0/24");
+	expect_proxy_headers(f, "10.0.0.0/24");
 	struct far *c = connect_to(f, SOURCE);
-	far_say(c, PREFACE GET("/one"));
+	far_say(c, PROXY_HEADER GET("/one"));
 	struct far *n = node(f, ARM_SOURCE, 0);
 	assert_int_equal(far_heard(n, "GET /one"), 1);
 	assert_int_equal(far_heard(n, "x-forwarded-for: 192.0.2.1\r\n"), 1);
@@ -897,16 +948,16 @@ static void a_proxy_header_says_who_the_client_is(void **state)
 	far_say(c, GET("/two"));
 	assert_int_equal(far_heard(n, "x-forwarded-for: 192.0.2.1\r\n"), 2);
 	far_say(n, OK);
-	far_say(c, PREFACE);
+	far_say(c, PROXY_HEADER);
 	assert_int_equal(far_heard(c, "HTTP/1.1 400"), 1);
 }
 
 static void a_proxy_header_may_come_byte_by_byte(void **state)
 {
 	struct fixture *f = *state;
-	expect_prefaces(f, "10.0.0.0/24");
+	expect_proxy_headers(f, "10.0.0.0/24");
 	struct far *c = connect_to(f, SOURCE);
-	static const char text[] = PREFACE GET("/one");
+	static const char text[] = PROXY_HEADER GET("/one");
 	for (const char *at = text; *at; at++)
 		far_say(c, (char[]){ *at, 0 });
 	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "x-forwarded-for: 192.0.2.1\r\n"), 1);
@@ -919,8 +970,8 @@ static void who_sends_no_good_proxy_header_is_reset(void **state)
 		const char *trust, *says;
 		enum err why;
 	} rows[] = {
-		{ "10.0.0.0/24", GET("/"), ERR_PREFACE_MISSING },
-		{ "10.0.0.0/24", "PROXY TCP4 192.0.2.1\r\n", ERR_PREFACE_SYNTAX },
+		{ "10.0.0.0/24", GET("/"), ERR_PROXY_HEADER_MISSING },
+		{ "10.0.0.0/24", "PROXY TCP4 192.0.2.1\r\n", ERR_PROXY_HEADER_SYNTAX },
 		{ "10.0.0.0/24", "PROXY TCP4 203.0.113.1 198.51.100.1 1 443\r\n", ERR_NOT_ALLOWED },
 		/* Somebody whom the proxy does not name is the proxy, which is not in `allow`. */
 		{ "10.0.0.0/24", "PROXY UNKNOWN\r\n", ERR_NOT_ALLOWED },
@@ -930,7 +981,7 @@ static void who_sends_no_good_proxy_header_is_reset(void **state)
 		void *own;
 		open_fixture(&own);
 		struct fixture *f = own;
-		expect_prefaces(f, rows[i].trust);
+		expect_proxy_headers(f, rows[i].trust);
 		struct far *c = connect_to(f, SOURCE);
 		if (rows[i].says)
 			far_say(c, rows[i].says);
@@ -945,9 +996,9 @@ static void who_sends_no_good_proxy_header_is_reset(void **state)
 static void a_proxys_own_connection_needs_no_leave(void **state)
 {
 	struct fixture *f = *state;
-	expect_prefaces(f, "10.0.0.0/24");
+	expect_proxy_headers(f, "10.0.0.0/24");
 	struct far *c = connect_to(f, SOURCE);
-	far_say_bytes(c, LOCAL_PREFACE, sizeof LOCAL_PREFACE - 1);
+	far_say_bytes(c, LOCAL_PROXY_HEADER, sizeof LOCAL_PROXY_HEADER - 1);
 	far_say(c, GET("/up"));
 	assert_int_equal(far_heard(node(f, ARM_SOURCE, 0), "x-forwarded-for: 10.0.0.1\r\n"), 1);
 }
@@ -955,20 +1006,21 @@ static void a_proxys_own_connection_needs_no_leave(void **state)
 static void a_proxy_header_has_the_time_of_a_head(void **state)
 {
 	struct fixture *f = *state;
-	expect_prefaces(f, "10.0.0.0/24");
+	expect_proxy_headers(f, "10.0.0.0/24");
 	struct far *c = connect_to(f, SOURCE);
 	far_say(c, "PROXY TCP4 ");
 	far_pass_ms(&f->far, 9999);
 	assert_true(io_op_busy(&c->receive));
 	far_pass_ms(&f->far, 1);
 	assert_int_equal(c->last, -ECONNRESET);
-	assert_int_equal(counter_read(&f->counters.rejected[ERR_PREFACE_TIMEOUT]), 1);
+	assert_int_equal(counter_read(&f->counters.rejected[ERR_PROXY_HEADER_TIMEOUT]), 1);
 	/* Who hangs up without a word, as a probe of TCP does, is no trouble. */
 	struct far *probe = connect_to(f, SOURCE);
 	far_hang_up(probe, false);
 	assert_int_equal(counter_read(&f->counters.connections_open[SOURCE]), 0);
 	for (int e = 0; e < ERRS; e++)
-		assert_int_equal(counter_read(&f->counters.rejected[e]), e == ERR_PREFACE_TIMEOUT);
+		assert_int_equal(counter_read(&f->counters.rejected[e]),
+				 e == ERR_PROXY_HEADER_TIMEOUT);
 }
 
 static void a_worker_that_drains_says_so_to_who_asks_for_its_health(void **state)
@@ -997,7 +1049,7 @@ static uint64_t log_now_ns(void *fixture)
 	return f->io->now_ns;
 }
 
-static uint64_t log_chance(void *fixture)
+static uint64_t log_rng(void *fixture)
 {
 	const struct fixture *f = fixture;
 	return 0x9e3779b97f4a7c15u * (f->disk.file_n + 1);
@@ -1026,7 +1078,7 @@ static void prepare_log(struct fixture *f)
 							    .generation = 1,
 							    .node = "a",
 							    .now_ns = log_now_ns,
-							    .chance = log_chance,
+							    .rng = log_rng,
 							    .wake = nobody_woken,
 							    .world = f,
 							    .segment_bytes = SEGMENT_BYTES_MIN,
@@ -1058,8 +1110,8 @@ static void turn_log(struct fixture *f)
 static int close_recording(void **state)
 {
 	struct fixture *f = *state;
-	atomic_store(&f->door.stopping, true);
-	atomic_store(&f->door.aborting, true);
+	atomic_store(&f->mailbox.stopping, true);
+	atomic_store(&f->mailbox.aborting, true);
 	io_wake(f->io);
 	far_settle(&f->far);
 	journal_stop(f->journal);
@@ -1139,6 +1191,9 @@ int main(void)
 		TEST(a_failed_connect_shows_in_the_counters),
 		TEST(a_turn_acknowledges_the_weights_and_decides_by_them),
 		TEST(requests_decided_before_are_told_until_they_are_over),
+		cmocka_unit_test_setup_teardown(
+			a_slot_that_acknowledges_shows_at_once_what_was_before, open_watched,
+			close_fixture),
 		TEST(who_is_connected_to_a_listener_that_is_gone_is_served),
 		TEST(who_waits_at_a_listener_that_goes_is_accepted),
 		TEST(a_listener_that_comes_back_is_the_same),

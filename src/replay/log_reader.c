@@ -1,0 +1,355 @@
+#include "replay/log_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/least.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "capture/bytes.h"
+#include "capture/head_text.h"
+#include "capture/kafka_limits.h"
+
+/* Tags have what the consumer gives out in their low bits, and how often it was opened above. */
+#define OPENED_SHIFT 10
+#define OPENED_MAX (1u << 18)
+
+/* --- one side of an exchange --- */
+
+struct body_side {
+	struct assembly_cursor *cursor; /* owned; NULL: it could not be opened */
+	struct bytes head;		/* owned: a copy of the last head */
+	struct span rest;		/* of the frame at hand, not used yet */
+	struct bytes joined;		/* owned: `rest`, where it is of two frames */
+	bool ended;			/* no frame follows */
+	bool end_given;			/* and the effects know it */
+	bool lost;			/* a frame could not be read */
+};
+
+static void body_side_take_head(struct body_side *s, const struct frame *f, struct span payload)
+{
+	struct record_request q;
+	struct record_response p;
+	size_t before = f->type == FRAME_REQUEST_HEAD ? sizeof q : sizeof p;
+	if (payload.n < before)
+		return;
+	memcpy(f->type == FRAME_REQUEST_HEAD ? (void *)&q : (void *)&p, payload.at, before);
+	size_t n = f->type == FRAME_REQUEST_HEAD ? q.text_n : p.text_n;
+	if (n > payload.n - before)
+		return;
+	s->head.n = 0;
+	bytes_add(&s->head, (struct span){ payload.at + before, n });
+}
+
+/* To the next piece of the body, past heads and trailers. False: there is none. */
+static bool body_side_next(struct body_side *s)
+{
+	struct frame f;
+	struct span payload;
+	while (!s->ended) {
+		enum assembly_verdict v =
+			s->cursor ? assembly_next(s->cursor, &f, &payload) : ASSEMBLY_END;
+		s->ended = v != ASSEMBLY_FRAME;
+		s->lost = v == ASSEMBLY_GONE || v == ASSEMBLY_ERROR;
+		if (s->ended)
+			return false;
+		if (f.type == FRAME_REQUEST_HEAD || f.type == FRAME_RESPONSE_HEAD)
+			body_side_take_head(s, &f, payload);
+		else if (f.type == FRAME_REQUEST_BODY || f.type == FRAME_RESPONSE_BODY) {
+			if (!payload.n)
+				continue;
+			s->rest = payload;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void body_side_open(struct body_side *s, const struct assembly *a, int directory,
+			   enum assembly_side side)
+{
+	*s = (struct body_side){ .cursor = assembly_read(a, directory, side) };
+	body_side_next(s);
+}
+
+static void body_side_close(struct body_side *s)
+{
+	if (s->cursor)
+		assembly_close(s->cursor);
+	bytes_free(&s->head);
+	bytes_free(&s->joined);
+}
+
+static struct span body_side_head(const struct body_side *s)
+{
+	return s->head.n ? (struct span){ s->head.at, s->head.n } : (struct span){ "", 0 };
+}
+
+/* --- effects of an exchange --- */
+
+static_assert(KAFKA_INFLIGHT <= 1u << OPENED_SHIFT, "a run's tag has its bits");
+
+static uintptr_t log_reader_tag(struct log_reader *r)
+{
+	return r->opened << OPENED_SHIFT | consumer_out(&r->consumer);
+}
+
+static void log_reader_told(void *user, const struct effect *e)
+{
+	struct log_reader *r = user;
+	atomic_fetch_add_explicit(&r->config.counts->effects[e->kind], 1, memory_order_relaxed);
+	struct effect one = *e;
+	/* An uncertain write is copied at once, and once more when it can act no longer. */
+	if (e->kind == EFFECT_KEY && e->uncertain) {
+		one.uncertain = false;
+		handed_add(&r->batch, &one, log_reader_tag(r), r->wall_ns);
+	}
+	handed_add(&r->batch, e, log_reader_tag(r), r->wall_ns);
+}
+
+/* The next piece of the body stands behind what is left of this one. */
+static void body_side_join(struct body_side *s)
+{
+	struct bytes joined = { 0 };
+	bytes_add(&joined, s->rest);
+	if (body_side_next(s))
+		bytes_add(&joined, s->rest);
+	bytes_free(&s->joined);
+	s->joined = joined;
+	s->rest = (struct span){ joined.at, joined.n };
+}
+
+typedef size_t body_side_give(struct effects *e, struct span bytes, bool end);
+
+/* False: no more bytes can bring the effects to their end. */
+static bool body_side_feed(struct body_side *s, struct effects *e, body_side_give *give)
+{
+	enum effects_want before = effects_want(e);
+	if (!s->rest.n && !s->ended)
+		body_side_next(s);
+	size_t used = give(e, s->rest, s->ended);
+	must(used <= s->rest.n);
+	s->rest.at += used;
+	s->rest.n -= used;
+	if (used || effects_want(e) != before)
+		return true;
+	bool again = !s->end_given;
+	s->end_given = s->ended;
+	if (!s->ended)
+		body_side_join(s);
+	return again;
+}
+
+/* A lost side is as one that was not recorded: the effects say rather too much. */
+static struct effects_facts log_reader_facts(const struct assembly *a,
+					     const struct body_side *request,
+					     const struct body_side *response)
+{
+	struct span q = body_side_head(request), p = body_side_head(response);
+	struct span target = head_word(q, 1);
+	return (struct effects_facts){
+		.method = method_find(head_word(q, 0)),
+		.target = target.n ? target : SPAN("/"),
+		.request_type = head_value(q, SPAN("content-type")),
+		.request_coding = head_value(q, SPAN("content-encoding")),
+		.response_type = head_value(p, SPAN("content-type")),
+		.response_coding = head_value(p, SPAN("content-encoding")),
+		.outcome = (enum outcome)a->outcome.outcome,
+		.status = a->outcome.status,
+		.request_recorded = !request->lost && a->request_bytes == a->outcome.request_bytes,
+		.response_recorded =
+			!response->lost && a->response_bytes == a->outcome.response_bytes,
+	};
+}
+
+static void log_reader_play(struct log_reader *r, const struct assembly *a)
+{
+	struct body_side request, response;
+	int directory = r->consumer.follower.directory;
+	body_side_open(&request, a, directory, ASSEMBLY_REQUEST);
+	body_side_open(&response, a, directory, ASSEMBLY_RESPONSE);
+	if (request.lost || response.lost)
+		atomic_fetch_add(&r->config.counts->lost, 1);
+	const struct effects_facts facts = log_reader_facts(a, &request, &response);
+	effects_open(r->effects, &facts);
+	bool goes_on = true;
+	for (enum effects_want w; goes_on && (w = effects_want(r->effects)) != EFFECTS_DONE;)
+		goes_on = w == EFFECTS_REQUEST
+				  ? body_side_feed(&request, r->effects, effects_request)
+				  : body_side_feed(&response, r->effects, effects_response);
+	body_side_close(&request);
+	body_side_close(&response);
+	atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
+}
+
+/* Writes to the owner since it is that. What never reached a node changed nothing. */
+static bool log_reader_wants(const struct log_reader *r, const struct assembly *a, uint64_t wall_ns)
+{
+	enum arm arm = a->first.flags & FRAME_TARGET ? ARM_TARGET : ARM_SOURCE;
+	return a->first.flags & FRAME_WRITE && arm == r->config.owner &&
+	       wall_ns >= r->config.from_ns && a->first.epoch >= r->config.since &&
+	       a->outcome.outcome != OUTCOME_NOT_SENT;
+}
+
+static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t wall_ns)
+{
+	r->wall_ns = wall_ns;
+	if (log_reader_wants(r, a, wall_ns))
+		log_reader_play(r, a);
+	else if (a->first.flags & FRAME_WRITE)
+		atomic_fetch_add_explicit(&r->config.counts->passed, 1, memory_order_relaxed);
+	assembly_free(a);
+}
+
+/* --- reading --- */
+
+static void log_reader_take_back(struct log_reader *r)
+{
+	uintptr_t *tags;
+	size_t n = handoff_take_back(r->config.handoff, &tags);
+	for (size_t i = 0; i < n; i++)
+		if (tags[i] >> OPENED_SHIFT == r->opened)
+			consumer_back(&r->consumer, tags[i] & ((1u << OPENED_SHIFT) - 1));
+	free(tags);
+}
+
+static void log_reader_hand_over(struct log_reader *r)
+{
+	uint64_t until_wall_ns;
+	consumer_until(&r->consumer, &until_wall_ns);
+	r->batch.until_wall_ns = until_wall_ns;
+	r->batch.over_wall_ns = least(until_wall_ns, assemblies_oldest_write_ns(r->assemblies));
+	r->full = (r->batch.n || until_wall_ns) && !handoff_put(r->config.handoff, &r->batch);
+}
+
+/* At the end of what is there: exchanges of processes that have ended without their outcome. */
+static void log_reader_end(struct log_reader *r)
+{
+	for (struct assembly *a;
+	     (a = assemblies_take_unknown(r->assemblies, r->consumer.reader));) {
+		a->outcome.outcome = OUTCOME_UNKNOWN;
+		log_reader_over(r, a, clock_wall_ns());
+	}
+}
+
+static void log_reader_count(struct log_reader *r)
+{
+	atomic_store_explicit(&r->config.counts->behind, consumer_lag(&r->consumer).records,
+			      memory_order_relaxed);
+}
+
+/* True: what was there is read. */
+static bool log_reader_read(struct log_reader *r)
+{
+	uint64_t end_ns = clock_monotonic_ns() + LOG_READER_TURN_MS * 1000000ull;
+	struct reading frame;
+	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns) {
+		enum reader_verdict v = consumer_next(&r->consumer, &frame);
+		struct assembly *a;
+		if (v == READER_HOLE)
+			atomic_fetch_add(&r->config.counts->holes, 1);
+		if (v == READER_END || v == READER_ERROR)
+			return true;
+		if (v == READER_FRAME && (a = assemblies_take(r->assemblies, &frame)))
+			log_reader_over(r, a, frame.frame.wall_ns);
+	}
+	return false;
+}
+
+bool log_reader_step(struct log_reader *r)
+{
+	log_reader_take_back(r);
+	bool end = true;
+	if (!r->full)
+		end = log_reader_read(r);
+	if (end && !r->full)
+		log_reader_end(r);
+	consumer_turn(&r->consumer);
+	log_reader_hand_over(r);
+	if (!consumer_settle(&r->consumer, false))
+		log_line(LOG_ERROR, "replay: its position in the capture log cannot be saved: %s",
+			 strerror(errno));
+	log_reader_count(r);
+	return end || r->full;
+}
+
+void log_reader_wait(struct log_reader *r, int ms)
+{
+	consumer_wait(&r->consumer, ms);
+}
+
+bool log_reader_save(struct log_reader *r)
+{
+	log_reader_take_back(r);
+	consumer_part(&r->consumer);
+	return consumer_settle(&r->consumer, true);
+}
+
+/* --- a life --- */
+
+static void log_reader_add(void *user, const struct reader *reader, struct position *to)
+{
+	const struct log_reader *r = user;
+	(void)reader;
+	assemblies_position(r->assemblies, to);
+}
+
+static void log_reader_free(struct log_reader *r)
+{
+	consumer_close(&r->consumer);
+	assemblies_close(r->assemblies);
+	effects_free(r->effects);
+	handed_free(&r->batch);
+}
+
+bool log_reader_is_new(const struct log_reader *r)
+{
+	const struct position *p = &r->consumer.follower.position;
+	return !p->passed && !p->series_n;
+}
+
+enum follower_verdict log_reader_restart(struct log_reader *r, uint64_t from_ns)
+{
+	struct position nothing = { 0 };
+	struct log_reader_config c = r->config;
+	uintptr_t opened = (r->opened + 1) % OPENED_MAX;
+	bool good = consumer_keep(&r->consumer, &nothing);
+	int why = errno;
+	log_reader_free(r);
+	if (!good) {
+		errno = why;
+		return FOLLOWER_ERROR;
+	}
+	c.from_ns = from_ns;
+	enum follower_verdict v = log_reader_open(r, &c);
+	r->opened = opened;
+	return v;
+}
+
+enum follower_verdict log_reader_open(struct log_reader *r, const struct log_reader_config *c)
+{
+	*r = (struct log_reader){ .config = *c };
+	const struct consumer_config consumer = {
+		.directory = c->directory,
+		.name = c->follower,
+		.arm = c->owner == ARM_TARGET ? CONSUMER_TARGET : CONSUMER_SOURCE,
+		.times = true,
+		.waker = c->waker,
+		.add = log_reader_add,
+		.user = r,
+	};
+	enum follower_verdict v = consumer_open(&r->consumer, &consumer);
+	if (v != FOLLOWER_OPEN)
+		return v;
+	r->assemblies = assemblies_open();
+	r->effects = effects_make(log_reader_told, r);
+	return v;
+}
+
+void log_reader_close(struct log_reader *r)
+{
+	log_reader_free(r);
+}

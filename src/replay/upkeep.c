@@ -1,0 +1,517 @@
+#include "replay/upkeep.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/plain.h"
+
+/* Of a key that was set aside and is tried again: it stands in the marks until it succeeds. */
+#define RETRY_TAG (KEYS_LOOSE | (uintptr_t)1 << 19)
+
+/* --- what is against copying --- */
+
+bool upkeep_is_paused(const struct upkeep *u)
+{
+	return kept_is_ready(&u->kept) && marks_paused(&u->kept.marks);
+}
+
+bool upkeep_is_full(const struct upkeep *u)
+{
+	return kept_is_ready(&u->kept) && marks_aside_n(&u->kept.marks) >= REPLAY_ASIDE_MAX &&
+	       !u->retries;
+}
+
+const char *upkeep_trouble(const struct upkeep *u)
+{
+	switch ((enum kept_state)atomic_load(&u->kept.state)) {
+	case KEPT_NEWER:
+		return MARKS_FILE " in the state directory was written by a newer version of "
+				  "crossfade: nothing is copied";
+	case KEPT_UNREADABLE:
+		return MARKS_FILE " in the state directory cannot be read";
+	case KEPT_UNREAD:
+	case KEPT_READY:
+		break;
+	}
+	if (upkeep_is_full(u))
+		return "nothing is copied, because too many documents are set aside: `crossfade "
+		       "replay set-aside list` says why; retry or drop them";
+	return atomic_load(&u->kept.error) ? MARKS_FILE " in the state directory cannot be saved"
+					   : NULL;
+}
+
+/* --- keys --- */
+
+void upkeep_not_exact(struct upkeep *u, struct span index, const char *why)
+{
+	marks_not_exact(kept_change(&u->kept), index, why, clock_wall_ns());
+	kept_changed(&u->kept, true);
+}
+
+void upkeep_not_exact_write(struct upkeep *u, struct span index, const char *why, uintptr_t tag)
+{
+	upkeep_not_exact(u, index, why);
+	kept_hold(&u->kept, tag);
+}
+
+static void upkeep_log_refusal(const struct copy *c, struct span type, struct span reason)
+{
+	char text[DOCUMENT_ID_BYTES + 1], id[64];
+	memcpy(text, c->of.id.at, c->of.id.n);
+	text[c->of.id.n] = 0;
+	plain_copy(id, sizeof id, text);
+	log_line(LOG_WARN, "replay: the replica refuses document %s of index %.*s: %u %.*s: %.*s",
+		 id, (int)c->of.index.n, c->of.index.at, c->status, (int)type.n, type.at,
+		 (int)reason.n, reason.at);
+}
+
+static void upkeep_set_aside(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+{
+	struct span none = { "", 0 };
+	const struct marks_document d = {
+		.index = c->of.index,
+		.id = c->of.id,
+		.routing = c->of.routing,
+		.status = c->status,
+		.type = e			      ? cluster_error_type(e)
+			: c->verdict == COPY_TOO_LONG ? SPAN("too_long")
+						      : none,
+		.reason = e				? (struct span){ e->reason, e->reason_n }
+			  : c->verdict == COPY_TOO_LONG ? SPAN("it is longer than clusters take")
+							: none,
+		.now_ns = clock_wall_ns(),
+	};
+	upkeep_log_refusal(c, d.type, d.reason);
+	marks_set_aside(kept_change(&u->kept), &d);
+	kept_changed(&u->kept, true);
+	u->holds = true;
+}
+
+static void upkeep_clear_aside(struct upkeep *u, const struct copy *c)
+{
+	if (!marks_is_aside(&u->kept.marks, c->of.index, c->of.id))
+		return;
+	marks_clear_aside(kept_change(&u->kept), c->of.index, c->of.id);
+	kept_changed(&u->kept, false);
+}
+
+void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+{
+	switch ((enum copy_verdict)c->verdict) {
+	case COPY_NO_INDEX:
+	case COPY_DONE:
+		upkeep_clear_aside(u, c);
+		break;
+	case COPY_REFUSED:
+	case COPY_TOO_LONG:
+		upkeep_set_aside(u, c, e);
+		break;
+	case COPY_UNREADABLE:
+		upkeep_not_exact(u, c->of.index, "the owner does not give a document that it has");
+		u->holds = true;
+		break;
+	case COPY_AGAIN:
+	case COPY_NEWER:
+	case COPY_UNSURE:
+		break;
+	}
+}
+
+bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
+{
+	if (u->holds) {
+		u->holds = false;
+		kept_hold(&u->kept, tag);
+		return true;
+	}
+	if (backfill_tag_back(u->backfill, tag))
+		return true;
+	if (tag != RETRY_TAG)
+		return false;
+	must(u->retries > 0);
+	u->retries--;
+	return true;
+}
+
+static void upkeep_release(struct upkeep *u)
+{
+	uintptr_t tag;
+	while (kept_release(&u->kept, &tag))
+		if (!upkeep_tag_back(u, tag))
+			u->config.back(u->config.user, tag);
+}
+
+void upkeep_keep_part(struct upkeep *u, const char *name, json_t *part)
+{
+	marks_set_part(kept_change(&u->kept), name, part);
+	kept_changed(&u->kept, false);
+}
+
+static void upkeep_lost(void *user, struct span index, const char *why)
+{
+	upkeep_not_exact(user, index, why);
+}
+
+/* --- orders --- */
+
+__attribute__((format(printf, 4, 5))) static void
+order_refuse(struct order_outcome *to, unsigned status, const char *word, const char *format, ...)
+{
+	va_list rest;
+	*to = (struct order_outcome){ .status = status, .word = word };
+	va_start(rest, format);
+	vsnprintf(to->text, sizeof to->text, format, rest);
+	va_end(rest);
+}
+
+static void upkeep_pause(struct upkeep *u, const struct replay_order *one, struct order_outcome *to)
+{
+	bool paused = upkeep_is_paused(u);
+	struct marks *m = kept_change(&u->kept);
+	if (one->kind == ORDER_RESUME)
+		marks_resume(m);
+	else if (!paused)
+		marks_pause(m, clock_wall_ns(), one->who);
+	to->change = kept_changed(&u->kept, true);
+	if (paused != (one->kind == ORDER_PAUSE))
+		log_line(LOG_INFO, "replay: %s by %s", paused ? "goes on, resumed" : "paused",
+			 one->who);
+}
+
+/* Not later than what was played: writes would be left out. */
+static void upkeep_restart(struct upkeep *u, uint64_t number, const struct replay_order *one,
+			   uint64_t watermark_ns, struct order_outcome *to)
+{
+	char at[CLOCK_TEXT_BYTES];
+	if (u->restart_number) {
+		order_refuse(to, 409, "restart_under_way", "a restart is under way already");
+		return;
+	}
+	if (one->from_ns > (watermark_ns ? watermark_ns : clock_wall_ns())) {
+		clock_text(watermark_ns ? watermark_ns : clock_wall_ns(), at);
+		order_refuse(to, 409, "too_late",
+			     "replay has come to %s: from a later time it would leave writes out",
+			     at);
+		return;
+	}
+	struct marks *m = kept_change(&u->kept);
+	marks_set_from(m, one->from_ns);
+	marks_set_restarts(m, true);
+	atomic_store(&u->restart_change, kept_changed(&u->kept, true));
+	u->restart_number = number;
+	clock_text(one->from_ns, at);
+	log_line(LOG_INFO, "replay: begins again from %s, ordered by %s", at, one->who);
+}
+
+/* --- what was set aside --- */
+
+static bool upkeep_retry_one(struct upkeep *u, const json_t *one)
+{
+	const char *index = json_string_value(json_object_get(one, "index"));
+	const json_t *id = json_object_get(one, "id"), *routing = json_object_get(one, "routing");
+	if (!index || !json_is_string(id))
+		return true;
+	const struct keys_write w = {
+		.index = span_of(index),
+		.id = { json_string_value(id), json_string_length(id) },
+		.routing = json_is_string(routing) ? (struct span){ json_string_value(routing),
+								    json_string_length(routing) }
+						   : (struct span){ "", 0 },
+		.tag = RETRY_TAG,
+		.time_ns = clock_wall_ns(),
+	};
+	u->retries++;
+	enum keys_added added = keys_add(u->config.keys, &w);
+	if (added == KEYS_ADDED || added == KEYS_REPLACED)
+		return true;
+	u->retries--;
+	return added == KEYS_ILLEGAL;
+}
+
+static void upkeep_retry(struct upkeep *u, const struct replay_order *one, struct order_outcome *to)
+{
+	const char *name;
+	json_t *all = marks_all_aside(&u->kept.marks), *document;
+	json_object_foreach(all, name, document) {
+		if (one->document && strcmp(one->document, name) != 0)
+			continue;
+		if (!upkeep_retry_one(u, document)) {
+			order_refuse(to, 503, "keys_full",
+				     "%llu of them are tried again; there is no room for more keys "
+				     "now: try again",
+				     (unsigned long long)to->n);
+			return;
+		}
+		to->n++;
+	}
+}
+
+/* The replica lacks them from now on, and nothing says which: their indices are not exact. */
+static void upkeep_drop(struct upkeep *u, const struct replay_order *one, struct order_outcome *to)
+{
+	const char *name;
+	json_t *document;
+	void *next;
+	struct marks *m = kept_change(&u->kept);
+	json_object_foreach_safe(marks_all_aside(m), next, name, document) {
+		const char *index = json_string_value(json_object_get(document, "index"));
+		if (one->document && strcmp(one->document, name) != 0)
+			continue;
+		marks_not_exact(m, span_of(index ? index : "*"),
+				"documents that the replica refuses were dropped", clock_wall_ns());
+		json_object_del(marks_all_aside(m), name);
+		to->n++;
+	}
+	to->change = kept_changed(&u->kept, true);
+}
+
+static void upkeep_aside_order(struct upkeep *u, const struct replay_order *one,
+			       struct order_outcome *to)
+{
+	if (one->document && !marks_aside(&u->kept.marks, one->document))
+		order_refuse(to, 404, "not_set_aside", "no document %.200s is set aside",
+			     one->document);
+	else if (one->kind == ORDER_RETRY)
+		upkeep_retry(u, one, to);
+	else
+		upkeep_drop(u, one, to);
+}
+
+static void upkeep_apply(struct upkeep *u, uint64_t number, struct replay_order *one,
+			 uint64_t watermark_ns, struct order_outcome *to)
+{
+	switch (one->kind) {
+	case ORDER_PAUSE:
+	case ORDER_RESUME:
+		upkeep_pause(u, one, to);
+		break;
+	case ORDER_RESTART:
+		upkeep_restart(u, number, one, watermark_ns, to);
+		break;
+	case ORDER_RETRY:
+	case ORDER_DROP:
+		upkeep_aside_order(u, one, to);
+		break;
+	case ORDER_BACKFILL:
+	case ORDER_BACKFILL_PAUSE:
+	case ORDER_BACKFILL_RESUME:
+	case ORDER_BACKFILL_STOP:
+		backfill_order(u->backfill, one, to);
+		break;
+	case ORDER_KINDS:
+		break;
+	}
+}
+
+static void upkeep_end_order(struct upkeep *u, uint64_t number, const struct order_outcome *to)
+{
+	pthread_mutex_lock(&u->lock);
+	orders_end(&u->orders, number, to);
+	pthread_mutex_unlock(&u->lock);
+}
+
+static uint64_t upkeep_take_order(struct upkeep *u, struct replay_order *one)
+{
+	pthread_mutex_lock(&u->lock);
+	uint64_t number = orders_take(&u->orders, one);
+	pthread_mutex_unlock(&u->lock);
+	return number;
+}
+
+void upkeep_show(struct upkeep *u)
+{
+	if (!kept_is_ready(&u->kept))
+		return;
+	json_t *seen = backfill_json(u->backfill);
+	pthread_mutex_lock(&u->lock);
+	json_t *was = u->seen;
+	u->seen = seen;
+	pthread_mutex_unlock(&u->lock);
+	json_decref(was);
+}
+
+static void upkeep_take_orders(struct upkeep *u, uint64_t watermark_ns)
+{
+	struct replay_order one;
+	for (uint64_t number; (number = upkeep_take_order(u, &one));) {
+		struct order_outcome to = { .status = 200 };
+		upkeep_apply(u, number, &one, watermark_ns, &to);
+		/* The response shows what the order has made. */
+		upkeep_show(u);
+		/* A restart ends when the reading thread has done it. */
+		if (u->restart_number != number)
+			upkeep_end_order(u, number, &to);
+		replay_order_free(&one);
+	}
+}
+
+uint64_t upkeep_order(struct upkeep *u, const struct replay_order *one)
+{
+	pthread_mutex_lock(&u->lock);
+	uint64_t number = orders_put(&u->orders, one);
+	pthread_mutex_unlock(&u->lock);
+	return number;
+}
+
+bool upkeep_outcome(struct upkeep *u, uint64_t number, struct order_outcome *to)
+{
+	pthread_mutex_lock(&u->lock);
+	bool over = orders_outcome(&u->orders, number, to);
+	pthread_mutex_unlock(&u->lock);
+	return over && kept_is_saved(&u->kept, to->change);
+}
+
+/* --- a turn --- */
+
+bool upkeep_has_restarted(struct upkeep *u)
+{
+	if (!atomic_exchange(&u->restarted, false))
+		return false;
+	struct order_outcome to = { .status = 200 };
+	marks_set_restarts(kept_change(&u->kept), false);
+	to.change = kept_changed(&u->kept, true);
+	if (u->restart_number)
+		upkeep_end_order(u, u->restart_number, &to);
+	u->restart_number = 0;
+	return true;
+}
+
+/* Nothing can be kept: nothing is ordered. */
+static void upkeep_refuse_orders(struct upkeep *u, const char *why)
+{
+	struct replay_order one;
+	for (uint64_t number; (number = upkeep_take_order(u, &one));) {
+		struct order_outcome to;
+		order_refuse(&to, 409, "marks_unusable", "nothing was changed, because %s", why);
+		upkeep_end_order(u, number, &to);
+		replay_order_free(&one);
+	}
+}
+
+void upkeep_turn(struct upkeep *u, const struct upkeep_turn *t)
+{
+	int state = atomic_load(&u->kept.state);
+	if (state == KEPT_NEWER || state == KEPT_UNREADABLE)
+		upkeep_refuse_orders(u, upkeep_trouble(u));
+	if (!kept_is_ready(&u->kept))
+		return;
+	upkeep_release(u);
+	upkeep_take_orders(u, t->watermark_ns);
+	if (t->on && !upkeep_is_paused(u) && !upkeep_is_full(u))
+		backfill_turn(u->backfill, t->time_ns);
+}
+
+uint64_t upkeep_due_ms(const struct upkeep *u)
+{
+	return kept_is_ready(&u->kept) ? backfill_due_ms(u->backfill) : UINT64_MAX;
+}
+
+/* --- the reading thread --- */
+
+bool upkeep_load(struct upkeep *u, uint64_t from_ns)
+{
+	return kept_load(&u->kept, clock_wall_ns(), from_ns, &u->restart_change);
+}
+
+uint64_t upkeep_from(struct upkeep *u)
+{
+	pthread_mutex_lock(&u->kept.lock);
+	uint64_t from_ns = marks_from(&u->kept.marks);
+	pthread_mutex_unlock(&u->kept.lock);
+	return from_ns;
+}
+
+bool upkeep_restarts(const struct upkeep *u)
+{
+	uint64_t change = atomic_load(&u->restart_change);
+	return change && kept_is_saved(&u->kept, change);
+}
+
+void upkeep_set_restarted(struct upkeep *u)
+{
+	atomic_store(&u->restart_change, 0);
+	atomic_store(&u->restarted, true);
+}
+
+/* --- what is seen --- */
+
+json_t *upkeep_json(struct upkeep *u)
+{
+	struct kept_marks *k = &u->kept;
+	pthread_mutex_lock(&u->lock);
+	json_t *backfill = u->seen ? json_deep_copy(u->seen) : json_null();
+	pthread_mutex_unlock(&u->lock);
+	pthread_mutex_lock(&k->lock);
+	const json_t *paused = marks_paused(&k->marks), *not_exact = marks_all_not_exact(&k->marks);
+	uint64_t from_ns = marks_from(&k->marks);
+	char from[CLOCK_TEXT_BYTES] = "";
+	if (from_ns)
+		clock_text(from_ns, from);
+	json_t *j = json_pack("{s:o,s:o,s:I,s:o,s:o}", "paused",
+			      paused ? json_deep_copy(paused) : json_null(), "backfill", backfill,
+			      "set_aside", (json_int_t)marks_aside_n(&k->marks), "not_exact",
+			      not_exact ? json_deep_copy(not_exact) : json_object(), "from",
+			      from_ns ? json_string(from) : json_null());
+	pthread_mutex_unlock(&k->lock);
+	return j;
+}
+
+json_t *upkeep_aside_json(struct upkeep *u, size_t from)
+{
+	struct kept_marks *k = &u->kept;
+	json_t *list = json_array(), *one;
+	const char *name;
+	size_t i = 0;
+	pthread_mutex_lock(&k->lock);
+	json_object_foreach(marks_all_aside(&k->marks), name, one) {
+		if (i >= from && i < from + REPLAY_ASIDE_LISTED)
+			json_array_append_new(list, json_deep_copy(one));
+		i++;
+	}
+	json_t *j = json_pack("{s:o,s:I,s:I}", "documents", list, "from", (json_int_t)from, "of",
+			      (json_int_t)i);
+	pthread_mutex_unlock(&k->lock);
+	return j;
+}
+
+/* --- a life --- */
+
+void upkeep_open(struct upkeep *u, const struct upkeep_config *c)
+{
+	*u = (struct upkeep){ .config = *c };
+	must(!pthread_mutex_init(&u->lock, NULL));
+	kept_open(&u->kept, c->directory);
+	u->backfill = backfill_open(&(struct backfill_config){ .subrequests = c->subrequests,
+							       .keys = c->keys,
+							       .kept = &u->kept,
+							       .filter = c->filter,
+							       .owner = c->owner,
+							       .keys_max = c->backfill_keys_max,
+							       .lost = upkeep_lost,
+							       .user = u });
+}
+
+void upkeep_stop(struct upkeep *u)
+{
+	backfill_stop(u->backfill);
+}
+
+bool upkeep_is_quiet(const struct upkeep *u)
+{
+	return backfill_is_quiet(u->backfill);
+}
+
+void upkeep_close(struct upkeep *u)
+{
+	backfill_close(u->backfill);
+	kept_close(&u->kept);
+	orders_free(&u->orders);
+	json_decref(u->seen);
+	pthread_mutex_destroy(&u->lock);
+}

@@ -1,0 +1,127 @@
+#include "replay_sim/histories.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "app/sample_index.h"
+#include "base/bug.h"
+#include "replay_sim/world.h"
+
+#define NOTHING 0
+
+/* What is wrapped has no argument that could tell the world. */
+static struct world *histories_world;
+
+struct sample_version *__real_sample_index_change(struct sample_index *x,
+						  const struct sample_change *c);
+struct sample_version *__wrap_sample_index_change(struct sample_index *x,
+						  const struct sample_change *c);
+void __real_sample_store_delete(struct sample_store *s, struct sample_index *x);
+void __wrap_sample_store_delete(struct sample_store *s, struct sample_index *x);
+
+void histories_are_of(struct world *w)
+{
+	histories_world = w;
+}
+
+static struct history *history_of(const char *index, struct span id)
+{
+	char key[800];
+	int n = snprintf(key, sizeof key, "%s/%.*s", index, (int)id.n, id.at);
+	struct history **at =
+		&histories_world->histories.buckets[XXH3_64bits(key, (size_t)n) % HISTORY_BUCKETS];
+	for (; *at; at = &(*at)->next)
+		if (!strcmp((*at)->key, key))
+			return *at;
+	struct history *h = calloc(1, sizeof *h);
+	must(h);
+	*h = (struct history){ .key = strdup(key), .n = 1, .room = 8 };
+	h->states = calloc(h->room, sizeof *h->states);
+	must(h->states);
+	return *at = h;
+}
+
+static uint64_t history_fingerprint(const struct sample_change *c)
+{
+	if (!c->source.at)
+		return NOTHING;
+	json_t *j = json_loadb(c->source.at, c->source.n, 0, NULL);
+	char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+	must(text);
+	uint64_t print = XXH3_64bits(text, strlen(text)) +
+			 (c->routing.at ? XXH3_64bits(c->routing.at, c->routing.n) : 0);
+	free(text);
+	json_decref(j);
+	return print | 1;
+}
+
+static void history_add(struct history *h, uint64_t state)
+{
+	if (h->states[h->n - 1] == state)
+		return;
+	if (h->n == h->room) {
+		h->room *= 2;
+		h->states = realloc(h->states, h->room * sizeof *h->states);
+		must(h->states);
+	}
+	h->states[h->n++] = state;
+}
+
+static void history_follow(struct history *h, uint64_t state, const struct sample_change *c)
+{
+	unsigned at = h->at;
+	while (at < h->n && h->states[at] != state)
+		at++;
+	if (at < h->n) {
+		h->at = at;
+		return;
+	}
+	judge_fail(histories_world, "no document goes back",
+		   "%s of the replica becomes %.*s, which it was no more at the owner", h->key,
+		   c->source.at ? (int)c->source.n : 7, c->source.at ? c->source.at : "nothing");
+}
+
+static bool histories_is_of(const struct sample_index *x, enum arm arm)
+{
+	return x->bytes == &histories_world->clusters[arm].sample.store.bytes;
+}
+
+struct sample_version *__wrap_sample_index_change(struct sample_index *x,
+						  const struct sample_change *c)
+{
+	struct history *h = history_of(x->name, c->id);
+	uint64_t state = history_fingerprint(c);
+	if (histories_is_of(x, ARM_SOURCE))
+		history_add(h, state);
+	else
+		history_follow(h, state, c);
+	return __real_sample_index_change(x, c);
+}
+
+/* After a crash a deletion of an index may be played again: its documents begin anew. */
+void __wrap_sample_store_delete(struct sample_store *s, struct sample_index *x)
+{
+	for (size_t i = 0; i < x->bucket_n; i++)
+		for (const struct sample_document *d = x->buckets[i]; d; d = d->next) {
+			struct history *h = history_of(x->name, (struct span){ d->id, d->id_n });
+			if (histories_is_of(x, ARM_SOURCE))
+				history_add(h, NOTHING);
+			else
+				h->at = 0;
+		}
+	__real_sample_store_delete(s, x);
+}
+
+void histories_close(struct histories *h)
+{
+	for (size_t i = 0; i < HISTORY_BUCKETS; i++)
+		for (struct history *at; (at = h->buckets[i]);) {
+			h->buckets[i] = at->next;
+			free(at->states);
+			free(at->key);
+			free(at);
+		}
+}

@@ -1,0 +1,159 @@
+#include "replay_sim/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "replay_sim/world.h"
+
+void judge_fail(const struct world *w, const char *promise, const char *format, ...)
+{
+	char why[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(why, sizeof why, format, arguments);
+	va_end(arguments);
+	printf("seed %llu, after %.3f s: %s: %s\n", (unsigned long long)w->seed,
+	       (double)sim_now_ns(w->sim) / 1e9, promise, why);
+	fflush(stdout);
+	log_mirror_close((struct log_mirror *)(uintptr_t)&w->mirror);
+	_Exit(1);
+}
+
+/* --- requests --- */
+
+static bool judge_ends(struct span path, const char *end)
+{
+	size_t n = strlen(end);
+	return path.n >= n && !memcmp(path.at + path.n - n, end, n);
+}
+
+static bool judge_only_reads(enum method method, struct span path)
+{
+	return method == METHOD_GET || method == METHOD_HEAD ||
+	       (method == METHOD_POST &&
+		(judge_ends(path, "/_mget") || judge_ends(path, "/_search") ||
+		 judge_ends(path, "/_refresh")));
+}
+
+void judge_request(struct world *w, enum arm arm, bool ours, enum method method, struct span target)
+{
+	const char *mark = memchr(target.at, '?', target.n);
+	struct span path = { target.at, mark ? (size_t)(mark - target.at) : target.n };
+	w->judge.requests[arm]++;
+	if (arm == ARM_SOURCE && ours && !judge_only_reads(method, path))
+		judge_fail(w, "replay only reads at the owner", "%.*s", (int)target.n, target.at);
+	if (arm == ARM_TARGET && !ours)
+		judge_fail(w, "clients' writes go to the owner", "%.*s", (int)target.n, target.at);
+}
+
+/* --- at rest --- */
+
+static json_t *judge_json(struct span text)
+{
+	json_t *j = json_loadb(text.at, text.n, JSON_DECODE_ANY, NULL);
+	must(j);
+	return j;
+}
+
+static bool judge_versions_are_equal(const struct sample_version *a, const struct sample_version *b)
+{
+	if (!a->routing.at != !b->routing.at || (a->routing.at && !span_is(a->routing, b->routing)))
+		return false;
+	json_t *x = judge_json(a->source), *y = judge_json(b->source);
+	bool equal = json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	return equal;
+}
+
+static const char *judge_source(const struct sample_version *v, char text[200])
+{
+	snprintf(text, 200, "%.*s", v && v->source.at ? (int)v->source.n : 7,
+		 v && v->source.at ? v->source.at : "nothing");
+	return text;
+}
+
+static void judge_document(const struct world *w, const struct sample_document *d, enum arm arm,
+			   const struct sample_index *other)
+{
+	char at[200], there[200];
+	struct span id = { d->id, d->id_n };
+	const struct sample_version *v = sample_index_find(other, id);
+	if (!d->current->source.at)
+		return;
+	if (!v || !v->source.at || !judge_versions_are_equal(d->current, v))
+		judge_fail(w, "at rest both are equal",
+			   "document %.*s of index %s is at the %s %s, and at the other %s",
+			   (int)id.n, id.at, other->name, world_arm_name(arm),
+			   judge_source(d->current, at), judge_source(v, there));
+}
+
+static void judge_index(const struct world *w, const struct sample_index *x, enum arm arm)
+{
+	const struct sample_store *store = &w->clusters[arm_other(arm)].sample.store;
+	const struct sample_index *other = sample_store_find(store, span_of(x->name));
+	/* An index without documents is not brought (docs/migration.md). */
+	if (!other && arm == ARM_SOURCE && !x->live_n)
+		return;
+	if (!other)
+		judge_fail(w, "at rest both are equal", "only the %s has index %s",
+			   world_arm_name(arm), x->name);
+	for (size_t i = 0; i < x->bucket_n; i++)
+		for (const struct sample_document *d = x->buckets[i]; d; d = d->next)
+			judge_document(w, d, arm, other);
+}
+
+static bool judge_is_part(const json_t *part, const json_t *whole)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)part, name, value) {
+		json_t *there = json_object_get(whole, name);
+		if (!there || (json_is_object(value) ? !judge_is_part(value, there)
+						     : !json_equal(value, there)))
+			return false;
+	}
+	return true;
+}
+
+static void judge_mapping(const struct world *w, const struct sample_index *x)
+{
+	const struct sample_index *other =
+		sample_store_find(&w->clusters[ARM_TARGET].sample.store, span_of(x->name));
+	/* What the owner's mapping got of a document that it refused may be not there yet. */
+	if (!other || w->plot.simple_indices || judge_is_part(other->mappings, x->mappings))
+		return;
+	char *ours = json_dumps(x->mappings, 0), *theirs = json_dumps(other->mappings, 0);
+	judge_fail(w, "at rest mappings are equal", "index %s: %.300s and %.300s", x->name, ours,
+		   theirs);
+}
+
+/* No document here is one that a cluster refuses, when its index' mapping is there. */
+static void judge_replay(const struct world *w)
+{
+	json_t *upkeep = replay_upkeep_json(w->balancer.replay);
+	long long aside = json_integer_value(json_object_get(upkeep, "set_aside"));
+	if (aside)
+		judge_fail(w, "nothing is set aside without a reason", "%lld documents", aside);
+	char *not_exact = json_dumps(json_object_get(upkeep, "not_exact"), 0);
+	if (json_object_size(json_object_get(upkeep, "not_exact")))
+		judge_fail(w, "all is exact", "%.300s", not_exact);
+	free(not_exact);
+	json_decref(upkeep);
+}
+
+void judge_rest(struct world *w)
+{
+	judge_replay(w);
+	for (int arm = 0; arm < ARMS; arm++) {
+		const struct sample_store *s = &w->clusters[arm].sample.store;
+		for (size_t i = 0; i < s->n; i++)
+			judge_index(w, s->indices[i], (enum arm)arm);
+	}
+	const struct sample_store *s = &w->clusters[ARM_SOURCE].sample.store;
+	for (size_t i = 0; i < s->n; i++)
+		judge_mapping(w, s->indices[i]);
+}

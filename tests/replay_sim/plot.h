@@ -1,0 +1,61 @@
+#ifndef TESTS_REPLAY_SIM_PLOT_H
+#define TESTS_REPLAY_SIM_PLOT_H
+
+/* The kind of world that a seed makes: its size, and what goes wrong. */
+
+#include "io/sim.h"
+#include "io/sim_disk.h"
+#include "replay_sim/document_cluster.h"
+#include "sim/dice.h"
+
+#define PLOT_CLIENTS_MAX 8
+
+/* What clients write. */
+enum plot_kind { PLOT_DOCUMENTS, PLOT_QUERIES, PLOT_INDICES, PLOT_ALIASES, PLOT_KINDS };
+
+/* What the caller wants of all seeds. */
+struct plot_wishes {
+	bool late; /* requests to the replica act late in all worlds */
+	bool kind_given, trouble_given;
+	unsigned kinds;	  /* one bit each: of enum plot_kind */
+	unsigned trouble; /* one bit each: of enum plot_trouble */
+};
+
+enum plot_trouble {
+	TROUBLE_NETWORK,
+	TROUBLE_OWNER,
+	TROUBLE_REPLICA,
+	TROUBLE_CRASHES, /* of clusters */
+	TROUBLE_KILLS,	 /* of the balancer */
+	TROUBLE_POWER,
+	TROUBLE_DISK,
+	TROUBLES,
+};
+
+struct plot {
+	unsigned clients, writes; /* writes of each client */
+	unsigned indices, ids;
+	unsigned kinds; /* one bit each: of enum plot_kind */
+	unsigned think_ms_max;
+	unsigned new_fields, routings, hidden_ids; /* chances, out of 1,000 */
+	/*
+	 * A field has one type in all indices, and indices are deleted by their names alone. Where
+	 * a balancer is killed all else is too much asked (docs/migration.md, What does not work
+	 * yet).
+	 */
+	bool simple_indices;
+	unsigned read_ms_max, commit_ms;
+	unsigned in_flight;
+	uint32_t operations;
+	size_t bulk_bytes;
+	struct sim_faults network;
+	struct sim_disk_faults disk;
+	struct cluster_faults faults[ARMS];
+	unsigned crashes, kills, power_cuts; /* at most */
+	unsigned pause_ms;		     /* the longest time between two of them */
+	unsigned after_ms; /* what goes wrong does so for so long after the clients */
+};
+
+void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes);
+
+#endif
