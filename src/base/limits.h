@@ -784,6 +784,8 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define REPLAY_BATCH_BYTES_MAX (64u << 20)
 #define REPLAY_BATCH_OPERATIONS 1000
 #define REPLAY_BATCH_OPERATIONS_MAX 10000
+/* How long a batch may wait for more keys: within REPLAY_CURRENT_MS a copy is to be made, too. */
+#define REPLAY_BATCH_WAIT_MS_MAX 500
 /* Batches at a time. */
 #define REPLAY_IN_FLIGHT 4
 #define REPLAY_IN_FLIGHT_MAX 64

@@ -70,7 +70,7 @@ void copier_look(struct copier *c)
 		return;
 	bool any = copier_recheck(c);
 	any |= !c->paused && parked_each_due(&c->parked, copier_now_ms(c), copier_want, c);
-	for (unsigned i = 0; i < c->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (c->lanes[i].state == LANE_WAITING) {
 			c->lanes[i].state = LANE_SURROUNDINGS;
 			lane_want_surroundings(&c->lanes[i]);
@@ -105,7 +105,7 @@ static void copier_surroundings_seen(void *user)
 {
 	struct copier *c = user;
 	parked_each_due(&c->parked, copier_now_ms(c), copier_look_at_parked, c);
-	for (unsigned i = 0; i < c->config.in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		struct lane *l = &c->lanes[i];
 		if (l->state != LANE_SURROUNDINGS)
 			continue;

@@ -55,6 +55,7 @@ struct deletion {
 
 struct jobs {
 	struct jobs_config config;
+	uint32_t response_ms;
 	struct list waiting, deletions; /* struct job, struct deletion */
 	struct job *job;		/* at work; owned */
 	size_t out;			/* of its keys */
@@ -253,7 +254,7 @@ static void jobs_end_deletion(struct jobs *j)
 	d->fence = NULL;
 	if (d->once_more) {
 		d->once_more = false;
-		d->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		d->due_ms = jobs_now_ms(j) + j->response_ms;
 		return;
 	}
 	j->counts.done[EFFECT_FENCE]++;
@@ -421,7 +422,7 @@ static void jobs_end(struct jobs *j)
 	if (one->uncertain) {
 		one->uncertain = false;
 		one->step = JOB_TASK;
-		one->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		one->due_ms = jobs_now_ms(j) + j->response_ms;
 		list_add_tail(&j->waiting, &one->link);
 		return;
 	}
@@ -609,6 +610,11 @@ struct jobs *jobs_open(const struct jobs_config *c)
 	ask_open(&j->ask, c->subrequests, j);
 	ask_open(&j->job_ask, c->subrequests, j);
 	return j;
+}
+
+void jobs_set_response_ms(struct jobs *j, uint32_t response_ms)
+{
+	j->response_ms = response_ms;
 }
 
 void jobs_stop(struct jobs *j)

@@ -162,6 +162,8 @@ struct keys_count {
 
 /* Those that wait and are in flight, without parked indices'; looks at none. */
 size_t keys_n(const struct keys *k);
+/* Of all indices. */
+size_t keys_in_flight_n(const struct keys *k);
 /* Looks at each index. */
 void keys_count(const struct keys *k, struct keys_count *to);
 

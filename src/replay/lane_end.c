@@ -144,7 +144,7 @@ void lane_end(struct lane *l)
 	/* One document that cannot be read spoils the owner's whole response: fewer at a time. */
 	c->most = l->read == READ_BAD && l->n > 1 ? (l->n + 1) / 2
 		  : l->again			  ? c->most
-						  : least(2 * c->most, c->config.operations);
+						  : least(2 * c->most, c->tuning.operations);
 	l->failures = l->again ? l->failures + 1 : 0;
 	uint64_t again_ms = copier_now_ms(c) + lane_pause_ms(l);
 	for (size_t i = 0; i < l->n; i++)

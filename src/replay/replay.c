@@ -69,14 +69,30 @@ static void replay_save_soon(struct replay *r)
 	waker_wake(&r->waker);
 }
 
+/* What a reload has changed. */
+static void replay_tune(struct replay *r)
+{
+	r->tuning = tuning_read(&r->config.mailbox->tuning);
+	copier_tune(r->copier, &r->tuning);
+	jobs_set_response_ms(r->jobs, r->tuning.response_ms);
+}
+
+/* Of a backfill: two rounds of batches. */
+static size_t replay_backfill_keys(const struct tuning *t)
+{
+	return 2 * (size_t)t->in_flight * t->operations;
+}
+
 static void replay_keep_up(struct replay *r)
 {
+	replay_tune(r);
 	replay_begin(r);
 	replay_look_at_restart(r);
 	upkeep_turn(&r->upkeep, &(struct upkeep_turn){
 					.on = replay_is_on(r),
 					.watermark_ns = r->seen.watermark_wall_ns,
 					.time_ns = r->until_wall_ns,
+					.backfill_keys_max = replay_backfill_keys(&r->tuning),
 				});
 	replay_save_soon(r);
 }
@@ -216,17 +232,12 @@ static void replay_open_copying(struct replay *r)
 							 .unheard = &r->unheard,
 							 .keys = r->keys,
 							 .owner = c->owner,
-							 .in_flight = c->in_flight,
-							 .operations = c->operations,
-							 .bulk_bytes = c->bulk_bytes,
-							 .rate = c->rate,
 							 .over = replay_key_over,
 							 .user = r });
 	r->jobs = jobs_open(&(struct jobs_config){ .subrequests = &r->subrequests,
 						   .copier = r->copier,
 						   .keys = r->keys,
 						   .owner = c->owner,
-						   .response_ms = c->response_ms,
 						   .back = replay_tag_back,
 						   .belongs = replay_belongs,
 						   .lost = replay_lost,
@@ -239,17 +250,15 @@ static void replay_open_others(struct replay *r)
 {
 	const struct replay_config *c = &r->config;
 	objects_open(&r->objects, &r->subrequests, c->owner, replay_tag_back, r);
-	upkeep_open(&r->upkeep,
-		    &(struct upkeep_config){
-			    .directory = r->config.state,
-			    .subrequests = &r->subrequests,
-			    .keys = r->keys,
-			    .filter = &r->config.filter,
-			    .owner = c->owner,
-			    .backfill_keys_max = 2 * (size_t)c->in_flight * c->operations,
-			    .back = replay_tag_back,
-			    .user = r,
-		    });
+	upkeep_open(&r->upkeep, &(struct upkeep_config){
+					.directory = r->config.state,
+					.subrequests = &r->subrequests,
+					.keys = r->keys,
+					.filter = &r->config.filter,
+					.owner = c->owner,
+					.back = replay_tag_back,
+					.user = r,
+				});
 	r->compare = compare_open(&(struct compare_config){ .subrequests = &r->subrequests,
 							    .keys = r->keys,
 							    .owner = c->owner,

@@ -22,7 +22,8 @@ struct later {
 
 struct replay {
 	struct replay_config config;
-	struct loop *loop; /* borrowed: the worker's */
+	struct tuning tuning; /* in force */
+	struct loop *loop;    /* borrowed: the worker's */
 	struct subrequests subrequests;
 	struct unheard unheard;
 	struct keys *keys;

@@ -76,7 +76,7 @@ static void replay_add_later(struct replay *r, const struct keys_write *w)
 {
 	struct later *l = malloc(sizeof *l + w->index.n + w->id.n + w->routing.n);
 	must(l);
-	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->config.response_ms,
+	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->tuning.response_ms,
 			     .tag = w->tag,
 			     .wall_ns = w->time_ns,
 			     .index_n = (uint32_t)w->index.n,

@@ -404,7 +404,7 @@ void upkeep_turn(struct upkeep *u, const struct upkeep_turn *t)
 	upkeep_release(u);
 	upkeep_take_orders(u, t->watermark_ns);
 	if (t->on && !upkeep_is_paused(u) && !upkeep_is_full(u))
-		backfill_turn(u->backfill, t->time_ns);
+		backfill_turn(u->backfill, t->time_ns, t->backfill_keys_max);
 }
 
 uint64_t upkeep_due_ms(const struct upkeep *u)
@@ -492,7 +492,6 @@ void upkeep_open(struct upkeep *u, const struct upkeep_config *c)
 							       .kept = &u->kept,
 							       .filter = c->filter,
 							       .owner = c->owner,
-							       .keys_max = c->backfill_keys_max,
 							       .lost = upkeep_lost,
 							       .user = u });
 }

@@ -16,7 +16,6 @@ struct upkeep_config {
 	struct keys *keys;
 	const struct index_filter *filter; /* borrowed, as the two before */
 	enum arm owner;
-	size_t backfill_keys_max;
 	void (*back)(void *user, uintptr_t tag); /* of a key that was set aside; it is kept now */
 	void *user;
 };
@@ -48,6 +47,7 @@ struct upkeep_turn {
 	bool on;	       /* copies are made, if nothing is against it */
 	uint64_t watermark_ns; /* by the wall clock; 0: not known */
 	uint64_t time_ns;      /* no later write of the log is older; 0: not known */
+	size_t backfill_keys_max;
 };
 void upkeep_turn(struct upkeep *u, const struct upkeep_turn *t);
 uint64_t upkeep_due_ms(const struct upkeep *u);

@@ -271,3 +271,50 @@ def test_it_begins_where_the_configuration_says(make_replayed, pair):
     put(first, "books", "after", {"n": 2})
     caught_up(first)
     assert has(pair[1], "books", "after") and not has(pair[1], "books", "before")
+
+
+# --- how fast it is ---
+
+
+def tune(balancer, values):
+    """A reload with another section `replay`."""
+    text = balancer.file.read_text()
+    before = text[text.index("replay: {"):].split("\n")[0]
+    balancer.file.write_text(text.replace(before, f"replay: {{ {values} }}"))
+    balancer.command("reload")
+
+
+def tuning(balancer):
+    return replay_of(balancer)["tuning"]
+
+
+def test_a_reload_of_how_fast_it_is_is_in_force(replayed, pair):
+    assert tuning(replayed) == {"rate": None, "in_flight": 4, "batch_operations": 1000, "batch_bytes": 5 << 20, "batch_wait_ms": 0}
+    fill(replayed.source, "books", 100)
+    caught_up(replayed)
+    pid = replayed.working_pid()
+    tune(replayed, "rate: 5/s, in_flight: 1, batch: { operations: 7, bytes: 64KiB, wait: 10ms }")
+    until(lambda: tuning(replayed) == {"rate": 5, "in_flight": 1, "batch_operations": 7, "batch_bytes": 64 << 10, "batch_wait_ms": 10},
+          60, "the new values")
+    copied = replay_of(replayed)["copies"]["documents"]
+    fill(replayed.source, "books", 1000)
+    until(lambda: replay_of(replayed)["copies"]["documents"] >= copied + 10, 60, "some copies")
+    # At 5 a second the rest would take more than three minutes.
+    assert replay_of(replayed)["keys"]["waiting"] > 0 and replay_of(replayed)["state"] == "catching up"
+    tune(replayed, "in_flight: 2, batch: { operations: 10 }")
+    caught_up(replayed)
+    copies = replay_of(replayed)["copies"]
+    assert copies["batches"] >= 90 and documents(pair[1]) == documents(pair[0])
+    assert replayed.working_pid() == pid
+
+
+def test_a_batch_waits_for_more_keys(make_replayed, pair):
+    replayed = make_replayed("{ batch: { wait: 500ms } }")
+    fill(replayed.source, "books", 1)
+    caught_up(replayed)
+    batches = replay_of(replayed)["copies"]["batches"]
+    for n in range(50):
+        put(replayed, "books", f"a{n}", {"n": n})
+    caught_up(replayed)
+    assert replay_of(replayed)["copies"]["batches"] < batches + 40
+    assert documents(pair[1]) == documents(pair[0])
