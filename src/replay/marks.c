@@ -326,6 +326,14 @@ void marks_not_exact(struct marks *m, struct span index, const char *why, uint64
 	json_decref(one);
 }
 
+bool marks_exact(struct marks *m, const char *index, const json_t *before)
+{
+	json_t *table = json_object_get(m->root, "not_exact");
+	const json_t *now = json_object_get(table, index);
+	return now && json_equal(now, json_object_get(before, index)) &&
+	       !json_object_del(table, index);
+}
+
 const json_t *marks_all_not_exact(const struct marks *m)
 {
 	return marks_object(m, "not_exact");

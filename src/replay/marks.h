@@ -86,6 +86,11 @@ json_t *marks_all_aside(const struct marks *m);
 /* --- indices that are not exact --- */
 
 void marks_not_exact(struct marks *m, struct span index, const char *why, uint64_t now_ns);
+/*
+ * True: the index, or "*", is exact from now on. False: it was; or, since all were as `before`, it
+ * has become so once more.
+ */
+bool marks_exact(struct marks *m, const char *index, const json_t *before);
 /* An object by index: {"why":TEXT,"when":TIME,"n":COUNT}; borrowed. */
 const json_t *marks_all_not_exact(const struct marks *m);
 

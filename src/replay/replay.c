@@ -224,6 +224,18 @@ static void replay_handed(void *user)
 	replay_wake(user);
 }
 
+static void replay_compare_begun(void *user)
+{
+	struct replay *r = user;
+	upkeep_compare_begun(&r->upkeep);
+}
+
+static void replay_exact(void *user, const char *index)
+{
+	struct replay *r = user;
+	upkeep_exact(&r->upkeep, index);
+}
+
 /* What copies documents. */
 static void replay_open_copying(struct replay *r)
 {
@@ -269,6 +281,8 @@ static void replay_open_others(struct replay *r)
 							    .wake = replay_handed,
 							    .copied = replay_copied,
 							    .trouble = replay_trouble,
+							    .begun = replay_compare_begun,
+							    .exact = replay_exact,
 							    .user = r });
 }
 

@@ -60,6 +60,44 @@ void upkeep_not_exact_write(struct upkeep *u, struct span index, const char *why
 	kept_hold(&u->kept, tag);
 }
 
+/* --- what is exact again --- */
+
+void upkeep_compare_begun(struct upkeep *u)
+{
+	json_decref(u->not_exact);
+	u->not_exact = NULL;
+	if (kept_is_ready(&u->kept) && marks_all_not_exact(&u->kept.marks))
+		u->not_exact = json_deep_copy(marks_all_not_exact(&u->kept.marks));
+}
+
+static void upkeep_exact_one(struct upkeep *u, const char *index)
+{
+	bool now = marks_exact(kept_change(&u->kept), index, u->not_exact);
+	kept_changed(&u->kept, now);
+	if (now)
+		log_line(LOG_INFO,
+			 "replay: index %s is exact again: all its documents were compared, and "
+			 "are the same",
+			 index);
+}
+
+/* What a comparison without names has looked at. */
+static bool upkeep_is_compared(const struct upkeep *u, const char *index)
+{
+	if (!strcmp(index, "*"))
+		return !index_filter_has_dots(u->config.filter);
+	return *index != '.' || index_filter_stream(span_of(index)).n;
+}
+
+void upkeep_exact(struct upkeep *u, const char *index)
+{
+	const char *name;
+	json_t *one;
+	json_object_foreach(u->not_exact, name, one)
+		if (index ? !strcmp(name, index) : upkeep_is_compared(u, name))
+			upkeep_exact_one(u, name);
+}
+
 static void upkeep_log_refusal(const struct copy *c, struct span type, struct span reason)
 {
 	char text[DOCUMENT_ID_BYTES + 1], id[64];
@@ -512,5 +550,6 @@ void upkeep_close(struct upkeep *u)
 	kept_close(&u->kept);
 	orders_free(&u->orders);
 	json_decref(u->seen);
+	json_decref(u->not_exact);
 	pthread_mutex_destroy(&u->lock);
 }

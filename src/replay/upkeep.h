@@ -33,7 +33,8 @@ struct upkeep {
 	/* Shared. */
 	pthread_mutex_t lock;
 	struct orders orders;
-	json_t *seen; /* owned: the backfill, for status */
+	json_t *seen;	   /* owned: the backfill, for status */
+	json_t *not_exact; /* owned: what was not exact when the comparison began */
 };
 
 void upkeep_open(struct upkeep *u, const struct upkeep_config *c);
@@ -69,6 +70,11 @@ bool upkeep_tag_back(struct upkeep *u, uintptr_t tag);
 void upkeep_not_exact(struct upkeep *u, struct span index, const char *why);
 /* The same of a write with that tag, which goes back when this is durable. */
 void upkeep_not_exact_write(struct upkeep *u, struct span index, const char *why, uintptr_t tag);
+
+/* A comparison begins. */
+void upkeep_compare_begun(struct upkeep *u);
+/* It found that: compare_config.exact. What became not exact meanwhile stays so. */
+void upkeep_exact(struct upkeep *u, const char *index);
 
 /* A member of the marks that is kept for somebody else. `part` is moved in. */
 void upkeep_keep_part(struct upkeep *u, const char *name, json_t *part);

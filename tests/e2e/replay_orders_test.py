@@ -165,6 +165,23 @@ def test_a_document_that_is_dropped_leaves_its_index_not_exact(replayed, pair):
     assert "not exact" in replayed.command("status").stdout
 
 
+def test_a_comparison_makes_an_index_exact_again(replayed, pair):
+    refuse_one(replayed, pair)
+    replayed.command("replay", "set-aside", "drop", "books/bad")
+    put(replayed, "films", "1", {"n": 1})
+    caught_up(replayed)
+    for words, code in (["--all"], 1), (["--all", "films"], 0), (["books"], 1):
+        assert replayed.command("compare", *words, check=False).returncode == code
+        assert "books" in replay_of(replayed)["not_exact"]
+    # Past the balancer: no write in the log makes it equal.
+    assert pair[0].ask("PUT", "/books/_doc/bad", {"n": 7}).ok
+    replayed.command("compare", "--all", "--repair", "books", check=False)
+    assert not replay_of(replayed)["not_exact"]
+    until(lambda: "index books is exact again" in replayed.said(), 60, "a line of the log")
+    again(replayed)
+    until(lambda: replay_of(replayed)["state"] == "current" and not replay_of(replayed)["not_exact"], 60, "exact still")
+
+
 # --- the marks ---
 
 
