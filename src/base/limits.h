@@ -742,11 +742,11 @@ static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 #define SWEEP_QUERY_BYTES (1024 * 1024)
 /* Clusters have no limit for a routing value; people route by the name or number of a customer. */
 #define REPLAY_ROUTING_BYTES 512
-/* A key with the longest id and routing, and 48 bytes of its own. */
-#define REPLAY_KEY_BYTES (48 + DOCUMENT_ID_BYTES + REPLAY_ROUTING_BYTES)
+/* A key with the longest id and routing, and 56 bytes of its own. */
+#define REPLAY_KEY_BYTES (56 + DOCUMENT_ID_BYTES + REPLAY_ROUTING_BYTES)
 /*
  * Keys that wait or are in flight, without those of parked indices: half an hour of 500 writes a
- * second, each to another document. The memory for them is 80 MiB with ids of 20 bytes, and bounded
+ * second, each to another document. The memory for them is 88 MiB with ids of 20 bytes, and bounded
  * for the longest ids. At either limit the log is read no further.
  */
 #define REPLAY_KEYS_MAX 1000000

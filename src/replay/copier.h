@@ -36,7 +36,8 @@ struct copier_config {
 	 * A key that is not copied again is about to leave the table, with that verdict. `e`: what
 	 * the replica said of it, if it refuses it. Texts are borrowed for the call.
 	 */
-	void (*over)(void *user, const struct copy *c, const struct cluster_error *e);
+	void (*over)(void *user, const struct keys_taken *t, const struct copy *c,
+		     const struct cluster_error *e);
 	void *user;
 };
 

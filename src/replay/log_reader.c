@@ -105,9 +105,9 @@ static void log_reader_told(void *user, const struct effect *e)
 	/* An uncertain write is copied at once, and once more when it can act no longer. */
 	if (e->kind == EFFECT_KEY && e->uncertain) {
 		one.uncertain = false;
-		handed_add(&r->batch, &one, log_reader_tag(r), r->wall_ns);
+		handed_add(&r->batch, &one, log_reader_tag(r), &r->exchange);
 	}
-	handed_add(&r->batch, e, log_reader_tag(r), r->wall_ns);
+	handed_add(&r->batch, e, log_reader_tag(r), &r->exchange);
 }
 
 /* The next piece of the body stands behind what is left of this one. */
@@ -196,7 +196,10 @@ static bool log_reader_wants(const struct log_reader *r, const struct assembly *
 
 static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t wall_ns)
 {
-	r->wall_ns = wall_ns;
+	r->exchange = (struct handed_exchange){
+		.wall_ns = wall_ns,
+		.origin = { .sequence = a->first.sequence, .series = (uint32_t)a->generation },
+	};
 	if (log_reader_wants(r, a, wall_ns))
 		log_reader_play(r, a);
 	else if (a->first.flags & FRAME_WRITE)

@@ -15,7 +15,7 @@
 
 #define MAGIC "crossfade replay marks"
 #define MAJOR 1
-#define MINOR 0
+#define MINOR 1
 
 void marks_open(struct marks *m)
 {
@@ -269,6 +269,21 @@ size_t marks_aside_n(const struct marks *m)
 	return json_object_size(marks_object(m, "set_aside"));
 }
 
+/* What `crossfade capture cat --from-sequence` takes. Marks of version 1.0 do not have it. */
+static void marks_set_origin(json_t *one, const struct marks_document *d, const json_t *before)
+{
+	char record[48];
+	snprintf(record, sizeof record, "%u:%llu", d->origin.series,
+		 (unsigned long long)d->origin.sequence);
+	if (d->origin.series) {
+		json_object_set_new(one, "written", marks_time(d->written_ns));
+		json_object_set_new(one, "record", json_string(record));
+	} else if (json_object_get(before, "record")) {
+		json_object_set(one, "written", json_object_get(before, "written"));
+		json_object_set(one, "record", json_object_get(before, "record"));
+	}
+}
+
 void marks_set_aside(struct marks *m, const struct marks_document *d)
 {
 	char name[MARKS_NAME_BYTES];
@@ -280,6 +295,7 @@ void marks_set_aside(struct marks *m, const struct marks_document *d)
 				marks_time(d->now_ns));
 	if (d->routing.n)
 		json_object_set_new(one, "routing", marks_words(d->routing));
+	marks_set_origin(one, d, json_object_getn(marks_table(m, "set_aside"), name, n));
 	json_object_setn_new(marks_table(m, "set_aside"), name, n, one);
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "replay/origin.h"
 
 #define MARKS_FILE "replay.marks"
 /* What is left of a file that could not be read. */
@@ -71,9 +72,14 @@ struct marks_document {
 	unsigned status;	  /* of the replica */
 	struct span type, reason; /* what it said */
 	uint64_t now_ns;
+	/* The first write of it that was not copied: when it was over, and its place in the log. */
+	uint64_t written_ns;
+	struct origin origin;
 };
 
 size_t marks_aside_n(const struct marks *m);
+/* One that comes from no write of the log has the origin that it had when it was set aside before.
+ */
 void marks_set_aside(struct marks *m, const struct marks_document *d);
 bool marks_is_aside(const struct marks *m, struct span index, struct span id);
 /* False: it was not set aside. */

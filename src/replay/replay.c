@@ -13,10 +13,11 @@
 
 /* --- a turn --- */
 
-static void replay_key_over(void *user, const struct copy *c, const struct cluster_error *e)
+static void replay_key_over(void *user, const struct keys_taken *t, const struct copy *c,
+			    const struct cluster_error *e)
 {
 	struct replay *r = user;
-	upkeep_key_over(&r->upkeep, c, e);
+	upkeep_key_over(&r->upkeep, t, c, e);
 }
 
 /* Scans go on where they were. */

@@ -16,6 +16,7 @@ struct later {
 	uint64_t due_ms;
 	uintptr_t tag;
 	uint64_t wall_ns;
+	struct origin origin;
 	uint32_t index_n, id_n, routing_n;
 	char text[];
 };

@@ -79,6 +79,7 @@ static void replay_add_later(struct replay *r, const struct keys_write *w)
 	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->tuning.response_ms,
 			     .tag = w->tag,
 			     .wall_ns = w->time_ns,
+			     .origin = w->origin,
 			     .index_n = (uint32_t)w->index.n,
 			     .id_n = (uint32_t)w->id.n,
 			     .routing_n = (uint32_t)w->routing.n };
@@ -100,6 +101,7 @@ void replay_look_later(struct replay *r)
 			.routing = { l->text + l->index_n + l->id_n, l->routing_n },
 			.tag = l->tag,
 			.time_ns = l->wall_ns,
+			.origin = l->origin,
 		};
 		if (!replay_add_key(r, &w))
 			return;
@@ -140,6 +142,7 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 		.marks = h->marks & HANDED_EXTERNAL ? COPIER_MARK_EXTERNAL : 0,
 		.tag = h->tag,
 		.time_ns = h->wall_ns,
+		.origin = h->origin,
 	};
 	if (!replay_belongs(r, w.index)) {
 		replay_tag_back(r, h->tag);

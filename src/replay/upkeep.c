@@ -109,7 +109,8 @@ static void upkeep_log_refusal(const struct copy *c, struct span type, struct sp
 		 (int)reason.n, reason.at);
 }
 
-static void upkeep_set_aside(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+static void upkeep_set_aside(struct upkeep *u, const struct keys_taken *t, const struct copy *c,
+			     const struct cluster_error *e)
 {
 	struct span none = { "", 0 };
 	const struct marks_document d = {
@@ -124,6 +125,8 @@ static void upkeep_set_aside(struct upkeep *u, const struct copy *c, const struc
 			  : c->verdict == COPY_TOO_LONG ? SPAN("it is longer than clusters take")
 							: none,
 		.now_ns = clock_wall_ns(),
+		.written_ns = t->time_ns,
+		.origin = t->origin,
 	};
 	upkeep_log_refusal(c, d.type, d.reason);
 	marks_set_aside(kept_change(&u->kept), &d);
@@ -139,7 +142,8 @@ static void upkeep_clear_aside(struct upkeep *u, const struct copy *c)
 	kept_changed(&u->kept, false);
 }
 
-void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+void upkeep_key_over(struct upkeep *u, const struct keys_taken *t, const struct copy *c,
+		     const struct cluster_error *e)
 {
 	switch ((enum copy_verdict)c->verdict) {
 	case COPY_NO_INDEX:
@@ -148,7 +152,7 @@ void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluste
 		break;
 	case COPY_REFUSED:
 	case COPY_TOO_LONG:
-		upkeep_set_aside(u, c, e);
+		upkeep_set_aside(u, t, c, e);
 		break;
 	case COPY_UNREADABLE:
 		upkeep_not_exact(u, c->of.index, "the owner does not give a document that it has");

@@ -64,7 +64,8 @@ bool upkeep_is_full(const struct upkeep *u);
 const char *upkeep_trouble(const struct upkeep *u);
 
 /* A key is about to leave the table: its copy's verdict is not one to copy it again. */
-void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluster_error *e);
+void upkeep_key_over(struct upkeep *u, const struct keys_taken *t, const struct copy *c,
+		     const struct cluster_error *e);
 /* For keys_config.back. True: the tag is kept here. */
 bool upkeep_tag_back(struct upkeep *u, uintptr_t tag);
 void upkeep_not_exact(struct upkeep *u, struct span index, const char *why);

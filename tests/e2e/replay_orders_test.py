@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -134,6 +135,20 @@ def test_what_the_replica_refuses_is_listed_retried_and_cleared(replayed, pair):
     put(replayed, "books", "bad", {"n": 7})
     until(lambda: replay_of(replayed)["set_aside"] == 0, 10, "a success clears it")
     assert "No document is set aside" in replayed.command("replay", "set-aside", "list").stdout
+
+
+def test_the_request_that_wrote_a_refused_document_is_found_in_the_log(replayed, pair):
+    put(replayed, "films", "before", {"n": 1})
+    refuse_one(replayed, pair)
+    for _ in range(2):
+        listed = replayed.command("replay", "set-aside", "list").stdout
+        record = re.search(r"written \d{4}-.*Z: `crossfade capture cat -c FILE --from-sequence (\d+:\d+)`", listed)[1]
+        shown = replayed.command("capture", "cat", "--from-sequence", record, "-o", "json").stdout.splitlines()
+        assert json.loads(shown[0])["path"] == "/books/_doc/bad"
+        # A document that is tried again, and is refused, was written there still.
+        refused = replay_of(replayed)["keys"]["set_aside"]
+        replayed.command("replay", "set-aside", "retry")
+        until(lambda: replay_of(replayed)["keys"]["set_aside"] > refused, 60, "one more refusal")
 
 
 def test_a_retry_copies_it_when_the_replica_takes_it(replayed, pair):
