@@ -180,6 +180,22 @@ def test_a_document_that_is_dropped_leaves_its_index_not_exact(replayed, pair):
     assert "not exact" in replayed.command("status").stdout
 
 
+def test_it_stops_at_ten_thousand_set_aside_and_goes_on_when_there_are_fewer(replayed, pair):
+    refuse_one(replayed, pair)
+    for first in range(0, 9999, 3333):
+        lines = "".join(f'{{"index":{{"_index":"books","_id":"{i}"}}}}\n{{"n":"none"}}\n' for i in range(first, first + 3333))
+        assert requests.post(f"{replayed.source}/_bulk", data=lines, timeout=60,
+                             headers={"Content-Type": "application/x-ndjson"}).ok
+    until(lambda: replay_of(replayed)["state"] == "stopped", 120, "a stop")
+    assert replay_of(replayed)["set_aside"] == 10000 and "too many documents are set aside" in replay_of(replayed)["trouble"]
+    assert replayed.command("replay", "status", check=False).returncode == 1
+    put(replayed, "films", "1", {"n": 1})
+    until(lambda: replay_of(replayed)["keys"]["waiting"] == 1, 60, "a write that waits")
+    assert not has(pair[1], "films", "1")
+    replayed.command("replay", "set-aside", "drop", "books/17")
+    until(lambda: has(pair[1], "films", "1") and replay_of(replayed)["state"] == "current", 60, "it goes on")
+
+
 def test_a_comparison_makes_an_index_exact_again(replayed, pair):
     refuse_one(replayed, pair)
     replayed.command("replay", "set-aside", "drop", "books/bad")

@@ -137,12 +137,145 @@ static void a_comparison_without_names_says_nothing_of_hidden_indices(void **sta
 	kit_close(k);
 }
 
+/* --- the limit of what is set aside --- */
+
+/* A key is taken, and the replica refuses it: as the copier has it. */
+static void refuse(struct kit *k, const struct keys_taken *t)
+{
+	const struct copy c = { .of = { .index = t->index, .id = t->id },
+				.verdict = COPY_REFUSED,
+				.status = 400 };
+	upkeep_key_over(&k->upkeep, t, &c, NULL);
+	keys_set_aside(k->keys, t->key);
+}
+
+static void take_all_and(struct kit *k, void (*end)(struct kit *k, const struct keys_taken *t))
+{
+	static const struct keys_ask ask = { .n_max = 1, .bytes_max = SIZE_MAX };
+	for (struct keys_taken t; keys_take(k->keys, &ask, &t) == 1;)
+		end(k, &t);
+}
+
+static void add(struct kit *k, const char *id)
+{
+	const struct keys_write w = {
+		.index = SPAN("books"), .id = span_of(id), .tag = 5, .time_ns = 1
+	};
+	assert_int_equal(keys_add(k->keys, &w), KEYS_ADDED);
+}
+
+static void turn(struct kit *k)
+{
+	upkeep_turn(&k->upkeep, &(struct upkeep_turn){ .on = false });
+}
+
+/* As on the reading thread, which saves what somebody waits for. */
+static void turn_and_save(struct kit *k)
+{
+	turn(k);
+	kept_save(&k->upkeep.kept, true);
+	turn(k);
+}
+
+static void refuse_new(struct kit *k, unsigned first, unsigned n)
+{
+	char id[16];
+	for (unsigned i = first; i < first + n; i++) {
+		snprintf(id, sizeof id, "%u", i);
+		add(k, id);
+	}
+	take_all_and(k, refuse);
+	turn_and_save(k);
+}
+
+static void succeed(struct kit *k, const struct keys_taken *t)
+{
+	const struct copy c = { .of = { .index = t->index, .id = t->id }, .verdict = COPY_DONE };
+	upkeep_key_over(&k->upkeep, t, &c, NULL);
+	keys_done(k->keys, t->key);
+}
+
+/* `document` NULL: all of them. */
+static struct order_outcome order(struct kit *k, enum order_kind kind, const char *document)
+{
+	struct replay_order one = { .kind = kind, .document = document ? strdup(document) : NULL };
+	struct order_outcome outcome;
+	uint64_t number = upkeep_order(&k->upkeep, &one);
+	turn_and_save(k);
+	assert_true(upkeep_outcome(&k->upkeep, number, &outcome));
+	return outcome;
+}
+
+static struct kit *kit_full(void)
+{
+	struct kit *k = kit_open();
+	refuse_new(k, 0, REPLAY_ASIDE_MAX - 1);
+	assert_false(upkeep_is_full(&k->upkeep));
+	assert_null(upkeep_trouble(&k->upkeep));
+	refuse_new(k, REPLAY_ASIDE_MAX - 1, 1);
+	assert_int_equal(marks_aside_n(&k->upkeep.kept.marks), REPLAY_ASIDE_MAX);
+	assert_true(upkeep_is_full(&k->upkeep));
+	assert_non_null(strstr(upkeep_trouble(&k->upkeep), "too many documents are set aside"));
+	return k;
+}
+
+static void at_ten_thousand_set_aside_it_stops_also_after_a_start(void **state)
+{
+	struct kit *k = kit_full();
+	(void)state;
+	/* What was in flight by then is refused, too. */
+	refuse_new(k, REPLAY_ASIDE_MAX, 50);
+	assert_int_equal(marks_aside_n(&k->upkeep.kept.marks), REPLAY_ASIDE_MAX + 50);
+	assert_true(upkeep_is_full(&k->upkeep));
+	kit_start_again(k);
+	assert_true(upkeep_is_full(&k->upkeep));
+	kit_close(k);
+}
+
+static void what_is_dropped_makes_room(void **state)
+{
+	struct kit *k = kit_full();
+	(void)state;
+	assert_int_equal(order(k, ORDER_DROP, "books/no-such").status, 404);
+	assert_true(upkeep_is_full(&k->upkeep));
+	assert_int_equal(order(k, ORDER_DROP, "books/17").n, 1);
+	assert_false(upkeep_is_full(&k->upkeep));
+	refuse_new(k, REPLAY_ASIDE_MAX, 1);
+	assert_true(upkeep_is_full(&k->upkeep));
+	assert_int_equal(order(k, ORDER_DROP, NULL).n, REPLAY_ASIDE_MAX);
+	assert_false(upkeep_is_full(&k->upkeep));
+	assert_int_equal(marks_aside_n(&k->upkeep.kept.marks), 0);
+	kit_close(k);
+}
+
+static void while_it_is_tried_again_it_goes_on_and_stops_when_that_is_refused(void **state)
+{
+	struct kit *k = kit_full();
+	(void)state;
+	assert_int_equal(order(k, ORDER_RETRY, "books/17").n, 1);
+	assert_false(upkeep_is_full(&k->upkeep));
+	take_all_and(k, refuse);
+	turn_and_save(k);
+	assert_int_equal(marks_aside_n(&k->upkeep.kept.marks), REPLAY_ASIDE_MAX);
+	assert_true(upkeep_is_full(&k->upkeep));
+	assert_int_equal(order(k, ORDER_RETRY, NULL).n, REPLAY_ASIDE_MAX);
+	assert_false(upkeep_is_full(&k->upkeep));
+	take_all_and(k, succeed);
+	turn_and_save(k);
+	assert_int_equal(marks_aside_n(&k->upkeep.kept.marks), 0);
+	assert_false(upkeep_is_full(&k->upkeep));
+	kit_close(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_comparison_found_equal_is_exact_also_after_a_start),
 		cmocka_unit_test(what_becomes_not_exact_during_a_comparison_stays_so),
 		cmocka_unit_test(a_comparison_without_names_says_nothing_of_hidden_indices),
+		cmocka_unit_test(at_ten_thousand_set_aside_it_stops_also_after_a_start),
+		cmocka_unit_test(what_is_dropped_makes_room),
+		cmocka_unit_test(while_it_is_tried_again_it_goes_on_and_stops_when_that_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
