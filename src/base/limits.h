@@ -856,6 +856,9 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define REPLAY_ASIDE_LISTED 1000
 /* Names of indices that are not exact: as many as a cluster of one node has shards. */
 #define MARKS_NOT_EXACT_MAX 1000
+/* Names of indices that replay has seen and remembers over a start: as many as ten nodes with the
+ * usual 1,000 shards each have. The file has 1 MB of them then. */
+#define MARKS_INDICES_MAX 10000
 /* Changes of the marks that nothing waits for are saved so often. */
 #define MARKS_SAVE_MS 1000
 /* Orders to replay that wait, and whose outcome is remembered. */

@@ -50,7 +50,8 @@ static bool copier_recheck(struct copier *c)
 	struct surroundings *s = &c->surroundings;
 	size_t from = c->paused ? s->n : c->recheck, to = least(from + COPIER_RECHECK_N, s->n);
 	for (size_t i = from; i < to; i++)
-		surroundings_want(s, span_of(s->list[i]->index));
+		if (!s->list[i]->recalled)
+			surroundings_want(s, span_of(s->list[i]->index));
 	c->recheck = c->paused ? c->recheck : to;
 	return from < to;
 }

@@ -326,6 +326,8 @@ static void jobs_deleted(struct ask *a, enum err why)
 		return;
 	}
 	j->counts.deleted++;
+	j->config.deleted(j->config.user, span_of(json_object_iter_key(j->at)),
+			  j->deleting->is_stream);
 	j->at = json_object_iter_next(j->names, j->at);
 	jobs_delete_next(j);
 }

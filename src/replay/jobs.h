@@ -23,6 +23,8 @@ struct jobs_config {
 	bool (*belongs)(void *user, struct span index);
 	/* A document of the index cannot be copied. */
 	void (*lost)(void *user, struct span index, const char *why);
+	/* An index, or what is behind a stream, is gone at both. */
+	void (*deleted)(void *user, struct span name, bool is_stream);
 	/* How far scans came has changed: jobs_places(). */
 	void (*moved)(void *user);
 	void *user;

@@ -51,8 +51,8 @@ static const json_t *marks_object(const struct marks *m, const char *name)
 /* The parts that are read without asking again what they are. */
 static bool marks_are_sound(const json_t *root)
 {
-	static const char *const objects[] = { "set_aside", "not_exact", "scans", "backfill",
-					       "paused" };
+	static const char *const objects[] = { "set_aside", "not_exact", "scans",
+					       "backfill",  "paused",	 "indices" };
 	if (!json_is_object(root))
 		return false;
 	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
@@ -353,4 +353,29 @@ bool marks_exact(struct marks *m, const char *index, const json_t *before)
 const json_t *marks_all_not_exact(const struct marks *m)
 {
 	return marks_object(m, "not_exact");
+}
+
+/* --- indices --- */
+
+bool marks_know_index(struct marks *m, struct span index, json_t *what)
+{
+	json_t *table = marks_table(m, "indices");
+	if (json_object_size(table) >= MARKS_INDICES_MAX &&
+	    !json_object_getn(table, index.at, index.n)) {
+		json_decref(what);
+		return false;
+	}
+	/* What is no UTF-8 is no index' name. */
+	json_object_setn_new(table, index.at, index.n, what);
+	return true;
+}
+
+void marks_forget_index(struct marks *m, struct span index)
+{
+	json_object_deln(marks_table(m, "indices"), index.at, index.n);
+}
+
+const json_t *marks_known_indices(const struct marks *m)
+{
+	return marks_object(m, "indices");
 }

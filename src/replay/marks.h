@@ -3,9 +3,10 @@
 
 /*
  * What replay must know over a start besides its place in the log: whether it is paused, documents
- * that were set aside, indices that are not exact, how far scans came, and the backfill. The file
- * is written whole: a line with the version and a checksum, and a JSON object. Members that this
- * version does not know are kept. A file of a newer major version is not touched.
+ * that were set aside, indices that are not exact, those that it has seen, how far scans came, and
+ * the backfill. The file is written whole: a line with the version and a checksum, and a JSON
+ * object. Members that this version does not know are kept. A file of a newer major version is not
+ * touched.
  *
  * No thread, no clock: times come in by argument, in nanoseconds of the wall clock.
  */
@@ -99,6 +100,15 @@ void marks_not_exact(struct marks *m, struct span index, const char *why, uint64
 bool marks_exact(struct marks *m, const char *index, const json_t *before);
 /* An object by index: {"why":TEXT,"when":TIME,"n":COUNT}; borrowed. */
 const json_t *marks_all_not_exact(const struct marks *m);
+
+/* --- indices that replay knows --- */
+
+/* `what`: as replay/surroundings.h has it, moved in. False: there are too many. */
+bool marks_know_index(struct marks *m, struct span index, json_t *what);
+/* It was deleted at both. */
+void marks_forget_index(struct marks *m, struct span index);
+/* An object by index; borrowed. NULL: there are none. */
+const json_t *marks_known_indices(const struct marks *m);
 
 /* --- places of scans, and the backfill: as their owners have them --- */
 

@@ -26,6 +26,7 @@ static void replay_begin(struct replay *r)
 	if (r->begun || !kept_is_ready(&r->upkeep.kept))
 		return;
 	r->begun = true;
+	upkeep_recall(&r->upkeep, copier_surroundings(r->copier));
 	jobs_set_places(r->jobs, marks_part(&r->upkeep.kept.marks, SCANS));
 	bool all_heard = r->upkeep.kept.all_heard;
 	log_line(LOG_INFO, "replay: begins%s",
@@ -38,6 +39,18 @@ static void replay_lost(void *user, struct span index, const char *why)
 {
 	struct replay *r = user;
 	upkeep_not_exact(&r->upkeep, index, why);
+}
+
+static void replay_learned(void *user, const struct surrounding *one)
+{
+	struct replay *r = user;
+	upkeep_know_index(&r->upkeep, span_of(one->index), surroundings_memory(one));
+}
+
+static void replay_deleted(void *user, struct span name, bool is_stream)
+{
+	struct replay *r = user;
+	upkeep_forget_index(&r->upkeep, name, is_stream);
 }
 
 static void replay_keep_places(void *user)
@@ -247,6 +260,8 @@ static void replay_open_copying(struct replay *r)
 							 .owner = c->owner,
 							 .over = replay_key_over,
 							 .user = r });
+	copier_surroundings(r->copier)->learned = replay_learned;
+	copier_surroundings(r->copier)->learner = r;
 	r->jobs = jobs_open(&(struct jobs_config){ .subrequests = &r->subrequests,
 						   .copier = r->copier,
 						   .keys = r->keys,
@@ -254,6 +269,7 @@ static void replay_open_copying(struct replay *r)
 						   .back = replay_tag_back,
 						   .belongs = replay_belongs,
 						   .lost = replay_lost,
+						   .deleted = replay_deleted,
 						   .moved = replay_keep_places,
 						   .user = r });
 }
@@ -269,7 +285,7 @@ static void replay_open_others(struct replay *r)
 					.keys = r->keys,
 					.filter = &r->config.filter,
 					.owner = c->owner,
-					.back = replay_tag_back,
+					.back = replay_tag_settle,
 					.user = r,
 				});
 	r->compare = compare_open(&(struct compare_config){ .subrequests = &r->subrequests,

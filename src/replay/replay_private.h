@@ -67,6 +67,8 @@ struct replay {
 
 /* For keys_config.back and others: the tag's key needs it no more. */
 void replay_tag_back(void *user, uintptr_t tag);
+/* The same of one that upkeep has kept. */
+void replay_tag_settle(void *user, uintptr_t tag);
 /* The reading thread gets the tags that came back. */
 void replay_give_back(struct replay *r);
 /* As many of the effects that were handed over as there is room for. */

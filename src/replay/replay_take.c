@@ -9,18 +9,30 @@
 
 /* --- tags --- */
 
-void replay_tag_back(void *user, uintptr_t tag)
+static void replay_tag_read(struct replay *r, uintptr_t tag)
 {
-	struct replay *r = user;
-	if (upkeep_tag_back(&r->upkeep, tag) || jobs_tag_back(r->jobs, tag) ||
-	    compare_tag_back(r->compare, tag))
-		return;
 	if (r->back_n == r->back_room) {
 		r->back_room = 2 * r->back_room + 1024;
 		r->back = realloc(r->back, r->back_room * sizeof *r->back);
 		must(r->back);
 	}
 	r->back[r->back_n++] = tag;
+}
+
+void replay_tag_settle(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (!jobs_tag_back(r->jobs, tag) && !compare_tag_back(r->compare, tag))
+		replay_tag_read(r, tag);
+}
+
+void replay_tag_back(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (upkeep_tag_back(&r->upkeep, tag) || jobs_tag_back(r->jobs, tag) ||
+	    compare_tag_back(r->compare, tag) || upkeep_keep_tag(&r->upkeep, tag))
+		return;
+	replay_tag_read(r, tag);
 }
 
 void replay_give_back(struct replay *r)

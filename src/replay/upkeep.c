@@ -60,6 +60,63 @@ void upkeep_not_exact_write(struct upkeep *u, struct span index, const char *why
 	kept_hold(&u->kept, tag);
 }
 
+/* --- indices that are known --- */
+
+#define KNOWN_OF "indices_of"
+
+void upkeep_know_index(struct upkeep *u, struct span index, json_t *what)
+{
+	if (!kept_is_ready(&u->kept)) {
+		json_decref(what);
+		return;
+	}
+	struct marks *m = kept_change(&u->kept);
+	bool good = marks_know_index(m, index, what);
+	u->known = kept_changed(&u->kept, false);
+	if (!good && !u->knows_too_many)
+		log_line(LOG_WARN,
+			 "replay: it has seen more than %d indices: the others are not remembered "
+			 "over a start (docs/migration.md, What is kept)",
+			 MARKS_INDICES_MAX);
+	u->knows_too_many |= !good;
+}
+
+void upkeep_forget_index(struct upkeep *u, struct span name, bool is_stream)
+{
+	const char *index;
+	json_t *one;
+	void *next;
+	struct marks *m = kept_change(&u->kept);
+	json_t *all = marks_part(m, "indices");
+	if (!is_stream)
+		marks_forget_index(m, name);
+	else
+		json_object_foreach_safe(all, next, index, one) {
+			const char *stream = json_string_value(json_object_get(one, "stream"));
+			if (stream && span_is(name, span_of(stream)))
+				marks_forget_index(m, span_of(index));
+		}
+	kept_changed(&u->kept, false);
+}
+
+/* What another owner said of its indices says nothing of this one's. */
+void upkeep_recall(struct upkeep *u, struct surroundings *s)
+{
+	const char *owner = arm_name(u->config.owner), *index;
+	const char *of = json_string_value(marks_part(&u->kept.marks, KNOWN_OF));
+	bool same = !of || !strcmp(of, owner);
+	json_t *what;
+	json_object_foreach((json_t *)(uintptr_t)marks_known_indices(&u->kept.marks), index, what)
+		if (index_filter_has(u->config.filter, span_of(index)))
+			surroundings_recall(s, span_of(index), what, same);
+	if (!same) {
+		upkeep_keep_part(u, "scans", NULL);
+		upkeep_keep_part(u, "backfill", NULL);
+	}
+	if (!same || !of)
+		upkeep_keep_part(u, KNOWN_OF, json_string(owner));
+}
+
 /* --- what is exact again --- */
 
 void upkeep_compare_begun(struct upkeep *u)
@@ -165,13 +222,9 @@ void upkeep_key_over(struct upkeep *u, const struct keys_taken *t, const struct 
 	}
 }
 
-bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
+/* The tag is one of a key from here. */
+static bool upkeep_tag_settle(struct upkeep *u, uintptr_t tag)
 {
-	if (u->holds) {
-		u->holds = false;
-		kept_hold(&u->kept, tag);
-		return true;
-	}
 	if (backfill_tag_back(u->backfill, tag))
 		return true;
 	if (tag != RETRY_TAG)
@@ -181,11 +234,29 @@ bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
 	return true;
 }
 
+bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
+{
+	if (!u->holds)
+		return upkeep_tag_settle(u, tag);
+	u->holds = false;
+	kept_hold(&u->kept, tag);
+	return true;
+}
+
+/* After a start the log is read from behind that write: what it told must be known then. */
+bool upkeep_keep_tag(struct upkeep *u, uintptr_t tag)
+{
+	if (kept_is_saved(&u->kept, u->known))
+		return false;
+	kept_hold(&u->kept, tag);
+	return true;
+}
+
 static void upkeep_release(struct upkeep *u)
 {
 	uintptr_t tag;
 	while (kept_release(&u->kept, &tag))
-		if (!upkeep_tag_back(u, tag))
+		if (!upkeep_tag_settle(u, tag))
 			u->config.back(u->config.user, tag);
 }
 

@@ -51,6 +51,13 @@ def again(balancer):
     until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
 
 
+def begin_again(balancer):
+    """Another process, which reads the log from behind all that was written."""
+    until(lambda: not replay_of(balancer)["log"]["behind"], 60, "a log that is passed")
+    balancer.end()
+    balancer.start()
+
+
 def refuse_one(balancer, pair):
     """A document that the replica's mapping does not take."""
     assert pair[1].ask("PUT", "/books", {"mappings": {"properties": {"n": {"type": "long"}}}}).ok
@@ -258,6 +265,43 @@ def test_a_scan_goes_on_where_the_last_process_was(replayed, pair):
     caught_up(replayed)
     assert replay_of(replayed)["jobs"]["keys"] < 100
     assert len(documents(pair[1])) == 2002
+
+
+def test_a_deletion_by_a_pattern_reaches_indices_that_an_earlier_process_has_seen(replayed, pair):
+    for index in "books-a", "books-b", "films":
+        put(replayed, index, "1", {"n": 1})
+    caught_up(replayed)
+    # The replica's own: replay never saw it at the owner.
+    assert pair[1].ask("PUT", "/books-own").ok
+    begin_again(replayed)
+    put(replayed, "films", "2", {"n": 2})
+    caught_up(replayed)
+    assert requests.delete(f"{replayed.source}/books-*", timeout=10).ok
+    until(lambda: replay_of(replayed)["jobs"]["deletions"] == 1, 60, "the deletion")
+    there = [i for i in ("books-a", "books-b", "books-own", "films") if pair[1].ask("HEAD", f"/{i}").ok]
+    assert there == ["books-own", "films"]
+    # What is gone at both is not remembered.
+    caught_up(replayed)
+    marks = replayed.directory / "state" / "replay.marks"
+    until(lambda: "books-a" not in marks.read_text() and '"films":{' in marks.read_text(), 60, "the marks")
+
+
+def test_an_index_that_was_made_anew_while_nobody_replayed_is_known_to_be_another_one(replayed, pair):
+    put(replayed, "books", "1", {"old": 1})
+    caught_up(replayed)
+    replayed.command("replay", "pause")
+    # Nobody knows what became of this deletion.
+    pair[0].faults(stall_changes_ms=60000)
+    assert requests.delete(f"{replayed.source}/books", timeout=60).status_code >= 500
+    pair[0].faults()
+    pair[0].ask("DELETE", "/books")
+    assert pair[0].ask("PUT", "/books/_doc/1", {"new": 1}).ok
+    replayed.end()
+    replayed.start()
+    replayed.command("replay", "resume")
+    until(lambda: documents(pair[1]) == documents(pair[0]), 60, "equal documents")
+    mappings = [list(c.ask("GET", "/books").json()["books"]["mappings"]["properties"]) for c in pair]
+    assert mappings == [["new"], ["new"]]
 
 
 # --- where it begins ---

@@ -39,9 +39,8 @@ struct plot {
 	unsigned think_ms_max;
 	unsigned new_fields, routings, hidden_ids; /* chances, out of 1,000 */
 	/*
-	 * A field has one type in all indices, and indices are deleted by their names alone. Where
-	 * a balancer is killed all else is too much asked (docs/migration.md, What does not work
-	 * yet).
+	 * A field has one type in all indices. Where a balancer is killed all else is too much
+	 * asked (docs/migration.md, What does not work yet).
 	 */
 	bool simple_indices;
 	unsigned read_ms_max, commit_ms;

@@ -13,14 +13,23 @@ struct kit {
 	char directory[64];
 	struct subrequests subrequests;
 	struct index_filter filter;
+	enum arm owner;
 	struct keys *keys;
 	struct upkeep upkeep;
+	size_t back_n; /* tags that were kept, and went back */
 };
 
 static void kit_tag_back(void *user, uintptr_t tag)
 {
 	struct kit *k = user;
 	upkeep_tag_back(&k->upkeep, tag);
+}
+
+static void kit_kept_tag_back(void *user, uintptr_t tag)
+{
+	struct kit *k = user;
+	(void)tag;
+	k->back_n++;
 }
 
 static void kit_start(struct kit *k)
@@ -30,7 +39,8 @@ static void kit_start(struct kit *k)
 							 .subrequests = &k->subrequests,
 							 .keys = k->keys,
 							 .filter = &k->filter,
-							 .back = kit_tag_back,
+							 .owner = k->owner,
+							 .back = kit_kept_tag_back,
 							 .user = k });
 	assert_true(upkeep_load(&k->upkeep, 0));
 }
@@ -267,6 +277,98 @@ static void while_it_is_tried_again_it_goes_on_and_stops_when_that_is_refused(vo
 	kit_close(k);
 }
 
+/* --- indices that are known --- */
+
+static void know(struct kit *k, const char *index, bool external)
+{
+	upkeep_know_index(&k->upkeep, span_of(index),
+			  json_pack("{s:s,s:b}", "uuid", "u1", "external", external));
+}
+
+/* What an earlier process knew, as this one's surroundings have it. */
+static void recall(struct kit *k, struct surroundings *to)
+{
+	surroundings_open(to, &k->subrequests, ARM_SOURCE);
+	upkeep_recall(&k->upkeep, to);
+}
+
+static void what_is_known_is_durable_before_the_log_is_passed(void **state)
+{
+	struct kit *k = kit_open();
+	(void)state;
+	kept_save(&k->upkeep.kept, true);
+	assert_false(upkeep_keep_tag(&k->upkeep, 5));
+	know(k, "books", false);
+	assert_true(upkeep_keep_tag(&k->upkeep, 6));
+	turn(k);
+	assert_int_equal(k->back_n, 0);
+	turn_and_save(k);
+	assert_int_equal(k->back_n, 1);
+	assert_false(upkeep_keep_tag(&k->upkeep, 7));
+	kit_close(k);
+}
+
+static void what_was_known_is_known_after_a_start(void **state)
+{
+	struct surroundings s;
+	struct kit *k = kit_open();
+	(void)state;
+	know(k, "books", true);
+	know(k, "films", false);
+	know(k, ".own", false);
+	know(k, "gone", false);
+	upkeep_forget_index(&k->upkeep, SPAN("gone"), false);
+	kit_start_again(k);
+	recall(k, &s);
+	assert_true(surroundings_of(&s, SPAN("books"))->external);
+	assert_string_equal(surroundings_of(&s, SPAN("books"))->uuid, "u1");
+	assert_false(surroundings_of(&s, SPAN("films"))->external);
+	assert_null(surroundings_of(&s, SPAN("gone")));
+	/* It is none of those that are replayed now. */
+	assert_null(surroundings_of(&s, SPAN(".own")));
+	surroundings_close(&s);
+	kit_close(k);
+}
+
+static void another_owner_has_other_indices_of_these_names(void **state)
+{
+	struct surroundings s;
+	struct kit *k = kit_open();
+	(void)state;
+	recall(k, &s);
+	surroundings_close(&s);
+	know(k, "books", true);
+	upkeep_keep_part(&k->upkeep, "scans", json_object());
+	k->owner = ARM_TARGET;
+	kit_start_again(k);
+	recall(k, &s);
+	assert_true(surroundings_of(&s, SPAN("books"))->external);
+	assert_null(surroundings_of(&s, SPAN("books"))->uuid);
+	assert_null(marks_part(&k->upkeep.kept.marks, "scans"));
+	surroundings_close(&s);
+	kit_close(k);
+}
+
+static void ten_thousand_indices_are_remembered(void **state)
+{
+	struct kit *k = kit_open();
+	char name[24];
+	(void)state;
+	for (int i = 0; i <= MARKS_INDICES_MAX; i++) {
+		snprintf(name, sizeof name, "logs-%d", i);
+		know(k, name, false);
+	}
+	const json_t *known = marks_known_indices(&k->upkeep.kept.marks);
+	assert_int_equal(json_object_size(known), MARKS_INDICES_MAX);
+	/* One that is among them can change. */
+	know(k, "logs-0", true);
+	assert_true(json_is_true(json_object_get(json_object_get(known, "logs-0"), "external")));
+	upkeep_forget_index(&k->upkeep, SPAN("logs-1"), false);
+	know(k, name, false);
+	assert_non_null(json_object_get(known, name));
+	kit_close(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +378,10 @@ int main(void)
 		cmocka_unit_test(at_ten_thousand_set_aside_it_stops_also_after_a_start),
 		cmocka_unit_test(what_is_dropped_makes_room),
 		cmocka_unit_test(while_it_is_tried_again_it_goes_on_and_stops_when_that_is_refused),
+		cmocka_unit_test(what_is_known_is_durable_before_the_log_is_passed),
+		cmocka_unit_test(what_was_known_is_known_after_a_start),
+		cmocka_unit_test(another_owner_has_other_indices_of_these_names),
+		cmocka_unit_test(ten_thousand_indices_are_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
