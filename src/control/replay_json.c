@@ -20,6 +20,7 @@ static const char *const replay_effects[EFFECT_KINDS] = {
 	[EFFECT_SWEEP] = "sweeps",
 	[EFFECT_WALK] = "walks",
 	[EFFECT_UNKNOWN] = "unknown",
+	[EFFECT_LOST] = "lost",
 };
 
 static json_t *replay_number(uint64_t n)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/bug.h"
 #include "base/least.h"
+#include "base/log.h"
 
 /* --- tags --- */
 
@@ -166,6 +167,19 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 	return true;
 }
 
+/* Any document may be concerned: a comparison finds which. */
+static void replay_take_lost(struct replay *r, const struct handed *h)
+{
+	char why[128];
+	struct span name = handed_span(&r->batch, h->name);
+	snprintf(why, sizeof why, "%.*s", (int)least(name.n, sizeof why - 1), name.at);
+	log_line(LOG_ERROR,
+		 "replay: %s. `crossfade capture gaps` tells more; `crossfade compare --all "
+		 "--repair` finds what the replica lacks, and copies it",
+		 why);
+	upkeep_not_exact_write(&r->upkeep, SPAN("*"), why, h->tag);
+}
+
 static bool replay_is_behind_stream(struct span index)
 {
 	return index.n > 4 && !memcmp(index.at, ".ds-", 4);
@@ -190,6 +204,9 @@ static bool replay_take(struct replay *r, const struct handed *h)
 		upkeep_not_exact_write(&r->upkeep, handed_span(&r->batch, h->index),
 				       "an index behind a data stream was deleted at the owner",
 				       h->tag);
+		return true;
+	case EFFECT_LOST:
+		replay_take_lost(r, h);
 		return true;
 	case EFFECT_SCAN:
 	case EFFECT_SWEEP:

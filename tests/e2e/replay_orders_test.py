@@ -304,6 +304,33 @@ def test_an_index_that_was_made_anew_while_nobody_replayed_is_known_to_be_anothe
     assert mappings == [["new"], ["new"]]
 
 
+# --- what is not in the log ---
+
+
+def test_a_hole_in_the_log_is_said_and_a_comparison_mends_it(replayed, pair):
+    fill(replayed.source, "books", 3)
+    caught_up(replayed)
+    replayed.command("replay", "pause")
+    for n in range(10, 20):
+        put(replayed, "books", str(n), {"n": n})
+    replayed.may_say = ["hole", "damage", "LOST", "lost", "cannot be read"]
+    replayed.end()
+    for file in (replayed.directory.parent / "capture").glob("*.capture"):
+        text = file.read_bytes()
+        file.write_bytes(text.replace(b"PUT /books/_doc/14", b"PAT /books/_doc/14"))
+    replayed.start()
+    replayed.command("replay", "resume")
+    until(lambda: "hole" in replay_of(replayed)["not_exact"].get("*", {}).get("why", ""), 60, "not exact")
+    assert replay_of(replayed)["log"]["holes"] == 1
+    until(lambda: "`crossfade compare --all --repair` finds" in replayed.said(), 60, "a line of the log")
+    assert "not exact" in replayed.command("replay", "status", check=False).stdout
+    caught_up(replayed)
+    # What stood in the hole is not there; all else is.
+    assert not has(pair[1], "books", "14") and has(pair[1], "books", "13") and has(pair[1], "books", "19")
+    replayed.command("compare", "--all", "--repair")
+    assert documents(pair[1]) == documents(pair[0]) and not replay_of(replayed)["not_exact"]
+
+
 # --- where it begins ---
 
 
