@@ -162,7 +162,7 @@ def test_a_process_that_breaks_off_a_bulk_does_not(replayed, pair):  # noqa: F81
     put(replayed, 2)
     until(lambda: pair[1].tasks(), what="a bulk under way")
     replayed.command("stop", "--now")
-    until(lambda: replayed.process.poll() is not None, 20, "its end")
+    until(lambda: replayed.process.poll() is not None, 60, "its end")
     assert not has_heard_all(replayed)
 
 
