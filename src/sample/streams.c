@@ -97,7 +97,7 @@ static void stream_delete(struct sample_call *c, struct span name)
 		json_object_del(c->cluster->store.streams, stream);
 	}
 	bool none = before == json_object_size(c->cluster->store.streams);
-	if (none && !memchr(name.at, '*', name.n))
+	if (none && !(name.n && memchr(name.at, '*', name.n)))
 		sample_respond_error(c, 404, "index_not_found_exception", "no such index [%.*s]",
 				     (int)name.n, name.at);
 	else

@@ -47,7 +47,6 @@ static void what_is_put_is_taken_in_its_order(void **state)
 		assert_int_equal(a->wall_ns, 70);
 		assert_int_equal(a->origin.sequence, 9);
 		assert_int_equal(a->origin.series, 3);
-		assert_int_equal(b->origin.series, 0);
 		assert_int_equal(a->marks, 0);
 		assert_true(span_is(handed_span(&out, b->index), SPAN("films")));
 		assert_int_equal(handed_span(&out, b->id).n, 0);
