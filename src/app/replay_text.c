@@ -181,6 +181,17 @@ void replay_text_put(FILE *to, const json_t *r)
 
 /* --- what was set aside --- */
 
+/* Where a person finds the request. */
+static void replay_put_origin(FILE *to, const json_t *one)
+{
+	if (!json_object_get(one, "record"))
+		return;
+	fprintf(to, "    written %s: `crossfade capture cat -c FILE --from-sequence ",
+		replay_word(one, "written"));
+	replay_put_plain(to, replay_word(one, "record"));
+	fputs("`\n", to);
+}
+
 void replay_text_aside(FILE *to, const json_t *list)
 {
 	size_t i;
@@ -194,5 +205,6 @@ void replay_text_aside(FILE *to, const json_t *list)
 		fputs("\n    ", to);
 		replay_put_plain(to, replay_word(one, "reason"));
 		putc('\n', to);
+		replay_put_origin(to, one);
 	}
 }

@@ -20,6 +20,7 @@ static const char *const replay_effects[EFFECT_KINDS] = {
 	[EFFECT_SWEEP] = "sweeps",
 	[EFFECT_WALK] = "walks",
 	[EFFECT_UNKNOWN] = "unknown",
+	[EFFECT_LOST] = "lost",
 };
 
 static json_t *replay_number(uint64_t n)
@@ -81,6 +82,16 @@ static json_t *replay_jobs_json(const struct replay_seen *s)
 			 "indices_deleted", replay_number(c->deleted));
 }
 
+static json_t *replay_tuning_json(const struct replay_seen *s)
+{
+	const struct tuning *t = &s->tuning;
+	return json_pack("{s:o,s:o,s:o,s:o,s:o}", "rate",
+			 t->rate ? replay_number(t->rate) : json_null(), "in_flight",
+			 replay_number(t->in_flight), "batch_operations",
+			 replay_number(t->operations), "batch_bytes", replay_number(t->bulk_bytes),
+			 "batch_wait_ms", replay_number(t->wait_ms));
+}
+
 json_t *replay_json(const struct workers *w)
 {
 	struct replay_seen s;
@@ -89,15 +100,15 @@ json_t *replay_json(const struct workers *w)
 		return NULL;
 	if (s.watermark_wall_ns)
 		clock_text(s.watermark_wall_ns, watermark);
-	json_t *j =
-		json_pack("{s:s,s:s,s:o,s:s*,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "state",
-			  replay_states[s.state], "owner", arm_name(s.owner), "lag_ms",
-			  s.watermark_wall_ns ? replay_number(s.lag_ms) : json_null(), "watermark",
-			  *watermark ? watermark : NULL, "log", replay_log_json(&s), "effects",
-			  replay_effects_json(&s), "keys", replay_keys_json(&s), "copies",
-			  replay_copies_json(&s), "jobs", replay_jobs_json(&s), "unheard",
-			  replay_number(s.unheard), "left_out", replay_number(s.left_out),
-			  "unknown", replay_unknown_json(&s), "trouble", s.trouble);
+	json_t *j = json_pack("{s:s,s:s,s:o,s:o,s:s*,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "state",
+			      replay_states[s.state], "owner", arm_name(s.owner), "lag_ms",
+			      s.watermark_wall_ns ? replay_number(s.lag_ms) : json_null(), "tuning",
+			      replay_tuning_json(&s), "watermark", *watermark ? watermark : NULL,
+			      "log", replay_log_json(&s), "effects", replay_effects_json(&s),
+			      "keys", replay_keys_json(&s), "copies", replay_copies_json(&s),
+			      "jobs", replay_jobs_json(&s), "unheard", replay_number(s.unheard),
+			      "left_out", replay_number(s.left_out), "unknown",
+			      replay_unknown_json(&s), "trouble", s.trouble);
 	json_t *upkeep = workers_replay_upkeep(w);
 	json_object_update(j, upkeep);
 	json_decref(upkeep);

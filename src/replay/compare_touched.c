@@ -161,7 +161,8 @@ static bool touched_take(struct touched *t, const struct handed *h)
 {
 	if (h->kind == EFFECT_KEY && t->wish.keys)
 		return touched_take_key(t, h);
-	if (h->kind == EFFECT_SCAN || h->kind == EFFECT_SWEEP || h->kind == EFFECT_WALK)
+	if (h->kind == EFFECT_SCAN || h->kind == EFFECT_SWEEP || h->kind == EFFECT_WALK ||
+	    h->kind == EFFECT_LOST)
 		touched_add_whole(t, handed_span(&t->batch, h->index));
 	t->held[h->tag]++;
 	return true;

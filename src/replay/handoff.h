@@ -14,6 +14,7 @@
 #include "base/span.h"
 #include "capture/bytes.h"
 #include "replay/effects.h"
+#include "replay/origin.h"
 
 /* What is known of an effect besides its texts, bit by bit (struct effect). */
 enum handed_mark {
@@ -37,6 +38,13 @@ struct handed {
 	struct handed_text name; /* of what is unknown; of a task its id */
 	uintptr_t tag;		 /* consumer_out() */
 	uint64_t wall_ns;	 /* when the exchange was over */
+	struct origin origin;
+};
+
+/* The exchange whose effects are added. */
+struct handed_exchange {
+	uint64_t wall_ns;
+	struct origin origin;
 };
 
 struct handed_batch {
@@ -63,7 +71,8 @@ void handoff_close(struct handoff *h);
 /* --- the reading side --- */
 
 /* Adds to the caller's batch; the spans are copied. */
-void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag, uint64_t wall_ns);
+void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag,
+		const struct handed_exchange *of);
 /*
  * Hands the batch over, which is empty afterwards. False: the copying side has not taken what was
  * handed over before, and that has HANDOFF_BYTES_MAX already: nothing is done.

@@ -55,6 +55,7 @@ struct deletion {
 
 struct jobs {
 	struct jobs_config config;
+	uint32_t response_ms;
 	struct list waiting, deletions; /* struct job, struct deletion */
 	struct job *job;		/* at work; owned */
 	struct list along;		/* struct job: what it does as well */
@@ -254,7 +255,7 @@ static void jobs_end_deletion(struct jobs *j)
 	d->fence = NULL;
 	if (d->once_more) {
 		d->once_more = false;
-		d->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		d->due_ms = jobs_now_ms(j) + j->response_ms;
 		return;
 	}
 	j->counts.done[EFFECT_FENCE]++;
@@ -326,6 +327,8 @@ static void jobs_deleted(struct ask *a, enum err why)
 		return;
 	}
 	j->counts.deleted++;
+	j->config.deleted(j->config.user, span_of(json_object_iter_key(j->at)),
+			  j->deleting->is_stream);
 	j->at = json_object_iter_next(j->names, j->at);
 	jobs_delete_next(j);
 }
@@ -418,7 +421,7 @@ static void job_end(struct jobs *j, struct job *one)
 	if (one->uncertain) {
 		one->uncertain = false;
 		one->step = JOB_TASK;
-		one->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		one->due_ms = jobs_now_ms(j) + j->response_ms;
 		list_add_tail(&j->waiting, &one->link);
 		return;
 	}
@@ -630,6 +633,11 @@ struct jobs *jobs_open(const struct jobs_config *c)
 	ask_open(&j->ask, c->subrequests, j);
 	ask_open(&j->job_ask, c->subrequests, j);
 	return j;
+}
+
+void jobs_set_response_ms(struct jobs *j, uint32_t response_ms)
+{
+	j->response_ms = response_ms;
 }
 
 void jobs_stop(struct jobs *j)

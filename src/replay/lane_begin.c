@@ -1,6 +1,7 @@
 #include "replay/copier_private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/bug.h"
 #include "base/least.h"
@@ -111,7 +112,7 @@ void lane_look_for_places(struct lane *l)
 
 static void copier_refill(struct copier *c, uint64_t now_ms)
 {
-	double most = c->config.rate;
+	double most = c->tuning.rate;
 	c->tokens += (double)(now_ms - c->tokens_ms) * most / 1000;
 	if (c->tokens > most)
 		c->tokens = most;
@@ -120,18 +121,49 @@ static void copier_refill(struct copier *c, uint64_t now_ms)
 
 static size_t copier_allowed(struct copier *c)
 {
-	if (!c->config.rate)
+	if (!c->tuning.rate)
 		return c->most;
 	copier_refill(c, copier_now_ms(c));
 	return c->tokens >= 1 ? least(c->most, (size_t)c->tokens) : 0;
 }
 
+/* --- memory --- */
+
+void lane_empty(struct lane *l)
+{
+	if (!l->operations)
+		return;
+	batch_close(l->batch);
+	free(l->taken);
+	free(l->wanted);
+	l->operations = 0;
+}
+
+/* A reload may have changed how large a batch is. */
+static void lane_fit(struct lane *l)
+{
+	const struct tuning *t = &l->copier->tuning;
+	if (l->operations == t->operations && l->bulk_bytes == t->bulk_bytes)
+		return;
+	lane_empty(l);
+	l->operations = t->operations;
+	l->bulk_bytes = t->bulk_bytes;
+	l->batch = batch_open(&(struct copy_batch_config){ .bulk_bytes = t->bulk_bytes,
+							   .keys_max = t->operations });
+	l->taken = calloc(t->operations, sizeof *l->taken);
+	l->wanted = calloc(t->operations, sizeof *l->wanted);
+	must(l->taken && l->wanted);
+}
+
+/* --- a batch --- */
+
 void lane_begin(struct lane *l)
 {
 	struct copier *c = l->copier;
+	lane_fit(l);
 	const struct keys_ask ask = { .now_ms = copier_now_ms(c),
 				      .n_max = copier_allowed(c),
-				      .bytes_max = c->config.bulk_bytes };
+				      .bytes_max = c->tuning.bulk_bytes };
 	size_t n = ask.n_max ? keys_take(c->config.keys, &ask, l->taken) : 0;
 	if (!n)
 		return;

@@ -84,7 +84,7 @@ static void lane_copies_again(struct lane *l, size_t i, uint64_t again_ms)
 static void lane_key_done(struct lane *l, size_t i)
 {
 	struct copier *c = l->copier;
-	c->config.over(c->config.user, batch_copy(l->batch, i), NULL);
+	c->config.over(c->config.user, &l->taken[i], batch_copy(l->batch, i), NULL);
 	keys_done(c->config.keys, l->taken[i].key);
 }
 
@@ -108,7 +108,7 @@ static void lane_settle_key(struct lane *l, size_t i, uint64_t again_ms)
 		/* fallthrough */
 	case COPY_TOO_LONG:
 		c->counts.refused++;
-		c->config.over(c->config.user, copy, batch_error(l->batch, copy));
+		c->config.over(c->config.user, &l->taken[i], copy, batch_error(l->batch, copy));
 		keys_set_aside(c->config.keys, key);
 		break;
 	case COPY_UNREADABLE:
@@ -144,7 +144,7 @@ void lane_end(struct lane *l)
 	/* One document that cannot be read spoils the owner's whole response: fewer at a time. */
 	c->most = l->read == READ_BAD && l->n > 1 ? (l->n + 1) / 2
 		  : l->again			  ? c->most
-						  : least(2 * c->most, c->config.operations);
+						  : least(2 * c->most, c->tuning.operations);
 	l->failures = l->again ? l->failures + 1 : 0;
 	uint64_t again_ms = copier_now_ms(c) + lane_pause_ms(l);
 	for (size_t i = 0; i < l->n; i++)

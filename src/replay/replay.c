@@ -13,10 +13,11 @@
 
 /* --- a turn --- */
 
-static void replay_key_over(void *user, const struct copy *c, const struct cluster_error *e)
+static void replay_key_over(void *user, const struct keys_taken *t, const struct copy *c,
+			    const struct cluster_error *e)
 {
 	struct replay *r = user;
-	upkeep_key_over(&r->upkeep, c, e);
+	upkeep_key_over(&r->upkeep, t, c, e);
 }
 
 /* Scans go on where they were. */
@@ -25,6 +26,7 @@ static void replay_begin(struct replay *r)
 	if (r->begun || !kept_is_ready(&r->upkeep.kept))
 		return;
 	r->begun = true;
+	upkeep_recall(&r->upkeep, copier_surroundings(r->copier));
 	jobs_set_places(r->jobs, marks_part(&r->upkeep.kept.marks, SCANS));
 	bool all_heard = r->upkeep.kept.all_heard;
 	log_line(LOG_INFO, "replay: begins%s",
@@ -37,6 +39,18 @@ static void replay_lost(void *user, struct span index, const char *why)
 {
 	struct replay *r = user;
 	upkeep_not_exact(&r->upkeep, index, why);
+}
+
+static void replay_learned(void *user, const struct surrounding *one)
+{
+	struct replay *r = user;
+	upkeep_know_index(&r->upkeep, span_of(one->index), surroundings_memory(one));
+}
+
+static void replay_deleted(void *user, struct span name, bool is_stream)
+{
+	struct replay *r = user;
+	upkeep_forget_index(&r->upkeep, name, is_stream);
 }
 
 static void replay_keep_places(void *user)
@@ -69,14 +83,30 @@ static void replay_save_soon(struct replay *r)
 	waker_wake(&r->waker);
 }
 
+/* What a reload has changed. */
+static void replay_tune(struct replay *r)
+{
+	r->tuning = tuning_read(&r->config.mailbox->tuning);
+	copier_tune(r->copier, &r->tuning);
+	jobs_set_response_ms(r->jobs, r->tuning.response_ms);
+}
+
+/* Of a backfill: two rounds of batches. */
+static size_t replay_backfill_keys(const struct tuning *t)
+{
+	return 2 * (size_t)t->in_flight * t->operations;
+}
+
 static void replay_keep_up(struct replay *r)
 {
+	replay_tune(r);
 	replay_begin(r);
 	replay_look_at_restart(r);
 	upkeep_turn(&r->upkeep, &(struct upkeep_turn){
 					.on = replay_is_on(r),
 					.watermark_ns = r->seen.watermark_wall_ns,
 					.time_ns = r->until_wall_ns,
+					.backfill_keys_max = replay_backfill_keys(&r->tuning),
 				});
 	replay_save_soon(r);
 }
@@ -208,6 +238,18 @@ static void replay_handed(void *user)
 	replay_wake(user);
 }
 
+static void replay_compare_begun(void *user)
+{
+	struct replay *r = user;
+	upkeep_compare_begun(&r->upkeep);
+}
+
+static void replay_exact(void *user, const char *index)
+{
+	struct replay *r = user;
+	upkeep_exact(&r->upkeep, index);
+}
+
 /* What copies documents. */
 static void replay_open_copying(struct replay *r)
 {
@@ -216,20 +258,18 @@ static void replay_open_copying(struct replay *r)
 							 .unheard = &r->unheard,
 							 .keys = r->keys,
 							 .owner = c->owner,
-							 .in_flight = c->in_flight,
-							 .operations = c->operations,
-							 .bulk_bytes = c->bulk_bytes,
-							 .rate = c->rate,
 							 .over = replay_key_over,
 							 .user = r });
+	copier_surroundings(r->copier)->learned = replay_learned;
+	copier_surroundings(r->copier)->learner = r;
 	r->jobs = jobs_open(&(struct jobs_config){ .subrequests = &r->subrequests,
 						   .copier = r->copier,
 						   .keys = r->keys,
 						   .owner = c->owner,
-						   .response_ms = c->response_ms,
 						   .back = replay_tag_back,
 						   .belongs = replay_belongs,
 						   .lost = replay_lost,
+						   .deleted = replay_deleted,
 						   .moved = replay_keep_places,
 						   .user = r });
 }
@@ -239,17 +279,15 @@ static void replay_open_others(struct replay *r)
 {
 	const struct replay_config *c = &r->config;
 	objects_open(&r->objects, &r->subrequests, c->owner, replay_tag_back, r);
-	upkeep_open(&r->upkeep,
-		    &(struct upkeep_config){
-			    .directory = r->config.state,
-			    .subrequests = &r->subrequests,
-			    .keys = r->keys,
-			    .filter = &r->config.filter,
-			    .owner = c->owner,
-			    .backfill_keys_max = 2 * (size_t)c->in_flight * c->operations,
-			    .back = replay_tag_back,
-			    .user = r,
-		    });
+	upkeep_open(&r->upkeep, &(struct upkeep_config){
+					.directory = r->config.state,
+					.subrequests = &r->subrequests,
+					.keys = r->keys,
+					.filter = &r->config.filter,
+					.owner = c->owner,
+					.back = replay_tag_settle,
+					.user = r,
+				});
 	r->compare = compare_open(&(struct compare_config){ .subrequests = &r->subrequests,
 							    .keys = r->keys,
 							    .owner = c->owner,
@@ -260,6 +298,8 @@ static void replay_open_others(struct replay *r)
 							    .wake = replay_handed,
 							    .copied = replay_copied,
 							    .trouble = replay_trouble,
+							    .begun = replay_compare_begun,
+							    .exact = replay_exact,
 							    .user = r });
 }
 

@@ -18,6 +18,7 @@
 #include "replay/copier.h"
 #include "replay/jobs.h"
 #include "replay/log_reader.h"
+#include "replay/tuning.h"
 #include "replay/upkeep.h"
 
 struct replay;
@@ -30,6 +31,7 @@ enum replay_wish {
 
 struct replay_mailbox {
 	_Atomic int wish; /* enum replay_wish: control */
+	struct shared_tuning tuning;
 };
 
 enum replay_state {
@@ -59,6 +61,7 @@ struct replay_seen {
 	uint64_t exchanges, passed, holes, lost, behind;
 	uint64_t effects[EFFECT_KINDS];
 	struct keys_count keys;
+	struct tuning tuning; /* in force */
 	struct copier_counts copies;
 	uint64_t brought;   /* indices made; mappings, settings, aliases, templates and such put */
 	uint64_t unheard;   /* writes that were not heard of, and may act still */
@@ -75,14 +78,10 @@ struct replay_config {
 	const char *directory, *state;
 	struct index_filter filter;
 	uint64_t from_ns; /* where in the log it begins, the first time; 0: anywhere */
-	struct replay_mailbox *mailbox; /* borrowed */
+	struct replay_mailbox *mailbox; /* borrowed; it has a tuning */
 	struct worker *worker;		/* borrowed */
 	enum arm owner;
 	uint64_t since;
-	unsigned in_flight;
-	uint32_t operations, rate;
-	size_t bulk_bytes;
-	uint32_t response_ms; /* an uncertain write may act for so long */
 	uint64_t seed;
 };
 

@@ -16,13 +16,15 @@ struct later {
 	uint64_t due_ms;
 	uintptr_t tag;
 	uint64_t wall_ns;
+	struct origin origin;
 	uint32_t index_n, id_n, routing_n;
 	char text[];
 };
 
 struct replay {
 	struct replay_config config;
-	struct loop *loop; /* borrowed: the worker's */
+	struct tuning tuning; /* in force */
+	struct loop *loop;    /* borrowed: the worker's */
 	struct subrequests subrequests;
 	struct unheard unheard;
 	struct keys *keys;
@@ -65,6 +67,8 @@ struct replay {
 
 /* For keys_config.back and others: the tag's key needs it no more. */
 void replay_tag_back(void *user, uintptr_t tag);
+/* The same of one that upkeep has kept. */
+void replay_tag_settle(void *user, uintptr_t tag);
 /* The reading thread gets the tags that came back. */
 void replay_give_back(struct replay *r);
 /* As many of the effects that were handed over as there is room for. */

@@ -98,6 +98,7 @@ void replay_show(struct replay *r)
 	r->parked = parked;
 	struct replay_seen *s = &r->seen;
 	keys_count(r->keys, &s->keys);
+	s->tuning = r->tuning;
 	s->owner = r->config.owner;
 	s->watermark_wall_ns = replay_watermark(r, &s->keys);
 	s->lag_ms = s->watermark_wall_ns && wall_ns > s->watermark_wall_ns

@@ -6,21 +6,34 @@
 #include <string.h>
 #include "base/bug.h"
 #include "base/least.h"
+#include "base/log.h"
 
 /* --- tags --- */
 
-void replay_tag_back(void *user, uintptr_t tag)
+static void replay_tag_read(struct replay *r, uintptr_t tag)
 {
-	struct replay *r = user;
-	if (upkeep_tag_back(&r->upkeep, tag) || jobs_tag_back(r->jobs, tag) ||
-	    compare_tag_back(r->compare, tag))
-		return;
 	if (r->back_n == r->back_room) {
 		r->back_room = 2 * r->back_room + 1024;
 		r->back = realloc(r->back, r->back_room * sizeof *r->back);
 		must(r->back);
 	}
 	r->back[r->back_n++] = tag;
+}
+
+void replay_tag_settle(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (!jobs_tag_back(r->jobs, tag) && !compare_tag_back(r->compare, tag))
+		replay_tag_read(r, tag);
+}
+
+void replay_tag_back(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (upkeep_tag_back(&r->upkeep, tag) || jobs_tag_back(r->jobs, tag) ||
+	    compare_tag_back(r->compare, tag) || upkeep_keep_tag(&r->upkeep, tag))
+		return;
+	replay_tag_read(r, tag);
 }
 
 void replay_give_back(struct replay *r)
@@ -76,9 +89,10 @@ static void replay_add_later(struct replay *r, const struct keys_write *w)
 {
 	struct later *l = malloc(sizeof *l + w->index.n + w->id.n + w->routing.n);
 	must(l);
-	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->config.response_ms,
+	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->tuning.response_ms,
 			     .tag = w->tag,
 			     .wall_ns = w->time_ns,
+			     .origin = w->origin,
 			     .index_n = (uint32_t)w->index.n,
 			     .id_n = (uint32_t)w->id.n,
 			     .routing_n = (uint32_t)w->routing.n };
@@ -100,6 +114,7 @@ void replay_look_later(struct replay *r)
 			.routing = { l->text + l->index_n + l->id_n, l->routing_n },
 			.tag = l->tag,
 			.time_ns = l->wall_ns,
+			.origin = l->origin,
 		};
 		if (!replay_add_key(r, &w))
 			return;
@@ -140,6 +155,7 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 		.marks = h->marks & HANDED_EXTERNAL ? COPIER_MARK_EXTERNAL : 0,
 		.tag = h->tag,
 		.time_ns = h->wall_ns,
+		.origin = h->origin,
 	};
 	if (!replay_belongs(r, w.index)) {
 		replay_tag_back(r, h->tag);
@@ -149,6 +165,19 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 		return replay_add_key(r, &w);
 	replay_add_later(r, &w);
 	return true;
+}
+
+/* Any document may be concerned: a comparison finds which. */
+static void replay_take_lost(struct replay *r, const struct handed *h)
+{
+	char why[128];
+	struct span name = handed_span(&r->batch, h->name);
+	snprintf(why, sizeof why, "%.*s", (int)least(name.n, sizeof why - 1), name.at);
+	log_line(LOG_ERROR,
+		 "replay: %s. `crossfade capture gaps` tells more; `crossfade compare --all "
+		 "--repair` finds what the replica lacks, and copies it",
+		 why);
+	upkeep_not_exact_write(&r->upkeep, SPAN("*"), why, h->tag);
 }
 
 static bool replay_is_behind_stream(struct span index)
@@ -175,6 +204,9 @@ static bool replay_take(struct replay *r, const struct handed *h)
 		upkeep_not_exact_write(&r->upkeep, handed_span(&r->batch, h->index),
 				       "an index behind a data stream was deleted at the owner",
 				       h->tag);
+		return true;
+	case EFFECT_LOST:
+		replay_take_lost(r, h);
 		return true;
 	case EFFECT_SCAN:
 	case EFFECT_SWEEP:

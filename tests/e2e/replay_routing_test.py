@@ -4,6 +4,7 @@ import json
 
 import requests
 
+from replay_orders_test import begin_again
 from replay_test import caught_up, documents, make_replayed, pair, replay_of, replayed  # noqa: F401
 
 
@@ -72,5 +73,16 @@ def test_an_external_version_makes_all_copies_of_its_index_carry_theirs(replayed
         same(replayed, pair)
     assert versions(pair[1]) == versions(pair[0])
     assert ask(replayed, "PUT", f"/books/_doc/0?version={versions(pair[0])[0] + 1}&version_type=external", {"n": 11}).ok
+    same(replayed, pair)
+    assert versions(pair[1]) == versions(pair[0])
+
+
+def test_external_versions_are_known_after_a_start(replayed, pair):  # noqa: F811
+    for i in range(5):
+        assert ask(replayed, "PUT", f"/books/_doc/{i}?version=10&version_type=external", {"n": i}).ok
+    same(replayed, pair)
+    begin_again(replayed)
+    # No write of the log tells it once more: all are copied again, and are no newer by that.
+    replayed.command("replay", "backfill")
     same(replayed, pair)
     assert versions(pair[1]) == versions(pair[0])

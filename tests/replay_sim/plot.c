@@ -70,6 +70,14 @@ static void plot_make_troubles(struct plot *p, struct dice *d, const struct plot
 						  .slow_ms_max = 1 + (unsigned)dice_size(d, 2000) };
 }
 
+void plot_tune(struct plot *p, struct dice *d)
+{
+	p->in_flight = (unsigned)dice_between(d, 1, 4);
+	p->operations = 1 + (uint32_t)dice_size(d, 30);
+	p->rate = dice_chance(d, 200) ? 20 + (uint32_t)dice_size(d, 1000) : 0;
+	p->wait_ms = dice_chance(d, 300) ? (uint32_t)dice_size(d, REPLAY_BATCH_WAIT_MS_MAX) : 0;
+}
+
 void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
 {
 	*p = (struct plot){
@@ -84,12 +92,12 @@ void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
 		.hidden_ids = dice_chance(d, 500) ? 100 : 0,
 		.read_ms_max = 1 + (unsigned)dice_size(d, 200),
 		.commit_ms = (unsigned)dice_size(d, 20),
-		.in_flight = (unsigned)dice_between(d, 1, 4),
-		.operations = 1 + (uint32_t)dice_size(d, 30),
+		.reloads = dice_chance(d, 500) ? (unsigned)dice_between(d, 1, 50) : 0,
 		.bulk_bytes = REPLAY_BATCH_BYTES_MIN,
 		.pause_ms = 10 + (unsigned)dice_size(d, 20000),
 		.after_ms = (unsigned)dice_size(d, 60000),
 	};
+	plot_tune(p, d);
 	if (wishes->kind_given)
 		p->kinds = 1u << PLOT_DOCUMENTS | wishes->kinds;
 	plot_make_troubles(p, d, wishes);

@@ -39,15 +39,15 @@ struct plot {
 	unsigned think_ms_max;
 	unsigned new_fields, routings, hidden_ids; /* chances, out of 1,000 */
 	/*
-	 * A field has one type in all indices, and indices are deleted by their names alone. Where
-	 * a balancer is killed all else is too much asked (docs/migration.md, What does not work
-	 * yet).
+	 * A field has one type in all indices. Where a balancer is killed all else is too much
+	 * asked (docs/migration.md, What does not work yet).
 	 */
 	bool simple_indices;
 	unsigned read_ms_max, commit_ms;
 	unsigned in_flight;
-	uint32_t operations;
+	uint32_t operations, rate, wait_ms;
 	size_t bulk_bytes;
+	unsigned reloads; /* the chance that a turn of replay begins with one, out of 1,000 */
 	struct sim_faults network;
 	struct sim_disk_faults disk;
 	struct cluster_faults faults[ARMS];
@@ -56,6 +56,8 @@ struct plot {
 	unsigned after_ms; /* what goes wrong does so for so long after the clients */
 };
 
+/* How fast replay may be. */
+void plot_tune(struct plot *p, struct dice *d);
 void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes);
 
 #endif

@@ -165,7 +165,7 @@ static void write_update_by_query(struct world *w, struct written *r)
 
 static void write_index_deletion(struct world *w, struct written *r)
 {
-	bool pattern = !w->plot.simple_indices && dice_chance(&w->dice, 300);
+	bool pattern = dice_chance(&w->dice, 300);
 	snprintf(r->line, sizeof r->line, "DELETE /%s", pattern ? "logs-*" : writes_index(w));
 }
 
