@@ -17,6 +17,7 @@ struct later {
 	uintptr_t tag;
 	uint64_t wall_ns;
 	uint32_t index_n, id_n, routing_n;
+	uint8_t marks; /* of keys_write */
 	char text[];
 };
 

@@ -74,3 +74,13 @@ def test_an_external_version_makes_all_copies_of_its_index_carry_theirs(replayed
     assert ask(replayed, "PUT", f"/books/_doc/0?version={versions(pair[0])[0] + 1}&version_type=external", {"n": 11}).ok
     same(replayed, pair)
     assert versions(pair[1]) == versions(pair[0])
+
+
+def test_an_external_version_is_seen_where_the_response_hides_the_document(replayed, pair):  # noqa: F811
+    lines = "".join(json.dumps({"index": {"_index": "books", "_id": str(i), "version": 10 + i, "version_type": "external"}}) + "\n{}\n"
+                    for i in range(5))
+    # Neither index nor id is in the response, and replay has not seen the index before.
+    assert requests.post(f"{replayed.source}/_bulk?filter_path=errors", data=lines, timeout=30,
+                         headers={"Content-Type": "application/x-ndjson"}).json() == {"errors": False}
+    same(replayed, pair)
+    assert versions(pair[1]) == versions(pair[0]) == {i: 10 + i for i in range(5)}
