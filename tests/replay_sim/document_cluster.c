@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "app/sample_settings.h"
 #include "replay_sim/world.h"
 
 /* A connection of the balancer, and the request on it. */
@@ -324,6 +325,35 @@ static void cluster_accepted(struct io_op *op)
 		cluster_stop_listening(c);
 	else
 		io_accept(c->io, op, c->sock);
+}
+
+/* --- templates --- */
+
+/* What is wrapped has no argument that could tell the world. */
+static struct world *cluster_world;
+
+struct sample_index *__real_sample_index_open(const char *name, const char *uuid, uint64_t now_ms,
+					      uint64_t *bytes);
+struct sample_index *__wrap_sample_index_open(const char *name, const char *uuid, uint64_t now_ms,
+					      uint64_t *bytes);
+
+void document_clusters_are_of(struct world *w)
+{
+	cluster_world = w;
+}
+
+struct sample_index *__wrap_sample_index_open(const char *name, const char *uuid, uint64_t now_ms,
+					      uint64_t *bytes)
+{
+	struct sample_index *x = __real_sample_index_open(name, uuid, now_ms, bytes);
+	unsigned shards = plot_shards(&cluster_world->plot, name);
+	if (bytes != &cluster_world->clusters[ARM_SOURCE].sample.store.bytes || shards == 1)
+		return x;
+	json_t *settings = json_pack("{s:i}", "number_of_shards", (int)shards);
+	sample_settings_merge(x->settings, settings);
+	json_decref(settings);
+	sample_settings_divide(x);
+	return x;
 }
 
 /* --- a life --- */

@@ -46,6 +46,12 @@ struct document_cluster {
 	uint64_t requests, late_acts, crashes;
 };
 
+/*
+ * In that world the owner has templates that say how many shards an index has (plot.h); NULL: in
+ * none. The linker leads the making of indices here (CMakeLists.txt).
+ */
+void document_clusters_are_of(struct world *w);
+
 void document_cluster_open(struct document_cluster *c, struct world *w, enum arm arm);
 void document_cluster_turn(struct document_cluster *c);
 /* It is away for so long. */

@@ -1,9 +1,26 @@
 #include "replay_sim/plot.h"
 
+#include <string.h>
+
 #include "base/limits.h"
 
 /* Shorter than WORLD_RESPONSE_MS: what is uncertain has acted by then. */
 #define LATE_MS_MAX 90000
+
+static const char *const indices[PLOT_INDICES_MAX] = { "a", "b", "logs-1", "logs-2" };
+
+const char *plot_index(unsigned i)
+{
+	return indices[i];
+}
+
+unsigned plot_shards(const struct plot *p, const char *index)
+{
+	for (unsigned i = 0; i < PLOT_INDICES_MAX; i++)
+		if (!strcmp(index, indices[i]) && p->sharded >> i & 1)
+			return PLOT_SHARDS;
+	return 1;
+}
 
 static bool plot_has(struct dice *d, const struct plot_wishes *wishes, enum plot_trouble t)
 {
@@ -75,12 +92,12 @@ void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
 	*p = (struct plot){
 		.clients = (unsigned)dice_between(d, 1, PLOT_CLIENTS_MAX),
 		.writes = 5 + (unsigned)dice_size(d, 60),
-		.indices = (unsigned)dice_between(d, 1, 4),
+		.indices = (unsigned)dice_between(d, 1, PLOT_INDICES_MAX),
 		.ids = 1 + (unsigned)dice_size(d, 49),
 		.kinds = 1u << PLOT_DOCUMENTS | (unsigned)dice_roll(d, 1u << PLOT_KINDS),
 		.think_ms_max = 1 + (unsigned)dice_size(d, 2000),
 		.new_fields = (unsigned)dice_roll(d, 300),
-		.routings = dice_chance(d, 300) ? 200 : 0,
+		.routings = dice_chance(d, 500) ? 200 : 0,
 		.hidden_ids = dice_chance(d, 500) ? 100 : 0,
 		.read_ms_max = 1 + (unsigned)dice_size(d, 200),
 		.commit_ms = (unsigned)dice_size(d, 20),

@@ -9,9 +9,18 @@
 #include "sim/dice.h"
 
 #define PLOT_CLIENTS_MAX 8
+#define PLOT_INDICES_MAX 4
+#define PLOT_SHARDS 3
 
 /* What clients write. */
-enum plot_kind { PLOT_DOCUMENTS, PLOT_QUERIES, PLOT_INDICES, PLOT_ALIASES, PLOT_KINDS };
+enum plot_kind {
+	PLOT_DOCUMENTS,
+	PLOT_QUERIES,
+	PLOT_INDICES,
+	PLOT_ALIASES,
+	PLOT_VERSIONS, /* of the clients' own */
+	PLOT_KINDS,
+};
 
 /* What the caller wants of all seeds. */
 struct plot_wishes {
@@ -35,7 +44,8 @@ enum plot_trouble {
 struct plot {
 	unsigned clients, writes; /* writes of each client */
 	unsigned indices, ids;
-	unsigned kinds; /* one bit each: of enum plot_kind */
+	unsigned sharded; /* one bit each: an index of PLOT_SHARDS; the others have one */
+	unsigned kinds;	  /* one bit each: of enum plot_kind */
 	unsigned think_ms_max;
 	unsigned new_fields, routings, hidden_ids; /* chances, out of 1,000 */
 	/*
@@ -55,6 +65,11 @@ struct plot {
 	unsigned pause_ms;		     /* the longest time between two of them */
 	unsigned after_ms; /* what goes wrong does so for so long after the clients */
 };
+
+/* How many shards an index of that name has at the owner. */
+unsigned plot_shards(const struct plot *p, const char *index);
+/* The name of the i-th index. */
+const char *plot_index(unsigned i);
 
 void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes);
 

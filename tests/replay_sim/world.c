@@ -203,6 +203,7 @@ static void world_start_again(struct timer *t)
 {
 	struct world *w = list_entry(t, struct world, restart);
 	world_tell(w, "the balancer starts");
+	w->restarts++;
 	balancer_start(&w->balancer, w, log_mirror_recover(&w->mirror));
 }
 
@@ -331,6 +332,7 @@ static struct world *world_open(uint64_t seed, bool verbose, const struct plot_w
 	w->clients_io = sim_io_open(w->sim, &w->clients_bufs);
 	clocks_are_of(w);
 	histories_are_of(w);
+	document_clusters_are_of(w);
 	w->store = sim_store_open(w->sim);
 	log_mirror_open(&w->mirror, w->store);
 	board_format(&w->board, 7);
@@ -392,6 +394,7 @@ static uint64_t world_close(struct world *w)
 	sim_store_close(w->store);
 	clocks_are_of(NULL);
 	histories_are_of(NULL);
+	document_clusters_are_of(NULL);
 	histories_close(&w->histories);
 	free(w);
 	return trace;

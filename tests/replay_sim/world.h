@@ -42,7 +42,8 @@ struct world {
 	struct writer_client clients[PLOT_CLIENTS_MAX];
 	struct balancer balancer;
 	struct timer trouble, restart;
-	int first_fd; /* descriptors from here on are the balancer's */
+	unsigned restarts; /* of the balancer */
+	int first_fd;	   /* descriptors from here on are the balancer's */
 	uint64_t calm_wall_ns;
 	uint64_t document_n;
 	struct judge judge;
