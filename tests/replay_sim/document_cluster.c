@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "app/sample_settings.h"
+#include "app/sample_write.h"
 #include "replay_sim/world.h"
 
 /* A connection of the balancer, and the request on it. */
@@ -327,7 +328,7 @@ static void cluster_accepted(struct io_op *op)
 		io_accept(c->io, op, c->sock);
 }
 
-/* --- templates --- */
+/* --- templates, and documents that are refused --- */
 
 /* What is wrapped has no argument that could tell the world. */
 static struct world *cluster_world;
@@ -354,6 +355,29 @@ struct sample_index *__wrap_sample_index_open(const char *name, const char *uuid
 	json_decref(settings);
 	sample_settings_divide(x);
 	return x;
+}
+
+bool document_cluster_may_refuse(struct span source)
+{
+	return source.n && memmem(source.at, source.n, PLOT_REFUSED, sizeof PLOT_REFUSED - 1);
+}
+
+void __real_sample_apply(struct sample_call *c, const struct sample_operation *o,
+			 struct sample_result *r);
+void __wrap_sample_apply(struct sample_call *c, const struct sample_operation *o,
+			 struct sample_result *r);
+
+void __wrap_sample_apply(struct sample_call *c, const struct sample_operation *o,
+			 struct sample_result *r)
+{
+	const struct document_cluster *at = list_entry(c->cluster, struct document_cluster, sample);
+	if (!at->refuses || !document_cluster_may_refuse(o->body)) {
+		__real_sample_apply(c, o, r);
+		return;
+	}
+	r->id = o->id;
+	snprintf(r->index, sizeof r->index, "%.*s", (int)o->index.n, o->index.at);
+	sample_refuse(&r->trouble, 400, "mapper_parsing_exception", "an analyzer is missing");
 }
 
 /* --- a life --- */

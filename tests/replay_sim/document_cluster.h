@@ -43,17 +43,21 @@ struct document_cluster {
 	struct list conns, jobs;
 	struct timer second, back;
 	bool leaving;
+	bool refuses; /* documents with PLOT_REFUSED */
 	uint64_t requests, late_acts, crashes;
 };
 
 /*
- * In that world the owner has templates that say how many shards an index has (plot.h); NULL: in
- * none. The linker leads the making of indices here (CMakeLists.txt).
+ * In that world the owner has templates that say how many shards an index has, and the replica may
+ * refuse documents (plot.h); NULL: in none. The linker leads the making of indices, and operations,
+ * here (CMakeLists.txt).
  */
 void document_clusters_are_of(struct world *w);
 
 void document_cluster_open(struct document_cluster *c, struct world *w, enum arm arm);
 void document_cluster_turn(struct document_cluster *c);
+/* Whether it is a document that the replica may refuse. */
+bool document_cluster_may_refuse(struct span source);
 /* It is away for so long. */
 void document_cluster_crash(struct document_cluster *c, unsigned away_ms);
 /* Nothing is under way, and nothing will act by itself. */

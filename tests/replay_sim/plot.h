@@ -11,6 +11,8 @@
 #define PLOT_CLIENTS_MAX 8
 #define PLOT_INDICES_MAX 4
 #define PLOT_SHARDS 3
+/* A member of documents that a replica may refuse. */
+#define PLOT_REFUSED "\"k\":4"
 
 /* What clients write. */
 enum plot_kind {
@@ -38,6 +40,7 @@ enum plot_trouble {
 	TROUBLE_KILLS,	 /* of the balancer */
 	TROUBLE_POWER,
 	TROUBLE_DISK,
+	TROUBLE_REFUSALS, /* the replica takes no document of PLOT_REFUSED */
 	TROUBLES,
 };
 
@@ -61,6 +64,7 @@ struct plot {
 	struct sim_faults network;
 	struct sim_disk_faults disk;
 	struct cluster_faults faults[ARMS];
+	bool refuses; /* until somebody mends the replica: documents with PLOT_REFUSED */
 	unsigned crashes, kills, power_cuts; /* at most */
 	unsigned pause_ms;		     /* the longest time between two of them */
 	unsigned after_ms; /* what goes wrong does so for so long after the clients */

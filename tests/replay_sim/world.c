@@ -230,6 +230,7 @@ static void world_open_troubles(struct world *w)
 {
 	for (int arm = 0; arm < ARMS; arm++)
 		w->clusters[arm].faults = w->plot.faults[arm];
+	w->clusters[ARM_TARGET].refuses = w->plot.refuses;
 	sim_store_set_faults(w->store, &w->plot.disk);
 	timer_init(&w->trouble, world_has_trouble);
 	timer_init(&w->restart, world_start_again);
@@ -362,6 +363,23 @@ static void world_calm(struct world *w)
 	world_tell(w, "nothing goes wrong any more");
 }
 
+static bool world_order_is_over(struct world *w)
+{
+	struct order_outcome outcome;
+	return replay_outcome(w->balancer.replay, w->order, &outcome);
+}
+
+/* Somebody mends the replica, and has what was set aside tried again. */
+static void world_retry(struct world *w)
+{
+	w->clusters[ARM_TARGET].refuses = false;
+	w->order = replay_order(w->balancer.replay, &(struct replay_order){ .kind = ORDER_RETRY });
+	must(w->order);
+	world_must_come(w, world_order_is_over, REST_MS, "an order is not carried out");
+	world_must_come(w, world_is_at_rest, REST_MS, "replay is not at rest behind a retry");
+	judge_rest(w);
+}
+
 static void world_run_to_its_end(struct world *w)
 {
 	world_must_come(w, world_clients_are_over, CLIENTS_MS, "clients wait");
@@ -373,6 +391,8 @@ static void world_run_to_its_end(struct world *w)
 	world_until(w, world_never, STAYS_MS);
 	world_must_come(w, world_is_at_rest, REST_MS, "replay does not stay at rest");
 	judge_rest(w);
+	if (w->plot.refuses)
+		world_retry(w);
 	balancer_stop(&w->balancer);
 	world_must_come(w, world_has_ended, END_MS, "the balancer does not stop");
 	for (int arm = 0; arm < ARMS; arm++)

@@ -45,6 +45,7 @@ struct world {
 	unsigned restarts; /* of the balancer */
 	int first_fd;	   /* descriptors from here on are the balancer's */
 	uint64_t calm_wall_ns;
+	uint64_t order; /* to replay: the last one's number */
 	uint64_t document_n;
 	struct judge judge;
 	struct histories histories;
