@@ -79,6 +79,10 @@ static void plot_make_troubles(struct plot *p, struct dice *d, const struct plot
 		p->kills = (unsigned)dice_roll(d, 5);
 	if (plot_has(d, wishes, TROUBLE_POWER))
 		p->power_cuts = (unsigned)dice_roll(d, 4);
+	if (plot_has(d, wishes, TROUBLE_STOPS))
+		p->stops = (unsigned)dice_roll(d, 4);
+	if (plot_has(d, wishes, TROUBLE_HANDOVERS))
+		p->handovers = (unsigned)dice_roll(d, 4);
 	if (plot_has(d, wishes, TROUBLE_DISK) && dice_chance(d, 500))
 		p->disk =
 			(struct sim_disk_faults){ .full = (unsigned)dice_size(d, 100),
@@ -108,6 +112,8 @@ void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
 		.pause_ms = 10 + (unsigned)dice_size(d, 20000),
 		.after_ms = (unsigned)dice_size(d, 60000),
 	};
+	for (int arm = 0; arm < ARMS; arm++)
+		p->nodes[arm] = (unsigned)dice_between(d, 1, CLUSTER_NODES_MAX);
 	if (wishes->kind_given)
 		p->kinds = 1u << PLOT_DOCUMENTS | wishes->kinds;
 	plot_make_troubles(p, d, wishes);

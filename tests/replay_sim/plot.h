@@ -40,6 +40,8 @@ enum plot_trouble {
 	TROUBLE_KILLS,	 /* of the balancer */
 	TROUBLE_POWER,
 	TROUBLE_DISK,
+	TROUBLE_STOPS, /* of clusters' nodes */
+	TROUBLE_HANDOVERS,
 	TROUBLE_REFUSALS, /* the replica takes no document of PLOT_REFUSED */
 	TROUBLES,
 };
@@ -64,9 +66,10 @@ struct plot {
 	struct sim_faults network;
 	struct sim_disk_faults disk;
 	struct cluster_faults faults[ARMS];
+	unsigned nodes[ARMS];
 	bool refuses; /* until somebody mends the replica: documents with PLOT_REFUSED */
-	unsigned crashes, kills, power_cuts; /* at most */
-	unsigned pause_ms;		     /* the longest time between two of them */
+	unsigned crashes, stops, kills, power_cuts, handovers; /* at most */
+	unsigned pause_ms; /* the longest time between two of them */
 	unsigned after_ms; /* what goes wrong does so for so long after the clients */
 };
 

@@ -31,8 +31,8 @@ struct world {
 	struct board board;
 	struct plan plan;
 	struct listener listeners[1], internal[ARMS];
-	struct node nodes[ARMS];
-	struct node_state node_states[ARMS];
+	struct node nodes[ARMS][CLUSTER_NODES_MAX];
+	struct node_state node_states[ARMS][CLUSTER_NODES_MAX];
 	struct plan_pins pins[BALANCER_WORKERS];
 	struct capture_policy policy;
 	struct addr listener;
@@ -43,6 +43,7 @@ struct world {
 	struct balancer balancer;
 	struct timer trouble, restart;
 	unsigned restarts; /* of the balancer */
+	bool hands_over;   /* another process begins when the balancer has stopped */
 	int first_fd;	   /* descriptors from here on are the balancer's */
 	uint64_t calm_wall_ns;
 	uint64_t order; /* to replay: the last one's number */
