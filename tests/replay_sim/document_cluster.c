@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "app/sample_settings.h"
-#include "app/sample_write.h"
+#include "sample/settings.h"
+#include "sample/write.h"
 #include "replay_sim/world.h"
 
 /* A connection of the balancer, and the request on it. */

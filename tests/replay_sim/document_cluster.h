@@ -3,13 +3,13 @@
 
 /*
  * A cluster of one or two nodes on the simulated network, with documents in memory. What it does is
- * that of the sample cluster (src/app/sample.h); what goes wrong is the model's: it refuses, is
+ * that of the sample cluster (src/sample/sample.h); what goes wrong is the model's: it refuses, is
  * slow, breaks connections before or after it has acted, acts when nobody waits any more. A node
  * crashes, while another may act still for it, and comes back with what it has acknowledged; or it
  * is stopped, as by SIGSTOP, and reads and acts when it goes on.
  */
 
-#include "app/sample.h"
+#include "sample/sample.h"
 #include "io/io.h"
 #include "proxy/node_state.h"
 #include "proxy/plan.h"
