@@ -69,10 +69,13 @@ struct copier *copier_open(const struct copier_config *config)
 		struct lane *l = &c->lanes[i];
 		l->copier = c;
 		l->batch = batch_open(&(struct copy_batch_config){
-			.bulk_bytes = config->bulk_bytes, .keys_max = config->operations });
+			.bulk_bytes = config->bulk_bytes,
+			.keys_max = least(PLACE_ROUTINGS_MAX * (size_t)config->operations,
+					  REPLAY_BATCH_OPERATIONS_MAX) });
 		l->taken = calloc(config->operations, sizeof *l->taken);
 		l->wanted = calloc(config->operations, sizeof *l->wanted);
-		must(l->taken && l->wanted);
+		l->copies = calloc(config->operations, sizeof *l->copies);
+		must(l->taken && l->wanted && l->copies);
 		places_open(&l->places, config->subrequests, config->owner);
 		subrequest_init(&l->get, config->subrequests, &lane_get_user);
 		subrequest_init(&l->put, config->subrequests, &lane_put_user);
@@ -87,6 +90,7 @@ void copier_close(struct copier *c)
 		batch_close(c->lanes[i].batch);
 		free(c->lanes[i].taken);
 		free(c->lanes[i].wanted);
+		free(c->lanes[i].copies);
 		places_close(&c->lanes[i].places);
 	}
 	free(c->lanes);

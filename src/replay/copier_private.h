@@ -35,6 +35,7 @@ struct lane {
 	struct copy_batch *batch;
 	struct keys_taken *taken;    /* owned */
 	struct place_wanted *wanted; /* owned: of each of them */
+	size_t *copies;		     /* owned: up to which copy of the batch they are its own */
 	struct places places;
 	size_t n;
 	struct subrequest get, put;
@@ -70,6 +71,11 @@ void copier_note(struct copier *c, enum arm arm, const char *what, unsigned stat
 /* For lanes that wait for a look at their indices. */
 void copier_look(struct copier *c);
 
+/*
+ * What became of its i-th key, which may have several copies: one that is not done, if there is
+ * such a one.
+ */
+const struct copy *lane_copy(const struct lane *l, size_t i);
 /* An idle lane takes keys, if there are some that may go. */
 void lane_begin(struct lane *l);
 /* Where documents of streams, and those of unknown routing, stand; then it reads. */

@@ -84,3 +84,24 @@ def test_an_external_version_is_seen_where_the_response_hides_the_document(repla
                          headers={"Content-Type": "application/x-ndjson"}).json() == {"errors": False}
     same(replayed, pair)
     assert versions(pair[1]) == versions(pair[0]) == {i: 10 + i for i in range(5)}
+
+
+def found(cluster):
+    assert cluster.ask("POST", "/books/_refresh").ok
+    hits = cluster.ask("POST", "/books/_search", json={"size": 100}).json()["hits"]["hits"]
+    return sorted((h["_id"], h.get("_routing", ""), h["_source"]["n"]) for h in hits)
+
+
+def test_one_id_by_several_routings_is_several_documents(replayed, pair):  # noqa: F811
+    made(replayed)
+    # r0 leads to the first shard of three, the id 2 to the second, and the alias to the third.
+    for n, path in enumerate(("/books/_doc/2?routing=r0", "/books/_doc/2", "/ours/_doc/2")):
+        assert ask(replayed, "PUT", path, {"n": n}).ok
+    caught_up(replayed)
+    assert found(pair[1]) == found(pair[0]) == [("2", "", 1), ("2", "r", 2), ("2", "r0", 0)]
+    assert ask(replayed, "DELETE", "/books/_doc/2").json()["result"] == "deleted"
+    caught_up(replayed)
+    assert found(pair[1]) == found(pair[0]) == [("2", "r", 2), ("2", "r0", 0)]
+    assert ask(replayed, "DELETE", "/ours/_doc/2").json()["result"] == "deleted"
+    caught_up(replayed)
+    assert found(pair[1]) == found(pair[0]) == [("2", "r0", 0)]

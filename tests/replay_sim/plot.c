@@ -89,7 +89,9 @@ static void plot_make_troubles(struct plot *p, struct dice *d, const struct plot
 						  .sick = (unsigned)dice_size(d, 100),
 						  .slow = (unsigned)dice_size(d, 300),
 						  .slow_ms_max = 1 + (unsigned)dice_size(d, 2000) };
-	p->refuses = plot_has(d, wishes, TROUBLE_REFUSALS) && dice_chance(d, 300);
+	/* What is set aside has no routing in its name. */
+	p->refuses = plot_has(d, wishes, TROUBLE_REFUSALS) && dice_chance(d, 300) &&
+		     !(p->sharded && p->routings);
 }
 
 void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
@@ -98,6 +100,7 @@ void plot_make(struct plot *p, struct dice *d, const struct plot_wishes *wishes)
 		.clients = (unsigned)dice_between(d, 1, PLOT_CLIENTS_MAX),
 		.writes = 5 + (unsigned)dice_size(d, 60),
 		.indices = (unsigned)dice_between(d, 1, PLOT_INDICES_MAX),
+		.sharded = dice_chance(d, 600) ? (unsigned)dice_roll(d, 1u << PLOT_INDICES_MAX) : 0,
 		.ids = 1 + (unsigned)dice_size(d, 49),
 		.kinds = 1u << PLOT_DOCUMENTS | (unsigned)dice_roll(d, 1u << PLOT_KINDS),
 		.think_ms_max = 1 + (unsigned)dice_size(d, 2000),

@@ -28,6 +28,21 @@ static unsigned writes_id(struct world *w)
 	return (unsigned)dice_roll(&w->dice, w->plot.ids);
 }
 
+/*
+ * An alias routes as ever to an index of several shards, and what it writes there has ids of its
+ * own: of an id that is there by two routings, one of which the log does not tell, replay may leave
+ * one out (docs/migration.md, What does not work yet).
+ */
+static bool writes_alias_is_apart(const struct world *w, const char *index)
+{
+	return w->plot.routings && plot_shards(&w->plot, index) > 1;
+}
+
+static const char *writes_alias_prefix(const struct world *w, const char *index)
+{
+	return writes_alias_is_apart(w, index) ? "o" : "";
+}
+
 static void writes_field(struct world *w, struct text *to)
 {
 	struct dice *d = &w->dice;
@@ -148,13 +163,14 @@ static void write_item(struct world *w, struct text *to)
 	static const char *const actions[] = { "index", "index", "create", "update", "delete" };
 	const char *action = dice_pick(&w->dice, actions);
 	bool named = *action != 'i' || dice_chance(&w->dice, 900);
+	const char *index = writes_index(w);
 	bool by_alias = w->plot.kinds >> PLOT_ALIASES & 1 && dice_chance(&w->dice, 150);
-	text_print(to, "{\"%s\":{\"_index\":\"%s%s\"", action, by_alias ? "of-" : "",
-		   writes_index(w));
+	text_print(to, "{\"%s\":{\"_index\":\"%s%s\"", action, by_alias ? "of-" : "", index);
 	if (by_alias)
 		text_print(to, ",\"require_alias\":true");
 	if (named)
-		text_print(to, ",\"_id\":\"%u\"", writes_id(w));
+		text_print(to, ",\"_id\":\"%s%u\"", by_alias ? writes_alias_prefix(w, index) : "",
+			   writes_id(w));
 	if (!by_alias && dice_chance(&w->dice, w->plot.routings))
 		text_print(to, ",\"routing\":\"r%u\"", (unsigned)dice_roll(&w->dice, ROUTINGS));
 	bool versioned = w->plot.kinds >> PLOT_VERSIONS & 1 && named &&
@@ -225,7 +241,9 @@ static void write_alias(struct world *w, struct written *r)
 	snprintf(r->line, sizeof r->line, "POST /_aliases");
 	text_print(&r->body, "{\"actions\":[{\"add\":{\"index\":\"%s\",\"alias\":\"of-%s\"", index,
 		   index);
-	if (w->plot.routings && dice_chance(&w->dice, 700))
+	if (writes_alias_is_apart(w, index))
+		text_print(&r->body, ",\"routing\":\"r1\"");
+	else if (w->plot.routings && dice_chance(&w->dice, 700))
 		text_print(&r->body, ",\"routing\":\"r%u\"",
 			   (unsigned)dice_roll(&w->dice, ROUTINGS));
 	text_print(&r->body, "}}]}");
@@ -233,20 +251,24 @@ static void write_alias(struct world *w, struct written *r)
 
 static void write_by_alias(struct world *w, struct written *r)
 {
-	snprintf(r->line, sizeof r->line, "PUT /of-%s/_doc/%u?require_alias=true", writes_index(w),
-		 writes_id(w));
+	const char *index = writes_index(w);
+	snprintf(r->line, sizeof r->line, "PUT /of-%s/_doc/%s%u?require_alias=true", index,
+		 writes_alias_prefix(w, index), writes_id(w));
 	writes_document(w, &r->body);
 }
 
 static void write_deletion_by_alias(struct world *w, struct written *r)
 {
-	snprintf(r->line, sizeof r->line, "DELETE /of-%s/_doc/%u", writes_index(w), writes_id(w));
+	const char *index = writes_index(w);
+	snprintf(r->line, sizeof r->line, "DELETE /of-%s/_doc/%s%u", index,
+		 writes_alias_prefix(w, index), writes_id(w));
 }
 
 static void write_update_by_alias(struct world *w, struct written *r)
 {
-	snprintf(r->line, sizeof r->line, "POST /of-%s/_update/%u?require_alias=true",
-		 writes_index(w), writes_id(w));
+	const char *index = writes_index(w);
+	snprintf(r->line, sizeof r->line, "POST /of-%s/_update/%s%u?require_alias=true", index,
+		 writes_alias_prefix(w, index), writes_id(w));
 	text_print(&r->body, "{\"doc\":");
 	writes_document(w, &r->body);
 	text_print(&r->body, "}");
