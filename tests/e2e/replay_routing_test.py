@@ -88,7 +88,7 @@ def test_an_external_version_is_seen_where_the_response_hides_the_document(repla
 
 def found(cluster):
     assert cluster.ask("POST", "/books/_refresh").ok
-    hits = cluster.ask("POST", "/books/_search", json={"size": 100}).json()["hits"]["hits"]
+    hits = cluster.ask("POST", "/books/_search").json()["hits"]["hits"]
     return sorted((h["_id"], h.get("_routing", ""), h["_source"]["n"]) for h in hits)
 
 
