@@ -806,6 +806,8 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define COPIER_PAUSE_MS 100
 /* A bulk of 5 MiB takes seconds on a cluster that is busy. */
 #define COPIER_TIMEOUT_MS 60000
+/* Shards of an index in which one id is there: a client that has more of one id is not known. */
+#define PLACE_ROUTINGS_MAX 8
 /* index.max_result_window of both clusters. */
 #define PLACES_HITS_MAX 10000u
 /* Indices that are looked at in one look when something has changed. */

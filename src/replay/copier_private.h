@@ -33,11 +33,12 @@ struct lane {
 	bool unheard; /* the bulk was not heard of */
 	bool again;   /* the batch ends here: what is not done is copied again */
 	/* It was made for so many keys, and bulks of so many bytes. */
-	uint32_t operations; /* 0: it has none of the next three */
+	uint32_t operations; /* 0: it has none of the next four */
 	size_t bulk_bytes;
 	struct copy_batch *batch;    /* owned */
 	struct keys_taken *taken;    /* owned */
 	struct place_wanted *wanted; /* owned: of each of them */
+	size_t *copies;		     /* owned: up to which copy of the batch they are its own */
 	struct places places;
 	size_t n;
 	struct subrequest get, put;
@@ -77,6 +78,11 @@ void copier_look(struct copier *c);
 
 /* As few memory as a lane needs that begins no batch. It is idle. */
 void lane_empty(struct lane *l);
+/*
+ * What became of its i-th key, which may have several copies: one that is not done, if there is
+ * such a one.
+ */
+const struct copy *lane_copy(const struct lane *l, size_t i);
 /* An idle lane takes keys, if there are some that may go. */
 void lane_begin(struct lane *l);
 /* Where documents of streams, and those of unknown routing, stand; then it reads. */

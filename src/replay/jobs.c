@@ -32,6 +32,7 @@ struct job {
 	json_t *query;	    /* owned: of a sweep */
 	char *task;	    /* owned: its id at the owner; NULL: it is none, or over */
 	char *id, *routing; /* owned: of a key whose index may be an alias */
+	uint8_t marks;	    /* likewise: of keys_write */
 	uint64_t barrier;
 	uint64_t wall_ns; /* when it was answered */
 };
@@ -158,6 +159,7 @@ bool jobs_add(struct jobs *j, const struct handed_batch *b, const struct handed 
 		one->id = jobs_text(handed_span(b, h->id));
 		one->routing = strndup(handed_span(b, h->routing).at, h->routing.n);
 		must(one->routing);
+		one->marks = h->marks & HANDED_EXTERNAL ? COPIER_MARK_EXTERNAL : 0;
 	}
 	if (h->kind == EFFECT_SWEEP) {
 		json_t *body = json_loadb(query.at, query.n, 0, NULL);
@@ -445,9 +447,12 @@ static void jobs_end(struct jobs *j)
 static bool jobs_found(void *user, struct span index, struct span id, struct span routing)
 {
 	struct jobs *j = user;
-	const struct keys_write w = {
-		.index = index, .id = id, .routing = routing, .tag = JOBS_TAG, .time_ns = j->time_ns
-	};
+	const struct keys_write w = { .index = index,
+				      .id = id,
+				      .routing = routing,
+				      .marks = j->job->marks,
+				      .tag = JOBS_TAG,
+				      .time_ns = j->time_ns };
 	if (!j->config.belongs(j->config.user, index))
 		return true;
 	j->out++;

@@ -4,8 +4,8 @@
 /*
  * The keys that replay has to copy: which wait, in which order, and which are in flight. A key is
  * the name of a concrete index and the id of a document. By two routings the owner may have two
- * documents of one id, in two shards, or one: a key has an entry for each routing that was named. It
- * is in flight at one place at a time.
+ * documents of one id, in two shards, or one: a key has an entry for each routing that was named.
+ * It is in flight at one place at a time.
  *
  *     keys_add()         the log says that a document may have changed
  *     keys_take()        a batch takes the oldest ones: they are in flight

@@ -38,7 +38,23 @@ static enum copy_absence lane_absence(const struct lane *l, size_t i)
 	return t->routing.n || one_shard ? COPY_ABSENCE_SURE : COPY_ABSENCE_UNSURE;
 }
 
-static void lane_add(struct lane *l, size_t i)
+/* One, or one for each routing that was found. */
+static enum batch_added lane_add_copies(struct lane *l, const struct place_wanted *w,
+					struct copy_of of)
+{
+	enum batch_added added = BATCH_ADDED;
+	if (!w->routing_n)
+		return batch_add(l->batch, &of);
+	of.absence = COPY_ABSENCE_SURE;
+	for (unsigned i = 0; added == BATCH_ADDED && i < w->routing_n; i++) {
+		of.routing = w->routings[i];
+		added = batch_add(l->batch, &of);
+	}
+	return added;
+}
+
+/* False: its copies have no room in the batch. */
+static bool lane_add(struct lane *l, size_t i)
 {
 	const struct keys_taken *t = &l->taken[i];
 	const struct place_wanted *w = &l->wanted[i];
@@ -51,12 +67,15 @@ static void lane_add(struct lane *l, size_t i)
 		.routing = w->owner.index.n ? w->owner.routing : t->routing,
 		.versions = lane_versions(l, i),
 	};
-	if (batch_add(l->batch, &of) == BATCH_NO_TEXT) {
+	enum batch_added added = lane_add_copies(l, w, of);
+	if (added == BATCH_NO_TEXT) {
 		/* No cluster has a document of such a name. */
 		keys_done(l->copier->config.keys, t->key);
-		return;
+		return true;
 	}
+	l->copies[l->n] = batch_n(l->batch);
 	l->taken[l->n++] = *t;
+	return added == BATCH_ADDED;
 }
 
 /* --- documents that are searched for --- */
@@ -76,6 +95,7 @@ static void lane_placed(struct places *p, bool good)
 {
 	struct lane *l = list_entry(p, struct lane, places);
 	size_t n = l->n;
+	bool fits = true;
 	if (!good) {
 		snprintf(l->copier->trouble, sizeof l->copier->trouble,
 			 "%s: documents cannot be searched for: %s", arm_name(p->arm), p->trouble);
@@ -85,9 +105,15 @@ static void lane_placed(struct places *p, bool good)
 	batch_begin(l->batch);
 	l->n = 0;
 	for (size_t i = 0; i < n; i++)
-		lane_add(l, i);
+		fits &= lane_add(l, i);
 	must(l->n == n);
-	lane_read(l);
+	if (fits) {
+		lane_read(l);
+		return;
+	}
+	/* Fewer at a time. */
+	l->read = READ_BAD;
+	lane_fail(l);
 }
 
 void lane_look_for_places(struct lane *l)
@@ -100,7 +126,9 @@ void lane_look_for_places(struct lane *l)
 		if (s && s->state == SURROUNDING_GOOD && s->stream)
 			l->wanted[i].in = span_of(s->stream);
 		else if (l->taken[i].marks & COPIER_MARK_SEARCH)
-			l->wanted[i].in = l->taken[i].index;
+			l->wanted[i] = (struct place_wanted){ .in = l->taken[i].index,
+							      .id = l->taken[i].id,
+							      .by_routing = true };
 		any |= l->wanted[i].in.n > 0;
 	}
 	l->state = LANE_PLACES;
@@ -136,6 +164,7 @@ void lane_empty(struct lane *l)
 	batch_close(l->batch);
 	free(l->taken);
 	free(l->wanted);
+	free(l->copies);
 	l->operations = 0;
 }
 
@@ -148,11 +177,14 @@ static void lane_fit(struct lane *l)
 	lane_empty(l);
 	l->operations = t->operations;
 	l->bulk_bytes = t->bulk_bytes;
-	l->batch = batch_open(&(struct copy_batch_config){ .bulk_bytes = t->bulk_bytes,
-							   .keys_max = t->operations });
+	l->batch = batch_open(&(struct copy_batch_config){
+		.bulk_bytes = t->bulk_bytes,
+		.keys_max = least(PLACE_ROUTINGS_MAX * (size_t)t->operations,
+				  REPLAY_BATCH_OPERATIONS_MAX) });
 	l->taken = calloc(t->operations, sizeof *l->taken);
 	l->wanted = calloc(t->operations, sizeof *l->wanted);
-	must(l->taken && l->wanted);
+	l->copies = calloc(t->operations, sizeof *l->copies);
+	must(l->taken && l->wanted && l->copies);
 }
 
 /* --- a batch --- */

@@ -18,6 +18,7 @@ struct later {
 	uint64_t wall_ns;
 	struct origin origin;
 	uint32_t index_n, id_n, routing_n;
+	uint8_t marks; /* of keys_write */
 	char text[];
 };
 

@@ -93,6 +93,7 @@ static void replay_add_later(struct replay *r, const struct keys_write *w)
 			     .tag = w->tag,
 			     .wall_ns = w->time_ns,
 			     .origin = w->origin,
+			     .marks = w->marks,
 			     .index_n = (uint32_t)w->index.n,
 			     .id_n = (uint32_t)w->id.n,
 			     .routing_n = (uint32_t)w->routing.n };
@@ -112,6 +113,7 @@ void replay_look_later(struct replay *r)
 			.index = { l->text, l->index_n },
 			.id = { l->text + l->index_n, l->id_n },
 			.routing = { l->text + l->index_n + l->id_n, l->routing_n },
+			.marks = l->marks,
 			.tag = l->tag,
 			.time_ns = l->wall_ns,
 			.origin = l->origin,

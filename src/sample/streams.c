@@ -15,6 +15,7 @@ static struct sample_index *stream_roll(struct sample_call *c, struct span name,
 	if (!x)
 		return NULL;
 	sample_settings_merge(x->settings, json_object_get(template, "settings"));
+	sample_settings_divide(x);
 	if (json_object_get(template, "mappings"))
 		sample_mapping_merge(&x->mappings, json_object_get(template, "mappings"), &grown,
 				     t);
