@@ -855,7 +855,7 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define SURROUNDINGS_TARGET_BYTES 3000
 
 /* "INDEX/ID" */
-#define MARKS_NAME_BYTES (INDEX_NAME_BYTES_MAX + 1 + DOCUMENT_ID_BYTES + 1)
+#define MARKS_NAME_BYTES (INDEX_NAME_BYTES_MAX + 1 + DOCUMENT_ID_BYTES + 1 + REPLAY_ROUTING_BYTES)
 /* Documents that the replica refuses: with more of them replay stops, for something is wrong that
  * is no document's fault. The file has some 10 MB then. */
 #define REPLAY_ASIDE_MAX 10000

@@ -78,11 +78,6 @@ void copier_look(struct copier *c);
 
 /* As few memory as a lane needs that begins no batch. It is idle. */
 void lane_empty(struct lane *l);
-/*
- * What became of its i-th key, which may have several copies: one that is not done, if there is
- * such a one.
- */
-const struct copy *lane_copy(const struct lane *l, size_t i);
 /* An idle lane takes keys, if there are some that may go. */
 void lane_begin(struct lane *l);
 /* Where documents of streams, and those of unknown routing, stand; then it reads. */

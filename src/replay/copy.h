@@ -3,6 +3,7 @@
 
 /* One key in a batch: what is asked for, and what became of it. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -64,6 +65,7 @@ struct copy_of {
 	struct copy_place place; /* where the replica has it, if it was searched for */
 	uint8_t absence;	 /* enum copy_absence */
 	uint8_t versions;	 /* enum copy_versions: external ones are written as external_gte */
+	bool one_shard; /* of the owner's index: by no routing the id is another document */
 };
 
 /* The replica's index where it stands. */

@@ -28,14 +28,18 @@ static enum copy_versions lane_versions(struct lane *l, size_t i)
 	return external ? COPY_EXTERNAL_VERSIONS : COPY_OWN_VERSIONS;
 }
 
+static bool lane_has_one_shard(const struct lane *l, size_t i)
+{
+	const struct surrounding *s = surroundings_of(&l->copier->surroundings, l->taken[i].index);
+	return s && s->state == SURROUNDING_GOOD && s->one_shard;
+}
+
 static enum copy_absence lane_absence(const struct lane *l, size_t i)
 {
-	const struct keys_taken *t = &l->taken[i];
-	const struct surrounding *s = surroundings_of(&l->copier->surroundings, t->index);
 	if (l->wanted[i].in.n)
 		return COPY_SEARCHED;
-	bool one_shard = s && s->state == SURROUNDING_GOOD && s->one_shard;
-	return t->routing.n || one_shard ? COPY_ABSENCE_SURE : COPY_ABSENCE_UNSURE;
+	return l->taken[i].routing.n || lane_has_one_shard(l, i) ? COPY_ABSENCE_SURE
+								 : COPY_ABSENCE_UNSURE;
 }
 
 /* One, or one for each routing that was found. */
@@ -66,6 +70,7 @@ static bool lane_add(struct lane *l, size_t i)
 		.id = t->id,
 		.routing = w->owner.index.n ? w->owner.routing : t->routing,
 		.versions = lane_versions(l, i),
+		.one_shard = lane_has_one_shard(l, i),
 	};
 	enum batch_added added = lane_add_copies(l, w, of);
 	if (added == BATCH_NO_TEXT) {
@@ -196,6 +201,7 @@ void lane_begin(struct lane *l)
 	const struct keys_ask ask = { .now_ms = copier_now_ms(c),
 				      .n_max = copier_allowed(c),
 				      .bytes_max = c->tuning.bulk_bytes };
+	must(ask.n_max <= l->operations);
 	size_t n = ask.n_max ? keys_take(c->config.keys, &ask, l->taken) : 0;
 	if (!n)
 		return;

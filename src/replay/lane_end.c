@@ -8,12 +8,37 @@
 
 /* --- the end of a batch --- */
 
-const struct copy *lane_copy(const struct lane *l, size_t i)
+/* A key ends when none of its copies is made again. */
+static const uint8_t lane_ranks[] = {
+	[COPY_DONE] = 0,    [COPY_NO_INDEX] = 1, [COPY_UNREADABLE] = 2, [COPY_TOO_LONG] = 3,
+	[COPY_REFUSED] = 4, [COPY_NEWER] = 5,	 [COPY_UNSURE] = 6,	[COPY_AGAIN] = 7,
+};
+
+static size_t lane_first_copy(const struct lane *l, size_t i)
 {
-	size_t at = i ? l->copies[i - 1] : 0;
-	while (at + 1 < l->copies[i] && batch_copy(l->batch, at)->verdict == COPY_DONE)
-		at++;
-	return batch_copy(l->batch, at);
+	return i ? l->copies[i - 1] : 0;
+}
+
+/* Of the copies of its i-th key the one that decides what becomes of it. */
+static const struct copy *lane_copy(const struct lane *l, size_t i)
+{
+	const struct copy *first = batch_copy(l->batch, lane_first_copy(l, i));
+	for (size_t at = lane_first_copy(l, i) + 1; at < l->copies[i]; at++) {
+		const struct copy *copy = batch_copy(l->batch, at);
+		if (lane_ranks[copy->verdict] > lane_ranks[first->verdict])
+			first = copy;
+	}
+	return first;
+}
+
+/* The key is about to leave the table. */
+static void lane_tell_copies(const struct lane *l, size_t i)
+{
+	struct copier *c = l->copier;
+	for (size_t at = lane_first_copy(l, i); at < l->copies[i]; at++) {
+		const struct copy *copy = batch_copy(l->batch, at);
+		c->config.over(c->config.user, &l->taken[i], copy, batch_error(l->batch, copy));
+	}
 }
 
 static uint64_t lane_pause_ms(const struct lane *l)
@@ -92,7 +117,7 @@ static void lane_copies_again(struct lane *l, size_t i, uint64_t again_ms)
 static void lane_key_done(struct lane *l, size_t i)
 {
 	struct copier *c = l->copier;
-	c->config.over(c->config.user, &l->taken[i], lane_copy(l, i), NULL);
+	lane_tell_copies(l, i);
 	keys_done(c->config.keys, l->taken[i].key);
 }
 
@@ -116,7 +141,7 @@ static void lane_settle_key(struct lane *l, size_t i, uint64_t again_ms)
 		/* fallthrough */
 	case COPY_TOO_LONG:
 		c->counts.refused++;
-		c->config.over(c->config.user, &l->taken[i], copy, batch_error(l->batch, copy));
+		lane_tell_copies(l, i);
 		keys_set_aside(c->config.keys, key);
 		break;
 	case COPY_UNREADABLE:
@@ -150,9 +175,11 @@ void lane_end(struct lane *l)
 		return;
 	}
 	/* One document that cannot be read spoils the owner's whole response: fewer at a time. */
-	c->most = l->read == READ_BAD && l->n > 1 ? (l->n + 1) / 2
-		  : l->again			  ? c->most
-						  : least(2 * c->most, c->tuning.operations);
+	/* The batch may have been begun when larger ones were allowed. */
+	size_t most = l->read == READ_BAD && l->n > 1 ? (l->n + 1) / 2
+		      : l->again		      ? c->most
+						      : 2 * c->most;
+	c->most = least(most, c->tuning.operations);
 	l->failures = l->again ? l->failures + 1 : 0;
 	uint64_t again_ms = copier_now_ms(c) + lane_pause_ms(l);
 	for (size_t i = 0; i < l->n; i++)

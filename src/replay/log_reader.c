@@ -16,6 +16,7 @@
 /* Tags have what the consumer gives out in their low bits, and how often it was opened above. */
 #define OPENED_SHIFT 10
 #define OPENED_MAX (1u << 18)
+#define HOLE_WHY "the capture log has a hole: the writes in it were not copied"
 
 /* --- one side of an exchange --- */
 
@@ -267,26 +268,67 @@ static void log_reader_lose(struct log_reader *r, const char *why)
 	log_reader_told(r, &(struct effect){ .kind = EFFECT_LOST, .name = span_of(why) });
 }
 
+/* A loss, if frames that follow say that it had been durable: power failures leave others. */
 static void log_reader_hole(struct log_reader *r, const struct reading *hole)
 {
 	if (hole->lost == LOST_TABLE)
 		return;
 	atomic_fetch_add(&r->config.counts->holes, 1);
-	log_reader_lose(r, "the capture log has a hole: the writes in it were not copied");
+	r->damaged = true;
+	if (hole->lost == LOST_HEAD)
+		log_reader_lose(r, HOLE_WHY);
+	else if (!r->hole || r->hole_generation != hole->segment->generation)
+		r->hole = hole->missing_first ? hole->missing_first : 1;
+	r->hole_generation = hole->segment->generation;
+}
+
+static void log_reader_commit(struct log_reader *r, const struct reading *frame)
+{
+	struct record_commit commit;
+	if (!r->hole || frame->segment->generation != r->hole_generation ||
+	    frame->payload.n < sizeof commit)
+		return;
+	memcpy(&commit, frame->payload.at, sizeof commit);
+	if (r->hole > commit.durable_sequence)
+		return;
+	r->hole = 0;
+	log_reader_lose(r, HOLE_WHY);
+}
+
+static bool log_reader_lost_records(const struct reading *frame)
+{
+	struct record_damage damage;
+	if (frame->payload.n < sizeof damage)
+		return true;
+	memcpy(&damage, frame->payload.at, sizeof damage);
+	return damage.kind == DAMAGE_LOST || damage.kind == DAMAGE_HEAD || damage.places > 1;
 }
 
 static void log_reader_gap(struct log_reader *r, const struct reading *frame)
 {
 	struct record_gap gap;
-	if (frame->frame.type != FRAME_GAP || frame->payload.n < sizeof gap)
+	if (frame->payload.n < sizeof gap)
 		return;
 	memcpy(&gap, frame->payload.at, sizeof gap);
 	if (gap.last_wall_ns < r->config.from_ns)
 		return;
 	if (gap.reason == GAP_TUNNEL)
 		log_reader_lose(r, "a connection passed that cannot be recorded");
+	else if (gap.reason == GAP_DAMAGE && log_reader_lost_records(frame))
+		log_reader_lose(r, HOLE_WHY);
 	else if (gap.reason != GAP_DAMAGE && gap.writes)
 		log_reader_lose(r, "writes passed while the capture log could not be written");
+}
+
+static void log_reader_frame(struct log_reader *r, const struct reading *frame)
+{
+	if (frame->frame.type == FRAME_GAP)
+		log_reader_gap(r, frame);
+	if (frame->frame.type == FRAME_COMMIT)
+		log_reader_commit(r, frame);
+	struct assembly *a = assemblies_take(r->assemblies, frame);
+	if (a)
+		log_reader_over(r, a, frame->frame.wall_ns);
 }
 
 /* True: what was there is read. */
@@ -296,17 +338,12 @@ static bool log_reader_read(struct log_reader *r)
 	struct reading frame;
 	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns) {
 		enum reader_verdict v = consumer_next(&r->consumer, &frame);
-		struct assembly *a;
-		if (v == READER_HOLE) {
-			r->damaged = true;
+		if (v == READER_HOLE)
 			log_reader_hole(r, &frame);
-		}
 		if (v == READER_END || v == READER_ERROR)
 			return true;
 		if (v == READER_FRAME)
-			log_reader_gap(r, &frame);
-		if (v == READER_FRAME && (a = assemblies_take(r->assemblies, &frame)))
-			log_reader_over(r, a, frame.frame.wall_ns);
+			log_reader_frame(r, &frame);
 	}
 	return false;
 }

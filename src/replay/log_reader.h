@@ -42,12 +42,14 @@ struct log_reader_config {
 struct log_reader {
 	struct log_reader_config config;
 	struct consumer consumer;
-	struct assemblies *assemblies;	 /* owned */
-	struct effects *effects;	 /* owned */
-	uintptr_t opened;		 /* how often: in tags, so that earlier ones are dropped */
-	struct handed_batch batch;	 /* not handed over yet */
-	bool full;			 /* the batch could not be handed over */
-	bool damaged;			 /* a hole was read since it was opened */
+	struct assemblies *assemblies; /* owned */
+	struct effects *effects;       /* owned */
+	uintptr_t opened;	       /* how often: in tags, so that earlier ones are dropped */
+	struct handed_batch batch;     /* not handed over yet */
+	bool full;		       /* the batch could not be handed over */
+	bool damaged;		       /* a hole was read since it was opened */
+	/* The last series that has one, and its first sequence; 0: it is told, or there is none. */
+	uint64_t hole_generation, hole;
 	struct handed_exchange exchange; /* at hand */
 };
 

@@ -253,15 +253,34 @@ void marks_set_all_heard(struct marks *m, bool heard)
 /* --- set aside --- */
 
 /* No index has a '/' in its name, so this is one document's. A name in JSON has no NUL. */
-static size_t marks_name(char to[MARKS_NAME_BYTES], struct span index, struct span id)
+#define ROUTING_SIGN '\2'
+
+static size_t marks_add_name(char *to, struct span s)
 {
-	if (!index.n || index.n > INDEX_NAME_BYTES_MAX || !id.n || id.n > DOCUMENT_ID_BYTES)
+	for (size_t i = 0; i < s.n; i++)
+		to[i] = s.at[i] ? s.at[i] : 1;
+	return s.n;
+}
+
+/* With the routing, where that may lead to another document of the same id. */
+static size_t marks_name(char to[MARKS_NAME_BYTES], const struct marks_document *d)
+{
+	if (!d->index.n || d->index.n > INDEX_NAME_BYTES_MAX || !d->id.n ||
+	    d->id.n > DOCUMENT_ID_BYTES || d->routing.n > REPLAY_ROUTING_BYTES)
 		return 0;
-	memcpy(to, index.at, index.n);
-	to[index.n] = '/';
-	for (size_t i = 0; i < id.n; i++)
-		to[index.n + 1 + i] = id.at[i] ? id.at[i] : 1;
-	return index.n + 1 + id.n;
+	size_t n = marks_add_name(to, d->index);
+	to[n++] = '/';
+	n += marks_add_name(to + n, d->id);
+	if (!d->routing.n || d->one_shard)
+		return n;
+	to[n++] = ROUTING_SIGN;
+	return n + marks_add_name(to + n, d->routing);
+}
+
+bool marks_means(const char *document, const char *name)
+{
+	size_t n = strlen(document);
+	return !strncmp(document, name, n) && (!name[n] || name[n] == ROUTING_SIGN);
 }
 
 size_t marks_aside_n(const struct marks *m)
@@ -287,7 +306,7 @@ static void marks_set_origin(json_t *one, const struct marks_document *d, const 
 void marks_set_aside(struct marks *m, const struct marks_document *d)
 {
 	char name[MARKS_NAME_BYTES];
-	size_t n = marks_name(name, d->index, d->id);
+	size_t n = marks_name(name, d);
 	must(n > 0);
 	json_t *one = json_pack("{s:o,s:o,s:i,s:o,s:o,s:o}", "index", marks_words(d->index), "id",
 				marks_words(d->id), "status", (int)d->status, "error",
@@ -299,25 +318,20 @@ void marks_set_aside(struct marks *m, const struct marks_document *d)
 	json_object_setn_new(marks_table(m, "set_aside"), name, n, one);
 }
 
-bool marks_is_aside(const struct marks *m, struct span index, struct span id)
+bool marks_is_aside(const struct marks *m, const struct marks_document *d)
 {
 	char name[MARKS_NAME_BYTES];
 	const json_t *table = json_object_get(m->root, "set_aside");
-	size_t n = json_object_size(table) ? marks_name(name, index, id) : 0;
+	size_t n = json_object_size(table) ? marks_name(name, d) : 0;
 	return n && json_object_getn(table, name, n);
 }
 
-bool marks_clear_aside(struct marks *m, struct span index, struct span id)
+bool marks_clear_aside(struct marks *m, const struct marks_document *d)
 {
 	char name[MARKS_NAME_BYTES];
 	json_t *table = json_object_get(m->root, "set_aside");
-	size_t n = json_object_size(table) ? marks_name(name, index, id) : 0;
+	size_t n = json_object_size(table) ? marks_name(name, d) : 0;
 	return n && !json_object_deln(table, name, n);
-}
-
-const json_t *marks_aside(const struct marks *m, const char *name)
-{
-	return json_object_get(marks_object(m, "set_aside"), name);
 }
 
 json_t *marks_all_aside(const struct marks *m)

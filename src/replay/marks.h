@@ -70,6 +70,7 @@ void marks_set_all_heard(struct marks *m, bool heard);
 
 struct marks_document {
 	struct span index, id, routing;
+	bool one_shard;		  /* by no routing the id is another document */
 	unsigned status;	  /* of the replica */
 	struct span type, reason; /* what it said */
 	uint64_t now_ns;
@@ -82,13 +83,14 @@ size_t marks_aside_n(const struct marks *m);
 /* One that comes from no write of the log has the origin that it had when it was set aside before.
  */
 void marks_set_aside(struct marks *m, const struct marks_document *d);
-bool marks_is_aside(const struct marks *m, struct span index, struct span id);
+/* Of `d` the first four members are looked at. */
+bool marks_is_aside(const struct marks *m, const struct marks_document *d);
 /* False: it was not set aside. */
-bool marks_clear_aside(struct marks *m, struct span index, struct span id);
-/* By "INDEX/ID"; borrowed. NULL: there is none. */
-const json_t *marks_aside(const struct marks *m, const char *name);
-/* All of them: an object by "INDEX/ID"; borrowed. */
+bool marks_clear_aside(struct marks *m, const struct marks_document *d);
+/* All of them: an object, whose names say nothing to others; borrowed. */
 json_t *marks_all_aside(const struct marks *m);
+/* Whether `document`, "INDEX/ID", means the one of that name, whatever its routing is. */
+bool marks_means(const char *document, const char *name);
 
 /* --- indices that are not exact --- */
 

@@ -174,6 +174,7 @@ static void upkeep_set_aside(struct upkeep *u, const struct keys_taken *t, const
 		.index = c->of.index,
 		.id = c->of.id,
 		.routing = c->of.routing,
+		.one_shard = c->of.one_shard,
 		.status = c->status,
 		.type = e			      ? cluster_error_type(e)
 			: c->verdict == COPY_TOO_LONG ? SPAN("too_long")
@@ -193,9 +194,13 @@ static void upkeep_set_aside(struct upkeep *u, const struct keys_taken *t, const
 
 static void upkeep_clear_aside(struct upkeep *u, const struct copy *c)
 {
-	if (!marks_is_aside(&u->kept.marks, c->of.index, c->of.id))
+	const struct marks_document d = { .index = c->of.index,
+					  .id = c->of.id,
+					  .routing = c->of.routing,
+					  .one_shard = c->of.one_shard };
+	if (!marks_is_aside(&u->kept.marks, &d))
 		return;
-	marks_clear_aside(kept_change(&u->kept), c->of.index, c->of.id);
+	marks_clear_aside(kept_change(&u->kept), &d);
 	kept_changed(&u->kept, false);
 }
 
@@ -352,7 +357,7 @@ static void upkeep_retry(struct upkeep *u, const struct replay_order *one, struc
 	const char *name;
 	json_t *all = marks_all_aside(&u->kept.marks), *document;
 	json_object_foreach(all, name, document) {
-		if (one->document && strcmp(one->document, name) != 0)
+		if (one->document && !marks_means(one->document, name))
 			continue;
 		if (!upkeep_retry_one(u, document)) {
 			order_refuse(to, 503, "keys_full",
@@ -374,7 +379,7 @@ static void upkeep_drop(struct upkeep *u, const struct replay_order *one, struct
 	struct marks *m = kept_change(&u->kept);
 	json_object_foreach_safe(marks_all_aside(m), next, name, document) {
 		const char *index = json_string_value(json_object_get(document, "index"));
-		if (one->document && strcmp(one->document, name) != 0)
+		if (one->document && !marks_means(one->document, name))
 			continue;
 		marks_not_exact(m, span_of(index ? index : "*"),
 				"documents that the replica refuses were dropped", clock_wall_ns());
@@ -384,10 +389,20 @@ static void upkeep_drop(struct upkeep *u, const struct replay_order *one, struct
 	to->change = kept_changed(&u->kept, true);
 }
 
+static bool upkeep_has_aside(const struct upkeep *u, const char *document)
+{
+	const char *name;
+	json_t *one;
+	json_object_foreach(marks_all_aside(&u->kept.marks), name, one)
+		if (marks_means(document, name))
+			return true;
+	return false;
+}
+
 static void upkeep_aside_order(struct upkeep *u, const struct replay_order *one,
 			       struct order_outcome *to)
 {
-	if (one->document && !marks_aside(&u->kept.marks, one->document))
+	if (one->document && !upkeep_has_aside(u, one->document))
 		order_refuse(to, 404, "not_set_aside", "no document %.200s is set aside",
 			     one->document);
 	else if (one->kind == ORDER_RETRY)

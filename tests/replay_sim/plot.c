@@ -89,9 +89,7 @@ static void plot_make_troubles(struct plot *p, struct dice *d, const struct plot
 						  .sick = (unsigned)dice_size(d, 100),
 						  .slow = (unsigned)dice_size(d, 300),
 						  .slow_ms_max = 1 + (unsigned)dice_size(d, 2000) };
-	/* What is set aside has no routing in its name. */
-	p->refuses = plot_has(d, wishes, TROUBLE_REFUSALS) && dice_chance(d, 300) &&
-		     !(p->sharded && p->routings);
+	p->refuses = plot_has(d, wishes, TROUBLE_REFUSALS) && dice_chance(d, 300);
 }
 
 void plot_tune(struct plot *p, struct dice *d)

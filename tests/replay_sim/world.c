@@ -403,6 +403,8 @@ static void world_retry(struct world *w)
 	w->order = replay_order(w->balancer.replay, &(struct replay_order){ .kind = ORDER_RETRY });
 	must(w->order);
 	world_must_come(w, world_order_is_over, REST_MS, "an order is not carried out");
+	/* What is shown may be of before the order, at the same moment too. */
+	w->calm_wall_ns = world_wall_ns(w) + 1;
 	world_must_come(w, world_is_at_rest, REST_MS, "replay is not at rest behind a retry");
 	judge_rest(w);
 }

@@ -33,6 +33,48 @@ static void read_again(struct marks *m)
 	free(text);
 }
 
+static struct marks_document named(const char *id, const char *routing)
+{
+	return (struct marks_document){ .index = SPAN("books"),
+					.id = span_of(id),
+					.routing = span_of(routing) };
+}
+
+/* Of the first one that is meant. */
+static const char *word_of(const struct marks *m, const char *document, const char *member)
+{
+	const char *name;
+	json_t *one;
+	json_object_foreach(marks_all_aside(m), name, one)
+		if (marks_means(document, name))
+			return json_string_value(json_object_get(one, member));
+	return NULL;
+}
+
+/* In an index of several shards two routings lead to two documents of one id. */
+static void documents_of_one_id_are_set_aside_apart(void **state)
+{
+	struct marks m;
+	(void)state;
+	marks_open(&m);
+	struct marks_document one = named("1", "r0"), other = named("1", "r1"),
+			      none = named("1", "");
+	marks_set_aside(&m, &one);
+	marks_set_aside(&m, &other);
+	marks_set_aside(&m, &none);
+	assert_int_equal(marks_aside_n(&m), 3);
+	assert_true(marks_clear_aside(&m, &other));
+	assert_true(marks_is_aside(&m, &one) && marks_is_aside(&m, &none));
+	read_again(&m);
+	assert_true(marks_is_aside(&m, &one) && !marks_is_aside(&m, &other));
+	assert_true(marks_clear_aside(&m, &one) && marks_clear_aside(&m, &none));
+	one.one_shard = other.one_shard = true;
+	marks_set_aside(&m, &one);
+	assert_true(marks_is_aside(&m, &other) && marks_clear_aside(&m, &other));
+	assert_int_equal(marks_aside_n(&m), 0);
+	marks_close(&m);
+}
+
 static void all_that_is_marked_is_known_again(void **state)
 {
 	struct marks m;
@@ -51,17 +93,17 @@ static void all_that_is_marked_is_known_again(void **state)
 	assert_int_equal(marks_from(&m), 77);
 	assert_true(marks_restarts(&m));
 	assert_int_equal(marks_aside_n(&m), 1);
-	assert_string_equal(
-		json_string_value(json_object_get(marks_aside(&m, "books/a/b"), "routing")), "r");
+	assert_string_equal(word_of(&m, "books/a/b", "routing"), "r");
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(marks_all_not_exact(&m), "films"), "n")),
 			 2);
 	assert_non_null(json_object_get(marks_part(&m, "scans"), "books"));
-	assert_true(marks_is_aside(&m, SPAN("books"), SPAN("a/b")));
-	assert_false(marks_is_aside(&m, SPAN("books"), SPAN("a")));
-	assert_false(marks_clear_aside(&m, SPAN("books"), SPAN("a")));
-	assert_true(marks_clear_aside(&m, SPAN("books"), SPAN("a/b")));
-	assert_false(marks_clear_aside(&m, SPAN("books"), SPAN("a/b")));
+	const struct marks_document there = named("a/b", "r"), other = named("a", "r");
+	assert_true(marks_is_aside(&m, &there));
+	assert_false(marks_is_aside(&m, &other));
+	assert_false(marks_clear_aside(&m, &other));
+	assert_true(marks_clear_aside(&m, &there));
+	assert_false(marks_clear_aside(&m, &there));
 	marks_resume(&m);
 	marks_set_restarts(&m, false);
 	read_again(&m);
@@ -69,11 +111,6 @@ static void all_that_is_marked_is_known_again(void **state)
 	assert_false(marks_restarts(&m));
 	assert_int_equal(marks_aside_n(&m), 0);
 	marks_close(&m);
-}
-
-static const char *word_of(const struct marks *m, const char *name, const char *member)
-{
-	return json_string_value(json_object_get(marks_aside(m, name), member));
 }
 
 static void set_aside_from(struct marks *m, uint32_t series, uint64_t sequence)
@@ -313,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_marked_is_known_again),
+		cmocka_unit_test(documents_of_one_id_are_set_aside_apart),
 		cmocka_unit_test(where_a_refused_document_was_written_is_known_after_a_retry_too),
 		cmocka_unit_test(versions_and_damage_are_told_apart),
 		cmocka_unit_test(each_changed_byte_is_damage),
