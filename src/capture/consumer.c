@@ -232,7 +232,8 @@ static void take_position(struct consumer *c)
 /* The more connections a position has, the larger its file is, and the less often it is saved. */
 static bool position_is_due(const struct consumer *c)
 {
-	uint64_t pause_ms = KAFKA_KEEP_MS + c->kept_n / KAFKA_KEEP_CONNECTIONS;
+	uint64_t keep_ms = c->config.keep_ms ? c->config.keep_ms : KAFKA_KEEP_MS;
+	uint64_t pause_ms = keep_ms + c->kept_n / KAFKA_KEEP_CONNECTIONS;
 	return c->config.add && c->moved && !c->keeping &&
 	       clock_monotonic_ns() - c->kept_ns >= pause_ms * 1000000;
 }

@@ -33,7 +33,8 @@ struct consumer_config {
 	 */
 	const char *name;
 	enum consumer_arm arm;
-	bool times; /* consumer_until() is wanted: a wait also ends when that time moves on */
+	uint32_t keep_ms; /* positions are saved so often; 0: KAFKA_KEEP_MS */
+	bool times;	  /* consumer_until() is wanted: a wait also ends when that time moves on */
 	/* borrowed: waking it ends a wait, too; NULL: only the log ends a wait */
 	struct waker *waker;
 	/*

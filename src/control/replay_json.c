@@ -50,6 +50,18 @@ static json_t *replay_log_json(const struct replay_seen *s)
 			 "holes", replay_number(s->holes), "lost", replay_number(s->lost));
 }
 
+/* Of requests that are sent as they were. */
+static json_t *replay_requests_json(const struct replay_seen *s)
+{
+	const struct resend_counts *c = &s->requests;
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "waiting",
+			 replay_number(c->waiting), "in_flight", replay_number(c->in_flight),
+			 "held", replay_number(c->held), "sent", replay_number(c->sent), "again",
+			 replay_number(c->again), "unheard", replay_number(c->unheard), "refused",
+			 replay_number(c->refused), "skipped", replay_number(c->skipped),
+			 "rejected", replay_number(s->rejected), "bytes", replay_number(c->bytes));
+}
+
 static json_t *replay_keys_json(const struct replay_seen *s)
 {
 	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "waiting", replay_number(s->keys.waiting),
@@ -81,6 +93,21 @@ static json_t *replay_jobs_json(const struct replay_seen *s)
 			 "indices_deleted", replay_number(c->deleted));
 }
 
+/* Of documents that are copied. */
+static json_t *replay_documents_json(const struct replay_seen *s)
+{
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "effects", replay_effects_json(s), "keys",
+			 replay_keys_json(s), "copies", replay_copies_json(s), "jobs",
+			 replay_jobs_json(s), "unheard", replay_number(s->unheard), "left_out",
+			 replay_number(s->left_out), "unknown", replay_unknown_json(s));
+}
+
+static void replay_add(json_t *j, json_t *more /* moved in */)
+{
+	json_object_update(j, more);
+	json_decref(more);
+}
+
 json_t *replay_json(const struct workers *w)
 {
 	struct replay_seen s;
@@ -89,17 +116,13 @@ json_t *replay_json(const struct workers *w)
 		return NULL;
 	if (s.watermark_wall_ns)
 		clock_text(s.watermark_wall_ns, watermark);
-	json_t *j =
-		json_pack("{s:s,s:s,s:o,s:s*,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "state",
-			  replay_states[s.state], "owner", arm_name(s.owner), "lag_ms",
-			  s.watermark_wall_ns ? replay_number(s.lag_ms) : json_null(), "watermark",
-			  *watermark ? watermark : NULL, "log", replay_log_json(&s), "effects",
-			  replay_effects_json(&s), "keys", replay_keys_json(&s), "copies",
-			  replay_copies_json(&s), "jobs", replay_jobs_json(&s), "unheard",
-			  replay_number(s.unheard), "left_out", replay_number(s.left_out),
-			  "unknown", replay_unknown_json(&s), "trouble", s.trouble);
-	json_t *upkeep = workers_replay_upkeep(w);
-	json_object_update(j, upkeep);
-	json_decref(upkeep);
+	json_t *j = json_pack("{s:s,s:s,s:o,s:s*,s:o,s:s}", "state", replay_states[s.state],
+			      "owner", arm_name(s.owner), "lag_ms",
+			      s.watermark_wall_ns ? replay_number(s.lag_ms) : json_null(),
+			      "watermark", *watermark ? watermark : NULL, "log",
+			      replay_log_json(&s), "trouble", s.trouble);
+	replay_add(j, s.resends ? json_pack("{s:o}", "requests", replay_requests_json(&s))
+				: replay_documents_json(&s));
+	replay_add(j, workers_replay_upkeep(w));
 	return j;
 }

@@ -360,11 +360,19 @@ bool workers_replay_is(const struct workers *w, unsigned number)
 	return number >= w->accepting_n;
 }
 
+static enum resend_policy resend_policy_of(uint32_t word)
+{
+	return word == CONFIG_UNSET ? RESEND_STOP : (enum resend_policy)word;
+}
+
 struct replay_config workers_replay_config(struct workers *w)
 {
 	const struct config_replay *c = &w->config->replay;
 	const struct board_values v = board_read(w->board);
 	return (struct replay_config){
+		.resends = w->config->profile == PROFILE_HTTP,
+		.uncertain = resend_policy_of(c->uncertain),
+		.refused = resend_policy_of(c->refused),
 		.directory = w->config->capture.directory,
 		.state = w->config->state,
 		.filter = { c->indices.list, c->indices.n },

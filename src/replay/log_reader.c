@@ -13,8 +13,6 @@
 #include "capture/head_text.h"
 #include "capture/kafka_limits.h"
 
-/* Tags have what the consumer gives out in their low bits, and how often it was opened above. */
-#define OPENED_SHIFT 10
 #define OPENED_MAX (1u << 18)
 
 /* --- one side of an exchange --- */
@@ -90,11 +88,11 @@ static struct span body_side_head(const struct body_side *s)
 
 /* --- effects of an exchange --- */
 
-static_assert(KAFKA_INFLIGHT <= 1u << OPENED_SHIFT, "a run's tag has its bits");
+static_assert(KAFKA_INFLIGHT <= 1u << LOG_READER_OPENED_SHIFT, "a run's tag has its bits");
 
 static uintptr_t log_reader_tag(struct log_reader *r)
 {
-	return r->opened << OPENED_SHIFT | consumer_out(&r->consumer);
+	return r->opened << LOG_READER_OPENED_SHIFT | consumer_out(&r->consumer);
 }
 
 static void log_reader_told(void *user, const struct effect *e)
@@ -165,7 +163,7 @@ static struct effects_facts log_reader_facts(const struct assembly *a,
 	};
 }
 
-static void log_reader_play(struct log_reader *r, const struct assembly *a)
+void log_reader_play_effects(struct log_reader *r, struct assembly *a)
 {
 	struct body_side request, response;
 	int directory = r->consumer.follower.directory;
@@ -182,8 +180,27 @@ static void log_reader_play(struct log_reader *r, const struct assembly *a)
 				  : body_side_feed(&response, r->effects, effects_response);
 	body_side_close(&request);
 	body_side_close(&response);
-	atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
+	assembly_free(a);
 }
+
+/* --- a request that is sent once more --- */
+
+/* A refusal of the owner's has changed nothing (RFC 9110, 15.5). */
+void log_reader_play_request(struct log_reader *r, struct assembly *a)
+{
+	if (a->outcome.outcome == OUTCOME_REJECTED) {
+		atomic_fetch_add(&r->config.counts->rejected, 1);
+		assembly_free(a);
+		return;
+	}
+	struct recorded *q = recorded_make(a, r->consumer.follower.directory, r->wall_ns);
+	if (!q->whole)
+		atomic_fetch_add(&r->config.counts->lost, 1);
+	q->tag = log_reader_tag(r);
+	handed_add_request(&r->batch, q);
+}
+
+/* --- which exchanges --- */
 
 /* Writes to the owner since it is that. What never reached a node changed nothing. */
 static bool log_reader_wants(const struct log_reader *r, const struct assembly *a, uint64_t wall_ns)
@@ -197,9 +214,12 @@ static bool log_reader_wants(const struct log_reader *r, const struct assembly *
 static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t wall_ns)
 {
 	r->wall_ns = wall_ns;
-	if (log_reader_wants(r, a, wall_ns))
-		log_reader_play(r, a);
-	else if (a->first.flags & FRAME_WRITE)
+	if (log_reader_wants(r, a, wall_ns)) {
+		atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
+		r->config.play(r, a);
+		return;
+	}
+	if (a->first.flags & FRAME_WRITE)
 		atomic_fetch_add_explicit(&r->config.counts->passed, 1, memory_order_relaxed);
 	assembly_free(a);
 }
@@ -211,8 +231,9 @@ static void log_reader_take_back(struct log_reader *r)
 	uintptr_t *tags;
 	size_t n = handoff_take_back(r->config.handoff, &tags);
 	for (size_t i = 0; i < n; i++)
-		if (tags[i] >> OPENED_SHIFT == r->opened)
-			consumer_back(&r->consumer, tags[i] & ((1u << OPENED_SHIFT) - 1));
+		if (tags[i] >> LOG_READER_OPENED_SHIFT == r->opened)
+			consumer_back(&r->consumer,
+				      tags[i] & ((1u << LOG_READER_OPENED_SHIFT) - 1));
 	free(tags);
 }
 
@@ -336,6 +357,7 @@ enum follower_verdict log_reader_open(struct log_reader *r, const struct log_rea
 		.directory = c->directory,
 		.name = c->follower,
 		.arm = c->owner == ARM_TARGET ? CONSUMER_TARGET : CONSUMER_SOURCE,
+		.keep_ms = c->keep_ms,
 		.times = true,
 		.waker = c->waker,
 		.add = log_reader_add,

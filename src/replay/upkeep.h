@@ -13,11 +13,16 @@
 struct upkeep_config {
 	const char *directory; /* of the marks; borrowed */
 	struct subrequests *subrequests;
-	struct keys *keys;
+	struct keys
+		*keys; /* NULL: there are no documents, but requests that are sent as they were */
 	const struct index_filter *filter; /* borrowed, as the two before */
 	enum arm owner;
 	size_t backfill_keys_max;
 	void (*back)(void *user, uintptr_t tag); /* of a key that was set aside; it is kept now */
+	/* Where there are requests: decides about those that are held, and whether there are some.
+	 */
+	size_t (*decide)(void *user, bool send);
+	bool (*is_held)(void *user);
 	void *user;
 };
 
