@@ -895,7 +895,8 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define RESEND_TIMEOUT_MS (24 * 3600 * 1000)
 /* What was sent and acknowledged since the position was saved is sent again after a crash. */
 #define RESEND_KEEP_MS 50
-#define RESEND_TROUBLE_BYTES 320
+/* A request's name, why it is held, and what to do. */
+#define RESEND_TROUBLE_BYTES 384
 /* --- compare --- */
 
 /* Values of a document that is compared member by member: 64 bytes each; a larger one byte by byte.

@@ -154,10 +154,11 @@ void metrics_replay(const json_t *replay, FILE *to)
 	replay_write_jobs(replay, to);
 	replay_write_flag(to, "replay_paused", "1 while replay is paused.",
 			  json_is_object(json_object_get(replay, "paused")));
-	replay_write_flag(to, "replay_failed",
-			  "1 while nothing is copied: the log or the marks cannot be read, or too "
-			  "many documents are set aside.",
-			  replay_is(replay, "failed") || replay_is(replay, "stopped"));
+	replay_write_flag(
+		to, "replay_failed",
+		"1 while nothing is copied: the log or the marks cannot be read, too many "
+		"documents are set aside, or a request is held.",
+		replay_is(replay, "failed") || replay_is(replay, "stopped"));
 	replay_write_flag(to, "replay_backfill_running", "1 while a backfill is not done.",
 			  replay_backfill_runs(replay));
 	metrics_family(to, "replay_parked_indices", "gauge",

@@ -49,7 +49,7 @@ static bool recorded_look_at_head(struct recorded *r)
 		recorded_set_name(r, &m);
 		r->method = (enum method)m.method;
 		r->has_length = m.body == BODY_LENGTH;
-		good = !r->has_length || m.length == r->body_n;
+		good = (!r->has_length || m.length == r->body_n) && !recorded_hides(&m);
 	}
 	arena_close(&arena);
 	slab_close(&chunks);
@@ -111,7 +111,7 @@ struct recorded *recorded_make(struct assembly *a, int directory, uint64_t wall_
 	do
 		recorded_read(r, directory);
 	while (comes_along && r->came == RECORDED_PIECE);
-	r->whole = recorded_has_all(a) && r->came != RECORDED_LOST && recorded_look_at_head(r);
+	r->whole = recorded_look_at_head(r) && recorded_has_all(a) && r->came != RECORDED_LOST;
 	recorded_end_reading(r);
 	if (comes_along || !r->whole) {
 		assembly_free(a);

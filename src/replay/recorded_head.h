@@ -11,5 +11,7 @@
 
 /* `m` is open and empty. False: the text is no head of a request. */
 bool recorded_head_read(struct msg *m, struct span text);
+/* The query has a hash in place of a secret: nobody knows what was sent. */
+bool recorded_hides(const struct msg *m);
 
 #endif

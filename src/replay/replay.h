@@ -72,7 +72,7 @@ struct replay_seen {
 	uint64_t left_out; /* keys and jobs of indices that are not replayed */
 	struct replay_unknown unknown[REPLAY_UNKNOWN_NAMES];
 	unsigned unknown_n;
-	char trouble[COPIER_TROUBLE_BYTES];
+	char trouble[RESEND_TROUBLE_BYTES];
 };
 
 struct replay_config {

@@ -44,6 +44,7 @@ struct resend {
 	double tokens; /* of the rate */
 	uint64_t tokens_ms;
 	char trouble[RESEND_TROUBLE_BYTES];
+	char held[RESEND_TROUBLE_BYTES];       /* the request that was held last */
 	char difference[RESEND_TROUBLE_BYTES]; /* what was skipped last */
 };
 
@@ -142,9 +143,9 @@ sender_hold(struct sender *s, enum resend_policy policy, const char *format, ...
 		sender_skip(s);
 		return;
 	}
-	resend_note(s->of,
-		    "stopped at %s: %s: `crossfade replay resume --skip` or `--send` decides",
-		    s->request->name, s->why);
+	snprintf(s->of->held, sizeof s->of->held,
+		 "stopped at %s: %s: `crossfade replay resume --skip` or `--send` decides",
+		 s->request->name, s->why);
 	s->state = SENDER_HELD;
 	log_line(LOG_ERROR,
 		 "replay: stops at %s: %s; `crossfade replay resume --skip` or `--send` lets it go "
@@ -476,6 +477,8 @@ json_t *resend_held_json(const struct resend *r)
 
 const char *resend_trouble(const struct resend *r)
 {
+	if (resend_is_held(r))
+		return r->held;
 	return *r->trouble ? r->trouble : r->difference;
 }
 

@@ -192,7 +192,9 @@ static void upkeep_decide(struct upkeep *u, const struct replay_order *one,
 	bool send = one->held == ORDER_HELD_SEND;
 	to->n = u->config.decide ? u->config.decide(u->config.user, send) : 0;
 	if (!to->n) {
-		order_refuse(to, 409, "nothing_held", "no request waits for such a decision");
+		order_refuse(to, 409, "nothing_held",
+			     "no request waits for such a decision; one that the capture log does "
+			     "not have whole can only be skipped");
 		return;
 	}
 	kept_change(&u->kept);

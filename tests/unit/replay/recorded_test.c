@@ -98,6 +98,8 @@ static const struct {
 	{ "POST / HTTP/1.1\r\nHost: x\r\n\r\n", 4 },
 	{ "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n", 3 },
 	{ "no head", 3 },
+	{ "POST /?token=hmac-sha256:00112233445566778899aabbccddeeff HTTP/1.1\r\nHost: x\r\n\r\n",
+	  3 },
 };
 
 static void what_is_not_whole_or_no_request_is_known(void **state)
