@@ -198,6 +198,8 @@ void log_reader_play_request(struct log_reader *r, struct assembly *a)
 		atomic_fetch_add(&r->config.counts->lost, 1);
 	q->tag = log_reader_tag(r);
 	handed_add_request(&r->batch, q);
+	/* The position can be between any two requests: what is done is not sent again. */
+	consumer_turn(&r->consumer);
 }
 
 /* --- which exchanges --- */
@@ -262,12 +264,19 @@ static void log_reader_count(struct log_reader *r)
 			      memory_order_relaxed);
 }
 
+/* Where each request has a round of its own, no more of them are read than there are rounds. */
+static bool log_reader_has_room(const struct log_reader *r)
+{
+	return !r->config.keep_ms || consumer_has_room(&r->consumer);
+}
+
 /* True: what was there is read. */
 static bool log_reader_read(struct log_reader *r)
 {
 	uint64_t end_ns = clock_monotonic_ns() + LOG_READER_TURN_MS * 1000000ull;
 	struct reading frame;
-	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns) {
+	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns &&
+	       log_reader_has_room(r)) {
 		enum reader_verdict v = consumer_next(&r->consumer, &frame);
 		struct assembly *a;
 		if (v == READER_HOLE)
@@ -283,10 +292,10 @@ static bool log_reader_read(struct log_reader *r)
 bool log_reader_step(struct log_reader *r)
 {
 	log_reader_take_back(r);
-	bool end = true;
-	if (!r->full)
+	bool end = true, reads = !r->full && log_reader_has_room(r);
+	if (reads)
 		end = log_reader_read(r);
-	if (end && !r->full)
+	if (end && reads)
 		log_reader_end(r);
 	consumer_turn(&r->consumer);
 	log_reader_hand_over(r);

@@ -3,15 +3,18 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* The marks' member of requests that were sent and not heard of. */
-#define UNHEARD "unheard_requests"
+/* The marks' member. */
+#define KNOWN "requests"
 
 /* --- what others tell --- */
 
-static void replay_requests_keep(void *user, json_t *names)
+static void replay_requests_keep(void *user, json_t *known)
 {
 	struct replay *r = user;
-	upkeep_keep_part(&r->upkeep, UNHEARD, names);
+	if (r->begun)
+		upkeep_keep_part(&r->upkeep, KNOWN, known);
+	else
+		json_decref(known);
 }
 
 static size_t replay_requests_decide(void *user, bool send)
@@ -30,7 +33,7 @@ static bool replay_requests_are_held(void *user)
 
 static void replay_requests_begin(struct replay *r)
 {
-	resend_set_unheard(r->resend, marks_part(&r->upkeep.kept.marks, UNHEARD));
+	resend_set_known(r->resend, marks_part(&r->upkeep.kept.marks, KNOWN));
 	log_line(LOG_INFO, "replay: begins");
 }
 

@@ -38,7 +38,12 @@ struct resend {
 	struct verbatim order;
 	struct sender *senders; /* owned */
 	struct resend_counts counts;
-	json_t *unheard;  /* owned: an object, names of requests */
+	/*
+	 * Owned: objects, by names of requests. Those that were sent, were not heard of, and are
+	 * not decided; those that are done while one that ended before is not, with their places;
+	 * the latter of an earlier process.
+	 */
+	json_t *unheard, *ahead, *ahead_before;
 	uintptr_t opened; /* of the log, by the tag that came last; UINTPTR_MAX: none has come */
 	bool stopping;
 	double tokens; /* of the rate */
@@ -62,7 +67,7 @@ __attribute__((format(printf, 2, 3))) static void resend_note(struct resend *r, 
 	va_end(rest);
 }
 
-/* --- those that were not heard of, over a start --- */
+/* --- what has to be known over a start --- */
 
 static const char *resend_name(const struct recorded *q, char to[48])
 {
@@ -77,6 +82,14 @@ static bool resend_was_unheard(const struct resend *r, const struct recorded *q)
 	return json_object_get(r->unheard, resend_name(q, name));
 }
 
+static void resend_keep(struct resend *r)
+{
+	json_t *ahead = json_deep_copy(r->ahead_before);
+	json_object_update(ahead, r->ahead);
+	r->config.keep(r->config.user, json_pack("{s:o,s:o}", "unheard", json_deep_copy(r->unheard),
+						 "ahead", ahead));
+}
+
 static void resend_set_name(struct resend *r, const struct recorded *q, bool unheard)
 {
 	char name[48];
@@ -86,13 +99,43 @@ static void resend_set_name(struct resend *r, const struct recorded *q, bool unh
 		json_object_set_new(r->unheard, resend_name(q, name), json_true());
 	else
 		json_object_del(r->unheard, resend_name(q, name));
-	r->config.keep(r->config.user, json_deep_copy(r->unheard));
+	resend_keep(r);
 }
 
-void resend_set_unheard(struct resend *r, const json_t *names)
+void resend_set_known(struct resend *r, const json_t *known)
 {
-	if (json_is_object(names))
-		json_object_update(r->unheard, (json_t *)(uintptr_t)names);
+	const json_t *unheard = json_object_get(known, "unheard");
+	const json_t *ahead = json_object_get(known, "ahead");
+	if (json_is_object(unheard))
+		json_object_update(r->unheard, (json_t *)(uintptr_t)unheard);
+	if (json_is_object(ahead))
+		json_object_update(r->ahead_before, (json_t *)(uintptr_t)ahead);
+}
+
+/* The position in the log cannot pass the oldest that is not done: those behind it are known by
+ * name. */
+static void resend_set_ahead(struct resend *r, const struct recorded *q)
+{
+	const struct verbatim_item *oldest = verbatim_oldest(&r->order);
+	const char *one;
+	char name[48];
+	json_t *ended;
+	void *next;
+	json_object_foreach_safe(r->ahead, next, one, ended)
+		if (!oldest || (uint64_t)json_integer_value(ended) < oldest->ended)
+			json_object_del(r->ahead, one);
+	if (oldest && oldest->ended < q->order.ended)
+		json_object_set_new(r->ahead, resend_name(q, name),
+				    json_integer((json_int_t)q->order.ended));
+	if (r->stopping)
+		resend_keep(r);
+}
+
+/* An earlier process has done it, and could not pass its place. */
+static bool resend_was_ahead(struct resend *r, const struct recorded *q)
+{
+	char name[48];
+	return !json_object_del(r->ahead_before, resend_name(q, name));
 }
 
 /* --- the end of a request --- */
@@ -115,6 +158,7 @@ static void sender_done(struct sender *s)
 	struct resend *r = s->of;
 	resend_set_name(r, s->request, false);
 	verbatim_done(&r->order, &s->request->order);
+	resend_set_ahead(r, s->request);
 	r->config.back(r->config.user, s->request->tag);
 	s->failures = 0;
 	sender_leave(s);
@@ -430,7 +474,15 @@ bool resend_add(struct resend *r, struct recorded *q)
 	if (opened != r->opened) {
 		resend_drop_waiting(r);
 		verbatim_begin_anew(&r->order);
+		json_object_clear(r->ahead);
+		if (opened)
+			json_object_clear(r->ahead_before);
 		r->opened = opened;
+	}
+	if (resend_was_ahead(r, q)) {
+		r->config.back(r->config.user, q->tag);
+		recorded_free(q);
+		return true;
 	}
 	if (verbatim_waiting(&r->order) >= RESEND_WAITING_MAX ||
 	    r->counts.bytes >= RESEND_WAITING_BYTES)
@@ -491,6 +543,8 @@ struct resend *resend_open(const struct resend_config *c)
 	r->config = *c;
 	r->opened = UINTPTR_MAX;
 	r->unheard = json_object();
+	r->ahead = json_object();
+	r->ahead_before = json_object();
 	verbatim_open(&r->order);
 	r->senders = calloc(c->in_flight, sizeof *r->senders);
 	must(r->senders);
@@ -516,6 +570,7 @@ void resend_stop(struct resend *r, bool now)
 	for (unsigned i = 0; now && i < r->config.in_flight; i++)
 		if (r->senders[i].state == SENDER_SENDING)
 			sender_break_off(&r->senders[i]);
+	resend_keep(r);
 }
 
 bool resend_is_quiet(const struct resend *r)
@@ -537,6 +592,8 @@ void resend_close(struct resend *r)
 		}
 	verbatim_close(&r->order);
 	json_decref(r->unheard);
+	json_decref(r->ahead);
+	json_decref(r->ahead_before);
 	free(r->senders);
 	free(r);
 }

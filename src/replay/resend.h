@@ -28,11 +28,8 @@ struct resend_config {
 	uint32_t rate; /* requests a second; 0: no limit */
 	enum resend_policy uncertain, refused;
 	void (*back)(void *user, uintptr_t tag); /* of a request that is done */
-	/*
-	 * The names of those that were sent, were not heard of, and are not decided: kept over a
-	 * start. `names` is moved in.
-	 */
-	void (*keep)(void *user, json_t *names);
+	/* What has to be known over a start, besides the place in the log; moved in. */
+	void (*keep)(void *user, json_t *known);
 	void *user;
 };
 
@@ -48,9 +45,8 @@ struct resend;
 struct resend *resend_open(const struct resend_config *c);
 /* resend_is_quiet() only. What is not done goes without a word. */
 void resend_close(struct resend *r);
-/* What resend_config.keep got last, at an earlier start; borrowed, may be NULL. Before the first
- * resend_add(). */
-void resend_set_unheard(struct resend *r, const json_t *names);
+/* What resend_config.keep got last, in an earlier process; may be NULL. Before resend_add(). */
+void resend_set_known(struct resend *r, const json_t *known);
 
 /* False: there is no room, and the request is the caller's still. Else it is moved in. */
 bool resend_add(struct resend *r, struct recorded *q);

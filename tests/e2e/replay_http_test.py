@@ -10,7 +10,7 @@ import requests
 from chain_stage import ChainNode
 from stage import until
 
-LONG = 120
+LONG = 15
 
 
 @pytest.fixture
