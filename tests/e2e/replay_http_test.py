@@ -10,7 +10,7 @@ import requests
 from chain_stage import ChainNode
 from stage import until
 
-LONG = 15
+LONG = 120
 
 
 @pytest.fixture
