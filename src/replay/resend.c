@@ -273,6 +273,7 @@ static void resend_take_pieces(struct resend *r)
 		struct sender *s = r->senders;
 		while (s->request != q)
 			s++;
+		must(s->fetches);
 		s->fetches = false;
 		if (s->state == SENDER_LEAVES)
 			sender_leave(s);
