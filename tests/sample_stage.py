@@ -9,6 +9,16 @@ import requests
 from stage import PROGRAM, own_address, reachable, until
 
 
+def send_request(address, port, method, path, body, *fields, left_out=0):
+    """On a connection of its own, whose response nobody has read yet. The last bytes may not be sent."""
+    connection = socket.create_connection((address, port), 10)
+    text = (body if isinstance(body, str) else json.dumps(body)).encode()
+    head = [f"{method} {path} HTTP/1.1", f"Host: {address}", "Content-Type: application/json",
+            f"Content-Length: {len(text)}", *fields]
+    connection.sendall("\r\n".join([*head, "", ""]).encode() + text[:len(text) - left_out])
+    return connection
+
+
 class SampleCluster:
     """`crossfade demo-cluster`. Its log has each operation in the order in which it was applied."""
 
@@ -55,13 +65,7 @@ class SampleCluster:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def send(self, method, path, body, *fields):
-        """A request on a connection of its own, whose response nobody has read yet."""
-        connection = socket.create_connection((self.address, self.port), 10)
-        text = body if isinstance(body, str) else json.dumps(body)
-        head = [f"{method} {path} HTTP/1.1", f"Host: {self.address}", "Content-Type: application/json",
-                f"Content-Length: {len(text.encode())}", *fields]
-        connection.sendall("\r\n".join([*head, "", text]).encode())
-        return connection
+        return send_request(self.address, self.port, method, path, body, *fields)
 
 
 @contextlib.contextmanager

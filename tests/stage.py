@@ -63,15 +63,15 @@ def garble(file):
     file.write_bytes(b"x" * file.stat().st_size)
 
 
-def until(true, seconds=10.0, what="it"):
-    """Waits for a condition, not for a time."""
+def until(true, seconds=30.0, what="it"):
+    """Waits for a condition, not for a time. `what` may be a function: what it says in the end is told."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = true()
         if value:
             return value
         time.sleep(0.01)
-    raise AssertionError(f"waited {seconds} s for {what}")
+    raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
 
 
 def serves(url):
@@ -411,7 +411,7 @@ class Balancer:
             self.process = subprocess.Popen([*self.limited, self.program, "run", "-c", str(self.file)],
                                             stdout=log, stderr=log)
         if wait:
-            until(self.is_up, 20, f"a ready balancer; it said: {self.said()}")
+            until(self.is_up, 60, lambda: f"a ready balancer; it said: {self.said()}")
             self.note_opened()
         return self
 

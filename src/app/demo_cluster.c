@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "app/command.h"
-#include "app/sample_server.h"
+#include "sample/server.h"
 #include "base/bug.h"
 #include "io/addr.h"
 

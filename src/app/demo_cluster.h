@@ -3,15 +3,15 @@
 
 /*
  * A sample cluster: a process that keeps documents in memory and responds as a small OpenSearch
- * does (app/sample.h). Each response tells by X-Demo-Cluster who made it.
+ * does (sample/sample.h). Each response tells by X-Demo-Cluster who made it.
  */
 
 /*
  * The hidden command that the demo executes: DEMO_CLUSTER_COMMAND NAME LISTENING-DESCRIPTOR; or,
  * for tests and for a trial by hand, with an address and port instead, and options:
  *
- *   --log FILE           each operation in the order in which it was applied (app/sample_log.h)
- *   --keep               begins with what that file says (app/sample_restore.h)
+ *   --log FILE           each operation in the order in which it was applied (sample/log.h)
+ *   --keep               begins with what that file says (sample/restore.h)
  *   --refuse STATUS, --refuse-items STATUS, --read-only, --stall-ms N, --act-after-ms N
  *                        how it fails from its start (struct sample_faults); PUT /_demo/faults
  *                        changes that

@@ -752,6 +752,11 @@ static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 #define REPLAY_KEYS_MAX 1000000
 #define REPLAY_KEYS_BYTES (128u * 1024 * 1024)
 /*
+ * Routings of one document, and fences, that are told apart while it waits; each write of it looks
+ * at all of them. At the limit the log is read no further.
+ */
+#define REPLAY_KEY_ENTRIES_MAX 64
+/*
  * Keys of parked indices, in as much memory again. At either limit a parked index takes no more of
  * them: it is not exact, and has to be scanned.
  */

@@ -57,6 +57,7 @@ struct jobs {
 	struct jobs_config config;
 	struct list waiting, deletions; /* struct job, struct deletion */
 	struct job *job;		/* at work; owned */
+	struct list along;		/* struct job: what it does as well */
 	size_t out;			/* of its keys */
 	struct id_pages *owner, *replica;
 	struct ask ask; /* of deletions */
@@ -412,12 +413,8 @@ static void job_free(struct job *one)
 	free(one);
 }
 
-static void jobs_end(struct jobs *j)
+static void job_end(struct jobs *j, struct job *one)
 {
-	struct job *one = j->job;
-	j->job = NULL;
-	*j->trouble = 0;
-	j->config.moved(j->config.user);
 	if (one->uncertain) {
 		one->uncertain = false;
 		one->step = JOB_TASK;
@@ -429,6 +426,17 @@ static void jobs_end(struct jobs *j)
 	j->counts.waiting--;
 	j->config.back(j->config.user, one->tag);
 	job_free(one);
+}
+
+static void jobs_end(struct jobs *j)
+{
+	struct job *one = j->job;
+	j->job = NULL;
+	*j->trouble = 0;
+	j->config.moved(j->config.user);
+	job_end(j, one);
+	for (struct list *at; (at = list_take_first(&j->along));)
+		job_end(j, list_entry(at, struct job, link));
 }
 
 static bool jobs_found(void *user, struct span index, struct span id, struct span routing)
@@ -559,16 +567,28 @@ static void jobs_step(struct jobs *j)
 		jobs_end(j);
 }
 
+/* What one of them reads is all that the other one would. */
+static bool jobs_are_same(const struct job *one, const struct job *other)
+{
+	return (one->kind == EFFECT_SCAN || one->kind == EFFECT_WALK) && one->kind == other->kind &&
+	       !one->task && !other->task && one->uncertain == other->uncertain &&
+	       !strcmp(one->indices, other->indices);
+}
+
+/* The first that is due, and what it does along: clients that hide ids would each ask for a scan.
+ */
 static void jobs_take(struct jobs *j)
 {
 	uint64_t now_ms = jobs_now_ms(j);
-	list_each(at, &j->waiting) {
+	list_each_safe(at, &j->waiting) {
 		struct job *one = list_entry(at, struct job, link);
-		if (one->due_ms > now_ms)
+		if (one->due_ms > now_ms || (j->job && !jobs_are_same(j->job, one)))
 			continue;
 		list_remove(&one->link);
-		j->job = one;
-		return;
+		if (j->job)
+			list_add_tail(&j->along, &one->link);
+		else
+			j->job = one;
 	}
 }
 
@@ -603,6 +623,7 @@ struct jobs *jobs_open(const struct jobs_config *c)
 	must(j);
 	j->config = *c;
 	list_init(&j->waiting);
+	list_init(&j->along);
 	list_init(&j->deletions);
 	j->owner = id_pages_make(c->subrequests);
 	j->replica = id_pages_make(c->subrequests);
@@ -630,6 +651,8 @@ void jobs_close(struct jobs *j)
 {
 	if (j->job)
 		job_free(j->job);
+	for (struct list *at; (at = list_take_first(&j->along));)
+		job_free(list_entry(at, struct job, link));
 	for (struct list *at; (at = list_take_first(&j->waiting));)
 		job_free(list_entry(at, struct job, link));
 	for (struct list *at; (at = list_take_first(&j->deletions));) {
@@ -659,6 +682,8 @@ void jobs_set_places(struct jobs *j, const json_t *places)
 uint64_t jobs_oldest_ns(const struct jobs *j)
 {
 	uint64_t oldest = j->job ? j->job->wall_ns : UINT64_MAX;
+	list_each(at, &j->along)
+		oldest = least(oldest, list_entry(at, struct job, link)->wall_ns);
 	list_each(at, &j->waiting)
 		oldest = least(oldest, list_entry(at, struct job, link)->wall_ns);
 	list_each(at, &j->deletions)

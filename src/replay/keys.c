@@ -37,18 +37,13 @@ static bool keys_have_room(const struct keys *k, bool parked, size_t n, size_t b
 
 /* --- entries --- */
 
-static void keys_write_id(struct keys_entry *e, struct span id)
+static void keys_write_names(struct keys_entry *e, struct span id, struct span routing)
 {
 	e->id_n = (uint16_t)id.n;
-	memcpy(e->text, id.at, id.n);
-}
-
-/* Behind the id. */
-static void keys_write_routing(struct keys_entry *e, struct span routing)
-{
 	e->routing_n = (uint16_t)routing.n;
+	memcpy(e->text, id.at, id.n);
 	if (routing.n)
-		memcpy(e->text + e->id_n, routing.at, routing.n);
+		memcpy(e->text + id.n, routing.at, routing.n);
 }
 
 static void keys_add_entry(struct keys *k, const struct keys_write *w, uint32_t index,
@@ -66,41 +61,10 @@ static void keys_add_entry(struct keys *k, const struct keys_write *w, uint32_t 
 				  .marks = w->marks,
 				  .generation = x->newest,
 				  .has_elder = elder != 0 };
-	keys_write_id(e, w->id);
-	keys_write_routing(e, w->routing);
+	keys_write_names(e, w->id, w->routing);
 	keys_weigh_entry(k, e, true);
 	keys_table_add(k, key);
 	keys_index_add(k, key);
-}
-
-/* The entry with another routing may need another slot: where it is now. It is not in flight. */
-static uint32_t keys_reroute(struct keys *k, uint32_t key, struct span routing)
-{
-	struct keys_entry *e = keys_entry(k, key), *moved;
-	size_t bytes = sizeof *e + e->id_n + routing.n;
-	keys_weigh_entry(k, e, false);
-	if (key_store_room(bytes) == key_store_room(sizeof *e + e->id_n + e->routing_n)) {
-		keys_write_routing(e, routing);
-		keys_weigh_entry(k, e, true);
-		return key;
-	}
-	uint32_t to = key_store_take(&k->store, bytes);
-	moved = keys_entry(k, to);
-	memcpy(moved, e, sizeof *e + e->id_n);
-	keys_write_routing(moved, routing);
-	keys_weigh_entry(k, moved, true);
-	keys_table_rename(k, key, to);
-	keys_index_rename(k, key, to);
-	key_store_give(&k->store, key);
-	return to;
-}
-
-/* What a younger write of the same key knows. */
-static void keys_take_over(struct keys *k, uint32_t key, struct span routing, uint8_t marks)
-{
-	keys_entry(k, key)->marks |= marks;
-	if (routing.n && !span_is(routing, keys_routing(keys_entry(k, key))))
-		keys_reroute(k, key, routing);
 }
 
 /* Of two writes of one key, the earlier one's tag is kept, unless it is loose. */
@@ -152,19 +116,32 @@ static bool keys_is_replaced(const struct keys *k, uint32_t key)
 	return e->state != KEYS_IN_FLIGHT && e->generation == k->indices[e->index].newest;
 }
 
+/* The entry that the write becomes part of; 0: it needs one of its own. `n`: those of the key. */
+static uint32_t keys_waiting(const struct keys *k, uint32_t youngest, struct span routing,
+			     size_t *n)
+{
+	*n = 0;
+	for (uint32_t key = youngest; key; key = keys_table_older(k, key), ++*n)
+		if (keys_is_replaced(k, key) && span_is(keys_routing(keys_entry(k, key)), routing))
+			return key;
+	return 0;
+}
+
 static enum keys_added keys_put(struct keys *k, const struct keys_write *w, uint32_t index)
 {
-	uint32_t was = keys_table_find(k, index, w->id, keys_table_hash(k, index, w->id));
+	uint32_t youngest = keys_table_find(k, index, w->id, keys_table_hash(k, index, w->id));
 	bool parked = k->indices[index].parked;
-	if (was && keys_is_replaced(k, was)) {
+	size_t n;
+	uint32_t was = keys_waiting(k, youngest, w->routing, &n);
+	if (was) {
 		uintptr_t spare = keys_exchange_tag(k, was, w->tag);
-		keys_take_over(k, was, w->routing, w->marks);
+		keys_entry(k, was)->marks |= w->marks;
 		k->config.back(k->config.user, spare);
 		return KEYS_REPLACED;
 	}
-	if (!keys_have_room(k, parked, 1, REPLAY_KEY_BYTES))
+	if (n >= REPLAY_KEY_ENTRIES_MAX || !keys_have_room(k, parked, 1, REPLAY_KEY_BYTES))
 		return parked ? KEYS_PARKED_FULL : KEYS_FULL;
-	keys_add_entry(k, w, index, was);
+	keys_add_entry(k, w, index, youngest);
 	return KEYS_ADDED;
 }
 
@@ -305,18 +282,18 @@ void keys_set_aside(struct keys *k, uint32_t key)
 	keys_done(k, key);
 }
 
-/* What waits behind it, of its own generation, becomes part of it. */
+/* What waits next behind it, of its own generation and routing, becomes part of it. */
 static void keys_merge(struct keys *k, uint32_t key)
 {
 	uint32_t younger = keys_table_younger(k, key);
 	if (!younger)
 		return;
-	struct keys_entry *y = keys_entry(k, younger);
-	if (y->generation != keys_entry(k, key)->generation)
+	struct keys_entry *e = keys_entry(k, key), *y = keys_entry(k, younger);
+	if (y->generation != e->generation || !span_is(keys_routing(y), keys_routing(e)))
 		return;
 	must(y->state == KEYS_FRESH || y->state == KEYS_HELD);
 	y->tag = keys_exchange_tag(k, key, y->tag);
-	keys_take_over(k, key, keys_routing(y), y->marks);
+	e->marks |= y->marks;
 	keys_end(k, younger);
 }
 

@@ -3,8 +3,9 @@
 
 /*
  * The keys that replay has to copy: which wait, in which order, and which are in flight. A key is
- * the name of a concrete index and the id of a document. Its routing is remembered, and no part of
- * it. A key is in flight at one place at a time.
+ * the name of a concrete index and the id of a document. By two routings the owner may have two
+ * documents of one id, in two shards, or one: a key has an entry for each routing that was named. It
+ * is in flight at one place at a time.
  *
  *     keys_add()         the log says that a document may have changed
  *     keys_take()        a batch takes the oldest ones: they are in flight
@@ -60,8 +61,8 @@ struct keys_write {
 
 enum keys_added {
 	KEYS_ADDED,
-	/* It waits already. It keeps its place and its tag; the new tag has gone back. Routing,
-	 * where one is known, and marks are taken over. */
+	/* It waits already, by this routing. It keeps its place and its tag; the new tag has gone
+	 * back. Marks are taken over. */
 	KEYS_REPLACED,
 	/* Of the following the tag stays the caller's. */
 	KEYS_FULL,	  /* nothing more is to be read until there are fewer keys */
@@ -69,7 +70,10 @@ enum keys_added {
 	KEYS_ILLEGAL, /* no cluster has such an index, id, or (for us) routing: too long, empty */
 };
 
-/* A key in flight, or one before a fence, gets a second entry behind that. */
+/*
+ * A key in flight, before a fence, or of another routing gets a further entry behind that, of
+ * REPLAY_KEY_ENTRIES_MAX.
+ */
 enum keys_added keys_add(struct keys *k, const struct keys_write *w /* tag moved in */);
 
 /* --- keys go --- */
@@ -102,8 +106,8 @@ uint64_t keys_due_ms(struct keys *k, uint64_t now_ms);
 void keys_done(struct keys *k, uint32_t key);
 /* Of one in flight: it has these marks too. */
 void keys_mark(struct keys *k, uint32_t key, uint8_t marks);
-/* It waits again, at its place, and not to be taken before that time. What waited behind it is one
- * with it, unless a fence is between them. */
+/* It waits again, at its place, and not to be taken before that time. What waited next behind it is
+ * one with it, if it has the same routing and no fence is between them. */
 void keys_again(struct keys *k, uint32_t key, uint64_t not_before_ms);
 /* The replica refuses it, and the caller has kept that. As keys_done(), and counted. */
 void keys_set_aside(struct keys *k, uint32_t key);

@@ -162,18 +162,6 @@ void keys_index_remove(struct keys *k, uint32_t key)
 		keys_fences_passed(k, x, e->generation);
 }
 
-void keys_index_rename(struct keys *k, uint32_t from, uint32_t to)
-{
-	const struct keys_entry *e = keys_entry(k, to);
-	struct keys_index *x = &k->indices[e->index];
-	if (x->fresh == from)
-		x->fresh = to;
-	*(e->older ? &keys_entry(k, e->older)->younger : &x->oldest) = to;
-	*(e->younger ? &keys_entry(k, e->younger)->older : &x->youngest) = to;
-	if (e->state == KEYS_RETURNED)
-		x->returned[e->heap_at].key = to;
-}
-
 /* --- keys that came again --- */
 
 static bool keys_returned_before(const struct keys *k, const struct keys_returned *a,

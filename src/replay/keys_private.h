@@ -136,8 +136,8 @@ void keys_table_add(struct keys *k, uint32_t key);
 /* The entry of the same key that is next younger is what it returns. */
 uint32_t keys_table_remove(struct keys *k, uint32_t key);
 uint32_t keys_table_younger(const struct keys *k, uint32_t key);
-/* The entry has moved. */
-void keys_table_rename(struct keys *k, uint32_t from, uint32_t to);
+/* The entry of the same key that is next older; 0: there is none. */
+uint32_t keys_table_older(const struct keys *k, uint32_t key);
 
 /* --- keys_index.c --- */
 
@@ -149,7 +149,6 @@ void keys_index_settle(struct keys *k, uint32_t index);
 /* Into its list, at the end; out of it. */
 void keys_index_add(struct keys *k, uint32_t key);
 void keys_index_remove(struct keys *k, uint32_t key);
-void keys_index_rename(struct keys *k, uint32_t from, uint32_t to);
 /* The key is RETURNED; it is so no more. */
 void keys_index_return(struct keys *k, uint32_t key, uint64_t not_before_ms);
 void keys_index_take_returned(struct keys *k, uint32_t key);

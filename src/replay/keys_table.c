@@ -80,15 +80,27 @@ static void keys_table_shrink(struct keys *k)
 
 /* --- entries --- */
 
-uint32_t keys_table_find(const struct keys *k, uint32_t index, struct span id, uint32_t hash)
+/* From there on in its chain. */
+static uint32_t keys_table_find_from(const struct keys *k, uint32_t key, uint32_t index,
+				     struct span id, uint32_t hash)
 {
-	uint32_t key = *keys_table_of(&k->table, hash);
 	for (; key; key = keys_entry(k, key)->chain) {
 		const struct keys_entry *e = keys_entry(k, key);
 		if (e->hash == hash && e->index == index && span_is(keys_id(e), id))
 			return key;
 	}
 	return 0;
+}
+
+uint32_t keys_table_find(const struct keys *k, uint32_t index, struct span id, uint32_t hash)
+{
+	return keys_table_find_from(k, *keys_table_of(&k->table, hash), index, id, hash);
+}
+
+uint32_t keys_table_older(const struct keys *k, uint32_t key)
+{
+	const struct keys_entry *e = keys_entry(k, key);
+	return keys_table_find_from(k, e->chain, e->index, keys_id(e), e->hash);
 }
 
 void keys_table_add(struct keys *k, uint32_t key)
@@ -135,12 +147,6 @@ uint32_t keys_table_remove(struct keys *k, uint32_t key)
 	     i++)
 		keys_table_shrink(k);
 	return younger;
-}
-
-void keys_table_rename(struct keys *k, uint32_t from, uint32_t to)
-{
-	uint32_t younger;
-	*keys_table_link(k, from, &younger) = to;
 }
 
 /* --- a life --- */

@@ -185,11 +185,12 @@ void log_reader_play_effects(struct log_reader *r, struct assembly *a)
 
 /* --- a request that is sent once more --- */
 
-/* A refusal of the owner's has changed nothing (RFC 9110, 15.5). */
+/* A refusal of the owner's has changed nothing (RFC 9110, 15.5), nor has what no node has got. */
 void log_reader_play_request(struct log_reader *r, struct assembly *a)
 {
-	if (a->outcome.outcome == OUTCOME_REJECTED) {
-		atomic_fetch_add(&r->config.counts->rejected, 1);
+	bool rejected = a->outcome.outcome == OUTCOME_REJECTED;
+	if (rejected || a->outcome.outcome == OUTCOME_NOT_SENT) {
+		atomic_fetch_add(&r->config.counts->rejected, rejected);
 		assembly_free(a);
 		return;
 	}
@@ -204,13 +205,12 @@ void log_reader_play_request(struct log_reader *r, struct assembly *a)
 
 /* --- which exchanges --- */
 
-/* Writes to the owner since it is that. What never reached a node changed nothing. */
+/* Writes to the owner since it is that. */
 static bool log_reader_wants(const struct log_reader *r, const struct assembly *a, uint64_t wall_ns)
 {
 	enum arm arm = a->first.flags & FRAME_TARGET ? ARM_TARGET : ARM_SOURCE;
 	return a->first.flags & FRAME_WRITE && arm == r->config.owner &&
-	       wall_ns >= r->config.from_ns && a->first.epoch >= r->config.since &&
-	       a->outcome.outcome != OUTCOME_NOT_SENT;
+	       wall_ns >= r->config.from_ns && a->first.epoch >= r->config.since;
 }
 
 static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t wall_ns)
@@ -248,12 +248,27 @@ static void log_reader_hand_over(struct log_reader *r)
 	r->full = (r->batch.n || until_wall_ns) && !handoff_put(r->config.handoff, &r->batch);
 }
 
-/* At the end of what is there: exchanges of processes that have ended without their outcome. */
+/*
+ * An exchange of a process that has ended without its outcome. No node has got more of the request
+ * than the log has, and its end only when that was durable. Where the log is damaged it says
+ * nothing: then the bodies count as not recorded.
+ */
+static void log_reader_conclude(const struct log_reader *r, struct assembly *a)
+{
+	if (r->damaged)
+		return;
+	a->outcome.request_bytes = a->request_bytes;
+	a->outcome.response_bytes = a->response_bytes;
+	if (!a->request_whole)
+		a->outcome.outcome = OUTCOME_NOT_SENT;
+}
+
+/* At the end of what is there. */
 static void log_reader_end(struct log_reader *r)
 {
 	for (struct assembly *a;
 	     (a = assemblies_take_unknown(r->assemblies, r->consumer.reader));) {
-		a->outcome.outcome = OUTCOME_UNKNOWN;
+		log_reader_conclude(r, a);
 		log_reader_over(r, a, clock_wall_ns());
 	}
 }
@@ -279,8 +294,10 @@ static bool log_reader_read(struct log_reader *r)
 	       log_reader_has_room(r)) {
 		enum reader_verdict v = consumer_next(&r->consumer, &frame);
 		struct assembly *a;
-		if (v == READER_HOLE)
+		if (v == READER_HOLE) {
 			atomic_fetch_add(&r->config.counts->holes, 1);
+			r->damaged = true;
+		}
 		if (v == READER_END || v == READER_ERROR)
 			return true;
 		if (v == READER_FRAME && (a = assemblies_take(r->assemblies, &frame)))

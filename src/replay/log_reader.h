@@ -56,6 +56,7 @@ struct log_reader {
 	uintptr_t opened;	       /* how often: in tags, so that earlier ones are dropped */
 	struct handed_batch batch;     /* not handed over yet */
 	bool full;		       /* the batch could not be handed over */
+	bool damaged;		       /* a hole was read since it was opened */
 	uint64_t wall_ns;	       /* when the exchange at hand was over */
 };
 

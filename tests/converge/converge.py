@@ -89,6 +89,10 @@ def is_quiet(balancer, since):
             and not r["keys"]["in_flight"] and not r["jobs"]["waiting"] and not r["keys"]["uncertain"])
 
 
+def settle(balancer, true, what):
+    until(true, 600, lambda: f"{what}: {json.dumps(balancer.status()['replay'])}")
+
+
 def tell(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
@@ -115,9 +119,9 @@ def run(minutes, fill, directory, seed=1):
                     n += 1
                     tell(f"{KILLS[(n - 1) % len(KILLS)].__name__}; responses so far {writers.statuses()}")
             since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 1))
-            until(lambda: is_quiet(balancer, since), 300, f"a replica that has all: {balancer.status()['replay']}")
+            settle(balancer, lambda: is_quiet(balancer, since), "a replica that has all")
             if fill == "replay":
-                until(lambda: backfill_is_over(balancer), 300, f"the end of the backfill: {balancer.status()['replay']}")
+                settle(balancer, lambda: backfill_is_over(balancer), "the end of the backfill")
             r = balancer.status()["replay"]
             tell(f"quiet: {json.dumps({k: r[k] for k in ('copies', 'keys', 'jobs', 'not_exact')})}")
             found = [*differences(source, target), *missing(source, writers.own())]

@@ -166,13 +166,13 @@ def prepare(cluster):
 
 
 def documents(cluster, index):
-    """All of them: source and routing, by id."""
+    """All of them: the source, by id and routing, which may lead to another shard."""
     found = {}
     if cluster.ask("POST", f"/{index}/_refresh").status_code == 404:
         return found
     page = cluster.ask("POST", f"/{index}/_search?scroll=1m", {"size": 5000, "sort": ["_doc"]}).json()
     while page["hits"]["hits"]:
-        found.update({hit["_id"]: (hit["_source"], hit.get("_routing")) for hit in page["hits"]["hits"]})
+        found.update({(hit["_id"], hit.get("_routing")): hit["_source"] for hit in page["hits"]["hits"]})
         page = cluster.ask("POST", "/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]}).json()
     return found
 

@@ -39,7 +39,7 @@ def crash(balancer):
             return requests.get(balancer.source, timeout=10).status_code < 500
         return False
 
-    until(serves, what=f"it to serve; {balancer.said()}")
+    until(serves, what=lambda: f"it to serve; {balancer.said()}")
 
 
 def is_up(balancer):

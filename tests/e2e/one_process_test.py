@@ -12,7 +12,7 @@ from stage import until
 def start(balancer):
     with open(balancer.log, "ab") as log:
         balancer.process = subprocess.Popen([balancer.program, "run", "--one-process", "-c", balancer.file], stdout=log, stderr=log)
-    until(balancer.is_up, 20, f"a ready balancer; it said: {balancer.said()}")
+    until(balancer.is_up, 60, lambda: f"a ready balancer; it said: {balancer.said()}")
 
 
 def test_it_is_one_process_that_serves_and_reloads_and_ends(make_balancer, clusters):

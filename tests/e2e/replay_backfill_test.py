@@ -89,10 +89,10 @@ def test_it_goes_on_when_processes_are_killed(make_filled, pair):
         balancer.command("replay", "backfill", "--rate", "2500/s", "--no-wait")
         begun = backfill_of(balancer)["begun"]
         for _ in range(2):
-            until(lambda: is_part_done(balancer), 20, "a backfill under way")
+            until(lambda: is_part_done(balancer), 60, "a backfill under way")
             pid = balancer.working_pid()
             os.kill(pid, signal.SIGKILL)
-            until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
+            until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
         until(lambda: is_done(balancer), 40, f"its end: {replay_of(balancer)}")
     assert backfill_of(balancer)["begun"] == begun
     assert len(is_equal(balancer, pair)) >= 10000
@@ -102,11 +102,11 @@ def test_it_goes_on_where_it_was(make_filled, pair):
     """What was copied before the kill is not read again: but for a page that was not copied whole."""
     balancer = make_filled(20000)
     balancer.command("replay", "backfill", "books", "--rate", "4000/s", "--no-wait")
-    until(lambda: backfill_of(balancer).get("copied", 0) > 12000, 20, "more than two pages")
+    until(lambda: backfill_of(balancer).get("copied", 0) > 12000, 60, "more than two pages")
     until(lambda: '"shards":{"0":' in (balancer.directory / "state" / "replay.marks").read_text(), 10, "a kept place")
     pid = balancer.working_pid()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
+    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
     until(lambda: is_done(balancer), 40, "its end")
     assert count(pair[1], "books") == 20000
     assert backfill_of(balancer)["copied"] < 30000
@@ -116,9 +116,9 @@ def test_it_goes_on_where_it_was(make_filled, pair):
 def test_it_goes_on_when_a_cluster_was_down(make_filled, pair, which):
     balancer = make_filled(5000)
     balancer.command("replay", "backfill", "--rate", "3000/s", "--no-wait")
-    until(lambda: is_part_done(balancer), 20, "a backfill under way")
+    until(lambda: is_part_done(balancer), 60, "a backfill under way")
     pair[which].kill()
-    until(lambda: replay_of(balancer)["trouble"], 20, "trouble")
+    until(lambda: replay_of(balancer)["trouble"], 60, "trouble")
     pair[which].start()
     until(lambda: is_done(balancer), 60, f"its end: {replay_of(balancer)}")
     assert count(pair[1], "books") == count(pair[1], "films") == 5000
@@ -127,12 +127,12 @@ def test_it_goes_on_when_a_cluster_was_down(make_filled, pair, which):
 def test_a_deletion_meanwhile_is_not_undone(make_filled, pair):
     balancer = make_filled(6000)
     balancer.command("replay", "backfill", "--rate", "3000/s", "--no-wait")
-    until(lambda: is_part_done(balancer), 20, "a backfill under way")
+    until(lambda: is_part_done(balancer), 60, "a backfill under way")
     for i in range(0, 6000, 100):
         assert requests.delete(f"{balancer.source}/books/_doc/d{i}", timeout=10).ok
     pid = balancer.working_pid()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
+    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
     until(lambda: is_done(balancer), 40, "its end")
     caught_up(balancer)
     assert count(pair[1], "books") == 6000 - 60
@@ -148,7 +148,7 @@ def test_it_keeps_its_rate(make_filled):
 def test_it_is_paused_resumed_and_stopped(make_filled, pair):
     balancer = make_filled(4000)
     balancer.command("replay", "backfill", "--rate", "2000/s", "--no-wait")
-    until(lambda: is_part_done(balancer), 20, "a backfill under way")
+    until(lambda: is_part_done(balancer), 60, "a backfill under way")
     balancer.command("replay", "backfill", "pause")
     caught_up(balancer)
     copied = backfill_of(balancer)["copied"]
@@ -158,7 +158,7 @@ def test_it_is_paused_resumed_and_stopped(make_filled, pair):
     assert backfill_of(balancer)["copied"] == copied and backfill_of(balancer)["state"] == "paused"
     assert "paused" in balancer.command("status").stdout
     balancer.command("replay", "backfill", "resume")
-    until(lambda: backfill_of(balancer)["copied"] > copied, 20, "more")
+    until(lambda: backfill_of(balancer)["copied"] > copied, 60, "more")
     balancer.command("replay", "backfill", "stop")
     assert backfill_of(balancer)["state"] == "stopped"
     refused = balancer.command("replay", "backfill", "stop", check=False)
@@ -186,7 +186,7 @@ def test_only_the_named_indices_are_copied(make_filled, pair):
 def test_an_index_that_is_made_meanwhile_is_copied(make_filled, pair):
     balancer = make_filled(3000)
     balancer.command("replay", "backfill", "--rate", "2000/s", "--no-wait")
-    until(lambda: is_part_done(balancer), 20, "a backfill under way")
+    until(lambda: is_part_done(balancer), 60, "a backfill under way")
     fill(pair[0], "later", 10)
     until(lambda: is_done(balancer), 30, "its end")
     assert count(pair[1], "later") == 10
@@ -227,5 +227,5 @@ def test_a_follower_waits_for_the_next_process(make_filled):
     assert "documents" in follower.stdout.readline()
     pid = balancer.working_pid()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
+    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
     assert "The backfill is done" in follower.communicate(timeout=40)[0] and follower.returncode == 0

@@ -47,7 +47,7 @@ def again(balancer):
     """A crash: the next process has what was kept, and nothing else."""
     pid = balancer.working_pid()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 20, "another process")
+    until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
 
 
 def refuse_one(balancer, pair):
@@ -56,7 +56,7 @@ def refuse_one(balancer, pair):
     assert requests.put(f"{balancer.source}/books", json={"mappings": {"dynamic": False}}, timeout=10).ok
     put(balancer, "books", "good", {"n": 1})
     put(balancer, "books", "bad", {"n": "no number"})
-    until(lambda: replay_of(balancer)["set_aside"] == 1, 20, "a document set aside")
+    until(lambda: replay_of(balancer)["set_aside"] == 1, 60, "a document set aside")
     caught_up(balancer)
 
 

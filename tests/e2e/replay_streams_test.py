@@ -61,7 +61,7 @@ def test_behind_a_rollover_nothing_is_there_twice(stream, pair):  # noqa: F811
     # What is uncertain, or was not heard of, is copied again; a process that starts does it, too.
     pid = stream.working_pid()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: stream.is_up() and stream.working_pid() != pid, 20, "another process")
+    until(lambda: stream.is_up() and stream.working_pid() != pid, 60, "another process")
     assert requests.post(f"{stream.source}/logs-a/_update_by_query?refresh=true", timeout=10,
                          json={"script": {"source": "ctx._source.m = 1"}}).ok
     assert requests.post(f"{stream.source}/logs-a/_rollover", timeout=10).ok

@@ -52,7 +52,7 @@ def is_current(balancer, since):
 
 def caught_up(balancer):
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 1))
-    until(lambda: is_current(balancer, since), 30, f"a current replica: {replay_of(balancer)}")
+    until(lambda: is_current(balancer, since), 120, lambda: f"a current replica: {replay_of(balancer)}")
 
 
 def documents(cluster):

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "app/sample_action.h"
+#include "sample/action.h"
 #include "base/bug.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "app/sample.h"
+#include "sample/sample.h"
 #include "base/bug.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -3,12 +3,12 @@
 
 /*
  * A cluster of one node on the simulated network, with documents in memory. What it does is that of
- * the sample cluster (src/app/sample.h); what goes wrong is the model's: it refuses, is slow,
+ * the sample cluster (src/sample/sample.h); what goes wrong is the model's: it refuses, is slow,
  * breaks connections before or after it has acted, acts when nobody waits any more, crashes and
  * comes back with what it has acknowledged.
  */
 
-#include "app/sample.h"
+#include "sample/sample.h"
 #include "io/io.h"
 #include "proxy/plan.h"
 #include "sim/peer.h"

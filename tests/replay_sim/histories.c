@@ -6,7 +6,7 @@
 
 #include <xxhash.h>
 
-#include "app/sample_index.h"
+#include "sample/index.h"
 #include "base/bug.h"
 #include "replay_sim/world.h"
 

@@ -62,11 +62,15 @@ static struct model_key *elder(struct model *m, const struct model_key *of)
 	return NULL;
 }
 
-static struct model_key *newest(struct model *m, unsigned index, unsigned id)
+/* What waits already, by the same routing and behind the same fences. */
+static struct model_key *same(struct model *m, const struct model_key *as)
 {
-	for (unsigned i = m->n; i-- > 0;)
-		if (!m->list[i].gone && m->list[i].index == index && m->list[i].id == id)
-			return &m->list[i];
+	for (unsigned i = m->n; i-- > 0;) {
+		struct model_key *e = &m->list[i];
+		if (!e->gone && !e->in_flight && e->index == as->index && e->id == as->id &&
+		    e->routing == as->routing && e->fences == as->fences)
+			return e;
+	}
 	return NULL;
 }
 
@@ -74,12 +78,6 @@ static bool may_go(struct model *m, const struct model_key *e)
 {
 	return !e->gone && !e->in_flight && !m->parked[e->index] && e->not_before <= m->now &&
 	       e->fences <= m->lifted[e->index] && !elder(m, e);
-}
-
-static void take_over(struct model_key *e, const struct model_key *from)
-{
-	e->routing = from->routing ? from->routing : e->routing;
-	e->marks |= from->marks;
 }
 
 /* --- verbs --- */
@@ -90,14 +88,14 @@ static struct span routing_of(unsigned routing)
 	static const char text[] =
 		"0123456789012345678901234567890123456789012345678901234567890123"
 		"45678901234567890123456789";
-	return (struct span){ text, routing * 11u };
+	return (struct span){ text, routing * 40u };
 }
 
 static void add(struct model *m)
 {
 	struct model_key e = { .index = below(m, INDICES),
 			       .id = below(m, IDS),
-			       .routing = below(m, 8),
+			       .routing = below(m, 3),
 			       .marks = 1u << below(m, 8),
 			       .tag = m->tags++,
 			       .time = m->tags };
@@ -110,11 +108,10 @@ static void add(struct model *m)
 				.marks = (uint8_t)e.marks,
 				.tag = e.tag,
 				.time_ns = e.time };
-	struct model_key *was = newest(m, e.index, e.id);
-	bool replaced = was && !was->in_flight && was->fences == e.fences;
-	assert_int_equal(keys_add(m->kit->keys, &w), replaced ? KEYS_REPLACED : KEYS_ADDED);
-	if (replaced) {
-		take_over(was, &e);
+	struct model_key *was = same(m, &e);
+	assert_int_equal(keys_add(m->kit->keys, &w), was ? KEYS_REPLACED : KEYS_ADDED);
+	if (was) {
+		was->marks |= e.marks;
 		back(m, e.tag);
 	} else {
 		m->list[m->n++] = e;
@@ -165,11 +162,14 @@ static void come_again(struct model *m, struct model_key *e)
 	e->in_flight = false;
 	e->not_before = not_before;
 	for (struct model_key *y = e + 1; y < m->list + m->n; y++) {
-		if (y->gone || y->index != e->index || y->id != e->id || y->fences != e->fences)
+		if (y->gone || y->index != e->index || y->id != e->id)
 			continue;
-		take_over(e, y);
+		if (y->fences != e->fences || y->routing != e->routing)
+			return;
+		e->marks |= y->marks;
 		y->gone = true;
 		back(m, y->tag);
+		return;
 	}
 }
 

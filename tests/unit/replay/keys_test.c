@@ -70,27 +70,49 @@ static void what_is_marked_in_flight_is_so_when_it_comes_again(void **state)
 	kit_close(kit);
 }
 
-/* A longer routing needs another slot, in the middle of a list. */
-static void the_newest_routing_that_is_known_counts(void **state)
+/* By two routings there may be two documents of one id: both are copied, one after the other. */
+static void a_key_has_an_entry_for_each_routing(void **state)
+{
+	(void)state;
+	static const char *const routings[] = { "one", "two", "" };
+	struct kit *kit = kit_open();
+	struct keys_taken taken[2];
+	for (unsigned i = 0; i < 3; i++)
+		add_routed(kit, routings[i], (uint8_t)(1 << i), i + 1);
+	add_routed(kit, "two", 8, 4);
+	add_routed(kit, "one", 16, 5);
+	assert_int_equal(kit->back[4] + kit->back[5], 2);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(kit_take(kit, taken, 2, 0), 1);
+		assert_true(span_is(taken[0].routing, span_of(routings[i])));
+		assert_int_equal(taken[0].marks, i == 0 ? 17 : i == 1 ? 10 : 4);
+		keys_done(kit->keys, taken[0].key);
+		assert_int_equal(kit->back[i + 1], 1);
+	}
+	kit_close(kit);
+}
+
+/* Each write of it looks at all of its entries. */
+static void a_key_has_so_many_entries_and_no_more(void **state)
 {
 	(void)state;
 	struct kit *kit = kit_open();
-	char longest[REPLAY_ROUTING_BYTES + 1];
-	struct keys_taken taken[3];
-	memset(longest, 'r', REPLAY_ROUTING_BYTES);
-	longest[REPLAY_ROUTING_BYTES] = 0;
-	kit_add(kit, "x", "0", 1);
-	add_routed(kit, "one", 1, 2);
-	kit_add(kit, "x", "9", 3);
-	add_routed(kit, longest, 4, 4);
-	add_routed(kit, "", 0, 5);
-	assert_int_equal(kit_take(kit, taken, 3, 0), 3);
-	assert_true(span_is(taken[1].id, SPAN("a")));
-	assert_true(span_is(taken[1].routing, span_of(longest)));
-	assert_int_equal(taken[1].marks, 5);
-	for (int i = 0; i < 3; i++)
-		keys_done(kit->keys, taken[i].key);
-	assert_int_equal(kit->back_n, 5);
+	struct keys_write w = { .index = SPAN("x"), .id = SPAN("a") };
+	struct keys_taken taken[1];
+	char routing[8];
+	for (unsigned i = 0; i <= REPLAY_KEY_ENTRIES_MAX; i++) {
+		snprintf(routing, sizeof routing, "%u", i);
+		w.routing = span_of(routing);
+		w.tag = i;
+		assert_int_equal(keys_add(kit->keys, &w),
+				 i < REPLAY_KEY_ENTRIES_MAX ? KEYS_ADDED : KEYS_FULL);
+	}
+	w.routing = SPAN("0");
+	assert_int_equal(keys_add(kit->keys, &w), KEYS_REPLACED);
+	assert_int_equal(kit_take(kit, taken, 1, 0), 1);
+	keys_done(kit->keys, taken[0].key);
+	assert_int_equal(keys_add(kit->keys, &w), KEYS_ADDED);
+	keys_check(kit->keys, SIZE_MAX);
 	kit_close(kit);
 }
 
@@ -143,15 +165,19 @@ static void a_key_that_comes_again_is_one_with_what_waits_behind_it(void **state
 	(void)state;
 	struct kit *kit = kit_open();
 	struct keys_taken taken[1];
-	add_routed(kit, "short", 1, 1);
+	add_routed(kit, "one", 1, 1);
 	assert_int_equal(kit_take(kit, taken, 1, 0), 1);
-	add_routed(kit, "a routing that is far longer than the other one", 2, 2);
+	add_routed(kit, "one", 2, 2);
+	add_routed(kit, "two", 4, 3);
 	keys_again(kit->keys, taken[0].key, 0);
 	assert_int_equal(kit->back[2], 1);
 	assert_int_equal(kit->back[1], 0);
+	assert_int_equal(kit->back[3], 0);
 	assert_int_equal(kit_take(kit, taken, 1, 0), 1);
-	assert_int_equal(taken[0].routing.n, 47);
 	assert_int_equal(taken[0].marks, 3);
+	keys_done(kit->keys, taken[0].key);
+	assert_int_equal(kit_take(kit, taken, 1, 0), 1);
+	assert_true(span_is(taken[0].routing, SPAN("two")));
 	keys_done(kit->keys, taken[0].key);
 	kit_assert_taken(kit, 0, "");
 	kit_close(kit);
@@ -446,7 +472,8 @@ int main(void)
 		cmocka_unit_test(a_key_that_waits_keeps_its_place_and_its_tag),
 		cmocka_unit_test(one_id_in_two_indices_is_two_keys),
 		cmocka_unit_test(what_is_marked_in_flight_is_so_when_it_comes_again),
-		cmocka_unit_test(the_newest_routing_that_is_known_counts),
+		cmocka_unit_test(a_key_has_an_entry_for_each_routing),
+		cmocka_unit_test(a_key_has_so_many_entries_and_no_more),
 		cmocka_unit_test(a_key_in_flight_is_taken_again_when_it_is_done),
 		cmocka_unit_test(a_key_comes_again_at_its_place_and_not_too_soon),
 		cmocka_unit_test(a_key_that_comes_again_is_one_with_what_waits_behind_it),

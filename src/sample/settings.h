@@ -1,0 +1,29 @@
+#ifndef SAMPLE_SETTINGS_H
+#define SAMPLE_SETTINGS_H
+
+/*
+ * Settings of an index, kept flat and as texts: {"number_of_replicas":"1"}. "index." in front may
+ * be there or not, and they may be nested, as OpenSearch takes them.
+ */
+
+#include "sample/index.h"
+#include "sample/trouble.h"
+
+/*
+ * Of settings that somebody gives: those that the cluster makes are refused, and, for an index that
+ * is there already, those that are fixed with it. False after a trouble.
+ */
+bool sample_settings_are_good(const json_t *given, bool there, struct sample_trouble *t);
+/* Whether something has changed. A null takes a setting away. */
+bool sample_settings_merge(json_t *into, const json_t *given);
+/* {"index":{...}} with all that is made here; owned by the caller. */
+json_t *sample_settings_json(const struct sample_index *x);
+/* refresh_interval -1: only who asks for it refreshes. */
+/*
+ * Whether a read or deletion with that routing (at = NULL: none) looks into another shard than the
+ * document's: an index that says that it has several is as if each routing had one of its own.
+ */
+bool sample_settings_miss(const struct sample_index *x, struct span has, struct span asked);
+bool sample_settings_refresh_by_themselves(const struct sample_index *x);
+
+#endif
