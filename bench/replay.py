@@ -3,14 +3,19 @@
     python3 bench/replay.py build/crossfade catch-up [--documents N] [--clusters SOURCE TARGET]
     python3 bench/replay.py build/crossfade lag [--rate N] [--seconds N]
     python3 bench/replay.py build/crossfade memory [--keys N]
+    python3 bench/replay.py build/crossfade bulk
+    python3 bench/replay.py build/crossfade fill [--documents N] [--writes N] --clusters SOURCE TARGET
 
 catch-up: single-document writes are recorded, then a process begins to replay them: copies a second, and the CPU of its
-threads for each. lag: from a client's response to the operation at the replica. memory: what a process holds while the
-replica takes nothing. CPU figures hold where the machine is busy, times do not.
+threads for each; with --clusters the same documents are then written one at a time to the target, as who plays requests
+does. lag: from a client's response to the operation at the replica. memory: what a process holds while the replica takes
+nothing. bulk: what it holds more at most for a bulk of 100 MiB. fill: `replay backfill` and the target's own remote
+_reindex, beside so many writes a second to the source. CPU figures hold where the machine is busy, times do not.
 """
 
 import argparse
 import collections
+import gzip
 import json
 import os
 import pathlib
@@ -20,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -137,6 +143,17 @@ capture: {{ directory: capture, commit: 1ms }}
         return max(int(line.split()[1]) for pid in self.pids()
                    for line in open(f"/proc/{pid}/status", encoding="ascii") if line.startswith("VmRSS")) / 1024
 
+    def forget_peak(self):
+        for pid in self.pids():
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak_mib(self):
+        return max(int(line.split()[1]) for pid in self.pids()
+                   for line in open(f"/proc/{pid}/status", encoding="ascii") if line.startswith("VmHWM")) / 1024
+
+    def command(self, *words):
+        subprocess.run([self.program, *words, "-c", self.file], check=True, stdout=subprocess.DEVNULL)
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
@@ -171,6 +188,21 @@ def catch_up(balancer, options):
     print(f"{n} copies in {seconds:.2f} s: {n / seconds:.0f}/s")
     for name, cpu in used.most_common():
         print(f"  {name:16} {cpu * 1e6 / n:6.2f} us a copy")
+
+
+    if options.clusters:
+        one_at_a_time(options.clusters[1], 5000)
+
+
+def one_at_a_time(target, n):
+    """What a client gets that waits for each response: the order of writes is kept in no other way."""
+    host, port = target.split(":")
+    connection, began = Connection((host, int(port))), time.monotonic()
+    for k in range(n):
+        connection.socket.sendall(request("PUT", f"/{INDEX}-one/_doc/{k}", document(k)))
+        connection.response()
+    seconds = time.monotonic() - began
+    print(f"one at a time: {n} writes in {seconds:.2f} s: {n / seconds:.0f}/s")
 
 
 def operations(file):
@@ -225,14 +257,100 @@ def memory(balancer, options):
     print(f"{waiting(balancer)} keys: {balancer.rss_mib():.0f} MiB, {before:.0f} before")
 
 
+def bulk(balancer, options):
+    balancer.start(True)
+    write(BALANCER, 100, 200)
+    wait(lambda: is_current(balancer, 100), 60, "a current replica")
+    part = "".join(f'{{"index":{{"_index":"{INDEX}","_id":"{k}"}}}}\n{document(k, 10000)}\n' for k in range(1000))
+    text = (part * (100 * (1 << 20) // len(part))).encode()
+    for coding, body in ("identity", text), ("gzip", gzip.compress(text, 1)):
+        balancer.forget_peak()
+        before, copies = balancer.rss_mib(), balancer.replay()["copies"]["documents"]
+        connection = Connection(BALANCER)
+        connection.socket.sendall(f"POST /_bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\n"
+                                  f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        if (status := connection.response()) != 200:
+            sys.exit(f"{coding}: status {status}")
+        wait(lambda: is_current(balancer, copies + 1000), 600, "a current replica")
+        print(f"{len(text) / 1e6:.0f} MB, {coding}, {len(body) / 1e6:.0f} MB on the wire: "
+              f"{balancer.peak_mib():.0f} MiB at most, {before:.0f} before")
+
+
+class Trickle(threading.Thread):
+    """So many writes a second to documents of its own."""
+
+    def __init__(self, address, rate):
+        super().__init__(daemon=True)
+        self.connection, self.rate, self.over, self.n = Connection(address), rate, threading.Event(), 0
+        if rate:
+            self.start()
+
+    def run(self):
+        began = time.monotonic()
+        while not self.over.is_set():
+            self.connection.socket.sendall(request("PUT", f"/{INDEX}/_doc/live-{self.n % 10000}", document(self.n)))
+            self.connection.response()
+            self.n += 1
+            time.sleep(max(0, began + self.n / self.rate - time.monotonic()))
+
+    def end(self):
+        self.over.set()
+        if self.rate:
+            self.join()
+
+
+def lines_to(cluster, n, each=5000):
+    for at in range(0, n, each):
+        body = "".join(f'{{"index":{{"_id":"{k}"}}}}\n{document(k)}\n' for k in range(at, min(n, at + each)))
+        made = urllib.request.Request(f"http://{cluster}/{INDEX}/_bulk?filter_path=errors", body.encode(),
+                                      {"Content-Type": "application/x-ndjson"}, method="POST")
+        assert b"false" in urllib.request.urlopen(made, timeout=600).read()
+
+
+def empty(cluster):
+    try:
+        ask(cluster, "DELETE", f"/{INDEX}")
+    except urllib.error.HTTPError as e:
+        assert e.code == 404
+
+
+def fill(balancer, options):
+    source, target = options.clusters
+    for cluster in source, target:
+        empty(cluster)
+    ask(source, "PUT", f"/{INDEX}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0}})
+    lines_to(source, options.documents)
+    balancer.start(True)
+    writes, before, began = Trickle(BALANCER, options.writes), balancer.threads(), time.monotonic()
+    balancer.command("replay", "backfill", "--no-wait")
+    wait(lambda: balancer.replay()["backfill"]["state"] not in ("running", "waiting"), 1800, "the backfill")
+    seconds, used = time.monotonic() - began, balancer.threads() - before
+    writes.end()
+    copied = balancer.replay()["backfill"]["copied"]
+    print(f"backfill: {copied} documents in {seconds:.1f} s: {copied / seconds:.0f}/s, {writes.n / seconds:.0f} writes/s beside, "
+          f"{sum(used.values()) * 1e6 / copied:.1f} us of CPU each")
+    balancer.stop()
+    mappings = ask(source, "GET", f"/{INDEX}/_mapping")[INDEX]
+    empty(target)
+    ask(target, "PUT", f"/{INDEX}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0}, **mappings})
+    host, port = source.split(":")
+    writes, began = Trickle((host, int(port)), options.writes), time.monotonic()
+    done = ask(target, "POST", "/_reindex?wait_for_completion=true", {
+        "source": {"remote": {"host": f"http://{source}"}, "index": INDEX, "size": 5000}, "dest": {"index": INDEX}})
+    seconds = time.monotonic() - began
+    writes.end()
+    print(f"_reindex: {done['created']} documents in {seconds:.1f} s: {done['created'] / seconds:.0f}/s")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=os.path.abspath)
-    parser.add_argument("what", choices=["catch-up", "lag", "memory"])
+    parser.add_argument("what", choices=["catch-up", "lag", "memory", "bulk", "fill"])
     parser.add_argument("--documents", type=int, default=200000)
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--keys", type=int, default=1000000)
+    parser.add_argument("--writes", type=int, default=0)
     parser.add_argument("--clusters", nargs=2, metavar="HOST:PORT")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="crossfade-bench-") as directory:
@@ -243,7 +361,7 @@ def main():
             if not options.clusters:
                 samples.append(Sample(options.program, "source", SOURCE))
                 samples.append(Sample(options.program, "target", TARGET, *(["--log", options.log] if options.what == "lag" else [])))
-            {"catch-up": catch_up, "lag": lag, "memory": memory}[options.what](balancer, options)
+            {"catch-up": catch_up, "lag": lag, "memory": memory, "bulk": bulk, "fill": fill}[options.what](balancer, options)
         finally:
             if balancer.process and balancer.process.poll() is None:
                 balancer.stop()

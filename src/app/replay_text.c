@@ -166,7 +166,8 @@ static void replay_put_held(FILE *to, const json_t *list)
 		      to);
 }
 
-static void replay_put_not_exact(FILE *to, json_t *all)
+/* Requests that are sent as they were have no indices. */
+static void replay_put_not_exact(FILE *to, json_t *all, bool of_requests)
 {
 	const char *index;
 	const json_t *one;
@@ -175,13 +176,19 @@ static void replay_put_not_exact(FILE *to, json_t *all)
 		if (n++ == SHOWN)
 			break;
 		replay_put_name(to, "not exact", false);
-		replay_put_plain(to, strcmp(index, "*") != 0 ? index : "any index");
-		fputs(": ", to);
+		if (!of_requests) {
+			replay_put_plain(to, strcmp(index, "*") != 0 ? index : "any index");
+			fputs(": ", to);
+		}
 		replay_put_plain(to, replay_word(one, "why"));
 		fprintf(to, " (%lld, last at %s)", replay_integer(one, "n"),
 			replay_word(one, "when"));
 		replay_put_end(to, false);
 	}
+	if (n && of_requests)
+		fputs("           copy the owner's data by other means, then `crossfade replay "
+		      "restart --from` the time of the copy\n",
+		      to);
 }
 
 void replay_text_put(FILE *to, const json_t *r)
@@ -202,10 +209,21 @@ void replay_text_put(FILE *to, const json_t *r)
 	}
 	replay_put_parked(to, json_object_get(r, "parked"));
 	replay_put_held(to, json_object_get(r, "held"));
-	replay_put_not_exact(to, json_object_get(r, "not_exact"));
+	replay_put_not_exact(to, json_object_get(r, "not_exact"), json_object_get(r, "requests"));
 }
 
 /* --- what was set aside --- */
+
+/* Where a person finds the request. */
+static void replay_put_origin(FILE *to, const json_t *one)
+{
+	if (!json_object_get(one, "record"))
+		return;
+	fprintf(to, "    written %s: `crossfade capture cat -c FILE --from-sequence ",
+		replay_word(one, "written"));
+	replay_put_plain(to, replay_word(one, "record"));
+	fputs("`\n", to);
+}
 
 void replay_text_aside(FILE *to, const json_t *list)
 {
@@ -220,5 +238,6 @@ void replay_text_aside(FILE *to, const json_t *list)
 		fputs("\n    ", to);
 		replay_put_plain(to, replay_word(one, "reason"));
 		putc('\n', to);
+		replay_put_origin(to, one);
 	}
 }

@@ -742,11 +742,11 @@ static_assert(FIELD_LINE_BYTES <= 65535, "a field's length is 16 bits");
 #define SWEEP_QUERY_BYTES (1024 * 1024)
 /* Clusters have no limit for a routing value; people route by the name or number of a customer. */
 #define REPLAY_ROUTING_BYTES 512
-/* A key with the longest id and routing, and 48 bytes of its own. */
-#define REPLAY_KEY_BYTES (48 + DOCUMENT_ID_BYTES + REPLAY_ROUTING_BYTES)
+/* A key with the longest id and routing, and 56 bytes of its own. */
+#define REPLAY_KEY_BYTES (56 + DOCUMENT_ID_BYTES + REPLAY_ROUTING_BYTES)
 /*
  * Keys that wait or are in flight, without those of parked indices: half an hour of 500 writes a
- * second, each to another document. The memory for them is 80 MiB with ids of 20 bytes, and bounded
+ * second, each to another document. The memory for them is 88 MiB with ids of 20 bytes, and bounded
  * for the longest ids. At either limit the log is read no further.
  */
 #define REPLAY_KEYS_MAX 1000000
@@ -789,6 +789,8 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define REPLAY_BATCH_BYTES_MAX (64u << 20)
 #define REPLAY_BATCH_OPERATIONS 1000
 #define REPLAY_BATCH_OPERATIONS_MAX 10000
+/* How long a batch may wait for more keys: within REPLAY_CURRENT_MS a copy is to be made, too. */
+#define REPLAY_BATCH_WAIT_MS_MAX 500
 /* Batches at a time. */
 #define REPLAY_IN_FLIGHT 4
 #define REPLAY_IN_FLIGHT_MAX 64
@@ -804,6 +806,8 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define COPIER_PAUSE_MS 100
 /* A bulk of 5 MiB takes seconds on a cluster that is busy. */
 #define COPIER_TIMEOUT_MS 60000
+/* Shards of an index in which one id is there: a client that has more of one id is not known. */
+#define PLACE_ROUTINGS_MAX 8
 /* index.max_result_window of both clusters. */
 #define PLACES_HITS_MAX 10000u
 /* Indices that are looked at in one look when something has changed. */
@@ -859,6 +863,9 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define REPLAY_ASIDE_LISTED 1000
 /* Names of indices that are not exact: as many as a cluster of one node has shards. */
 #define MARKS_NOT_EXACT_MAX 1000
+/* Names of indices that replay has seen and remembers over a start: as many as ten nodes with the
+ * usual 1,000 shards each have. The file has 1 MB of them then. */
+#define MARKS_INDICES_MAX 10000
 /* Changes of the marks that nothing waits for are saved so often. */
 #define MARKS_SAVE_MS 1000
 /* Orders to replay that wait, and whose outcome is remembered. */
@@ -884,10 +891,9 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
  * sent. */
 #define RECORDED_ALONG_BYTES (64u << 10)
 /*
- * Recorded requests that wait to be sent, with their heads and small bodies. At either limit the
- * log is read no further.
+ * Recorded requests that wait to be sent, with their heads and small bodies: at this limit the log
+ * is read no further. They are KAFKA_INFLIGHT at most.
  */
-#define RESEND_WAITING_MAX 16384
 #define RESEND_WAITING_BYTES (32u << 20)
 /* A request that failed is sent again after so long, and twice as long after each further failure,
  * seven times at most. */

@@ -271,7 +271,7 @@ struct config_capture {
 struct config_replay_batch {
 	struct section_head head;
 	uint64_t bytes;
-	uint32_t operations;
+	uint32_t operations, wait_ms;
 };
 
 struct config_replay_credentials {

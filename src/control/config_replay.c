@@ -10,10 +10,6 @@
 #include "proxy/class.h"
 #include "replay/index_filter.h"
 
-#define LATER(word)                                                                                \
-	{                                                                                          \
-		.name = (word), .type = &key_later                                                 \
-	}
 #define KEYS(table) .keys = (table), .key_n = sizeof(table) / sizeof((table)[0])
 
 /* --- a rate --- */
@@ -134,7 +130,7 @@ static const struct key batch_keys[] = {
 	  .least = REPLAY_BATCH_BYTES_MIN, .most = REPLAY_BATCH_BYTES_MAX },
 	{ "operations", &key_integer, AT(operations), REPLAY_BATCH_OPERATIONS, 1,
 	  REPLAY_BATCH_OPERATIONS_MAX },
-	LATER("wait"),
+	{ "wait", &key_duration, AT(wait_ms), 0, 0, REPLAY_BATCH_WAIT_MS_MAX },
 };
 #undef AT
 static const struct section batch_section = { KEYS(batch_keys), NULL };

@@ -167,6 +167,22 @@ static bool workers_open_first_plan(struct workers *w)
 	return config->diagnostics.n == 0;
 }
 
+/* The owner of the writes is known when this process leads. */
+static void workers_tune_replay(struct workers *w)
+{
+	const struct config_replay *c = &w->config->replay;
+	const struct board_values v = board_read(w->board);
+	tuning_put(&w->replay_mailbox.tuning,
+		   &(struct tuning){
+			   .in_flight = c->in_flight,
+			   .operations = c->batch.operations,
+			   .rate = c->rate,
+			   .wait_ms = c->batch.wait_ms,
+			   .bulk_bytes = c->batch.bytes,
+			   .response_ms = w->config->clusters[v.owner].timeouts.idle_ms,
+		   });
+}
+
 bool workers_open(struct workers *w, struct config *config, struct board *board,
 		  const struct ticket_keys *tickets)
 {
@@ -180,6 +196,7 @@ bool workers_open(struct workers *w, struct config *config, struct board *board,
 	atomic_store(&w->backend, NO_BACKEND);
 	w->replay = aligned_zeroed(1, 64, sizeof *w->replay);
 	must(!pthread_mutex_init(&w->replay->lock, NULL));
+	workers_tune_replay(w);
 	workers_take_memory(w);
 	nodes_open(&w->nodes, config);
 	listeners_open(&w->listeners);
@@ -380,11 +397,6 @@ struct replay_config workers_replay_config(struct workers *w)
 		.mailbox = &w->replay_mailbox,
 		.owner = (enum arm)v.owner,
 		.since = v.since,
-		.in_flight = c->in_flight,
-		.operations = c->batch.operations,
-		.rate = c->rate,
-		.bulk_bytes = c->batch.bytes,
-		.response_ms = w->config->clusters[v.owner].timeouts.idle_ms,
 		.seed = clock_wall_ns() ^ (uint64_t)getpid() << 32,
 	};
 }
@@ -451,6 +463,7 @@ bool workers_with_replay(const struct workers *w, void (*act)(struct replay *r, 
 
 void workers_wish_replay(struct workers *w, enum replay_wish wish)
 {
+	workers_tune_replay(w);
 	atomic_store(&w->replay_mailbox.wish, wish);
 	pthread_mutex_lock(&w->replay->lock);
 	if (w->replay->replay)
@@ -542,6 +555,7 @@ void workers_follow(struct workers *w, struct config *config)
 	config_close(w->config);
 	w->config = config_hold(config);
 	w->to_be_kept = true;
+	workers_tune_replay(w);
 	health_renew(&w->health, w->config, &w->nodes);
 	names_close(&w->names);
 	if (!workers_open_names(w))

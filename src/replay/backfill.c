@@ -45,6 +45,7 @@ struct backfill {
 	unsigned first, n;
 	size_t out;
 	uint64_t time_ns, not_before_ms;
+	size_t keys_max;
 	uint64_t copied; /* not in the marks yet */
 	double tokens;	 /* of the rate */
 	uint64_t tokens_ms;
@@ -182,7 +183,7 @@ static bool backfill_may_add(const struct backfill *b)
 		return false;
 	if (backfill_rate(b) && b->tokens < 1)
 		return false;
-	return b->out < BACKFILL_SHARE || keys_n(b->config.keys) < b->config.keys_max;
+	return b->out < BACKFILL_SHARE || keys_n(b->config.keys) < b->keys_max;
 }
 
 static bool backfill_found(void *user, struct span index, struct span id, struct span routing)
@@ -420,8 +421,9 @@ static void backfill_measure(struct backfill *b, const json_t *part)
 	b->speed.n = n;
 }
 
-void backfill_turn(struct backfill *b, uint64_t time_ns)
+void backfill_turn(struct backfill *b, uint64_t time_ns, size_t keys_max)
 {
+	b->keys_max = keys_max;
 	const json_t *part = backfill_part(b);
 	if (b->stopped || !time_ns || !backfill_is(part, "running"))
 		return;

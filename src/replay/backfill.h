@@ -22,7 +22,6 @@ struct backfill_config {
 	struct kept_marks *kept;	   /* borrowed */
 	const struct index_filter *filter; /* borrowed: of the indices that are replayed */
 	enum arm owner;
-	size_t keys_max; /* it adds none while so many wait or are in flight */
 	/* A key that cannot be copied: the index is not exact. */
 	void (*lost)(void *user, struct span index, const char *why);
 	void *user;
@@ -40,9 +39,9 @@ void backfill_order(struct backfill *b, struct replay_order *one, struct order_o
 
 /*
  * Each turn in which copies are made; `time_ns` is that of its keys: no later write is older. 0:
- * not known, nothing is added.
+ * not known, nothing is added. While `keys_max` keys wait or are in flight, few are added.
  */
-void backfill_turn(struct backfill *b, uint64_t time_ns);
+void backfill_turn(struct backfill *b, uint64_t time_ns, size_t keys_max);
 /* The loop's milliseconds; UINT64_MAX: nothing is due. */
 uint64_t backfill_due_ms(const struct backfill *b);
 void backfill_stop(struct backfill *b);

@@ -215,6 +215,8 @@ static void compare_told(void *user, const struct judge_key *k, enum judge_verdi
 	if (differs && c->order.repair && !again && repair_add(&c->repair, k))
 		return;
 	compare_result_take(&c->result, k, verdict, what, again);
+	if (verdict != JUDGE_EQUAL && verdict != JUDGE_PASSED)
+		compare_names_doubt(&c->names, k->index);
 	if (k->is_touched && verdict == JUDGE_EQUAL)
 		touched_done(c->touched, k->number);
 }
@@ -362,6 +364,17 @@ static bool compare_was_whole(const struct compare *c)
 	       !strcmp(compare_result_word(&c->result), "equal") && !c->result.n.moving;
 }
 
+static void compare_tell_exact(struct compare *c)
+{
+	if (c->order.what != COMPARE_ALL)
+		return;
+	for (size_t i = 0; i < c->list_n; i++)
+		if (!compare_names_of(&c->names, span_of(c->list[i]))->doubted)
+			c->config.exact(c->config.user, c->list[i]);
+	if (compare_was_whole(c))
+		c->config.exact(c->config.user, NULL);
+}
+
 static void compare_turn_place(struct compare *c)
 {
 	bool lost = touched_failure(c->touched);
@@ -375,6 +388,7 @@ static void compare_turn_place(struct compare *c)
 						"log could not be saved: the next comparison looks "
 						"at the same documents again");
 	touched_forget(c->touched);
+	compare_tell_exact(c);
 	compare_end(c, compare_result_word(&c->result), "");
 }
 
@@ -495,6 +509,7 @@ static bool compare_is_canceled(struct compare *c)
 static void compare_start(struct compare *c)
 {
 	compare_result_begin(&c->result);
+	c->config.begun(c->config.user);
 	c->began_wall_ns = clock_wall_ns();
 	c->ended_wall_ns = 0;
 	c->verdict = NULL;

@@ -40,6 +40,14 @@ struct compare_config {
 	void (*wake)(void *user);		    /* replay's thread, from that one */
 	uint64_t (*copied)(void *user, bool begun); /* judge_config.copied */
 	const char *(*trouble)(void *user);	    /* replay's; "": it is well */
+	/* A run begins. */
+	void (*begun)(void *user);
+	/*
+	 * At the end of one: each document of the index was compared, and is the same at both.
+	 * NULL: so it is of all indices, but for those that begin with a dot and are behind no
+	 * stream.
+	 */
+	void (*exact)(void *user, const char *index);
 	void *user;
 };
 

@@ -60,6 +60,13 @@ const struct compare_index *compare_names_of(const struct compare_names *s, stru
 	return NULL;
 }
 
+void compare_names_doubt(struct compare_names *s, struct span index)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (span_is(span_of(s->list[i].name), index))
+			s->list[i].doubted = true;
+}
+
 static void names_take_state(struct compare_names *s, const json_t *response)
 {
 	const char *name;

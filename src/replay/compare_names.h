@@ -14,6 +14,7 @@ struct compare_index {
 	char *name;		 /* owned */
 	bool closed[ARMS];	 /* its documents cannot be read */
 	int64_t documents[ARMS]; /* -1: not known */
+	bool doubted;		 /* a document of it is not the same, or nobody can tell */
 };
 
 struct compare_names {
@@ -42,6 +43,8 @@ void compare_names_stop(struct compare_names *s);
 bool compare_names_want(const struct compare_names *s, struct span index);
 /* NULL: no cluster has it, or it is not to be compared. */
 const struct compare_index *compare_names_of(const struct compare_names *s, struct span index);
+/* A document of that index is not known to be the same. */
+void compare_names_doubt(struct compare_names *s, struct span index);
 /* Whether its documents can be read at both: else that is told. */
 bool compare_names_tell(const struct compare_names *s, const struct compare_index *x,
 			struct compare_result *r);

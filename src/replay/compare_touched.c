@@ -60,7 +60,8 @@ static void touched_handed(void *user)
 
 static bool touched_reader_open(struct touched *t)
 {
-	const struct log_reader_config c = { .directory = t->config.directory,
+	const struct log_reader_config c = { .play = log_reader_play_effects,
+					     .directory = t->config.directory,
 					     .follower = COMPARE_FOLLOWER,
 					     .handoff = &t->handoff,
 					     .waker = t->config.waker,
@@ -161,7 +162,8 @@ static bool touched_take(struct touched *t, const struct handed *h)
 {
 	if (h->kind == EFFECT_KEY && t->wish.keys)
 		return touched_take_key(t, h);
-	if (h->kind == EFFECT_SCAN || h->kind == EFFECT_SWEEP || h->kind == EFFECT_WALK)
+	if (h->kind == EFFECT_SCAN || h->kind == EFFECT_SWEEP || h->kind == EFFECT_WALK ||
+	    h->kind == EFFECT_LOST)
 		touched_add_whole(t, handed_span(&t->batch, h->index));
 	t->held[h->tag]++;
 	return true;

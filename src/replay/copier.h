@@ -12,6 +12,7 @@
 #include "replay/batch.h"
 #include "replay/keys.h"
 #include "replay/surroundings.h"
+#include "replay/tuning.h"
 #include "replay/unheard.h"
 
 struct copier;
@@ -31,15 +32,12 @@ struct copier_config {
 	struct unheard *unheard;	 /* borrowed */
 	struct keys *keys;		 /* borrowed */
 	enum arm owner;
-	unsigned in_flight;  /* lanes */
-	uint32_t operations; /* of a batch */
-	size_t bulk_bytes;
-	uint32_t rate; /* operations a second; 0: no limit */
 	/*
 	 * A key that is not copied again is about to leave the table, with that verdict. `e`: what
 	 * the replica said of it, if it refuses it. Texts are borrowed for the call.
 	 */
-	void (*over)(void *user, const struct copy *c, const struct cluster_error *e);
+	void (*over)(void *user, const struct keys_taken *t, const struct copy *c,
+		     const struct cluster_error *e);
 	void *user;
 };
 
@@ -54,6 +52,8 @@ struct copier *copier_open(const struct copier_config *c);
 /* copier_is_quiet() only. */
 void copier_close(struct copier *c);
 
+/* Before the first turn. Batches that are in flight end as they have begun. */
+void copier_tune(struct copier *c, const struct tuning *t);
 /* Gives keys to lanes that are idle. Each turn. */
 void copier_turn(struct copier *c);
 /* When copier_turn() has something to do, in the loop's milliseconds; UINT64_MAX: not by itself. */

@@ -50,7 +50,8 @@ static bool copier_recheck(struct copier *c)
 	struct surroundings *s = &c->surroundings;
 	size_t from = c->paused ? s->n : c->recheck, to = least(from + COPIER_RECHECK_N, s->n);
 	for (size_t i = from; i < to; i++)
-		surroundings_want(s, span_of(s->list[i]->index));
+		if (!s->list[i]->recalled)
+			surroundings_want(s, span_of(s->list[i]->index));
 	c->recheck = c->paused ? c->recheck : to;
 	return from < to;
 }
@@ -70,7 +71,7 @@ void copier_look(struct copier *c)
 		return;
 	bool any = copier_recheck(c);
 	any |= !c->paused && parked_each_due(&c->parked, copier_now_ms(c), copier_want, c);
-	for (unsigned i = 0; i < c->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (c->lanes[i].state == LANE_WAITING) {
 			c->lanes[i].state = LANE_SURROUNDINGS;
 			lane_want_surroundings(&c->lanes[i]);
@@ -105,7 +106,7 @@ static void copier_surroundings_seen(void *user)
 {
 	struct copier *c = user;
 	parked_each_due(&c->parked, copier_now_ms(c), copier_look_at_parked, c);
-	for (unsigned i = 0; i < c->config.in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		struct lane *l = &c->lanes[i];
 		if (l->state != LANE_SURROUNDINGS)
 			continue;

@@ -32,9 +32,13 @@ struct lane {
 	bool results; /* the bulk's response was read to its end */
 	bool unheard; /* the bulk was not heard of */
 	bool again;   /* the batch ends here: what is not done is copied again */
-	struct copy_batch *batch;
+	/* It was made for so many keys, and bulks of so many bytes. */
+	uint32_t operations; /* 0: it has none of the next four */
+	size_t bulk_bytes;
+	struct copy_batch *batch;    /* owned */
 	struct keys_taken *taken;    /* owned */
 	struct place_wanted *wanted; /* owned: of each of them */
+	size_t *copies;		     /* owned: up to which copy of the batch they are its own */
 	struct places places;
 	size_t n;
 	struct subrequest get, put;
@@ -47,15 +51,17 @@ struct lane {
 
 struct copier {
 	struct copier_config config;
+	struct tuning tuning;
 	struct surroundings surroundings;
 	struct parked parked;
 	size_t recheck; /* of the indices that are known, those from here on are looked at */
 	bool paused;
 	uint64_t begun;
-	struct lane *lanes; /* owned */
+	struct lane *lanes; /* owned: REPLAY_IN_FLIGHT_MAX; the first ones begin batches */
 	struct copier_counts counts;
-	size_t most;   /* keys of the next batch */
-	double tokens; /* of the rate */
+	size_t most;	   /* keys of the next batch */
+	uint64_t since_ms; /* keys wait for others since then; 0: none do */
+	double tokens;	   /* of the rate */
 	uint64_t tokens_ms;
 	char trouble[COPIER_TROUBLE_BYTES];
 };
@@ -70,6 +76,13 @@ void copier_note(struct copier *c, enum arm arm, const char *what, unsigned stat
 /* For lanes that wait for a look at their indices. */
 void copier_look(struct copier *c);
 
+/* As few memory as a lane needs that begins no batch. It is idle. */
+void lane_empty(struct lane *l);
+/*
+ * What became of its i-th key, which may have several copies: one that is not done, if there is
+ * such a one.
+ */
+const struct copy *lane_copy(const struct lane *l, size_t i);
 /* An idle lane takes keys, if there are some that may go. */
 void lane_begin(struct lane *l);
 /* Where documents of streams, and those of unknown routing, stand; then it reads. */

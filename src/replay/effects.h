@@ -32,6 +32,7 @@ enum effect_kind {
 	EFFECT_SWEEP,	     /* documents of `index` that `query` finds were deleted */
 	EFFECT_WALK,	     /* any document of `index` may be another one, or gone: for `name` */
 	EFFECT_UNKNOWN,	     /* what this changed is not known: counted by `name` */
+	EFFECT_LOST,	     /* of no exchange: writes are not in the log; `name` says why */
 	EFFECT_KINDS,
 };
 

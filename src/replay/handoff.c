@@ -33,7 +33,8 @@ static uint8_t handed_marks(const struct effect *e)
 			 (e->is_stream ? HANDED_STREAM : 0));
 }
 
-void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag, uint64_t wall_ns)
+void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag,
+		const struct handed_exchange *of)
 {
 	handed_grow(b, 1);
 	b->list[b->n++] = (struct handed){
@@ -45,7 +46,8 @@ void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag, u
 		.query = handed_text_add(b, e->query),
 		.name = handed_text_add(b, e->is_task ? e->task : e->name),
 		.tag = tag,
-		.wall_ns = wall_ns,
+		.wall_ns = of->wall_ns,
+		.origin = of->origin,
 	};
 }
 

@@ -14,6 +14,7 @@
 #include "base/span.h"
 #include "capture/bytes.h"
 #include "replay/effects.h"
+#include "replay/origin.h"
 #include "replay/recorded.h"
 
 /* What is known of an effect besides its texts, bit by bit (struct effect). */
@@ -35,10 +36,17 @@ struct handed {
 	enum effect_kind kind;
 	uint8_t marks; /* enum handed_mark */
 	struct handed_text index, id, routing, query;
-	struct handed_text name;  /* of what is unknown; of a task its id */
-	uintptr_t tag;		  /* consumer_out() */
-	uint64_t wall_ns;	  /* when the exchange was over */
+	struct handed_text name; /* of what is unknown; of a task its id */
+	uintptr_t tag;		 /* consumer_out() */
+	uint64_t wall_ns;	 /* when the exchange was over */
+	struct origin origin;
 	struct recorded *request; /* owned, in place of an effect; NULL: it is one */
+};
+
+/* The exchange whose effects are added. */
+struct handed_exchange {
+	uint64_t wall_ns;
+	struct origin origin;
 };
 
 struct handed_batch {
@@ -66,7 +74,8 @@ void handoff_close(struct handoff *h);
 /* --- the reading side --- */
 
 /* Adds to the caller's batch; the spans are copied. */
-void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag, uint64_t wall_ns);
+void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag,
+		const struct handed_exchange *of);
 /* `request` is moved in. */
 void handed_add_request(struct handed_batch *b, struct recorded *request);
 /*

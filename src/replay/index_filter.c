@@ -102,3 +102,16 @@ bool index_filter_has(const struct index_filter *f, struct span index)
 	}
 	return false;
 }
+
+bool index_filter_has_dots(const struct index_filter *f)
+{
+	for (size_t i = f->n; i-- > 0;) {
+		bool out = f->patterns[i][0] == '-';
+		const char *pattern = f->patterns[i] + out;
+		if (out && (!strcmp(pattern, ".*") || !strcmp(pattern, "*")))
+			return false;
+		if (!out && (*pattern == '.' || *pattern == '*'))
+			return true;
+	}
+	return false;
+}

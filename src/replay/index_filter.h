@@ -30,6 +30,9 @@ void index_filter_free(struct index_filter *f);
 
 bool index_filter_has(const struct index_filter *f, struct span index);
 
+/* It may have a name that begins with '.', but for those of backing indices. */
+bool index_filter_has_dots(const struct index_filter *f);
+
 /* The stream whose backing index it is: a part of `index`; empty: none's. */
 struct span index_filter_stream(struct span index);
 

@@ -32,6 +32,7 @@ struct job {
 	json_t *query;	    /* owned: of a sweep */
 	char *task;	    /* owned: its id at the owner; NULL: it is none, or over */
 	char *id, *routing; /* owned: of a key whose index may be an alias */
+	uint8_t marks;	    /* likewise: of keys_write */
 	uint64_t barrier;
 	uint64_t wall_ns; /* when it was answered */
 };
@@ -55,6 +56,7 @@ struct deletion {
 
 struct jobs {
 	struct jobs_config config;
+	uint32_t response_ms;
 	struct list waiting, deletions; /* struct job, struct deletion */
 	struct job *job;		/* at work; owned */
 	struct list along;		/* struct job: what it does as well */
@@ -157,6 +159,7 @@ bool jobs_add(struct jobs *j, const struct handed_batch *b, const struct handed 
 		one->id = jobs_text(handed_span(b, h->id));
 		one->routing = strndup(handed_span(b, h->routing).at, h->routing.n);
 		must(one->routing);
+		one->marks = h->marks & HANDED_EXTERNAL ? COPIER_MARK_EXTERNAL : 0;
 	}
 	if (h->kind == EFFECT_SWEEP) {
 		json_t *body = json_loadb(query.at, query.n, 0, NULL);
@@ -254,7 +257,7 @@ static void jobs_end_deletion(struct jobs *j)
 	d->fence = NULL;
 	if (d->once_more) {
 		d->once_more = false;
-		d->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		d->due_ms = jobs_now_ms(j) + j->response_ms;
 		return;
 	}
 	j->counts.done[EFFECT_FENCE]++;
@@ -326,6 +329,8 @@ static void jobs_deleted(struct ask *a, enum err why)
 		return;
 	}
 	j->counts.deleted++;
+	j->config.deleted(j->config.user, span_of(json_object_iter_key(j->at)),
+			  j->deleting->is_stream);
 	j->at = json_object_iter_next(j->names, j->at);
 	jobs_delete_next(j);
 }
@@ -418,7 +423,7 @@ static void job_end(struct jobs *j, struct job *one)
 	if (one->uncertain) {
 		one->uncertain = false;
 		one->step = JOB_TASK;
-		one->due_ms = jobs_now_ms(j) + j->config.response_ms;
+		one->due_ms = jobs_now_ms(j) + j->response_ms;
 		list_add_tail(&j->waiting, &one->link);
 		return;
 	}
@@ -442,9 +447,12 @@ static void jobs_end(struct jobs *j)
 static bool jobs_found(void *user, struct span index, struct span id, struct span routing)
 {
 	struct jobs *j = user;
-	const struct keys_write w = {
-		.index = index, .id = id, .routing = routing, .tag = JOBS_TAG, .time_ns = j->time_ns
-	};
+	const struct keys_write w = { .index = index,
+				      .id = id,
+				      .routing = routing,
+				      .marks = j->job->marks,
+				      .tag = JOBS_TAG,
+				      .time_ns = j->time_ns };
 	if (!j->config.belongs(j->config.user, index))
 		return true;
 	j->out++;
@@ -630,6 +638,11 @@ struct jobs *jobs_open(const struct jobs_config *c)
 	ask_open(&j->ask, c->subrequests, j);
 	ask_open(&j->job_ask, c->subrequests, j);
 	return j;
+}
+
+void jobs_set_response_ms(struct jobs *j, uint32_t response_ms)
+{
+	j->response_ms = response_ms;
 }
 
 void jobs_stop(struct jobs *j)

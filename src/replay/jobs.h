@@ -18,12 +18,13 @@ struct jobs_config {
 	struct copier *copier;		 /* borrowed */
 	struct keys *keys;		 /* borrowed */
 	enum arm owner;
-	uint32_t response_ms;			 /* what is uncertain may act for so long */
 	void (*back)(void *user, uintptr_t tag); /* the job, and all keys of it, are done */
 	/* Whether the index is one of those that are replayed. */
 	bool (*belongs)(void *user, struct span index);
 	/* A document of the index cannot be copied. */
 	void (*lost)(void *user, struct span index, const char *why);
+	/* An index, or what is behind a stream, is gone at both. */
+	void (*deleted)(void *user, struct span name, bool is_stream);
 	/* How far scans came has changed: jobs_places(). */
 	void (*moved)(void *user);
 	void *user;
@@ -49,6 +50,8 @@ bool jobs_add(struct jobs *j, const struct handed_batch *b, const struct handed 
 void jobs_turn(struct jobs *j, uint64_t time_ns /* up to when the log was read, wall */);
 /* The loop's milliseconds; UINT64_MAX: nothing is due. */
 uint64_t jobs_due_ms(const struct jobs *j);
+/* What is uncertain may act for so long. Before the first job. */
+void jobs_set_response_ms(struct jobs *j, uint32_t response_ms);
 void jobs_stop(struct jobs *j);
 bool jobs_are_quiet(const struct jobs *j);
 

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 
 static const uint16_t slot_bytes[KEY_STORE_SIZES] = {
-	56,  64,  72,  80,  88,	 96,  104, 112, 128, 144, 160,
+	64,  72,  80,  88,  96,	 104, 112, 120, 128, 144, 160,
 	184, 208, 240, 272, 312, 360, 416, 512, 640, 832, REPLAY_KEY_BYTES,
 };
 

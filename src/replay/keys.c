@@ -53,8 +53,11 @@ static void keys_add_entry(struct keys *k, const struct keys_write *w, uint32_t 
 	uint32_t key =
 		key_store_take(&k->store, sizeof(struct keys_entry) + w->id.n + w->routing.n);
 	struct keys_entry *e = keys_entry(k, key);
+	must(w->tag <= UINT32_MAX);
 	*e = (struct keys_entry){ .time_ns = w->time_ns,
-				  .tag = w->tag,
+				  .sequence = w->origin.sequence,
+				  .series = w->origin.series,
+				  .tag = (uint32_t)w->tag,
 				  .hash = keys_table_hash(k, index, w->id),
 				  .index = index,
 				  .state = KEYS_FRESH,
@@ -68,13 +71,17 @@ static void keys_add_entry(struct keys *k, const struct keys_write *w, uint32_t 
 }
 
 /* Of two writes of one key, the earlier one's tag is kept, unless it is loose. */
-static uintptr_t keys_exchange_tag(struct keys *k, uint32_t key, uintptr_t tag)
+static uintptr_t keys_exchange_tag(struct keys *k, uint32_t key, uintptr_t tag,
+				   struct origin origin)
 {
 	struct keys_entry *e = keys_entry(k, key);
 	uintptr_t had = e->tag;
+	must(tag <= UINT32_MAX);
 	if (!(had & KEYS_LOOSE))
 		return tag;
-	e->tag = tag;
+	e->tag = (uint32_t)tag;
+	e->sequence = origin.sequence;
+	e->series = origin.series;
 	return had;
 }
 
@@ -134,7 +141,7 @@ static enum keys_added keys_put(struct keys *k, const struct keys_write *w, uint
 	size_t n;
 	uint32_t was = keys_waiting(k, youngest, w->routing, &n);
 	if (was) {
-		uintptr_t spare = keys_exchange_tag(k, was, w->tag);
+		uintptr_t spare = keys_exchange_tag(k, was, w->tag, w->origin);
 		keys_entry(k, was)->marks |= w->marks;
 		k->config.back(k->config.user, spare);
 		return KEYS_REPLACED;
@@ -176,7 +183,8 @@ static void keys_depart(struct keys *k, uint32_t key, struct keys_taken *to)
 				   .id = keys_id(e),
 				   .routing = keys_routing(e),
 				   .marks = e->marks,
-				   .time_ns = e->time_ns };
+				   .time_ns = e->time_ns,
+				   .origin = keys_origin(e) };
 }
 
 static void keys_candidates_sink(struct keys *k, size_t n, size_t at)
@@ -292,7 +300,7 @@ static void keys_merge(struct keys *k, uint32_t key)
 	if (y->generation != e->generation || !span_is(keys_routing(y), keys_routing(e)))
 		return;
 	must(y->state == KEYS_FRESH || y->state == KEYS_HELD);
-	y->tag = keys_exchange_tag(k, key, y->tag);
+	y->tag = (uint32_t)keys_exchange_tag(k, key, y->tag, keys_origin(y));
 	e->marks |= y->marks;
 	keys_end(k, younger);
 }

@@ -4,16 +4,16 @@
 /*
  * The keys that replay has to copy: which wait, in which order, and which are in flight. A key is
  * the name of a concrete index and the id of a document. By two routings the owner may have two
- * documents of one id, in two shards, or one: a key has an entry for each routing that was named. It
- * is in flight at one place at a time.
+ * documents of one id, in two shards, or one: a key has an entry for each routing that was named.
+ * It is in flight at one place at a time.
  *
  *     keys_add()         the log says that a document may have changed
  *     keys_take()        a batch takes the oldest ones: they are in flight
  *     keys_done(), keys_again(), keys_set_aside()
  *                        what became of each of them
  *
- * Each key that waits or is in flight holds one tag, a reference to its place in the log. Tags go
- * back by a callback, in which no function of the table may be called.
+ * Each key that waits or is in flight holds one tag, a reference to its place in the log, of 32
+ * bits at most. Tags go back by a callback, in which no function of the table may be called.
  *
  * An index that takes nothing is parked: its keys wait apart. A fence, the deletion of indices,
  * divides the keys of these indices: those from before the fence are done first, and those that
@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "replay/origin.h"
 
 struct keys;
 struct keys_fence;
@@ -57,6 +58,7 @@ struct keys_write {
 	/* When it was answered. Of one index the times are expected not to go back; keys_count()
 	 * tells of the first key's. */
 	uint64_t time_ns;
+	struct origin origin;
 };
 
 enum keys_added {
@@ -83,6 +85,7 @@ struct keys_taken {
 	struct span index, id, routing; /* borrowed for as long */
 	uint8_t marks;
 	uint64_t time_ns;
+	struct origin origin; /* of the write whose tag it holds */
 };
 
 struct keys_ask {
@@ -166,6 +169,8 @@ struct keys_count {
 
 /* Those that wait and are in flight, without parked indices'; looks at none. */
 size_t keys_n(const struct keys *k);
+/* Of all indices. */
+size_t keys_in_flight_n(const struct keys *k);
 /* Looks at each index. */
 void keys_count(const struct keys *k, struct keys_count *to);
 

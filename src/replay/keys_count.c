@@ -39,6 +39,11 @@ size_t keys_n(const struct keys *k)
 	return k->n;
 }
 
+size_t keys_in_flight_n(const struct keys *k)
+{
+	return k->in_flight_n;
+}
+
 void keys_count(const struct keys *k, struct keys_count *to)
 {
 	*to = (struct keys_count){ .in_flight = k->in_flight_n,

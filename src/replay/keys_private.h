@@ -17,7 +17,8 @@ enum keys_state {
 
 struct keys_entry {
 	uint64_t time_ns;
-	uintptr_t tag;
+	uint64_t sequence; /* with `series` the origin of the write that has the tag */
+	uint32_t tag, series;
 	uint32_t chain, hash;	 /* the next one of its bucket, which is older if it is the same key
 				  */
 	uint32_t older, younger; /* of its index */
@@ -31,7 +32,7 @@ struct keys_entry {
 	char text[];	    /* the id, and then the routing */
 };
 
-static_assert(sizeof(struct keys_entry) == 48, "as REPLAY_KEY_BYTES has it");
+static_assert(sizeof(struct keys_entry) == 56, "as REPLAY_KEY_BYTES has it");
 
 struct keys_returned {
 	uint64_t not_before_ms;
@@ -112,6 +113,11 @@ static inline struct keys_entry *keys_entry(const struct keys *k, uint32_t key)
 static inline struct span keys_id(const struct keys_entry *e)
 {
 	return (struct span){ e->text, e->id_n };
+}
+
+static inline struct origin keys_origin(const struct keys_entry *e)
+{
+	return (struct origin){ e->sequence, e->series };
 }
 
 static inline struct span keys_routing(const struct keys_entry *e)

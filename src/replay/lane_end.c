@@ -8,6 +8,14 @@
 
 /* --- the end of a batch --- */
 
+const struct copy *lane_copy(const struct lane *l, size_t i)
+{
+	size_t at = i ? l->copies[i - 1] : 0;
+	while (at + 1 < l->copies[i] && batch_copy(l->batch, at)->verdict == COPY_DONE)
+		at++;
+	return batch_copy(l->batch, at);
+}
+
 static uint64_t lane_pause_ms(const struct lane *l)
 {
 	unsigned doubled = l->failures < 7 ? l->failures : 7;
@@ -26,7 +34,7 @@ static bool copier_is_index_refused(const struct copy *copy, const struct cluste
 static void lane_park_if_refused(struct lane *l, size_t i)
 {
 	struct copier *c = l->copier;
-	const struct copy *copy = batch_copy(l->batch, i);
+	const struct copy *copy = lane_copy(l, i);
 	const struct cluster_error *e = batch_error(l->batch, copy);
 	char why[SURROUNDING_WHY_BYTES];
 	if (!copy->status || !copier_is_index_refused(copy, e))
@@ -72,7 +80,7 @@ static bool lane_reads_again(struct lane *l, size_t i, uint64_t again_ms)
 static void lane_copies_again(struct lane *l, size_t i, uint64_t again_ms)
 {
 	struct copier *c = l->copier;
-	const struct copy *copy = batch_copy(l->batch, i);
+	const struct copy *copy = lane_copy(l, i);
 	lane_park_if_refused(l, i);
 	/* The replica has no such index, whoever has deleted it. */
 	if (copy->status == 404)
@@ -84,14 +92,14 @@ static void lane_copies_again(struct lane *l, size_t i, uint64_t again_ms)
 static void lane_key_done(struct lane *l, size_t i)
 {
 	struct copier *c = l->copier;
-	c->config.over(c->config.user, batch_copy(l->batch, i), NULL);
+	c->config.over(c->config.user, &l->taken[i], lane_copy(l, i), NULL);
 	keys_done(c->config.keys, l->taken[i].key);
 }
 
 static void lane_settle_key(struct lane *l, size_t i, uint64_t again_ms)
 {
 	struct copier *c = l->copier;
-	const struct copy *copy = batch_copy(l->batch, i);
+	const struct copy *copy = lane_copy(l, i);
 	uint32_t key = l->taken[i].key;
 	switch ((enum copy_verdict)copy->verdict) {
 	case COPY_NO_INDEX:
@@ -108,7 +116,7 @@ static void lane_settle_key(struct lane *l, size_t i, uint64_t again_ms)
 		/* fallthrough */
 	case COPY_TOO_LONG:
 		c->counts.refused++;
-		c->config.over(c->config.user, copy, batch_error(l->batch, copy));
+		c->config.over(c->config.user, &l->taken[i], copy, batch_error(l->batch, copy));
 		keys_set_aside(c->config.keys, key);
 		break;
 	case COPY_UNREADABLE:
@@ -144,7 +152,7 @@ void lane_end(struct lane *l)
 	/* One document that cannot be read spoils the owner's whole response: fewer at a time. */
 	c->most = l->read == READ_BAD && l->n > 1 ? (l->n + 1) / 2
 		  : l->again			  ? c->most
-						  : least(2 * c->most, c->config.operations);
+						  : least(2 * c->most, c->tuning.operations);
 	l->failures = l->again ? l->failures + 1 : 0;
 	uint64_t again_ms = copier_now_ms(c) + lane_pause_ms(l);
 	for (size_t i = 0; i < l->n; i++)

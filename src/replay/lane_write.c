@@ -52,7 +52,7 @@ static size_t lane_put_data(struct subrequest *s, struct span bytes)
 /* A shard did not respond to the node that has the bulk, and may have its part still. */
 static bool lane_has_unheard_item(const struct lane *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
+	for (size_t i = 0; i < batch_n(l->batch); i++) {
 		const struct copy *copy = batch_copy(l->batch, i);
 		if (copy->verdict == COPY_AGAIN && copy->status >= 500)
 			return true;

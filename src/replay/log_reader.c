@@ -103,9 +103,9 @@ static void log_reader_told(void *user, const struct effect *e)
 	/* An uncertain write is copied at once, and once more when it can act no longer. */
 	if (e->kind == EFFECT_KEY && e->uncertain) {
 		one.uncertain = false;
-		handed_add(&r->batch, &one, log_reader_tag(r), r->wall_ns);
+		handed_add(&r->batch, &one, log_reader_tag(r), &r->exchange);
 	}
-	handed_add(&r->batch, e, log_reader_tag(r), r->wall_ns);
+	handed_add(&r->batch, e, log_reader_tag(r), &r->exchange);
 }
 
 /* The next piece of the body stands behind what is left of this one. */
@@ -194,7 +194,7 @@ void log_reader_play_request(struct log_reader *r, struct assembly *a)
 		assembly_free(a);
 		return;
 	}
-	struct recorded *q = recorded_make(a, r->consumer.follower.directory, r->wall_ns);
+	struct recorded *q = recorded_make(a, r->consumer.follower.directory, r->exchange.wall_ns);
 	if (!q->whole)
 		atomic_fetch_add(&r->config.counts->lost, 1);
 	q->tag = log_reader_tag(r);
@@ -215,7 +215,10 @@ static bool log_reader_wants(const struct log_reader *r, const struct assembly *
 
 static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t wall_ns)
 {
-	r->wall_ns = wall_ns;
+	r->exchange = (struct handed_exchange){
+		.wall_ns = wall_ns,
+		.origin = { .sequence = a->first.sequence, .series = (uint32_t)a->generation },
+	};
 	if (log_reader_wants(r, a, wall_ns)) {
 		atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
 		r->config.play(r, a);
@@ -285,6 +288,37 @@ static bool log_reader_has_room(const struct log_reader *r)
 	return !r->config.keep_ms || consumer_has_room(&r->consumer);
 }
 
+/* --- what is not in the log --- */
+
+/* Who copies learns of it before the position passes it. */
+static void log_reader_lose(struct log_reader *r, const char *why)
+{
+	r->exchange = (struct handed_exchange){ .wall_ns = clock_wall_ns() };
+	log_reader_told(r, &(struct effect){ .kind = EFFECT_LOST, .name = span_of(why) });
+}
+
+static void log_reader_hole(struct log_reader *r, const struct reading *hole)
+{
+	if (hole->lost == LOST_TABLE)
+		return;
+	atomic_fetch_add(&r->config.counts->holes, 1);
+	log_reader_lose(r, "the capture log has a hole: the replica lacks the writes in it");
+}
+
+static void log_reader_gap(struct log_reader *r, const struct reading *frame)
+{
+	struct record_gap gap;
+	if (frame->frame.type != FRAME_GAP || frame->payload.n < sizeof gap)
+		return;
+	memcpy(&gap, frame->payload.at, sizeof gap);
+	if (gap.last_wall_ns < r->config.from_ns)
+		return;
+	if (gap.reason == GAP_TUNNEL)
+		log_reader_lose(r, "a connection passed that cannot be recorded");
+	else if (gap.reason != GAP_DAMAGE && gap.writes)
+		log_reader_lose(r, "writes passed while the capture log could not be written");
+}
+
 /* True: what was there is read. */
 static bool log_reader_read(struct log_reader *r)
 {
@@ -295,11 +329,13 @@ static bool log_reader_read(struct log_reader *r)
 		enum reader_verdict v = consumer_next(&r->consumer, &frame);
 		struct assembly *a;
 		if (v == READER_HOLE) {
-			atomic_fetch_add(&r->config.counts->holes, 1);
 			r->damaged = true;
+			log_reader_hole(r, &frame);
 		}
 		if (v == READER_END || v == READER_ERROR)
 			return true;
+		if (v == READER_FRAME)
+			log_reader_gap(r, &frame);
 		if (v == READER_FRAME && (a = assemblies_take(r->assemblies, &frame)))
 			log_reader_over(r, a, frame.frame.wall_ns);
 	}

@@ -51,13 +51,13 @@ struct log_reader_config {
 struct log_reader {
 	struct log_reader_config config;
 	struct consumer consumer;
-	struct assemblies *assemblies; /* owned */
-	struct effects *effects;       /* owned */
-	uintptr_t opened;	       /* how often: in tags, so that earlier ones are dropped */
-	struct handed_batch batch;     /* not handed over yet */
-	bool full;		       /* the batch could not be handed over */
-	bool damaged;		       /* a hole was read since it was opened */
-	uint64_t wall_ns;	       /* when the exchange at hand was over */
+	struct assemblies *assemblies;	 /* owned */
+	struct effects *effects;	 /* owned */
+	uintptr_t opened;		 /* how often: in tags, so that earlier ones are dropped */
+	struct handed_batch batch;	 /* not handed over yet */
+	bool full;			 /* the batch could not be handed over */
+	bool damaged;			 /* a hole was read since it was opened */
+	struct handed_exchange exchange; /* at hand */
 };
 
 void log_reader_play_effects(struct log_reader *r, struct assembly *a);

@@ -15,7 +15,7 @@
 
 #define MAGIC "crossfade replay marks"
 #define MAJOR 1
-#define MINOR 0
+#define MINOR 1
 
 void marks_open(struct marks *m)
 {
@@ -51,8 +51,8 @@ static const json_t *marks_object(const struct marks *m, const char *name)
 /* The parts that are read without asking again what they are. */
 static bool marks_are_sound(const json_t *root)
 {
-	static const char *const objects[] = { "set_aside", "not_exact", "scans", "backfill",
-					       "paused" };
+	static const char *const objects[] = { "set_aside", "not_exact", "scans",
+					       "backfill",  "paused",	 "indices" };
 	if (!json_is_object(root))
 		return false;
 	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
@@ -269,6 +269,21 @@ size_t marks_aside_n(const struct marks *m)
 	return json_object_size(marks_object(m, "set_aside"));
 }
 
+/* What `crossfade capture cat --from-sequence` takes. Marks of version 1.0 do not have it. */
+static void marks_set_origin(json_t *one, const struct marks_document *d, const json_t *before)
+{
+	char record[48];
+	snprintf(record, sizeof record, "%u:%llu", d->origin.series,
+		 (unsigned long long)d->origin.sequence);
+	if (d->origin.series) {
+		json_object_set_new(one, "written", marks_time(d->written_ns));
+		json_object_set_new(one, "record", json_string(record));
+	} else if (json_object_get(before, "record")) {
+		json_object_set(one, "written", json_object_get(before, "written"));
+		json_object_set(one, "record", json_object_get(before, "record"));
+	}
+}
+
 void marks_set_aside(struct marks *m, const struct marks_document *d)
 {
 	char name[MARKS_NAME_BYTES];
@@ -280,6 +295,7 @@ void marks_set_aside(struct marks *m, const struct marks_document *d)
 				marks_time(d->now_ns));
 	if (d->routing.n)
 		json_object_set_new(one, "routing", marks_words(d->routing));
+	marks_set_origin(one, d, json_object_getn(marks_table(m, "set_aside"), name, n));
 	json_object_setn_new(marks_table(m, "set_aside"), name, n, one);
 }
 
@@ -326,7 +342,53 @@ void marks_not_exact(struct marks *m, struct span index, const char *why, uint64
 	json_decref(one);
 }
 
+bool marks_exact(struct marks *m, const char *index, const json_t *before)
+{
+	json_t *table = json_object_get(m->root, "not_exact");
+	const json_t *now = json_object_get(table, index);
+	return now && json_equal(now, json_object_get(before, index)) &&
+	       !json_object_del(table, index);
+}
+
+void marks_exact_since(struct marks *m, uint64_t time_ns)
+{
+	json_t *table = marks_table(m, "not_exact"), *one;
+	const char *index;
+	void *next;
+	json_object_foreach_safe(table, next, index, one) {
+		const char *when = json_string_value(json_object_get(one, "when"));
+		uint64_t when_ns;
+		if (when && clock_read(when, &when_ns) && when_ns < time_ns)
+			json_object_del(table, index);
+	}
+}
+
 const json_t *marks_all_not_exact(const struct marks *m)
 {
 	return marks_object(m, "not_exact");
+}
+
+/* --- indices --- */
+
+bool marks_know_index(struct marks *m, struct span index, json_t *what)
+{
+	json_t *table = marks_table(m, "indices");
+	if (json_object_size(table) >= MARKS_INDICES_MAX &&
+	    !json_object_getn(table, index.at, index.n)) {
+		json_decref(what);
+		return false;
+	}
+	/* What is no UTF-8 is no index' name. */
+	json_object_setn_new(table, index.at, index.n, what);
+	return true;
+}
+
+void marks_forget_index(struct marks *m, struct span index)
+{
+	json_object_deln(marks_table(m, "indices"), index.at, index.n);
+}
+
+const json_t *marks_known_indices(const struct marks *m)
+{
+	return marks_object(m, "indices");
 }

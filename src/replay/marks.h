@@ -3,9 +3,10 @@
 
 /*
  * What replay must know over a start besides its place in the log: whether it is paused, documents
- * that were set aside, indices that are not exact, how far scans came, and the backfill. The file
- * is written whole: a line with the version and a checksum, and a JSON object. Members that this
- * version does not know are kept. A file of a newer major version is not touched.
+ * that were set aside, indices that are not exact, those that it has seen, how far scans came, and
+ * the backfill. The file is written whole: a line with the version and a checksum, and a JSON
+ * object. Members that this version does not know are kept. A file of a newer major version is not
+ * touched.
  *
  * No thread, no clock: times come in by argument, in nanoseconds of the wall clock.
  */
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "replay/origin.h"
 
 #define MARKS_FILE "replay.marks"
 /* What is left of a file that could not be read. */
@@ -71,9 +73,14 @@ struct marks_document {
 	unsigned status;	  /* of the replica */
 	struct span type, reason; /* what it said */
 	uint64_t now_ns;
+	/* The first write of it that was not copied: when it was over, and its place in the log. */
+	uint64_t written_ns;
+	struct origin origin;
 };
 
 size_t marks_aside_n(const struct marks *m);
+/* One that comes from no write of the log has the origin that it had when it was set aside before.
+ */
 void marks_set_aside(struct marks *m, const struct marks_document *d);
 bool marks_is_aside(const struct marks *m, struct span index, struct span id);
 /* False: it was not set aside. */
@@ -86,8 +93,24 @@ json_t *marks_all_aside(const struct marks *m);
 /* --- indices that are not exact --- */
 
 void marks_not_exact(struct marks *m, struct span index, const char *why, uint64_t now_ns);
+/*
+ * True: the index, or "*", is exact from now on. False: it was; or, since all were as `before`, it
+ * has become so once more.
+ */
+bool marks_exact(struct marks *m, const char *index, const json_t *before);
+/* What became not exact before that time, last, is exact from now on. */
+void marks_exact_since(struct marks *m, uint64_t time_ns);
 /* An object by index: {"why":TEXT,"when":TIME,"n":COUNT}; borrowed. */
 const json_t *marks_all_not_exact(const struct marks *m);
+
+/* --- indices that replay knows --- */
+
+/* `what`: as replay/surroundings.h has it, moved in. False: there are too many. */
+bool marks_know_index(struct marks *m, struct span index, json_t *what);
+/* It was deleted at both. */
+void marks_forget_index(struct marks *m, struct span index);
+/* An object by index; borrowed. NULL: there are none. */
+const json_t *marks_known_indices(const struct marks *m);
 
 /* --- places of scans, and the backfill: as their owners have them --- */
 

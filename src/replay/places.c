@@ -23,8 +23,21 @@ static bool place_is_younger(struct span index, const struct copy_place *than)
 	return order ? order > 0 : index.n > than->index.n;
 }
 
+static void place_take_routing(struct place_wanted *w, struct span routing)
+{
+	for (unsigned i = 0; i < w->routing_n; i++)
+		if (span_is(w->routings[i], routing))
+			return;
+	if (w->routing_n < PLACE_ROUTINGS_MAX)
+		w->routings[w->routing_n++] = routing;
+}
+
 static void place_take(const struct places *p, struct place_wanted *w, const json_t *hit)
 {
+	if (w->by_routing) {
+		place_take_routing(w, place_text(hit, "_routing"));
+		return;
+	}
 	struct copy_place *to = p->arm == p->owner ? &w->owner : &w->replica;
 	struct span index = place_text(hit, "_index");
 	if (!place_is_younger(index, to))
@@ -123,7 +136,8 @@ static json_t *places_question(const struct places *p)
 	for (size_t i = p->at; i < p->n; i++)
 		if (span_is(p->list[i].in, in))
 			json_array_append_new(ids, json_stringn(p->list[i].id.at, p->list[i].id.n));
-	json_int_t size = (json_int_t)least(2 * json_array_size(ids), PLACES_HITS_MAX);
+	json_int_t size =
+		(json_int_t)least(PLACE_ROUTINGS_MAX * json_array_size(ids), PLACES_HITS_MAX);
 	return json_pack("{s:{s:{s:o}},s:I,s:b,s:b}", "query", "ids", "values", ids, "size", size,
 			 "_source", 0, "seq_no_primary_term", 1);
 }

@@ -6,17 +6,23 @@
  * document is in another backing index there; a create would make a second document behind a
  * rollover, and what stands in a backing index is changed there alone, on the condition that it has
  * not changed. So documents of streams are looked for at both clusters by their ids, behind a
- * refresh, before they are read. So are documents whose routing is not known.
+ * refresh, before they are read. So are documents whose routing is not known: of these all routings
+ * by which one of the clusters has the id, for it may be there in several shards.
  */
 
+#include "base/limits.h"
 #include "replay/ask.h"
 #include "replay/copy.h"
 
 struct place_wanted {
 	/* Borrowed until done(). `in`: a stream, or an index; empty: it is not looked for. */
 	struct span in, id;
-	/* What was found, borrowed until the next look. */
+	bool by_routing; /* `in` is an index */
+	/* What was found, borrowed until the next look: in a stream, */
 	struct copy_place owner, replica;
+	/* or by which routings; an empty one is none. */
+	struct span routings[PLACE_ROUTINGS_MAX];
+	unsigned routing_n;
 };
 
 struct places {

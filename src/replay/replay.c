@@ -10,17 +10,30 @@
 
 /* --- tags --- */
 
-void replay_tag_back(void *user, uintptr_t tag)
+static void replay_tag_read(struct replay *r, uintptr_t tag)
 {
-	struct replay *r = user;
-	if (upkeep_tag_back(&r->upkeep, tag) || r->work->has_tag(r, tag))
-		return;
 	if (r->back_n == r->back_room) {
 		r->back_room = 2 * r->back_room + 1024;
 		r->back = realloc(r->back, r->back_room * sizeof *r->back);
 		must(r->back);
 	}
 	r->back[r->back_n++] = tag;
+}
+
+void replay_tag_settle(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (!r->work->has_tag(r, tag))
+		replay_tag_read(r, tag);
+}
+
+void replay_tag_back(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (upkeep_tag_back(&r->upkeep, tag) || r->work->has_tag(r, tag) ||
+	    upkeep_keep_tag(&r->upkeep, tag))
+		return;
+	replay_tag_read(r, tag);
 }
 
 /* The reading thread gets the tags that came back. */
@@ -84,14 +97,29 @@ static void replay_save_soon(struct replay *r)
 	waker_wake(&r->waker);
 }
 
+/* What a reload has changed. */
+static void replay_tune(struct replay *r)
+{
+	r->tuning = tuning_read(&r->config.mailbox->tuning);
+	r->work->tune(r);
+}
+
+/* Of a backfill: two rounds of batches. */
+static size_t replay_backfill_keys(const struct tuning *t)
+{
+	return 2 * (size_t)t->in_flight * t->operations;
+}
+
 static void replay_keep_up(struct replay *r)
 {
+	replay_tune(r);
 	replay_begin(r);
 	replay_look_at_restart(r);
 	upkeep_turn(&r->upkeep, &(struct upkeep_turn){
 					.on = replay_is_on(r),
 					.watermark_ns = r->seen.watermark_wall_ns,
 					.time_ns = r->until_wall_ns,
+					.backfill_keys_max = replay_backfill_keys(&r->tuning),
 				});
 	replay_save_soon(r);
 }
@@ -209,7 +237,7 @@ static void replay_open_upkeep(struct replay *r)
 				   .subrequests = &r->subrequests,
 				   .filter = &r->config.filter,
 				   .owner = r->config.owner,
-				   .back = replay_tag_back,
+				   .back = replay_tag_settle,
 				   .user = r };
 	r->work->open_upkeep(r, &c);
 	upkeep_open(&r->upkeep, &c);

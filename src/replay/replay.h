@@ -20,6 +20,7 @@
 #include "replay/jobs.h"
 #include "replay/log_reader.h"
 #include "replay/resend.h"
+#include "replay/tuning.h"
 #include "replay/upkeep.h"
 
 struct replay;
@@ -32,6 +33,7 @@ enum replay_wish {
 
 struct replay_mailbox {
 	_Atomic int wish; /* enum replay_wish: control */
+	struct shared_tuning tuning;
 };
 
 enum replay_state {
@@ -63,6 +65,7 @@ struct replay_seen {
 	struct resend_counts requests;
 	uint64_t effects[EFFECT_KINDS];
 	struct keys_count keys;
+	struct tuning tuning; /* in force */
 	struct copier_counts copies;
 	uint64_t brought;   /* indices made; mappings, settings, aliases, templates and such put */
 	bool settled;	    /* of this process and earlier ones, nothing that was sent is unheard */
@@ -82,14 +85,10 @@ struct replay_config {
 	const char *directory, *state;
 	struct index_filter filter;
 	uint64_t from_ns; /* where in the log it begins, the first time; 0: anywhere */
-	struct replay_mailbox *mailbox; /* borrowed */
+	struct replay_mailbox *mailbox; /* borrowed; it has a tuning */
 	struct worker *worker;		/* borrowed */
 	enum arm owner;
 	uint64_t since;
-	unsigned in_flight;
-	uint32_t operations, rate;
-	size_t bulk_bytes;
-	uint32_t response_ms; /* an uncertain write may act for so long */
 	uint64_t seed;
 };
 

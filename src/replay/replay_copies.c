@@ -10,10 +10,11 @@
 
 /* --- what others tell --- */
 
-static void replay_key_over(void *user, const struct copy *c, const struct cluster_error *e)
+static void replay_key_over(void *user, const struct keys_taken *t, const struct copy *c,
+			    const struct cluster_error *e)
 {
 	struct replay *r = user;
-	upkeep_key_over(&r->upkeep, c, e);
+	upkeep_key_over(&r->upkeep, t, c, e);
 }
 
 static void replay_lost(void *user, struct span index, const char *why)
@@ -22,10 +23,34 @@ static void replay_lost(void *user, struct span index, const char *why)
 	upkeep_not_exact(&r->upkeep, index, why);
 }
 
+static void replay_learned(void *user, const struct surrounding *one)
+{
+	struct replay *r = user;
+	upkeep_know_index(&r->upkeep, span_of(one->index), surroundings_memory(one));
+}
+
+static void replay_deleted(void *user, struct span name, bool is_stream)
+{
+	struct replay *r = user;
+	upkeep_forget_index(&r->upkeep, name, is_stream);
+}
+
 static void replay_keep_places(void *user)
 {
 	struct replay *r = user;
 	upkeep_keep_part(&r->upkeep, SCANS, jobs_places(r->jobs));
+}
+
+static void replay_compare_begun(void *user)
+{
+	struct replay *r = user;
+	upkeep_compare_begun(&r->upkeep);
+}
+
+static void replay_exact(void *user, const char *index)
+{
+	struct replay *r = user;
+	upkeep_exact(&r->upkeep, index);
 }
 
 /* --- a turn --- */
@@ -33,6 +58,7 @@ static void replay_keep_places(void *user)
 /* Scans go on where they were. */
 static void replay_copies_begin(struct replay *r)
 {
+	upkeep_recall(&r->upkeep, copier_surroundings(r->copier));
 	jobs_set_places(r->jobs, marks_part(&r->upkeep.kept.marks, SCANS));
 	bool all_heard = r->upkeep.kept.all_heard;
 	log_line(LOG_INFO, "replay: begins%s",
@@ -46,6 +72,12 @@ static bool replay_copies_may_send(struct replay *r)
 	if (!atomic_load(&r->placed))
 		unheard_begin_anew(&r->unheard);
 	return unheard_may_begin(&r->unheard);
+}
+
+static void replay_copies_tune(struct replay *r)
+{
+	copier_tune(r->copier, &r->tuning);
+	jobs_set_response_ms(r->jobs, r->tuning.response_ms);
 }
 
 static void replay_copies_turn(struct replay *r, bool on)
@@ -124,20 +156,18 @@ static void replay_copies_open_copier(struct replay *r)
 							 .unheard = &r->unheard,
 							 .keys = r->keys,
 							 .owner = c->owner,
-							 .in_flight = c->in_flight,
-							 .operations = c->operations,
-							 .bulk_bytes = c->bulk_bytes,
-							 .rate = c->rate,
 							 .over = replay_key_over,
 							 .user = r });
+	copier_surroundings(r->copier)->learned = replay_learned;
+	copier_surroundings(r->copier)->learner = r;
 	r->jobs = jobs_open(&(struct jobs_config){ .subrequests = &r->subrequests,
 						   .copier = r->copier,
 						   .keys = r->keys,
 						   .owner = c->owner,
-						   .response_ms = c->response_ms,
 						   .back = replay_tag_back,
 						   .belongs = replay_belongs,
 						   .lost = replay_lost,
+						   .deleted = replay_deleted,
 						   .moved = replay_keep_places,
 						   .user = r });
 }
@@ -155,6 +185,8 @@ static void replay_copies_open_compare(struct replay *r)
 							    .wake = replay_handed,
 							    .copied = replay_copied,
 							    .trouble = replay_trouble,
+							    .begun = replay_compare_begun,
+							    .exact = replay_exact,
 							    .user = r });
 }
 
@@ -174,7 +206,6 @@ static void replay_copies_open(struct replay *r)
 static void replay_copies_open_upkeep(struct replay *r, struct upkeep_config *to)
 {
 	to->keys = r->keys;
-	to->backfill_keys_max = 2 * (size_t)r->config.in_flight * r->config.operations;
 }
 
 static void replay_copies_close(struct replay *r)
@@ -202,6 +233,7 @@ const struct replay_work replay_copies = {
 	.open_upkeep = replay_copies_open_upkeep,
 	.begin = replay_copies_begin,
 	.may_send = replay_copies_may_send,
+	.tune = replay_copies_tune,
 	.turn = replay_copies_turn,
 	.due_ms = replay_copies_due_ms,
 	.take = replay_take,

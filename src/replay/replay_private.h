@@ -19,7 +19,9 @@ struct later {
 	uint64_t due_ms;
 	uintptr_t tag;
 	uint64_t wall_ns;
+	struct origin origin;
 	uint32_t index_n, id_n, routing_n;
+	uint8_t marks; /* of keys_write */
 	char text[];
 };
 
@@ -35,6 +37,8 @@ struct replay_work {
 	void (*begin)(struct replay *r);
 	/* Nothing that an earlier process has sent can act any more. */
 	bool (*may_send)(struct replay *r);
+	/* replay->tuning is in force now. Each turn, before all others but open(). */
+	void (*tune)(struct replay *r);
 	/* `on`: something may be sent. */
 	void (*turn)(struct replay *r, bool on);
 	uint64_t (*due_ms)(struct replay *r, bool on);
@@ -69,7 +73,8 @@ extern const struct replay_work replay_copies, replay_requests;
 struct replay {
 	struct replay_config config;
 	const struct replay_work *work;
-	struct loop *loop; /* borrowed: the worker's */
+	struct tuning tuning; /* in force */
+	struct loop *loop;    /* borrowed: the worker's */
 	struct subrequests subrequests;
 	struct upkeep upkeep;
 	bool begun;	 /* with what the marks say */
@@ -116,6 +121,8 @@ struct replay {
 
 /* For keys_config.back and others: the tag's key needs it no more. */
 void replay_tag_back(void *user, uintptr_t tag);
+/* The same of one that upkeep has kept. */
+void replay_tag_settle(void *user, uintptr_t tag);
 void replay_handed(void *user);
 
 /* --- replay_take.c: effects become keys, on the copying thread --- */

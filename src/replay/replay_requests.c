@@ -1,5 +1,8 @@
 #include "replay/replay_private.h"
 
+#include <stdio.h>
+
+#include "base/least.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -42,6 +45,11 @@ static bool replay_requests_may_send(struct replay *r)
 	return r->begun;
 }
 
+static void replay_requests_tune(struct replay *r)
+{
+	resend_tune(r->resend, &r->tuning);
+}
+
 static void replay_requests_turn(struct replay *r, bool on)
 {
 	resend_turn(r->resend, on);
@@ -52,10 +60,31 @@ static uint64_t replay_requests_due_ms(struct replay *r, bool on)
 	return resend_due_ms(r->resend, on);
 }
 
+/* Nothing tells what the replica lacks. A restart from a later time ends what this begins. */
+static void replay_requests_take_lost(struct replay *r, const struct handed *h)
+{
+	char why[128];
+	struct span name = handed_span(&r->batch, h->name);
+	snprintf(why, sizeof why, "%.*s", (int)least(name.n, sizeof why - 1), name.at);
+	log_line(LOG_ERROR,
+		 "replay: %s. `crossfade capture gaps` tells more; replay cannot repair it: copy "
+		 "the "
+		 "owner's data by other means, then `crossfade replay restart --from` the time of "
+		 "the copy",
+		 why);
+	upkeep_not_exact_write(&r->upkeep, SPAN("*"), why, h->tag);
+}
+
 /* What was not heard of by an earlier process is known before anything is added. */
 static bool replay_requests_take(struct replay *r, struct handed *h)
 {
-	if (!r->begun || !resend_add(r->resend, h->request))
+	if (!r->begun)
+		return false;
+	if (!h->request) {
+		replay_requests_take_lost(r, h);
+		return true;
+	}
+	if (!resend_add(r->resend, h->request))
 		return false;
 	h->request = NULL;
 	return true;
@@ -141,8 +170,6 @@ static void replay_requests_open(struct replay *r)
 	r->resend = resend_open(&(struct resend_config){ .subrequests = &r->subrequests,
 							 .feed = &r->feed,
 							 .to = arm_other(c->owner),
-							 .in_flight = c->in_flight,
-							 .rate = c->rate,
 							 .uncertain = c->uncertain,
 							 .refused = c->refused,
 							 .back = replay_tag_back,
@@ -170,6 +197,7 @@ const struct replay_work replay_requests = {
 	.open_upkeep = replay_requests_open_upkeep,
 	.begin = replay_requests_begin,
 	.may_send = replay_requests_may_send,
+	.tune = replay_requests_tune,
 	.turn = replay_requests_turn,
 	.due_ms = replay_requests_due_ms,
 	.take = replay_requests_take,

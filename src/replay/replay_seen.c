@@ -63,6 +63,7 @@ void replay_show(struct replay *r)
 	json_t *listed_before = r->listed;
 	r->listed = listed;
 	struct replay_seen *s = &r->seen;
+	s->tuning = r->tuning;
 	s->owner = r->config.owner;
 	s->watermark_wall_ns = replay_watermark(r);
 	s->lag_ms = s->watermark_wall_ns && wall_ns > s->watermark_wall_ns

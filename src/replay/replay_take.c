@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/bug.h"
 #include "base/least.h"
+#include "base/log.h"
 
 /* --- effects become keys --- */
 
@@ -51,9 +52,11 @@ static void replay_add_later(struct replay *r, const struct keys_write *w)
 {
 	struct later *l = malloc(sizeof *l + w->index.n + w->id.n + w->routing.n);
 	must(l);
-	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->config.response_ms,
+	*l = (struct later){ .due_ms = loop_now_ms(r->loop) + r->tuning.response_ms,
 			     .tag = w->tag,
 			     .wall_ns = w->time_ns,
+			     .origin = w->origin,
+			     .marks = w->marks,
 			     .index_n = (uint32_t)w->index.n,
 			     .id_n = (uint32_t)w->id.n,
 			     .routing_n = (uint32_t)w->routing.n };
@@ -73,8 +76,10 @@ void replay_look_later(struct replay *r)
 			.index = { l->text, l->index_n },
 			.id = { l->text + l->index_n, l->id_n },
 			.routing = { l->text + l->index_n + l->id_n, l->routing_n },
+			.marks = l->marks,
 			.tag = l->tag,
 			.time_ns = l->wall_ns,
+			.origin = l->origin,
 		};
 		if (!replay_add_key(r, &w))
 			return;
@@ -115,6 +120,7 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 		.marks = h->marks & HANDED_EXTERNAL ? COPIER_MARK_EXTERNAL : 0,
 		.tag = h->tag,
 		.time_ns = h->wall_ns,
+		.origin = h->origin,
 	};
 	if (!replay_belongs(r, w.index)) {
 		replay_tag_back(r, h->tag);
@@ -124,6 +130,19 @@ static bool replay_take_key(struct replay *r, const struct handed *h)
 		return replay_add_key(r, &w);
 	replay_add_later(r, &w);
 	return true;
+}
+
+/* Any document may be concerned: a comparison finds which. */
+static void replay_take_lost(struct replay *r, const struct handed *h)
+{
+	char why[128];
+	struct span name = handed_span(&r->batch, h->name);
+	snprintf(why, sizeof why, "%.*s", (int)least(name.n, sizeof why - 1), name.at);
+	log_line(LOG_ERROR,
+		 "replay: %s. `crossfade capture gaps` tells more; `crossfade compare --all "
+		 "--repair` finds what the replica lacks, and copies it",
+		 why);
+	upkeep_not_exact_write(&r->upkeep, SPAN("*"), why, h->tag);
 }
 
 static bool replay_is_behind_stream(struct span index)
@@ -150,6 +169,9 @@ bool replay_take(struct replay *r, struct handed *h)
 		upkeep_not_exact_write(&r->upkeep, handed_span(&r->batch, h->index),
 				       "an index behind a data stream was deleted at the owner",
 				       h->tag);
+		return true;
+	case EFFECT_LOST:
+		replay_take_lost(r, h);
 		return true;
 	case EFFECT_SCAN:
 	case EFFECT_SWEEP:

@@ -35,8 +35,9 @@ struct sender {
 
 struct resend {
 	struct resend_config config;
+	struct tuning tuning; /* in force */
 	struct verbatim order;
-	struct sender *senders; /* owned */
+	struct sender *senders; /* owned: REPLAY_IN_FLIGHT_MAX */
 	struct resend_counts counts;
 	/*
 	 * Owned: objects, by names of requests. Those that were sent, were not heard of, and are
@@ -234,6 +235,7 @@ static void sender_send(struct sender *s)
 {
 	struct recorded *q = s->request;
 	struct resend *r = s->of;
+	must(q);
 	s->begun = false;
 	s->state = SENDER_SENDING;
 	if (!subrequest_begin_recorded(&s->subrequest, r->config.to,
@@ -367,8 +369,8 @@ static const struct subrequest_user sender_user = {
 static bool resend_may_begin(struct resend *r)
 {
 	uint64_t now_ms = resend_now_ms(r);
-	double rate = r->config.rate;
-	if (!r->config.rate)
+	double rate = r->tuning.rate;
+	if (!r->tuning.rate)
 		return true;
 	r->tokens += (double)(now_ms - r->tokens_ms) * rate / 1000;
 	r->tokens_ms = now_ms;
@@ -380,10 +382,14 @@ static bool resend_may_begin(struct resend *r)
 
 static struct sender *resend_idle(struct resend *r)
 {
-	for (unsigned i = 0; i < r->config.in_flight; i++)
-		if (r->senders[i].state == SENDER_IDLE)
-			return &r->senders[i];
-	return NULL;
+	struct sender *idle = NULL;
+	unsigned busy = 0;
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
+		if (r->senders[i].state != SENDER_IDLE)
+			busy++;
+		else if (!idle)
+			idle = &r->senders[i];
+	return busy < r->tuning.in_flight ? idle : NULL;
 }
 
 static void resend_begin(struct resend *r)
@@ -395,7 +401,8 @@ static void resend_begin(struct resend *r)
 		s->request = list_entry(i, struct recorded, order);
 		s->failures = 0;
 		r->counts.bytes -= recorded_bytes(s->request);
-		r->tokens -= 1;
+		if (r->tuning.rate)
+			r->tokens -= 1;
 		sender_begin(s);
 	}
 }
@@ -408,12 +415,17 @@ static uint64_t sender_due_ms(const struct sender *s)
 		       : UINT64_MAX;
 }
 
+void resend_tune(struct resend *r, const struct tuning *t)
+{
+	r->tuning = *t;
+}
+
 void resend_turn(struct resend *r, bool on)
 {
 	resend_take_pieces(r);
 	if (!on || r->stopping)
 		return;
-	for (unsigned i = 0; i < r->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (sender_due_ms(&r->senders[i]) <= resend_now_ms(r))
 			sender_send(&r->senders[i]);
 	resend_begin(r);
@@ -424,15 +436,15 @@ uint64_t resend_due_ms(const struct resend *r, bool on)
 	uint64_t due_ms = UINT64_MAX;
 	if (!on || r->stopping)
 		return due_ms;
-	for (unsigned i = 0; i < r->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		due_ms = least(due_ms, sender_due_ms(&r->senders[i]));
-	bool limited = r->config.rate && r->order.n;
+	bool limited = r->tuning.rate && r->order.n;
 	return limited ? least(due_ms, resend_now_ms(r) + 10) : due_ms;
 }
 
 bool resend_is_held(const struct resend *r)
 {
-	for (unsigned i = 0; i < r->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (r->senders[i].state == SENDER_HELD)
 			return true;
 	return false;
@@ -441,7 +453,7 @@ bool resend_is_held(const struct resend *r)
 size_t resend_decide(struct resend *r, bool send)
 {
 	size_t n = 0;
-	for (unsigned i = 0; i < r->config.in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		struct sender *s = &r->senders[i];
 		if (s->state != SENDER_HELD || (send && !s->request->whole))
 			continue;
@@ -485,8 +497,7 @@ bool resend_add(struct resend *r, struct recorded *q)
 		recorded_free(q);
 		return true;
 	}
-	if (verbatim_waiting(&r->order) >= RESEND_WAITING_MAX ||
-	    r->counts.bytes >= RESEND_WAITING_BYTES)
+	if (r->counts.bytes >= RESEND_WAITING_BYTES)
 		return false;
 	r->counts.bytes += recorded_bytes(q);
 	verbatim_add(&r->order, &q->order);
@@ -505,7 +516,7 @@ struct resend_counts resend_counts(const struct resend *r)
 {
 	struct resend_counts c = r->counts;
 	c.waiting = verbatim_waiting(&r->order);
-	for (unsigned i = 0; i < r->config.in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		enum sender_state state = r->senders[i].state;
 		c.held += state == SENDER_HELD;
 		c.in_flight += state == SENDER_SENDING || state == SENDER_PAUSES;
@@ -516,7 +527,7 @@ struct resend_counts resend_counts(const struct resend *r)
 json_t *resend_held_json(const struct resend *r)
 {
 	json_t *list = json_array();
-	for (unsigned i = 0; i < r->config.in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		const struct sender *s = &r->senders[i];
 		char when[CLOCK_TEXT_BYTES];
 		if (s->state != SENDER_HELD)
@@ -547,9 +558,9 @@ struct resend *resend_open(const struct resend_config *c)
 	r->ahead = json_object();
 	r->ahead_before = json_object();
 	verbatim_open(&r->order);
-	r->senders = calloc(c->in_flight, sizeof *r->senders);
+	r->senders = calloc(REPLAY_IN_FLIGHT_MAX, sizeof *r->senders);
 	must(r->senders);
-	for (unsigned i = 0; i < c->in_flight; i++) {
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++) {
 		r->senders[i].of = r;
 		subrequest_init(&r->senders[i].subrequest, c->subrequests, &sender_user);
 	}
@@ -568,7 +579,7 @@ static void sender_break_off(struct sender *s)
 void resend_stop(struct resend *r, bool now)
 {
 	r->stopping = true;
-	for (unsigned i = 0; now && i < r->config.in_flight; i++)
+	for (unsigned i = 0; now && i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (r->senders[i].state == SENDER_SENDING)
 			sender_break_off(&r->senders[i]);
 	resend_keep(r);
@@ -576,7 +587,7 @@ void resend_stop(struct resend *r, bool now)
 
 bool resend_is_quiet(const struct resend *r)
 {
-	for (unsigned i = 0; i < r->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (r->senders[i].fetches || !subrequest_is_idle(&r->senders[i].subrequest))
 			return false;
 	return true;
@@ -586,7 +597,7 @@ void resend_close(struct resend *r)
 {
 	must(resend_is_quiet(r));
 	resend_drop_waiting(r);
-	for (unsigned i = 0; i < r->config.in_flight; i++)
+	for (unsigned i = 0; i < REPLAY_IN_FLIGHT_MAX; i++)
 		if (r->senders[i].request) {
 			list_remove(&r->senders[i].request->order.link);
 			recorded_free(r->senders[i].request);

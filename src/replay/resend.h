@@ -17,6 +17,7 @@
 
 #include "replay/recorded.h"
 #include "replay/subrequest.h"
+#include "replay/tuning.h"
 
 enum resend_policy { RESEND_STOP, RESEND_SKIP, RESEND_SEND };
 
@@ -24,8 +25,6 @@ struct resend_config {
 	struct subrequests *subrequests; /* borrowed */
 	struct recorded_feed *feed;	 /* borrowed */
 	enum arm to;
-	unsigned in_flight;
-	uint32_t rate; /* requests a second; 0: no limit */
 	enum resend_policy uncertain, refused;
 	void (*back)(void *user, uintptr_t tag); /* of a request that is done */
 	/* What has to be known over a start, besides the place in the log; moved in. */
@@ -50,6 +49,8 @@ void resend_set_known(struct resend *r, const json_t *known);
 
 /* False: there is no room, and the request is the caller's still. Else it is moved in. */
 bool resend_add(struct resend *r, struct recorded *q);
+/* Before the first turn: in_flight and rate count. What is in flight ends as it has begun. */
+void resend_tune(struct resend *r, const struct tuning *t);
 /* Each turn; `on`: requests may begin. */
 void resend_turn(struct resend *r, bool on);
 /* When resend_turn() has something to do by itself, in the loop's milliseconds; UINT64_MAX: not. */

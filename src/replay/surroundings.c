@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/limits.h"
 #include "http/percent.h"
+#include "replay/index_filter.h"
 
 enum { SEEN_MAPPING, SEEN_SETTINGS, SEEN_ALIASES };
 
@@ -40,7 +41,7 @@ const struct surrounding *surroundings_of(const struct surroundings *s, struct s
 	return found ? *at : NULL;
 }
 
-static struct surrounding *surroundings_add(struct surroundings *s, struct span index)
+static struct surrounding *surroundings_take(struct surroundings *s, struct span index)
 {
 	bool found;
 	if (s->n == s->room) {
@@ -60,6 +61,54 @@ static struct surrounding *surroundings_add(struct surroundings *s, struct span 
 	s->n++;
 	return one;
 }
+
+static void surroundings_learn(struct surroundings *s, struct surrounding *one)
+{
+	one->learned = true;
+	if (s->learned)
+		s->learned(s->learner, one);
+}
+
+static struct surrounding *surroundings_add(struct surroundings *s, struct span index)
+{
+	struct surrounding *one = surroundings_take(s, index);
+	one->recalled = false;
+	if (!one->learned)
+		surroundings_learn(s, one);
+	return one;
+}
+
+/* --- what is remembered --- */
+
+json_t *surroundings_memory(const struct surrounding *one)
+{
+	json_t *j = json_pack("{s:s*,s:s*}", "uuid", one->uuid, "stream", one->stream);
+	if (j && one->external)
+		json_object_set_new(j, "external", json_true());
+	return j;
+}
+
+static char *surroundings_copy(const json_t *memory, const char *member)
+{
+	const char *text = json_string_value(json_object_get(memory, member));
+	return text ? strdup(text) : NULL;
+}
+
+void surroundings_recall(struct surroundings *s, struct span index, const json_t *memory, bool same)
+{
+	struct surrounding *one = surroundings_take(s, index);
+	one->external |= json_is_true(json_object_get(memory, "external"));
+	if (one->learned)
+		return;
+	one->recalled = true;
+	one->learned = same;
+	if (!same)
+		return;
+	one->uuid = surroundings_copy(memory, "uuid");
+	one->stream = surroundings_copy(memory, "stream");
+}
+
+/* --- known indices --- */
 
 void surroundings_want(struct surroundings *s, struct span index)
 {
@@ -84,17 +133,25 @@ void surroundings_forget_stream(struct surroundings *s, const char *stream)
 			surroundings_forget(s, span_of(s->list[i]->index));
 }
 
+/* What the owner has not said of an index, because it is gone, its name says. */
 bool surroundings_know_stream(const struct surroundings *s, const char *stream)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->stream && !strcmp(s->list[i]->stream, stream))
+	for (size_t i = 0; i < s->n; i++) {
+		const char *of = s->list[i]->stream;
+		if (span_is(of ? span_of(of) : index_filter_stream(span_of(s->list[i]->index)),
+			    span_of(stream)))
 			return true;
+	}
 	return false;
 }
 
 void surroundings_are_external(struct surroundings *s, struct span index)
 {
-	surroundings_add(s, index)->external = true;
+	struct surrounding *one = surroundings_add(s, index);
+	if (one->external)
+		return;
+	one->external = true;
+	surroundings_learn(s, one);
 }
 
 void surroundings_know(struct surroundings *s, struct span index)
@@ -109,7 +166,7 @@ void surroundings_forget(struct surroundings *s, struct span index)
 	if (!found)
 		return;
 	(*at)->mapping_version = (*at)->settings_version = (*at)->aliases_version = 0;
-	(*at)->replaced = false;
+	(*at)->replaced = (*at)->learned = false;
 	(*at)->forgotten = true;
 }
 
@@ -444,12 +501,15 @@ static void surroundings_replica_seen(struct ask *a, enum err why)
 		surroundings_made(a, ERR_NONE);
 }
 
-static void surroundings_take_stream(struct surrounding *one, const json_t *index)
+static void surroundings_take_stream(struct surroundings *s, struct surrounding *one,
+				     const json_t *index)
 {
 	const char *stream = json_string_value(json_object_get(index, "data_stream"));
 	/* Lanes borrow it. No index goes to another stream. */
-	if (stream && !one->stream)
-		one->stream = strdup(stream);
+	if (!stream || one->stream)
+		return;
+	one->stream = strdup(stream);
+	surroundings_learn(s, one);
 }
 
 static bool surroundings_have_one_shard(const json_t *index)
@@ -477,7 +537,7 @@ static void surroundings_owner_seen(struct ask *a, enum err why)
 		return;
 	}
 	s->wanted[s->at]->one_shard = surroundings_have_one_shard(s->index);
-	surroundings_take_stream(s->wanted[s->at], s->index);
+	surroundings_take_stream(s, s->wanted[s->at], s->index);
 	if (s->wanted[s->at]->stream)
 		ask_json(a, arm_other(s->owner), "GET",
 			 ask_target("/_data_stream/", surroundings_there(s), ""), NULL,
@@ -510,7 +570,7 @@ static void surroundings_next(struct surroundings *s)
 
 /* --- versions --- */
 
-static void surrounding_see(struct surrounding *one, const json_t *of)
+static void surrounding_see(struct surroundings *s, struct surrounding *one, const json_t *of)
 {
 	const char *uuid = json_string_value(
 		json_object_get(json_object_get(json_object_get(of, "settings"), "index"), "uuid"));
@@ -525,7 +585,10 @@ static void surrounding_see(struct surrounding *one, const json_t *of)
 		one->replaced |= one->uuid != NULL;
 		free(one->uuid);
 		one->uuid = strdup(uuid);
+		one->learned = false;
 	}
+	if (!one->learned)
+		surroundings_learn(s, one);
 	one->seen[SEEN_MAPPING] = json_integer_value(json_object_get(of, "mapping_version"));
 	one->seen[SEEN_SETTINGS] = json_integer_value(json_object_get(of, "settings_version"));
 	one->seen[SEEN_ALIASES] = json_integer_value(json_object_get(of, "aliases_version"));
@@ -539,7 +602,7 @@ static void surroundings_versions(struct ask *a, enum err why)
 	for (size_t i = 0; i < s->wanted_n; i++) {
 		struct surrounding *one = s->wanted[i];
 		if (good && i < s->listed_n)
-			surrounding_see(one, json_object_get(indices, one->index));
+			surrounding_see(s, one, json_object_get(indices, one->index));
 		else
 			one->state = SURROUNDING_LATE;
 	}

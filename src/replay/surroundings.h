@@ -33,6 +33,8 @@ struct surrounding {
 	json_int_t seen[3]; /* the owner's of this look: mapping, settings, aliases */
 	enum surrounding_state state;
 	bool external;	/* versions of documents are the clients' own, of some at least */
+	bool learned;	/* it was told as it is: surroundings.learned */
+	bool recalled;	/* of an earlier process, and was not looked at in this one */
 	bool one_shard; /* the owner's: a document is there whatever its routing */
 	bool due;	/* of the present look: it is to be brought over */
 	bool forgotten; /* since the look began */
@@ -53,6 +55,12 @@ struct surroundings {
 	bool looking;
 	void (*done)(void *user);
 	void *user;
+	/*
+	 * Something is to be remembered of it over a start: surroundings_memory(). May be NULL; no
+	 * function of these may be called in it.
+	 */
+	void (*learned)(void *learner, const struct surrounding *one);
+	void *learner;
 	uint64_t brought; /* indices made, and mappings or aliases put, so far */
 };
 
@@ -66,6 +74,15 @@ bool surroundings_are_idle(const struct surroundings *s);
 void surroundings_want(struct surroundings *s, struct span index);
 /* It is one of those that are known from now on, though nothing is known of it. */
 void surroundings_know(struct surroundings *s, struct span index);
+/*
+ * It is one of those that are known, with what an earlier process remembered of it. `same`: the
+ * owner is the cluster that it was then.
+ */
+void surroundings_recall(struct surroundings *s, struct span index, const json_t *memory,
+			 bool same);
+/* What is remembered of it: {"uuid":TEXT,"stream":TEXT,"external":true}, each where it is known; a
+ * new reference. */
+json_t *surroundings_memory(const struct surrounding *one);
 /* A client has given the version of a document there. */
 void surroundings_are_external(struct surroundings *s, struct span index);
 /* Begins it. done() follows, never inside this function unless nothing is wanted. */

@@ -60,6 +60,101 @@ void upkeep_not_exact_write(struct upkeep *u, struct span index, const char *why
 	kept_hold(&u->kept, tag);
 }
 
+/* --- indices that are known --- */
+
+#define KNOWN_OF "indices_of"
+
+void upkeep_know_index(struct upkeep *u, struct span index, json_t *what)
+{
+	if (!kept_is_ready(&u->kept)) {
+		json_decref(what);
+		return;
+	}
+	struct marks *m = kept_change(&u->kept);
+	bool good = marks_know_index(m, index, what);
+	u->known = kept_changed(&u->kept, false);
+	if (!good && !u->knows_too_many)
+		log_line(LOG_WARN,
+			 "replay: it has seen more than %d indices: the others are not remembered "
+			 "over a start (docs/migration.md, What is kept)",
+			 MARKS_INDICES_MAX);
+	u->knows_too_many |= !good;
+}
+
+void upkeep_forget_index(struct upkeep *u, struct span name, bool is_stream)
+{
+	const char *index;
+	json_t *one;
+	void *next;
+	struct marks *m = kept_change(&u->kept);
+	json_t *all = marks_part(m, "indices");
+	if (!is_stream)
+		marks_forget_index(m, name);
+	else
+		json_object_foreach_safe(all, next, index, one) {
+			const char *stream = json_string_value(json_object_get(one, "stream"));
+			if (stream && span_is(name, span_of(stream)))
+				marks_forget_index(m, span_of(index));
+		}
+	kept_changed(&u->kept, false);
+}
+
+/* What another owner said of its indices says nothing of this one's. */
+void upkeep_recall(struct upkeep *u, struct surroundings *s)
+{
+	const char *owner = arm_name(u->config.owner), *index;
+	const char *of = json_string_value(marks_part(&u->kept.marks, KNOWN_OF));
+	bool same = !of || !strcmp(of, owner);
+	json_t *what;
+	json_object_foreach((json_t *)(uintptr_t)marks_known_indices(&u->kept.marks), index, what)
+		if (index_filter_has(u->config.filter, span_of(index)))
+			surroundings_recall(s, span_of(index), what, same);
+	if (!same) {
+		upkeep_keep_part(u, "scans", NULL);
+		upkeep_keep_part(u, "backfill", NULL);
+	}
+	if (!same || !of)
+		upkeep_keep_part(u, KNOWN_OF, json_string(owner));
+}
+
+/* --- what is exact again --- */
+
+void upkeep_compare_begun(struct upkeep *u)
+{
+	json_decref(u->not_exact);
+	u->not_exact = NULL;
+	if (kept_is_ready(&u->kept) && marks_all_not_exact(&u->kept.marks))
+		u->not_exact = json_deep_copy(marks_all_not_exact(&u->kept.marks));
+}
+
+static void upkeep_exact_one(struct upkeep *u, const char *index)
+{
+	bool now = marks_exact(kept_change(&u->kept), index, u->not_exact);
+	kept_changed(&u->kept, now);
+	if (now)
+		log_line(LOG_INFO,
+			 "replay: index %s is exact again: all its documents were compared, and "
+			 "are the same",
+			 index);
+}
+
+/* What a comparison without names has looked at. */
+static bool upkeep_is_compared(const struct upkeep *u, const char *index)
+{
+	if (!strcmp(index, "*"))
+		return !index_filter_has_dots(u->config.filter);
+	return *index != '.' || index_filter_stream(span_of(index)).n;
+}
+
+void upkeep_exact(struct upkeep *u, const char *index)
+{
+	const char *name;
+	json_t *one;
+	json_object_foreach(u->not_exact, name, one)
+		if (index ? !strcmp(name, index) : upkeep_is_compared(u, name))
+			upkeep_exact_one(u, name);
+}
+
 static void upkeep_log_refusal(const struct copy *c, struct span type, struct span reason)
 {
 	char text[DOCUMENT_ID_BYTES + 1], id[64];
@@ -71,7 +166,8 @@ static void upkeep_log_refusal(const struct copy *c, struct span type, struct sp
 		 (int)reason.n, reason.at);
 }
 
-static void upkeep_set_aside(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+static void upkeep_set_aside(struct upkeep *u, const struct keys_taken *t, const struct copy *c,
+			     const struct cluster_error *e)
 {
 	struct span none = { "", 0 };
 	const struct marks_document d = {
@@ -86,6 +182,8 @@ static void upkeep_set_aside(struct upkeep *u, const struct copy *c, const struc
 			  : c->verdict == COPY_TOO_LONG ? SPAN("it is longer than clusters take")
 							: none,
 		.now_ns = clock_wall_ns(),
+		.written_ns = t->time_ns,
+		.origin = t->origin,
 	};
 	upkeep_log_refusal(c, d.type, d.reason);
 	marks_set_aside(kept_change(&u->kept), &d);
@@ -101,7 +199,8 @@ static void upkeep_clear_aside(struct upkeep *u, const struct copy *c)
 	kept_changed(&u->kept, false);
 }
 
-void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluster_error *e)
+void upkeep_key_over(struct upkeep *u, const struct keys_taken *t, const struct copy *c,
+		     const struct cluster_error *e)
 {
 	switch ((enum copy_verdict)c->verdict) {
 	case COPY_NO_INDEX:
@@ -110,7 +209,7 @@ void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluste
 		break;
 	case COPY_REFUSED:
 	case COPY_TOO_LONG:
-		upkeep_set_aside(u, c, e);
+		upkeep_set_aside(u, t, c, e);
 		break;
 	case COPY_UNREADABLE:
 		upkeep_not_exact(u, c->of.index, "the owner does not give a document that it has");
@@ -123,13 +222,9 @@ void upkeep_key_over(struct upkeep *u, const struct copy *c, const struct cluste
 	}
 }
 
-bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
+/* The tag is one of a key from here. */
+static bool upkeep_tag_settle(struct upkeep *u, uintptr_t tag)
 {
-	if (u->holds) {
-		u->holds = false;
-		kept_hold(&u->kept, tag);
-		return true;
-	}
 	if (backfill_tag_back(u->backfill, tag))
 		return true;
 	if (tag != RETRY_TAG)
@@ -139,11 +234,29 @@ bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
 	return true;
 }
 
+bool upkeep_tag_back(struct upkeep *u, uintptr_t tag)
+{
+	if (!u->holds)
+		return upkeep_tag_settle(u, tag);
+	u->holds = false;
+	kept_hold(&u->kept, tag);
+	return true;
+}
+
+/* After a start the log is read from behind that write: what it told must be known then. */
+bool upkeep_keep_tag(struct upkeep *u, uintptr_t tag)
+{
+	if (kept_is_saved(&u->kept, u->known))
+		return false;
+	kept_hold(&u->kept, tag);
+	return true;
+}
+
 static void upkeep_release(struct upkeep *u)
 {
 	uintptr_t tag;
 	while (kept_release(&u->kept, &tag))
-		if (!upkeep_tag_back(u, tag))
+		if (!upkeep_tag_settle(u, tag))
 			u->config.back(u->config.user, tag);
 }
 
@@ -236,6 +349,9 @@ static void upkeep_restart(struct upkeep *u, uint64_t number, const struct repla
 	struct marks *m = kept_change(&u->kept);
 	marks_set_from(m, one->from_ns);
 	marks_set_restarts(m, true);
+	/* Where nothing compares, the replica has got a copy of that time. */
+	if (!u->config.keys)
+		marks_exact_since(m, one->from_ns);
 	atomic_store(&u->restart_change, kept_changed(&u->kept, true));
 	u->restart_number = number;
 	clock_text(one->from_ns, at);
@@ -457,7 +573,7 @@ void upkeep_turn(struct upkeep *u, const struct upkeep_turn *t)
 	upkeep_release(u);
 	upkeep_take_orders(u, t->watermark_ns);
 	if (u->config.keys && t->on && !upkeep_is_paused(u) && !upkeep_is_full(u))
-		backfill_turn(u->backfill, t->time_ns);
+		backfill_turn(u->backfill, t->time_ns, t->backfill_keys_max);
 }
 
 uint64_t upkeep_due_ms(const struct upkeep *u)
@@ -546,7 +662,6 @@ void upkeep_open(struct upkeep *u, const struct upkeep_config *c)
 							       .kept = &u->kept,
 							       .filter = c->filter,
 							       .owner = c->owner,
-							       .keys_max = c->backfill_keys_max,
 							       .lost = upkeep_lost,
 							       .user = u });
 }
@@ -567,5 +682,6 @@ void upkeep_close(struct upkeep *u)
 	kept_close(&u->kept);
 	orders_free(&u->orders);
 	json_decref(u->seen);
+	json_decref(u->not_exact);
 	pthread_mutex_destroy(&u->lock);
 }

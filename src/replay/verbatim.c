@@ -48,7 +48,7 @@ void verbatim_add(struct verbatim *v, struct verbatim_item *i)
 	must(i->began < i->ended && i->ended > v->last);
 	if (v->n == v->room) {
 		v->room = 2 * v->room + 64;
-		v->waits = realloc(v->waits, v->room * sizeof *v->waits);
+		v->waits = realloc(v->waits, v->room * sizeof(struct verbatim_item *));
 		must(v->waits);
 	}
 	v->last = i->ended;

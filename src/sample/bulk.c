@@ -72,8 +72,12 @@ static bool bulk_read_member(struct sample_operation *o, const char *name, const
 			o->action = SAMPLE_CREATE;
 		return json_is_string(j);
 	}
-	return !strcmp(name, "pipeline") || !strcmp(name, "require_alias") ||
-	       !strcmp(name, "retry_on_conflict") || !strcmp(name, "_source");
+	if (!strcmp(name, "require_alias")) {
+		o->requires_alias = json_is_true(j);
+		return json_is_boolean(j);
+	}
+	return !strcmp(name, "pipeline") || !strcmp(name, "retry_on_conflict") ||
+	       !strcmp(name, "_source");
 }
 
 static bool bulk_read_meta(const struct bulk *b, json_t *meta, struct sample_operation *o,

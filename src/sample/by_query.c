@@ -56,8 +56,7 @@ static bool by_query_read(struct by_query *q, struct span expression)
 		       span_is(value, SPAN("proceed")));
 	for (size_t i = 0; i < n; i++) {
 		q->index = indices[i];
-		sample_query_each(indices[i], query, sample_query_range(query), false,
-				  by_query_gather, q);
+		sample_query_each(indices[i], query, sample_query_range(query), by_query_gather, q);
 	}
 	return true;
 }

@@ -43,12 +43,15 @@ static bool document_find(struct sample_call *c, struct span index, struct span 
 			  const struct sample_index **x, const struct sample_version **v)
 {
 	struct sample_trouble t;
+	char text[SAMPLE_ID_BYTES];
+	struct span routing = { 0 };
 	*x = sample_store_source(&c->cluster->store, index, &t);
 	if (!*x) {
 		sample_respond_trouble(c, &t);
 		return false;
 	}
-	*v = sample_index_find(*x, id);
+	sample_parameter(c, "routing", text, sizeof text, &routing);
+	*v = sample_index_find(*x, sample_index_shard(*x, id, routing), id);
 	if (*v && !(*v)->source.at)
 		*v = NULL;
 	return true;
@@ -106,6 +109,7 @@ static bool document_read_query(struct sample_call *c, struct sample_operation *
 	struct span value;
 	struct sample_condition *k = &o->condition;
 	sample_parameter(c, "routing", room, room_n, &o->routing);
+	o->requires_alias = sample_is_asked(c, "require_alias");
 	if (sample_parameter(c, "op_type", text, sizeof text, &value) &&
 	    span_is(value, SPAN("create")))
 		o->action = SAMPLE_CREATE;

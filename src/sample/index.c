@@ -31,7 +31,19 @@ struct sample_index *sample_index_open(const char *name, const char *uuid, uint6
 	must(x->mappings && x->settings && x->aliases && x->buckets);
 	list_init(&x->forgetting);
 	x->bytes = bytes;
+	sample_index_divide(x, 1);
 	return x;
+}
+
+void sample_index_divide(struct sample_index *x, unsigned shard_n)
+{
+	must(!x->document_n && shard_n >= 1 && shard_n <= SAMPLE_SHARDS_MAX);
+	for (unsigned i = 0; i < x->shard_n; i++)
+		free(x->shards[i].places);
+	free(x->shards);
+	x->shards = calloc(shard_n, sizeof *x->shards);
+	must(x->shards);
+	x->shard_n = shard_n;
 }
 
 static size_t version_bytes(const struct sample_version *v)
@@ -66,36 +78,53 @@ void sample_index_close(struct sample_index *x)
 	json_decref(x->mappings);
 	json_decref(x->settings);
 	json_decref(x->aliases);
+	for (unsigned i = 0; i < x->shard_n; i++)
+		free(x->shards[i].places);
+	free(x->shards);
 	free(x->buckets);
-	free(x->places);
 	free(x);
 }
 
 /* --- documents by id --- */
+
+unsigned sample_index_shard(const struct sample_index *x, struct span id, struct span routing)
+{
+	struct span by = routing.n ? routing : id;
+	return x->shard_n == 1 ? 0 : (unsigned)(XXH3_64bits(by.at, by.n) % x->shard_n);
+}
+
+static uint64_t document_hash(unsigned shard, struct span id)
+{
+	return XXH3_64bits_withSeed(id.at, id.n, shard);
+}
 
 static struct sample_document **bucket_of(const struct sample_index *x, uint64_t hash)
 {
 	return &x->buckets[hash & (x->bucket_n - 1)];
 }
 
-static struct sample_document *document_find(const struct sample_index *x, struct span id,
-					     uint64_t hash)
+static struct sample_document *document_find(const struct sample_index *x, unsigned shard,
+					     struct span id)
 {
+	uint64_t hash = document_hash(shard, id);
 	struct sample_document *d = *bucket_of(x, hash);
-	while (d && (d->hash != hash || !span_is((struct span){ d->id, d->id_n }, id)))
+	while (d && (d->hash != hash || d->shard != shard ||
+		     !span_is((struct span){ d->id, d->id_n }, id)))
 		d = d->next;
 	return d;
 }
 
-struct sample_version *sample_index_find(const struct sample_index *x, struct span id)
+struct sample_version *sample_index_find(const struct sample_index *x, unsigned shard,
+					 struct span id)
 {
-	const struct sample_document *d = document_find(x, id, XXH3_64bits(id.at, id.n));
+	const struct sample_document *d = document_find(x, shard, id);
 	return d ? d->current : NULL;
 }
 
-struct sample_version *sample_index_find_shown(const struct sample_index *x, struct span id)
+struct sample_version *sample_index_find_shown(const struct sample_index *x, unsigned shard,
+					       struct span id)
 {
-	const struct sample_document *d = document_find(x, id, XXH3_64bits(id.at, id.n));
+	const struct sample_document *d = document_find(x, shard, id);
 	return d ? d->shown : NULL;
 }
 
@@ -121,17 +150,18 @@ static void buckets_double(struct sample_index *x)
 	free(old);
 }
 
-static struct sample_document *document_take(struct sample_index *x, struct span id)
+static struct sample_document *document_take(struct sample_index *x, unsigned shard, struct span id)
 {
-	uint64_t hash = XXH3_64bits(id.at, id.n);
-	struct sample_document *d = document_find(x, id, hash);
+	struct sample_document *d = document_find(x, shard, id);
 	if (d)
 		return d;
 	if (x->document_n == x->bucket_n)
 		buckets_double(x);
 	d = malloc(sizeof *d + id.n);
 	must(d);
-	*d = (struct sample_document){ .hash = hash, .id_n = id.n };
+	*d = (struct sample_document){ .hash = document_hash(shard, id),
+				       .shard = shard,
+				       .id_n = id.n };
 	memcpy(d->id, id.at, id.n);
 	document_link(x, d);
 	x->document_n++;
@@ -151,49 +181,54 @@ static void document_forget(struct sample_index *x, struct sample_document *d)
 
 /* --- places --- */
 
-static void places_shift(struct sample_index *x)
+static struct sample_shard *shard_of(const struct sample_index *x, const struct sample_version *v)
+{
+	return &x->shards[v->document->shard];
+}
+
+static void places_shift(struct sample_shard *s)
 {
 	size_t to = 0, refreshed = 0;
-	for (size_t from = 0; from < x->place_n; from++) {
-		struct sample_version *v = x->places[from].version;
+	for (size_t from = 0; from < s->place_n; from++) {
+		struct sample_version *v = s->places[from].version;
 		if (v) {
 			v->place = to;
-			x->places[to++] = x->places[from];
+			s->places[to++] = s->places[from];
 		}
-		if (from + 1 == x->refreshed_n)
+		if (from + 1 == s->refreshed_n)
 			refreshed = to;
 	}
-	x->place_n = to;
-	x->refreshed_n = refreshed;
-	x->empty_n = 0;
+	s->place_n = to;
+	s->refreshed_n = refreshed;
+	s->empty_n = 0;
 }
 
-static void place_take(struct sample_index *x, struct sample_version *v)
+static void place_take(struct sample_shard *s, struct sample_version *v)
 {
-	if (x->empty_n > EMPTY_MIN && x->empty_n > x->place_n / 2)
-		places_shift(x);
-	if (x->place_n == x->place_room) {
-		x->place_room = x->place_room ? x->place_room * 2 : FIRST_PLACES;
-		x->places = realloc(x->places, x->place_room * sizeof *x->places);
-		must(x->places);
+	if (s->empty_n > EMPTY_MIN && s->empty_n > s->place_n / 2)
+		places_shift(s);
+	if (s->place_n == s->place_room) {
+		s->place_room = s->place_room ? s->place_room * 2 : FIRST_PLACES;
+		s->places = realloc(s->places, s->place_room * sizeof *s->places);
+		must(s->places);
 	}
-	v->place = x->place_n;
-	x->places[x->place_n++] = (struct sample_place){ v->seq_no, v };
+	v->place = s->place_n;
+	s->places[s->place_n++] = (struct sample_place){ v->seq_no, v };
 }
 
-static void place_give(struct sample_index *x, const struct sample_version *v)
+static void place_give(struct sample_shard *s, const struct sample_version *v)
 {
-	must(x->places[v->place].version == v);
-	x->places[v->place].version = NULL;
-	x->empty_n++;
+	must(s->places[v->place].version == v);
+	s->places[v->place].version = NULL;
+	s->empty_n++;
 }
 
-size_t sample_index_seek(const struct sample_index *x, uint64_t seq_no)
+size_t sample_shard_seek(const struct sample_shard *s, uint64_t seq_no)
 {
-	size_t from = 0, to = x->refreshed_n;
+	size_t from = 0, to = s->refreshed_n;
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
-		if (x->places[middle].seq_no < seq_no)
+		if (s->places[middle].seq_no < seq_no)
 			from = middle + 1;
 		else
 			to = middle;
@@ -209,7 +244,7 @@ static struct sample_version *version_make(struct sample_index *x, struct sample
 	struct sample_version *v = malloc(sizeof *v + c->routing.n + c->source.n);
 	must(v);
 	*v = (struct sample_version){ .document = d,
-				      .seq_no = x->next_seq_no++,
+				      .seq_no = x->shards[d->shard].next_seq_no++,
 				      .primary_term = x->primary_term,
 				      .version = c->version,
 				      .at_ms = c->now_ms };
@@ -226,17 +261,18 @@ static struct sample_version *version_make(struct sample_index *x, struct sample
 
 struct sample_version *sample_index_change(struct sample_index *x, const struct sample_change *c)
 {
-	struct sample_document *d = document_take(x, c->id);
+	struct sample_document *d =
+		document_take(x, sample_index_shard(x, c->id, c->routing), c->id);
 	struct sample_version *old = d->current, *v = version_make(x, d, c);
 	x->live_n += (v->source.at != NULL) - (old && old->source.at);
 	d->current = v;
 	/* A deletion that searches see has no place any more. */
 	if (old && old != d->shown) {
 		if (list_empty(&old->forgetting))
-			place_give(x, old);
+			place_give(shard_of(x, old), old);
 		version_free(x, old);
 	}
-	place_take(x, v);
+	place_take(shard_of(x, v), v);
 	return v;
 }
 
@@ -244,24 +280,30 @@ static void refresh_one(struct sample_index *x, struct sample_version *v)
 {
 	struct sample_document *d = v->document;
 	if (d->shown) {
-		place_give(x, d->shown);
+		place_give(shard_of(x, v), d->shown);
 		version_free(x, d->shown);
 		x->shown_n--;
 	}
 	d->shown = v->source.at ? v : NULL;
 	x->shown_n += v->source.at != NULL;
 	if (!v->source.at) {
-		place_give(x, v);
+		place_give(shard_of(x, v), v);
 		list_add_tail(&x->forgetting, &v->forgetting);
 	}
 }
 
+static void shard_refresh(struct sample_index *x, struct sample_shard *s)
+{
+	for (size_t i = s->refreshed_n; i < s->place_n; i++)
+		if (s->places[i].version)
+			refresh_one(x, s->places[i].version);
+	s->refreshed_n = s->place_n;
+}
+
 void sample_index_refresh(struct sample_index *x)
 {
-	for (size_t i = x->refreshed_n; i < x->place_n; i++)
-		if (x->places[i].version)
-			refresh_one(x, x->places[i].version);
-	x->refreshed_n = x->place_n;
+	for (unsigned i = 0; i < x->shard_n; i++)
+		shard_refresh(x, &x->shards[i]);
 	must(x->shown_n == x->live_n);
 }
 

@@ -27,6 +27,7 @@ static bool index_fill(struct sample_index *x, const json_t *body, struct sample
 	if (!sample_settings_are_good(settings, false, t))
 		return false;
 	sample_settings_merge(x->settings, settings);
+	sample_settings_divide(x);
 	index_take_aliases(x, json_object_get(body, "aliases"));
 	x->aliases_version = 1;
 	return !mappings || sample_mapping_merge(&x->mappings, mappings, &grown, t);

@@ -1,5 +1,4 @@
 #include "sample/read.h"
-#include "sample/settings.h"
 #include "sample/word.h"
 
 /* One that is asked for: {"_index":...,"_id":...}, or an id alone. Borrowed of the body. */
@@ -34,9 +33,10 @@ static void mget_write(struct sample_call *c, const struct wanted *w)
 	struct sample_trouble t;
 	struct sample_text *to = &c->text;
 	const struct sample_index *x = sample_store_source(&c->cluster->store, w->index, &t);
-	const struct sample_version *v = x ? sample_index_find(x, w->id) : NULL;
+	const struct sample_version *v =
+		x ? sample_index_find(x, sample_index_shard(x, w->id, w->routing), w->id) : NULL;
 	SAMPLE_ADD(to, "{");
-	if (v && v->source.at && !sample_settings_miss(x, v->routing, w->routing))
+	if (v && v->source.at)
 		sample_document_write(to, x, v, w->source);
 	else if (x)
 		sample_missing_write(to, span_of(x->name), w->id);

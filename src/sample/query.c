@@ -265,30 +265,42 @@ struct sample_range sample_query_range(const json_t *query)
 	return r;
 }
 
-static bool query_each_id(const struct sample_index *x, json_t *ids, struct sample_range range,
+static bool query_each_id(const struct sample_index *x, unsigned shard, json_t *ids,
+			  struct sample_range range,
 			  bool (*each)(void *to, struct sample_version *v), void *to)
 {
 	for (size_t i = 0; i < json_array_size(ids); i++) {
 		struct span name = sample_word_at(ids, i);
-		struct sample_version *v = name.n ? sample_index_find_shown(x, name) : NULL;
+		struct sample_version *v = name.n ? sample_index_find_shown(x, shard, name) : NULL;
 		if (v && v->seq_no >= range.from && v->seq_no < range.to && !each(to, v))
 			return false;
 	}
 	return true;
 }
 
-bool sample_query_each(const struct sample_index *x, const json_t *query, struct sample_range range,
-		       bool backwards, bool (*each)(void *to, struct sample_version *v), void *to)
+bool sample_query_each_in(const struct sample_index *x, unsigned shard, const json_t *query,
+			  struct sample_range range, bool backwards,
+			  bool (*each)(void *to, struct sample_version *v), void *to)
 {
+	const struct sample_shard *s = &x->shards[shard];
 	const json_t *ids = json_object_get(query, "ids");
 	if (ids)
-		return query_each_id(x, json_object_get(ids, "values"), range, each, to);
-	size_t from = sample_index_seek(x, range.from), end = sample_index_seek(x, range.to);
+		return query_each_id(x, shard, json_object_get(ids, "values"), range, each, to);
+	size_t from = sample_shard_seek(s, range.from), end = sample_shard_seek(s, range.to);
 	for (size_t n = from; n < end; n++) {
 		size_t at = backwards ? end - 1 - (n - from) : n;
-		struct sample_version *v = x->places[at].version;
+		struct sample_version *v = s->places[at].version;
 		if (v && query_takes(query, v) && !each(to, v))
 			return false;
 	}
+	return true;
+}
+
+bool sample_query_each(const struct sample_index *x, const json_t *query, struct sample_range range,
+		       bool (*each)(void *to, struct sample_version *v), void *to)
+{
+	for (unsigned i = 0; i < x->shard_n; i++)
+		if (!sample_query_each_in(x, i, query, range, false, each, to))
+			return false;
 	return true;
 }

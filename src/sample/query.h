@@ -21,10 +21,14 @@ struct sample_range {
 struct sample_range sample_query_range(const json_t *query);
 
 /*
- * Shows the matching documents of what searches see, within the range, by sequence number or
- * backwards, until `each` returns false. False: it did.
+ * Shows the matching documents of what searches see of one shard, within the range, by sequence
+ * number or backwards, until `each` returns false. False: it did.
  */
+bool sample_query_each_in(const struct sample_index *x, unsigned shard, const json_t *query,
+			  struct sample_range range, bool backwards,
+			  bool (*each)(void *to, struct sample_version *v), void *to);
+/* The same of one shard after the other. */
 bool sample_query_each(const struct sample_index *x, const json_t *query, struct sample_range range,
-		       bool backwards, bool (*each)(void *to, struct sample_version *v), void *to);
+		       bool (*each)(void *to, struct sample_version *v), void *to);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sample/settings.h"
 #include "sample/word.h"
 
 /* --- indices --- */
@@ -38,6 +39,7 @@ static bool restore_index(struct sample *p, json_t *line, struct span name)
 	restore_member(line, "mappings", &x->mappings);
 	restore_member(line, "settings", &x->settings);
 	restore_member(line, "aliases", &x->aliases);
+	sample_settings_divide(x);
 	restore_number(line, "mapping_version", &x->mapping_version);
 	restore_number(line, "settings_version", &x->settings_version);
 	restore_number(line, "aliases_version", &x->aliases_version);
@@ -72,11 +74,13 @@ static bool restore_document(const struct sample *p, struct sample_index *x, jso
 				   .source = restore_source(text),
 				   .now_ms = p->store.now_ms };
 	const json_t *seq_no = json_object_get(line, "seq_no");
-	if (!x || !c.id.n || !json_is_integer(seq_no) ||
-	    (uint64_t)json_integer_value(seq_no) < x->next_seq_no)
+	if (!x || !c.id.n || !json_is_integer(seq_no))
+		return false;
+	struct sample_shard *shard = &x->shards[sample_index_shard(x, c.id, c.routing)];
+	if ((uint64_t)json_integer_value(seq_no) < shard->next_seq_no)
 		return false;
 	c.version = (uint64_t)json_integer_value(json_object_get(line, "version"));
-	x->next_seq_no = (uint64_t)json_integer_value(seq_no);
+	shard->next_seq_no = (uint64_t)json_integer_value(seq_no);
 	x->primary_term = (uint64_t)json_integer_value(json_object_get(line, "primary_term"));
 	sample_index_change(x, &c);
 	return true;

@@ -3,7 +3,7 @@
 
 /*
  * A sample cluster without its sockets: a request becomes a response, at once and in memory. It
- * responds as a small OpenSearch of one node does, each index having one shard.
+ * responds as a small OpenSearch of one node does.
  */
 
 #include "sample/log.h"

@@ -8,11 +8,12 @@
 /* A list of indices is a segment of a path. */
 #define SCROLL_ID_BYTES 8192
 
-/* The next page: the documents of an index from a sequence number on, then of those behind it. */
+/* The next page: the documents of a shard from a sequence number on, then of those behind it. */
 struct scroll {
 	struct sample_hit_parts parts;
 	unsigned size;
 	char index[SAMPLE_NAME_BYTES + 1];
+	unsigned shard;
 	uint64_t seq_no;
 	struct span indices;
 	/* While it is made: */
@@ -21,12 +22,12 @@ struct scroll {
 	unsigned n;
 };
 
-/* The text of the id: size,parts,seq_no,index,indices. No name of an index has a comma. */
+/* The text of the id: size,parts,shard,seq_no,index,indices. No name of an index has a comma. */
 static void scroll_write_id(struct sample_text *to, const struct scroll *s)
 {
 	char text[SCROLL_ID_BYTES];
-	int n = snprintf(text, sizeof text, "%u,%d,%ju,%s,%.*s", s->size,
-			 s->parts.source + 2 * s->parts.version + 4 * s->parts.seq_no,
+	int n = snprintf(text, sizeof text, "%u,%d,%u,%ju,%s,%.*s", s->size,
+			 s->parts.source + 2 * s->parts.version + 4 * s->parts.seq_no, s->shard,
 			 (uintmax_t)s->seq_no, s->index, (int)s->indices.n, s->indices.at);
 	sample_text_member(to, SPAN("_scroll_id"), (struct span){ text, (size_t)n });
 }
@@ -42,15 +43,18 @@ static bool scroll_read_number(const char **at, unsigned long long max, unsigned
 
 static bool scroll_read_id(struct scroll *s, const char *at)
 {
-	unsigned long long size, parts, seq_no;
+	unsigned long long size, parts, shard, seq_no;
 	if (!at || strlen(at) > SCROLL_ID_BYTES / 2 || !scroll_read_number(&at, WINDOW, &size) ||
-	    !scroll_read_number(&at, 7, &parts) || !scroll_read_number(&at, UINT64_MAX, &seq_no))
+	    !scroll_read_number(&at, 7, &parts) ||
+	    !scroll_read_number(&at, SAMPLE_SHARDS_MAX, &shard) ||
+	    !scroll_read_number(&at, UINT64_MAX, &seq_no))
 		return false;
 	const char *comma = strchr(at, ',');
 	if (!comma || comma - at > SAMPLE_NAME_BYTES)
 		return false;
 	s->size = (unsigned)size;
 	s->parts = (struct sample_hit_parts){ parts & 1, parts & 2, parts & 4 };
+	s->shard = (unsigned)shard;
 	s->seq_no = seq_no;
 	memcpy(s->index, at, (size_t)(comma - at));
 	s->index[comma - at] = 0;
@@ -64,6 +68,7 @@ static bool scroll_take(void *to, struct sample_version *v)
 	struct scroll *s = to;
 	if (s->n == s->size) {
 		snprintf(s->index, sizeof s->index, "%s", s->at->name);
+		s->shard = v->document->shard;
 		s->seq_no = v->seq_no;
 		return false;
 	}
@@ -79,21 +84,33 @@ static void scroll_end(struct scroll *s)
 	if (!s->at)
 		return;
 	snprintf(s->index, sizeof s->index, "%s", s->at->name);
-	s->seq_no = s->at->next_seq_no;
+	s->shard = s->at->shard_n - 1;
+	s->seq_no = s->at->shards[s->shard].next_seq_no;
+}
+
+/* False: the page is full. */
+static bool scroll_index(struct scroll *s, unsigned shard, uint64_t seq_no)
+{
+	for (unsigned i = shard; i < s->at->shard_n; i++) {
+		struct sample_range range = { i == shard ? seq_no : 0, UINT64_MAX };
+		if (!sample_query_each_in(s->at, i, NULL, range, false, scroll_take, s))
+			return false;
+	}
+	return true;
 }
 
 static void scroll_page(struct scroll *s, struct sample_index *const *indices, size_t n)
 {
 	char index[SAMPLE_NAME_BYTES + 1];
+	unsigned shard = s->shard;
 	uint64_t seq_no = s->seq_no;
 	snprintf(index, sizeof index, "%s", s->index);
 	for (size_t i = 0; i < n; i++) {
 		int order = strcmp(indices[i]->name, index);
 		if (order < 0)
 			continue;
-		struct sample_range range = { order ? 0 : seq_no, UINT64_MAX };
 		s->at = indices[i];
-		if (!sample_query_each(indices[i], NULL, range, false, scroll_take, s))
+		if (!scroll_index(s, order ? 0 : shard, order ? 0 : seq_no))
 			return;
 	}
 	scroll_end(s);

@@ -21,6 +21,8 @@ struct search {
 	size_t from, size, total_max;
 	enum order order;
 	struct sample_range range;
+	char preference[64];
+	struct span shards;	 /* a list of their numbers; at = NULL: all */
 	struct sample_hit *hits; /* owned; the first from + size */
 	size_t n, total;
 	const struct sample_index *index; /* that is looked at now */
@@ -124,22 +126,27 @@ static void search_read_total(struct search *s)
 		s->total_max = (size_t)json_integer_value(track);
 }
 
-/* "_shards:0", "_shards:0,2|_local": an index has no shard but 0. */
-static bool search_asks_shard_0(const struct sample_call *c)
+/* "_shards:0", "_shards:0,2|_local" */
+static void search_read_shards(const struct sample_call *c, struct search *s)
 {
-	char text[64];
-	struct span value, member;
+	struct span value;
 	size_t prefix = sizeof "_shards:" - 1;
-	if (!sample_parameter(c, "preference", text, sizeof text, &value) || value.n < prefix ||
-	    memcmp(value.at, "_shards:", prefix) != 0)
-		return true;
+	if (!sample_parameter(c, "preference", s->preference, sizeof s->preference, &value) ||
+	    value.n < prefix || memcmp(value.at, "_shards:", prefix) != 0)
+		return;
 	const char *bar = memchr(value.at, '|', value.n);
-	struct span rest = { value.at + prefix,
-			     (bar ? (size_t)(bar - value.at) : value.n) - prefix };
+	s->shards = (struct span){ value.at + prefix,
+				   (bar ? (size_t)(bar - value.at) : value.n) - prefix };
+}
+
+static bool search_asks_shard(const struct search *s, unsigned shard)
+{
+	struct span rest = s->shards, member;
+	unsigned long long n;
 	while (span_next_member(&rest, &member))
-		if (span_is(member, SPAN("0")))
+		if (span_to_u64(member, SAMPLE_SHARDS_MAX, &n) && n == shard)
 			return true;
-	return false;
+	return !s->shards.at;
 }
 
 static bool search_read(struct sample_call *c, struct search *s, struct sample_trouble *t)
@@ -161,8 +168,7 @@ static bool search_read(struct sample_call *c, struct search *s, struct sample_t
 	    !search_read_sort_parameter(c, s) || !search_read_after(s))
 		return sample_refuse(t, 400, "parsing_exception",
 				     "a sample cluster sorts by _seq_no and _doc only");
-	if (!search_asks_shard_0(c))
-		s->range.to = 0;
+	search_read_shards(c, s);
 	return sample_query_is_known(s->query, t);
 }
 
@@ -182,7 +188,9 @@ static int hit_compare_ascending(const void *a, const void *b)
 {
 	const struct sample_hit *x = a, *y = b;
 	int order = compare_numbers(x->version->seq_no, y->version->seq_no);
-	return order ? order : strcmp(x->index->name, y->index->name);
+	order = order ? order : strcmp(x->index->name, y->index->name);
+	return order ? order
+		     : compare_numbers(x->version->document->shard, y->version->document->shard);
 }
 
 static int hit_compare_descending(const void *a, const void *b)
@@ -190,37 +198,60 @@ static int hit_compare_descending(const void *a, const void *b)
 	return hit_compare_ascending(b, a);
 }
 
-/* Of several indices each gives its first ones, and what is behind the page is cut. */
+/* The first ones of all that were looked at. */
+struct sorted {
+	struct sample_hit *hits; /* owned; room for twice the page */
+	size_t n, total;
+};
+
+/* A shard gives its first ones behind those that there are, and what is behind the page is cut. */
+static void search_sort_in(struct search *s, unsigned shard, struct sorted *all)
+{
+	bool descends = s->order == ORDER_DESCENDING;
+	s->hits = all->hits + all->n;
+	s->n = s->total = 0;
+	sample_query_each_in(s->index, shard, s->query, s->range, descends, search_take, s);
+	all->total += s->total;
+	all->n += s->n;
+	qsort(all->hits, all->n, sizeof *all->hits,
+	      descends ? hit_compare_descending : hit_compare_ascending);
+	all->n = least(all->n, s->from + s->size);
+}
+
 static void search_sorted(struct search *s, struct sample_index *const *indices, size_t n)
 {
-	size_t wanted = s->from + s->size, all = 0, have = 0;
-	struct sample_hit *hits = calloc(2 * wanted + 1, sizeof *hits), *own = s->hits;
-	must(hits);
+	struct sample_hit *own = s->hits;
+	struct sorted all = { .hits = calloc(2 * (s->from + s->size) + 1, sizeof *own) };
+	must(all.hits);
 	for (size_t i = 0; i < n; i++) {
-		s->hits = hits + have;
-		s->n = s->total = 0;
 		s->index = indices[i];
-		sample_query_each(indices[i], s->query, s->range, s->order == ORDER_DESCENDING,
-				  search_take, s);
-		all += s->total;
-		have += s->n;
-		qsort(hits, have, sizeof *hits,
-		      s->order == ORDER_DESCENDING ? hit_compare_descending
-						   : hit_compare_ascending);
-		have = least(have, wanted);
+		for (unsigned shard = 0; shard < s->index->shard_n; shard++)
+			if (search_asks_shard(s, shard))
+				search_sort_in(s, shard, &all);
 	}
-	memcpy(own, hits, have * sizeof *hits);
-	free(hits);
+	memcpy(own, all.hits, all.n * sizeof *own);
+	free(all.hits);
 	s->hits = own;
-	s->n = have;
-	s->total = all;
+	s->n = all.n;
+	s->total = all.total;
+}
+
+/* False: there are enough. */
+static bool search_index(struct search *s)
+{
+	for (unsigned shard = 0; shard < s->index->shard_n; shard++)
+		if (search_asks_shard(s, shard) &&
+		    !sample_query_each_in(s->index, shard, s->query, s->range, false, search_take,
+					  s))
+			return false;
+	return true;
 }
 
 static void search_in_order(struct search *s, struct sample_index *const *indices, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		s->index = indices[i];
-		if (!sample_query_each(indices[i], s->query, s->range, false, search_take, s))
+		if (!search_index(s))
 			break;
 	}
 }
@@ -339,8 +370,8 @@ void sample_serve_count(struct sample_call *c, struct span expression)
 	}
 	for (size_t i = 0; i < n; i++)
 		if (query)
-			sample_query_each(indices[i], query, sample_query_range(query), false,
-					  count_one, &count);
+			sample_query_each(indices[i], query, sample_query_range(query), count_one,
+					  &count);
 		else
 			count += indices[i]->shown_n;
 	sample_respond_json(

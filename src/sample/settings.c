@@ -64,6 +64,16 @@ static bool settings_name(const json_t *flat, const char *name)
 	return json_object_get(flat, name) != NULL;
 }
 
+/* 1 where they do not say it; 0: no index can have so many. */
+static unsigned settings_shards(const json_t *flat)
+{
+	const char *text = json_string_value(json_object_get(flat, "number_of_shards"));
+	unsigned long long n = 1;
+	if (text && !span_to_u64(span_of(text), SAMPLE_SHARDS_MAX, &n))
+		return 0;
+	return (unsigned)n;
+}
+
 static bool settings_flat_are_good(const json_t *flat, bool there, struct sample_trouble *t)
 {
 	static const char *const private[] = { "uuid", "creation_date", "provided_name",
@@ -74,6 +84,11 @@ static bool settings_flat_are_good(const json_t *flat, bool there, struct sample
 					     "private index setting [index.%s] can not be set "
 					     "explicitly",
 					     private[i]);
+	if (!settings_shards(flat))
+		return sample_refuse(t, 400, "illegal_argument_exception",
+				     "Failed to parse value for setting [index.number_of_shards]: "
+				     "it must be from 1 to %d",
+				     SAMPLE_SHARDS_MAX);
 	if (there && settings_name(flat, "number_of_shards"))
 		return sample_refuse(t, 400, "illegal_argument_exception",
 				     "final setting [index.number_of_shards], not updateable");
@@ -127,8 +142,9 @@ bool sample_settings_refresh_by_themselves(const struct sample_index *x)
 	return !interval || strcmp(interval, "-1") != 0;
 }
 
-bool sample_settings_miss(const struct sample_index *x, struct span has, struct span asked)
+void sample_settings_divide(struct sample_index *x)
 {
-	const char *shards = json_string_value(json_object_get(x->settings, "number_of_shards"));
-	return shards && strcmp(shards, "1") != 0 && !span_is(has, asked);
+	unsigned n = settings_shards(x->settings);
+	if (!x->document_n && n)
+		sample_index_divide(x, n);
 }

@@ -18,12 +18,9 @@ bool sample_settings_are_good(const json_t *given, bool there, struct sample_tro
 bool sample_settings_merge(json_t *into, const json_t *given);
 /* {"index":{...}} with all that is made here; owned by the caller. */
 json_t *sample_settings_json(const struct sample_index *x);
+/* While it has no documents: it gets as many shards as its settings say. */
+void sample_settings_divide(struct sample_index *x);
 /* refresh_interval -1: only who asks for it refreshes. */
-/*
- * Whether a read or deletion with that routing (at = NULL: none) looks into another shard than the
- * document's: an index that says that it has several is as if each routing had one of its own.
- */
-bool sample_settings_miss(const struct sample_index *x, struct span has, struct span asked);
 bool sample_settings_refresh_by_themselves(const struct sample_index *x);
 
 #endif

@@ -40,16 +40,26 @@ static json_t *state_alias_names(const struct sample_index *x)
 	return names;
 }
 
+static json_t *state_primary_terms(const struct sample_index *x)
+{
+	char shard[12];
+	json_t *terms = json_object();
+	for (unsigned i = 0; i < x->shard_n; i++) {
+		snprintf(shard, sizeof shard, "%u", i);
+		json_object_set_new(terms, shard, json_integer((json_int_t)x->primary_term));
+	}
+	return terms;
+}
+
 static json_t *state_of_index(const struct sample_index *x)
 {
 	uint64_t version = x->mapping_version + x->settings_version + x->aliases_version;
-	return json_pack("{s:I,s:I,s:I,s:I,s:s,s:o,s:{s:O},s:o,s:{s:I}}", "version",
+	return json_pack("{s:I,s:I,s:I,s:I,s:s,s:o,s:{s:O},s:o,s:o}", "version",
 			 (json_int_t)version, "mapping_version", (json_int_t)x->mapping_version,
 			 "settings_version", (json_int_t)x->settings_version, "aliases_version",
 			 (json_int_t)x->aliases_version, "state", x->closed ? "close" : "open",
 			 "settings", sample_settings_json(x), "mappings", "_doc", x->mappings,
-			 "aliases", state_alias_names(x), "primary_terms", "0",
-			 (json_int_t)x->primary_term);
+			 "aliases", state_alias_names(x), "primary_terms", state_primary_terms(x));
 }
 
 void sample_serve_state(struct sample_call *c, struct span expression)
@@ -77,9 +87,10 @@ static json_t *stats_documents(const struct sample_index *x)
 	return json_pack("{s:{s:I,s:i}}", "docs", "count", (json_int_t)x->shown_n, "deleted", 0);
 }
 
-static json_t *stats_shard(const struct sample *p, const struct sample_index *x)
+/* Documents are counted of the whole index. */
+static json_t *stats_shard(const struct sample *p, const struct sample_index *x, unsigned number)
 {
-	json_int_t max = (json_int_t)x->next_seq_no - 1;
+	json_int_t max = (json_int_t)x->shards[number].next_seq_no - 1;
 	json_t *shard = stats_documents(x);
 	json_object_set_new(
 		shard, "routing",
@@ -87,7 +98,18 @@ static json_t *stats_shard(const struct sample *p, const struct sample_index *x)
 	json_object_set_new(shard, "seq_no",
 			    json_pack("{s:I,s:I,s:I}", "max_seq_no", max, "local_checkpoint", max,
 				      "global_checkpoint", max));
-	return json_pack("{s:[o]}", "0", shard);
+	return json_pack("[o]", shard);
+}
+
+static json_t *stats_shards(const struct sample *p, const struct sample_index *x)
+{
+	char number[12];
+	json_t *shards = json_object();
+	for (unsigned i = 0; i < x->shard_n; i++) {
+		snprintf(number, sizeof number, "%u", i);
+		json_object_set_new(shards, number, stats_shard(p, x, i));
+	}
+	return shards;
 }
 
 static json_t *stats_of_index(const struct sample_call *c, const struct sample_index *x)
@@ -98,7 +120,7 @@ static json_t *stats_of_index(const struct sample_call *c, const struct sample_i
 			      "total", stats_documents(x));
 	if (sample_parameter(c, "level", text, sizeof text, &level) &&
 	    span_is(level, SPAN("shards")))
-		json_object_set_new(j, "shards", stats_shard(c->cluster, x));
+		json_object_set_new(j, "shards", stats_shards(c->cluster, x));
 	return j;
 }
 
@@ -125,12 +147,13 @@ void sample_serve_cat_indices(struct sample_call *c)
 	json_t *list = json_array();
 	for (size_t i = 0; i < n; i++) {
 		const struct sample_index *x = found[i];
-		char count[24];
+		char count[24], shards[12];
 		snprintf(count, sizeof count, "%zu", x->shown_n);
+		snprintf(shards, sizeof shards, "%u", x->shard_n);
 		json_array_append_new(list,
 				      json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "health", "green",
 						"status", x->closed ? "close" : "open", "index",
-						x->name, "uuid", x->uuid, "pri", "1", "rep", "1",
+						x->name, "uuid", x->uuid, "pri", shards, "rep", "1",
 						"docs.count", count));
 	}
 	sample_respond_json(c, 200, list);

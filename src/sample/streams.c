@@ -15,6 +15,7 @@ static struct sample_index *stream_roll(struct sample_call *c, struct span name,
 	if (!x)
 		return NULL;
 	sample_settings_merge(x->settings, json_object_get(template, "settings"));
+	sample_settings_divide(x);
 	if (json_object_get(template, "mappings"))
 		sample_mapping_merge(&x->mappings, json_object_get(template, "mappings"), &grown,
 				     t);
@@ -70,16 +71,11 @@ static void stream_show(struct sample_call *c, struct span name)
 	json_decref(list);
 }
 
-static void stream_delete(struct sample_call *c, struct span name)
+static void stream_delete_indices(struct sample_call *c, const json_t *names)
 {
 	struct sample_store *s = &c->cluster->store;
-	json_t *names = json_object_getn(s->streams, name.at, name.n), *one;
+	const json_t *one;
 	size_t i;
-	if (!names) {
-		sample_respond_error(c, 404, "index_not_found_exception", "no such index [%.*s]",
-				     (int)name.n, name.at);
-		return;
-	}
 	json_array_foreach(names, i, one) {
 		struct sample_index *x = sample_store_find(s, span_of(json_string_value(one)));
 		if (!x)
@@ -87,8 +83,26 @@ static void stream_delete(struct sample_call *c, struct span name)
 		sample_note(c, "delete_index", x, NULL);
 		sample_store_delete(s, x);
 	}
-	json_object_deln(s->streams, name.at, name.n);
-	sample_acknowledge(c);
+}
+
+static void stream_delete(struct sample_call *c, struct span name)
+{
+	const char *stream;
+	json_t *names;
+	void *next;
+	size_t before = json_object_size(c->cluster->store.streams);
+	json_object_foreach_safe(c->cluster->store.streams, next, stream, names) {
+		if (!name.n || !sample_list_names(name, span_of(stream)))
+			continue;
+		stream_delete_indices(c, names);
+		json_object_del(c->cluster->store.streams, stream);
+	}
+	bool none = before == json_object_size(c->cluster->store.streams);
+	if (none && !(name.n && memchr(name.at, '*', name.n)))
+		sample_respond_error(c, 404, "index_not_found_exception", "no such index [%.*s]",
+				     (int)name.n, name.at);
+	else
+		sample_acknowledge(c);
 }
 
 void sample_serve_stream(struct sample_call *c)

@@ -89,7 +89,7 @@ void sample_apply_update(struct sample_call *c, struct sample_index *x,
 			 const struct sample_operation *o, struct sample_result *r)
 {
 	struct update u = { .body = sample_document_json(o->body, &r->trouble) };
-	const struct sample_version *now = sample_index_find(x, o->id);
+	const struct sample_version *now = sample_operation_finds(x, o);
 	bool there = now && now->source.at;
 	if (u.body &&
 	    (there ? update_change(&u, now, &r->trouble) : update_upsert(&u, o, &r->trouble))) {

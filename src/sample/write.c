@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "sample/mapping.h"
-#include "sample/settings.h"
 
 static const char *const actions[SAMPLE_ACTIONS] = { "index", "create", "update", "delete" };
 
@@ -21,6 +20,12 @@ bool sample_versioning_read(struct span word, enum sample_versioning *v)
 			return true;
 		}
 	return false;
+}
+
+const struct sample_version *sample_operation_finds(const struct sample_index *x,
+						    const struct sample_operation *o)
+{
+	return sample_index_find(x, sample_index_shard(x, o->id, o->routing), o->id);
 }
 
 /* --- conditions --- */
@@ -126,7 +131,7 @@ void sample_apply_document(struct sample_call *c, struct sample_index *x,
 	struct sample_trouble *t = &r->trouble;
 	if (!write_is_allowed(c, x, o, t) || !write_maps(c, x, document, t))
 		return;
-	const struct sample_version *now = sample_index_find(x, o->id);
+	const struct sample_version *now = sample_operation_finds(x, o);
 	if (write_conflicts(o, now, t))
 		return;
 	bool there = now && now->source.at;
@@ -139,17 +144,12 @@ void sample_apply_document(struct sample_call *c, struct sample_index *x,
 void sample_apply_delete(struct sample_call *c, struct sample_index *x,
 			 const struct sample_operation *o, struct sample_result *r)
 {
-	const struct sample_version *now = sample_index_find(x, o->id);
+	const struct sample_version *now = sample_operation_finds(x, o);
 	if (!write_is_allowed(c, x, o, &r->trouble) || write_conflicts(o, now, &r->trouble))
 		return;
 	bool there = now && now->source.at;
-	bool missed = there && sample_settings_miss(x, now->routing, o->routing);
-	r->status = there && !missed ? 200 : 404;
-	r->what = there && !missed ? "deleted" : "not_found";
-	if (missed) {
-		result_take(r, now);
-		return;
-	}
+	r->status = there ? 200 : 404;
+	r->what = there ? "deleted" : "not_found";
 	write_change(c, x, o, now, r);
 }
 
@@ -234,6 +234,15 @@ static bool write_fits_stream(const struct sample_call *c, const struct sample_o
 			     "if_seq_no set targeting backing indices is disallowed");
 }
 
+static struct sample_index *write_refuse_no_alias(struct span name, struct sample_trouble *t)
+{
+	sample_refuse(t, 404, "index_not_found_exception",
+		      "no such index [%.*s] and [require_alias] request flag is [true] and [%.*s] "
+		      "is not an alias",
+		      (int)name.n, name.at, (int)name.n, name.at);
+	return NULL;
+}
+
 /* A deletion makes no index, unless it brings a version. */
 static struct sample_index *write_index(struct sample_call *c, struct sample_operation *o,
 					struct sample_trouble *t)
@@ -243,6 +252,9 @@ static struct sample_index *write_index(struct sample_call *c, struct sample_ope
 	bool makes = o->action != SAMPLE_DELETE || o->condition.versioning != SAMPLE_INTERNAL;
 	struct sample_trouble missing;
 	struct sample_index *there = sample_store_target(s, o->index, false, &o->routing, &missing);
+	if (o->requires_alias && o->action != SAMPLE_DELETE &&
+	    (!there || sample_store_find(s, o->index)))
+		return write_refuse_no_alias(o->index, t);
 	if (!there && makes && sample_stream_template(c->cluster, o->index))
 		return sample_make_stream(c, o->index, t);
 	struct sample_index *x =

@@ -27,6 +27,8 @@ struct sample_operation {
 	struct span routing; /* at = NULL: none */
 	struct span body;    /* the document, or what updates it; not of a deletion */
 	struct sample_condition condition;
+	bool requires_alias; /* what was named must be an alias; a deletion asks for no such thing
+			      */
 };
 
 struct sample_result {
@@ -56,6 +58,9 @@ void sample_apply_delete(struct sample_call *c, struct sample_index *x,
 			 const struct sample_operation *o, struct sample_result *r);
 void sample_apply_update(struct sample_call *c, struct sample_index *x,
 			 const struct sample_operation *o, struct sample_result *r);
+/* What the operation's shard has of its document; NULL: nothing is known of it. */
+const struct sample_version *sample_operation_finds(const struct sample_index *x,
+						    const struct sample_operation *o);
 /* The result says what the document is, and that nothing was done to it. */
 void sample_result_is_noop(struct sample_result *r, const struct sample_version *v);
 

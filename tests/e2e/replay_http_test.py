@@ -3,7 +3,9 @@
 import os
 import random
 import signal
+import socket
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -316,11 +318,81 @@ def test_a_killed_process_leaves_nothing_out(replayed, pair):
 
 
 def decided(balancer):
-    """Writes that a killed process had in hand: the owner has no end of those that the log has not whole."""
-    for held in replay_of(balancer)["held"]:
-        what = "--skip" if "does not have all" in held["why"] else "--send"
-        balancer.command("replay", "resume", what, check=False)
+    """Writes that a killed process had in hand: of each that is held the log has all."""
+    if replay_of(balancer)["held"]:
+        balancer.command("replay", "resume", "--send", check=False)
     return not requests_of(balancer)["waiting"]
+
+
+def sent_part(replayed, path):
+    """A client whose request has no end yet."""
+    client = socket.create_connection((urlsplit(replayed.source).hostname, urlsplit(replayed.source).port))
+    client.sendall(f"PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab".encode())
+    return client
+
+
+def test_a_request_whose_end_a_killed_process_has_not_recorded_does_not_stop_replay(replayed, pair):
+    write(replayed, "PUT", "/k/a")
+    recorded = replayed.status()["capture"]["records"]
+    with sent_part(replayed, "/k/half"):
+        until(lambda: replayed.status()["capture"]["records"] > recorded, LONG, "a head in the log")
+        again(replayed)
+    write(replayed, "PUT", "/k/b")
+    until(lambda: pair[1].all()["values"] == pair[0].all()["values"] and "/k/b" in pair[1].all()["values"], LONG, "both writes")
+    assert not replay_of(replayed)["held"] and "/k/half" not in [path for _, path, _ in pair[1].seen()]
+
+
+# --- what is not in the log ---
+
+
+def test_a_hole_in_the_log_is_said_until_the_replica_has_a_later_copy(replayed, pair):
+    replayed.command("replay", "pause")
+    for n in range(10, 20):
+        write(replayed, "PUT", f"/k/{n}")
+    replayed.may_say = ["hole", "damage", "LOST", "lost", "cannot be read"]
+    replayed.end()
+    for file in (replayed.directory.parent / "capture").glob("*.capture"):
+        file.write_bytes(file.read_bytes().replace(b"PUT /k/14", b"PAT /k/14"))
+    replayed.start()
+    replayed.command("replay", "resume")
+    until(lambda: "hole" in replay_of(replayed)["not_exact"].get("*", {}).get("why", ""), LONG, "a hole that is told")
+    until(lambda: "replay cannot repair it" in replayed.said(), LONG, "a line of the log")
+    lacks = {f"/k/{n}" for n in range(10, 20)} - {"/k/14"}
+    until(lambda: set(pair[1].all()["values"]) == lacks, LONG, "all else")
+    shown = replayed.command("replay", "status", check=False)
+    assert shown.returncode == 1 and "hole" in shown.stdout and "any index" not in shown.stdout
+    assert "copy the owner's data" in shown.stdout and replay_of(replayed)["state"] != "stopped"
+    again(replayed)
+    assert "hole" in replay_of(replayed)["not_exact"]["*"]["why"]
+
+
+# --- how fast it is ---
+
+
+def test_a_reload_changes_how_fast_requests_are_sent(replayed, pair):
+    assert replay_of(replayed)["tuning"] == {"rate": None, "in_flight": 4}
+    for n in range(20):
+        write(replayed, "PUT", f"/k/{n}")
+    same(pair)
+    pid = replayed.working_pid()
+
+    def tune(values):
+        text = replayed.file.read_text()
+        before = text[text.index("replay: {"):].split("\n")[0]
+        replayed.file.write_text(text.replace(before, f"replay: {{ {values} }}"))
+        replayed.command("reload")
+
+    tune("rate: 1/s, in_flight: 1")
+    until(lambda: replay_of(replayed)["tuning"] == {"rate": 1, "in_flight": 1}, LONG, "the new values")
+    for n in range(300):
+        write(replayed, "PUT", f"/k/more{n}")
+    sent = requests_of(replayed)["sent"]
+    until(lambda: requests_of(replayed)["sent"] > sent, LONG, "a request")
+    # At 1 a second the rest would take minutes.
+    assert requests_of(replayed)["waiting"] > 0
+    tune("in_flight: 8")
+    same(pair)
+    assert replayed.working_pid() == pid
 
 
 # --- orders ---

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -48,6 +49,13 @@ def again(balancer):
     pid = balancer.working_pid()
     os.kill(pid, signal.SIGKILL)
     until(lambda: balancer.is_up() and balancer.working_pid() != pid, 60, "another process")
+
+
+def begin_again(balancer):
+    """Another process, which reads the log from behind all that was written."""
+    until(lambda: not replay_of(balancer)["log"]["behind"], 60, "a log that is passed")
+    balancer.end()
+    balancer.start()
 
 
 def refuse_one(balancer, pair):
@@ -136,6 +144,20 @@ def test_what_the_replica_refuses_is_listed_retried_and_cleared(replayed, pair):
     assert "No document is set aside" in replayed.command("replay", "set-aside", "list").stdout
 
 
+def test_the_request_that_wrote_a_refused_document_is_found_in_the_log(replayed, pair):
+    put(replayed, "films", "before", {"n": 1})
+    refuse_one(replayed, pair)
+    for _ in range(2):
+        listed = replayed.command("replay", "set-aside", "list").stdout
+        record = re.search(r"written \d{4}-.*Z: `crossfade capture cat -c FILE --from-sequence (\d+:\d+)`", listed)[1]
+        shown = replayed.command("capture", "cat", "--from-sequence", record, "-o", "json").stdout.splitlines()
+        assert json.loads(shown[0])["path"] == "/books/_doc/bad"
+        # A document that is tried again, and is refused, was written there still.
+        refused = replay_of(replayed)["keys"]["set_aside"]
+        replayed.command("replay", "set-aside", "retry")
+        until(lambda: replay_of(replayed)["keys"]["set_aside"] > refused, 60, "one more refusal")
+
+
 def test_a_retry_copies_it_when_the_replica_takes_it(replayed, pair):
     refuse_one(replayed, pair)
     # Past the balancer: no write in the log clears it.
@@ -163,6 +185,39 @@ def test_a_document_that_is_dropped_leaves_its_index_not_exact(replayed, pair):
     again(replayed)
     until(lambda: "books" in replay_of(replayed)["not_exact"], 10, "not exact still")
     assert "not exact" in replayed.command("status").stdout
+
+
+def test_it_stops_at_ten_thousand_set_aside_and_goes_on_when_there_are_fewer(replayed, pair):
+    refuse_one(replayed, pair)
+    for first in range(0, 9999, 3333):
+        lines = "".join(f'{{"index":{{"_index":"books","_id":"{i}"}}}}\n{{"n":"none"}}\n' for i in range(first, first + 3333))
+        assert requests.post(f"{replayed.source}/_bulk", data=lines, timeout=60,
+                             headers={"Content-Type": "application/x-ndjson"}).ok
+    until(lambda: replay_of(replayed)["state"] == "stopped", 120, "a stop")
+    assert replay_of(replayed)["set_aside"] == 10000 and "too many documents are set aside" in replay_of(replayed)["trouble"]
+    assert replayed.command("replay", "status", check=False).returncode == 1
+    put(replayed, "films", "1", {"n": 1})
+    until(lambda: replay_of(replayed)["keys"]["waiting"] == 1, 60, "a write that waits")
+    assert not has(pair[1], "films", "1")
+    replayed.command("replay", "set-aside", "drop", "books/17")
+    until(lambda: has(pair[1], "films", "1") and replay_of(replayed)["state"] == "current", 60, "it goes on")
+
+
+def test_a_comparison_makes_an_index_exact_again(replayed, pair):
+    refuse_one(replayed, pair)
+    replayed.command("replay", "set-aside", "drop", "books/bad")
+    put(replayed, "films", "1", {"n": 1})
+    caught_up(replayed)
+    for words, code in (["--all"], 1), (["--all", "films"], 0), (["books"], 1):
+        assert replayed.command("compare", *words, check=False).returncode == code
+        assert "books" in replay_of(replayed)["not_exact"]
+    # Past the balancer: no write in the log makes it equal.
+    assert pair[0].ask("PUT", "/books/_doc/bad", {"n": 7}).ok
+    replayed.command("compare", "--all", "--repair", "books", check=False)
+    assert not replay_of(replayed)["not_exact"]
+    until(lambda: "index books is exact again" in replayed.said(), 60, "a line of the log")
+    again(replayed)
+    until(lambda: replay_of(replayed)["state"] == "current" and not replay_of(replayed)["not_exact"], 60, "exact still")
 
 
 # --- the marks ---
@@ -210,6 +265,70 @@ def test_a_scan_goes_on_where_the_last_process_was(replayed, pair):
     caught_up(replayed)
     assert replay_of(replayed)["jobs"]["keys"] < 100
     assert len(documents(pair[1])) == 2002
+
+
+def test_a_deletion_by_a_pattern_reaches_indices_that_an_earlier_process_has_seen(replayed, pair):
+    for index in "books-a", "books-b", "films":
+        put(replayed, index, "1", {"n": 1})
+    caught_up(replayed)
+    # The replica's own: replay never saw it at the owner.
+    assert pair[1].ask("PUT", "/books-own").ok
+    begin_again(replayed)
+    put(replayed, "films", "2", {"n": 2})
+    caught_up(replayed)
+    assert requests.delete(f"{replayed.source}/books-*", timeout=10).ok
+    until(lambda: replay_of(replayed)["jobs"]["deletions"] == 1, 60, "the deletion")
+    there = [i for i in ("books-a", "books-b", "books-own", "films") if pair[1].ask("HEAD", f"/{i}").ok]
+    assert there == ["books-own", "films"]
+    # What is gone at both is not remembered.
+    caught_up(replayed)
+    marks = replayed.directory / "state" / "replay.marks"
+    until(lambda: "books-a" not in marks.read_text() and '"films":{' in marks.read_text(), 60, "the marks")
+
+
+def test_an_index_that_was_made_anew_while_nobody_replayed_is_known_to_be_another_one(replayed, pair):
+    put(replayed, "books", "1", {"old": 1})
+    caught_up(replayed)
+    replayed.command("replay", "pause")
+    # Nobody knows what became of this deletion.
+    pair[0].faults(stall_changes_ms=60000)
+    assert requests.delete(f"{replayed.source}/books", timeout=60).status_code >= 500
+    pair[0].faults()
+    pair[0].ask("DELETE", "/books")
+    assert pair[0].ask("PUT", "/books/_doc/1", {"new": 1}).ok
+    replayed.end()
+    replayed.start()
+    replayed.command("replay", "resume")
+    until(lambda: documents(pair[1]) == documents(pair[0]), 60, "equal documents")
+    mappings = [list(c.ask("GET", "/books").json()["books"]["mappings"]["properties"]) for c in pair]
+    assert mappings == [["new"], ["new"]]
+
+
+# --- what is not in the log ---
+
+
+def test_a_hole_in_the_log_is_said_and_a_comparison_mends_it(replayed, pair):
+    fill(replayed.source, "books", 3)
+    caught_up(replayed)
+    replayed.command("replay", "pause")
+    for n in range(10, 20):
+        put(replayed, "books", str(n), {"n": n})
+    replayed.may_say = ["hole", "damage", "LOST", "lost", "cannot be read"]
+    replayed.end()
+    for file in (replayed.directory.parent / "capture").glob("*.capture"):
+        text = file.read_bytes()
+        file.write_bytes(text.replace(b"PUT /books/_doc/14", b"PAT /books/_doc/14"))
+    replayed.start()
+    replayed.command("replay", "resume")
+    until(lambda: "hole" in replay_of(replayed)["not_exact"].get("*", {}).get("why", ""), 60, "not exact")
+    assert replay_of(replayed)["log"]["holes"] == 1
+    until(lambda: "`crossfade compare --all --repair` finds" in replayed.said(), 60, "a line of the log")
+    assert "not exact" in replayed.command("replay", "status", check=False).stdout
+    caught_up(replayed)
+    # What stood in the hole is not there; all else is.
+    assert not has(pair[1], "books", "14") and has(pair[1], "books", "13") and has(pair[1], "books", "19")
+    replayed.command("compare", "--all", "--repair")
+    assert documents(pair[1]) == documents(pair[0]) and not replay_of(replayed)["not_exact"]
 
 
 # --- where it begins ---
@@ -271,3 +390,50 @@ def test_it_begins_where_the_configuration_says(make_replayed, pair):
     put(first, "books", "after", {"n": 2})
     caught_up(first)
     assert has(pair[1], "books", "after") and not has(pair[1], "books", "before")
+
+
+# --- how fast it is ---
+
+
+def tune(balancer, values):
+    """A reload with another section `replay`."""
+    text = balancer.file.read_text()
+    before = text[text.index("replay: {"):].split("\n")[0]
+    balancer.file.write_text(text.replace(before, f"replay: {{ {values} }}"))
+    balancer.command("reload")
+
+
+def tuning(balancer):
+    return replay_of(balancer)["tuning"]
+
+
+def test_a_reload_of_how_fast_it_is_is_in_force(replayed, pair):
+    assert tuning(replayed) == {"rate": None, "in_flight": 4, "batch_operations": 1000, "batch_bytes": 5 << 20, "batch_wait_ms": 0}
+    fill(replayed.source, "books", 100)
+    caught_up(replayed)
+    pid = replayed.working_pid()
+    tune(replayed, "rate: 5/s, in_flight: 1, batch: { operations: 7, bytes: 64KiB, wait: 10ms }")
+    until(lambda: tuning(replayed) == {"rate": 5, "in_flight": 1, "batch_operations": 7, "batch_bytes": 64 << 10, "batch_wait_ms": 10},
+          60, "the new values")
+    copied = replay_of(replayed)["copies"]["documents"]
+    fill(replayed.source, "books", 1000)
+    until(lambda: replay_of(replayed)["copies"]["documents"] >= copied + 10, 60, "some copies")
+    # At 5 a second the rest would take more than three minutes.
+    assert replay_of(replayed)["keys"]["waiting"] > 0 and replay_of(replayed)["state"] == "catching up"
+    tune(replayed, "in_flight: 2, batch: { operations: 10 }")
+    caught_up(replayed)
+    copies = replay_of(replayed)["copies"]
+    assert copies["batches"] >= 90 and documents(pair[1]) == documents(pair[0])
+    assert replayed.working_pid() == pid
+
+
+def test_a_batch_waits_for_more_keys(make_replayed, pair):
+    replayed = make_replayed("{ batch: { wait: 500ms } }")
+    fill(replayed.source, "books", 1)
+    caught_up(replayed)
+    batches = replay_of(replayed)["copies"]["batches"]
+    for n in range(50):
+        put(replayed, "books", f"a{n}", {"n": n})
+    caught_up(replayed)
+    assert replay_of(replayed)["copies"]["batches"] < batches + 40
+    assert documents(pair[1]) == documents(pair[0])

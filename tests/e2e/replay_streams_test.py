@@ -7,6 +7,7 @@ import signal
 import pytest
 import requests
 
+from replay_orders_test import begin_again
 from replay_test import caught_up, make_replayed, pair, replay_of, replayed  # noqa: F401
 from stage import until
 
@@ -125,3 +126,15 @@ def test_a_deleted_stream_goes_and_one_of_its_name_comes(stream, pair):  # noqa:
     assert same(stream, pair) == {"3": [{"n": "new"}]}
     assert pair[1].ask("GET", "/_data_stream/logs-b").status_code == 404
     assert not replay_of(stream)["not_exact"]
+
+
+def test_a_deletion_by_a_pattern_reaches_streams_that_an_earlier_process_has_seen(stream, pair):  # noqa: F811
+    create(stream, 1)
+    assert pair[1].ask("PUT", "/_index_template/own", {**TEMPLATE, "index_patterns": ["logs-own"], "priority": 2}).ok
+    assert pair[1].ask("PUT", "/_data_stream/logs-own").ok
+    same(stream, pair)
+    begin_again(stream)
+    assert requests.delete(f"{stream.source}/_data_stream/logs-*", timeout=10).ok
+    until(lambda: pair[1].ask("GET", "/_data_stream/logs-a").status_code == 404, 60, "the stream is gone")
+    caught_up(stream)
+    assert pair[1].ask("GET", "/_data_stream/logs-own").ok

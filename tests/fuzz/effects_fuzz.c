@@ -38,7 +38,7 @@ static void sum_span(struct sum *s, struct span text)
 static void sum_effect(void *user, const struct effect *e)
 {
 	struct sum *s = user;
-	must((unsigned)e->kind < EFFECT_KINDS);
+	must((unsigned)e->kind < EFFECT_LOST);
 	must(e->kind != EFFECT_KEY || (e->index.n && e->id.n));
 	must(e->kind != EFFECT_KEY || e->index.n <= INDEX_NAME_BYTES_MAX);
 	must(e->id.n <= DOCUMENT_ID_BYTES && e->query.n <= SWEEP_QUERY_BYTES);

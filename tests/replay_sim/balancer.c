@@ -144,11 +144,26 @@ static void balancer_close_worker(struct balancer_worker *h)
 	bufs_close(&h->bufs);
 }
 
+/* As the plot says; after a reload with other values. */
+static void balancer_tune(struct balancer *b)
+{
+	struct world *w = b->world;
+	tuning_put(&b->replay_mailbox.tuning, &(struct tuning){
+						      .in_flight = w->plot.in_flight,
+						      .operations = w->plot.operations,
+						      .rate = w->plot.rate,
+						      .wait_ms = w->plot.wait_ms,
+						      .bulk_bytes = w->plot.bulk_bytes,
+						      .response_ms = WORLD_RESPONSE_MS,
+					      });
+}
+
 static void balancer_open_replay(struct balancer *b)
 {
 	struct world *w = b->world;
 	static const char *const patterns[] = INDEX_FILTER_PRESET;
 	atomic_store(&b->replay_mailbox.wish, REPLAY_ON);
+	balancer_tune(b);
 	b->replay = replay_open(&(struct replay_config){
 		.directory = w->mirror.path,
 		.state = w->mirror.path,
@@ -156,12 +171,19 @@ static void balancer_open_replay(struct balancer *b)
 		.mailbox = &b->replay_mailbox,
 		.worker = b->workers[1].worker,
 		.owner = ARM_SOURCE,
-		.in_flight = w->plot.in_flight,
-		.operations = w->plot.operations,
-		.bulk_bytes = w->plot.bulk_bytes,
-		.response_ms = WORLD_RESPONSE_MS,
 		.seed = w->seed,
 	});
+}
+
+/* A reload at times, with other values. */
+static void balancer_tune_again(struct balancer *b)
+{
+	struct plot *p = &b->world->plot;
+	struct dice *d = &b->world->dice;
+	if (!dice_chance(d, p->reloads))
+		return;
+	plot_tune(p, d);
+	balancer_tune(b);
 }
 
 /* A step costs many calls of the kernel: it comes soon where the log has more, and else at times.
@@ -188,6 +210,7 @@ static void balancer_turn_replay(struct balancer *b)
 	struct balancer_worker *h = &b->workers[1];
 	if (!b->replay)
 		return;
+	balancer_tune_again(b);
 	if (b->stopping)
 		replay_stop(b->replay, false);
 	if (replay_is_over(b->replay)) {

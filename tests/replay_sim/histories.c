@@ -27,21 +27,47 @@ void histories_are_of(struct world *w)
 	histories_world = w;
 }
 
-static struct history *history_of(const char *index, struct span id)
+#define KEY_BYTES 800
+
+static void history_name(char key[KEY_BYTES], const char *index, unsigned shard, struct span id)
 {
-	char key[800];
-	int n = snprintf(key, sizeof key, "%s/%.*s", index, (int)id.n, id.at);
-	struct history **at =
-		&histories_world->histories.buckets[XXH3_64bits(key, (size_t)n) % HISTORY_BUCKETS];
-	for (; *at; at = &(*at)->next)
-		if (!strcmp((*at)->key, key))
-			return *at;
-	struct history *h = calloc(1, sizeof *h);
+	snprintf(key, KEY_BYTES, "%s/%u/%.*s", index, shard, (int)id.n, id.at);
+}
+
+static size_t history_bucket(const char *key)
+{
+	return XXH3_64bits(key, strlen(key)) % HISTORY_BUCKETS;
+}
+
+static struct history *history_find(struct history *first, const char *key)
+{
+	while (first && strcmp(first->key, key) != 0)
+		first = first->next;
+	return first;
+}
+
+const struct history *histories_find(const struct histories *h, const char *index, unsigned shard,
+				     struct span id)
+{
+	char key[KEY_BYTES];
+	history_name(key, index, shard, id);
+	return history_find(h->buckets[history_bucket(key)], key);
+}
+
+static struct history *history_of(const char *index, unsigned shard, struct span id)
+{
+	char key[KEY_BYTES];
+	history_name(key, index, shard, id);
+	struct history **bucket = &histories_world->histories.buckets[history_bucket(key)];
+	struct history *h = history_find(*bucket, key);
+	if (h)
+		return h;
+	h = calloc(1, sizeof *h);
 	must(h);
-	*h = (struct history){ .key = strdup(key), .n = 1, .room = 8 };
+	*h = (struct history){ .next = *bucket, .key = strdup(key), .n = 1, .room = 8 };
 	h->states = calloc(h->room, sizeof *h->states);
 	must(h->states);
-	return *at = h;
+	return *bucket = h;
 }
 
 static uint64_t history_fingerprint(const struct sample_change *c)
@@ -92,12 +118,16 @@ static bool histories_is_of(const struct sample_index *x, enum arm arm)
 struct sample_version *__wrap_sample_index_change(struct sample_index *x,
 						  const struct sample_change *c)
 {
-	struct history *h = history_of(x->name, c->id);
+	unsigned shard = sample_index_shard(x, c->id, c->routing);
+	struct history *h = history_of(x->name, shard, c->id);
 	uint64_t state = history_fingerprint(c);
-	if (histories_is_of(x, ARM_SOURCE))
+	const struct sample_version *now = sample_index_find(x, shard, c->id);
+	if (histories_is_of(x, ARM_SOURCE)) {
+		h->external = c->version != (now ? now->version + 1 : 1);
 		history_add(h, state);
-	else
+	} else {
 		history_follow(h, state, c);
+	}
 	return __real_sample_index_change(x, c);
 }
 
@@ -106,7 +136,8 @@ void __wrap_sample_store_delete(struct sample_store *s, struct sample_index *x)
 {
 	for (size_t i = 0; i < x->bucket_n; i++)
 		for (const struct sample_document *d = x->buckets[i]; d; d = d->next) {
-			struct history *h = history_of(x->name, (struct span){ d->id, d->id_n });
+			struct history *h =
+				history_of(x->name, d->shard, (struct span){ d->id, d->id_n });
 			if (histories_is_of(x, ARM_SOURCE))
 				history_add(h, NOTHING);
 			else

@@ -7,6 +7,7 @@
  * changes here (CMakeLists.txt).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -17,7 +18,9 @@ struct history {
 	struct history *next; /* of its bucket */
 	uint64_t *states;     /* owned: fingerprints; the first is that of nothing */
 	unsigned n, room, at; /* at: the replica's */
-	char *key;	      /* owned: index/id */
+	/* The owner's version is a client's: one more than the last one would be another. */
+	bool external;
+	char *key; /* owned: index/shard/id */
 };
 
 #define HISTORY_BUCKETS 1024
@@ -26,6 +29,9 @@ struct histories {
 	struct history *buckets[HISTORY_BUCKETS];
 };
 
+/* NULL: the owner never had it. */
+const struct history *histories_find(const struct histories *h, const char *index, unsigned shard,
+				     struct span id);
 /* In that world what the sample clusters change is judged from now on; NULL: in none. */
 void histories_are_of(struct world *w);
 void histories_close(struct histories *h);

@@ -76,19 +76,56 @@ static const char *judge_source(const struct sample_version *v, char text[200])
 	return text;
 }
 
+/*
+ * A client's version is the replica's, too. What a balancer that was killed knew of versions is
+ * gone (docs/migration.md, What does not work yet).
+ */
+static void judge_version(const struct world *w, const struct sample_document *d,
+			  const struct sample_version *there, const char *index)
+{
+	struct span id = { d->id, d->id_n };
+	const struct history *h = histories_find(&w->histories, index, d->shard, id);
+	if (!w->restarts && h && h->external && there->version != d->current->version)
+		judge_fail(w, "a client's version is kept",
+			   "document %.*s in shard %u of index %s has version %llu, and %llu at "
+			   "the replica",
+			   (int)id.n, id.at, d->shard, index,
+			   (unsigned long long)d->current->version,
+			   (unsigned long long)there->version);
+}
+
+#define JUDGE_NAME_BYTES (SAMPLE_NAME_BYTES + SAMPLE_ID_BYTES + 16)
+
+static void judge_name(char name[JUDGE_NAME_BYTES], const char *index, unsigned shard,
+		       struct span id)
+{
+	snprintf(name, JUDGE_NAME_BYTES, "%s/%u/%.*s", index, shard, (int)id.n, id.at);
+}
+
+/* Of what is set aside the replica may have an older state, or none. */
+static bool judge_is_aside(const struct world *w, const char *index, unsigned shard, struct span id)
+{
+	char name[JUDGE_NAME_BYTES];
+	judge_name(name, index, shard, id);
+	return json_object_get(w->judge.aside, name) != NULL;
+}
+
 static void judge_document(const struct world *w, const struct sample_document *d, enum arm arm,
 			   const struct sample_index *other)
 {
 	char at[200], there[200];
 	struct span id = { d->id, d->id_n };
-	const struct sample_version *v = sample_index_find(other, id);
-	if (!d->current->source.at)
+	const struct sample_version *v = sample_index_find(other, d->shard, id);
+	if (!d->current->source.at || judge_is_aside(w, other->name, d->shard, id))
 		return;
 	if (!v || !v->source.at || !judge_versions_are_equal(d->current, v))
 		judge_fail(w, "at rest both are equal",
-			   "document %.*s of index %s is at the %s %s, and at the other %s",
-			   (int)id.n, id.at, other->name, world_arm_name(arm),
+			   "document %.*s in shard %u of index %s is at the %s %s, and at the "
+			   "other %s",
+			   (int)id.n, id.at, d->shard, other->name, world_arm_name(arm),
 			   judge_source(d->current, at), judge_source(v, there));
+	if (arm == ARM_SOURCE)
+		judge_version(w, d, v, other->name);
 }
 
 static void judge_index(const struct world *w, const struct sample_index *x, enum arm arm)
@@ -101,6 +138,9 @@ static void judge_index(const struct world *w, const struct sample_index *x, enu
 	if (!other)
 		judge_fail(w, "at rest both are equal", "only the %s has index %s",
 			   world_arm_name(arm), x->name);
+	if (x->shard_n != other->shard_n)
+		judge_fail(w, "at rest both are equal", "index %s has %u shards at the %s, and %u",
+			   x->name, x->shard_n, world_arm_name(arm), other->shard_n);
 	for (size_t i = 0; i < x->bucket_n; i++)
 		for (const struct sample_document *d = x->buckets[i]; d; d = d->next)
 			judge_document(w, d, arm, other);
@@ -131,13 +171,9 @@ static void judge_mapping(const struct world *w, const struct sample_index *x)
 		   theirs);
 }
 
-/* No document here is one that a cluster refuses, when its index' mapping is there. */
 static void judge_replay(const struct world *w)
 {
 	json_t *upkeep = replay_upkeep_json(w->balancer.replay);
-	long long aside = json_integer_value(json_object_get(upkeep, "set_aside"));
-	if (aside)
-		judge_fail(w, "nothing is set aside without a reason", "%lld documents", aside);
 	char *not_exact = json_dumps(json_object_get(upkeep, "not_exact"), 0);
 	if (json_object_size(json_object_get(upkeep, "not_exact")))
 		judge_fail(w, "all is exact", "%.300s", not_exact);
@@ -145,8 +181,52 @@ static void judge_replay(const struct world *w)
 	json_decref(upkeep);
 }
 
+/*
+ * No other document here is one that a cluster refuses, when its index' mapping is there. What was
+ * deleted since by a query stays set aside until it is retried: the query finds nothing of it at
+ * the replica.
+ */
+static void judge_aside(const struct world *w, const struct sample_index *x, const char *name,
+			unsigned shard, struct span id)
+{
+	const struct sample_version *v = sample_index_find(x, shard, id);
+	bool there = v && v->source.at;
+	if (!w->clusters[ARM_TARGET].refuses || (there && !document_cluster_may_refuse(v->source)))
+		judge_fail(w, "nothing is set aside without a reason", "%s", name);
+}
+
+static struct span judge_word(const json_t *one, const char *name)
+{
+	const json_t *word = json_object_get(one, name);
+	return (struct span){ json_string_value(word), json_string_length(word) };
+}
+
+/* By their names. */
+static json_t *judge_all_aside(const struct world *w)
+{
+	char name[JUDGE_NAME_BYTES];
+	size_t i;
+	json_t *one, *page = replay_aside_json(w->balancer.replay, 0), *all = json_object();
+	json_array_foreach(json_object_get(page, "documents"), i, one) {
+		struct span index = judge_word(one, "index"), id = judge_word(one, "id");
+		const struct sample_index *x =
+			sample_store_find(&w->clusters[ARM_SOURCE].sample.store, index);
+		if (!x)
+			judge_fail(w, "nothing is set aside without a reason",
+				   "a document of index %.*s, which is deleted", (int)index.n,
+				   index.at);
+		unsigned shard = sample_index_shard(x, id, judge_word(one, "routing"));
+		judge_name(name, x->name, shard, id);
+		judge_aside(w, x, name, shard, id);
+		json_object_set_new(all, name, json_null());
+	}
+	json_decref(page);
+	return all;
+}
+
 void judge_rest(struct world *w)
 {
+	w->judge.aside = judge_all_aside(w);
 	judge_replay(w);
 	for (int arm = 0; arm < ARMS; arm++) {
 		const struct sample_store *s = &w->clusters[arm].sample.store;
@@ -156,4 +236,5 @@ void judge_rest(struct world *w)
 	const struct sample_store *s = &w->clusters[ARM_SOURCE].sample.store;
 	for (size_t i = 0; i < s->n; i++)
 		judge_mapping(w, s->indices[i]);
+	json_decref(w->judge.aside);
 }

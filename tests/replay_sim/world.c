@@ -20,6 +20,8 @@
 #define STAYS_MS 3000
 /* Rounds at one point of time: far more than there is to do. */
 #define ROUNDS_MAX 1000000
+/* Longer than a cluster takes to put out a node that says nothing. */
+#define STOP_MS_MAX 90000
 
 uint64_t world_now_ms(const struct world *w)
 {
@@ -56,9 +58,20 @@ void world_tell_text(const struct world *w, const char *what, struct span text)
 
 /* --- time --- */
 
+static void world_start_balancer(struct world *w)
+{
+	world_tell(w, "the balancer starts");
+	w->restarts++;
+	balancer_start(&w->balancer, w, log_mirror_recover(&w->mirror));
+}
+
 static bool world_round(struct world *w)
 {
 	bool any = false, first = dice_chance(&w->trouble_dice, 500);
+	if (w->hands_over && balancer_is_over(&w->balancer)) {
+		w->hands_over = false;
+		world_start_balancer(w);
+	}
 	if (first)
 		any = balancer_turn(&w->balancer);
 	for (int arm = 0; arm < ARMS; arm++)
@@ -119,7 +132,8 @@ static bool world_never(struct world *w)
 
 static bool world_has_settled(struct world *w)
 {
-	return w->balancer.lives && document_cluster_is_quiet(&w->clusters[ARM_SOURCE]) &&
+	return w->balancer.lives && !w->hands_over &&
+	       document_cluster_is_quiet(&w->clusters[ARM_SOURCE]) &&
 	       document_cluster_is_quiet(&w->clusters[ARM_TARGET]);
 }
 
@@ -195,22 +209,21 @@ static void world_crash_balancer(struct world *w, bool power)
 	world_tell(w, "the balancer %s", power ? "loses power" : "is killed");
 	sim_store_crash(w->store, power);
 	balancer_crash(&w->balancer);
+	w->hands_over = false;
 	world_close_descriptors(w);
 	timer_set(&w->wheel, &w->restart, world_now_ms(w) + 1 + dice_size(d, 30000));
 }
 
 static void world_start_again(struct timer *t)
 {
-	struct world *w = list_entry(t, struct world, restart);
-	world_tell(w, "the balancer starts");
-	balancer_start(&w->balancer, w, log_mirror_recover(&w->mirror));
+	world_start_balancer(list_entry(t, struct world, restart));
 }
 
 static void world_has_trouble(struct timer *t)
 {
 	struct world *w = list_entry(t, struct world, trouble);
 	struct dice *d = &w->trouble_dice;
-	unsigned which = (unsigned)dice_roll(d, 3);
+	unsigned which = (unsigned)dice_roll(d, 5);
 	world_set_trouble(w);
 	if (which == 0 && w->plot.crashes) {
 		w->plot.crashes--;
@@ -222,6 +235,15 @@ static void world_has_trouble(struct timer *t)
 	} else if (which == 2 && w->plot.power_cuts && w->balancer.lives) {
 		w->plot.power_cuts--;
 		world_crash_balancer(w, true);
+	} else if (which == 3 && w->plot.stops) {
+		w->plot.stops--;
+		document_cluster_stop(&w->clusters[dice_roll(d, ARMS)],
+				      1 + (unsigned)dice_size(d, STOP_MS_MAX));
+	} else if (which == 4 && w->plot.handovers && w->balancer.lives && !w->hands_over) {
+		w->plot.handovers--;
+		w->hands_over = true;
+		world_tell(w, "the balancer hands over");
+		balancer_stop(&w->balancer);
 	}
 }
 
@@ -229,6 +251,7 @@ static void world_open_troubles(struct world *w)
 {
 	for (int arm = 0; arm < ARMS; arm++)
 		w->clusters[arm].faults = w->plot.faults[arm];
+	w->clusters[ARM_TARGET].refuses = w->plot.refuses;
 	sim_store_set_faults(w->store, &w->plot.disk);
 	timer_init(&w->trouble, world_has_trouble);
 	timer_init(&w->restart, world_start_again);
@@ -259,22 +282,28 @@ static void world_write_listeners(struct world *w)
 		};
 }
 
-static void world_write_cluster(struct world *w, enum arm arm)
+static void world_write_node(struct world *w, enum arm arm, unsigned i)
 {
-	struct node_state *state = &w->node_states[arm];
-	struct node_addresses a = { .n = 1, .list = { w->clusters[arm].at } };
-	state->number = (uint32_t)arm;
-	atomic_store(&state->healthy, true);
+	struct node_state *state = &w->node_states[arm][i];
+	struct node_addresses a = { .n = 1, .list = { w->clusters[arm].nodes[i].at } };
+	state->number = (uint32_t)arm * CLUSTER_NODES_MAX + i;
 	must(!pthread_mutex_init(&state->lock, NULL));
 	node_state_set_addresses(state, &a);
-	w->nodes[arm] = (struct node){ .state = state,
-				       .name = world_arm_name(arm),
-				       .server_name = world_arm_name(arm) };
+	document_cluster_is_checked(&w->clusters[arm], i, state);
+	w->nodes[arm][i] = (struct node){ .state = state,
+					  .name = world_arm_name(arm),
+					  .server_name = world_arm_name(arm) };
+}
+
+static void world_write_cluster(struct world *w, enum arm arm)
+{
+	for (unsigned i = 0; i < w->plot.nodes[arm]; i++)
+		world_write_node(w, arm, i);
 	w->plan.clusters[arm] = (struct cluster){
 		.name = arm == ARM_SOURCE ? "source" : "target",
 		.arm = arm,
-		.nodes = &w->nodes[arm],
-		.node_n = 1,
+		.nodes = w->nodes[arm],
+		.node_n = w->plot.nodes[arm],
 		.policy = { CONNECT_TIMEOUT_MS,
 			    WORLD_RESPONSE_MS,
 			    TUNNEL_IDLE_TIMEOUT_MS,
@@ -331,12 +360,13 @@ static struct world *world_open(uint64_t seed, bool verbose, const struct plot_w
 	w->clients_io = sim_io_open(w->sim, &w->clients_bufs);
 	clocks_are_of(w);
 	histories_are_of(w);
+	document_clusters_are_of(w);
 	w->store = sim_store_open(w->sim);
 	log_mirror_open(&w->mirror, w->store);
 	board_format(&w->board, 7);
 	must(addr_parse(span_of("10.2.0.1"), 9200, &w->listener));
 	for (int arm = 0; arm < ARMS; arm++)
-		document_cluster_open(&w->clusters[arm], w, (enum arm)arm);
+		document_cluster_open(&w->clusters[arm], w, (enum arm)arm, w->plot.nodes[arm]);
 	world_write_plan(w);
 	world_note_descriptors(w);
 	world_open_troubles(w);
@@ -360,6 +390,23 @@ static void world_calm(struct world *w)
 	world_tell(w, "nothing goes wrong any more");
 }
 
+static bool world_order_is_over(struct world *w)
+{
+	struct order_outcome outcome;
+	return replay_outcome(w->balancer.replay, w->order, &outcome);
+}
+
+/* Somebody mends the replica, and has what was set aside tried again. */
+static void world_retry(struct world *w)
+{
+	w->clusters[ARM_TARGET].refuses = false;
+	w->order = replay_order(w->balancer.replay, &(struct replay_order){ .kind = ORDER_RETRY });
+	must(w->order);
+	world_must_come(w, world_order_is_over, REST_MS, "an order is not carried out");
+	world_must_come(w, world_is_at_rest, REST_MS, "replay is not at rest behind a retry");
+	judge_rest(w);
+}
+
 static void world_run_to_its_end(struct world *w)
 {
 	world_must_come(w, world_clients_are_over, CLIENTS_MS, "clients wait");
@@ -371,6 +418,8 @@ static void world_run_to_its_end(struct world *w)
 	world_until(w, world_never, STAYS_MS);
 	world_must_come(w, world_is_at_rest, REST_MS, "replay does not stay at rest");
 	judge_rest(w);
+	if (w->plot.refuses)
+		world_retry(w);
 	balancer_stop(&w->balancer);
 	world_must_come(w, world_has_ended, END_MS, "the balancer does not stop");
 	for (int arm = 0; arm < ARMS; arm++)
@@ -392,6 +441,7 @@ static uint64_t world_close(struct world *w)
 	sim_store_close(w->store);
 	clocks_are_of(NULL);
 	histories_are_of(NULL);
+	document_clusters_are_of(NULL);
 	histories_close(&w->histories);
 	free(w);
 	return trace;

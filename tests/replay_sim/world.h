@@ -31,8 +31,8 @@ struct world {
 	struct board board;
 	struct plan plan;
 	struct listener listeners[1], internal[ARMS];
-	struct node nodes[ARMS];
-	struct node_state node_states[ARMS];
+	struct node nodes[ARMS][CLUSTER_NODES_MAX];
+	struct node_state node_states[ARMS][CLUSTER_NODES_MAX];
 	struct plan_pins pins[BALANCER_WORKERS];
 	struct capture_policy policy;
 	struct addr listener;
@@ -42,8 +42,11 @@ struct world {
 	struct writer_client clients[PLOT_CLIENTS_MAX];
 	struct balancer balancer;
 	struct timer trouble, restart;
-	int first_fd; /* descriptors from here on are the balancer's */
+	unsigned restarts; /* of the balancer */
+	bool hands_over;   /* another process begins when the balancer has stopped */
+	int first_fd;	   /* descriptors from here on are the balancer's */
 	uint64_t calm_wall_ns;
+	uint64_t order; /* to replay: the last one's number */
 	uint64_t document_n;
 	struct judge judge;
 	struct histories histories;

@@ -39,7 +39,7 @@ static void said_put_if(struct said *s, const char *before, struct span what, bo
 static void said_hear(void *user, const struct effect *e)
 {
 	static const char *const kinds[EFFECT_KINDS] = { "key",	  "scan", "surroundings", "fence",
-							 "sweep", "walk", "unknown" };
+							 "sweep", "walk", "unknown",	  "lost" };
 	struct said *s = user;
 	struct span none = { NULL, 0 };
 	said_put(s, s->n ? "; " : "", span_of(kinds[e->kind]));

@@ -28,8 +28,9 @@ static void what_is_put_is_taken_in_its_order(void **state)
 		struct effect a = key_of("books", "1"), b = key_of("films", "");
 		b.routing = SPAN("r");
 		b.uncertain = b.external_version = true;
-		handed_add(&in, &a, 7, 70);
-		handed_add(&in, &b, 8, 80);
+		handed_add(&in, &a, 7,
+			   &(struct handed_exchange){ .wall_ns = 70, .origin = { 9, 3 } });
+		handed_add(&in, &b, 8, &(struct handed_exchange){ .wall_ns = 80 });
 		in.until_wall_ns = 90 + (uint64_t)round;
 		assert_true(handoff_put(&h, &in));
 		assert_int_equal(in.n, 0);
@@ -44,6 +45,8 @@ static void what_is_put_is_taken_in_its_order(void **state)
 		assert_true(span_is(handed_span(&out, a->id), SPAN("1")));
 		assert_int_equal(a->tag, 7);
 		assert_int_equal(a->wall_ns, 70);
+		assert_int_equal(a->origin.sequence, 9);
+		assert_int_equal(a->origin.series, 3);
 		assert_int_equal(a->marks, 0);
 		assert_true(span_is(handed_span(&out, b->index), SPAN("films")));
 		assert_int_equal(handed_span(&out, b->id).n, 0);
@@ -100,7 +103,7 @@ static void a_side_that_takes_nothing_is_given_no_more(void **state)
 	for (bool fits = true; fits; puts += fits) {
 		struct effect e = key_of("i", id);
 		for (int i = 0; i < 1000; i++)
-			handed_add(&in, &e, 1, 1);
+			handed_add(&in, &e, 1, &(struct handed_exchange){ .wall_ns = 1 });
 		fits = handoff_put(&h, &in);
 		assert_int_equal(in.n, fits ? 0 : 1000);
 	}

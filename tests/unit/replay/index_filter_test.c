@@ -84,6 +84,27 @@ static void a_copy_has_its_own_texts(void **state)
 	index_filter_free(&f);
 }
 
+static void names_with_a_dot_may_be_among_them(void **state)
+{
+	static const struct {
+		const char *patterns[4];
+		bool dots;
+	} rows[] = {
+		{ { "*", "-.*" }, false },	   { { "*" }, true },
+		{ { "*", "-.*", ".own" }, true },  { { "-.*", "*" }, true },
+		{ { "books", "logs-*" }, false },  { { "*", "-.a*" }, true },
+		{ { ".own", "-*", "b*" }, false }, { { ".own", "-.own" }, true },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct index_filter f = { rows[i].patterns, 0 };
+		while (f.n < 4 && rows[i].patterns[f.n])
+			f.n++;
+		if (index_filter_has_dots(&f) != rows[i].dots)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +112,7 @@ int main(void)
 		cmocka_unit_test(a_backing_index_is_its_streams),
 		cmocka_unit_test(the_last_pattern_that_fits_decides),
 		cmocka_unit_test(a_copy_has_its_own_texts),
+		cmocka_unit_test(names_with_a_dot_may_be_among_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,38 @@ static void a_key_has_so_many_entries_and_no_more(void **state)
 	kit_close(kit);
 }
 
+static void add_from(struct kit *kit, uintptr_t tag, uint64_t sequence)
+{
+	const struct keys_write w = { .index = SPAN("x"),
+				      .id = SPAN("a"),
+				      .tag = tag,
+				      .origin = { sequence, sequence ? 2 : 0 } };
+	keys_add(kit->keys, &w);
+}
+
+/* The write whose tag is held: the log is kept from there on. */
+static void the_origin_of_a_key_goes_with_its_tag(void **state)
+{
+	(void)state;
+	struct kit *kit = kit_open();
+	struct keys_taken taken;
+	add_from(kit, 1, 100);
+	add_from(kit, 2, 200);
+	assert_int_equal(kit_take(kit, &taken, 1, 0), 1);
+	assert_int_equal(taken.origin.sequence, 100);
+	assert_int_equal(taken.origin.series, 2);
+	add_from(kit, 3, 300);
+	keys_again(kit->keys, taken.key, 0);
+	assert_int_equal(kit_take(kit, &taken, 1, 0), 1);
+	assert_int_equal(taken.origin.sequence, 100);
+	add_from(kit, 4, 400);
+	keys_done(kit->keys, taken.key);
+	assert_int_equal(kit_take(kit, &taken, 1, 0), 1);
+	assert_int_equal(taken.origin.sequence, 400);
+	keys_done(kit->keys, taken.key);
+	kit_close(kit);
+}
+
 static void a_key_in_flight_is_taken_again_when_it_is_done(void **state)
 {
 	(void)state;
@@ -472,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_waits_keeps_its_place_and_its_tag),
 		cmocka_unit_test(one_id_in_two_indices_is_two_keys),
 		cmocka_unit_test(what_is_marked_in_flight_is_so_when_it_comes_again),
+		cmocka_unit_test(the_origin_of_a_key_goes_with_its_tag),
 		cmocka_unit_test(a_key_has_an_entry_for_each_routing),
 		cmocka_unit_test(a_key_has_so_many_entries_and_no_more),
 		cmocka_unit_test(a_key_in_flight_is_taken_again_when_it_is_done),

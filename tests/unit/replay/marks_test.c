@@ -71,6 +71,40 @@ static void all_that_is_marked_is_known_again(void **state)
 	marks_close(&m);
 }
 
+static const char *word_of(const struct marks *m, const char *name, const char *member)
+{
+	return json_string_value(json_object_get(marks_aside(m, name), member));
+}
+
+static void set_aside_from(struct marks *m, uint32_t series, uint64_t sequence)
+{
+	const struct marks_document d = { .index = SPAN("books"),
+					  .id = SPAN("1"),
+					  .status = 400,
+					  .now_ns = NOW_NS,
+					  .written_ns = NOW_NS + sequence * 1000000000,
+					  .origin = { sequence, series } };
+	marks_set_aside(m, &d);
+}
+
+static void where_a_refused_document_was_written_is_known_after_a_retry_too(void **state)
+{
+	struct marks m;
+	(void)state;
+	marks_open(&m);
+	/* As version 1.0 has it. */
+	set_aside_from(&m, 0, 0);
+	assert_null(word_of(&m, "books/1", "record"));
+	set_aside_from(&m, 12, 5);
+	set_aside_from(&m, 0, 99);
+	read_again(&m);
+	assert_string_equal(word_of(&m, "books/1", "record"), "12:5");
+	assert_non_null(strstr(word_of(&m, "books/1", "written"), ":05"));
+	set_aside_from(&m, 13, 7);
+	assert_string_equal(word_of(&m, "books/1", "record"), "13:7");
+	marks_close(&m);
+}
+
 static char *text_of(unsigned major, unsigned minor, const char *json)
 {
 	char *text;
@@ -279,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_marked_is_known_again),
+		cmocka_unit_test(where_a_refused_document_was_written_is_known_after_a_retry_too),
 		cmocka_unit_test(versions_and_damage_are_told_apart),
 		cmocka_unit_test(each_changed_byte_is_damage),
 		cmocka_unit_test(members_of_a_newer_version_are_kept),

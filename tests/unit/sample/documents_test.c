@@ -40,10 +40,10 @@ static void a_deletion_is_forgotten_after_a_minute(void **state)
 	sample_store_second(&p.store);
 	p.store.now_ms += SAMPLE_FORGET_MS - 1;
 	sample_store_second(&p.store);
-	assert_non_null(sample_index_find(sample_store_find(&p.store, SPAN("a")), SPAN("1")));
+	assert_non_null(sample_index_find(sample_store_find(&p.store, SPAN("a")), 0, SPAN("1")));
 	p.store.now_ms++;
 	sample_store_second(&p.store);
-	assert_null(sample_index_find(sample_store_find(&p.store, SPAN("a")), SPAN("1")));
+	assert_null(sample_index_find(sample_store_find(&p.store, SPAN("a")), 0, SPAN("1")));
 	sample_expect(&p, &(struct asked){ "PUT /a/_doc/1", "{}", 201, "\"_version\":1" });
 	sample_close(&p);
 }
@@ -187,6 +187,40 @@ static void ids_that_are_made_are_nobody_elses(void **state)
 	sample_close(&b);
 }
 
+/* Of three shards r0 leads to the first, and the id 2, as r1, to the second. */
+static void a_routing_leads_to_a_shard(void **state)
+{
+	(void)state;
+	EXPECT_ALL({ "PUT /a", "{\"settings\":{\"number_of_shards\":3}}", 200, NULL },
+		   { "PUT /a/_doc/2?routing=r0", "{\"n\":1}", 201, "\"_seq_no\":0," },
+		   { "PUT /a/_doc/2", "{\"n\":2}", 201, "\"_seq_no\":0," },
+		   { "PUT /a/_doc/2?routing=r1", "{\"n\":3}", 200, "\"_seq_no\":1," },
+		   { "GET /a/_doc/2?routing=r0", NULL, 200, "{\"n\":1}" },
+		   { "GET /a/_source/2", NULL, 200, "{\"n\":3}" },
+		   { "GET /a/_doc/2?routing=r2", NULL, 404, NULL },
+		   { "POST /_mget",
+		     "{\"docs\":[{\"_index\":\"a\",\"_id\":\"2\",\"routing\":\"r2\"}]}", 200,
+		     "\"found\":false" },
+		   { "POST /a/_update/2?routing=r2", "{\"doc\":{}}", 404, "document_missing" },
+		   { "POST /a/_update/2", "{\"doc\":{\"k\":1}}", 200, NULL },
+		   { "GET /a/_doc/2", NULL, 200, "\"_routing\":\"r1\"" },
+		   { "DELETE /a/_doc/2?routing=r2", NULL, 404, "not_found" },
+		   { "DELETE /a/_doc/2", NULL, 200, "deleted" },
+		   { "GET /a/_doc/2?routing=r0", NULL, 200, "{\"n\":1}" });
+}
+
+static void a_write_may_require_an_alias(void **state)
+{
+	(void)state;
+	EXPECT_ALL({ "PUT /a/_doc/1?require_alias=true", "{}", 404, "is not an alias" },
+		   { "POST /_bulk",
+		     "{\"index\":{\"_index\":\"a\",\"_id\":\"1\",\"require_alias\":true}}\n{}\n",
+		     200, "is not an alias" },
+		   { "PUT /a", "{\"aliases\":{\"x\":{}}}", 200, NULL },
+		   { "PUT /a/_doc/1?require_alias=true", "{}", 404, NULL },
+		   { "PUT /x/_doc/1?require_alias=true", "{}", 201, "\"_index\":\"a\"" });
+}
+
 static void mget_answers_each_for_itself(void **state)
 {
 	(void)state;
@@ -239,6 +273,8 @@ int main(void)
 		cmocka_unit_test(scripts_know_a_few_statements),
 		cmocka_unit_test(what_is_no_document_is_refused),
 		cmocka_unit_test(ids_that_are_made_are_nobody_elses),
+		cmocka_unit_test(a_routing_leads_to_a_shard),
+		cmocka_unit_test(a_write_may_require_an_alias),
 		cmocka_unit_test(mget_answers_each_for_itself),
 		cmocka_unit_test(a_full_cluster_refuses_more),
 	};

@@ -54,13 +54,12 @@ static void model_check(const struct model *m, const struct sample_index *x, uin
 	size_t expected = 0, live = 0;
 	for (unsigned n = 0; n < IDS; n++) {
 		char id[8];
-		const struct sample_version *v = sample_index_find(x, id_of(n, id));
+		const struct sample_version *v = sample_index_find(x, 0, id_of(n, id));
 		assert_int_equal(v && v->source.at ? v->seq_no + 1 : 0, m->now[n]);
 		expected += m->shown[n] > from;
 		live += m->now[n] > 0;
 	}
-	sample_query_each(x, NULL, (struct sample_range){ from, UINT64_MAX }, false, seen_check,
-			  &s);
+	sample_query_each(x, NULL, (struct sample_range){ from, UINT64_MAX }, seen_check, &s);
 	assert_int_equal(s.n, expected);
 	assert_int_equal(x->live_n, live);
 }
@@ -83,7 +82,59 @@ static void searches_see_exactly_what_was_refreshed(void **state)
 		model_check(&m, x, m.changes - (m.changes > 200 ? (dice >> 20) % 200 : 0));
 	}
 	model_check(&m, x, 0);
-	assert_true(x->place_n < CHANGES / 4);
+	assert_true(x->shards[0].place_n < CHANGES / 4);
+	sample_index_close(x);
+	assert_int_equal(bytes, 0);
+}
+
+/* Two routings that lead to different shards of three. */
+static void routings_of_two_shards(const struct sample_index *x, struct span *one,
+				   struct span *other)
+{
+	static const struct span routings[] = { SPAN_INIT("r0"), SPAN_INIT("r1"), SPAN_INIT("r2"),
+						SPAN_INIT("r3") };
+	unsigned shard = sample_index_shard(x, SPAN("1"), routings[0]);
+	*one = *other = routings[0];
+	for (unsigned i = 1; i < 4; i++)
+		if (sample_index_shard(x, SPAN("1"), routings[i]) != shard)
+			*other = routings[i];
+	assert_false(span_is(*one, *other));
+}
+
+static const struct sample_version *routed_change(struct sample_index *x, struct span routing)
+{
+	return sample_index_change(x, &(struct sample_change){ .id = SPAN("1"),
+							       .routing = routing,
+							       .source = SPAN("{}"),
+							       .version = 1 });
+}
+
+static bool count_one(void *to, struct sample_version *v)
+{
+	(void)v;
+	++*(unsigned *)to;
+	return true;
+}
+
+static void one_id_is_there_in_each_shard_that_a_routing_leads_to(void **state)
+{
+	(void)state;
+	uint64_t bytes = 0;
+	unsigned seen = 0;
+	struct span one, other;
+	struct sample_index *x = sample_index_open("a", "uuid", 0, &bytes);
+	sample_index_divide(x, 3);
+	routings_of_two_shards(x, &one, &other);
+	const struct sample_version *v = routed_change(x, one), *w = routed_change(x, other);
+	assert_ptr_not_equal(v->document, w->document);
+	/* Each shard counts for itself. */
+	assert_int_equal(v->seq_no, 0);
+	assert_int_equal(w->seq_no, 0);
+	assert_ptr_equal(sample_index_find(x, v->document->shard, SPAN("1")), v);
+	assert_ptr_equal(sample_index_find(x, w->document->shard, SPAN("1")), w);
+	sample_index_refresh(x);
+	sample_query_each(x, NULL, (struct sample_range){ 0, UINT64_MAX }, count_one, &seen);
+	assert_int_equal(seen, 2);
 	sample_index_close(x);
 	assert_int_equal(bytes, 0);
 }
@@ -92,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_see_exactly_what_was_refreshed),
+		cmocka_unit_test(one_id_is_there_in_each_shard_that_a_routing_leads_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

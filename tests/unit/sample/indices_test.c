@@ -70,6 +70,7 @@ static void settings_of_the_clusters_own_are_refused(void **state)
 	EXPECT_ALL({ "PUT /a", "{\"settings\":{\"index\":{\"uuid\":\"x\"}}}", 400, "[index.uuid]" },
 		   { "PUT /a", "{\"settings\":{\"index.version.created\":\"1\"}}", 400, NULL },
 		   { "GET /a", NULL, 404, NULL },
+		   { "PUT /a", "{\"settings\":{\"number_of_shards\":0}}", 400, "from 1 to" },
 		   { "PUT /a", "{\"settings\":{\"number_of_shards\":3}}", 200, NULL },
 		   { "PUT /a/_settings", "{\"index\":{\"number_of_shards\":2}}", 400,
 		     "final setting" },

@@ -267,6 +267,40 @@ static void a_query_that_nobody_waits_for_has_a_task(void **state)
 		   { "GET /_tasks/x", NULL, 404, NULL }, { "GET /a/_doc/1", NULL, 404, NULL });
 }
 
+#define ROUTED "{\"n\":1}", 201, NULL
+#define PAGE "\"size\":2,\"query\":{\"match_all\":{}}"
+
+/* r0 leads to the first shard of three, r1 and the ids 2 and 4 to the second, 3 to the third. */
+static void a_search_goes_through_all_shards_or_those_that_it_names(void **state)
+{
+	(void)state;
+	EXPECT_ALL({ "PUT /a", "{\"settings\":{\"number_of_shards\":3}}", 200, NULL },
+		   { "PUT /a/_doc/2?routing=r0", ROUTED }, { "PUT /a/_doc/2", ROUTED },
+		   { "PUT /a/_doc/4", ROUTED }, { "PUT /a/_doc/3?refresh=true", ROUTED },
+		   { "POST /a/_count", "{}", 200, "\"count\":4" },
+		   { "POST /a/_search", "{\"query\":{\"ids\":{\"values\":[\"2\"]}}}", 200,
+		     "\"value\":2," },
+		   { "POST /a/_search?preference=_shards:1", "{" BY_SEQ_NO "}", 200,
+		     "\"hits\":[{\"_index\":\"a\",\"_id\":\"2\",\"_score\":null,\"_seq_no\":0,"
+		     "\"_primary_term\":1,\"sort\":[0]},{\"_index\":\"a\",\"_id\":\"4\"," },
+		   { "POST /a/_search?preference=_shards:0,2", "{}", 200, "\"value\":2," },
+		   { "POST /a/_search?preference=_shards:3", "{}", 200, "\"value\":0," },
+		   { "POST /a/_search", "{" BY_SEQ_NO "}", 200, "\"value\":4," },
+		   { "GET /_stats?level=shards&filter_path=**.max_seq_no", NULL, 200,
+		     "{\"0\":[{\"seq_no\":{\"max_seq_no\":0}}],\"1\":[{\"seq_no\":{\"max_seq_no\":"
+		     "1}}],"
+		     "\"2\":[{\"seq_no\":{\"max_seq_no\":0}}]}" },
+		   { "GET /_cluster/state/metadata/a?filter_path=**.primary_terms", NULL, 200,
+		     "{\"0\":1,\"1\":1,\"2\":1}" },
+		   { "POST /a/_search?scroll=1m", "{" PAGE "}", 200, "2,1,1,1,a,a" },
+		   { "POST /_search/scroll", "{\"scroll_id\":\"2,1,1,1,a,a\"}", 200,
+		     "\"hits\":[{\"_index\":\"a\",\"_id\":\"4\"" },
+		   { "POST /_search/scroll", "{\"scroll_id\":\"2,1,1,1,a,a\"}", 200,
+		     "{\"_index\":\"a\",\"_id\":\"3\"" },
+		   { "POST /a/_delete_by_query", "{\"query\":{\"term\":{\"n\":1}}}", 200,
+		     "\"deleted\":4" });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +309,7 @@ int main(void)
 		cmocka_unit_test(scans_go_by_sequence_numbers),
 		cmocka_unit_test(hits_of_several_indices_are_sorted),
 		cmocka_unit_test(queries_match),
+		cmocka_unit_test(a_search_goes_through_all_shards_or_those_that_it_names),
 		cmocka_unit_test(a_scroll_leaves_nothing_out),
 		cmocka_unit_test(a_delete_by_query_deletes_what_it_saw),
 		cmocka_unit_test(an_update_by_query_gives_new_sequence_numbers),
