@@ -32,8 +32,17 @@ static const struct command commands[] = {
 			     "grows. Replay stays\n"
 			     "paused over reloads, restarts and upgrades.\n",
 	  replay_pause },
-	{ "replay resume", "[--reason TEXT] " CLIENT_WHERE " [-o text|json]",
-	  "Lets replay go on where it was paused.", CLIENT_HELP REASON, replay_resume },
+	{ "replay resume", "[--skip|--send] [--reason TEXT] " CLIENT_WHERE " [-o text|json]",
+	  "Lets replay go on where it was paused, or where it has stopped at a request.",
+	  CLIENT_HELP
+	  "      --skip          the requests at which replay has stopped are left out\n"
+	  "      --send          they are sent to the replica\n" REASON
+	  "\n--skip and --send are for profile: http. `crossfade replay status` names the "
+	  "requests,\n"
+	  "and why replay has stopped there. One that the capture log does not have whole can "
+	  "only\n"
+	  "be skipped.\n",
+	  replay_resume },
 	{ "replay backfill",
 	  "[INDEX...] [--rate N/s] [--no-wait] [--reason TEXT] " CLIENT_WHERE " [-o text|json]\n"
 	  "           pause|resume|stop",
@@ -144,6 +153,15 @@ bool replay_order_is_done(const json_t *response)
 	return false;
 }
 
+static void replay_print_resumed(const json_t *j)
+{
+	long long n = (long long)json_integer_value(json_object_get(j, "requests"));
+	if (n)
+		printf("Replay goes on: %lld request%s decided.\n", n, n == 1 ? " is" : "s are");
+	else
+		puts("Replay goes on.");
+}
+
 static int replay_print_order(struct client *t, const json_t *j)
 {
 	const char *order = json_string_value(json_object_get(j, "order"));
@@ -154,7 +172,7 @@ static int replay_print_order(struct client *t, const json_t *j)
 	if (!strcmp(order, "pause"))
 		puts("Replay is paused: nothing is copied until `crossfade replay resume`.");
 	else if (!strcmp(order, "resume"))
-		puts("Replay goes on.");
+		replay_print_resumed(j);
 	else if (!strcmp(order, "restart"))
 		puts("Replay reads the capture log again; `crossfade replay status` shows how far "
 		     "it is.");
@@ -206,7 +224,24 @@ static int replay_pause(const struct command *c, int argc, char **argv)
 
 static int replay_resume(const struct command *c, int argc, char **argv)
 {
-	return replay_plain_order(c, argc, argv, "/v1/replay/resume");
+	struct client_options o = { 0 };
+	const char *reason = NULL;
+	bool skip = false, send = false;
+	const struct command_option options[] = { CLIENT_OPTIONS(&o),
+						  { 0, "skip", NULL, &skip },
+						  { 0, "send", NULL, &send },
+						  { 0, "reason", &reason, NULL } };
+	int code, operands = command_options(c, argc, argv, OPTIONS(options), &code);
+	if (operands < 0)
+		return code;
+	if (operands > 0)
+		return command_misused(c, "'%s' is not expected here", argv[1]);
+	if (skip && send)
+		return command_misused(c, "--skip and --send exclude each other");
+	if (!command_takes_reason(c, reason))
+		return EXIT_USAGE;
+	const char *held = skip ? "skip" : send ? "send" : NULL;
+	return replay_order(c, &o, "/v1/replay/resume", reason, json_pack("{s:s*}", "held", held));
 }
 
 static int replay_restart(const struct command *c, int argc, char **argv)

@@ -100,14 +100,21 @@ static void replay_put_backfill(FILE *to, const json_t *b)
 static void replay_put_head(FILE *to, const json_t *r)
 {
 	const json_t *keys = json_object_get(r, "keys"), *lag = json_object_get(r, "lag_ms");
+	const json_t *requests = json_object_get(r, "requests");
 	const char *state = replay_word(r, "state"), *trouble = replay_word(r, "trouble");
 	fprintf(to, "%sreplay%s   %s%s%s, ", paint(PAINT_BOLD), paint(PAINT_NONE),
 		paint_good(!strcmp(state, "current") && !*trouble), state, paint(PAINT_NONE));
 	if (json_is_integer(lag))
 		fprintf(to, "lag %.1f s, ", (double)json_integer_value(lag) / 1000);
-	fprintf(to, "%lld keys wait, %lld set aside, %zu not exact\n",
-		replay_integer(keys, "waiting") + replay_integer(keys, "in_flight"),
-		replay_integer(r, "set_aside"), json_object_size(json_object_get(r, "not_exact")));
+	if (json_is_object(requests))
+		fprintf(to, "%lld requests wait, %lld were sent, %lld were skipped\n",
+			replay_integer(requests, "waiting") + replay_integer(requests, "in_flight"),
+			replay_integer(requests, "sent"), replay_integer(requests, "skipped"));
+	else
+		fprintf(to, "%lld keys wait, %lld set aside, %zu not exact\n",
+			replay_integer(keys, "waiting") + replay_integer(keys, "in_flight"),
+			replay_integer(r, "set_aside"),
+			json_object_size(json_object_get(r, "not_exact")));
 	if (!*trouble)
 		return;
 	fputs("         ", to);
@@ -141,7 +148,26 @@ static void replay_put_parked(FILE *to, const json_t *list)
 	}
 }
 
-static void replay_put_not_exact(FILE *to, json_t *all)
+static void replay_put_held(FILE *to, const json_t *list)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach(list, i, one) {
+		replay_put_name(to, "stopped", false);
+		fputs("at ", to);
+		replay_put_plain(to, replay_word(one, "request"));
+		fprintf(to, " of %s: ", replay_word(one, "when"));
+		replay_put_plain(to, replay_word(one, "why"));
+		replay_put_end(to, false);
+	}
+	if (i)
+		fputs("           `crossfade replay resume --skip` leaves them out, `--send` sends "
+		      "them\n",
+		      to);
+}
+
+/* Requests that are sent as they were have no indices. */
+static void replay_put_not_exact(FILE *to, json_t *all, bool of_requests)
 {
 	const char *index;
 	const json_t *one;
@@ -150,13 +176,19 @@ static void replay_put_not_exact(FILE *to, json_t *all)
 		if (n++ == SHOWN)
 			break;
 		replay_put_name(to, "not exact", false);
-		replay_put_plain(to, strcmp(index, "*") != 0 ? index : "any index");
-		fputs(": ", to);
+		if (!of_requests) {
+			replay_put_plain(to, strcmp(index, "*") != 0 ? index : "any index");
+			fputs(": ", to);
+		}
 		replay_put_plain(to, replay_word(one, "why"));
 		fprintf(to, " (%lld, last at %s)", replay_integer(one, "n"),
 			replay_word(one, "when"));
 		replay_put_end(to, false);
 	}
+	if (n && of_requests)
+		fputs("           copy the owner's data by other means, then `crossfade replay "
+		      "restart --from` the time of the copy\n",
+		      to);
 }
 
 void replay_text_put(FILE *to, const json_t *r)
@@ -176,7 +208,8 @@ void replay_text_put(FILE *to, const json_t *r)
 		replay_put_end(to, false);
 	}
 	replay_put_parked(to, json_object_get(r, "parked"));
-	replay_put_not_exact(to, json_object_get(r, "not_exact"));
+	replay_put_held(to, json_object_get(r, "held"));
+	replay_put_not_exact(to, json_object_get(r, "not_exact"), json_object_get(r, "requests"));
 }
 
 /* --- what was set aside --- */

@@ -887,6 +887,27 @@ static_assert(JSON_TEXT_BYTES >= 6 * DOCUMENT_ID_BYTES, "an id in codes");
 #define REPLAY_PATTERNS_MAX 256
 /* Parked indices that status lists. */
 #define REPLAY_PARKED_LISTED 100
+/* A recorded body that is read with its head: larger ones are read piece by piece when they are
+ * sent. */
+#define RECORDED_ALONG_BYTES (64u << 10)
+/*
+ * Recorded requests that wait to be sent, with their heads and small bodies: at this limit the log
+ * is read no further. They are KAFKA_INFLIGHT at most.
+ */
+#define RESEND_WAITING_BYTES (32u << 20)
+/* A request that failed is sent again after so long, and twice as long after each further failure,
+ * seven times at most. */
+#define RESEND_PAUSE_MS 100
+#define RESEND_PAUSES 7
+/*
+ * A body of any length takes its time; a node that does nothing is noticed by the timeouts of its
+ * cluster.
+ */
+#define RESEND_TIMEOUT_MS (24 * 3600 * 1000)
+/* What was sent and acknowledged since the position was saved is sent again after a crash. */
+#define RESEND_KEEP_MS 50
+/* A request's name, why it is held, and what to do. */
+#define RESEND_TROUBLE_BYTES 384
 /* --- compare --- */
 
 /* Values of a document that is compared member by member: 64 bytes each; a larger one byte by byte.

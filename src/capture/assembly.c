@@ -15,6 +15,7 @@ struct assemblies {
 	void *tree; /* of struct assembly, ordered by compare_assemblies() */
 	size_t n;
 	size_t kept_bytes; /* of their frames */
+	uint64_t taken;	   /* beginnings and ends of exchanges, counted together */
 };
 
 /* --- names --- */
@@ -40,6 +41,7 @@ static struct assembly *assembly_begin(struct assemblies *all, const struct read
 	a->generation = r->segment->generation;
 	a->first = r->frame;
 	a->is_kept = true;
+	a->began = ++all->taken;
 	struct assembly **there = tsearch(a, &all->tree, compare_assemblies);
 	must(there && *there == a);
 	all->n++;
@@ -51,6 +53,7 @@ static struct assembly *assemblies_take_out(struct assemblies *all, struct assem
 	tdelete(a, &all->tree, compare_assemblies);
 	all->n--;
 	all->kept_bytes -= a->kept.n;
+	a->ended = ++all->taken;
 	return a;
 }
 

@@ -41,6 +41,8 @@ struct assembly {
 	bool request_whole, response_whole;
 	struct record_outcome outcome; /* set when the exchange is over */
 	uint64_t outcome_sequence, outcome_mono_ns;
+	/* Places in the order in which frames were taken in: of the head, of the outcome. */
+	uint64_t began, ended;
 };
 
 struct assemblies;

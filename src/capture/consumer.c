@@ -233,6 +233,8 @@ static void take_position(struct consumer *c)
 static bool position_is_due(const struct consumer *c)
 {
 	uint64_t pause_ms = KAFKA_KEEP_MS + c->kept_n / KAFKA_KEEP_CONNECTIONS;
+	if (c->config.keep_ms)
+		return c->config.add && c->moved;
 	return c->config.add && c->moved && !c->keeping &&
 	       clock_monotonic_ns() - c->kept_ns >= pause_ms * 1000000;
 }
@@ -255,21 +257,39 @@ void consumer_part(struct consumer *c)
 	take_position(c);
 }
 
+/* The position of the run is the last one that is passed. */
+static void consumer_pass(struct consumer *c, struct inflight_run *r)
+{
+	position_free(&c->passed);
+	c->passed = r->position;
+	r->position = (struct position){ 0 };
+	c->unsaved = true;
+	c->keeping = false;
+}
+
+static bool consumer_save_passed(struct consumer *c, bool all)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	bool due = all || now_ns - c->saved_ns >= c->config.keep_ms * 1000000ull;
+	if (!c->unsaved || !due)
+		return true;
+	c->saved_ns = now_ns;
+	c->unsaved = !consumer_keep(c, &c->passed);
+	return !c->unsaved;
+}
+
 bool consumer_settle(struct consumer *c, bool all)
 {
-	bool good = true;
-	for (struct inflight_run *r; good && (r = inflight_settled(&c->inflight, all));) {
+	for (struct inflight_run *r; (r = inflight_settled(&c->inflight, all));) {
 		if (r->frames)
 			reader_acknowledge(c->reader, r->generation, r->sequence);
-		if (r->keeps) {
-			good = consumer_keep(c, &r->position);
-			c->keeping = false;
-		}
+		if (r->keeps)
+			consumer_pass(c, r);
 		inflight_drop_oldest(&c->inflight);
 		if (c->config.acknowledged)
 			c->config.acknowledged(c->config.user);
 	}
-	return good;
+	return consumer_save_passed(c, all);
 }
 
 struct lag consumer_lag(struct consumer *c)
@@ -337,5 +357,6 @@ void consumer_close(struct consumer *c)
 	if (c->own_waker.fd >= 0)
 		waker_close(&c->own_waker);
 	inflight_close(&c->inflight);
+	position_free(&c->passed);
 	follower_close(&c->follower);
 }

@@ -33,6 +33,11 @@ struct consumer_config {
 	 */
 	const char *name;
 	enum consumer_arm arm;
+	/*
+	 * Not 0: each round has its position, and the last one that is passed is saved so often.
+	 * 0: a position is taken each KAFKA_KEEP_MS, when the one before is saved.
+	 */
+	uint32_t keep_ms;
 	bool times; /* consumer_until() is wanted: a wait also ends when that time moves on */
 	/* borrowed: waking it ends a wait, too; NULL: only the log ends a wait */
 	struct waker *waker;
@@ -52,13 +57,15 @@ struct consumer {
 	struct reader *reader; /* owned */
 	struct inflight inflight;
 	struct waker own_waker;
-	int watch;	      /* inotify, owned; -1: not to be had */
-	uint64_t to_catch_up; /* frames that were there at the beginning, and are not read yet */
-	struct lag lag;	      /* as last measured */
-	bool moved;	      /* a frame was read since a position was taken */
-	bool keeping;	      /* a position was taken, and is not saved yet */
-	size_t kept_n;	      /* how many connections that position has */
-	uint64_t kept_ns;
+	int watch;		/* inotify, owned; -1: not to be had */
+	uint64_t to_catch_up;	/* frames that were there at the beginning, and are not read yet */
+	struct lag lag;		/* as last measured */
+	bool moved;		/* a frame was read since a position was taken */
+	bool keeping;		/* a position was taken, and is not saved yet */
+	bool unsaved;		/* `passed` is */
+	struct position passed; /* of the last round that is passed and has one */
+	size_t kept_n;		/* how many connections that position has */
+	uint64_t kept_ns, saved_ns;
 	uint64_t looked_ns, until_ns; /* what consumer_until() says */
 	uint64_t looked_wall_ns, until_wall_ns;
 };

@@ -507,13 +507,29 @@ static const struct position_series *position_before(const struct reader *r, uin
 	return NULL;
 }
 
-/* The frame that comes next. What was passed before stays passed, though it is read again. */
+/* The sequence of the frame that comes next. */
+static uint64_t next_of(const struct series *s)
+{
+	if (!s->peeked && !s->stashed)
+		return s->expected;
+	return s->hole && s->peeked ? s->next.missing_first : s->next.frame.sequence;
+}
+
+/* Exchanges that were open before, and whose heads have not been read again yet, are open still. */
+static void add_unread(const struct reader *r, const struct series *s, struct position *to)
+{
+	for (size_t i = 0; i < r->position->connection_n; i++) {
+		const struct position_connection *c = &r->position->connections[i];
+		if (c->ordinal && c->generation == s->generation && c->from >= next_of(s))
+			position_add_connection(to, *c);
+	}
+}
+
+/* What was passed before stays passed, though it is read again. */
 static struct position_series position_of(const struct reader *r, const struct series *s)
 {
 	const struct position_series *before = position_before(r, s->generation);
-	struct position_series now = { .generation = s->generation, .next = s->expected };
-	if (s->peeked || s->stashed)
-		now.next = s->hole && s->peeked ? s->next.missing_first : s->next.frame.sequence;
+	struct position_series now = { .generation = s->generation, .next = next_of(s) };
 	memcpy(now.node, before ? before->node : s->segment.head.node, sizeof now.node);
 	if (before && before->next > now.next)
 		now.next = before->next;
@@ -529,8 +545,10 @@ void reader_position(const struct reader *r, struct position *to)
 		const struct series *s = &r->list[i];
 		if (s->generation > to->passed)
 			to->passed = s->generation;
-		if (s->from != UINT64_MAX && !s->over)
-			position_add_series(to, position_of(r, s));
+		if (s->from == UINT64_MAX || s->over)
+			continue;
+		position_add_series(to, position_of(r, s));
+		add_unread(r, s, to);
 	}
 }
 

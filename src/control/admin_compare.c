@@ -18,21 +18,36 @@ static void refuse_without_replay(struct call *c)
 		     "another process replays");
 }
 
+static void compare_look(struct replay *r, void *user)
+{
+	*(bool *)user = replay_compare(r);
+}
+
+/* True: it was refused. */
+static bool compare_refuse(struct call *c)
+{
+	bool there = false;
+	if (!workers_with_replay(admin_workers(c), compare_look, &there))
+		refuse_without_replay(c);
+	else if (!there)
+		admin_refuse(c, 409, "profile_http",
+			     "profile http: there is nothing to compare, for nothing says what the "
+			     "service has");
+	return !there;
+}
+
 /* --- the report --- */
 
 static void compare_take_report(struct replay *r, void *user)
 {
 	char **text = user;
-	*text = compare_report(replay_compare(r));
+	*text = replay_compare(r) ? compare_report(replay_compare(r)) : NULL;
 }
 
 static void respond_report(struct call *c, unsigned status)
 {
 	char *text = NULL;
-	if (!workers_with_replay(admin_workers(c), compare_take_report, &text)) {
-		refuse_without_replay(c);
-		return;
-	}
+	workers_with_replay(admin_workers(c), compare_take_report, &text);
 	json_t *j = text ? json_loads(text, 0, NULL) : json_incref(admin_leader(c)->compare.last);
 	free(text);
 	admin_respond(c, status, j ? j : json_pack("{s:s}", "state", "none"));
@@ -40,7 +55,8 @@ static void respond_report(struct call *c, unsigned status)
 
 void admin_serve_compare(struct call *c)
 {
-	respond_report(c, 200);
+	if (!compare_refuse(c))
+		respond_report(c, 200);
 }
 
 /* --- an order --- */
@@ -129,7 +145,7 @@ struct compare_asked {
 static void compare_ask(struct replay *r, void *user)
 {
 	struct compare_asked *a = user;
-	a->begun = compare_begin(replay_compare(r), &a->order);
+	a->begun = replay_compare(r) && compare_begin(replay_compare(r), &a->order);
 	replay_wake(r);
 }
 
@@ -141,10 +157,9 @@ void admin_serve_compare_begin(struct call *c)
 		admin_refuse(c, 400, "bad_request", error);
 		return;
 	}
-	if (!workers_with_replay(admin_workers(c), compare_ask, &a)) {
-		refuse_without_replay(c);
+	if (compare_refuse(c))
 		return;
-	}
+	workers_with_replay(admin_workers(c), compare_ask, &a);
 	if (!a.begun) {
 		admin_refuse(c, 409, "compare_under_way",
 			     "a comparison is under way: wait for its end, or stop it");
@@ -159,17 +174,16 @@ void admin_serve_compare_begin(struct call *c)
 static void compare_ask_end(struct replay *r, void *user)
 {
 	bool *ran = user;
-	*ran = compare_cancel(replay_compare(r));
+	*ran = replay_compare(r) && compare_cancel(replay_compare(r));
 	replay_wake(r);
 }
 
 void admin_serve_compare_end(struct call *c)
 {
 	bool ran = false;
-	if (!workers_with_replay(admin_workers(c), compare_ask_end, &ran)) {
-		refuse_without_replay(c);
+	if (compare_refuse(c))
 		return;
-	}
+	workers_with_replay(admin_workers(c), compare_ask_end, &ran);
 	if (ran)
 		respond_report(c, 202);
 	else

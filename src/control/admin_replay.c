@@ -12,11 +12,11 @@
 #include "control/replay_json.h"
 
 static const struct order_row {
-	const char *name;		  /* in the audit */
-	bool backfill, restart, document; /* which members its body may have */
+	const char *name;			/* in the audit */
+	bool backfill, restart, document, held; /* which members its body may have */
 } order_rows[ORDER_KINDS] = {
 	[ORDER_PAUSE] = { .name = "pause" },
-	[ORDER_RESUME] = { .name = "resume" },
+	[ORDER_RESUME] = { .name = "resume", .held = true },
 	[ORDER_BACKFILL] = { .name = "backfill", .backfill = true },
 	[ORDER_BACKFILL_PAUSE] = { .name = "backfill pause" },
 	[ORDER_BACKFILL_RESUME] = { .name = "backfill resume" },
@@ -56,6 +56,11 @@ static void admin_refuse_no_replay(struct call *c)
 
 /* --- the response --- */
 
+static const char *order_row_counts(enum order_kind kind)
+{
+	return order_rows[kind].held ? "requests" : "documents";
+}
+
 static void order_respond(struct order_wait *w)
 {
 	struct call *c = w->call;
@@ -74,8 +79,8 @@ static void order_respond(struct order_wait *w)
 	else
 		admin_respond(c, 200,
 			      json_pack("{s:s,s:b,s:I,s:o*}", "order", order_rows[w->kind].name,
-					"done", 1, "documents", (json_int_t)o->n, "replay",
-					replay_json(admin_workers(c))));
+					"done", 1, order_row_counts(w->kind), (json_int_t)o->n,
+					"replay", replay_json(admin_workers(c))));
 }
 
 /* On the disk's thread. */
@@ -180,6 +185,18 @@ static bool order_read_from(const char *from, struct replay_order *to,
 	return false;
 }
 
+static bool order_read_held(const char *held, struct replay_order *to,
+			    char error[ADMIN_BODY_TEXT_BYTES])
+{
+	to->held = !strcmp(held, "skip")   ? ORDER_HELD_SKIP
+		   : !strcmp(held, "send") ? ORDER_HELD_SEND
+					   : ORDER_HELD_STAY;
+	if (to->held == ORDER_HELD_STAY)
+		snprintf(error, ADMIN_BODY_TEXT_BYTES, "held must be skip or send, not '%.60s'",
+			 held);
+	return to->held != ORDER_HELD_STAY;
+}
+
 static bool order_read_members(json_t *j, struct replay_order *to, struct order_wait *w,
 			       char error[ADMIN_BODY_TEXT_BYTES])
 {
@@ -187,10 +204,10 @@ static bool order_read_members(json_t *j, struct replay_order *to, struct order_
 	json_error_t why;
 	json_t *indices = NULL;
 	json_int_t rate = 0;
-	const char *from = NULL, *document = NULL, *reason = NULL, *who = NULL;
-	if (json_unpack_ex(j, &why, 0, "{s?o,s?I,s?s,s?s,s?s,s?s!}", "indices", &indices, "rate",
-			   &rate, "from", &from, "document", &document, "reason", &reason, "who",
-			   &who)) {
+	const char *from = NULL, *document = NULL, *held = NULL, *reason = NULL, *who = NULL;
+	if (json_unpack_ex(j, &why, 0, "{s?o,s?I,s?s,s?s,s?s,s?s,s?s!}", "indices", &indices,
+			   "rate", &rate, "from", &from, "document", &document, "held", &held,
+			   "reason", &reason, "who", &who)) {
 		admin_body_say_why(&why, error);
 		return false;
 	}
@@ -202,11 +219,14 @@ static bool order_read_members(json_t *j, struct replay_order *to, struct order_
 		return order_refuse_member("from", error);
 	if (document && !row->document)
 		return order_refuse_member("document", error);
+	if (held && !row->held)
+		return order_refuse_member("held", error);
 	if (document)
 		to->document = strdup(document);
 	return (!indices || order_read_indices(indices, to, error)) &&
 	       (!json_object_get(j, "rate") || order_read_rate(rate, to, error)) &&
 	       (!row->restart || order_read_from(from, to, error)) &&
+	       (!held || order_read_held(held, to, error)) &&
 	       admin_body_take_text("reason", reason, w->why, error) &&
 	       admin_body_take_text("who", who, w->who, error);
 }
@@ -233,6 +253,9 @@ static void order_say(const struct replay_order *one, char what[ADMIN_BODY_TEXT_
 		if (n < 180)
 			n += snprintf(what + n, ADMIN_BODY_TEXT_BYTES - (size_t)n, "%s%.40s",
 				      i ? "," : " ", json_string_value(pattern));
+	if (one->held != ORDER_HELD_STAY)
+		n += snprintf(what + n, ADMIN_BODY_TEXT_BYTES - (size_t)n, " and %s",
+			      one->held == ORDER_HELD_SEND ? "send" : "skip");
 	if (one->rate)
 		n += snprintf(what + n, ADMIN_BODY_TEXT_BYTES - (size_t)n, " at %u/s", one->rate);
 	if (one->from_ns) {
@@ -305,8 +328,13 @@ void admin_serve_aside(struct call *c)
 		return;
 	}
 	json_t *j = workers_replay_aside(admin_workers(c), from);
+	struct replay_seen seen;
 	if (j)
 		admin_respond(c, 200, j);
+	else if (workers_see_replay(admin_workers(c), &seen))
+		admin_refuse(c, 409, "profile_http",
+			     "profile http: nothing is set aside; where the replica refuses a "
+			     "request, replay.refused says what is done");
 	else
 		admin_refuse_no_replay(c);
 }

@@ -65,7 +65,7 @@ static void compare_file_put(struct compare_file *f, char *text /* moved in */)
 static void compare_file_look(struct replay *r, void *user)
 {
 	struct compare_file *f = user;
-	f->text = compare_last(replay_compare(r), &f->ended);
+	f->text = replay_compare(r) ? compare_last(replay_compare(r), &f->ended) : NULL;
 }
 
 void compare_file_turn(struct compare_file *f)

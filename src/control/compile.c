@@ -132,7 +132,7 @@ static void compile_internal(struct compiled *d, const struct config *c)
 			.number = LISTENER_INTERNAL,
 			.name = "replay",
 			.route = { .arm = (enum arm)arm },
-			.forwarded = FORWARDED_REMOVE,
+			.forwarded = FORWARDED_PRESERVE,
 			.trace = TRACE_KEEP,
 		};
 	}

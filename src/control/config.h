@@ -33,6 +33,8 @@ struct config_networks {
 
 /* The value of a choice of two that the text does not set: the profile decides. */
 #define CONFIG_BY_PROFILE 2
+/* The value of a choice that the text does not set, where that is to be told from the usual one. */
+#define CONFIG_UNSET UINT32_MAX
 
 struct config_listener {
 	struct section_head head; /* NOWHERE: there is no such listener */
@@ -291,6 +293,7 @@ struct config_replay {
 	struct config_replay_batch batch;
 	struct config_replay_credentials credentials;
 	uint32_t in_flight;
+	uint32_t uncertain, refused; /* enum resend_policy, or CONFIG_UNSET: RESEND_STOP */
 };
 
 enum config_listener_kind { LISTENER_WEIGHTED, LISTENER_SOURCE, LISTENER_TARGET, LISTENER_KINDS };

@@ -87,12 +87,14 @@ static void indices_bind(struct binder *b, const struct key *k, const struct yam
 	indices->list = list;
 }
 
+static const char *const preset_indices[] = INDEX_FILTER_PRESET;
+
 static void indices_preset(const struct key *k, void *to)
 {
-	static const char *const preset[] = INDEX_FILTER_PRESET;
 	(void)k;
 	*(struct config_indices *)to =
-		(struct config_indices){ preset, sizeof preset / sizeof preset[0] };
+		(struct config_indices){ preset_indices,
+					 sizeof preset_indices / sizeof preset_indices[0] };
 }
 
 static const struct key_type key_indices = {
@@ -141,6 +143,9 @@ static const struct key credentials_keys[] = {
 #undef AT
 static const struct section credentials_section = { KEYS(credentials_keys), NULL };
 
+static const char *const uncertain_words[] = { "stop", "skip", "send", NULL };
+static const char *const refused_words[] = { "stop", "skip", NULL };
+
 #define AT(member) .offset = offsetof(struct config_replay, member)
 static const struct key replay_keys[] = {
 	{ "from", &key_time, AT(from_ns) },
@@ -149,6 +154,9 @@ static const struct key replay_keys[] = {
 	{ "rate", &key_rate, AT(rate) },
 	{ "batch", &key_section, AT(batch), .section = &batch_section },
 	{ "in_flight", &key_integer, AT(in_flight), REPLAY_IN_FLIGHT, 1, REPLAY_IN_FLIGHT_MAX },
+	{ "uncertain", &key_choice, AT(uncertain), .preset = CONFIG_UNSET,
+	  .words = uncertain_words },
+	{ "refused", &key_choice, AT(refused), .preset = CONFIG_UNSET, .words = refused_words },
 };
 #undef AT
 const struct section replay_section = { KEYS(replay_keys), NULL };
@@ -166,6 +174,28 @@ static void replay_check_credentials(struct binder *b, const struct config *c)
 				 names[arm], names[arm]);
 }
 
+/* profile: opensearch */
+static void replay_check_documents(struct binder *b, const struct config_replay *r)
+{
+	static const char text[] = "replay.%s: it is for profile: http, where requests are sent as "
+				   "they were; with profile: opensearch documents are copied";
+	if (r->uncertain != CONFIG_UNSET)
+		diagnose(b->diagnostics, r->head.at, text, "uncertain");
+	if (r->refused != CONFIG_UNSET)
+		diagnose(b->diagnostics, r->head.at, text, "refused");
+}
+
+/* profile: http */
+static void replay_check_requests(struct binder *b, const struct config_replay *r)
+{
+	static const char text[] = "replay.%s: it is for profile: opensearch, where documents are "
+				   "copied; with profile: http requests are sent as they were";
+	if (r->indices.list != preset_indices)
+		diagnose(b->diagnostics, r->head.at, text, "indices");
+	if (r->batch.head.at != NOWHERE)
+		diagnose(b->diagnostics, r->batch.head.at, text, "batch");
+}
+
 void replay_check(struct binder *b, const struct config *c)
 {
 	const struct config_replay *r = &c->replay;
@@ -176,12 +206,12 @@ void replay_check(struct binder *b, const struct config *c)
 		diagnose(b->diagnostics, r->head.at,
 			 "replay: there is no section 'capture': what is replayed is read from the "
 			 "capture log");
-	else if (c->capture.responses == RESPONSES_HEADS)
+	else if (c->capture.responses == RESPONSES_HEADS && c->profile == PROFILE_OPENSEARCH)
 		diagnose(b->diagnostics, r->head.at,
 			 "replay: capture.responses: heads leaves out what tells which documents a "
 			 "write has changed; say writes or all");
-	if (c->profile != PROFILE_OPENSEARCH)
-		diagnose(
-			b->diagnostics, r->head.at,
-			"replay: it needs profile: opensearch, which tells what a request changes");
+	if (c->profile == PROFILE_OPENSEARCH)
+		replay_check_documents(b, r);
+	else
+		replay_check_requests(b, r);
 }

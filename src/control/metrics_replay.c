@@ -56,6 +56,24 @@ static const struct replay_row {
 	  "Documents that scans, sweeps and walks have found.", 1 },
 	{ "replay_indices_deleted_total", "counter", "jobs", "indices_deleted",
 	  "Indices deleted at the replica.", 1 },
+	{ "replay_requests_waiting", "gauge", "requests", "waiting",
+	  "Recorded requests that wait to be sent to the replica.", 1 },
+	{ "replay_requests_in_flight", "gauge", "requests", "in_flight",
+	  "Recorded requests that are being sent.", 1 },
+	{ "replay_requests_held", "gauge", "requests", "held",
+	  "Recorded requests that wait for an operator's decision.", 1 },
+	{ "replay_requests_sent_total", "counter", "requests", "sent",
+	  "Recorded requests that the replica has accepted.", 1 },
+	{ "replay_requests_again_total", "counter", "requests", "again",
+	  "Recorded requests that had to be sent once more.", 1 },
+	{ "replay_requests_unheard_total", "counter", "requests", "unheard",
+	  "Recorded requests that were sent, and whose response did not come.", 1 },
+	{ "replay_requests_refused_total", "counter", "requests", "refused",
+	  "Recorded requests that the owner has accepted and the replica refuses.", 1 },
+	{ "replay_requests_skipped_total", "counter", "requests", "skipped",
+	  "Recorded requests that the replica does not get.", 1 },
+	{ "replay_requests_rejected_total", "counter", "requests", "rejected",
+	  "Recorded requests that the owner has refused, which are not sent.", 1 },
 	{ "replay_set_aside", "gauge", NULL, "set_aside",
 	  "Documents that the replica refuses, kept until they are retried or dropped.", 1 },
 	{ "replay_backfill_documents", "gauge", "backfill", "documents",
@@ -136,10 +154,11 @@ void metrics_replay(const json_t *replay, FILE *to)
 	replay_write_jobs(replay, to);
 	replay_write_flag(to, "replay_paused", "1 while replay is paused.",
 			  json_is_object(json_object_get(replay, "paused")));
-	replay_write_flag(to, "replay_failed",
-			  "1 while nothing is copied: the log or the marks cannot be read, or too "
-			  "many documents are set aside.",
-			  replay_is(replay, "failed") || replay_is(replay, "stopped"));
+	replay_write_flag(
+		to, "replay_failed",
+		"1 while nothing is copied: the log or the marks cannot be read, too many "
+		"documents are set aside, or a request is held.",
+		replay_is(replay, "failed") || replay_is(replay, "stopped"));
 	replay_write_flag(to, "replay_backfill_running", "1 while a backfill is not done.",
 			  replay_backfill_runs(replay));
 	metrics_family(to, "replay_parked_indices", "gauge",

@@ -51,7 +51,7 @@ static bool replay_differs(const struct workers *w, const struct config *fresh)
 		(a->head.at == NOWHERE) != (b->head.at == NOWHERE) || a->indices.n != b->indices.n;
 	for (size_t i = 0; !differs && i < a->indices.n; i++)
 		differs = strcmp(a->indices.list[i], b->indices.list[i]) != 0;
-	return differs;
+	return differs || a->uncertain != b->uncertain || a->refused != b->refused;
 }
 
 static bool admin_socket_differs(const struct workers *w, const struct config *fresh)

@@ -196,6 +196,7 @@ bool workers_open(struct workers *w, struct config *config, struct board *board,
 	atomic_store(&w->backend, NO_BACKEND);
 	w->replay = aligned_zeroed(1, 64, sizeof *w->replay);
 	must(!pthread_mutex_init(&w->replay->lock, NULL));
+	w->replay->config = config_hold(config);
 	workers_tune_replay(w);
 	workers_take_memory(w);
 	nodes_open(&w->nodes, config);
@@ -228,6 +229,7 @@ bool workers_close(struct workers *w)
 	listeners_close(&w->listeners);
 	for (unsigned i = 0; i <= w->n; i++)
 		tls_library_close(w->libraries[i]);
+	config_close(w->replay->config);
 	config_close(w->config);
 	if (!access_log_close(&w->access_log) || !all)
 		return false;
@@ -377,13 +379,23 @@ bool workers_replay_is(const struct workers *w, unsigned number)
 	return number >= w->accepting_n;
 }
 
+static enum resend_policy resend_policy_of(uint32_t word)
+{
+	return word == CONFIG_UNSET ? RESEND_STOP : (enum resend_policy)word;
+}
+
 struct replay_config workers_replay_config(struct workers *w)
 {
-	const struct config_replay *c = &w->config->replay;
+	/* It is called on replay's thread, while a reload may change the one in force. */
+	const struct config *config = w->replay->config;
+	const struct config_replay *c = &config->replay;
 	const struct board_values v = board_read(w->board);
 	return (struct replay_config){
-		.directory = w->config->capture.directory,
-		.state = w->config->state,
+		.resends = config->profile == PROFILE_HTTP,
+		.uncertain = resend_policy_of(c->uncertain),
+		.refused = resend_policy_of(c->refused),
+		.directory = config->capture.directory,
+		.state = config->state,
 		.filter = { c->indices.list, c->indices.n },
 		.from_ns = c->from_ns,
 		.mailbox = &w->replay_mailbox,

@@ -37,6 +37,7 @@ enum workers_state {
 
 /* Replay, as far as its thread has opened it. */
 struct workers_replay {
+	struct config *config; /* a hold: the one that this process was opened with */
 	pthread_mutex_t lock;  /* of `replay` */
 	struct replay *replay; /* borrowed; NULL: nothing is replayed */
 };

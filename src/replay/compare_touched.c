@@ -60,7 +60,8 @@ static void touched_handed(void *user)
 
 static bool touched_reader_open(struct touched *t)
 {
-	const struct log_reader_config c = { .directory = t->config.directory,
+	const struct log_reader_config c = { .play = log_reader_play_effects,
+					     .directory = t->config.directory,
 					     .follower = COMPARE_FOLLOWER,
 					     .handoff = &t->handoff,
 					     .waker = t->config.waker,

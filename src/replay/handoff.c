@@ -51,14 +51,28 @@ void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag,
 	};
 }
 
+void handed_add_request(struct handed_batch *b, struct recorded *request)
+{
+	handed_grow(b, 1);
+	b->list[b->n++] = (struct handed){ .kind = EFFECT_KINDS,
+					   .tag = request->tag,
+					   .wall_ns = request->wall_ns,
+					   .request = request };
+	b->request_bytes += recorded_bytes(request);
+}
+
 void handed_clear(struct handed_batch *b)
 {
 	b->n = b->text.n = 0;
+	b->request_bytes = 0;
 	b->until_wall_ns = 0;
 }
 
 void handed_free(struct handed_batch *b)
 {
+	for (size_t i = 0; i < b->n; i++)
+		if (b->list[i].request)
+			recorded_free(b->list[i].request);
 	free(b->list);
 	bytes_free(&b->text);
 	*b = (struct handed_batch){ 0 };
@@ -66,7 +80,7 @@ void handed_free(struct handed_batch *b)
 
 static size_t handed_bytes(const struct handed_batch *b)
 {
-	return b->n * sizeof *b->list + b->text.n;
+	return b->n * sizeof *b->list + b->text.n + b->request_bytes;
 }
 
 /* Appends all of `from` to `to`. */
@@ -83,6 +97,7 @@ static void handed_join(struct handed_batch *to, const struct handed_batch *from
 		h.name.at += base;
 		to->list[to->n++] = h;
 	}
+	to->request_bytes += from->request_bytes;
 	to->until_wall_ns = from->until_wall_ns;
 	to->over_wall_ns = from->over_wall_ns;
 }

@@ -2,9 +2,9 @@
 #define REPLAY_HANDOFF_H
 
 /*
- * Between the thread that reads the capture log and the thread that copies: effects one way, the
- * tags of what is done the other way. Both sides work on a batch of their own and swap it under a
- * lock, so that neither waits for the other's work.
+ * Between the thread that reads the capture log and the thread that copies: effects, or requests,
+ * one way, the tags of what is done the other way. Both sides work on a batch of their own and swap
+ * it under a lock, so that neither waits for the other's work.
  */
 
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include "capture/bytes.h"
 #include "replay/effects.h"
 #include "replay/origin.h"
+#include "replay/recorded.h"
 
 /* What is known of an effect besides its texts, bit by bit (struct effect). */
 enum handed_mark {
@@ -39,6 +40,7 @@ struct handed {
 	uintptr_t tag;		 /* consumer_out() */
 	uint64_t wall_ns;	 /* when the exchange was over */
 	struct origin origin;
+	struct recorded *request; /* owned, in place of an effect; NULL: it is one */
 };
 
 /* The exchange whose effects are added. */
@@ -51,6 +53,7 @@ struct handed_batch {
 	struct handed *list; /* owned */
 	size_t n, room;
 	struct bytes text;	/* owned */
+	size_t request_bytes;	/* of all requests */
 	uint64_t until_wall_ns; /* all that was durable by then is in this batch or before; 0: not
 				   known */
 	uint64_t over_wall_ns;	/* as of the same time: all writes that began before it are over */
@@ -73,6 +76,8 @@ void handoff_close(struct handoff *h);
 /* Adds to the caller's batch; the spans are copied. */
 void handed_add(struct handed_batch *b, const struct effect *e, uintptr_t tag,
 		const struct handed_exchange *of);
+/* `request` is moved in. */
+void handed_add_request(struct handed_batch *b, struct recorded *request);
 /*
  * Hands the batch over, which is empty afterwards. False: the copying side has not taken what was
  * handed over before, and that has HANDOFF_BYTES_MAX already: nothing is done.
@@ -90,6 +95,7 @@ void handoff_forget_until(struct handoff *h);
 bool handoff_take(struct handoff *h, struct handed_batch *b);
 void handoff_back(struct handoff *h, const uintptr_t *tags, size_t n);
 
+/* All requests must have been taken out. */
 void handed_clear(struct handed_batch *b);
 void handed_free(struct handed_batch *b);
 static inline struct span handed_span(const struct handed_batch *b, struct handed_text t)

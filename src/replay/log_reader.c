@@ -13,10 +13,8 @@
 #include "capture/head_text.h"
 #include "capture/kafka_limits.h"
 
-/* Tags have what the consumer gives out in their low bits, and how often it was opened above. */
-#define OPENED_SHIFT 10
 #define OPENED_MAX (1u << 18)
-#define HOLE_WHY "the capture log has a hole: the writes in it were not copied"
+#define HOLE_WHY "the capture log has a hole: the replica lacks the writes in it"
 
 /* --- one side of an exchange --- */
 
@@ -91,11 +89,11 @@ static struct span body_side_head(const struct body_side *s)
 
 /* --- effects of an exchange --- */
 
-static_assert(KAFKA_INFLIGHT <= 1u << OPENED_SHIFT, "a run's tag has its bits");
+static_assert(KAFKA_INFLIGHT <= 1u << LOG_READER_OPENED_SHIFT, "a run's tag has its bits");
 
 static uintptr_t log_reader_tag(struct log_reader *r)
 {
-	return r->opened << OPENED_SHIFT | consumer_out(&r->consumer);
+	return r->opened << LOG_READER_OPENED_SHIFT | consumer_out(&r->consumer);
 }
 
 static void log_reader_told(void *user, const struct effect *e)
@@ -166,7 +164,7 @@ static struct effects_facts log_reader_facts(const struct assembly *a,
 	};
 }
 
-static void log_reader_play(struct log_reader *r, const struct assembly *a)
+void log_reader_play_effects(struct log_reader *r, struct assembly *a)
 {
 	struct body_side request, response;
 	int directory = r->consumer.follower.directory;
@@ -183,8 +181,30 @@ static void log_reader_play(struct log_reader *r, const struct assembly *a)
 				  : body_side_feed(&response, r->effects, effects_response);
 	body_side_close(&request);
 	body_side_close(&response);
-	atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
+	assembly_free(a);
 }
+
+/* --- a request that is sent once more --- */
+
+/* A refusal of the owner's has changed nothing (RFC 9110, 15.5), nor has what no node has got. */
+void log_reader_play_request(struct log_reader *r, struct assembly *a)
+{
+	bool rejected = a->outcome.outcome == OUTCOME_REJECTED;
+	if (rejected || a->outcome.outcome == OUTCOME_NOT_SENT) {
+		atomic_fetch_add(&r->config.counts->rejected, rejected);
+		assembly_free(a);
+		return;
+	}
+	struct recorded *q = recorded_make(a, r->consumer.follower.directory, r->exchange.wall_ns);
+	if (!q->whole)
+		atomic_fetch_add(&r->config.counts->lost, 1);
+	q->tag = log_reader_tag(r);
+	handed_add_request(&r->batch, q);
+	/* The position can be between any two requests: what is done is not sent again. */
+	consumer_turn(&r->consumer);
+}
+
+/* --- which exchanges --- */
 
 /* Writes to the owner since it is that. */
 static bool log_reader_wants(const struct log_reader *r, const struct assembly *a, uint64_t wall_ns)
@@ -200,9 +220,12 @@ static void log_reader_over(struct log_reader *r, struct assembly *a, uint64_t w
 		.wall_ns = wall_ns,
 		.origin = { .sequence = a->first.sequence, .series = (uint32_t)a->generation },
 	};
-	if (log_reader_wants(r, a, wall_ns))
-		log_reader_play(r, a);
-	else if (a->first.flags & FRAME_WRITE)
+	if (log_reader_wants(r, a, wall_ns)) {
+		atomic_fetch_add_explicit(&r->config.counts->exchanges, 1, memory_order_relaxed);
+		r->config.play(r, a);
+		return;
+	}
+	if (a->first.flags & FRAME_WRITE)
 		atomic_fetch_add_explicit(&r->config.counts->passed, 1, memory_order_relaxed);
 	assembly_free(a);
 }
@@ -214,8 +237,9 @@ static void log_reader_take_back(struct log_reader *r)
 	uintptr_t *tags;
 	size_t n = handoff_take_back(r->config.handoff, &tags);
 	for (size_t i = 0; i < n; i++)
-		if (tags[i] >> OPENED_SHIFT == r->opened)
-			consumer_back(&r->consumer, tags[i] & ((1u << OPENED_SHIFT) - 1));
+		if (tags[i] >> LOG_READER_OPENED_SHIFT == r->opened)
+			consumer_back(&r->consumer,
+				      tags[i] & ((1u << LOG_READER_OPENED_SHIFT) - 1));
 	free(tags);
 }
 
@@ -257,6 +281,12 @@ static void log_reader_count(struct log_reader *r)
 {
 	atomic_store_explicit(&r->config.counts->behind, consumer_lag(&r->consumer).records,
 			      memory_order_relaxed);
+}
+
+/* Where each request has a round of its own, no more of them are read than there are rounds. */
+static bool log_reader_has_room(const struct log_reader *r)
+{
+	return !r->config.keep_ms || consumer_has_room(&r->consumer);
 }
 
 /* --- what is not in the log --- */
@@ -336,7 +366,8 @@ static bool log_reader_read(struct log_reader *r)
 {
 	uint64_t end_ns = clock_monotonic_ns() + LOG_READER_TURN_MS * 1000000ull;
 	struct reading frame;
-	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns) {
+	while (r->batch.n < LOG_READER_EFFECTS && clock_monotonic_ns() < end_ns &&
+	       log_reader_has_room(r)) {
 		enum reader_verdict v = consumer_next(&r->consumer, &frame);
 		if (v == READER_HOLE)
 			log_reader_hole(r, &frame);
@@ -351,10 +382,10 @@ static bool log_reader_read(struct log_reader *r)
 bool log_reader_step(struct log_reader *r)
 {
 	log_reader_take_back(r);
-	bool end = true;
-	if (!r->full)
+	bool end = true, reads = !r->full && log_reader_has_room(r);
+	if (reads)
 		end = log_reader_read(r);
-	if (end && !r->full)
+	if (end && reads)
 		log_reader_end(r);
 	consumer_turn(&r->consumer);
 	log_reader_hand_over(r);
@@ -425,6 +456,7 @@ enum follower_verdict log_reader_open(struct log_reader *r, const struct log_rea
 		.directory = c->directory,
 		.name = c->follower,
 		.arm = c->owner == ARM_TARGET ? CONSUMER_TARGET : CONSUMER_SOURCE,
+		.keep_ms = c->keep_ms,
 		.times = true,
 		.waker = c->waker,
 		.add = log_reader_add,

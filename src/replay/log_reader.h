@@ -3,8 +3,8 @@
 
 /*
  * Replay's end of the capture log: reads it as a follower, and makes effects of each
- * exchange that is over. The effects are handed over; their tags come back when the replica has
- * what they name, and then the follower's position moves on.
+ * exchange that is over, or a request that is sent once more. They are handed over; their tags come
+ * back when the replica has what they name, and then the follower's position moves on.
  *
  * One thread. It may block: for the disk, and in log_reader_wait().
  */
@@ -17,18 +17,27 @@
 #include "replay/handoff.h"
 
 #define REPLAY_FOLLOWER "replay"
+/* Tags have what the consumer gives out in their low bits, and how often it was opened above. */
+#define LOG_READER_OPENED_SHIFT 10
 
 /* One writer, the reading thread. */
 struct log_reader_counts {
 	_Atomic uint64_t exchanges; /* writes whose effects were handed over */
 	_Atomic uint64_t passed;    /* exchanges of the other cluster, or of earlier epochs */
 	_Atomic uint64_t effects[EFFECT_KINDS];
+	_Atomic uint64_t
+		rejected; /* of those: writes that the owner refused, where these are not played */
 	_Atomic uint64_t holes;	 /* places of the log that cannot be read */
 	_Atomic uint64_t lost;	 /* exchanges whose bodies are not there any more */
 	_Atomic uint64_t behind; /* records that are durable and not passed */
 };
 
+struct log_reader;
+
 struct log_reader_config {
+	/* What a write becomes: log_reader_play_effects(), or log_reader_play_request(). */
+	void (*play)(struct log_reader *r, struct assembly *a /* moved in */);
+	uint32_t keep_ms;	 /* as consumer_config.keep_ms */
 	const char *directory;	 /* of the log; borrowed */
 	const char *follower;	 /* its name; borrowed */
 	struct handoff *handoff; /* borrowed */
@@ -52,6 +61,15 @@ struct log_reader {
 	uint64_t hole_generation, hole;
 	struct handed_exchange exchange; /* at hand */
 };
+
+void log_reader_play_effects(struct log_reader *r, struct assembly *a);
+void log_reader_play_request(struct log_reader *r, struct assembly *a);
+
+/* How often the reader was opened that gave out the tag. */
+static inline uintptr_t log_reader_opened(uintptr_t tag)
+{
+	return tag >> LOG_READER_OPENED_SHIFT;
+}
 
 /* FOLLOWER_BUSY: another process replays. FOLLOWER_ERROR: errno. */
 enum follower_verdict log_reader_open(struct log_reader *r, const struct log_reader_config *c);

@@ -364,6 +364,19 @@ bool marks_exact(struct marks *m, const char *index, const json_t *before)
 	       !json_object_del(table, index);
 }
 
+void marks_exact_since(struct marks *m, uint64_t time_ns)
+{
+	json_t *table = marks_table(m, "not_exact"), *one;
+	const char *index;
+	void *next;
+	json_object_foreach_safe(table, next, index, one) {
+		const char *when = json_string_value(json_object_get(one, "when"));
+		uint64_t when_ns;
+		if (when && clock_read(when, &when_ns) && when_ns < time_ns)
+			json_object_del(table, index);
+	}
+}
+
 const json_t *marks_all_not_exact(const struct marks *m)
 {
 	return marks_object(m, "not_exact");

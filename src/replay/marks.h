@@ -100,6 +100,8 @@ void marks_not_exact(struct marks *m, struct span index, const char *why, uint64
  * has become so once more.
  */
 bool marks_exact(struct marks *m, const char *index, const json_t *before);
+/* What became not exact before that time, last, is exact from now on. */
+void marks_exact_since(struct marks *m, uint64_t time_ns);
 /* An object by index: {"why":TEXT,"when":TIME,"n":COUNT}; borrowed. */
 const json_t *marks_all_not_exact(const struct marks *m);
 

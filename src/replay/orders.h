@@ -26,11 +26,15 @@ enum order_kind {
 	ORDER_KINDS,
 };
 
+/* Of a resume: what becomes of the requests that are held (replay/resend.h). */
+enum order_held { ORDER_HELD_STAY, ORDER_HELD_SKIP, ORDER_HELD_SEND };
+
 #define ORDER_WHO_BYTES 256
 
 struct replay_order {
 	enum order_kind kind;
 	char who[ORDER_WHO_BYTES];
+	enum order_held held;
 	json_t *indices;  /* owned: patterns of a backfill; NULL: all that are replayed */
 	uint32_t rate;	  /* of a backfill, documents a second; 0: no limit */
 	uint64_t from_ns; /* of a restart, by the wall clock */
@@ -40,7 +44,7 @@ struct replay_order {
 struct order_outcome {
 	unsigned status; /* 200, or the HTTP status of the refusal */
 	const char *word;
-	uint64_t n;	 /* documents that a retry or drop concerned */
+	uint64_t n;	 /* documents, or requests, that it concerned */
 	uint64_t change; /* of the marks: with it the order is durable */
 	char text[REPLAY_ORDER_TEXT_BYTES];
 };

@@ -8,55 +8,69 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* The marks' member of scans' places. */
-#define SCANS "scans"
+/* --- tags --- */
+
+static void replay_tag_read(struct replay *r, uintptr_t tag)
+{
+	if (r->back_n == r->back_room) {
+		r->back_room = 2 * r->back_room + 1024;
+		r->back = realloc(r->back, r->back_room * sizeof *r->back);
+		must(r->back);
+	}
+	r->back[r->back_n++] = tag;
+}
+
+void replay_tag_settle(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (!r->work->has_tag(r, tag))
+		replay_tag_read(r, tag);
+}
+
+void replay_tag_back(void *user, uintptr_t tag)
+{
+	struct replay *r = user;
+	if (upkeep_tag_back(&r->upkeep, tag) || r->work->has_tag(r, tag) ||
+	    upkeep_keep_tag(&r->upkeep, tag))
+		return;
+	replay_tag_read(r, tag);
+}
+
+/* The reading thread gets the tags that came back. */
+static void replay_give_back(struct replay *r)
+{
+	if (!r->back_n)
+		return;
+	handoff_back(&r->handoff, r->back, r->back_n);
+	r->back_n = 0;
+	waker_wake(&r->waker);
+}
+
+/* As much of what was handed over as there is room for. */
+static void replay_take_all(struct replay *r)
+{
+	if (r->at == r->batch.n) {
+		handed_clear(&r->batch);
+		r->at = 0;
+		if (!handoff_take(&r->handoff, &r->batch))
+			return;
+	}
+	while (r->at < r->batch.n && r->work->take(r, &r->batch.list[r->at]))
+		r->at++;
+	if (r->at < r->batch.n)
+		return;
+	r->until_wall_ns = r->batch.until_wall_ns;
+	r->over_wall_ns = r->batch.over_wall_ns;
+}
 
 /* --- a turn --- */
 
-static void replay_key_over(void *user, const struct keys_taken *t, const struct copy *c,
-			    const struct cluster_error *e)
-{
-	struct replay *r = user;
-	upkeep_key_over(&r->upkeep, t, c, e);
-}
-
-/* Scans go on where they were. */
 static void replay_begin(struct replay *r)
 {
 	if (r->begun || !kept_is_ready(&r->upkeep.kept))
 		return;
 	r->begun = true;
-	upkeep_recall(&r->upkeep, copier_surroundings(r->copier));
-	jobs_set_places(r->jobs, marks_part(&r->upkeep.kept.marks, SCANS));
-	bool all_heard = r->upkeep.kept.all_heard;
-	log_line(LOG_INFO, "replay: begins%s",
-		 all_heard ? "" : ", when the replica has nothing of an earlier process in work");
-	if (all_heard)
-		unheard_need_not_begin(&r->unheard);
-}
-
-static void replay_lost(void *user, struct span index, const char *why)
-{
-	struct replay *r = user;
-	upkeep_not_exact(&r->upkeep, index, why);
-}
-
-static void replay_learned(void *user, const struct surrounding *one)
-{
-	struct replay *r = user;
-	upkeep_know_index(&r->upkeep, span_of(one->index), surroundings_memory(one));
-}
-
-static void replay_deleted(void *user, struct span name, bool is_stream)
-{
-	struct replay *r = user;
-	upkeep_forget_index(&r->upkeep, name, is_stream);
-}
-
-static void replay_keep_places(void *user)
-{
-	struct replay *r = user;
-	upkeep_keep_part(&r->upkeep, SCANS, jobs_places(r->jobs));
+	r->work->begin(r);
 }
 
 /* The log is read from its beginning: what was known of the time is not any more. */
@@ -66,7 +80,7 @@ static void replay_look_at_restart(struct replay *r)
 		r->until_wall_ns = r->batch.until_wall_ns = 0;
 }
 
-static bool replay_is_on(const struct replay *r)
+bool replay_is_on(const struct replay *r)
 {
 	return atomic_load(&r->config.mailbox->wish) == REPLAY_ON &&
 	       kept_is_ready(&r->upkeep.kept) && !upkeep_is_paused(&r->upkeep) &&
@@ -87,8 +101,7 @@ static void replay_save_soon(struct replay *r)
 static void replay_tune(struct replay *r)
 {
 	r->tuning = tuning_read(&r->config.mailbox->tuning);
-	copier_tune(r->copier, &r->tuning);
-	jobs_set_response_ms(r->jobs, r->tuning.response_ms);
+	r->work->tune(r);
 }
 
 /* Of a backfill: two rounds of batches. */
@@ -111,19 +124,15 @@ static void replay_keep_up(struct replay *r)
 	replay_save_soon(r);
 }
 
-/* Nothing is sent before what another process has sent can act no more. */
 static bool replay_may_send(struct replay *r)
 {
-	if (!atomic_load(&r->placed))
-		unheard_begin_anew(&r->unheard);
-	return replay_is_on(r) && kept_has_begun(&r->upkeep.kept) && atomic_load(&r->placed) &&
-	       unheard_may_begin(&r->unheard);
+	bool may = r->work->may_send(r);
+	return may && replay_is_on(r) && kept_has_begun(&r->upkeep.kept) && atomic_load(&r->placed);
 }
 
 static bool replay_is_quiet(const struct replay *r)
 {
-	return r->stopping && copier_is_quiet(r->copier) && jobs_are_quiet(r->jobs) &&
-	       upkeep_is_quiet(&r->upkeep) && compare_is_quiet(r->compare) &&
+	return r->stopping && r->work->is_quiet(r) && upkeep_is_quiet(&r->upkeep) &&
 	       !r->subrequests.open_n;
 }
 
@@ -132,7 +141,7 @@ static void replay_settle(struct replay *r)
 {
 	if (!replay_is_quiet(r) || atomic_load(&r->quiet))
 		return;
-	if (unheard_has_heard_all(&r->unheard) && kept_is_ready(&r->upkeep.kept)) {
+	if (r->work->has_heard_all(r) && kept_is_ready(&r->upkeep.kept)) {
 		marks_set_all_heard(kept_change(&r->upkeep.kept), true);
 		kept_changed(&r->upkeep.kept, true);
 	}
@@ -145,29 +154,15 @@ uint64_t replay_turn(struct replay *r)
 	unsigned open_n = r->subrequests.open_n;
 	replay_keep_up(r);
 	bool on = replay_may_send(r);
-	unheard_turn(&r->unheard);
-	copier_pause(r->copier, !on || objects_are_due(&r->objects));
 	replay_take_all(r);
-	replay_look_later(r);
-	if (on) {
-		objects_turn(&r->objects);
-		jobs_turn(r->jobs, r->until_wall_ns);
-	}
-	compare_turn(r->compare, replay_is_on(r));
-	copier_turn(r->copier);
+	r->work->turn(r, on);
 	replay_give_back(r);
 	replay_settle(r);
 	replay_show(r);
 	/* What was begun is sent at the end of the worker's turn, which must not wait before. */
 	if (r->subrequests.open_n != open_n)
 		return 0;
-	uint64_t due_ms = least(copier_due_ms(r->copier), jobs_due_ms(r->jobs));
-	due_ms = least(due_ms, compare_due_ms(r->compare));
-	if (r->later)
-		due_ms = least(due_ms, r->later->due_ms);
-	due_ms = least(due_ms, unheard_due_ms(&r->unheard));
-	due_ms = on ? least(due_ms, objects_due_ms(&r->objects)) : due_ms;
-	due_ms = least(due_ms, upkeep_due_ms(&r->upkeep));
+	uint64_t due_ms = least(r->work->due_ms(r, on), upkeep_due_ms(&r->upkeep));
 	due_ms = least(due_ms, loop_now_ms(r->loop) + REPLAY_SHOW_MS);
 	return due_ms * 1000000;
 }
@@ -175,15 +170,12 @@ uint64_t replay_turn(struct replay *r)
 void replay_stop(struct replay *r, bool now)
 {
 	if (!r->stopping) {
-		unheard_leave(&r->unheard);
-		jobs_stop(r->jobs);
-		objects_stop(&r->objects);
+		r->work->stop(r);
 		upkeep_stop(&r->upkeep);
-		compare_stop(r->compare);
 	}
 	r->stopping = true;
 	if (now)
-		copier_stop(r->copier);
+		r->work->break_off(r);
 	atomic_store(&r->end, true);
 	waker_wake(&r->waker);
 }
@@ -211,14 +203,15 @@ json_t *replay_upkeep_json(struct replay *r)
 {
 	json_t *j = upkeep_json(&r->upkeep);
 	pthread_mutex_lock(&r->lock);
-	json_object_set_new(j, "parked", r->parked ? json_deep_copy(r->parked) : json_array());
+	json_object_set_new(j, r->work->listed,
+			    r->listed ? json_deep_copy(r->listed) : json_array());
 	pthread_mutex_unlock(&r->lock);
 	return j;
 }
 
 json_t *replay_aside_json(struct replay *r, size_t from)
 {
-	return upkeep_aside_json(&r->upkeep, from);
+	return r->keys ? upkeep_aside_json(&r->upkeep, from) : NULL;
 }
 
 /* --- a life --- */
@@ -233,74 +226,21 @@ struct compare *replay_compare(struct replay *r)
 	return r->compare;
 }
 
-static void replay_handed(void *user)
+void replay_handed(void *user)
 {
 	replay_wake(user);
 }
 
-static void replay_compare_begun(void *user)
+static void replay_open_upkeep(struct replay *r)
 {
-	struct replay *r = user;
-	upkeep_compare_begun(&r->upkeep);
-}
-
-static void replay_exact(void *user, const char *index)
-{
-	struct replay *r = user;
-	upkeep_exact(&r->upkeep, index);
-}
-
-/* What copies documents. */
-static void replay_open_copying(struct replay *r)
-{
-	const struct replay_config *c = &r->config;
-	r->copier = copier_open(&(struct copier_config){ .subrequests = &r->subrequests,
-							 .unheard = &r->unheard,
-							 .keys = r->keys,
-							 .owner = c->owner,
-							 .over = replay_key_over,
-							 .user = r });
-	copier_surroundings(r->copier)->learned = replay_learned;
-	copier_surroundings(r->copier)->learner = r;
-	r->jobs = jobs_open(&(struct jobs_config){ .subrequests = &r->subrequests,
-						   .copier = r->copier,
-						   .keys = r->keys,
-						   .owner = c->owner,
-						   .back = replay_tag_back,
-						   .belongs = replay_belongs,
-						   .lost = replay_lost,
-						   .deleted = replay_deleted,
-						   .moved = replay_keep_places,
-						   .user = r });
-}
-
-/* What goes beside the copying. */
-static void replay_open_others(struct replay *r)
-{
-	const struct replay_config *c = &r->config;
-	objects_open(&r->objects, &r->subrequests, c->owner, replay_tag_back, r);
-	upkeep_open(&r->upkeep, &(struct upkeep_config){
-					.directory = r->config.state,
-					.subrequests = &r->subrequests,
-					.keys = r->keys,
-					.filter = &r->config.filter,
-					.owner = c->owner,
-					.back = replay_tag_settle,
-					.user = r,
-				});
-	r->compare = compare_open(&(struct compare_config){ .subrequests = &r->subrequests,
-							    .keys = r->keys,
-							    .owner = c->owner,
-							    .since = c->since,
-							    .seed = c->seed,
-							    .directory = c->directory,
-							    .waker = &r->waker,
-							    .wake = replay_handed,
-							    .copied = replay_copied,
-							    .trouble = replay_trouble,
-							    .begun = replay_compare_begun,
-							    .exact = replay_exact,
-							    .user = r });
+	struct upkeep_config c = { .directory = r->config.state,
+				   .subrequests = &r->subrequests,
+				   .filter = &r->config.filter,
+				   .owner = r->config.owner,
+				   .back = replay_tag_settle,
+				   .user = r };
+	r->work->open_upkeep(r, &c);
+	upkeep_open(&r->upkeep, &c);
 }
 
 struct replay *replay_open(const struct replay_config *c)
@@ -315,14 +255,10 @@ struct replay *replay_open(const struct replay_config *c)
 	r->config.filter = index_filter_copy(&c->filter);
 	r->loop = worker_loop(c->worker);
 	must(!pthread_mutex_init(&r->lock, NULL) && waker_open(&r->waker));
-	r->later_end = &r->later;
 	subrequests_open(&r->subrequests, c->worker);
-	unheard_open(&r->unheard, &r->subrequests, arm_other(c->owner), c->seed);
-	r->subrequests.unheard = &r->unheard;
-	r->keys = keys_open(
-		&(struct keys_config){ .seed = c->seed, .back = replay_tag_back, .user = r });
-	replay_open_copying(r);
-	replay_open_others(r);
+	r->work = c->resends ? &replay_requests : &replay_copies;
+	r->work->open(r);
+	replay_open_upkeep(r);
 	handoff_open(&r->handoff, replay_handed, r);
 	return r;
 }
@@ -330,21 +266,12 @@ struct replay *replay_open(const struct replay_config *c)
 void replay_close(struct replay *r)
 {
 	must(replay_is_over(r));
-	objects_close(&r->objects);
-	compare_close(r->compare);
-	jobs_close(r->jobs);
+	r->work->close(r);
 	upkeep_close(&r->upkeep);
-	json_decref(r->parked);
-	copier_close(r->copier);
-	keys_close(r->keys);
-	unheard_close(&r->unheard);
+	json_decref(r->listed);
 	subrequests_close(&r->subrequests);
 	handoff_close(&r->handoff);
 	handed_free(&r->batch);
-	for (struct later *l; (l = r->later);) {
-		r->later = l->next;
-		free(l);
-	}
 	free(r->back);
 	free((char *)(uintptr_t)r->config.directory);
 	free((char *)(uintptr_t)r->config.state);

@@ -3,8 +3,9 @@
 
 /*
  * Replay: the writes that the owner has taken reach the replica. One thread reads the capture log
- * (replay/log_reader.h) and makes keys of it, another one, which turns a worker that accepts
- * nobody, copies them (replay/copier.h).
+ * (replay/log_reader.h). Another one, which turns a worker that accepts nobody, copies the
+ * documents that were written (replay/copier.h), or sends the requests as they were
+ * (replay/resend.h).
  *
  *     replay_open()        on the worker's thread
  *     replay_turn()        beside worker_turn()
@@ -18,6 +19,7 @@
 #include "replay/copier.h"
 #include "replay/jobs.h"
 #include "replay/log_reader.h"
+#include "replay/resend.h"
 #include "replay/tuning.h"
 #include "replay/upkeep.h"
 
@@ -41,7 +43,7 @@ enum replay_state {
 	REPLAY_CURRENT, /* all that is durable has been copied, or is being copied, and heard of */
 	REPLAY_RESTS,	/* paused */
 	REPLAY_FAILED,	/* the log or the marks cannot be read: see `trouble` */
-	REPLAY_STOPPED, /* too many documents are set aside */
+	REPLAY_STOPPED, /* too many documents are set aside, or a request is held */
 };
 
 #define REPLAY_UNKNOWN_NAMES 32
@@ -58,22 +60,27 @@ struct replay_seen {
 	uint64_t lag_ms; /* from the oldest write that the replica has not */
 	uint64_t
 		watermark_wall_ns; /* every write answered before is at the replica; 0: not known */
-	uint64_t exchanges, passed, holes, lost, behind;
+	uint64_t exchanges, passed, rejected, holes, lost, behind;
+	bool resends; /* requests are sent as they were: `requests`, and nothing of documents */
+	struct resend_counts requests;
 	uint64_t effects[EFFECT_KINDS];
 	struct keys_count keys;
 	struct tuning tuning; /* in force */
 	struct copier_counts copies;
 	uint64_t brought;   /* indices made; mappings, settings, aliases, templates and such put */
+	bool settled;	    /* of this process and earlier ones, nothing that was sent is unheard */
 	uint64_t unheard;   /* writes that were not heard of, and may act still */
 	uint64_t uncertain; /* keys that are copied once more later */
 	struct jobs_counts jobs;
 	uint64_t left_out; /* keys and jobs of indices that are not replayed */
 	struct replay_unknown unknown[REPLAY_UNKNOWN_NAMES];
 	unsigned unknown_n;
-	char trouble[COPIER_TROUBLE_BYTES];
+	char trouble[RESEND_TROUBLE_BYTES];
 };
 
 struct replay_config {
+	bool resends; /* requests are sent as they were; else documents are copied */
+	enum resend_policy uncertain, refused;
 	/* Borrowed until it is open: the directory of the capture log, that of the marks, texts. */
 	const char *directory, *state;
 	struct index_filter filter;
@@ -101,8 +108,12 @@ bool replay_read(struct replay *r);
 /* From any thread. As upkeep_order() and upkeep_outcome(). */
 uint64_t replay_order(struct replay *r, const struct replay_order *one);
 bool replay_outcome(struct replay *r, uint64_t number, struct order_outcome *to);
-/* As upkeep_json(), with "parked":[{"index":...,"keys":N,"why":TEXT}]; a new reference. */
+/*
+ * As upkeep_json(), with "parked":[{"index":...,"keys":N,"why":TEXT}], or "held" as
+ * resend_held_json(); a new reference.
+ */
 json_t *replay_upkeep_json(struct replay *r);
+/* NULL: requests are sent as they were. */
 json_t *replay_aside_json(struct replay *r, size_t from);
 enum replay_read_step {
 	REPLAY_READ_MORE,     /* there may be more at once */
@@ -117,6 +128,7 @@ enum replay_read_step replay_read_step(struct replay *r);
 /* From any thread. */
 void replay_see(struct replay *r, struct replay_seen *to);
 void replay_wake(struct replay *r);
+/* NULL: requests are sent as they were. */
 struct compare *replay_compare(struct replay *r);
 
 #endif

@@ -22,7 +22,9 @@ static void replay_reader_close(struct replay *r)
 /* False: not yet, or not here. */
 static bool replay_reader_open(struct replay *r)
 {
-	const struct log_reader_config c = { .directory = r->config.directory,
+	const struct log_reader_config c = { .play = r->work->play,
+					     .keep_ms = r->work->keep_ms,
+					     .directory = r->config.directory,
 					     .follower = REPLAY_FOLLOWER,
 					     .handoff = &r->handoff,
 					     .waker = &r->waker,
@@ -85,12 +87,12 @@ enum replay_read_step replay_read_step(struct replay *r)
 {
 	if (atomic_load(&r->quiet)) {
 		replay_reader_close(r);
-		compare_leave_log(r->compare);
+		r->work->leave_log(r);
 		atomic_store(&r->over, true);
 		replay_wake(r);
 		return REPLAY_READ_OVER;
 	}
-	bool more = compare_read_log(r->compare);
+	bool more = r->work->read(r);
 	enum replay_read_step step = REPLAY_READ_NOT_OPEN;
 	if (!atomic_load(&r->end) && atomic_load(&r->config.mailbox->wish) != REPLAY_OFF &&
 	    replay_reader_begins(r))

@@ -8,43 +8,6 @@
 #include "base/least.h"
 #include "base/log.h"
 
-/* --- tags --- */
-
-static void replay_tag_read(struct replay *r, uintptr_t tag)
-{
-	if (r->back_n == r->back_room) {
-		r->back_room = 2 * r->back_room + 1024;
-		r->back = realloc(r->back, r->back_room * sizeof *r->back);
-		must(r->back);
-	}
-	r->back[r->back_n++] = tag;
-}
-
-void replay_tag_settle(void *user, uintptr_t tag)
-{
-	struct replay *r = user;
-	if (!jobs_tag_back(r->jobs, tag) && !compare_tag_back(r->compare, tag))
-		replay_tag_read(r, tag);
-}
-
-void replay_tag_back(void *user, uintptr_t tag)
-{
-	struct replay *r = user;
-	if (upkeep_tag_back(&r->upkeep, tag) || jobs_tag_back(r->jobs, tag) ||
-	    compare_tag_back(r->compare, tag) || upkeep_keep_tag(&r->upkeep, tag))
-		return;
-	replay_tag_read(r, tag);
-}
-
-void replay_give_back(struct replay *r)
-{
-	if (!r->back_n)
-		return;
-	handoff_back(&r->handoff, r->back, r->back_n);
-	r->back_n = 0;
-	waker_wake(&r->waker);
-}
-
 /* --- effects become keys --- */
 
 static void replay_count_unknown(struct replay *r, struct span name)
@@ -187,7 +150,7 @@ static bool replay_is_behind_stream(struct span index)
 	return index.n > 4 && !memcmp(index.at, ".ds-", 4);
 }
 
-static bool replay_take(struct replay *r, const struct handed *h)
+bool replay_take(struct replay *r, struct handed *h)
 {
 	switch (h->kind) {
 	case EFFECT_KEY:
@@ -219,20 +182,4 @@ static bool replay_take(struct replay *r, const struct handed *h)
 	}
 	replay_tag_back(r, h->tag);
 	return true;
-}
-
-void replay_take_all(struct replay *r)
-{
-	if (r->at == r->batch.n) {
-		handed_clear(&r->batch);
-		r->at = 0;
-		if (!handoff_take(&r->handoff, &r->batch))
-			return;
-	}
-	while (r->at < r->batch.n && replay_take(r, &r->batch.list[r->at]))
-		r->at++;
-	if (r->at < r->batch.n)
-		return;
-	r->until_wall_ns = r->batch.until_wall_ns;
-	r->over_wall_ns = r->batch.over_wall_ns;
 }

@@ -2,6 +2,7 @@
 
 #include "base/bug.h"
 #include "base/least.h"
+#include "replay/recorded_head.h"
 
 /* --- the end of a subrequest --- */
 
@@ -10,6 +11,7 @@ static void subrequest_end(struct subrequest *c)
 	must(c->state == SUBREQUEST_SENT);
 	c->state = SUBREQUEST_ENDED;
 	timer_clear(&c->late);
+	c->more = false;
 	chain_drop(&c->body);
 	chain_drop(&c->held);
 	list_add_tail(&c->of->ended, &c->link);
@@ -43,11 +45,18 @@ static struct subrequest *subrequest_of(struct stream *s)
 	return list_entry(s, struct subrequest, stream);
 }
 
-/* The balancer's own responses name their reason in a field (ends/reply.h). */
-static enum err subrequest_local_reason(const struct msg *m)
+/*
+ * The balancer's own responses name their reason in a field (ends/reply.h): WORD, or
+ * WORD; outcome=unknown where a node may act on the request.
+ */
+static void subrequest_read_reason(struct subrequest *c, const struct msg *m)
 {
 	struct span word = msg_value(m, NAME_X_CROSSFADE_ERROR);
-	return word.at ? err_find(word) : ERR_NONE;
+	const char *more = word.n ? memchr(word.at, ';', word.n) : NULL;
+	c->unknown = more;
+	if (more)
+		word.n = (size_t)(more - word.at);
+	c->local = word.n ? err_find(word) : ERR_NONE;
 }
 
 static void subrequest_head(struct stream *to, struct msg *m, bool last)
@@ -56,7 +65,7 @@ static void subrequest_head(struct stream *to, struct msg *m, bool last)
 	if (m->status < 200 || c->state != SUBREQUEST_SENT)
 		return;
 	c->status = m->status;
-	c->local = subrequest_local_reason(m);
+	subrequest_read_reason(c, m);
 	if (last && c->state == SUBREQUEST_SENT)
 		subrequest_over(c, ERR_NONE);
 }
@@ -128,7 +137,11 @@ static void subrequest_go_on(struct subrequest *c)
 	while (c->body.bytes && stream_sends(&c->stream) && c->stream.peer->credit) {
 		struct chain piece = { 0 };
 		chain_move_some(&piece, &c->body, least(c->body.bytes, c->stream.peer->credit));
-		stream_data(c->stream.peer, &piece, !c->body.bytes);
+		stream_data(c->stream.peer, &piece, !c->body.bytes && !c->more);
+	}
+	if (c->more && !c->body.bytes && !c->asked && c->state == SUBREQUEST_SENT) {
+		c->asked = true;
+		c->user->drained(c);
 	}
 }
 
@@ -145,6 +158,7 @@ static void subrequest_abort(struct stream *to, enum stream_way way, enum err wh
 {
 	struct subrequest *c = subrequest_of(to);
 	if (way == STREAM_STOP) {
+		c->more = false;
 		chain_drop(&c->body);
 		return;
 	}
@@ -177,8 +191,8 @@ void subrequest_init(struct subrequest *c, struct subrequests *s,
 	timer_init(&c->late, subrequest_is_late);
 }
 
-struct msg *subrequest_begin(struct subrequest *c, enum arm arm, struct span method,
-			     struct span target)
+/* NULL: the plan has no internal listener. */
+static struct msg *subrequest_open(struct subrequest *c, enum arm arm)
 {
 	static const struct addr nobody;
 	struct subrequests *s = c->of;
@@ -192,16 +206,39 @@ struct msg *subrequest_begin(struct subrequest *c, enum arm arm, struct span met
 	s->open_n++;
 	c->status = 0;
 	c->local = ERR_NONE;
+	c->unknown = false;
 	c->body = c->held = (struct chain){ 0 };
 	c->ungranted = 0;
-	c->rests = c->whole = false;
+	c->rests = c->more = c->asked = c->whole = false;
 	c->request = arena_take(arena, sizeof *c->request);
 	msg_open(c->request, arena, MSG_REQUEST);
+	return c->request;
+}
+
+static void subrequest_authorize(struct subrequest *c, enum arm arm)
+{
+	struct span authorization = worker_plan(c->of->worker)->internal_authorization[arm];
+	if (authorization.n)
+		msg_set(c->request, NAME_AUTHORIZATION, authorization);
+}
+
+struct msg *subrequest_begin(struct subrequest *c, enum arm arm, struct span method,
+			     struct span target)
+{
+	if (!subrequest_open(c, arm))
+		return NULL;
 	msg_set_request(c->request, method, target);
 	msg_add(c->request, NAME_HOST, span_of("crossfade.internal"));
-	struct span authorization = worker_plan(s->worker)->internal_authorization[arm];
-	if (authorization.n)
-		msg_add(c->request, NAME_AUTHORIZATION, authorization);
+	subrequest_authorize(c, arm);
+	return c->request;
+}
+
+struct msg *subrequest_begin_recorded(struct subrequest *c, enum arm arm, struct span head)
+{
+	if (!subrequest_open(c, arm))
+		return NULL;
+	must(recorded_head_read(c->request, head));
+	subrequest_authorize(c, arm);
 	return c->request;
 }
 
@@ -211,21 +248,47 @@ void subrequest_write(struct subrequest *c, const void *bytes, size_t n)
 	chain_copy_in(&c->body, c->of->loop->bufs, bytes, n);
 }
 
-void subrequest_send(struct subrequest *c, struct span type, uint32_t timeout_ms)
+/* The head is complete. */
+static void subrequest_start(struct subrequest *c, bool end, uint32_t timeout_ms)
 {
 	struct loop *loop = c->of->loop;
 	must(c->state == SUBREQUEST_WRITING);
 	c->state = SUBREQUEST_SENT;
-	if (c->body.bytes) {
-		msg_add(c->request, NAME_CONTENT_TYPE, type);
-		msg_set_length(c->request, c->body.bytes);
-	}
 	timer_set(&loop->wheel, &c->late, loop_now_ms(loop) + timeout_ms);
-	stream_head(c->stream.peer, c->request, !c->body.bytes);
+	stream_head(c->stream.peer, c->request, end);
 	subrequest_go_on(c);
 	/* The response may have come already, if the balancer made it. */
 	if (c->state == SUBREQUEST_SENT && stream_receives(&c->stream))
 		stream_grant(c->stream.peer, STREAM_CREDIT_BYTES);
+}
+
+void subrequest_send(struct subrequest *c, struct span type, uint32_t timeout_ms)
+{
+	if (c->body.bytes) {
+		msg_add(c->request, NAME_CONTENT_TYPE, type);
+		msg_set_length(c->request, c->body.bytes);
+	}
+	subrequest_start(c, !c->body.bytes, timeout_ms);
+}
+
+void subrequest_send_head(struct subrequest *c, uint64_t bytes, bool has_length,
+			  uint32_t timeout_ms)
+{
+	if (bytes && !has_length)
+		c->request->body = BODY_UNKNOWN;
+	c->more = bytes;
+	subrequest_start(c, !bytes, timeout_ms);
+}
+
+void subrequest_send_on(struct subrequest *c, struct span bytes, bool last)
+{
+	must(bytes.n);
+	if (!c->more || c->state != SUBREQUEST_SENT || !stream_sends(&c->stream))
+		return;
+	c->more = !last;
+	c->asked = false;
+	chain_copy_in(&c->body, c->of->loop->bufs, bytes.at, bytes.n);
+	subrequest_go_on(c);
 }
 
 void subrequest_stop(struct subrequest *c)
@@ -274,7 +337,7 @@ bool subrequest_is_unheard(const struct subrequest *c, enum err why)
 	why = why == ERR_NONE ? c->local : why;
 	if (why == ERR_NONE)
 		return c->status >= 500;
-	return !subrequest_was_not_sent(why);
+	return c->unknown || !subrequest_was_not_sent(why);
 }
 
 void subrequests_open(struct subrequests *s, struct worker *w)

@@ -25,6 +25,11 @@ struct subrequest_user {
 	 * body is dropped.
 	 */
 	size_t (*data)(struct subrequest *c, struct span bytes);
+	/*
+	 * subrequest_send_on() is awaited: all that it was given before is sent. May be NULL where
+	 * subrequest_send_head() is not used.
+	 */
+	void (*drained)(struct subrequest *c);
 	/* ERR_NONE: the response is whole. Else there is no response, or it broke off. */
 	void (*over)(struct subrequest *c, enum err why);
 	/* The end of that turn: the subrequest is idle, and may begin again. May be NULL. */
@@ -61,9 +66,12 @@ struct subrequest {
 	struct chain held;   /* of the response, not used yet */
 	size_t ungranted;    /* bytes that were used while it rested */
 	bool rests;	     /* data() has not used all */
+	bool more;	     /* more of the request's body follows what `body` has */
+	bool asked;	     /* and drained() was called for it */
 	bool whole;	     /* nothing follows what is held */
 	uint16_t status;     /* of the response; 0: no head has come */
 	enum err local;	     /* why the balancer responded itself; ERR_NONE: a node did */
+	bool unknown;	     /* and it says that a node may act on the request */
 };
 
 void subrequests_open(struct subrequests *s, struct worker *w);
@@ -78,10 +86,23 @@ void subrequest_init(struct subrequest *c, struct subrequests *s,
  */
 struct msg *subrequest_begin(struct subrequest *c, enum arm arm, struct span method,
 			     struct span target);
+/*
+ * The same with a recorded head (replay/recorded_head.h), which can be read, and its fields. Where
+ * the cluster's credential is known it takes the place of the client's.
+ */
+struct msg *subrequest_begin_recorded(struct subrequest *c, enum arm arm, struct span head);
 /* Appends to the body. */
 void subrequest_write(struct subrequest *c, const void *bytes, size_t n);
 /* `type`: of the body, if there is one. The whole exchange may take so long. */
 void subrequest_send(struct subrequest *c, struct span type, uint32_t timeout_ms);
+/*
+ * In place of subrequest_send(), for a body that comes in pieces and has `bytes` in all.
+ * `has_length`: the head says that it has so many. If bytes > 0, subrequest_send_on() follows,
+ * until `last`; it does nothing when the subrequest is over.
+ */
+void subrequest_send_head(struct subrequest *c, uint64_t bytes, bool has_length,
+			  uint32_t timeout_ms);
+void subrequest_send_on(struct subrequest *c, struct span bytes, bool last);
 /* data() is called again with what was left. Never inside data(). */
 void subrequest_resume(struct subrequest *c);
 /* Breaks it off, if it is under way: over() does not follow, gone() does. */

@@ -302,6 +302,39 @@ static void upkeep_pause(struct upkeep *u, const struct replay_order *one, struc
 			 one->who);
 }
 
+/* --- requests that are held --- */
+
+static void upkeep_decide(struct upkeep *u, const struct replay_order *one,
+			  struct order_outcome *to)
+{
+	bool send = one->held == ORDER_HELD_SEND;
+	to->n = u->config.decide ? u->config.decide(u->config.user, send) : 0;
+	if (!to->n) {
+		order_refuse(to, 409, "nothing_held",
+			     "no request waits for such a decision; one that the capture log does "
+			     "not have whole can only be skipped");
+		return;
+	}
+	kept_change(&u->kept);
+	to->change = kept_changed(&u->kept, true);
+	log_line(LOG_INFO, "replay: goes on, %llu requests are %s by %s", (unsigned long long)to->n,
+		 send ? "sent" : "skipped", one->who);
+}
+
+static void upkeep_resume(struct upkeep *u, const struct replay_order *one,
+			  struct order_outcome *to)
+{
+	if (one->held != ORDER_HELD_STAY)
+		upkeep_decide(u, one, to);
+	else if (!upkeep_is_paused(u) && u->config.is_held && u->config.is_held(u->config.user))
+		order_refuse(to, 409, "request_held",
+			     "replay is not paused, but stopped at a request that `crossfade "
+			     "replay status` names: `crossfade replay resume --skip` leaves it "
+			     "out, `--send` sends it");
+	else
+		upkeep_pause(u, one, to);
+}
+
 /* Not later than what was played: writes would be left out. */
 static void upkeep_restart(struct upkeep *u, uint64_t number, const struct replay_order *one,
 			   uint64_t watermark_ns, struct order_outcome *to)
@@ -321,6 +354,9 @@ static void upkeep_restart(struct upkeep *u, uint64_t number, const struct repla
 	struct marks *m = kept_change(&u->kept);
 	marks_set_from(m, one->from_ns);
 	marks_set_restarts(m, true);
+	/* Where nothing compares, the replica has got a copy of that time. */
+	if (!u->config.keys)
+		marks_exact_since(m, one->from_ns);
 	atomic_store(&u->restart_change, kept_changed(&u->kept, true));
 	u->restart_number = number;
 	clock_text(one->from_ns, at);
@@ -411,13 +447,32 @@ static void upkeep_aside_order(struct upkeep *u, const struct replay_order *one,
 		upkeep_drop(u, one, to);
 }
 
+/* Orders about documents, where there are none. */
+static bool upkeep_refuses(const struct upkeep *u, enum order_kind kind, struct order_outcome *to)
+{
+	if (u->config.keys || kind == ORDER_PAUSE || kind == ORDER_RESUME || kind == ORDER_RESTART)
+		return false;
+	if (kind == ORDER_RETRY || kind == ORDER_DROP)
+		order_refuse(to, 409, "profile_http",
+			     "profile http: nothing is set aside; where the replica refuses a "
+			     "request, replay.refused says what is done");
+	else
+		order_refuse(to, 409, "profile_http",
+			     "profile http: there is no backfill, for nothing says what the "
+			     "service has; copy its data by other means, then `crossfade replay "
+			     "restart --from` the time of the copy");
+	return true;
+}
+
 static void upkeep_apply(struct upkeep *u, uint64_t number, struct replay_order *one,
 			 uint64_t watermark_ns, struct order_outcome *to)
 {
 	switch (one->kind) {
 	case ORDER_PAUSE:
-	case ORDER_RESUME:
 		upkeep_pause(u, one, to);
+		break;
+	case ORDER_RESUME:
+		upkeep_resume(u, one, to);
 		break;
 	case ORDER_RESTART:
 		upkeep_restart(u, number, one, watermark_ns, to);
@@ -469,7 +524,8 @@ static void upkeep_take_orders(struct upkeep *u, uint64_t watermark_ns)
 	struct replay_order one;
 	for (uint64_t number; (number = upkeep_take_order(u, &one));) {
 		struct order_outcome to = { .status = 200 };
-		upkeep_apply(u, number, &one, watermark_ns, &to);
+		if (!upkeep_refuses(u, one.kind, &to))
+			upkeep_apply(u, number, &one, watermark_ns, &to);
 		/* The response shows what the order has made. */
 		upkeep_show(u);
 		/* A restart ends when the reading thread has done it. */
@@ -531,13 +587,14 @@ void upkeep_turn(struct upkeep *u, const struct upkeep_turn *t)
 		return;
 	upkeep_release(u);
 	upkeep_take_orders(u, t->watermark_ns);
-	if (t->on && !upkeep_is_paused(u) && !upkeep_is_full(u))
+	if (u->config.keys && t->on && !upkeep_is_paused(u) && !upkeep_is_full(u))
 		backfill_turn(u->backfill, t->time_ns, t->backfill_keys_max);
 }
 
 uint64_t upkeep_due_ms(const struct upkeep *u)
 {
-	return kept_is_ready(&u->kept) ? backfill_due_ms(u->backfill) : UINT64_MAX;
+	return u->config.keys && kept_is_ready(&u->kept) ? backfill_due_ms(u->backfill)
+							 : UINT64_MAX;
 }
 
 /* --- the reading thread --- */

@@ -14,10 +14,15 @@
 struct upkeep_config {
 	const char *directory; /* of the marks; borrowed */
 	struct subrequests *subrequests;
-	struct keys *keys;
+	struct keys
+		*keys; /* NULL: there are no documents, but requests that are sent as they were */
 	const struct index_filter *filter; /* borrowed, as the two before */
 	enum arm owner;
 	void (*back)(void *user, uintptr_t tag); /* that was kept here: the marks are durable */
+	/* Where there are requests: decides about those that are held, and whether there are some.
+	 */
+	size_t (*decide)(void *user, bool send);
+	bool (*is_held)(void *user);
 	void *user;
 };
 

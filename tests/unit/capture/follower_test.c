@@ -202,6 +202,42 @@ static void reading_goes_on_where_it_was_left(void **state)
 	position_free(&end);
 }
 
+/* A position that is taken while what was passed is read again forgets no open exchange. */
+static void who_was_open_and_is_not_read_again_yet_is_open_still(void **state)
+{
+	struct world *w = *state;
+	struct position at = { .passed = 1 }, end;
+	struct reading reading;
+	struct pen p = begin(w, 1, 1, 1, 10);
+	for (uint64_t connection = 1; connection <= 3; connection++) {
+		const struct frame head = { .type = FRAME_REQUEST_HEAD,
+					    .connection = connection,
+					    .ordinal = 1 };
+		write_like(&p, head, SPAN("head"));
+		if (connection != 2)
+			position_add_connection(&at,
+						(struct position_connection){ .generation = 1,
+									      .number = connection,
+									      .ordinal = 1,
+									      .from = connection });
+	}
+	seal(&p);
+	position_add_series(&at, (struct position_series){ 1, 4, "host" });
+	position_sort(&at);
+	struct reader *r = reader_open(w->directory);
+	reader_follow(r, &at);
+	for (uint64_t left = 2; left--;) {
+		assert_int_equal(reader_next(r, &reading), READER_FRAME);
+		reader_position(r, &end);
+		assert_int_equal(end.series[0].next, 4);
+		assert_int_equal(end.connection_n, left);
+		assert_true(!left || end.connections[0].number == 3);
+		position_free(&end);
+	}
+	reader_close(r);
+	position_free(&at);
+}
+
 static void who_is_passed_is_not_read(void **state)
 {
 	struct world *w = *state;
@@ -429,6 +465,7 @@ int main(void)
 		TEST(what_a_follower_has_not_passed_is_kept),
 		TEST(an_open_exchange_keeps_its_beginning),
 		TEST(reading_goes_on_where_it_was_left),
+		TEST(who_was_open_and_is_not_read_again_yet_is_open_still),
 		TEST(who_is_passed_is_not_read),
 		TEST(what_is_not_durable_is_not_read),
 		TEST(between_segments_a_series_is_not_over),

@@ -58,6 +58,38 @@ static void what_is_put_is_taken_in_its_order(void **state)
 	handoff_close(&h);
 }
 
+static struct recorded *request_of(uintptr_t tag, size_t body_n)
+{
+	struct recorded *q = calloc(1, sizeof *q);
+	*q = (struct recorded){ .tag = tag, .wall_ns = 10 * tag };
+	q->piece = (struct bytes){ calloc(1, body_n), body_n, body_n };
+	return q;
+}
+
+/* What is not taken out of a batch is freed with it. */
+static void requests_are_handed_over_with_their_bodies(void **state)
+{
+	(void)state;
+	struct handoff h;
+	struct handed_batch in = { 0 }, out = { 0 };
+	unsigned wakes = 0;
+	handoff_open(&h, count_wake, &wakes);
+	for (uintptr_t tag = 1; tag <= 3; tag++) {
+		handed_add_request(&in, request_of(tag, HANDOFF_BYTES_MAX / 2));
+		assert_int_equal(handoff_put(&h, &in), tag < 3);
+	}
+	assert_true(handoff_take(&h, &out));
+	assert_int_equal(out.n, 2);
+	assert_int_equal(out.list[1].request->tag, 2);
+	assert_int_equal(out.list[1].tag, 2);
+	assert_int_equal(out.list[1].wall_ns, 20);
+	recorded_free(out.list[0].request);
+	out.list[0].request = NULL;
+	handed_free(&in);
+	handed_free(&out);
+	handoff_close(&h);
+}
+
 /* The limit is looked at before: what waits may be one batch more. */
 static void a_side_that_takes_nothing_is_given_no_more(void **state)
 {
@@ -104,6 +136,7 @@ static void tags_go_back_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_are_handed_over_with_their_bodies),
 		cmocka_unit_test(what_is_put_is_taken_in_its_order),
 		cmocka_unit_test(a_side_that_takes_nothing_is_given_no_more),
 		cmocka_unit_test(tags_go_back_once),

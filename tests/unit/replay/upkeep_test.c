@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "replay/upkeep.h"
 
@@ -144,6 +145,42 @@ static void a_comparison_without_names_says_nothing_of_hidden_indices(void **sta
 	assert_false(is_not_exact(k, ".ds-logs-2026.11.24-000001"));
 	upkeep_exact(&k->upkeep, ".own");
 	assert_false(is_not_exact(k, ".own"));
+	kit_close(k);
+}
+
+/* --- requests that are sent as they were --- */
+
+static void restart_from(struct kit *k, uint64_t from_ns)
+{
+	struct replay_order one = { .kind = ORDER_RESTART, .from_ns = from_ns };
+	upkeep_order(&k->upkeep, &one);
+	upkeep_turn(&k->upkeep, &(struct upkeep_turn){ .watermark_ns = UINT64_MAX });
+}
+
+/* The replica has got a copy of the owner's data of that time. */
+static void without_documents_a_restart_from_later_makes_all_exact(void **state)
+{
+	struct kit *k = kit_open();
+	(void)state;
+	uint64_t before_ns = clock_wall_ns() - 1000000000;
+	upkeep_not_exact(&k->upkeep, SPAN("*"), "why");
+	k->upkeep.config.keys = NULL;
+	restart_from(k, before_ns);
+	assert_true(is_not_exact(k, "*"));
+	upkeep_set_restarted(&k->upkeep);
+	assert_true(upkeep_has_restarted(&k->upkeep));
+	restart_from(k, clock_wall_ns() + 1000000000);
+	assert_false(is_not_exact(k, "*"));
+	kit_close(k);
+}
+
+static void of_documents_a_restart_makes_none_exact(void **state)
+{
+	struct kit *k = kit_open();
+	(void)state;
+	upkeep_not_exact(&k->upkeep, SPAN("*"), "why");
+	restart_from(k, clock_wall_ns() + 1000000000);
+	assert_true(is_not_exact(k, "*"));
 	kit_close(k);
 }
 
@@ -375,6 +412,8 @@ int main(void)
 		cmocka_unit_test(what_a_comparison_found_equal_is_exact_also_after_a_start),
 		cmocka_unit_test(what_becomes_not_exact_during_a_comparison_stays_so),
 		cmocka_unit_test(a_comparison_without_names_says_nothing_of_hidden_indices),
+		cmocka_unit_test(without_documents_a_restart_from_later_makes_all_exact),
+		cmocka_unit_test(of_documents_a_restart_makes_none_exact),
 		cmocka_unit_test(at_ten_thousand_set_aside_it_stops_also_after_a_start),
 		cmocka_unit_test(what_is_dropped_makes_room),
 		cmocka_unit_test(while_it_is_tried_again_it_goes_on_and_stops_when_that_is_refused),
