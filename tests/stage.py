@@ -181,7 +181,7 @@ class Node:
 
     def __init__(self, serve, receive_buffer=None, address=None):
         self.address, self.port = address or own_address(), 9200
-        self.serve, self.connections, self.failures = serve, 0, []
+        self.serve, self.connections, self.failures, self.open = serve, 0, [], set()
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
@@ -204,15 +204,29 @@ class Node:
             threading.Thread(target=self.attend, args=[connection], daemon=True).start()
 
     def attend(self, connection):
+        self.open.add(connection)
         with connection:
             try:
                 self.serve(connection)
             except (AssertionError, OSError) as failure:
                 self.failures.append(failure)
+        self.open.discard(connection)
 
     def close(self):
+        """Its threads end: they would go on beside other tests."""
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def receive(connection, n=65536):
+    """Some bytes. Whoever waits for more of a connection that has ended would wait, and turn, for ever."""
+    got = connection.recv(n)
+    if not got:
+        raise ConnectionError("the connection has ended")
+    return got
 
 
 def read_head(connection):

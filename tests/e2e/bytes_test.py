@@ -8,7 +8,7 @@ import struct
 import threading
 
 import pytest
-from stage import exchange, read_all, read_head, until
+from stage import exchange, read_all, read_head, receive, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 # What each response of a connection that goes on says besides.
@@ -133,7 +133,7 @@ def test_a_response_that_was_reset_is_not_ended_well(between, version, framing):
         c.sendall(b"GET / HTTP/" + version + b"\r\nHost: a\r\n\r\n")
         got = b""
         while b"half" not in got:
-            got += c.recv(65536)
+            got += receive(c, 65536)
         sent.set()
         with pytest.raises(ConnectionResetError):
             while c.recv(65536):

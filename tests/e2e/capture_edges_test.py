@@ -10,7 +10,7 @@ import pytest
 import requests
 import websocket_test
 from capture_stage import capture, exchanges, make_captured, metrics_of, recorded
-from stage import read_head, until
+from stage import read_head, receive, until
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import BytesMessage, Request
 
@@ -225,7 +225,7 @@ def tunnel(balancer):
     c.sendall(b"x" * 1000)
     got = 0
     while got < 2000:
-        got += len(c.recv(65536))
+        got += len(receive(c, 65536))
     return c
 
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 from capture_stage import capture, exchanges, make_captured, recorded
-from stage import own_address, read_head, serves, until
+from stage import own_address, read_head, receive, serves, until
 from trafficstream_stage import decode_file
 from writes_test import leave_rudely, metric, read_request
 
@@ -189,9 +189,9 @@ class Upload:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         while body.count(b"x") < self.size:
             self.ahead.append(self.recorded_bytes() < body.count(b"x"))
-            body += connection.recv(50_000)
+            body += receive(connection, 50_000)
         while self.how == "chunked" and not body.endswith(b"0\r\n\r\n"):
-            body += connection.recv(50_000)
+            body += receive(connection, 50_000)
         assert self.recorded_bytes() == self.size, "its end waits, whatever the gate"
 
     def send(self):
@@ -320,7 +320,7 @@ def test_har_has_all_that_its_readers_want(make_balancer, make_node, backend, tm
                 head, rest = read_head(c)
                 length = re.search(rb"Content-Length: (\d+)", head)
                 while length and len(rest) < int(length[1]):
-                    rest += c.recv(65536)
+                    rest += receive(c, 65536)
     recorded(balancer, 8)
     har = json.loads(capture(balancer, "export", "--format", "har").stdout)["log"]
     assert har["version"] == "1.2" and set(har["creator"]) >= {"name", "version"}

@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from stage import read_head
+from stage import read_head, receive
 
 HEADERS = "headers: { set: { X-Tenant: ours }, remove: [ X-Secret ]%s }"
 REQUEST = (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\nX_Tenant: theirs\r\n"
@@ -17,7 +17,7 @@ def ask(balancer):
         client.sendall(REQUEST)
         response = client.recv(65536)
         while not response.endswith(b"x-sum: 7\r\n\r\n"):
-            response += client.recv(65536)
+            response += receive(client, 65536)
         return response
 
 
@@ -28,7 +28,7 @@ def node_of(got):
             if not head:
                 return
             while head.startswith(b"POST") and not rest.endswith(b"\r\n\r\n"):
-                rest += connection.recv(65536)
+                rest += receive(connection, 65536)
             got.append((head + b"\r\n" + rest).lower())
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Crossfade-Error: forged\r\n"
                                b"x_crossfade_error: forged\r\nX-Crossfade-Cluster: forged\r\n\r\n"

@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from stage import own_address, until
+from stage import own_address, receive, until
 
 SECRET = "Basic c2VjcmV0"
 
@@ -95,7 +95,7 @@ def test_no_rhythm_keeps_a_cluster_from_its_writes(make_balancer, clusters, weig
             s.sendall(request)
             got = b""
             while b"\r\n\r\n" not in got or len(got.split(b"\r\n\r\n", 1)[1]) < length_of(got):
-                got += s.recv(65536)
+                got += receive(s, 65536)
     assert [c.asked["/write"] for c in clusters] == list(weights)
     reads = 100 * (writes - 1)
     for c, weight in zip(clusters, weights):

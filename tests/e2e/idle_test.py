@@ -7,7 +7,7 @@ import time
 
 import pytest
 import requests
-from stage import read_head, until
+from stage import read_head, receive, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -86,7 +86,7 @@ def test_a_request_that_crosses_our_close_is_not_reset(make_balancer, clusters, 
     client.sendall(request)
     got = b""
     while b"\r\n\r\n" not in got:
-        got += client.recv(65536)
+        got += receive(client, 65536)
     assert b"\r\nKeep-Alive: timeout=1\r\n" in got
     client.settimeout(10)
     while client.recv(65536):

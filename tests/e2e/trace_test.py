@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from stage import own_address, read_head, until
+from stage import own_address, read_head, receive, until
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def ask(made, path, body=b""):
     head, rest = read_head(made)
     assert head.startswith(b"HTTP/1.1 200 ")
     while not rest.endswith(b"}"):
-        rest += made.recv(65536)
+        rest += receive(made, 65536)
 
 
 def finish(process):

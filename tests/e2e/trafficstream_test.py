@@ -7,7 +7,7 @@ import time
 import pytest
 from capture_stage import capture, exchanges, make_captured
 from corpus_stage import Message, Witness
-from stage import read_head, until
+from stage import read_head, receive, until
 from trafficstream_stage import VECTORS, decode, decode_file
 
 RECORD = 1 << 20
@@ -194,7 +194,7 @@ def early(connection):
             continue
         got = b""
         while not got.endswith(b"end"):
-            got += connection.recv(1 << 18)
+            got += receive(connection, 1 << 18)
         connection.sendall(b"1\r\nk\r\n0\r\n\r\n")
 
 
@@ -209,11 +209,11 @@ def test_no_response_comes_before_the_end_of_its_request(make_balancer, make_nod
         c.sendall(b"PUT /%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (path.encode(), 2 * RECORD) + filler(200_000))
         got = b""
         while response_seen not in got:
-            got += c.recv(1 << 18)
+            got += receive(c, 1 << 18)
         if path != "refused":
             c.sendall(filler(2 * RECORD - 200_003) + b"end")
             while not got.endswith(b"0\r\n\r\n"):
-                got += c.recv(1 << 18)
+                got += receive(c, 1 << 18)
     (records,) = export_ended(balancer, 1, tmp_path)
     assert re.fullmatch(order, "".join(map(kinds, records)))
     assert_records_count_right(records, over=True)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from stage import EchoCluster, H2load, TimedH2load, Wrk, own_address, read_head, serves, until
+from stage import EchoCluster, H2load, TimedH2load, Wrk, own_address, read_head, receive, serves, until
 
 FULL = bool(os.environ.get("CROSSFADE_FULL"))
 UPGRADES, KILLS, CHANGES = (20, 20, 1000) if FULL else (3, 3, 100)
@@ -60,7 +60,7 @@ def ask(connection):
     head, body = read_head(connection)
     length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
     while len(body) < length:
-        body += connection.recv(length - len(body))
+        body += receive(connection, length - len(body))
     return head, body
 
 
