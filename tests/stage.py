@@ -479,7 +479,13 @@ class Balancer:
                               text=True, timeout=30, check=False)
 
     def status(self):
-        return json.loads(self.command("status", "-o", "json").stdout)
+        """It is asked again while one process leaves the admin socket to the next."""
+        return until(self.status_now, what=lambda: self.command("status", check=False).stderr)
+
+    def status_now(self):
+        """None: nobody answers at this moment."""
+        done = self.command("status", "-o", "json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
 
     def nodes(self, cluster="source"):
         return next(c["nodes"] for c in self.status()["clusters"] if c["name"] == cluster)
@@ -493,7 +499,7 @@ class Balancer:
         """USR2, and until the next process has taken over the admin API; its pid."""
         before = self.status()["pid"]
         self.process.send_signal(signal.SIGUSR2)
-        return until(lambda: (now := self.status()["pid"]) != before and now, what=f"an upgrade; {self.said()}")
+        return until(lambda: (now := self.status()["pid"]) != before and now, 60, lambda: f"an upgrade; {self.said()}")
 
     def reload(self, change=None):
         """Changes the file's text, and says HUP: what came of it."""
