@@ -216,6 +216,7 @@ def operations(file):
 def lag(balancer, options):
     balancer.start(True)
     write(BALANCER, 100, 200)
+    wait(lambda: is_current(balancer, 100), 60, "a current replica")
     told, n = {}, options.rate * options.seconds
     idle, ready, busy = [Connection(BALANCER) for _ in range(32)], selectors.DefaultSelector(), {}
     for connection in idle:
