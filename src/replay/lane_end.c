@@ -22,6 +22,10 @@ static size_t lane_first_copy(const struct lane *l, size_t i)
 /* Of the copies of its i-th key the one that decides what becomes of it. */
 static const struct copy *lane_copy(const struct lane *l, size_t i)
 {
+	/* There was no room for them: it is copied again. */
+	static const struct copy none = { .verdict = COPY_AGAIN };
+	if (lane_first_copy(l, i) == l->copies[i])
+		return &none;
 	const struct copy *first = batch_copy(l->batch, lane_first_copy(l, i));
 	for (size_t at = lane_first_copy(l, i) + 1; at < l->copies[i]; at++) {
 		const struct copy *copy = batch_copy(l->batch, at);

@@ -262,16 +262,19 @@ static size_t marks_add_name(char *to, struct span s)
 	return s.n;
 }
 
-/* With the routing, where that may lead to another document of the same id. */
+/*
+ * With the routing, where that may lead to another document of the same id. One that is longer than
+ * keys have it, which a search has found, is left out.
+ */
 static size_t marks_name(char to[MARKS_NAME_BYTES], const struct marks_document *d)
 {
 	if (!d->index.n || d->index.n > INDEX_NAME_BYTES_MAX || !d->id.n ||
-	    d->id.n > DOCUMENT_ID_BYTES || d->routing.n > REPLAY_ROUTING_BYTES)
+	    d->id.n > DOCUMENT_ID_BYTES)
 		return 0;
 	size_t n = marks_add_name(to, d->index);
 	to[n++] = '/';
 	n += marks_add_name(to + n, d->id);
-	if (!d->routing.n || d->one_shard)
+	if (!d->routing.n || d->one_shard || d->routing.n > REPLAY_ROUTING_BYTES)
 		return n;
 	to[n++] = ROUTING_SIGN;
 	return n + marks_add_name(to + n, d->routing);

@@ -75,6 +75,23 @@ static void documents_of_one_id_are_set_aside_apart(void **state)
 	marks_close(&m);
 }
 
+/* A search finds what keys cannot have. */
+static void a_routing_of_any_length_is_set_aside(void **state)
+{
+	static char routing[REPLAY_ROUTING_BYTES + 2];
+	struct marks m;
+	(void)state;
+	marks_open(&m);
+	memset(routing, 'r', REPLAY_ROUTING_BYTES + 1);
+	for (int i = 0; i < 2; i++) {
+		struct marks_document d = named("1", routing + i);
+		marks_set_aside(&m, &d);
+		assert_true(marks_is_aside(&m, &d) && marks_clear_aside(&m, &d));
+	}
+	assert_int_equal(marks_aside_n(&m), 0);
+	marks_close(&m);
+}
+
 static void all_that_is_marked_is_known_again(void **state)
 {
 	struct marks m;
@@ -351,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_marked_is_known_again),
 		cmocka_unit_test(documents_of_one_id_are_set_aside_apart),
+		cmocka_unit_test(a_routing_of_any_length_is_set_aside),
 		cmocka_unit_test(where_a_refused_document_was_written_is_known_after_a_retry_too),
 		cmocka_unit_test(versions_and_damage_are_told_apart),
 		cmocka_unit_test(each_changed_byte_is_damage),
